@@ -1,0 +1,71 @@
+"""What is known about a model without loading it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Capability = Literal["write", "draw", "score", "see", "probe", "learn"]
+"""`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `learn` (losses)."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Which of the three steps of proof hold, each as the place where it is shown; empty when it does not.
+
+    Attributes:
+        keys: tensor names and shapes of the published checkpoint, built at full size on the meta device.
+        numbers: the authors' own outputs reproduced in float32.
+        contract: the suite that every model passes.
+        real_weights: the published weights themselves were run.
+    """
+
+    keys: str = ""
+    numbers: str = ""
+    contract: str = ""
+    real_weights: str = ""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model as the registry knows it.
+
+    Attributes:
+        id: the short name used everywhere.
+        family: port that runs it.
+        paradigm: how it makes pictures, in a few words.
+        parameters: total, in millions; None if unknown.
+        image_size: native side of a drawn picture in pixels.
+        image_tokens: positions of one drawn picture.
+        hub: published checkpoint, `owner/name`; empty for organisms.
+        revision: what was loaded (hub commit, or a digest of the local weights); empty before loading.
+        licence: of the weights.
+        capabilities: what it can do.
+        verification: what was proven about the port.
+        notes: traps and limits a user should know, one sentence each.
+        defaults: published sampling settings by name.
+    """
+
+    id: str
+    family: str
+    paradigm: str
+    parameters: float | None
+    image_size: int
+    image_tokens: int
+    hub: str = ""
+    revision: str = ""
+    licence: str = ""
+    capabilities: frozenset[Capability] = frozenset()
+    verification: Verification = Verification()
+    notes: tuple[str, ...] = ()
+    defaults: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def reference(self) -> str:
+        """`id@revision`, what units and records carry."""
+        return f"{self.id}@{self.revision}" if self.revision else self.id
+
+    def at(self, revision: str) -> ModelCard:
+        """The same card for a loaded revision."""
+        return replace(self, revision=revision)

@@ -1,0 +1,60 @@
+"""What can go wrong, in the user's words.
+
+Every error a user can cause is one of these; the command line prints its message on one line and leaves with
+its `exit_code`: 2 when the command itself was wrong, 1 when a correct command failed.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UnispectError(Exception):
+    """A failure that is explained by its message: what was wrong, where, and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(UnispectError):
+    """The command or call asks for something that does not exist or makes no sense."""
+
+    exit_code = 2
+
+
+class CheckpointError(UnispectError):
+    """A checkpoint cannot be loaded as the model it is said to be; names the key and the file."""
+
+
+class DataError(UnispectError):
+    """An input file (picture, prompt list, table) cannot be used; names the file and the place in it."""
+
+
+class StoreError(UnispectError):
+    """A run folder is damaged, incomplete or cannot be written; names the part."""
+
+
+class StateError(UnispectError):
+    """A model produced states or scores that no measure is defined on (NaN, infinity)."""
+
+
+class Unsupported(UnispectError):
+    """The model cannot do this; planners show it as a skip with this reason.
+
+    Args:
+        model: id of the model.
+        capability: one word of `unispect.core.cards.Capability`.
+        reason: why, in one clause.
+    """
+
+    def __init__(self, model: str, capability: str, reason: str = "") -> None:
+        self.model = model
+        self.capability = capability
+        self.reason = reason
+        super().__init__(f"{model} cannot {capability}" + (f": {reason}" if reason else ""))
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not in a list, with the nearest name that is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
+    return UsageError(f"unknown {kind} {name!r}; {hint}")

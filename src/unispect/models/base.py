@@ -1,0 +1,96 @@
+"""The seam that every unified model implements, and nothing else.
+
+A model knows no study. It promises:
+
+* a batch of one equals a batch of many (tokens bit-equal, latents within 1e-5);
+* every sample draws from a generator of its own, seeded from its unit;
+* `segments` label every position of every sample;
+* what it cannot do raises `Unsupported`;
+* a probe sees the numbers the model computes: nothing is folded, normalised or cast on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from PIL.Image import Image
+from torch import Tensor
+
+from unispect.core.cards import ModelCard
+from unispect.core.encoded import LAST, Encoded, LayerState
+from unispect.core.prompts import Goal, Prompt
+from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
+
+
+@runtime_checkable
+class UnifiedModel(Protocol):
+    """A loaded model that reads and writes both text and pictures."""
+
+    card: ModelCard
+
+    def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
+        """Template, tokens and pixels for a batch: the one place where an input is decided."""
+        ...
+
+    def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
+        """One text reply per sample of an input encoded for `Goal.TEXT`."""
+        ...
+
+    def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
+        """One picture per sample of an input encoded for `Goal.IMAGE`."""
+        ...
+
+    def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
+        """For every sample the natural log-likelihood [answers] of each complete answer, end token included.
+
+        `score(encoded, [[reply.text]])` equals the sum of a finished reply's `log_probabilities` whenever the text
+        tokenises to the reply's tokens.
+        """
+        ...
+
+    def states(
+        self, encoded: Encoded, replies: Sequence[Reply] | None = None, *, at: int = LAST
+    ) -> Iterator[LayerState]:
+        """The states of the prompt (and of the reply that follows it), one layer at a time, in order.
+
+        Layer 0 is the input of the first block, layer i the raw output of block i. Never holds more than two layers.
+        With replies, rows of the response carry the role "response"; rows of the prompt are those of the prompt alone.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Mean losses per predicted token, in nats; None when the batch held no such target."""
+
+    draw: Tensor | None
+    tell: Tensor | None
+
+    def total(self, draw_weight: float = 1.0, tell_weight: float = 1.0) -> Tensor:
+        terms = [w * loss for w, loss in ((draw_weight, self.draw), (tell_weight, self.tell)) if loss is not None]
+        if not terms:
+            raise ValueError("the batch has neither a picture nor a text to learn from")
+        return sum(terms[1:], start=terms[0])
+
+
+@dataclass(frozen=True)
+class Example:
+    """Something to learn: the reply that should follow a prompt (text for `Goal.TEXT`, a picture for `Goal.IMAGE`)."""
+
+    prompt: Prompt
+    reply: str | Image
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A model that can learn in both directions."""
+
+    def loss(self, batch: Sequence[Example]) -> Losses:
+        """Draw loss over the examples whose reply is a picture, tell loss over the others."""
+        ...
+
+    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
+        """Group name (backbone, vision encoder, image decoder, embeddings, ...) -> parameter names, a partition."""
+        ...
