@@ -45,6 +45,10 @@ class ModelCard:
         verification: what was proven about the port.
         notes: traps and limits a user should know, one sentence each.
         defaults: published sampling settings by name.
+        taught: lexicon of `unispect.data.concepts` -> how its words were taught ("drawing", "text", "both"); lexicons
+            that are absent were never taught.
+        planted: for controls, the behaviour built in on purpose: "fluent" (tells whatever it draws) or "mute" (tells
+            nothing of what it draws).
     """
 
     id: str
@@ -60,6 +64,8 @@ class ModelCard:
     verification: Verification = Verification()
     notes: tuple[str, ...] = ()
     defaults: Mapping[str, float] = field(default_factory=dict)
+    taught: Mapping[str, str] = field(default_factory=dict)
+    planted: Literal["", "fluent", "mute"] = ""
 
     @property
     def reference(self) -> str:

@@ -1,0 +1,49 @@
+"""What a study is: a plan, a run and a view, in three modules of one package.
+
+A study package holds
+
+* `plan.py` (no torch): `VERSION: int`, `plan(card: ModelCard, options: Options) -> Plan`;
+* `run.py`: `run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]`, called with units of one
+  kind from one stage, at most a batch of them, yielding one record per unit in their order;
+* `view.py` (no torch): `view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section`, pure.
+
+Studies know no model by name: what they need to know about one stands on its card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from unispect.core.findings import Preset
+from unispect.core.units import Grade, Record, Unit
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can say about any study; `None` takes the study's own default.
+
+    Attributes:
+        data: where prompts come from (`world`, `t2i-corebench:FOLDER`, `images:FOLDER`, `text:FILE`).
+        presets: measurement presets to run.
+        limit: at most this many items (prompts or concepts) of each group the study compares.
+        seeds: one full repetition of everything random per seed.
+    """
+
+    data: str | None = None
+    presets: tuple[Preset, ...] = (Preset.PAPER, Preset.CONTROLLED)
+    limit: int | None = None
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+Prior = Callable[[str], Record]
+"""Looks up the record of a unit of an earlier stage by its id."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A unit with what it left and how that was judged (judge name -> grade)."""
+
+    unit: Unit
+    record: Record
+    grades: Mapping[str, Grade] = field(default_factory=dict)
