@@ -1,0 +1,71 @@
+"""How far raters (judges, people) agree beyond chance: 1 is full agreement, 0 is what chance gives."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import Literal
+
+import numpy as np
+
+Rating = Hashable | None
+"""A category or a number; None where a rater gave none."""
+
+
+def cohen_kappa(first: Sequence[Rating], second: Sequence[Rating]) -> float:
+    """Cohen's kappa of two raters over the items both rated; NaN when chance alone explains everything.
+
+    Source: Cohen 1960, Educational and Psychological Measurement 20(1).
+
+    Raises:
+        ValueError: the raters saw different numbers of items.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"raters saw different numbers of items: {len(first)} and {len(second)}")
+    pairs = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
+    if not pairs:
+        return math.nan
+    n = len(pairs)
+    agreed = sum(a == b for a, b in pairs) / n
+    left, right = Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
+    chance = sum(left[category] * right[category] for category in left) / n**2
+    return math.nan if chance == 1 else (agreed - chance) / (1 - chance)
+
+
+def krippendorff_alpha(ratings: Sequence[Sequence[Rating]], level: Literal["nominal", "interval"] = "nominal") -> float:
+    """Krippendorff's alpha of `ratings[rater][item]`, with gaps; NaN when every rating is the same.
+
+    Source: Krippendorff 2011, "Computing Krippendorff's alpha-reliability", sections C and D. Items with fewer than
+    two ratings say nothing about agreement and are left out.
+
+    Raises:
+        ValueError: raters have rows of different lengths.
+    """
+    if len({len(row) for row in ratings}) > 1:
+        raise ValueError("every rater needs one entry per item (None where there is no rating)")
+    items = [[rating for rating in item if rating is not None] for item in zip(*ratings, strict=True)]
+    items = [item for item in items if len(item) >= 2]
+    categories = sorted({rating for item in items for rating in item}, key=repr)
+    place = {category: index for index, category in enumerate(categories)}
+    coincidences = np.zeros((len(categories), len(categories)))
+    for item in items:
+        counts = np.bincount([place[rating] for rating in item], minlength=len(categories)).astype(float)
+        coincidences += (np.outer(counts, counts) - np.diag(counts)) / (len(item) - 1)
+    totals = coincidences.sum(axis=0)
+    n = totals.sum()
+    distance = _DISTANCES[level](categories)
+    expected = float((np.outer(totals, totals) * distance).sum()) / (n - 1) if n > 1 else 0.0
+    return math.nan if expected == 0 else 1 - float((coincidences * distance).sum()) / expected
+
+
+def _nominal(categories: Sequence[Rating]) -> np.ndarray:
+    return 1.0 - np.eye(len(categories))
+
+
+def _interval(categories: Sequence[Rating]) -> np.ndarray:
+    values = np.array(categories, dtype=float)
+    return np.subtract.outer(values, values) ** 2
+
+
+_DISTANCES: dict[str, Callable[[Sequence[Rating]], np.ndarray]] = {"nominal": _nominal, "interval": _interval}
