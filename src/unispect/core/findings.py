@@ -68,6 +68,8 @@ class Finding:
         control: the claim checks the instrument, not the model; a report treats a control that is not supported
             as a failure of the instrument.
         headline: belongs on the first screen.
+        chance: value of the statistic without any effect; drawn as a mark beside the interval.
+        seeds: the full repetitions the statistic rests on.
     """
 
     id: str
@@ -79,6 +81,8 @@ class Finding:
     preset: Preset | None = None
     control: bool = False
     headline: bool = False
+    chance: float | None = None
+    seeds: tuple[int, ...] = ()
 
 
 Cell = str | int | float | None | Interval
