@@ -36,6 +36,10 @@ class StateError(UnispectError):
     """A model produced states or scores that no measure is defined on (NaN, infinity)."""
 
 
+class PriorMissing(UnispectError):
+    """A unit cannot run because a unit of an earlier stage left no finished record."""
+
+
 class Unsupported(UnispectError):
     """The model cannot do this; planners show it as a skip with this reason.
 

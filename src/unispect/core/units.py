@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -67,8 +67,9 @@ class Record:
         unit: id of the unit.
         status: `failed` and `skipped` carry their reason in `error`.
         payload: the outcome; no timing, host name or path, so equal runs leave equal payloads.
-        pictures: name -> PNG bytes to keep; on the way out of a store, name -> SHA-256 is in `blobs`.
-        blobs: name -> SHA-256 hex digest of a stored picture.
+        pictures: name -> PNG bytes. A store keeps them; on the way out it reads each one when it is asked for and
+            checks it against its hash.
+        blobs: name -> SHA-256 hex digest of a stored picture; filled in by the store.
         seconds: wall time, the unit's share of its batch.
     """
 
@@ -88,6 +89,22 @@ class Grade:
     unit: str
     judge: str
     payload: Mapping[str, JSON]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A unit with what it left and how that was judged (judge name -> grade)."""
+
+    unit: Unit
+    record: Record
+    grades: Mapping[str, Grade] = field(default_factory=dict)
+
+
+Prior = Callable[[str], Record]
+"""Looks up the record of a finished unit of an earlier stage by the unit's id.
+
+Raises `unispect.core.errors.PriorMissing` when that unit left nothing to build on; studies let it pass.
+"""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 A study package holds
 
 * `plan.py` (no torch): `VERSION: int`, `plan(card: ModelCard, options: Options) -> Plan`;
-* `run.py`: `run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]`, called with units of one
-  kind from one stage, at most a batch of them, yielding one record per unit in their order;
+* `run.py`: `run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]`, called with units
+  of one kind and equal settings from one stage, at most a batch of them, yielding one record per unit in their order;
 * `view.py` (no torch): `view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section`, pure.
 
 Studies know no model by name: what they need to know about one stands on its card.
@@ -12,11 +12,12 @@ Studies know no model by name: what they need to know about one stands on its ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from unispect.core.findings import Preset
-from unispect.core.units import Grade, Record, Unit
+from unispect.core.units import Entry, Prior
+
+__all__ = ["Entry", "Options", "Prior"]
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,3 @@ class Options:
     presets: tuple[Preset, ...] = (Preset.PAPER, Preset.CONTROLLED)
     limit: int | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
-
-
-Prior = Callable[[str], Record]
-"""Looks up the record of a unit of an earlier stage by its id."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A unit with what it left and how that was judged (judge name -> grade)."""
-
-    unit: Unit
-    record: Record
-    grades: Mapping[str, Grade] = field(default_factory=dict)
