@@ -1,0 +1,87 @@
+"""Pictures from files: found, checked, hashed and turned into plain RGB."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from unispect.core.errors import DataError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+"""What is opened; formats that run an interpreter (EPS, PDF) are not."""
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+
+def picture_files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every picture below `folder` with its type, in path order; the type is the first sub-folder's name.
+
+    Pictures directly in `folder` have the folder's own name as their type. Hidden files and folders are left out.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"no such folder of pictures: {folder}")
+    for path in sorted(folder.rglob("*"), key=lambda p: p.relative_to(folder).parts):
+        inner = path.relative_to(folder).parts
+        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in inner) and path.is_file():
+            yield path, inner[0] if len(inner) > 1 else folder.resolve().name
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a picture's file, in hex.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def open_picture(path: Path) -> tuple[Image.Image, str]:
+    """The first frame in mode RGB, upright by its EXIF tag, over white where transparent; and its file's SHA-256.
+
+    Raises:
+        DataError: the file cannot be read, is no picture of a known format, is damaged, or would unpack to more pixels
+            than Pillow's limit (a decompression bomb).
+    """
+    data = _read(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+                picture.load()
+                upright = ImageOps.exif_transpose(picture)
+                return _rgb(upright), hashlib.sha256(data).hexdigest()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        limit = Image.MAX_IMAGE_PIXELS
+        raise DataError(
+            f"picture {path} is refused: it unpacks to more than {limit:,} pixels; scale it down"
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        raise DataError(f"{path} is not a picture in a known format ({', '.join(FORMATS)})") from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # what Pillow raises on damaged files
+        raise DataError(f"picture {path} is damaged: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read picture {path}: {error.strerror or error}") from error
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I;16") or picture.mode == "I":  # 16-bit grey: convert() would clip it to white
+        picture = Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8), "L")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return picture.convert("RGB")
