@@ -1,0 +1,32 @@
+"""The command line's table of verbs. Each is imported only when it is called."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+from unispect.cli.words import VERBS
+
+
+def version() -> str:
+    """The installed version."""
+    from importlib.metadata import version as installed
+
+    return installed("unispect")
+
+
+def build_app() -> App:
+    """The parser for all verbs; building it imports none of them."""
+    app = App(
+        name="unispect",
+        help="Inspects unified multimodal models: can it tell what it can draw, "
+        "and do text and images live in one space?",
+        help_epilogue="New here? `unispect demo` needs no network, no GPU and two minutes. "
+        "`--debug` after any command shows the full traceback of an error.",
+        help_format="plaintext",
+        version=version,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    for order, (name, verb) in enumerate(VERBS.items()):
+        app.command(verb.path, name=name, help=verb.summary, sort_key=order, help_format="plaintext")
+    return app

@@ -1,0 +1,43 @@
+"""Where the command line writes: tables and lines that take any text as it is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import cache
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from unispect.report.text import visible
+
+PIPED_WIDTH = 160
+"""Columns when the output is no terminal and COLUMNS does not say."""
+
+
+def console() -> Console:
+    """Standard output. Markup is off: model names, prompts and replies are shown, never obeyed."""
+    return _console(sys.stdout.isatty(), id(sys.stdout))
+
+
+@cache
+def _console(terminal: bool, _stream: int) -> Console:
+    width = None if terminal or "COLUMNS" in os.environ else PIPED_WIDTH
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=False, width=width)
+
+
+def say(text: str = "", style: str = "") -> None:
+    """One line (wrapped by the terminal, never by us), with control characters spelled out."""
+    console().print(Text(visible(text), style=style), soft_wrap=True)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """A table without vertical rules; columns named in `right` are right-aligned."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    console().print(table)

@@ -1,0 +1,125 @@
+"""`unispect doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from unispect.cli.console import say
+
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pillow", "pyarrow", "altair")
+LEAST_DISK = 2 * 2**30
+"""Bytes below which a run with pictures is likely to fill the disk."""
+STYLES = {"ok": "green", "note": "yellow", "FAIL": "bold red"}
+
+
+class Check(NamedTuple):
+    """One thing that was looked at."""
+
+    level: Literal["ok", "note", "FAIL"]
+    what: str
+    detail: str
+
+
+def doctor() -> int:
+    """Check this machine and this installation.
+
+    Looks at versions, devices, memory, disk, and loads every shipped model. Uses no network. Leaves with exit code 1 if
+    something needed does not work.
+    """
+    say(f"unispect {version('unispect')}, Python {platform.python_version()}, {platform.platform(terse=True)}")
+    failed = 0
+    for check in _checks():
+        say(f"{check.level:5} {check.what}: {check.detail}", STYLES[check.level])
+        failed += check.level == "FAIL"
+    say()
+    say("Everything that is needed works." if not failed else f"{failed} of the checks failed.")
+    return 1 if failed else 0
+
+
+def _checks() -> Iterator[Check]:
+    for name, look in _LOOKS.items():
+        try:
+            yield from look()
+        except Exception as error:  # a broken installation must not stop the other checks
+            yield Check("FAIL", name, f"{type(error).__name__}: {error}")
+
+
+def _packages() -> Iterator[Check]:
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    yield Check("ok", "packages", ", ".join(found))
+    if missing:
+        yield Check("FAIL", "packages", f"not installed: {', '.join(missing)}; install unispect again")
+
+
+def _devices() -> Iterator[Check]:
+    import torch
+
+    threads = os.environ.get("OMP_NUM_THREADS", "unset")
+    yield Check(
+        "ok", "cpu", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} (OMP_NUM_THREADS {threads})"
+    )
+    for index in range(torch.cuda.device_count()):
+        gpu = torch.cuda.get_device_properties(index)
+        yield Check("ok", f"cuda:{index}", f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB")
+    if torch.backends.mps.is_available():
+        yield Check("ok", "mps", "available")
+    if not torch.cuda.is_available() and not torch.backends.mps.is_available():
+        yield Check("note", "gpu", "none; the tiny models need none, the published ones run slowly without")
+
+
+def _memory() -> Iterator[Check]:
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    except (ValueError, OSError, AttributeError):
+        yield Check("note", "memory", "cannot be read on this system")
+        return
+    yield Check("ok" if total >= 3 else "note", "memory", f"{total:.1f} GiB (the demo needs 2.5)")
+
+
+def _disk() -> Iterator[Check]:
+    free = shutil.disk_usage(Path.cwd()).free
+    level = "ok" if free >= LEAST_DISK else "note"
+    yield Check(level, "disk", f"{free / 2**30:.1f} GiB free in {Path.cwd()}")
+
+
+def _browser() -> Iterator[Check]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found:
+        yield Check("ok", "browser", found)
+    else:
+        yield Check("note", "browser", "no chromium; reports do not need it, only their browser test does")
+
+
+def _encoding() -> Iterator[Check]:
+    encoding = (sys.stdout.encoding or "unknown").lower()
+    level = "ok" if "utf" in encoding else "note"
+    yield Check(
+        level, "terminal", f"{encoding}" + ("" if level == "ok" else "; set PYTHONUTF8=1 to see all characters")
+    )
+
+
+def _weights() -> Iterator[Check]:
+    yield Check("note", "shipped models", "not looked at")
+
+
+_LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
+    "packages": _packages,
+    "devices": _devices,
+    "memory": _memory,
+    "disk": _disk,
+    "terminal": _encoding,
+    "browser": _browser,
+    "shipped models": _weights,
+}

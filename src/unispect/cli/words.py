@@ -1,0 +1,26 @@
+"""The verbs of the command line: where each lives and what it does, in one line."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    """One verb: `module:object`, its summary, and whether the same command again continues what was begun."""
+
+    path: str
+    summary: str
+    continues: bool = False
+
+
+VERBS: dict[str, Verb] = {
+    "demo": Verb("unispect.cli.demo:demo", "Run the three studies on three tiny models and write a report.", True),
+    "models": Verb("unispect.cli.models:models", "List the models and what is proven about each."),
+    "studies": Verb("unispect.cli.studies:studies", "List the studies and what each answers."),
+    "run": Verb("unispect.cli.run:run", "Run a study on a model; the same command again continues.", True),
+    "grade": Verb("unispect.cli.grade:grade", "Grade what a run drew and told.", True),
+    "report": Verb("unispect.cli.report:report", "Write one self-contained HTML page from finished runs."),
+    "export": Verb("unispect.cli.export:export", "Write a run's records as parquet or JSON lines."),
+    "train": Verb("unispect.cli.train:app", "Train the tiny models.", True),
+    "doctor": Verb("unispect.cli.doctor:doctor", "Check this machine and this installation."),
+}

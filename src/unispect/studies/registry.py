@@ -1,0 +1,123 @@
+"""The studies by name: one table, and the entry-point group `unispect.studies` for those that live elsewhere.
+
+An entry point's value is the dotted name of a study package (see `unispect.studies.base`); the first line of that
+package's docstring is its question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import UnispectError, unknown
+from unispect.core.findings import Section
+from unispect.core.units import Entry, Plan, Prior, Record, Unit
+from unispect.studies.base import Options
+
+if TYPE_CHECKING:
+    from unispect.models.base import UnifiedModel
+
+GROUP = "unispect.studies"
+
+PlanFunction = Callable[[ModelCard, Options], Plan]
+RunFunction = Callable[["UnifiedModel", Sequence[Unit], Prior], Iterator[Record]]
+ViewFunction = Callable[[Sequence[Entry], Mapping[str, ModelCard]], Section]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as the registry knows it; its modules are imported when asked for.
+
+    Attributes:
+        name: the word on the command line.
+        package: dotted name.
+        question: what it answers, in one sentence.
+        graded: its records hold pictures or recalls that a judge has to look at before the view can say anything.
+    """
+
+    name: str
+    package: str
+    question: str
+    graded: bool = False
+
+    @property
+    def version(self) -> int:
+        """Raised by the study whenever a prompt or a procedure changes."""
+        return int(self._part("plan").VERSION)
+
+    @property
+    def plan(self) -> PlanFunction:
+        """Needs no torch."""
+        return self._part("plan").plan
+
+    @property
+    def run(self) -> RunFunction:
+        """Importing it imports torch."""
+        return self._part("run").run
+
+    @property
+    def view(self) -> ViewFunction:
+        """Needs no torch."""
+        return self._part("view").view
+
+    def _part(self, module: str) -> Any:
+        try:
+            return import_module(f"{self.package}.{module}")
+        except ModuleNotFoundError as error:
+            raise UnispectError(f"study {self.name!r} cannot be imported: {error}") from error
+
+
+STUDIES: Mapping[str, Study] = {
+    study.name: study
+    for study in (
+        Study(
+            "concepts",
+            "unispect.studies.concepts",
+            "Can the model tell in words what it can draw, and draw what it can tell?",
+            graded=True,
+        ),
+        Study(
+            "encoding",
+            "unispect.studies.encoding",
+            "Do text prompts and pictures take the same entropy trajectory through the layers?",
+        ),
+        Study(
+            "response",
+            "unispect.studies.response",
+            "How much do the states of a text reply and of a drawn reply depend on their prompt, layer by layer?",
+        ),
+    )
+}
+
+
+def all_studies() -> dict[str, Study]:
+    """The table and what is installed under the entry-point group; a name of the table cannot be taken over."""
+    found = dict(STUDIES)
+    for point in entry_points(group=GROUP):
+        if point.name not in found:
+            found[point.name] = Study(point.name, point.value, _question(point.value))
+    return found
+
+
+def find_study(name: str) -> Study:
+    """The study of that name.
+
+    Raises:
+        UsageError: there is none; names the nearest.
+    """
+    studies = all_studies()
+    if name not in studies:
+        raise unknown("study", name, studies)
+    return studies[name]
+
+
+def _question(package: str) -> str:
+    try:
+        text = import_module(package).__doc__ or ""
+    except ImportError as error:
+        return f"cannot be imported: {error}"
+    return text.strip().splitlines()[0] if text.strip() else ""
