@@ -77,10 +77,18 @@ class Losses:
 
 @dataclass(frozen=True)
 class Example:
-    """Something to learn: the reply that should follow a prompt (text for `Goal.TEXT`, a picture for `Goal.IMAGE`)."""
+    """Something to learn: the reply that should follow a prompt (text for `Goal.TEXT`, a picture for `Goal.IMAGE`).
+
+    Attributes:
+        prompt: what is asked.
+        reply: a text; or a picture, as an image or as the model's own image tokens (int64 [tokens]), which a caller
+            may keep from an earlier pass.
+        unconditional: learn to draw the picture with the prompt taken out, for the other branch of guidance.
+    """
 
     prompt: Prompt
-    reply: str | Image
+    reply: str | Image | Tensor
+    unconditional: bool = False
 
 
 @runtime_checkable

@@ -1,0 +1,63 @@
+"""A decoder-only trunk, run block by block, so that every layer can be seen and none has to be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from transformers.models.llama.modeling_llama import LlamaModel
+
+    from unispect.models.decode.cache import KeyValueCache
+
+
+def stream(
+    trunk: LlamaModel,
+    hidden: Tensor,
+    *,
+    positions: Tensor | None = None,
+    mask: Tensor | None = None,
+    cache: KeyValueCache | None = None,
+) -> Iterator[Tensor]:
+    """The trunk's input, then the raw output of every block: what the stock trunk computes, before its final norm.
+
+    Args:
+        trunk: a stock Llama-like trunk (`layers`, `rotary_emb`, `norm`).
+        hidden: input embeddings [batch, length, width].
+        positions: position of every row [batch or 1, length]; default 0, 1, 2, ...
+        mask: True where a row may look [batch, 1, length, keys]; None means causal (or everything, for one new row
+            after a cache).
+        cache: keys and values of earlier positions, extended in place.
+    """
+    if positions is None:
+        positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
+    yield hidden
+    rotary = trunk.rotary_emb(hidden, positions)
+    for block in trunk.layers:
+        hidden = block(hidden, attention_mask=mask, position_embeddings=rotary, past_key_values=cache)
+        yield hidden
+
+
+def run(
+    trunk: LlamaModel,
+    hidden: Tensor,
+    *,
+    positions: Tensor | None = None,
+    mask: Tensor | None = None,
+    cache: KeyValueCache | None = None,
+) -> Tensor:
+    """The final norm's output [batch, length, width], through the same blocks as `stream`."""
+    for state in stream(trunk, hidden, positions=positions, mask=mask, cache=cache):
+        hidden = state
+    return trunk.norm(hidden)
+
+
+def pad_right(rows: Sequence[Tensor]) -> Tensor:
+    """Sequences [length_i, width] as one batch [batch, longest, width], zeros behind the shorter ones.
+
+    Under causal attention no row of a sequence sees what stands behind it, so no mask is needed.
+    """
+    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)

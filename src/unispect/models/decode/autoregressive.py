@@ -1,0 +1,189 @@
+"""Token by token decoding, shared by every model with a causal trunk: text, and pictures as discrete tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from unispect.core.replies import TextSampling
+from unispect.models.capture import run
+from unispect.models.decode.chance import TIE, choose, exponential_draws
+from unispect.models.decode.rows import Rows
+
+if TYPE_CHECKING:
+    from transformers.models.llama.modeling_llama import LlamaModel
+
+Map = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Written:
+    """New token ids of one text with their natural log-probabilities under the model."""
+
+    tokens: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    finished: bool
+
+
+@torch.inference_mode()
+def draw_tokens(
+    trunk: LlamaModel,
+    prompts: Sequence[Tensor],
+    empty: Sequence[Tensor] | None,
+    *,
+    feed: Map,
+    head: Map,
+    steps: int,
+    guidance: float,
+    temperature: float,
+    draws: Iterable[Tensor] | None,
+) -> Tensor:
+    """Image tokens [samples, steps] on the trunk's device.
+
+    Args:
+        trunk: a stock Llama-like trunk.
+        prompts: input embeddings [length_i, width] of every sample.
+        empty: the same with the prompt taken out, equally long; None runs no unconditional branch.
+        feed: tokens [rows] -> the embeddings that are fed back [rows, width].
+        head: final states [rows, width] -> image logits [rows, tokens].
+        steps: tokens per picture.
+        guidance: w in l_unc + w (l_cond - l_unc).
+        temperature: 0 takes the most likely token.
+        draws: E ~ Exp(1) [samples, tokens] of every step (see `chance`); None only at temperature 0.
+    """
+    count = len(prompts)
+    rows = Rows(trunk, [*prompts, *(empty or ())], steps - 1)
+    tokens = torch.empty(count, steps, dtype=torch.long, device=rows.state.device)
+    noise = iter(draws) if draws is not None else None
+    tie = TIE.get(rows.state.dtype)
+    if tie is not None and empty is not None:
+        tie *= abs(guidance) + abs(guidance - 1)
+    if tie is not None and temperature:
+        tie /= temperature
+
+    def scores(state: Tensor, minus: Tensor | None) -> Tensor:
+        logits = head(state).float()
+        if empty is not None:
+            conditional, unconditional = logits.chunk(2)
+            logits = unconditional + guidance * (conditional - unconditional)
+        if temperature:
+            logits = logits / temperature
+        return logits if minus is None else logits - minus
+
+    for step in range(steps):
+        minus = next(noise).to(tokens.device).log() if noise is not None and temperature else None
+
+        def alone(sample: int, step: int = step, minus: Tensor | None = minus) -> Tensor:
+            """The sample's scores from one pass without cache or company."""
+            fed = feed(tokens[sample, :step])
+            own = [torch.cat([branch[sample], fed]) for branch in (prompts, empty) if branch is not None]
+            state = run(trunk, torch.stack(own))[:, -1]
+            return scores(state, None if minus is None else minus[sample : sample + 1])[0]
+
+        tokens[:, step] = choose(scores(rows.state, minus), tie, alone)
+        if step + 1 < steps:
+            fed = feed(tokens[:, step])[:, None]
+            rows.extend(fed if empty is None else torch.cat([fed, fed]))
+    return tokens
+
+
+@torch.inference_mode()
+def write_tokens(
+    trunk: LlamaModel, prompts: Sequence[Tensor], *, embed: Map, head: Map, end: int, how: TextSampling
+) -> list[Written]:
+    """One text per sample, up to and with the end token.
+
+    Args:
+        trunk: a stock Llama-like trunk.
+        prompts: input embeddings [length_i, width] of every sample.
+        embed: token ids [rows] -> embeddings [rows, width].
+        head: final states [rows, width] -> text logits [rows, vocabulary].
+        end: id of the end token.
+        how: sampling.
+    """
+    count, limit = len(prompts), how.max_new_tokens
+    rows = Rows(trunk, prompts, limit - 1)
+    device = rows.state.device
+    tokens = torch.full((count, limit), end, dtype=torch.long, device=device)
+    chances = torch.zeros(count, limit, device=device)
+    lengths = torch.full((count,), limit, device=device)
+    noise = None
+    tie = TIE.get(rows.state.dtype)
+    if tie is not None and how.temperature:
+        tie /= how.temperature
+    for step in range(limit):
+        logits = head(rows.state).float()
+        if how.temperature and noise is None:
+            noise = exponential_draws(how.seeds, limit, logits.shape[-1])
+        minus = next(noise).to(device).log() if noise is not None else None
+
+        def alone(sample: int, step: int = step, minus: Tensor | None = minus) -> Tensor:
+            own = torch.cat([prompts[sample], embed(tokens[sample, :step])])
+            state = run(trunk, own[None])[:, -1]
+            return _text_scores(head(state).float(), how, None if minus is None else minus[sample : sample + 1])[0]
+
+        chosen = choose(_text_scores(logits, how, minus), tie, alone)
+        running = lengths == limit
+        tokens[:, step] = torch.where(running, chosen, end)
+        chances[:, step] = logits.log_softmax(-1).gather(-1, chosen[:, None])[:, 0]
+        lengths = torch.where(running & (chosen == end), step + 1, lengths)
+        if step + 1 == limit or bool((lengths <= step + 1).all()):
+            break
+        rows.extend(embed(tokens[:, step])[:, None])
+    return [
+        Written(tuple(row[:length]), tuple(chance[:length]), row[length - 1] == end)
+        for row, chance, length in zip(tokens.tolist(), chances.tolist(), lengths.tolist(), strict=True)
+    ]
+
+
+def _text_scores(logits: Tensor, how: TextSampling, minus: Tensor | None) -> Tensor:
+    if minus is None:
+        return logits
+    logits = logits / how.temperature
+    if how.top_p < 1:
+        ordered = logits.sort(dim=-1, descending=True)
+        mass = ordered.values.softmax(-1)
+        # A token stays while the mass of the more likely ones is below top_p; the most likely one always stays.
+        outside = mass.cumsum(-1) - mass >= how.top_p
+        outside[:, 0] = False
+        logits = logits.masked_fill(outside.scatter(-1, ordered.indices, outside), float("-inf"))
+    return logits - minus
+
+
+@torch.inference_mode()
+def score_answers(
+    trunk: LlamaModel,
+    prompts: Sequence[Tensor],
+    answers: Sequence[Sequence[Sequence[int]]],
+    *,
+    embed: Map,
+    head: Map,
+) -> list[Tensor]:
+    """For every sample the natural log-likelihoods [answers], float32 on the CPU; every prompt is run once.
+
+    Args:
+        trunk: a stock Llama-like trunk.
+        prompts: input embeddings [length_i, width] of every sample.
+        answers: for every sample the token ids of its answers, none empty.
+        embed: token ids -> embeddings.
+        head: final states -> text logits.
+    """
+    device = prompts[0].device
+    flat = [torch.tensor(ids, device=device) for own in answers for ids in own]
+    counts = torch.tensor([len(own) for own in answers], device=device)
+    if not flat:
+        return [torch.zeros(0) for _ in answers]
+    longest = max(map(len, flat))
+    padded = torch.nn.utils.rnn.pad_sequence(flat, batch_first=True, padding_value=-1)
+    rows = Rows(trunk, prompts, longest - 1).repeated(counts)
+    states = rows.state[:, None]
+    if longest > 1:
+        states = torch.cat([states, rows.extend(embed(padded[:, :-1].clamp_min(0)))], 1)
+    real = padded >= 0
+    chances = head(states[real]).float().log_softmax(-1).gather(-1, padded[real][:, None])[:, 0]
+    sums = torch.zeros(len(flat), device=device).index_add_(0, real.nonzero()[:, 0], chances)
+    return list(sums.cpu().split(counts.tolist()))

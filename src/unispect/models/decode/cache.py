@@ -1,0 +1,41 @@
+"""Keys and values of earlier positions, in buffers that are allocated once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class KeyValueCache:
+    """What the attention of stock trunks asks of a cache, without growing tensors at every step.
+
+    Args:
+        room: positions it can hold.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._keys: dict[int, Tensor] = {}
+        self._values: dict[int, Tensor] = {}
+        self._lengths: dict[int, int] = {}
+
+    def update(self, keys: Tensor, values: Tensor, layer: int, *_: object) -> tuple[Tensor, Tensor]:
+        """Appends [batch, heads, new, width] to a layer; returns everything the layer holds, as views."""
+        start = self._lengths.get(layer, 0)
+        stop = start + keys.shape[2]
+        if layer not in self._keys:
+            shape = (*keys.shape[:2], self.room, keys.shape[3])
+            self._keys[layer] = torch.empty(shape, dtype=keys.dtype, device=keys.device)
+            self._values[layer] = torch.empty_like(self._keys[layer])
+        self._keys[layer][:, :, start:stop] = keys
+        self._values[layer][:, :, start:stop] = values
+        self._lengths[layer] = stop
+        return self._keys[layer][:, :, :stop], self._values[layer][:, :, :stop]
+
+    def repeated(self, counts: Tensor) -> KeyValueCache:
+        """A copy in which row i stands `counts[i]` times."""
+        copy = KeyValueCache(self.room)
+        copy._keys = {layer: keys.repeat_interleave(counts, 0) for layer, keys in self._keys.items()}
+        copy._values = {layer: values.repeat_interleave(counts, 0) for layer, values in self._values.items()}
+        copy._lengths = dict(self._lengths)
+        return copy

@@ -1,0 +1,174 @@
+"""From a published `config.json` to the sizes of the network.
+
+The authors write only part of the sizes; the rest stands in their code and is repeated here (FACTS sections 1, 5, 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from transformers.models.janus.configuration_janus import JanusConfig, JanusVisionConfig, JanusVQVAEConfig
+from transformers.models.llama.configuration_llama import LlamaConfig
+
+from unispect.core.errors import CheckpointError
+
+_SECTIONS = (
+    "aligner_config",
+    "gen_aligner_config",
+    "gen_head_config",
+    "gen_vision_config",
+    "language_config",
+    "vision_config",
+)
+_TOWERS: Mapping[str, Mapping[str, Any]] = {
+    "siglip_large_patch16_384": {"width": 1024, "layers": 24, "heads": 16, "patch_size": 16, "mlp_ratio": 4.0},
+}
+_VQ_16 = {"ch": 128, "ch_mult": [1, 1, 2, 2, 4], "num_res_blocks": 2, "z_channels": 256}
+_LANGUAGE_KEYS = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "max_position_embeddings",
+    "rms_norm_eps",
+    "rope_theta",
+    "head_dim",
+    "hidden_act",
+)
+
+
+def is_rehosted(config: Mapping[str, Any]) -> bool:
+    """The configuration is that of the transformers layout."""
+    return config.get("model_type") == "janus"
+
+
+def network_config(config: Mapping[str, Any], image_token_id: int, where: str = "config.json") -> JanusConfig:
+    """The network's configuration from either published layout.
+
+    Args:
+        config: the content of `config.json`.
+        image_token_id: id of the image placeholder, from the tokenizer.
+        where: the file, for messages.
+
+    Raises:
+        CheckpointError: it describes another architecture, or sizes that do not fit each other.
+    """
+    if is_rehosted(config):
+        return _rehosted(config, image_token_id, where)
+    _check_sections(config, where)
+    hidden = int(_language(config["language_config"]).hidden_size)
+    for section, key in (
+        ("aligner_config", "n_embed"),
+        ("gen_aligner_config", "n_embed"),
+        ("gen_head_config", "n_embed"),
+        ("gen_head_config", "image_token_embed"),
+    ):
+        _expect(config, section, key, hidden, where)
+    for section in ("aligner_config", "gen_aligner_config"):
+        _expect(config, section, "projector_type", "mlp_gelu", where)
+        _expect(config, section, "depth", 2, where)
+    vision = _vision(config["vision_config"]["params"], hidden, where)
+    image = _image(config["gen_vision_config"]["params"], hidden)
+    _expect(config, "aligner_config", "input_dim", vision.hidden_size, where)
+    _expect(config, "gen_aligner_config", "input_dim", image.embed_dim, where)
+    _expect(config, "gen_head_config", "image_token_size", image.num_embeddings, where)
+    return _joined(_language(config["language_config"]), vision, image, image_token_id)
+
+
+def _check_sections(config: Mapping[str, Any], where: str) -> None:
+    if "vision_gen_dec_config" in config or "vision_gen_enc_config" in config:
+        raise CheckpointError(f"{where} describes a JanusFlow checkpoint; load it as janusflow-1.3b, not as Janus-Pro")
+    missing = [section for section in _SECTIONS if not isinstance(config.get(section), Mapping)]
+    if missing:
+        found = config.get("model_type", "none")
+        raise CheckpointError(
+            f"{where} is not of Janus-Pro: it has no section {missing[0]!r} (model_type: {found!r}); "
+            "name the model these weights belong to"
+        )
+    for section in _SECTIONS:
+        if section != "language_config" and not isinstance(config[section].get("params"), Mapping):
+            raise CheckpointError(f"{where}: section {section!r} has no 'params'")
+
+
+def _expect(config: Mapping[str, Any], section: str, key: str, value: object, where: str) -> None:
+    found = config[section]["params"].get(key, value)
+    if found != value:
+        raise CheckpointError(f"{where}: {section}.params.{key} is {found!r}, but the port needs {value!r}")
+
+
+def _language(section: Mapping[str, Any]) -> LlamaConfig:
+    # Left out on purpose: dtype and attention kernel, which are the caller's choice, and the pad id, which would
+    # freeze one row of the embedding table.
+    known = {key: section[key] for key in _LANGUAGE_KEYS if section.get(key) is not None}
+    return LlamaConfig(**known, tie_word_embeddings=False)
+
+
+def _vision(params: Mapping[str, Any], hidden: int, where: str) -> JanusVisionConfig:
+    name = params.get("model_name")
+    sizes = {
+        **_TOWERS.get(str(name), {}),
+        **{key: params[key] for key in next(iter(_TOWERS.values())) if key in params},
+    }
+    if len(sizes) < len(next(iter(_TOWERS.values()))):
+        raise CheckpointError(f"{where}: the vision tower {name!r} is unknown and its sizes are not given")
+    if params.get("select_layer", -1) != -1:
+        raise CheckpointError(f"{where}: vision_config.params.select_layer must be -1 (all blocks)")
+    image_size = int(params.get("image_size", 384))
+    return JanusVisionConfig(
+        hidden_size=int(sizes["width"]),
+        num_hidden_layers=int(sizes["layers"]),
+        num_attention_heads=int(sizes["heads"]),
+        patch_size=int(sizes["patch_size"]),
+        mlp_ratio=float(sizes["mlp_ratio"]),
+        image_size=image_size,
+        num_image_tokens=(image_size // int(sizes["patch_size"])) ** 2,
+        projection_dim=hidden,
+        depth=2,
+    )
+
+
+def _image(params: Mapping[str, Any], hidden: int) -> JanusVQVAEConfig:
+    sizes = {**_VQ_16, **{key: params[key] for key in _VQ_16 if key in params}}
+    return JanusVQVAEConfig(
+        embed_dim=int(params.get("n_embed", 8)),
+        num_embeddings=int(params.get("image_token_size", 16384)),
+        latent_channels=sizes["z_channels"],
+        base_channels=sizes["ch"],
+        channel_multiplier=list(sizes["ch_mult"]),
+        num_res_blocks=sizes["num_res_blocks"],
+        projection_dim=hidden,
+        image_token_embed_dim=hidden,
+        num_hidden_layers=2,
+    )
+
+
+def _rehosted(config: Mapping[str, Any], image_token_id: int, where: str) -> JanusConfig:
+    for section in ("text_config", "vision_config", "vq_config"):
+        if not isinstance(config.get(section), Mapping):
+            raise CheckpointError(f"{where} has no section {section!r}; fetch the checkpoint again")
+    text = dict(config["text_config"])
+    rope = text.get("rope_parameters")
+    if isinstance(rope, Mapping) and rope.get("rope_theta") is not None:
+        text["rope_theta"] = rope["rope_theta"]
+    drop = ("torch_dtype", "dtype", "_attn_implementation", "_attn_implementation_internal", "transformers_version")
+    vision, image = (
+        {key: value for key, value in config[section].items() if key not in drop}
+        for section in ("vision_config", "vq_config")
+    )
+    return _joined(_language(text), JanusVisionConfig(**vision), JanusVQVAEConfig(**image), image_token_id)
+
+
+def _joined(text: LlamaConfig, vision: JanusVisionConfig, image: JanusVQVAEConfig, image_token_id: int) -> JanusConfig:
+    # Tying is the class default and would silently overwrite the token embeddings with the text head.
+    config = JanusConfig(
+        text_config=text,
+        vision_config=vision,
+        vq_config=image,
+        image_token_id=image_token_id,
+        tie_word_embeddings=False,
+    )
+    config._attn_implementation = "sdpa"
+    return config

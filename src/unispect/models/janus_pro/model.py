@@ -1,0 +1,326 @@
+"""Janus-Pro behind the seam of `unispect.models.base`.
+
+The network is transformers' `JanusForConditionalGeneration`. What that class lacks or does differently is done in this
+package: guidance and sampling, states while drawing, tokenising pictures, template, preprocessing (FACTS section 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import LongTensor, Tensor
+from transformers.models.janus.modeling_janus import JanusForConditionalGeneration
+
+from unispect.core.cards import Capability, ModelCard
+from unispect.core.encoded import LAST, Encoded, LayerState
+from unispect.core.errors import CheckpointError, Unsupported, UsageError
+from unispect.core.prompts import Goal, Prompt, Segment
+from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
+from unispect.models.base import Example, Losses
+from unispect.models.capture import pad_right, stream
+from unispect.models.checkpoint import Checkpoint, open_checkpoint
+from unispect.models.decode.autoregressive import draw_tokens, score_answers, write_tokens
+from unispect.models.decode.chance import exponential_draws
+from unispect.models.devices import device_for, dtype_for
+from unispect.models.janus_pro import learning
+from unispect.models.janus_pro.config import is_rehosted, network_config
+from unispect.models.janus_pro.keys import GROUPS
+from unispect.models.janus_pro.network import encode_codes, load_network, picture_size, trunk_of
+from unispect.models.janus_pro.processing import Inputs, Processor, load_processor
+
+_TABLE_LIMIT = 2**22
+"""Numbers in a table of all fed-back embeddings, up to which it is made once per call instead of row by row."""
+
+
+class JanusPro:
+    """A Janus-Pro model, published or tiny.
+
+    Args:
+        card: what is known about it; its revision should be that of the weights.
+        network: the filled network; its dtype and device are the model's.
+        processor: the checkpoint's tokenizer, template and picture format.
+    """
+
+    def __init__(self, card: ModelCard, network: JanusForConditionalGeneration, processor: Processor) -> None:
+        self.card = card
+        self.network = network
+        self.processor = processor
+        self.trunk = trunk_of(network)
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.lm_head.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.network.lm_head.weight.dtype
+
+    def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
+        """See `UnifiedModel.encode`. A prompt for a picture holds text only."""
+        self._require("write" if goal is Goal.TEXT else "draw")
+        if any(prompt.images for prompt in prompts):
+            self._require("see")
+            if goal is Goal.IMAGE:
+                raise Unsupported(
+                    self.card.id, "draw", "from a prompt that holds a picture, which no one trained it to do"
+                )
+        inputs, segments = self.processor.encode(prompts, goal)
+        return Encoded(goal, segments, inputs)
+
+    @torch.inference_mode()
+    def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
+        """See `UnifiedModel.write`."""
+        self._require("write")
+        inputs = _inputs(encoded, Goal.TEXT)
+        if how.temperature:
+            _check_seeds(how.seeds, len(encoded))
+        written = write_tokens(
+            self.trunk,
+            self.prompt_rows(inputs),
+            embed=self.trunk.embed_tokens,
+            head=self.network.lm_head,
+            end=self.processor.special.eos,
+            how=how,
+        )
+        return [
+            TextReply(self.processor.decode(one.tokens), one.tokens, one.log_probabilities, one.finished)
+            for one in written
+        ]
+
+    @torch.inference_mode()
+    def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
+        """See `UnifiedModel.draw`. The reply's tokens and seed repeat every step."""
+        self._require("draw")
+        inputs = _inputs(encoded, Goal.IMAGE)
+        _check_seeds(how.seeds, len(encoded))
+        if how.steps not in (None, self.card.image_tokens):
+            raise UsageError(f"{self.card.id} draws in exactly {self.card.image_tokens} steps, not {how.steps}")
+        guidance = self.card.defaults["guidance"] if how.guidance is None else how.guidance
+        temperature = self.card.defaults["temperature"] if how.temperature is None else how.temperature
+        tokens = self.draw_codes(inputs, guidance=guidance, temperature=temperature, seeds=how.seeds)
+        settings = {"guidance": guidance, "temperature": temperature}
+        return [
+            ImageReply(picture, seed, tokens=codes, replay=settings)
+            for picture, seed, codes in zip(self.pictures(tokens), how.seeds, tokens.cpu().numpy(), strict=True)
+        ]
+
+    def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
+        """See `UnifiedModel.score`."""
+        self._require("score")
+        inputs = _inputs(encoded, Goal.TEXT)
+        if len(answers) != len(encoded):
+            raise UsageError(f"{len(encoded)} prompts but answers for {len(answers)}")
+        with torch.inference_mode():
+            return score_answers(
+                self.trunk,
+                self.prompt_rows(inputs),
+                [[self.processor.answer_ids(answer) for answer in own] for own in answers],
+                embed=self.trunk.embed_tokens,
+                head=self.network.lm_head,
+            )
+
+    @torch.no_grad()
+    def states(
+        self, encoded: Encoded, replies: Sequence[Reply] | None = None, *, at: int = LAST
+    ) -> Iterator[LayerState]:
+        """See `UnifiedModel.states`.
+
+        One causal pass over prompt and reply gives the states of decoding itself; of the two branches of guidance it is
+        the conditional one. An end token is template.
+        """
+        self._require("probe")
+        if at != LAST:
+            raise UsageError(
+                f"{self.card.id} decodes token by token: it has states of the finished reply only (at=LAST)"
+            )
+        if replies is not None and len(replies) != len(encoded):
+            raise UsageError(f"{len(encoded)} prompts but {len(replies)} replies")
+        segments = encoded.segments
+        if replies is not None:
+            segments = tuple(
+                own + self._reply_segments(own[-1].stop, reply) for own, reply in zip(segments, replies, strict=True)
+            )
+        lengths = [own[-1].stop for own in segments]
+        step = 0 if replies is None else LAST
+        for layer, hidden in enumerate(stream(self.trunk, pad_right(self._rows(encoded, replies)))):
+            yield LayerState(layer, tuple(own[:n] for own, n in zip(hidden, lengths, strict=True)), segments, step)
+
+    def loss(self, batch: Sequence[Example]) -> Losses:
+        """See `Trainable.loss`."""
+        self._require("learn")
+        return learning.losses(self, batch)
+
+    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
+        """See `Trainable.parameter_groups`."""
+        names = [name for name, _ in self.network.named_parameters()]
+        return {group: [name for name in names if name.startswith(starts)] for group, starts in GROUPS.items()}
+
+    def prompt_rows(self, inputs: Inputs, *, together: bool = False) -> list[Tensor]:
+        """Input embeddings [length, width] of every prompt.
+
+        Args:
+            inputs: from `encode`.
+            together: run all pictures through the vision encoder at once. One by one, the default, their features do
+                not depend on the batch in their last digits.
+        """
+        lengths = [len(ids) for ids in inputs.ids]
+        ids = torch.cat(inputs.ids).to(self.device)
+        rows = self.trunk.embed_tokens(ids)
+        if inputs.pixels is not None:
+            groups = [inputs.pixels] if together else inputs.pixels.split(1)
+            features = torch.cat([self.features(pixels).flatten(0, 1) for pixels in groups])
+            rows = rows.masked_scatter((ids == self.processor.special.image)[:, None], features)
+        return list(rows.split(lengths))
+
+    def empty_rows(self, inputs: Inputs) -> list[Tensor]:
+        """Input embeddings of the unconditional branch of guidance."""
+        return self.prompt_rows(Inputs(tuple(map(self.processor.emptied, inputs.ids)), None))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What the trunk sees of pictures [pictures, 3, size, size]: [pictures, tokens, width]."""
+        seen = self.network.model.vision_model(pixels.to(self.device, self.dtype)).last_hidden_state
+        return self.network.model.aligner(seen)
+
+    def code_rows(self, codes: Tensor) -> Tensor:
+        """What is fed back for image tokens of any shape: embeddings [..., width]. Never the tokenizer's codebook."""
+        return self.network.prepare_embeddings_for_image_generation(codes)
+
+    @torch.inference_mode()
+    def draw_codes(
+        self,
+        inputs: Inputs,
+        *,
+        guidance: float,
+        temperature: float,
+        seeds: Sequence[int] = (),
+        draws: Sequence[Tensor] | Tensor | None = None,
+    ) -> Tensor:
+        """Image tokens [samples, tokens]; `draws` stand in for those of the seeds (see `draw_tokens`)."""
+        steps, choices = self.card.image_tokens, self.network.model.generation_embeddings.num_embeddings
+        feed = self.code_rows
+        if choices * self.trunk.config.hidden_size <= _TABLE_LIMIT:
+            feed = self.code_rows(torch.arange(choices, device=self.device)).__getitem__
+        noise = exponential_draws(seeds, steps, choices) if draws is None and temperature else draws
+        return draw_tokens(
+            self.trunk,
+            self.prompt_rows(inputs),
+            None if guidance == 1 else self.empty_rows(inputs),
+            feed=feed,
+            head=self.network.model.generation_head,
+            steps=steps,
+            guidance=guidance,
+            temperature=temperature,
+            draws=noise,
+        )
+
+    @torch.inference_mode()
+    def decoded(self, codes: Tensor) -> Tensor:
+        """Pixels [pictures, 3, height, width], nominally in -1..1, of image tokens [pictures, tokens].
+
+        Picture by picture, so that the company of a picture never changes its last digits.
+        """
+        return torch.cat([self.network.model.vqmodel.decode(cast(LongTensor, own)) for own in codes.split(1)])
+
+    def pictures(self, codes: Tensor) -> list[Image.Image]:
+        """RGB pictures of image tokens [pictures, tokens]; values are cut off, not rounded, as upstream."""
+        values = ((self.decoded(codes).float() + 1) / 2 * 255).clamp(0, 255).to(torch.uint8)
+        return [Image.fromarray(picture) for picture in values.permute(0, 2, 3, 1).cpu().numpy()]
+
+    @torch.no_grad()
+    def image_codes(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """Image tokens [pictures, tokens], int64 on the model's device, of pictures to learn to draw.
+
+        Raises:
+            DataError: a picture is not square or cannot be read.
+        """
+        pixels = learning.target_pixels(pictures, self.card.image_size)
+        tokenizer = self.network.model.vqmodel
+        return torch.cat([encode_codes(tokenizer, part.to(self.device, self.dtype)) for part in pixels.split(16)])
+
+    def _require(self, capability: Capability) -> None:
+        if capability not in self.card.capabilities:
+            raise Unsupported(self.card.id, capability, "; ".join(self.card.notes))
+
+    def _rows(self, encoded: Encoded, replies: Sequence[Reply] | None) -> list[Tensor]:
+        """Input embeddings of every prompt and the reply that follows it."""
+        rows = self.prompt_rows(_inputs(encoded, encoded.goal))
+        if replies is None:
+            return rows
+        return [
+            torch.cat([row, self._reply_rows(reply, encoded.goal)]) for row, reply in zip(rows, replies, strict=True)
+        ]
+
+    def _reply_rows(self, reply: Reply, goal: Goal) -> Tensor:
+        if isinstance(reply, TextReply) != (goal is Goal.TEXT):
+            raise UsageError(f"a prompt encoded for {goal} cannot be followed by a {type(reply).__name__}")
+        if isinstance(reply, TextReply):
+            return self.trunk.embed_tokens(torch.tensor(reply.tokens, dtype=torch.long, device=self.device))
+        if reply.tokens is None:
+            raise UsageError(f"the picture was not drawn by {self.card.id}: it has no image tokens")
+        return self.code_rows(torch.from_numpy(np.asarray(reply.tokens)).to(self.device))
+
+    def _reply_segments(self, start: int, reply: Reply) -> tuple[Segment, ...]:
+        if isinstance(reply, ImageReply):
+            assert reply.tokens is not None
+            return (Segment(start, start + len(reply.tokens), "image", "response"),)
+        stop = start + len(reply.tokens)
+        ends = bool(reply.tokens) and reply.tokens[-1] == self.processor.special.eos
+        said = Segment(start, stop - ends, "text", "response")
+        end = Segment(stop - ends, stop, "text", "template")
+        return tuple(segment for segment in (said, end) if len(segment))
+
+
+def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> JanusPro:
+    """A Janus-Pro model from a checkpoint folder or hub id (default: the card's), in either published layout.
+
+    Raises:
+        CheckpointError: the checkpoint is incomplete, damaged or another model's; names key and file.
+        UsageError: no such folder, device or dtype.
+    """
+    where = device_for(device)
+    precision = dtype_for(dtype, where)
+    checkpoint = open_checkpoint(weights or card.hub)
+    processor = load_processor(checkpoint)
+    content = checkpoint.json("config.json")
+    config = network_config(content, processor.special.image, str(checkpoint.folder / "config.json"))
+    network = load_network(checkpoint, config, rehosted=is_rehosted(content), device=where, dtype=precision)
+    _check_sizes(checkpoint, network, processor)
+    return JanusPro(sized_card(card.at(checkpoint.revision), network), network, processor)
+
+
+def sized_card(card: ModelCard, network: JanusForConditionalGeneration) -> ModelCard:
+    """The card with the sizes of the network that was really loaded."""
+    size, tokens = picture_size(network)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return replace(card, parameters=round(parameters / 1e6, 3), image_size=size, image_tokens=tokens)
+
+
+def _check_sizes(checkpoint: Checkpoint, network: JanusForConditionalGeneration, processor: Processor) -> None:
+    size, tokens = picture_size(network)
+    for name, found, needed in (
+        ("processor_config.json: num_image_tokens", processor.image_tokens, tokens),
+        ("preprocessor_config.json: image_size", processor.picture.size, size),
+    ):
+        if found != needed:
+            raise CheckpointError(f"{checkpoint.folder}: {name} is {found}, but config.json implies {needed}")
+    known, vocabulary = processor.tokenizer.get_vocab_size(), network.lm_head.out_features
+    if known > vocabulary:
+        raise CheckpointError(f"{checkpoint.folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")
+
+
+def _inputs(encoded: Encoded, goal: Goal) -> Inputs:
+    if encoded.goal is not goal:
+        raise UsageError(f"these prompts were encoded for {encoded.goal} and cannot be used for {goal}")
+    assert isinstance(encoded.inputs, Inputs)
+    return encoded.inputs
+
+
+def _check_seeds(seeds: Sequence[int], samples: int) -> None:
+    if len(seeds) != samples:
+        raise UsageError(f"{samples} samples need as many seeds, not {len(seeds)}")

@@ -1,0 +1,82 @@
+"""The network: `JanusForConditionalGeneration` of transformers, filled from a checkpoint or started afresh."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers.models.janus.configuration_janus import JanusConfig, JanusVisionConfig
+from transformers.models.janus.modeling_janus import JanusForConditionalGeneration, JanusVQVAE
+from transformers.models.llama.modeling_llama import LlamaModel, LlamaRotaryEmbedding
+
+from unispect.models.checkpoint import Checkpoint
+from unispect.models.janus_pro.keys import AUTHORS, REHOSTED
+from unispect.models.keys import fill
+
+
+def load_network(
+    checkpoint: Checkpoint, config: JanusConfig, *, rehosted: bool, device: torch.device, dtype: torch.dtype
+) -> JanusForConditionalGeneration:
+    """The network with a checkpoint's weights, in evaluation mode.
+
+    Raises:
+        CheckpointError: keys or shapes do not fit; names key and file.
+    """
+    network = empty_network(config)
+    fill(network, checkpoint, REHOSTED if rehosted else AUTHORS, device=device, dtype=dtype)
+    _make_buffers(network, device)
+    return network.eval()
+
+
+def empty_network(config: JanusConfig) -> JanusForConditionalGeneration:
+    """The network on the meta device: names and shapes without memory."""
+    with torch.device("meta"):
+        return JanusForConditionalGeneration(config)
+
+
+def fresh_network(config: JanusConfig, seed: int) -> JanusForConditionalGeneration:
+    """The network in float32 with transformers' own initial weights, drawn from `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return JanusForConditionalGeneration(config).eval()
+
+
+def trunk_of(network: JanusForConditionalGeneration) -> LlamaModel:
+    return cast(LlamaModel, network.model.language_model)
+
+
+def picture_size(network: JanusForConditionalGeneration) -> tuple[int, int]:
+    """Side of a picture in pixels, and the number of its tokens (seen and drawn alike)."""
+    vision = cast(JanusVisionConfig, network.config.vision_config)
+    side = cast(int, vision.image_size)
+    return side, (side // cast(int, vision.patch_size)) ** 2
+
+
+def encode_codes(tokenizer: JanusVQVAE, pixels: Tensor) -> Tensor:
+    """Codes [pictures, tokens] in raster order of pictures [pictures, 3, height, width] in -1..1.
+
+    The stock `encode` leaves out that latents and codebook are brought to unit length before the nearest code is
+    looked up, and returns other codes (FACTS section 7, item 3).
+    """
+    latents = F.normalize(quantizer_input(tokenizer, pixels), dim=1)
+    codebook = F.normalize(tokenizer.quantize.embedding.weight, dim=1)
+    # Between unit vectors, the nearest is the one with the largest product.
+    return torch.einsum("bchw,kc->bhwk", latents, codebook).argmax(-1).flatten(1)
+
+
+def quantizer_input(tokenizer: JanusVQVAE, pixels: Tensor) -> Tensor:
+    """Latents [pictures, channels, rows, columns] before normalisation and lookup."""
+    return tokenizer.quant_conv(tokenizer.encoder(pixels))
+
+
+def _make_buffers(network: JanusForConditionalGeneration, device: torch.device) -> None:
+    """Buffers that no checkpoint holds, for a network built on the meta device."""
+    trunk = trunk_of(network)
+    trunk.rotary_emb = LlamaRotaryEmbedding(trunk.config).to(device)
+    embeddings = network.model.vision_model.embeddings
+    positions = torch.arange(embeddings.num_positions, device=device)[None]
+    embeddings.register_buffer("position_ids", positions, persistent=False)
+    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
+    assert not left, f"never filled: {left}"

@@ -1,0 +1,130 @@
+"""Every model by its name: one dict, plus the organisms that ship with the package and models of third parties.
+
+A third party adds a model through the entry-point group `unispect.models`: the entry's name is the model's, and it
+points to an `Entry`. Nothing here imports torch before a model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import UsageError, unknown
+from unispect.models.janus_pro.card import CARDS as JANUS_PRO
+
+if TYPE_CHECKING:
+    from unispect.models.base import UnifiedModel
+
+GROUP = "unispect.models"
+_ORGANISMS = "unispect.organisms.shipped"
+_FAMILIES = {
+    "janus-pro": "unispect.models.janus_pro.model:load",
+}
+"""Family -> `load(card, weights, *, device, dtype)`."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model that can be loaded.
+
+    Attributes:
+        card: what is known about it.
+        load: `load(card, weights, *, device, dtype) -> UnifiedModel`, or its import path `module:function`; `weights`
+            is a folder, a hub id, or empty for the card's own.
+    """
+
+    card: ModelCard
+    load: str | Callable[..., UnifiedModel]
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """What `name=folder-or-hub-id@revision` says; `weights` is empty for the model's own."""
+
+    name: str
+    weights: str = ""
+
+
+def parse(text: str) -> ModelReference:
+    """The parts of `name` or `name=folder-or-hub-id@revision`.
+
+    Raises:
+        UsageError: nothing stands before or after the equals sign.
+    """
+    name, equals, weights = text.partition("=")
+    if not name.strip() or (equals and not weights.strip()):
+        raise UsageError(f"cannot read the model {text!r}; write name, name=FOLDER or name=owner/name@revision")
+    return ModelReference(name.strip(), weights.strip())
+
+
+def cards() -> dict[str, ModelCard]:
+    """The card of every model that can be named, in the order they are listed to users."""
+    return {**_organism_cards(), **{name: entry.card for name, entry in _entries().items()}}
+
+
+def card_of(name: str) -> ModelCard:
+    """The card of one model.
+
+    Raises:
+        UsageError: there is no model of that name; suggests the nearest.
+    """
+    known = cards()
+    if name not in known:
+        raise unknown("model", name, known)
+    return known[name]
+
+
+def load(name: str, weights: str | Path | None = None, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
+    """The model of that name, ready to use.
+
+    Args:
+        name: as listed by `cards`, or `name=folder-or-hub-id@revision`.
+        weights: folder or hub id to take the weights from; default: the model's own.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        dtype: "auto" (float32 on the CPU, bfloat16 elsewhere), "float32" or "bfloat16".
+
+    Raises:
+        UsageError: unknown model, device or dtype, or no such folder.
+        CheckpointError: the weights cannot be loaded as this model.
+    """
+    reference = parse(name)
+    if weights and reference.weights:
+        raise UsageError(f"weights are given twice: in {name!r} and as {str(weights)!r}")
+    source = str(weights or reference.weights)
+    card = card_of(reference.name)
+    if reference.name in _organism_cards() and not source:
+        return _function(f"{_ORGANISMS}:load")(reference.name, device=device, dtype=dtype)
+    entry = _entries().get(reference.name) or Entry(card, _family(card))
+    loader = _function(entry.load) if isinstance(entry.load, str) else entry.load
+    return loader(card, source, device=device, dtype=dtype)
+
+
+def _family(card: ModelCard) -> str:
+    if card.family not in _FAMILIES:
+        raise unknown("model family", card.family, _FAMILIES)
+    return _FAMILIES[card.family]
+
+
+@cache
+def _entries() -> Mapping[str, Entry]:
+    published = {card.id: Entry(card, _FAMILIES[card.family]) for cards in (JANUS_PRO,) for card in cards.values()}
+    return {**published, **{point.name: point.load() for point in entry_points(group=GROUP)}}
+
+
+@cache
+def _organism_cards() -> Mapping[str, ModelCard]:
+    if find_spec(_ORGANISMS) is None:
+        return {}
+    return _function(f"{_ORGANISMS}:cards")()
+
+
+def _function(path: str) -> Callable[..., Any]:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
