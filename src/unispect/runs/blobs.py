@@ -1,0 +1,108 @@
+"""Pictures by content: `blobs/<sha256>.png`, each written once and checked whenever it is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from unispect.core.errors import StoreError
+from unispect.runs import durable
+
+FOLDER = "blobs"
+PNG = b"\x89PNG\r\n\x1a\n"
+WRITERS = 8
+"""Waiting for the disk is most of the work of a small picture, so a batch waits together."""
+
+
+def blob_path(sha256: str) -> str:
+    """Where a picture lies, relative to the run folder."""
+    return f"{FOLDER}/{sha256}.png"
+
+
+class Blobs:
+    """The pictures of one run folder."""
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+
+    def put(self, pictures: Sequence[bytes]) -> list[str]:
+        """SHA-256 of every picture, all of them on the disk for good when it returns.
+
+        Raises:
+            StoreError: a picture cannot be written.
+        """
+        if not pictures:
+            return []
+        hashes = [hashlib.sha256(picture).hexdigest() for picture in pictures]
+        distinct = dict(zip(hashes, pictures, strict=True))
+        folder = self._run / FOLDER
+        try:
+            with ThreadPoolExecutor(min(WRITERS, len(distinct))) as pool:
+                list(pool.map(self._put_one, distinct.keys(), distinct.values()))
+            durable.sync_folder(folder)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write a picture to {folder}: {error.strerror or error}; nothing recorded so far is lost: "
+                "make room and run the same command again"
+            ) from error
+        return hashes
+
+    def _put_one(self, sha256: str, picture: bytes) -> None:
+        path = self._run / blob_path(sha256)
+        if not (path.is_file() and path.read_bytes() == picture):
+            durable.write(path, picture)
+
+    def read(self, sha256: str) -> bytes:
+        """The PNG bytes of a picture.
+
+        Raises:
+            StoreError: the file is missing, unreadable or not what was stored; names it.
+        """
+        data, damage = self._load(sha256)
+        if damage:
+            raise StoreError(f"{self._run}: {blob_path(sha256)} {damage}")
+        return data
+
+    def damage(self, sha256: str) -> str:
+        """What is wrong with a stored picture; empty when nothing is."""
+        return self._load(sha256)[1]
+
+    def _load(self, sha256: str) -> tuple[bytes, str]:
+        try:
+            data = (self._run / blob_path(sha256)).read_bytes()
+        except FileNotFoundError:
+            return b"", "is missing"
+        except OSError as error:
+            return b"", f"cannot be read: {error.strerror or error}"
+        altered = hashlib.sha256(data).hexdigest() != sha256
+        return data, "was altered: its content has another hash" if altered else ""
+
+    def sizes(self) -> dict[str, int]:
+        """SHA-256 -> bytes of every picture file in the folder."""
+        folder = self._run / FOLDER
+        if not folder.is_dir():
+            return {}
+        return {path.stem: path.stat().st_size for path in folder.glob("*.png")}
+
+    def remove_leftovers(self) -> None:
+        """Deletes half-written files; for the writer of the run only."""
+        durable.remove_leftovers(self._run / FOLDER)
+
+
+class StoredPictures(Mapping[str, bytes]):
+    """name -> PNG bytes of one record, read and checked on access."""
+
+    def __init__(self, blobs: Blobs, hashes: Mapping[str, str]) -> None:
+        self._blobs = blobs
+        self._hashes = hashes
+
+    def __getitem__(self, name: str) -> bytes:
+        return self._blobs.read(self._hashes[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hashes)
+
+    def __len__(self) -> int:
+        return len(self._hashes)

@@ -1,0 +1,56 @@
+"""Making a run folder, step by step, so that a kill at any step leaves one that can be completed."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from unispect.core.errors import StoreError, UsageError
+from unispect.runs import blobs, database, lock, manifest
+
+
+def exists(run: Path) -> bool:
+    """There is a run in the folder, whole or damaged."""
+    return (run / database.NAME).exists() or (run / manifest.NAME).exists()
+
+
+def make(run: Path) -> None:
+    """Makes the folder a run without units, or completes one whose making was interrupted.
+
+    Raises:
+        UsageError: the folder is something else.
+        StoreError: it cannot be written, or another process is writing to it.
+    """
+    if not exists(run):
+        _make_folders(run)
+    writer = lock.WriterLock(run)
+    try:
+        if not exists(run):
+            database.create(run)
+        if not (run / manifest.NAME).exists() and not _holds_units(run):
+            manifest.write(run, manifest.Manifest.new())
+    finally:
+        writer.release()
+
+
+def _make_folders(run: Path) -> None:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        ours = {blobs.FOLDER, lock.NAME}
+        strangers = [path.name for path in run.iterdir() if path.name not in ours and not path.name.startswith(".")]
+        if strangers:
+            raise UsageError(f"{run} is not a run folder, but holds other files ({min(strangers)}): choose another one")
+        if blobs.Blobs(run).sizes():
+            raise StoreError(
+                f"{run} holds the pictures of a run, but its {database.NAME} and {manifest.NAME} are missing"
+            )
+        (run / blobs.FOLDER).mkdir(exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{run} cannot be made a folder: a file is in its place") from None
+    except OSError as error:
+        raise StoreError(f"{run} cannot be made: {error.strerror or error}") from error
+
+
+def _holds_units(run: Path) -> bool:
+    with closing(database.connect(run, writing=True)) as connection, database.explained(run / database.NAME):
+        return connection.execute("SELECT 1 FROM units").fetchone() is not None

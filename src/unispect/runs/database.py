@@ -1,0 +1,119 @@
+"""Opening and talking to `run.sqlite`, with every failure in words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from unispect.core.errors import StoreError
+from unispect.runs import durable, schema
+
+NAME = "run.sqlite"
+PATIENCE = 10.0
+"""Seconds to wait while another process recovers the log of a run that was killed."""
+
+
+def create(run: Path) -> None:
+    """Makes an empty database; after a crash it is there with all its tables or not at all.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    building = run / f".{NAME}{durable.TEMPORARY}"
+    try:
+        for leftover in run.glob(f"{building.name}*"):
+            leftover.unlink()
+        with explained(building), closing(sqlite3.connect(building, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA application_id = {schema.APPLICATION}")
+            connection.executescript(f"BEGIN; {schema.TABLES} PRAGMA user_version = {schema.FORMAT}; COMMIT;")
+        building.replace(run / NAME)
+        durable.sync_folder(run)
+    except OSError as error:
+        raise StoreError(f"{run} cannot be written: {error.strerror or error}") from error
+
+
+def connect(run: Path, *, writing: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode to the database of `run`.
+
+    Raises:
+        StoreError: it is missing, damaged, of another format, or cannot be read.
+    """
+    path = run / NAME
+    if not path.is_file():
+        raise StoreError(f"{path} is missing")
+    with explained(path):
+        connection = _connected(path, writing)
+        try:
+            _check_format(connection, path)
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")  # a committed record survives a power failure
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _connected(path: Path, writing: bool) -> sqlite3.Connection:
+    if writing:
+        mode = "mode=rw"
+    elif os.access(path.parent, os.W_OK) or path.with_name(f"{NAME}-wal").exists():
+        mode = "mode=ro"
+    else:  # read-only medium: SQLite cannot keep the log's index there, and without a log it needs none
+        mode = "immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=PATIENCE)
+
+
+def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != schema.APPLICATION:
+        raise StoreError(f"{path} is not the database of a run, or its beginning is damaged")
+    if version > schema.FORMAT:
+        raise StoreError(f"{path} has format {version}, this release reads up to {schema.FORMAT}: use a newer unispect")
+    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    absent = {"settings", "units", "records", "failures", "pictures", "grades"} - found
+    if absent:
+        raise StoreError(f"{path} is damaged: table {min(absent)!r} is missing")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors into a `StoreError` that names the file and says what to do."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:  # a mistake in our own code, not a state of the disk
+        raise
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorname", "")
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            what = f"is damaged or truncated ({error}): restore it from a copy"
+        elif code == "SQLITE_FULL" or code.startswith("SQLITE_IOERR"):
+            what = (
+                f"cannot be read or written further ({error}): the disk or quota may be full; "
+                "nothing recorded so far is lost: make room and run the same command again"
+            )
+        elif code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            what = f"cannot be opened or written ({error}): check its permissions"
+        elif code.startswith("SQLITE_BUSY"):
+            what = f"is held by another process ({error})"
+        else:
+            what = f"failed: {error}"
+        raise StoreError(f"{path} {what}") from error
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    """All of the statements inside happen, durably, or none; failures as in `explained`."""
+    with explained(path):
+        connection.execute(begin)
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # SQLite ends it by itself when the disk is full
+                connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,41 @@
+"""Files that are either whole and on the disk, or not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+TEMPORARY = ".tmp"
+"""Suffix of files that are still being written; whatever carries it may be deleted."""
+
+
+def write(path: Path, data: bytes) -> None:
+    """Puts `data` at `path` in one step: a reader, or the same program after a crash, sees all of it or none.
+
+    The new name survives a power failure once `sync_folder` of its parent has returned.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Returns once the names in `folder` are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes what an interrupted `write` left in `folder`; for the only writer of that folder."""
+    for leftover in folder.glob(f".*{TEMPORARY}"):
+        leftover.unlink(missing_ok=True)

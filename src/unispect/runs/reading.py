@@ -1,0 +1,161 @@
+"""Everything that can be read from a run folder."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from unispect.core.cards import ModelCard
+from unispect.core.units import Entry, Record, Unit
+from unispect.runs import database, manifest, rows
+from unispect.runs.blobs import Blobs, StoredPictures
+
+PAGE = 500
+"""Entries fetched at a time: memory stays flat however long a run is."""
+
+UNIT = "u.id, study, version, kind, model, inputs, s.json, seed"
+
+
+@dataclass(frozen=True)
+class Count:
+    """How far one kind of units of one study and model has come."""
+
+    study: str
+    version: int
+    model: str
+    kind: str
+    planned: int
+    done: int
+    failed: int
+    skipped: int
+
+    @property
+    def pending(self) -> int:
+        """Units that left no record yet; failed and skipped ones are tried again as well."""
+        return self.planned - self.done - self.failed - self.skipped
+
+
+class RunReader:
+    """The reading half of a run store."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.blobs = Blobs(folder)
+        self._path = folder / database.NAME
+        self._connection = connection
+
+    def pending(self, units: Iterable[Unit] | None = None) -> list[Unit]:
+        """Those of `units` (of all planned ones) that have no finished record, in their order."""
+        done = {unit for (unit,) in self._read("SELECT unit FROM records WHERE status = 'done'")}
+        if units is not None:
+            return [unit for unit in units if unit.id not in done]
+        planned = self._read(f"SELECT {UNIT} FROM units u JOIN settings s ON s.id = u.settings ORDER BY position")
+        return [rows.unit_from(row) for row in planned if row[0] not in done]
+
+    def entries(
+        self,
+        study: str | None = None,
+        model: str | None = None,
+        kind: str | None = None,
+        *,
+        ungraded_by: str | None = None,
+    ) -> Iterator[Entry]:
+        """Units that left a record, with it and its grades, in the order of planning.
+
+        Args:
+            study: only this one.
+            model: only this `id@revision`.
+            kind: only this one.
+            ungraded_by: only finished records that this judge has not graded.
+        """
+        conditions = [
+            (f"u.{column} = ?", value)
+            for column, value in (("study", study), ("model", model), ("kind", kind))
+            if value is not None
+        ]
+        if ungraded_by is not None:
+            unjudged = "NOT EXISTS (SELECT 1 FROM grades g WHERE g.unit = u.id AND g.judge = ?)"
+            conditions.append((f"r.status = 'done' AND {unjudged}", ungraded_by))
+        position = 0
+        while True:
+            found = self._entry_rows([*conditions, ("position > ?", position)])
+            if not found:
+                return
+            position = found[-1][0]
+            yield from self._with_details(found)
+
+    def get(self, unit: str) -> Entry | None:
+        """The entry of a unit; None if it has no record yet."""
+        found = self._entry_rows([("u.id = ?", unit)])
+        return next(iter(self._with_details(found)), None)
+
+    def _entry_rows(self, conditions: list[tuple[str, object]]) -> list[tuple]:
+        return self._read(
+            f"""SELECT position, {UNIT}, status, payload, error, seconds
+                FROM units u JOIN settings s ON s.id = u.settings JOIN records r ON r.unit = u.id
+                WHERE {" AND ".join(text for text, _ in conditions)} ORDER BY position LIMIT {PAGE}""",
+            *(value for _, value in conditions),
+        )
+
+    def _with_details(self, found: list[tuple]) -> Iterator[Entry]:
+        wanted = [row[1] for row in found]
+        holes = ", ".join("?" * len(wanted))
+        named = self._read(
+            f"SELECT unit, name, sha256 FROM pictures WHERE unit IN ({holes}) ORDER BY unit, name", *wanted
+        )
+        given = self._read(
+            f"SELECT unit, judge, payload FROM grades WHERE unit IN ({holes}) ORDER BY unit, judge", *wanted
+        )
+        hashes = {unit: {name: sha for _, name, sha in group} for unit, group in groupby(named, lambda row: row[0])}
+        grades = {unit: list(group) for unit, group in groupby(given, lambda row: row[0])}
+        for row in found:
+            unit = row[1]
+            names = hashes.get(unit, {})
+            record = rows.record_from((unit, *row[9:]), StoredPictures(self.blobs, names), names)
+            graded = {grade[1]: rows.grade_from(grade) for grade in grades.get(unit, ())}
+            yield Entry(rows.unit_from(row[1:9]), record, graded)
+
+    def history(self, unit: str) -> tuple[Record, ...]:
+        """The failed and skipped records of a unit that later tries replaced, oldest first."""
+        found = self._read("SELECT unit, status, '{}', error, seconds FROM failures WHERE unit = ? ORDER BY id", unit)
+        return tuple(rows.record_from(row, {}, {}) for row in found)
+
+    def open_blob(self, sha256: str) -> bytes:
+        """The PNG bytes of a picture, checked against its hash.
+
+        Raises:
+            StoreError: the file is missing or altered; names it.
+        """
+        return self.blobs.read(sha256)
+
+    def counts(self) -> tuple[Count, ...]:
+        """How far each kind of units of each study and model has come, in the order of planning."""
+        found = self._read(
+            """SELECT study, version, model, kind, count(*), total(status = 'done'), total(status = 'failed'),
+                      total(status = 'skipped')
+               FROM units u LEFT JOIN records r ON r.unit = u.id
+               GROUP BY study, version, model, kind ORDER BY min(position)"""
+        )
+        return tuple(Count(*row[:5], *map(int, row[5:])) for row in found)
+
+    def cards(self) -> dict[str, ModelCard]:
+        """`id@revision` -> card of every model that was run."""
+        return dict(self.manifest().cards)
+
+    def manifest(self) -> manifest.Manifest:
+        """The content of `run.json`."""
+        return manifest.read(self.folder)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read inside is of one moment, whatever another process writes meanwhile."""
+        with database.transaction(self._connection, self._path, "BEGIN"):
+            yield
+
+    def _read(self, query: str, *values: object) -> list[tuple]:
+        with database.explained(self._path):
+            return self._connection.execute(query, values).fetchall()

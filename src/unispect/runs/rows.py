@@ -1,0 +1,135 @@
+"""Values to table rows and back.
+
+JSON is kept as ASCII text: what UTF-8 cannot hold (lone surrogates) and what C strings cannot (NUL) are escapes there
+and come back as they were. Two surrogates that form a pair come back as the character they stand for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from unispect.core.errors import StoreError, UsageError
+from unispect.core.units import Grade, Record, Unit
+from unispect.runs.blobs import PNG
+
+LARGEST = 2**63 - 1
+
+
+def to_json(value: object) -> str:
+    """ASCII JSON with sorted keys: equal values give equal text.
+
+    Raises:
+        ValueError: NaN or infinity, which JSON does not have, or a value that refers to itself.
+        TypeError: a value that JSON does not have.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def printable(text: str) -> str:
+    """The text with lone surrogates written out as escapes, so that any encoding can hold it."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def check_record(record: Record) -> None:
+    """Returns if the record can be stored.
+
+    Raises:
+        ValueError: what is wrong with its payload or pictures.
+    """
+    try:
+        to_json(record.payload)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the payload cannot be kept as JSON: {error}") from None
+    for name, picture in record.pictures.items():
+        _word("picture name", name)
+        if not picture.startswith(PNG):
+            raise ValueError(f"picture {name!r} is not PNG data")
+    strangers = sorted(set(record.blobs) - set(record.pictures))
+    if strangers:
+        raise ValueError(f"blobs are filled in by the store, but {strangers[0]!r} comes without its picture")
+
+
+def unit_row(unit: Unit) -> tuple[str, str, int, str, str, str, str, int]:
+    """id, study, version, kind, model, inputs, settings, seed.
+
+    Raises:
+        UsageError: the unit would come back changed, so its id would no longer fit.
+    """
+    for what, word in (("study", unit.study), ("kind", unit.kind), ("model", unit.model)):
+        _word(what, word)
+    if abs(unit.seed) > LARGEST:
+        raise UsageError(f"seed {unit.seed} does not fit into 64 bits")
+    row = (
+        unit.id,
+        unit.study,
+        unit.version,
+        unit.kind,
+        unit.model,
+        to_json(unit.inputs),
+        to_json(unit.settings),
+        unit.seed,
+    )
+    try:
+        unit_from(row)
+    except StoreError:
+        raise UsageError(
+            f"the inputs of a {unit.kind} unit of {unit.study} are not plain JSON: {unit.inputs!r:.200}"
+        ) from None
+    return row
+
+
+def unit_from(row: tuple[Any, ...]) -> Unit:
+    """The unit of a row of `unit_row`'s columns.
+
+    Raises:
+        StoreError: the content does not have the id it is kept under.
+    """
+    id, study, version, kind, model, inputs, settings, seed = row
+    unit = Unit(study, version, kind, model, _parsed(inputs, id), _parsed(settings, id), seed)
+    if unit.id != id:
+        raise StoreError(f"unit {id} was altered: its content has another id")
+    return unit
+
+
+def record_row(record: Record) -> tuple[str, str, str, str, float]:
+    """unit, status, payload, error, seconds."""
+    return record.unit, record.status, to_json(record.payload), printable(record.error), record.seconds
+
+
+def record_from(row: tuple[Any, ...], pictures: Mapping[str, bytes], blobs: Mapping[str, str]) -> Record:
+    """The record of a row of `record_row`'s columns."""
+    unit, status, payload, error, seconds = row
+    return Record(unit, _parsed(payload, unit), status, error, pictures, blobs, seconds)
+
+
+def grade_row(grade: Grade) -> tuple[str, str, str]:
+    """unit, judge, payload.
+
+    Raises:
+        ValueError: the payload is not JSON.
+    """
+    _word("judge", grade.judge)
+    try:
+        return grade.unit, grade.judge, to_json(grade.payload)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the grade by {grade.judge} cannot be kept as JSON: {error}") from None
+
+
+def grade_from(row: tuple[Any, ...]) -> Grade:
+    """The grade of a row of `grade_row`'s columns."""
+    unit, judge, payload = row
+    return Grade(unit, judge, _parsed(payload, unit))
+
+
+def _parsed(text: str, unit: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise StoreError(f"unit {unit} was altered: {error}") from None
+
+
+def _word(what: str, word: str) -> None:
+    if not word or "\0" in word or printable(word) != word:
+        raise UsageError(f"{what} {word!r} is empty or holds characters that cannot be stored")

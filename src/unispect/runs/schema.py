@@ -1,0 +1,58 @@
+"""The tables of `run.sqlite`. JSON columns hold ASCII text, so any SQLite tool reads them."""
+
+from typing import Final
+
+APPLICATION: Final = 0x756E6973
+"""SQLite's `application_id` of our databases: "unis"."""
+
+FORMAT: Final = 1
+"""Format of the whole run folder, kept as `user_version` and in `run.json`; raised when older code could misread it."""
+
+TABLES: Final = """
+CREATE TABLE settings (
+    id INTEGER PRIMARY KEY,
+    json TEXT NOT NULL UNIQUE
+);
+CREATE TABLE units (
+    position INTEGER PRIMARY KEY,                  -- order of planning
+    id TEXT NOT NULL UNIQUE,
+    study TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    model TEXT NOT NULL,                           -- id@revision
+    inputs TEXT NOT NULL,                          -- JSON
+    settings INTEGER NOT NULL REFERENCES settings,
+    seed INTEGER NOT NULL
+);
+CREATE INDEX units_by_study ON units (study, model, kind);
+CREATE TABLE records (
+    unit TEXT PRIMARY KEY REFERENCES units (id),   -- a unit never has two
+    status TEXT NOT NULL CHECK (status IN ('done', 'failed', 'skipped')),
+    payload TEXT NOT NULL,                         -- JSON
+    error TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    invocation INTEGER NOT NULL                    -- which entry of run.json's invocations, from 1; 0: none was noted
+) WITHOUT ROWID;
+CREATE TABLE failures (                            -- failed and skipped records that a later try replaced
+    id INTEGER PRIMARY KEY,
+    unit TEXT NOT NULL REFERENCES units (id),
+    status TEXT NOT NULL,
+    error TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    invocation INTEGER NOT NULL
+);
+CREATE INDEX failures_by_unit ON failures (unit);
+CREATE TABLE pictures (
+    unit TEXT NOT NULL REFERENCES records (unit) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL,                          -- the file is blobs/<sha256>.png
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (unit, name)
+) WITHOUT ROWID;
+CREATE TABLE grades (
+    unit TEXT NOT NULL REFERENCES records (unit) ON DELETE CASCADE,
+    judge TEXT NOT NULL,
+    payload TEXT NOT NULL,                         -- JSON
+    PRIMARY KEY (unit, judge)
+) WITHOUT ROWID;
+"""

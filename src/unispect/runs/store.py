@@ -1,0 +1,214 @@
+"""The run folder: what was planned, what came out, how it was judged.
+
+```
+RUN/run.sqlite           settings, units, records, grades      (SQLite, write-ahead log)
+RUN/blobs/<sha256>.png   pictures that records name
+RUN/run.json             commands, versions, model cards
+RUN/run.lock             names the process that is writing
+```
+
+One process writes, any number read at the same time. Whatever `record` or `grade` has returned from survives a kill and
+a power failure; whatever they had not returned from is there completely or not at all. A folder may hold several
+studies and several models.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import StoreError, UsageError
+from unispect.core.units import Grade, Record, Unit
+from unispect.runs import creation, database, durable, lock, manifest, rows
+from unispect.runs.check import require_whole
+from unispect.runs.reading import RunReader
+
+
+class RunStore(RunReader):
+    """A run folder that is open for reading or for writing; close it, or use it in a `with` statement."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, writer: lock.WriterLock | None) -> None:
+        super().__init__(folder, connection)
+        self._writer = writer
+        self._invocation = 0
+
+    @classmethod
+    def create(cls, folder: str | Path, *, fresh: bool = False) -> Self:
+        """The run in `folder`, open for writing: made if it is not there, continued if it is.
+
+        Args:
+            folder: of the run.
+            fresh: refuse a run that already holds records instead of continuing it.
+
+        Raises:
+            UsageError: the folder is something else, or `fresh` and it holds records.
+            StoreError: it is damaged, cannot be written, or another process is writing to it.
+        """
+        run = Path(folder)
+        creation.make(run)
+        store = cls.open(run, "w")
+        if fresh and (held := sum(count.planned - count.pending for count in store.counts())):
+            store.close()
+            raise UsageError(f"{run} already holds {held} records; choose another folder or continue this run")
+        return store
+
+    @classmethod
+    def open(cls, folder: str | Path, mode: Literal["r", "w"] = "r", *, verify: bool = True) -> Self:
+        """The run in `folder`.
+
+        Args:
+            folder: of the run.
+            mode: "r" reads, also while another process writes; "w" writes.
+            verify: refuse a damaged run (see `check.require_whole`); without it one may read what is left.
+
+        Raises:
+            UsageError: the folder is not a run.
+            StoreError: it is damaged, cannot be opened, or another process is writing to it.
+        """
+        run = Path(folder)
+        if not creation.exists(run):
+            raise UsageError(f"{run} is not a run folder: it has no {database.NAME}")
+        writer = lock.WriterLock(run) if mode == "w" else None
+        try:
+            store = cls(run, database.connect(run, writing=mode == "w"), writer)
+        except BaseException:
+            if writer:
+                writer.release()
+            raise
+        try:
+            if writer:
+                durable.remove_leftovers(run)
+                store.blobs.remove_leftovers()
+            if verify:
+                manifest.read(run)
+                require_whole(run, store._connection)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Lets go of the database and of the writer's lock; calling it again does nothing."""
+        self._connection.close()
+        if self._writer:
+            self._writer.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add_invocation(self, invocation: manifest.Invocation, cards: Iterable[ModelCard] = ()) -> None:
+        """Notes in `run.json` the command that writes from now on, with the cards of its models."""
+        self._require_writer()
+        noted = manifest.read(self.folder).with_invocation(invocation, cards)
+        manifest.write(self.folder, noted)
+        self._invocation = len(noted.invocations)
+
+    def plan(self, units: Iterable[Unit]) -> int:
+        """Puts units on the list, in order, unless they are on it already; how many were new.
+
+        Raises:
+            UsageError: a unit is not plain JSON; nothing was planned.
+        """
+        planned = [rows.unit_row(unit) for unit in units]
+        texts = {row[6]: None for row in planned}
+        with self._writing() as connection:
+            connection.executemany("INSERT OR IGNORE INTO settings (json) VALUES (?)", ((text,) for text in texts))
+            before = connection.total_changes
+            connection.executemany(
+                """INSERT OR IGNORE INTO units (id, study, version, kind, model, inputs, settings, seed)
+                   VALUES (?, ?, ?, ?, ?, ?, (SELECT id FROM settings WHERE json = ?), ?)""",
+                planned,
+            )
+            return connection.total_changes - before
+
+    def record(self, records: Sequence[Record]) -> int:
+        """Keeps a batch of records with their pictures, all or none; how many are new or replace a failure.
+
+        A unit's finished record is final: a second one is ignored. A failed or skipped record gives way to the next
+        one and is remembered in `history`.
+
+        Raises:
+            ValueError: a record's payload is not JSON or a picture not PNG; nothing was kept.
+            StoreError: a unit was never planned, or the disk refuses; nothing of the batch was kept.
+        """
+        self._require_writer()
+        for record in records:
+            rows.check_record(record)
+        pictures = [dict(record.pictures) for record in records]
+        hashes = iter(self.blobs.put([data for named in pictures for data in named.values()]))
+        stored = [{name: (next(hashes), len(data)) for name, data in named.items()} for named in pictures]
+        with self._writing() as connection:
+            return sum(self._record_one(connection, *pair) for pair in zip(records, stored, strict=True))
+
+    def _record_one(
+        self, connection: sqlite3.Connection, record: Record, pictures: Mapping[str, tuple[str, int]]
+    ) -> bool:
+        old = connection.execute("SELECT status FROM records WHERE unit = ?", (record.unit,)).fetchone()
+        if old == ("done",):
+            return False
+        if old:
+            _give_up(connection, record.unit)
+        elif not connection.execute("SELECT 1 FROM units WHERE id = ?", (record.unit,)).fetchone():
+            raise StoreError(f"{self.folder}: a record for unit {record.unit}, which was never planned")
+        connection.execute(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", (*rows.record_row(record), self._invocation)
+        )
+        connection.executemany(
+            "INSERT INTO pictures VALUES (?, ?, ?, ?)", ((record.unit, name, *kept) for name, kept in pictures.items())
+        )
+        return True
+
+    def grade(self, grades: Sequence[Grade]) -> int:
+        """Keeps a batch of grades, all or none; how many were new. A judge's first word on a record stands.
+
+        Raises:
+            ValueError: a grade is not JSON; nothing was kept.
+            StoreError: there is no finished record to grade, or the disk refuses; nothing of the batch was kept.
+        """
+        given = [rows.grade_row(grade) for grade in grades]
+        with self._writing() as connection:
+            for unit, judge, _ in given:
+                if connection.execute("SELECT status FROM records WHERE unit = ?", (unit,)).fetchone() != ("done",):
+                    raise StoreError(f"{self.folder}: a grade by {judge} for unit {unit}, which has no finished record")
+            before = connection.total_changes
+            connection.executemany("INSERT OR IGNORE INTO grades VALUES (?, ?, ?)", given)
+            return connection.total_changes - before
+
+    def discard(self, units: Iterable[str], reason: str) -> None:
+        """Gives up the records of units, and their grades, so that they are run again; `history` remembers why."""
+        with self._writing() as connection:
+            for unit in units:
+                connection.execute(
+                    "UPDATE records SET status = 'failed', error = ? WHERE unit = ?", (rows.printable(reason), unit)
+                )
+                _give_up(connection, unit)
+
+    def _require_writer(self) -> None:
+        if self._writer is None:
+            raise StoreError(f"{self.folder} was opened for reading")
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        self._require_writer()
+        with database.transaction(self._connection, self._path):
+            yield self._connection
+
+
+def _give_up(connection: sqlite3.Connection, unit: str) -> None:
+    """Moves a record to the failures; its pictures and grades go with it."""
+    connection.execute(
+        """INSERT INTO failures (unit, status, error, seconds, invocation)
+           SELECT unit, status, error, seconds, invocation FROM records WHERE unit = ?""",
+        (unit,),
+    )
+    connection.execute("DELETE FROM records WHERE unit = ?", (unit,))
