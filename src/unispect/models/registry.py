@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GROUP = "unispect.models"
 _ORGANISMS = "unispect.organisms.shipped"
 _FAMILIES = {
-    "janus-pro": "unispect.models.janus_pro.model:load",
+    "janus-pro": "unispect.models.janus_pro.folder:load",
 }
 """Family -> `load(card, weights, *, device, dtype)`."""
 

@@ -7,8 +7,6 @@ package: guidance and sampling, states while drawing, tokenising pictures, templ
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -19,20 +17,17 @@ from transformers.models.janus.modeling_janus import JanusForConditionalGenerati
 
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
-from unispect.core.errors import CheckpointError, Unsupported, UsageError
+from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
 from unispect.models.capture import pad_right, stream
-from unispect.models.checkpoint import Checkpoint, open_checkpoint
 from unispect.models.decode.autoregressive import draw_tokens, score_answers, write_tokens
 from unispect.models.decode.chance import exponential_draws
-from unispect.models.devices import device_for, dtype_for
 from unispect.models.janus_pro import learning
-from unispect.models.janus_pro.config import is_rehosted, network_config
 from unispect.models.janus_pro.keys import GROUPS
-from unispect.models.janus_pro.network import encode_codes, load_network, picture_size, trunk_of
-from unispect.models.janus_pro.processing import Inputs, Processor, load_processor
+from unispect.models.janus_pro.network import encode_codes, trunk_of
+from unispect.models.janus_pro.processing import Inputs, Processor
 
 _TABLE_LIMIT = 2**22
 """Numbers in a table of all fed-back embeddings, up to which it is made once per call instead of row by row."""
@@ -274,44 +269,6 @@ class JanusPro:
         said = Segment(start, stop - ends, "text", "response")
         end = Segment(stop - ends, stop, "text", "template")
         return tuple(segment for segment in (said, end) if len(segment))
-
-
-def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> JanusPro:
-    """A Janus-Pro model from a checkpoint folder or hub id (default: the card's), in either published layout.
-
-    Raises:
-        CheckpointError: the checkpoint is incomplete, damaged or another model's; names key and file.
-        UsageError: no such folder, device or dtype.
-    """
-    where = device_for(device)
-    precision = dtype_for(dtype, where)
-    checkpoint = open_checkpoint(weights or card.hub)
-    processor = load_processor(checkpoint)
-    content = checkpoint.json("config.json")
-    config = network_config(content, processor.special.image, str(checkpoint.folder / "config.json"))
-    network = load_network(checkpoint, config, rehosted=is_rehosted(content), device=where, dtype=precision)
-    _check_sizes(checkpoint, network, processor)
-    return JanusPro(sized_card(card.at(checkpoint.revision), network), network, processor)
-
-
-def sized_card(card: ModelCard, network: JanusForConditionalGeneration) -> ModelCard:
-    """The card with the sizes of the network that was really loaded."""
-    size, tokens = picture_size(network)
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return replace(card, parameters=round(parameters / 1e6, 3), image_size=size, image_tokens=tokens)
-
-
-def _check_sizes(checkpoint: Checkpoint, network: JanusForConditionalGeneration, processor: Processor) -> None:
-    size, tokens = picture_size(network)
-    for name, found, needed in (
-        ("processor_config.json: num_image_tokens", processor.image_tokens, tokens),
-        ("preprocessor_config.json: image_size", processor.picture.size, size),
-    ):
-        if found != needed:
-            raise CheckpointError(f"{checkpoint.folder}: {name} is {found}, but config.json implies {needed}")
-    known, vocabulary = processor.tokenizer.get_vocab_size(), network.lm_head.out_features
-    if known > vocabulary:
-        raise CheckpointError(f"{checkpoint.folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")
 
 
 def _inputs(encoded: Encoded, goal: Goal) -> Inputs:

@@ -1,0 +1,81 @@
+"""Janus-Pro models from folders and back: published checkpoints, and tiny models of the same layout."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers.models.janus.modeling_janus import JanusForConditionalGeneration
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import CheckpointError
+from unispect.models.checkpoint import Checkpoint, open_checkpoint
+from unispect.models.devices import device_for, dtype_for
+from unispect.models.janus_pro.config import is_rehosted, network_config
+from unispect.models.janus_pro.keys import AUTHORS
+from unispect.models.janus_pro.model import JanusPro
+from unispect.models.janus_pro.network import fresh_network, load_network, picture_size
+from unispect.models.janus_pro.processing import Processor, load_processor
+from unispect.models.keys import published
+
+
+def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> JanusPro:
+    """A Janus-Pro model from a checkpoint folder or hub id (default: the card's), in either published layout.
+
+    Raises:
+        CheckpointError: the checkpoint is incomplete, damaged or another model's; names key and file.
+        UsageError: no such folder, device or dtype.
+    """
+    where = device_for(device)
+    precision = dtype_for(dtype, where)
+    checkpoint = open_checkpoint(weights or card.hub)
+    processor = load_processor(checkpoint)
+    content = checkpoint.json("config.json")
+    config = network_config(content, processor.special.image, str(checkpoint.folder / "config.json"))
+    network = load_network(checkpoint, config, rehosted=is_rehosted(content), device=where, dtype=precision)
+    _check_sizes(checkpoint, network, processor)
+    return JanusPro(sized_card(card.at(checkpoint.revision), network), network, processor)
+
+
+def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusPro:
+    """An untrained model, in float32 on the CPU, with the sizes and the processor that a folder's files give.
+
+    The folder holds all files of the authors' layout but the weights.
+
+    Raises:
+        CheckpointError: a file is missing, or sizes do not fit each other.
+    """
+    files = Checkpoint(Path(folder), "", ())
+    processor = load_processor(files)
+    config = network_config(files.json("config.json"), processor.special.image, str(files.folder / "config.json"))
+    network = fresh_network(config, seed)
+    _check_sizes(files, network, processor)
+    return JanusPro(sized_card(card, network), network, processor)
+
+
+def save(model: JanusPro, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
+    """Writes the weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
+    state = published(AUTHORS, model.network.state_dict())
+    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+
+
+def sized_card(card: ModelCard, network: JanusForConditionalGeneration) -> ModelCard:
+    """The card with the sizes of the network that was really loaded."""
+    size, tokens = picture_size(network)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return replace(card, parameters=round(parameters / 1e6, 3), image_size=size, image_tokens=tokens)
+
+
+def _check_sizes(checkpoint: Checkpoint, network: JanusForConditionalGeneration, processor: Processor) -> None:
+    size, tokens = picture_size(network)
+    for name, found, needed in (
+        ("processor_config.json: num_image_tokens", processor.image_tokens, tokens),
+        ("preprocessor_config.json: image_size", processor.picture.size, size),
+    ):
+        if found != needed:
+            raise CheckpointError(f"{checkpoint.folder}: {name} is {found}, but config.json implies {needed}")
+    known, vocabulary = processor.tokenizer.get_vocab_size(), network.lm_head.out_features
+    if known > vocabulary:
+        raise CheckpointError(f"{checkpoint.folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")
