@@ -1,0 +1,200 @@
+"""Entropies at equal row counts, with a null: what makes sequences of different lengths comparable.
+
+Dividing by log n does not remove length; drawing the same number of rows from every sequence does (FACTS, entropy,
+section 3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unispect.metrics.bandwidth import UndefinedBandwidth, balanced_rows, shared_bandwidth
+from unispect.metrics.entropy import ALPHA
+from unispect.metrics.kernel import SAFE64, checked, distinct_rows, exact_distances, squared_distances
+from unispect.metrics.spectrum import renyi_stack
+from unispect.metrics.threads import one_thread
+
+
+@dataclass(frozen=True)
+class SampledEntropy:
+    """Entropy of `k` rows, averaged over draws without replacement.
+
+    Attributes:
+        value: mean over draws, in units of log base.
+        standard_error: of that mean over draws: how much the choice of rows matters, not how prompts differ.
+        k: rows per draw.
+        draws: number of draws.
+        rows: rows of the whole sequence.
+        distinct_rows: of them, those that differ from all earlier ones.
+        sigma: bandwidth.
+        max_value: log k.
+        null: the same for draws in which every coordinate is permuted over the rows on its own; NaN if not asked for.
+    """
+
+    value: float
+    standard_error: float
+    k: int
+    draws: int
+    rows: int
+    distinct_rows: int
+    sigma: float
+    max_value: float
+    null: float = math.nan
+
+    @property
+    def structure(self) -> float:
+        """The null minus the value: what the joint arrangement of coordinates takes off; 0 for independent ones."""
+        return self.null - self.value
+
+    @property
+    def share(self) -> float:
+        """The value over log k, between 0 and 1."""
+        return self.value / self.max_value if self.max_value else 0.0
+
+
+def sampled_entropy(
+    rows: Tensor,
+    *,
+    sigma: float,
+    k: int,
+    draws: int,
+    generator: np.random.Generator,
+    alpha: float = ALPHA,
+    base: float = 2.0,
+    null: bool = False,
+) -> SampledEntropy:
+    """Entropy of `k` of the rows [n, width], averaged over `draws` random choices.
+
+    Raises:
+        ValueError: fewer than `k` rows; otherwise as `renyi_entropy`.
+    """
+    return sampled_entropies(
+        rows, sigmas=(sigma,), k=k, draws=draws, generator=generator, alpha=alpha, base=base, null=null
+    )[0]
+
+
+def sampled_entropies(
+    rows: Tensor,
+    *,
+    sigmas: Sequence[float],
+    k: int,
+    draws: int,
+    generator: np.random.Generator,
+    alpha: float = ALPHA,
+    base: float = 2.0,
+    null: bool = False,
+) -> list[SampledEntropy]:
+    """`sampled_entropy` for several bandwidths on the same draws; the distances are computed once."""
+    wide = checked(rows)
+    stack = wide[draw_rows(len(wide), k, draws, generator).to(wide.device)].cpu()
+    with one_thread():
+        values = stack_entropies(stack, sigmas, alpha=alpha, base=base)
+        nulls = np.full(len(sigmas), math.nan)
+        if null:
+            nulls = stack_entropies(shuffled(stack, generator), sigmas, alpha=alpha, base=base).mean(axis=1)
+    distinct = int(distinct_rows(wide)[1].max()) + 1
+    return [
+        SampledEntropy(
+            value=float(of_draws.mean()),
+            standard_error=float(of_draws.std(ddof=1) / math.sqrt(draws)) if draws > 1 else math.nan,
+            k=k,
+            draws=draws,
+            rows=len(wide),
+            distinct_rows=distinct,
+            sigma=sigma,
+            max_value=math.log(k) / math.log(base),
+            null=float(of_null),
+        )
+        for sigma, of_draws, of_null in zip(sigmas, values, nulls, strict=True)
+    ]
+
+
+def draw_rows(n: int, k: int, draws: int, generator: np.random.Generator) -> Tensor:
+    """Indices [draws, k]: in every draw, `k` different rows of `n`, in order.
+
+    Raises:
+        ValueError: k is not between 1 and n, or there are no draws.
+    """
+    if not 1 <= k <= n or draws < 1:
+        raise ValueError(f"cannot draw {k} different rows out of {n} in {draws} draws")
+    picks = generator.permuted(np.tile(np.arange(n), (draws, 1)), axis=1)[:, :k]
+    return torch.from_numpy(np.sort(picks, axis=1))
+
+
+def shuffled(stack: Tensor, generator: np.random.Generator) -> Tensor:
+    """`stack` [draws, k, width] with every coordinate of every draw permuted over the rows on its own.
+
+    Keeps all marginals and destroys everything that coordinates share: the null of a structured representation.
+    """
+    return torch.from_numpy(generator.permuted(stack.cpu().numpy(), axis=1))
+
+
+def stack_entropies(stack: Tensor, sigmas: Sequence[float], *, alpha: float = ALPHA, base: float = 2.0) -> np.ndarray:
+    """Entropies [sigmas, draws] of a stack of equally many rows [draws, k, width], in float64."""
+    narrowest = min(sigmas)
+    distances = stack_distances(stack, narrowest)
+    scaled = torch.stack([distances * (narrowest / sigma) ** 2 for sigma in sigmas])
+    return entropies_of_distances(scaled, alpha=alpha, base=base)
+
+
+def stack_distances(stack: Tensor, sigma: float) -> Tensor:
+    """Squared distances [draws, k, k] in units of sigma^2, in float64."""
+    if not (sigma > 0 and math.isfinite(sigma)):
+        raise ValueError(f"sigma must be a positive number, not {sigma}")
+    distances = squared_distances(stack.double(), sigma, SAFE64)
+    return exact_distances(stack, sigma) if distances is None else distances
+
+
+def entropies_of_distances(distances: Tensor, *, alpha: float = ALPHA, base: float = 2.0) -> np.ndarray:
+    """Entropies [...] from squared distances [..., k, k] in units of sigma^2."""
+    eigenvalues = torch.linalg.eigvalsh(torch.exp(distances / -2))
+    return renyi_stack(eigenvalues.numpy(), alpha) / math.log(base)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What all sequences of one layer share.
+
+    Attributes:
+        sigma: bandwidth for raw rows; NaN if all calibration rows are equal (every entropy is then 0).
+        scale: [width], standard deviation of every dimension over the calibration rows, 1 where it is 0.
+        scaled_sigma: bandwidth for rows divided by `scale`.
+        rows: distinct calibration rows of each group.
+    """
+
+    sigma: float
+    scale: np.ndarray
+    scaled_sigma: float
+    rows: int
+
+
+def calibrate(
+    groups: Mapping[str, Sequence[Tensor]], *, rows: int, generator: np.random.Generator, fraction: float = 0.5
+) -> Calibration:
+    """One bandwidth for a layer, from equally many distinct rows of every group (modality).
+
+    Args:
+        groups: modality -> its sequences [n_i, width].
+        rows: distinct rows per group, at most.
+        generator: of the choice of rows.
+        fraction: of the median distance.
+
+    Raises:
+        ValueError: a group has no rows, or values are not finite.
+    """
+    balanced = balanced_rows(groups, rows=rows, generator=generator)
+    together = torch.cat(list(balanced.values())).double().cpu()
+    scale = together.std(dim=0, correction=0)
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    try:
+        sigma = shared_bandwidth(balanced, fraction=fraction)
+        scaled = shared_bandwidth({"all": together / scale}, fraction=fraction)
+    except UndefinedBandwidth:
+        sigma = scaled = math.nan
+    return Calibration(sigma, scale.numpy(), scaled, len(next(iter(balanced.values()))))

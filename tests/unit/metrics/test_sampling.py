@@ -1,0 +1,154 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unispect.metrics.bandwidth import UndefinedBandwidth, balanced_rows, median_distance, shared_bandwidth
+from unispect.metrics.entropy import renyi_entropy
+from unispect.metrics.presets import common_rows
+from unispect.metrics.sampling import calibrate, draw_rows, sampled_entropies, sampled_entropy, shuffled
+from unispect.metrics.threads import map_matrices
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def normal(n, width, seed=0, dtype=torch.float32):
+    return torch.from_numpy(rng(seed).normal(size=(n, width))).to(dtype)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.data())
+def test_draws_are_without_replacement(n, data):
+    k = data.draw(st.integers(1, n))
+    picks = draw_rows(n, k, 5, rng(n))
+    assert picks.shape == (5, k)
+    for draw in picks.tolist():
+        assert len(set(draw)) == k
+        assert set(draw) <= set(range(n))
+    assert torch.equal(picks, draw_rows(n, k, 5, rng(n)))
+
+
+@pytest.mark.parametrize(("n", "k", "draws"), [(5, 6, 1), (5, 0, 1), (5, 2, 0)])
+def test_impossible_draws_are_refused(n, k, draws):
+    with pytest.raises(ValueError, match="cannot draw"):
+        draw_rows(n, k, draws, rng())
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1.01, 2.0])
+def test_all_rows_drawn_is_the_whole_entropy(alpha):
+    rows = normal(24, 6)
+    found = sampled_entropy(rows, sigma=2.0, k=24, draws=3, generator=rng(), alpha=alpha)
+    assert found.value == pytest.approx(renyi_entropy(rows, sigma=2.0, alpha=alpha).value, abs=1e-5)
+    assert found.standard_error == pytest.approx(0, abs=1e-9)
+    assert found.max_value == pytest.approx(math.log2(24))
+
+
+def test_equal_draws_remove_length():
+    """Values of 64, 256 and 1024 rows of one law differ by length; at 64 drawn rows they agree."""
+    raw, drawn = [], []
+    for n in (64, 256, 1024):
+        rows = normal(n, 10, seed=n)
+        raw.append(renyi_entropy(rows, sigma=2.0).value)
+        drawn.append(sampled_entropy(rows, sigma=2.0, k=64, draws=8, generator=rng(n)).value)
+    assert max(raw) - min(raw) > 0.5
+    assert max(drawn) - min(drawn) < 0.15
+
+
+def test_several_widths_share_their_draws():
+    rows = normal(40, 6)
+    together = sampled_entropies(rows, sigmas=(1.0, 2.0, 4.0), k=16, draws=4, generator=rng(5), null=True)
+    for sigma, found in zip((1.0, 2.0, 4.0), together, strict=True):
+        alone = sampled_entropy(rows, sigma=sigma, k=16, draws=4, generator=rng(5), null=True)
+        assert found.value == pytest.approx(alone.value, abs=1e-12)
+        assert found.null == pytest.approx(alone.null, abs=1e-12)
+        assert found.sigma == sigma
+    values = [found.value for found in together]
+    assert values == sorted(values, reverse=True)
+
+
+def test_the_null_exposes_structure_and_only_structure():
+    iid = normal(256, 16)
+    found = sampled_entropy(iid, sigma=2.5, k=64, draws=8, generator=rng(), null=True)
+    assert abs(found.structure) < 0.1
+    centres = 4 * normal(8, 16, seed=1)
+    clustered = centres[torch.arange(256) % 8] + 0.05 * normal(256, 16, seed=2)
+    found = sampled_entropy(clustered, sigma=2.5, k=64, draws=8, generator=rng(), null=True)
+    assert found.value == pytest.approx(3, abs=0.05)
+    assert found.structure > 2
+
+
+def test_shuffling_keeps_marginals_and_breaks_rows():
+    stack = normal(30, 4).reshape(2, 15, 4)
+    mixed = shuffled(stack, rng())
+    assert torch.equal(mixed.sort(dim=1).values, stack.sort(dim=1).values)
+    assert not torch.equal(mixed, stack)
+
+
+def test_ill_conditioned_draws_are_computed_from_differences():
+    pairs = torch.tensor([[1e10, 0.0], [1e10, 1.0], [-1e10, 0.0], [-1e10, 0.5]], dtype=torch.float64)
+    found = sampled_entropy(pairs, sigma=1.0, k=4, draws=1, generator=rng())
+    assert found.value == pytest.approx(renyi_entropy(pairs, sigma=1.0).value, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("shortest", "most", "rows"), [(0, 64, 0), (1, 64, 1), (7, 64, 4), (64, 64, 64), (900, 64, 64)]
+)
+def test_common_rows_is_the_largest_power_of_two_that_fits(shortest, most, rows):
+    assert common_rows(shortest, most) == rows
+
+
+def test_median_distance_by_hand():
+    rows = torch.tensor([[0.0], [1.0], [3.0]])
+    assert median_distance(rows) == 2
+    assert median_distance(torch.cat([rows, rows[:1]])) == 1.5  # 0 1 1 2 3 3
+    assert median_distance(torch.cat([rows, rows[:1]]), distinct=True) == 2
+    far = torch.tensor([[1e9, 0.0], [1e9, 1.0], [1e9, 2.0]], dtype=torch.float64)
+
+    assert median_distance(far) == pytest.approx(1, abs=1e-9)
+    with pytest.raises(UndefinedBandwidth):
+        median_distance(torch.ones(5, 2))
+
+
+def test_calibration_gives_every_group_the_same_number_of_distinct_rows():
+    text = [normal(10, 3, seed=1), normal(3, 3, seed=2).repeat(50, 1)]  # 13 distinct rows, most of them repeated
+    image = [normal(300, 3, seed=3)]
+    chosen = balanced_rows({"text": text, "image": image}, rows=64, generator=rng())
+    assert {name: len(rows) for name, rows in chosen.items()} == {"text": 13, "image": 13}
+    with pytest.raises(ValueError, match="no image rows"):
+        balanced_rows({"text": text, "image": []}, rows=64, generator=rng())
+
+
+def test_shared_bandwidth_is_half_the_median_between_groups():
+    groups = {"text": torch.tensor([[0.0], [2.0]]), "image": torch.tensor([[10.0], [14.0]])}
+    # distances 2 4 8 10 12 14
+    assert shared_bandwidth(groups) == pytest.approx(4.5)
+    assert shared_bandwidth(groups, fraction=1.0) == pytest.approx(9)
+
+
+def test_standardising_frees_the_width_from_an_outlier_dimension():
+    rows = normal(200, 8, dtype=torch.float64)
+    spoiled = rows * torch.tensor([1000.0, 1, 1, 1, 1, 1, 1, 1])
+    plain, outlier = (calibrate({"text": [r]}, rows=200, generator=rng()) for r in (rows, spoiled))
+    assert outlier.sigma > 50 * plain.sigma
+    assert outlier.scaled_sigma == pytest.approx(plain.scaled_sigma)
+    assert outlier.scale[0] == pytest.approx(1000 * plain.scale[0])
+    flat = calibrate({"text": [torch.ones(5, 3)]}, rows=8, generator=rng())
+    assert math.isnan(flat.sigma)
+    assert flat.scale.tolist() == [1, 1, 1]
+
+
+def test_mapping_keeps_order_and_results_whatever_the_workers():
+    matrices = [normal(20, 4, seed=i) for i in range(9)]
+
+    def entropy(rows):
+        return renyi_entropy(rows, sigma=1.5).value
+
+    assert map_matrices(entropy, matrices, workers=1) == map_matrices(entropy, matrices, workers=3)
+    assert map_matrices(entropy, [], workers=2) == []
+    with pytest.raises(ValueError, match="row 1 of 2"):
+        map_matrices(entropy, [matrices[0], torch.tensor([[0.0], [math.nan]])], workers=2)
