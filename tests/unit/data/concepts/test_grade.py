@@ -108,10 +108,9 @@ def nothing_of_the_world():
     yield "noise", Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
     yield "grey noise", Image.fromarray(rng.integers(0, 256, (256, 256), dtype=np.uint8))
     yield "the world without colour", render(EXAMPLE, 128).convert("L")
-    yield (
-        "gradient",
-        Image.fromarray(np.tile(np.arange(256, dtype=np.uint8)[:, None], (256, 256, 1)) * np.uint8([1, 0, 0])),
-    )
+    ramp = np.zeros((256, 256, 3), np.uint8)
+    ramp[..., 0] = np.arange(256)
+    yield "gradient", Image.fromarray(ramp)
     yield "two halves", two_halves()
 
 
@@ -171,7 +170,7 @@ def test_stripes_the_other_way_are_no_pattern():
 
 @pytest.mark.parametrize("color", VALUES["color"])
 def test_hues_near_a_color_are_that_color(color):
-    hue, saturation, value = Image.new("RGB", (1, 1), RGB[color]).convert("HSV").getpixel((0, 0))
+    hue, saturation, _ = Image.new("RGB", (1, 1), RGB[color]).convert("HSV").getpixel((0, 0))
     for turn in (-12, 12):
         near = Image.new("HSV", (1, 1), ((hue + turn) % 256, saturation, 200)).convert("RGB").getpixel((0, 0))
         assert grade(Image.new("RGB", (64, 64), near)).values["color"] == color
