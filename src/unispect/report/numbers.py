@@ -1,0 +1,74 @@
+"""Numbers as a reader wants them: as many digits as the interval justifies, a real minus sign, no false zeros."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from unispect.core.findings import Interval
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_THIN = "\N{NARROW NO-BREAK SPACE}"
+_MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float, decimals: int | None = None) -> str:
+    """`value` as text, grouped in thousands, with `decimals` digits (by default: by size, none for whole numbers)."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return _grouped(f"{value:,}")
+    if math.isnan(value):
+        return "undefined"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{_MINUS}∞"
+    digits = _by_size(value) if decimals is None else decimals
+    if value != 0 and (abs(value) < 0.5 * 10.0**-digits or abs(value) >= 1e9):
+        return _scientific(value)
+    text = f"{value:,.{digits}f}"
+    return _grouped(text.lstrip("-") if float(text.replace(",", "")) == 0 else text)
+
+
+def decimals_in(values: Iterable[float]) -> int | None:
+    """Decimals that suit a column of numbers; None for whole numbers."""
+    broken = [value for value in values if math.isfinite(value) and not float(value).is_integer()]
+    return max((_by_size(value) for value in broken), default=None)
+
+
+def decimals_for(intervals: Iterable[Interval]) -> int:
+    """Decimals that show the narrowest interval's width with about two significant digits; between 0 and 4."""
+    widths = [interval.high - interval.low for interval in intervals]
+    wanted = [1 - math.floor(math.log10(1.25 * width)) for width in widths if math.isfinite(width) and width > 0]
+    return min(max(max(wanted, default=2), 0), 4)
+
+
+def limits(interval: Interval, decimals: int | None = None) -> str:
+    """`[low, high]`, or why there is none."""
+    if math.isnan(interval.low) or math.isnan(interval.high):
+        return "no interval"
+    digits = decimals_for([interval]) if decimals is None else decimals
+    return f"[{_limit(interval.low, digits)}, {_limit(interval.high, digits)}]"
+
+
+def estimate(interval: Interval, decimals: int | None = None) -> str:
+    """The point estimate with the interval's digits."""
+    return _limit(interval.estimate, decimals_for([interval]) if decimals is None else decimals)
+
+
+def _limit(value: float, digits: int) -> str:
+    # A limit of 1e-9 beside an estimate of 0.3 is a zero, not a number in scientific notation.
+    return number(round(float(value), digits), digits)
+
+
+def _by_size(value: float) -> int:
+    size = abs(value)
+    return 0 if size >= 1000 or value == int(value) else 1 if size >= 100 else 2 if size >= 10 else 3
+
+
+def _scientific(value: float) -> str:
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPT)}".replace("-", _MINUS)
+
+
+def _grouped(text: str) -> str:
+    return text.replace(",", _THIN).replace("-", _MINUS)

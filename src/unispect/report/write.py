@@ -1,0 +1,47 @@
+"""A page put on disk whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from unispect.core.errors import StoreError, UsageError
+
+
+def write_page(page: str, path: Path) -> Path:
+    """Writes `page` to `path` through a temporary file beside it, and returns `path`.
+
+    Missing parent folders are made. An older file stays as it was until the new one is complete.
+
+    Raises:
+        UsageError: `path` is a folder.
+        StoreError: the file cannot be written (permission, full disk).
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name the file to write, for instance {path / 'report.html'}")
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(page.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise StoreError(
+            f"cannot write the report {path}: {error.strerror or error}; nothing was changed, choose another --out"
+        ) from error
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
