@@ -46,7 +46,7 @@ def check(run: Path) -> tuple[Problem, ...]:
     try:
         with closing(database.connect(run, writing=False)) as connection, database.explained(run / database.NAME):
             found += _database_problems(connection, "integrity_check")
-            found += _changed_units(connection)
+            found += _changed_rows(connection)
             found += _damaged_pictures(connection, Blobs(run))
     except StoreError as error:
         found.append(Problem(database.NAME, str(error)))
@@ -68,7 +68,7 @@ def require_whole(run: Path, connection: sqlite3.Connection) -> None:
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise StoreError(
             f"{run} is damaged: {named}{more}. Restore from a copy, or give up the records concerned with "
-            f"unispect.runs.repair({str(run)!r}) and run the same command again"
+            f"unispect.runs.repair.repair({str(run)!r}) and run the same command again"
         )
 
 
@@ -79,14 +79,18 @@ def _database_problems(connection: sqlite3.Connection, pragma: str) -> list[Prob
     return [Problem(database.NAME, f"is damaged: {' '.join(complaint.split())}") for complaint in complaints]
 
 
-def _changed_units(connection: sqlite3.Connection) -> Iterator[Problem]:
-    query = """SELECT u.id, study, version, kind, model, inputs, s.json, seed
-               FROM units u JOIN settings s ON s.id = u.settings ORDER BY position"""
-    for row in connection.execute(query):
-        try:
-            rows.unit_from(row)
-        except StoreError as error:
-            yield Problem(database.NAME, str(error))
+def _changed_rows(connection: sqlite3.Connection) -> Iterator[Problem]:
+    units = connection.execute(
+        """SELECT u.id, study, version, kind, model, inputs, s.json, seed
+           FROM units u JOIN settings s ON s.id = u.settings ORDER BY position"""
+    )
+    payloads = connection.execute("SELECT unit, payload FROM records UNION ALL SELECT unit, payload FROM grades")
+    for read, found in ((rows.unit_from, units), (lambda row: rows.parsed(row[1], row[0]), payloads)):
+        for row in found:
+            try:
+                read(row)
+            except StoreError as error:
+                yield Problem(database.NAME, str(error))
 
 
 def _missing_pictures(connection: sqlite3.Connection, sizes: dict[str, int]) -> Iterator[Problem]:

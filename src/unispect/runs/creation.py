@@ -36,14 +36,14 @@ def make(run: Path) -> None:
 def _make_folders(run: Path) -> None:
     try:
         run.mkdir(parents=True, exist_ok=True)
-        ours = {blobs.FOLDER, lock.NAME}
-        strangers = [path.name for path in run.iterdir() if path.name not in ours and not path.name.startswith(".")]
-        if strangers:
-            raise UsageError(f"{run} is not a run folder, but holds other files ({min(strangers)}): choose another one")
         if blobs.Blobs(run).sizes():
             raise StoreError(
                 f"{run} holds the pictures of a run, but its {database.NAME} and {manifest.NAME} are missing"
             )
+        ours = {blobs.FOLDER, lock.NAME}
+        strangers = [path.name for path in run.iterdir() if path.name not in ours and not path.name.startswith(".")]
+        if strangers:
+            raise UsageError(f"{run} is not a run folder, but holds other files ({min(strangers)}): choose another one")
         (run / blobs.FOLDER).mkdir(exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"{run} cannot be made a folder: a file is in its place") from None

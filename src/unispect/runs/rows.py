@@ -87,7 +87,7 @@ def unit_from(row: tuple[Any, ...]) -> Unit:
         StoreError: the content does not have the id it is kept under.
     """
     id, study, version, kind, model, inputs, settings, seed = row
-    unit = Unit(study, version, kind, model, _parsed(inputs, id), _parsed(settings, id), seed)
+    unit = Unit(study, version, kind, model, parsed(inputs, id), parsed(settings, id), seed)
     if unit.id != id:
         raise StoreError(f"unit {id} was altered: its content has another id")
     return unit
@@ -101,7 +101,7 @@ def record_row(record: Record) -> tuple[str, str, str, str, float]:
 def record_from(row: tuple[Any, ...], pictures: Mapping[str, bytes], blobs: Mapping[str, str]) -> Record:
     """The record of a row of `record_row`'s columns."""
     unit, status, payload, error, seconds = row
-    return Record(unit, _parsed(payload, unit), status, error, pictures, blobs, seconds)
+    return Record(unit, parsed(payload, unit), status, error, pictures, blobs, seconds)
 
 
 def grade_row(grade: Grade) -> tuple[str, str, str]:
@@ -120,10 +120,15 @@ def grade_row(grade: Grade) -> tuple[str, str, str]:
 def grade_from(row: tuple[Any, ...]) -> Grade:
     """The grade of a row of `grade_row`'s columns."""
     unit, judge, payload = row
-    return Grade(unit, judge, _parsed(payload, unit))
+    return Grade(unit, judge, parsed(payload, unit))
 
 
-def _parsed(text: str, unit: str) -> Any:
+def parsed(text: str, unit: str) -> Any:
+    """The value of a JSON column.
+
+    Raises:
+        StoreError: it is no JSON; names the unit it belongs to.
+    """
     try:
         return json.loads(text)
     except ValueError as error:

@@ -1,0 +1,146 @@
+"""Exports hold every record, in order, exactly (JSON lines) or by typed columns (parquet), the same bytes each time."""
+
+import json
+
+import pyarrow
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+from samples import record, unit
+
+from unispect.core.errors import StoreError, UsageError
+from unispect.core.units import Grade
+from unispect.runs import RunStore, table
+from unispect.runs.export import export
+
+UNITS = [unit(number) for number in range(6)]
+PAYLOADS = [
+    {"text": "a", "score": 1, "hit": True, "rows": [1, 2], "mixed": 1, "big": 2**60, "huge": 2**70, "none": None},
+    {"text": "\ud800x", "score": 0.5, "hit": False, "rows": {"a": "é"}, "mixed": "1", "big": 1, "huge": 1},
+    {"text": "", "score": -(2**53), "hit": None, "wide": 2**60},
+    {"wide": 0.5},
+]
+
+
+@pytest.fixture
+def store(tmp_path):
+    with RunStore.create(tmp_path / "run") as store:
+        store.plan(UNITS)
+        done = [
+            record(one, payload=payload, seconds=one.seed / 8) for one, payload in zip(UNITS, PAYLOADS, strict=False)
+        ]
+        store.record(list(reversed(done)))
+        store.record([record(UNITS[4], picture=4, payload={}, status="failed", error="ValueError: no\ud800")])
+        store.grade(
+            [Grade(UNITS[0].id, "rules@1.0", {"right": True, "of": ["x"]}), Grade(UNITS[1].id, "eye", {"n": 3})]
+        )
+        yield store
+
+
+def test_json_lines_give_back_what_was_stored(store, tmp_path):
+    done = export(store, tmp_path / "out.jsonl")
+    assert (done.rows, done.pending) == (5, 1)
+    lines = [json.loads(line) for line in done.path.read_text(encoding="ascii").splitlines()]
+    assert len(lines) == 5
+    for line, entry in zip(lines, store.entries(), strict=True):
+        assert line == {
+            "unit": entry.unit.id,
+            "study": "sample",
+            "version": 1,
+            "kind": "draw",
+            "model": "tiny@1",
+            "seed": entry.unit.seed,
+            "status": entry.record.status,
+            "error": entry.record.error,
+            "seconds": entry.record.seconds,
+            "inputs": entry.unit.inputs,
+            "settings": entry.unit.settings,
+            "payload": entry.record.payload,
+            "pictures": {name: f"blobs/{sha}.png" for name, sha in entry.record.blobs.items()},
+            "grades": {judge: grade.payload for judge, grade in entry.grades.items()},
+        }
+    assert lines[1]["payload"] == PAYLOADS[1]
+    assert (store.folder / lines[4]["pictures"]["drawn"]).is_file()
+
+
+def test_parquet_has_one_typed_column_per_key(store, tmp_path):
+    done = export(store, tmp_path / "out.parquet")
+    frame = parquet.read_table(done.path)
+    assert frame.num_rows == done.rows == 5
+    assert frame.column_names[:8] == ["unit", "study", "version", "kind", "model", "seed", "status", "error"]
+    types = {name: str(frame.schema.field(name).type) for name in frame.column_names}
+    columns = frame.to_pydict()
+    assert columns["unit"] == [one.id for one in UNITS[:5]]
+    assert columns["inputs.number"] == [0, 1, 2, 3, 4]
+    assert columns["settings.guidance"] == [5.0] * 5
+    assert (types["payload.hit"], columns["payload.hit"]) == ("bool", [True, False, None, None, None])
+    assert (types["payload.score"], columns["payload.score"]) == ("double", [1.0, 0.5, -(2.0**53), None, None])
+    assert (types["payload.big"], columns["payload.big"]) == ("int64", [2**60, 1, None, None, None])
+    assert columns["payload.text"] == ["a", "\ufffdx", "", None, None]
+    assert columns["payload.rows"] == ["[1,2]", '{"a":"\\u00e9"}', None, None, None]
+    assert columns["payload.mixed"] == ["1", '"1"', None, None, None]
+    assert columns["payload.huge"] == [str(2**70), "1", None, None, None]
+    assert columns["payload.wide"] == [None, None, str(2**60), "0.5", None], "no float holds both"
+    assert columns["payload.none"] == [None] * 5
+    assert columns['grades."rules@1.0".right'] == [True, None, None, None, None]
+    assert columns["grades.eye.n"] == [None, 3, None, None, None]
+    assert columns["pictures.drawn"][:4] == [None] * 4
+    assert (store.folder / columns["pictures.drawn"][4]).is_file()
+    assert columns["error"][4] == "ValueError: no\\ud800"
+    assert columns["seconds"] == [0.0, 0.125, 0.25, 0.375, 0.0]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_the_order_of_recording_and_the_time_taken_leave_no_trace(store, tmp_path, ending):
+    with RunStore.create(tmp_path / "other") as other:
+        other.plan(UNITS)
+        for entry in store.entries():
+            other.record([record(entry.unit, payload=entry.record.payload, seconds=9.0)] if entry.unit.seed < 4 else [])
+        other.record([record(UNITS[4], picture=4, payload={}, status="failed", error="ValueError: no\ud800")])
+        for entry in store.entries():
+            other.grade(list(entry.grades.values()))
+        one = export(store, tmp_path / f"a.{ending}", timings=False).path.read_bytes()
+        assert export(other, tmp_path / f"b.{ending}", timings=False).path.read_bytes() == one
+        assert export(other, tmp_path / f"c.{ending}").path.read_bytes() != one
+
+
+def test_long_runs_are_written_in_groups(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("unispect.runs.export.ROW_GROUP", 2)
+    path = export(store, tmp_path / "out.parquet").path
+    assert parquet.ParquetFile(path).num_row_groups == 3
+    assert parquet.read_table(path)["unit"].to_pylist() == [one.id for one in UNITS[:5]]
+
+
+def test_an_empty_run_gives_an_empty_table(tmp_path):
+    with RunStore.create(tmp_path / "run") as store:
+        assert export(store, tmp_path / "out.parquet").rows == 0
+        assert export(store, tmp_path / "out.jsonl").path.read_text() == ""
+    assert parquet.read_table(tmp_path / "out.parquet").num_rows == 0
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(store, tmp_path):
+    with pytest.raises(UsageError, match=r"out\.csv must end in \.parquet or \.jsonl"):
+        export(store, tmp_path / "out.csv")
+    with pytest.raises(StoreError, match=r"nowhere/out\.jsonl cannot be written"):
+        export(store, tmp_path / "nowhere" / "out.jsonl")
+    (tmp_path / "old.jsonl").write_text("old")
+    store._connection.execute("UPDATE records SET payload = '{'")
+    with pytest.raises(StoreError, match="was altered"):
+        export(store, tmp_path / "old.jsonl")
+    assert (tmp_path / "old.jsonl").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.jsonl", "run"]
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+
+
+@given(st.lists(SCALARS))
+def test_a_column_holds_each_of_its_values_exactly(values):
+    kinds: dict[str, table.Kind] = {}
+    for value in values:
+        table.widen(kinds, {"x": value})
+    kind = kinds.get("x", "null")
+    types = {"bool": pyarrow.bool_(), "int": pyarrow.int64(), "wide": pyarrow.int64(), "float": pyarrow.float64()}
+    cells = pyarrow.array([table.cell(kind, value) for value in values], types.get(kind, pyarrow.string())).to_pylist()
+    assert [json.loads(cell) if kind == "json" and cell is not None else cell for cell in cells] == values
