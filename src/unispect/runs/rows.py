@@ -32,25 +32,6 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def check_record(record: Record) -> None:
-    """Returns if the record can be stored.
-
-    Raises:
-        ValueError: what is wrong with its payload or pictures.
-    """
-    try:
-        to_json(record.payload)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the payload cannot be kept as JSON: {error}") from None
-    for name, picture in record.pictures.items():
-        _word("picture name", name)
-        if not picture.startswith(PNG):
-            raise ValueError(f"picture {name!r} is not PNG data")
-    strangers = sorted(set(record.blobs) - set(record.pictures))
-    if strangers:
-        raise ValueError(f"blobs are filled in by the store, but {strangers[0]!r} comes without its picture")
-
-
 def unit_row(unit: Unit) -> tuple[str, str, int, str, str, str, str, int]:
     """id, study, version, kind, model, inputs, settings, seed.
 
@@ -94,8 +75,23 @@ def unit_from(row: tuple[Any, ...]) -> Unit:
 
 
 def record_row(record: Record) -> tuple[str, str, str, str, float]:
-    """unit, status, payload, error, seconds."""
-    return record.unit, record.status, to_json(record.payload), printable(record.error), record.seconds
+    """unit, status, payload, error, seconds.
+
+    Raises:
+        ValueError: what is wrong with the record's payload or pictures.
+    """
+    for name, picture in record.pictures.items():
+        _word("picture name", name)
+        if not picture.startswith(PNG):
+            raise ValueError(f"picture {name!r} is not PNG data")
+    strangers = sorted(set(record.blobs) - set(record.pictures))
+    if strangers:
+        raise ValueError(f"blobs are filled in by the store, but {strangers[0]!r} comes without its picture")
+    try:
+        payload = to_json(record.payload)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the payload cannot be kept as JSON: {error}") from None
+    return record.unit, record.status, payload, printable(record.error), record.seconds
 
 
 def record_from(row: tuple[Any, ...], pictures: Mapping[str, bytes], blobs: Mapping[str, str]) -> Record:

@@ -15,7 +15,7 @@ studies and several models.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -142,30 +142,29 @@ class RunStore(RunReader):
             StoreError: a unit was never planned, or the disk refuses; nothing of the batch was kept.
         """
         self._require_writer()
-        for record in records:
-            rows.check_record(record)
+        kept = [rows.record_row(record) for record in records]
         pictures = [dict(record.pictures) for record in records]
         hashes = iter(self.blobs.put([data for named in pictures for data in named.values()]))
-        stored = [{name: (next(hashes), len(data)) for name, data in named.items()} for named in pictures]
+        stored = [
+            [(row[0], name, next(hashes), len(named[name])) for name in named]
+            for row, named in zip(kept, pictures, strict=True)
+        ]
         with self._writing() as connection:
-            return sum(self._record_one(connection, *pair) for pair in zip(records, stored, strict=True))
+            return sum(self._record_one(connection, *pair) for pair in zip(kept, stored, strict=True))
 
     def _record_one(
-        self, connection: sqlite3.Connection, record: Record, pictures: Mapping[str, tuple[str, int]]
+        self, connection: sqlite3.Connection, row: tuple, pictures: list[tuple[str, str, str, int]]
     ) -> bool:
-        old = connection.execute("SELECT status FROM records WHERE unit = ?", (record.unit,)).fetchone()
+        unit = row[0]
+        old = connection.execute("SELECT status FROM records WHERE unit = ?", (unit,)).fetchone()
         if old == ("done",):
             return False
         if old:
-            _give_up(connection, record.unit)
-        elif not connection.execute("SELECT 1 FROM units WHERE id = ?", (record.unit,)).fetchone():
-            raise StoreError(f"{self.folder}: a record for unit {record.unit}, which was never planned")
-        connection.execute(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", (*rows.record_row(record), self._invocation)
-        )
-        connection.executemany(
-            "INSERT INTO pictures VALUES (?, ?, ?, ?)", ((record.unit, name, *kept) for name, kept in pictures.items())
-        )
+            _give_up(connection, unit)
+        elif not connection.execute("SELECT 1 FROM units WHERE id = ?", (unit,)).fetchone():
+            raise StoreError(f"{self.folder}: a record for unit {unit}, which was never planned")
+        connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", (*row, self._invocation))
+        connection.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?)", pictures)
         return True
 
     def grade(self, grades: Sequence[Grade]) -> int:
