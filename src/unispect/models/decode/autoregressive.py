@@ -56,7 +56,7 @@ def draw_tokens(
         draws: E ~ Exp(1) [samples, tokens] of every step (see `chance`); None only at temperature 0.
     """
     count = len(prompts)
-    rows = Rows(trunk, [*prompts, *(empty or ())], steps - 1)
+    rows = Rows.of(trunk, [*prompts, *(empty or ())], steps - 1)
     tokens = torch.empty(count, steps, dtype=torch.long, device=rows.state.device)
     noise = iter(draws) if draws is not None else None
     tie = TIE.get(rows.state.dtype)
@@ -106,7 +106,7 @@ def write_tokens(
         how: sampling.
     """
     count, limit = len(prompts), how.max_new_tokens
-    rows = Rows(trunk, prompts, limit - 1)
+    rows = Rows.of(trunk, prompts, limit - 1)
     device = rows.state.device
     tokens = torch.full((count, limit), end, dtype=torch.long, device=device)
     chances = torch.zeros(count, limit, device=device)
@@ -174,16 +174,17 @@ def score_answers(
     """
     device = prompts[0].device
     flat = [torch.tensor(ids, device=device) for own in answers for ids in own]
-    counts = torch.tensor([len(own) for own in answers], device=device)
+    counts = [len(own) for own in answers]
     if not flat:
         return [torch.zeros(0) for _ in answers]
     longest = max(map(len, flat))
     padded = torch.nn.utils.rnn.pad_sequence(flat, batch_first=True, padding_value=-1)
-    rows = Rows(trunk, prompts, longest - 1).repeated(counts)
+    owner = torch.arange(len(prompts)).repeat_interleave(torch.tensor(counts)).to(device)
+    rows = Rows.of(trunk, prompts, longest - 1).picked(owner)
     states = rows.state[:, None]
     if longest > 1:
         states = torch.cat([states, rows.extend(embed(padded[:, :-1].clamp_min(0)))], 1)
     real = padded >= 0
     chances = head(states[real]).float().log_softmax(-1).gather(-1, padded[real][:, None])[:, 0]
     sums = torch.zeros(len(flat), device=device).index_add_(0, real.nonzero()[:, 0], chances)
-    return list(sums.cpu().split(counts.tolist()))
+    return list(sums.cpu().split(counts))

@@ -32,10 +32,15 @@ class KeyValueCache:
         self._lengths[layer] = stop
         return self._keys[layer][:, :, :stop], self._values[layer][:, :, :stop]
 
-    def repeated(self, counts: Tensor) -> KeyValueCache:
-        """A copy in which row i stands `counts[i]` times."""
+    @property
+    def length(self) -> int:
+        """Positions held."""
+        return self._lengths.get(0, 0)
+
+    def picked(self, index: Tensor) -> KeyValueCache:
+        """A copy with the rows of these numbers, in this order."""
         copy = KeyValueCache(self.room)
-        copy._keys = {layer: keys.repeat_interleave(counts, 0) for layer, keys in self._keys.items()}
-        copy._values = {layer: values.repeat_interleave(counts, 0) for layer, values in self._values.items()}
+        copy._keys = {layer: keys[index] for layer, keys in self._keys.items()}
+        copy._values = {layer: values[index] for layer, values in self._values.items()}
         copy._lengths = dict(self._lengths)
         return copy

@@ -18,60 +18,64 @@ if TYPE_CHECKING:
 class Rows:
     """A batch of prompts in the trunk's cache, ready to be continued.
 
-    Args:
-        trunk: a stock Llama-like trunk.
-        prompts: input embeddings [length_i, width] of every row.
-        room: positions that may follow the prompts.
-
     Attributes:
         state: the final norm's output at the newest position of every row [rows, width].
     """
 
-    def __init__(self, trunk: LlamaModel, prompts: Sequence[Tensor], room: int) -> None:
+    def __init__(self, trunk: LlamaModel, cache: KeyValueCache, padding: Tensor, real: Tensor | None) -> None:
         self._trunk = trunk
-        lengths = torch.tensor([len(prompt) for prompt in prompts], device=prompts[0].device)
-        self._longest = int(lengths.max())
-        self._padding = self._longest - lengths
-        self._filled = self._longest
-        self._cache = KeyValueCache(self._longest + room)
-        # None while every row has the same length: then plain causal attention does.
-        self._real: Tensor | None = None
-        if bool((self._padding > 0).any()):
-            slots = torch.arange(self._longest + room, device=lengths.device)
-            self._real = slots[None] >= self._padding[:, None]
-        hidden = torch.nn.utils.rnn.pad_sequence(list(prompts), batch_first=True, padding_side="left")
-        self.state = self._run(hidden, start=0)[:, -1]
+        self._cache = cache
+        self._padding = padding  # padded positions in front of every row
+        self._real = real  # [rows, room], False on padding; None when there is none
+        self.state = torch.empty(0)
+
+    @classmethod
+    def of(cls, trunk: LlamaModel, prompts: Sequence[Tensor], room: int) -> Rows:
+        """Runs the prompts.
+
+        Args:
+            trunk: a stock Llama-like trunk.
+            prompts: input embeddings [length_i, width] of every row; one and the same tensor is run only once.
+            room: positions that may follow the prompts.
+        """
+        distinct = {id(prompt): prompt for prompt in prompts}
+        lengths = torch.tensor([len(prompt) for prompt in distinct.values()], device=prompts[0].device)
+        longest = max(map(len, prompts))
+        padding = longest - lengths
+        real = None
+        if min(map(len, prompts)) < longest:
+            real = torch.arange(longest + room, device=lengths.device)[None] >= padding[:, None]
+        rows = cls(trunk, KeyValueCache(longest + room), padding, real)
+        rows.extend(torch.nn.utils.rnn.pad_sequence(list(distinct.values()), batch_first=True, padding_side="left"))
+        if len(distinct) == len(prompts):
+            return rows
+        place = {key: i for i, key in enumerate(distinct)}
+        return rows.picked(torch.tensor([place[id(prompt)] for prompt in prompts], device=lengths.device))
 
     def extend(self, new: Tensor) -> Tensor:
         """Puts new embeddings [rows, count, width] behind every row; the final norm's output [rows, count, width]."""
-        out = self._run(new, start=self._filled)
-        self._filled += new.shape[1]
+        start = self._cache.length
+        slots = torch.arange(start, start + new.shape[1], device=new.device)
+        positions = (slots[None] - self._padding[:, None]).clamp_min(0)
+        out = run(self._trunk, new, positions=positions, mask=self._mask(slots, start), cache=self._cache)
         self.state = out[:, -1]
         return out
 
-    def repeated(self, counts: Tensor) -> Rows:
-        """The same rows, row i standing `counts[i]` times."""
-        copy = object.__new__(Rows)
-        copy._trunk, copy._longest, copy._filled = self._trunk, self._longest, self._filled
-        copy._padding = self._padding.repeat_interleave(counts)
-        copy._real = None if self._real is None else self._real.repeat_interleave(counts, 0)
-        copy._cache = self._cache.repeated(counts)
-        copy.state = self.state.repeat_interleave(counts, 0)
-        return copy
+    def picked(self, index: Tensor) -> Rows:
+        """The rows of these numbers, in this order, as copies; a row may be picked several times."""
+        real = None if self._real is None else self._real[index]
+        rows = Rows(self._trunk, self._cache.picked(index), self._padding[index], real)
+        rows.state = self.state[index]
+        return rows
 
-    def _run(self, hidden: Tensor, start: int) -> Tensor:
-        slots = torch.arange(start, start + hidden.shape[1], device=hidden.device)
-        positions = (slots[None] - self._padding[:, None]).clamp_min(0)
-        return run(self._trunk, hidden, positions=positions, mask=self._mask(slots), cache=self._cache)
-
-    def _mask(self, slots: Tensor) -> Tensor | None:
-        stop = int(slots[-1]) + 1
-        if self._real is None and (len(slots) == 1 or len(slots) == stop):
+    def _mask(self, slots: Tensor, start: int) -> Tensor | None:
+        """What the rows in `slots` may look at [rows, 1, slots, keys]; None where plain causal attention does."""
+        stop = start + len(slots)
+        if len(slots) == 1:
+            return None if self._real is None else self._real[:, None, None, :stop]
+        if start == 0 and self._real is None:
             return None
         keys = torch.arange(stop, device=slots.device)
-        if len(slots) == 1:
-            assert self._real is not None
-            return self._real[:, None, None, :stop]
         before = keys[None] <= slots[:, None]
         if self._real is None:
             return before[None, None]

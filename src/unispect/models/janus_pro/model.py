@@ -157,7 +157,7 @@ class JanusPro:
         return {group: [name for name in names if name.startswith(starts)] for group, starts in GROUPS.items()}
 
     def prompt_rows(self, inputs: Inputs, *, together: bool = False) -> list[Tensor]:
-        """Input embeddings [length, width] of every prompt.
+        """Input embeddings [length, width] of every prompt; equal texts share one tensor.
 
         Args:
             inputs: from `encode`.
@@ -171,7 +171,12 @@ class JanusPro:
             groups = [inputs.pixels] if together else inputs.pixels.split(1)
             features = torch.cat([self.features(pixels).flatten(0, 1) for pixels in groups])
             rows = rows.masked_scatter((ids == self.processor.special.image)[:, None], features)
-        return list(rows.split(lengths))
+            return list(rows.split(lengths))
+        distinct: dict[tuple[int, ...], Tensor] = {}
+        return [
+            distinct.setdefault(tuple(own.tolist()), row)
+            for own, row in zip(inputs.ids, rows.split(lengths), strict=True)
+        ]
 
     def empty_rows(self, inputs: Inputs) -> list[Tensor]:
         """Input embeddings of the unconditional branch of guidance."""
