@@ -142,6 +142,17 @@ class RunReader:
         )
         return tuple(Count(*row[:5], *map(int, row[5:])) for row in found)
 
+    def graded(self, judge: str, study: str | None = None, model: str | None = None) -> int:
+        """How many finished records a judge has graded, of all or of one study or model."""
+        ((count,),) = self._read(
+            """SELECT count(*) FROM grades g JOIN units u ON u.id = g.unit
+               WHERE judge = ?1 AND (?2 IS NULL OR study = ?2) AND (?3 IS NULL OR model = ?3)""",
+            judge,
+            study,
+            model,
+        )
+        return count
+
     def cards(self) -> dict[str, ModelCard]:
         """`id@revision` -> card of every model that was run."""
         return dict(self.manifest().cards)

@@ -1,0 +1,73 @@
+"""One batch of units, carried out: whatever goes wrong becomes records. Knows no store, so any process can do it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from unispect.core.units import Prior, Record, Unit
+from unispect.engine.faults import StudyFault, outcome, raise_if_final
+from unispect.runs import rows
+
+Model = TypeVar("Model")
+Run = Callable[[Model, Sequence[Unit], Prior], Iterable[Record]]
+"""A study's `run`, for models of any kind."""
+
+
+def attempt(run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior, *, debug: bool = False) -> list[Record]:
+    """One record per unit, in their order, whatever happens.
+
+    What a batch yielded before it raised is kept and its other units are run again one by one. A unit that raises alone
+    gets a failed record with its cause, or a skipped one when it asked for what the model or an earlier stage does not
+    have.
+
+    Args:
+        run: of the study.
+        model: handed on to it.
+        units: of one kind, with equal settings.
+        prior: handed on to it.
+        debug: failed records carry the traceback.
+
+    Raises:
+        StoreError: the run folder is damaged, or the disk is full.
+    """
+    records, error = _collect(run, model, units, prior)
+    if error is None:
+        return records
+    if len(units) == 1:
+        status, cause = outcome(error, debug=debug)
+        return [Record(units[0].id, status=status, error=cause)]
+    rest = units[len(records) :]
+    return records + [record for unit in rest for record in attempt(run, model, [unit], prior, debug=debug)]
+
+
+def _collect(
+    run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior
+) -> tuple[list[Record], Exception | None]:
+    """The records a batch gave, and what ended it early."""
+    started = time.perf_counter()
+    records: list[Record] = []
+    error = None
+    try:
+        for record in run(model, units, prior):
+            _require_fitting(record, units, len(records))
+            records.append(record)
+        if len(records) < len(units):
+            raise StudyFault(f"the study gave {len(records)} records for {len(units)} units")
+    except Exception as raised:
+        raise_if_final(raised)
+        error = raised
+        if isinstance(raised, StudyFault):
+            records = []
+    share = (time.perf_counter() - started) / len(units)
+    return [record if record.seconds else replace(record, seconds=share) for record in records], error
+
+
+def _require_fitting(record: Record, units: Sequence[Unit], place: int) -> None:
+    if place == len(units):
+        raise StudyFault(f"the study gave more records than the {len(units)} units it was given")
+    if record.unit != units[place].id:
+        raise StudyFault(f"the study gave a record for {record.unit} in the place of {units[place].id}")
+    rows.record_row(record)  # what cannot be stored is this unit's failure, not the store's

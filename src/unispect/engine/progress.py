@@ -1,0 +1,65 @@
+"""What the engine tells whoever is watching, and what it says in the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from unispect.core.units import Record, Status
+
+
+class Progress(Protocol):
+    """Drawn by the command line; the engine itself prints nothing."""
+
+    def begin(self, stage: str, total: int, already: int) -> None:
+        """A stage of `total` units begins, `already` of them finished by an earlier command."""
+        ...
+
+    def advance(self, kind: str, outcomes: Mapping[Status, int]) -> None:
+        """A batch of one kind was stored: how many of its units ended how."""
+        ...
+
+    def end(self) -> None:
+        """The last stage is over, or the run was stopped."""
+        ...
+
+
+class Silent:
+    """Nobody is watching."""
+
+    def begin(self, stage: str, total: int, already: int) -> None:
+        pass
+
+    def advance(self, kind: str, outcomes: Mapping[Status, int]) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a command did.
+
+    Attributes:
+        done: units (or grades) it finished.
+        failed: units that raised; the same command again tries them again.
+        skipped: units that could not run, for a reason that is not their own.
+        already: units that were finished before it began.
+        seconds: wall time.
+        causes: reason of a failure or skip -> how many units it stopped, most frequent first.
+    """
+
+    done: int
+    failed: int
+    skipped: int
+    already: int
+    seconds: float
+    causes: Mapping[str, int]
+
+
+def outcomes(records: Iterable[Record]) -> Counter[Status]:
+    """How many records have which status."""
+    return Counter(record.status for record in records)
