@@ -6,7 +6,7 @@ import base64
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,12 @@ class Page:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return answer["result"]
 
-    def wait_for(self, method: str) -> dict[str, Any]:
+    def wait_for(self, method: str, wanted: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
+        """What the first `wanted` event of this kind says, past or to come."""
         seen = 0
         while True:
             for event in self.events[seen:]:
-                if event["method"] == method:
+                if event["method"] == method and wanted(event["params"]):
                     return event["params"]
             seen = len(self.events)
             self._receive()

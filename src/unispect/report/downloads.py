@@ -177,8 +177,8 @@ def _renamed(data: Mapping[str, bytes]) -> dict[str, bytes]:
     unique = Anchors()
     files = {}
     for name, content in data.items():
-        stem, dot, ending = name.rpartition(".")
-        files[f"data/{unique(stem)}.{slug(ending)}" if dot else f"data/{unique(name)}"] = content
+        stem, dot, ending = name.rpartition("/")[2].rpartition(".")
+        files[f"data/{unique(stem)}.{slug(ending)}" if dot else f"data/{unique(ending)}"] = content
     return files
 
 

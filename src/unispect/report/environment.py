@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import jinja2
 from markupsafe import Markup
 
 from unispect.report import bars, numbers, text
 
 
+@cache
 def environment() -> jinja2.Environment:
     """A Jinja environment with autoescape on, undefined names refused and hidden characters spelled out.
 

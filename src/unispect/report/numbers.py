@@ -36,10 +36,10 @@ def decimals_in(values: Iterable[float]) -> int | None:
 
 
 def decimals_for(intervals: Iterable[Interval]) -> int:
-    """Decimals that show the narrowest interval's width with about two significant digits; between 0 and 4."""
+    """Decimals that show a middling interval's width with about two significant digits; between 0 and 6."""
     widths = [interval.high - interval.low for interval in intervals]
-    wanted = [1 - math.floor(math.log10(1.25 * width)) for width in widths if math.isfinite(width) and width > 0]
-    return min(max(max(wanted, default=2), 0), 4)
+    wanted = sorted(_for_width(width) for width in widths if math.isfinite(width) and width > 0)
+    return wanted[len(wanted) // 2] if wanted else 2
 
 
 def limits(interval: Interval, decimals: int | None = None) -> str:
@@ -55,9 +55,16 @@ def estimate(interval: Interval, decimals: int | None = None) -> str:
     return _limit(interval.estimate, decimals_for([interval]) if decimals is None else decimals)
 
 
+def _for_width(width: float) -> int:
+    least = 2 if width <= 2 else 0
+    return min(max(1 - math.floor(math.log10(1.25 * width)), least), 6)
+
+
 def _limit(value: float, digits: int) -> str:
-    # A limit of 1e-9 beside an estimate of 0.3 is a zero, not a number in scientific notation.
-    return number(round(float(value), digits), digits)
+    # A limit of 1e-9 beside an estimate of 0.3 is a zero, not a number in scientific notation; but the side of zero it
+    # is on decides what the interval excludes, so a negative one keeps its sign.
+    shown = number(round(float(value), digits), digits)
+    return f"{_MINUS}{shown}" if value < 0 and not shown.startswith(_MINUS) else shown
 
 
 def _by_size(value: float) -> int:

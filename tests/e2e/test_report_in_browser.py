@@ -1,0 +1,310 @@
+"""The report as a reader's browser shows it: opened from disk, with no network."""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import report_sample as sample
+from browser import Page, chromium, tab
+
+from unispect.report.page import render
+from unispect.report.write import write_page
+
+PROGRAM = chromium()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="no chromium on the path: the page cannot be looked at"),
+]
+
+CONTRASTS = """(() => {
+  const channel = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => 0.2126 * channel(r / 255) + 0.7152 * channel(g / 255) + 0.0722 * channel(b / 255);
+  const ground = node => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const found = {};
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || !node.getClientRects().length || node.closest('.hidden, .skip')) continue;
+    const style = getComputedStyle(node);
+    const inside = node.closest('svg');
+    const text = parse(inside ? style.fill : style.color), back = ground(inside ? inside.parentElement : node);
+    const [high, low] = [light(text), light(back)].sort((a, b) => b - a);
+    const ratio = (high + 0.05) / (low + 0.05);
+    const name = node.tagName.toLowerCase() + '.' + (node.getAttribute('class') || '');
+    found[name] = Math.min(found[name] ?? 99, ratio);
+  }
+  return found;
+})()"""
+
+TOO_WIDE = """(() => {
+  const moves = node => ['auto', 'scroll'].includes(getComputedStyle(node).overflowX);
+  const scrolls = node => node && (moves(node) || scrolls(node.parentElement));
+  return [...document.body.querySelectorAll('*')]
+    .filter(node => !node.closest('.hidden, .skip') && !scrolls(node.parentElement))
+    .filter(node => node.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .map(node => node.tagName + '.' + node.getAttribute('class'));
+})()"""
+
+
+def write(folder: Path, sections, provenance, pictures, **data: bytes) -> str:
+    page = render(sections, title="A report", provenance=provenance, open_picture=pictures, data=data)
+    return "file://" + quote(str(write_page(page, folder / "report.html")))
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> str:
+    pictures = sample.Pictures()
+    folder = tmp_path_factory.mktemp("a report with spaces")
+    return write(folder, sample.sections(pictures), sample.provenance(), pictures, records=b"{}\n")
+
+
+@pytest.fixture(scope="module")
+def distrusted(tmp_path_factory: pytest.TempPathFactory) -> str:
+    pictures = sample.Pictures()
+    sections = sample.failing(sample.sections(pictures))
+    return write(tmp_path_factory.mktemp("distrusted"), sections, sample.provenance(), pictures)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
+    pictures = sample.Pictures()
+    folder = tmp_path_factory.mktemp("hostile")
+    return write(folder, sample.hostile_sections(pictures), sample.hostile_provenance(), pictures)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    assert PROGRAM is not None
+    with tab(PROGRAM, tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+@pytest.fixture
+def page(browser: Page) -> Page:
+    browser.events.clear()
+    browser.theme("light")
+    browser.resize(1280)
+    return browser
+
+
+def complaints(page: Page) -> list[dict]:
+    kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening")
+    return [event for event in page.events if event["method"] in kinds]
+
+
+def requests(page: Page) -> set[str]:
+    urls = [e["params"]["request"]["url"] for e in page.events if e["method"] == "Network.requestWillBeSent"]
+    return {url for url in urls if not url.startswith("data:")}
+
+
+def test_opens_from_disk_in_silence(page: Page, good: str):
+    page.open(good)
+    assert page.value("document.title") == "A report"
+    assert requests(page) == {good}
+    assert complaints(page) == []
+    assert page.value("document.scripts.length") == 0
+
+
+def test_the_policy_is_in_force(page: Page, good: str):
+    page.open(good)
+    page.value("""new Promise(done => {
+      document.addEventListener('securitypolicyviolation', event => {
+        window.stopped = event.violatedDirective;
+        done(1);
+      });
+      const picture = new Image();
+      picture.src = 'https://example.org/x.png';
+    })""")
+    assert page.value("window.stopped") == "img-src"
+    assert page.wait_for("Network.loadingFailed")["blockedReason"] == "csp"
+
+
+def test_plots_are_drawn(page: Page, good: str):
+    page.open(good)
+    plots = page.value("""[...document.querySelectorAll('svg.plot')].map(plot => {
+      const box = plot.getBoundingClientRect();
+      const lines = [...plot.querySelectorAll('path[stroke]')].filter(path => path.getTotalLength() > 50);
+      return [box.width, box.height, lines.length, getComputedStyle(lines[0]).stroke];
+    })""")
+    assert len(plots) == 7
+    for width, height, lines, stroke in plots:
+        assert width > 200
+        assert height > 120
+        assert lines >= 2
+        assert stroke.startswith("rgb(")
+
+
+def test_the_gallery_is_visible(page: Page, good: str):
+    page.open(good)
+    pictures = page.value("""Promise.all([...document.images].map(async picture => {
+      await picture.decode();
+      const box = picture.getBoundingClientRect();
+      return [picture.naturalWidth, box.width, box.height, getComputedStyle(picture).imageRendering];
+    }))""")
+    assert len(pictures) == 8
+    assert all(
+        natural == 64 and width >= 120 and height >= 120 and how == "pixelated"
+        for natural, width, height, how in pictures
+    )
+
+
+def test_the_style_sheet_is_admitted(page: Page, good: str):
+    page.open(good)
+    assert page.value("getComputedStyle(document.querySelector('.contents ol')).display") == "flex"
+
+
+def test_the_first_screen_holds_controls_and_headlines(page: Page, good: str):
+    page.open(good)
+    bottoms = page.value(
+        "[...document.querySelectorAll('.instrument, .headline')].map(one => one.getBoundingClientRect().bottom)"
+    )
+    assert len(bottoms) == 6
+    assert sum(bottom <= 900 for bottom in bottoms) >= 5
+
+
+def test_a_failed_control_is_the_first_thing_seen(page: Page, distrusted: str):
+    page.open(distrusted)
+    alert = page.value("""(() => {
+      const alert = document.querySelector('[role=alert]'), box = alert.getBoundingClientRect();
+      return [alert.innerText, box.top, box.width, getComputedStyle(alert).borderTopWidth];
+    })()""")
+    assert alert[0].startswith("The instrument failed its own controls")
+    assert alert[1] < 400
+    assert alert[2] > 900
+    assert alert[3] == "2px"
+    assert page.value("document.querySelectorAll('.headline .distrust').length") == 5
+
+
+@pytest.mark.parametrize("text", [sample.HOSTILE[0], sample.HOSTILE[1]])
+def test_hostile_text_is_text(page: Page, hostile: str, text: str):
+    page.open(hostile)
+    assert complaints(page) == []
+    assert requests(page) == {hostile}
+    assert page.value("document.title") == "A report"
+    assert page.value("document.querySelectorAll('script, [onerror], [onload], iframe').length") == 0
+    shown = page.value("""[
+      document.querySelector('.headline h3'), document.querySelector('td'), document.querySelector('.asked q'),
+      document.querySelector('.reply q'), document.querySelector('.legend'), document.querySelector('.wrong .said'),
+    ].map(one => one.closest('section').innerText)""")
+    assert all(text in one for one in shown)
+    plotted = page.value("[...document.querySelectorAll('svg.plot text')].map(one => one.textContent)")
+    assert text in plotted
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280, 1600])
+@pytest.mark.parametrize("which", ["good", "hostile", "distrusted"])
+def test_the_page_never_scrolls_sideways(page: Page, request: pytest.FixtureRequest, which: str, width: int):
+    page.resize(width)
+    page.open(request.getfixturevalue(which))
+    page.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert page.value("document.documentElement.scrollWidth") <= width
+    assert page.value(TOO_WIDE) == []
+
+
+def test_wide_tables_scroll_inside_themselves(page: Page, good: str):
+    page.resize(390)
+    page.open(good)
+    inside = page.value(
+        "(box => [box.clientWidth, box.scrollWidth])(document.querySelector('#concepts-aphasia .scroll'))"
+    )
+    assert inside[0] < 390 < inside[1]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("which", ["good", "distrusted"])
+def test_every_text_can_be_read(page: Page, request: pytest.FixtureRequest, which: str, theme: str):
+    page.theme(theme)
+    page.open(request.getfixturevalue(which))
+    page.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    found = page.value(CONTRASTS)
+    assert len(found) > 25
+    assert {name: round(ratio, 2) for name, ratio in found.items() if ratio < 4.5} == {}
+
+
+def test_the_dark_theme_is_dark_and_the_light_one_light(page: Page, good: str):
+    grounds = {}
+    for theme in ("light", "dark"):
+        page.theme(theme)
+        page.open(good)
+        grounds[theme] = page.value("getComputedStyle(document.body).backgroundColor")
+    assert grounds == {"light": "rgb(253, 252, 249)", "dark": "rgb(22, 21, 19)"}
+
+
+def test_lines_stand_out_in_both_themes(page: Page, good: str):
+    for theme in ("light", "dark"):
+        page.theme(theme)
+        page.open(good)
+        ratios = page.value("""(() => {
+          const channel = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+          const light = text => { const [r, g, b] = text.match(/[\\d.]+/g).map(Number);
+            return 0.2126 * channel(r / 255) + 0.7152 * channel(g / 255) + 0.0722 * channel(b / 255); };
+          const back = light(getComputedStyle(document.body).backgroundColor);
+          return [1, 2, 3, 4, 5, 6, 7, 8].map(index => {
+            const probe = document.createElement('i'); probe.className = 'said';
+            document.body.append(probe); probe.style.color = `var(--series-${index})`;
+            const [high, low] = [light(getComputedStyle(probe).color), back].sort((a, b) => b - a);
+            return (high + 0.05) / (low + 0.05);
+          });
+        })()""")
+        assert min(ratios) >= 4.5, (theme, ratios)
+
+
+def test_print_is_light_and_opens_what_was_folded(page: Page, good: str):
+    page.theme("dark", "print")
+    page.resize(700)
+    page.open(good)
+    assert page.value("getComputedStyle(document.body).backgroundColor") == "rgb(253, 252, 249)"
+    assert page.value("document.querySelector('.instrument li').getBoundingClientRect().height") > 10
+    assert page.value("document.documentElement.scrollWidth") <= 700
+
+
+def test_the_keyboard_reaches_the_findings_first(page: Page, good: str):
+    page.open(good)
+    for kind in ("keyDown", "keyUp"):
+        page.send("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+    assert page.value("document.activeElement.innerText") == "Skip to the findings"
+    assert page.value("document.activeElement.getBoundingClientRect().top") >= 0
+    assert page.value("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    for kind in ("keyDown", "keyUp"):
+        page.send("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+    assert page.value("location.hash") == "#findings"
+    assert page.value("document.activeElement.id") == "findings"
+
+
+def test_a_screen_reader_meets_landmarks_headings_and_names(page: Page, good: str):
+    page.open(good)
+    page.send("Accessibility.enable")
+    nodes = [node for node in page.send("Accessibility.getFullAXTree")["nodes"] if not node.get("ignored")]
+    roles = [node["role"]["value"] for node in nodes]
+    assert {"banner", "navigation", "main", "contentinfo", "region", "rowheader", "columnheader"} <= set(roles)
+    images = [node["name"]["value"] for node in nodes if node["role"]["value"] in ("image", "img")]
+    assert sum("Drawn by" in name for name in images) == 8
+    assert sum("entropy" in name for name in images) == 2
+    assert not [name for name in images if not name]
+
+
+@pytest.mark.parametrize("size", [0, 1_300_000])
+def test_the_data_can_be_saved(page: Page, tmp_path: Path, size: int):
+    pictures = sample.Pictures()
+    url = write(tmp_path, sample.sections(pictures), sample.provenance(), pictures, noise=os.urandom(size))
+    page.open(url)
+    saved = tmp_path / "saved"
+    page.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(saved))
+    page.value("document.querySelector('a[download$=zip]').click()")
+    page.wait_for("Page.downloadProgress", lambda event: event["state"] != "inProgress")
+    with zipfile.ZipFile(io.BytesIO((saved / "unispect-report.zip").read_bytes())) as archive:
+        assert len(json.loads(archive.read("findings.json"))["sections"]) == 3
+        assert len(archive.read("data/noise")) == size
+    assert complaints(page) == []

@@ -1,0 +1,400 @@
+import base64
+import hashlib
+import itertools
+import math
+import re
+import zlib
+from dataclasses import replace
+from importlib import resources
+
+import pytest
+import report_sample as sample
+from htmltree import Element, parse
+
+from unispect.core.findings import Finding, GalleryItem, Interval, Preset, Section, Verdict
+from unispect.core.units import Skip
+from unispect.report.page import LISTED, PICTURES_PER_STUDY, render
+from unispect.report.provenance import Failure, Provenance
+
+
+def page(sections, pictures=None, provenance=None, **more) -> str:
+    pictures = sample.Pictures() if pictures is None else pictures
+    return render(
+        sections, title="A title", provenance=provenance or Provenance(), open_picture=pictures, data=more.get("data")
+    )
+
+
+@pytest.fixture(scope="module")
+def whole() -> str:
+    pictures = sample.Pictures()
+    return page(sample.sections(pictures), pictures, sample.provenance(), data={"records.jsonl": b"{}\n"})
+
+
+@pytest.fixture(scope="module")
+def tree(whole: str) -> Element:
+    return parse(whole)
+
+
+def one_finding(**changes) -> Section:
+    finding = Finding("f", "A claim.", Verdict.SUPPORTED, "A detail.", headline=True)
+    return Section("s", "Study", "", (replace(finding, **changes),))
+
+
+# What every page must be
+
+
+def test_same_input_gives_same_bytes(whole: str):
+    pictures = sample.Pictures()
+    again = page(sample.sections(pictures), pictures, sample.provenance(), data={"records.jsonl": b"{}\n"})
+    assert again == whole
+
+
+def test_policy_admits_this_style_sheet_and_data_pictures_only(tree: Element):
+    meta = next(m for m in tree.all("meta") if m.attributes.get("http-equiv") == "Content-Security-Policy")
+    policy = dict(part.strip().split(" ", 1) for part in (meta.attributes["content"] or "").split(";"))
+    digest = base64.b64encode(hashlib.sha256(tree.one("style").text.encode()).digest()).decode()
+    assert policy == {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": f"'sha256-{digest}'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+
+
+def test_policy_stands_before_anything_it_governs(tree: Element):
+    assert [one.tag for one in tree.one("head")][1:3] == ["meta", "meta"]
+
+
+def test_nothing_runs_and_nothing_is_fetched(tree: Element):
+    forbidden = {"script", "iframe", "object", "embed", "form", "base", "video", "audio", "foreignobject", "use"}
+    for element in tree:
+        assert element.tag not in forbidden
+        for name, value in element.attributes.items():
+            assert not name.startswith("on")
+            assert name != "style"
+            if name in ("href", "src"):
+                assert (value or "").startswith(("#", "data:")), value
+    assert "@import" not in tree.one("style").text
+    assert "url(" not in tree.one("style").text
+
+
+def test_ids_are_unique_and_every_link_leads_somewhere(tree: Element):
+    ids = [element.attributes["id"] for element in tree if "id" in element.attributes]
+    assert len(ids) == len(set(ids))
+    links = [(a.attributes["href"] or "") for a in tree.all("a")]
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+    for element in tree:
+        label = element.attributes.get("aria-labelledby")
+        assert label is None or label in ids
+
+
+def test_outline_has_one_title_and_skips_no_level(tree: Element):
+    levels = [int(element.tag[1]) for element in tree if re.fullmatch(r"h[1-6]", element.tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_landmarks(tree: Element):
+    assert tree.one("html").attributes["lang"] == "en"
+    for landmark in ("header", "nav", "main", "footer"):
+        tree.one(landmark)
+    skip = tree.all("a")[0]
+    assert skip.attributes["href"] == "#findings"
+    assert tree.one(anchor="findings").attributes["tabindex"] == "-1"
+
+
+def test_table_headers_have_a_scope_and_scrolling_tables_can_be_reached(tree: Element):
+    for header in tree.all("th"):
+        assert header.attributes.get("scope") in ("row", "col")
+    for box in tree.all(name="scroll"):
+        assert box.attributes["tabindex"] == "0"
+        assert (box.attributes["aria-label"] or "").startswith("Table: ")
+
+
+def test_pictures_and_plots_have_words(tree: Element):
+    for picture in tree.all("img"):
+        assert (picture.attributes["alt"] or "").startswith("Drawn by ")
+    for plot in tree.all(name="panels"):
+        assert plot.attributes["role"] == "img"
+        assert "entropy" in (plot.attributes["aria-label"] or "") or "gain" in (plot.attributes["aria-label"] or "")
+    assert all(svg.attributes["aria-hidden"] == "true" for svg in tree.all("svg"))
+
+
+def test_templates_never_switch_escaping_off():
+    for template in resources.files("unispect.report").joinpath("templates").iterdir():
+        source = template.read_text("utf-8")
+        assert "|safe" not in source.replace(" ", ""), template.name
+        assert "autoescape" not in source, template.name
+
+
+# Findings
+
+
+def test_sample_page_in_outline(tree: Element):
+    """What the sample must turn into, small enough to be read."""
+    headings = [(one.tag, one.words) for one in tree if one.tag in ("h1", "h2")]
+    assert headings == [
+        ("h1", "A title"),
+        ("h2", "What the data say"),
+        ("h2", "Can it tell what it can draw?"),
+        ("h2", "Do text and images live in one space?"),
+        ("h2", "Do replies depend on their prompts?"),
+        ("h2", "Where the numbers come from"),
+        ("h2", "Failures and skips"),
+        ("h2", "Data"),
+    ]
+    parts = {
+        study.attributes["id"]: (
+            len(study.one("ul", "entries").all("li", "finding")),
+            len(study.all("figure", "table")),
+            len(study.all("div", "panel")),
+            len(study.all("li", "card")),
+        )
+        for study in tree.all("section", "study")
+    }
+    assert parts == {"concepts": (5, 1, 0, 8), "encoding": (4, 2, 6, 0), "response": (1, 2, 1, 0)}
+    assert [item.one("h3").words for item in tree.all("li", "headline")] == [
+        "Words taught by drawing are drawn but not told.",
+        "Words taught by text are told but not drawn.",
+        "Text and image entropies move together through the layers.",
+        "The published measure shows a gap between modalities.",
+        "Text replies depend on their prompts.",
+    ]
+
+
+def test_verdicts_are_counted(tree: Element):
+    assert tree.one("p", "tally").words == "✓supported 6 ✕not supported 1 ?cannot tell 2 –not applicable 1"
+
+
+def test_headline_says_all_its_numbers(tree: Element):
+    first = tree.all("li", "headline")[0]
+    assert first.one("p", "estimate").words == "0.71 [0.62, 0.80]"
+    assert [span.words for span in first.one("p", "facts").all("span")] == [
+        "n 171",
+        "22 clusters",
+        "3 seeds",
+        "chance 0",
+    ]
+    assert first.one("p", "method").words == "95 % interval, bootstrap over concepts"
+    assert first.one("span", "badge").words == "✓supported"
+    assert [line.attributes["class"] for line in first.one("svg", "bar").all("line")].count("chance") == 1
+
+
+def test_headline_leads_to_its_entry(tree: Element):
+    href = tree.all("li", "headline")[0].one("a").attributes["href"] or ""
+    assert "aphasia gap 0.71" in tree.one(anchor=href[1:]).text
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOT_SUPPORTED, Verdict.CANNOT_TELL])
+def test_a_failed_control_distrusts_everything(verdict: Verdict):
+    control = Finding("c", "The mute control is mute.", verdict, "Measured 0.4.", control=True)
+    passed = replace(control, id="d", verdict=Verdict.SUPPORTED)
+    section = one_finding()
+    tree = parse(page([replace(section, findings=(*section.findings, passed, control))]))
+    alert = tree.one("div", "instrument")
+    assert alert.attributes["role"] == "alert"
+    assert alert.one("h2").words == "The instrument failed its own controls"
+    assert "1 planted control of 2 did not come out as planted" in alert.words
+    assert "Measured 0.4." in alert.words
+    assert tree.one("li", "headline").one("span", "distrust").words == "not to be trusted: controls failed"
+    everything = list(tree)
+    assert everything.index(alert) < everything.index(tree.one("li", "headline"))
+
+
+def test_passed_controls_are_stated_quietly(tree: Element):
+    box = tree.one(name="instrument")
+    assert box.tag == "details"
+    assert box.one("summary").words == "✓ The instrument passed. 3 planted controls came out as planted."
+    assert not tree.all(name="distrust")
+
+
+def test_a_control_that_does_not_apply_neither_passes_nor_fails():
+    control = Finding("c", "A control.", Verdict.NOT_APPLICABLE, "The model cannot draw.", control=True)
+    tree = parse(page([Section("s", "Study", "", (control,))]))
+    assert "was not checked" in tree.one("div", "instrument").words
+    passed = replace(control, id="p", verdict=Verdict.SUPPORTED)
+    tree = parse(page([Section("s", "Study", "", (control, passed))]))
+    assert tree.one("summary").words.endswith("1 planted control came out as planted; 1 did not apply.")
+
+
+def test_a_page_without_controls_says_so():
+    assert "The instrument was not checked." in parse(page([one_finding()])).one("div", "instrument").words
+
+
+def test_a_control_is_never_a_headline():
+    tree = parse(page([one_finding(control=True)]))
+    assert not tree.all("li", "headline")
+    assert "No finding is put first." in tree.text
+
+
+def test_an_interval_that_does_not_exist_is_said_not_to(tree: Element):
+    last = tree.all("li", "headline")[-1]
+    assert last.one("p", "estimate").words == "0.21 no interval"
+    assert last.one("p", "method").words == "too few prompts for an interval"
+    assert not [line for line in last.one("svg", "bar").all("line") if line.attributes["class"] == "span"]
+
+
+@pytest.mark.parametrize("estimate", [math.nan, math.inf])
+def test_an_undefined_estimate_draws_no_bar(estimate: float):
+    interval = Interval(estimate, math.nan, math.nan, 0, 0, method="no replies")
+    finding = parse(page([one_finding(interval=interval)])).one("li", "headline")
+    assert finding.one("p", "estimate").words.split()[0] in ("undefined", "∞")
+    assert not finding.all("svg", "bar")
+
+
+def test_a_finding_without_an_interval_says_so():
+    assert "no interval: the verdict rests on the text" in parse(page([one_finding()])).one("li", "headline").words
+
+
+def test_presets_are_badged_one_per_figure(tree: Element):
+    badges = {figure.attributes["id"]: figure.all("span", "preset") for figure in tree.all("figure", "figure")}
+    assert {name: [one.words for one in found] for name, found in badges.items()} == {
+        "encoding-paper": ["preset: paper"],
+        "encoding-controlled": ["preset: controlled"],
+        "response-gain": ["preset: controlled"],
+    }
+    assert parse(page([one_finding(preset=Preset.PAPER)])).one("li", "headline").one("span", "preset")
+
+
+# Nothing there
+
+
+def test_no_sections():
+    tree = parse(page([]))
+    assert "There is nothing to report: no study left a section." in tree.text
+    assert "Nothing failed and nothing was left out." in tree.text
+
+
+def test_an_empty_section():
+    assert "This study left no findings" in parse(page([Section("s", "Study", "")])).one("section", "study").words
+
+
+def test_sections_of_one_name_get_their_own_anchors():
+    tree = parse(page([one_finding(), one_finding()]))
+    assert [one.attributes["id"] for one in tree.all("section", "study")] == ["s", "s-2"]
+
+
+def test_a_section_cannot_take_the_pages_own_anchors():
+    tree = parse(page([Section("findings", "Study", ""), Section("data", "Study", "")]))
+    assert [one.attributes["id"] for one in tree.all("section", "study")] == ["findings-2", "data-2"]
+
+
+# Pictures
+
+
+def gallery(*items: GalleryItem) -> Section:
+    return Section("s", "Study", "", gallery=items)
+
+
+def item(picture: str, **changes) -> GalleryItem:
+    truth = {"shape": "star", "colour": "red", "size": "big"}
+    made = GalleryItem(picture, "draw", truth, {"shape": "star", "colour": None}, {"shape": "disc"}, "m", "Group")
+    return replace(made, **changes)
+
+
+def test_right_and_wrong_are_marked_in_words_and_signs():
+    pictures = sample.Pictures()
+    name = pictures.keep(sample.picture(sample.TRUTHS[0]))
+    card = parse(page([gallery(item(name))], pictures)).one("li", "card")
+    rows = [[cell.words for cell in row.children if isinstance(cell, Element)] for row in card.all("tr")]
+    assert rows == [
+        ["attribute", "truth", "drawn", "told"],
+        ["shape", "star", "✓ star (right)", "✕ disc (wrong)"],
+        ["colour", "red", "– not seen", "– not said"],
+        ["size", "big", "– not seen", "– not said"],
+    ]
+    assert card.one("img").attributes["alt"] == "Drawn by m; the judge saw: shape star"
+    assert "pixels" in card.one("img").classes
+
+
+def test_groups_count_what_was_right():
+    pictures = sample.Pictures()
+    name = pictures.keep(sample.picture(sample.TRUTHS[0]))
+    study = parse(page([gallery(item(name), item(name), item(name, group="Other"))], pictures)).one("section", "study")
+    assert [one.words for one in study.all("p", "score")] == [
+        "Drawn right: 2 of 6 attributes. Told right: 0 of 6.",
+        "Drawn right: 1 of 3 attributes. Told right: 0 of 3.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [
+        (None, "is not in the run folder"),
+        (b"", "not a picture that can be decoded"),
+        (b"<svg onload='x'/>", "not a picture that can be decoded"),
+        (sample.picture(sample.TRUTHS[0])[:80], "not a picture that can be decoded"),
+    ],
+)
+def test_a_picture_that_cannot_be_shown_is_named(stored: bytes | None, reason: str):
+    pictures = sample.Pictures()
+    name = "ab" * 32 if stored is None else pictures.keep(stored)
+    tree = parse(page([gallery(item(name))], pictures))
+    assert reason in tree.one("p", "missing").words
+    assert name in tree.one("section", anchor="failures").text
+    assert not tree.all("img")
+
+
+def test_a_picture_that_claims_too_many_pixels_is_not_decoded():
+    header = bytearray(sample.picture(sample.TRUTHS[0]))
+    header[16:24] = (60_000).to_bytes(4, "big") * 2
+    header[29:33] = zlib.crc32(bytes(header[12:29])).to_bytes(4, "big")
+    pictures = sample.Pictures()
+    tree = parse(page([gallery(item(pictures.keep(bytes(header))))], pictures))
+    assert "claims more pixels than any drawn picture has" in tree.one("p", "missing").words
+
+
+def test_stored_bytes_never_reach_the_page():
+    pictures = sample.Pictures()
+    stored = sample.picture(sample.TRUTHS[0]) + b"<script>trailing</script>"
+    tree = parse(page([gallery(item(pictures.keep(stored)))], pictures))
+    kind, _, body = (tree.one("img").attributes["src"] or "").partition(",")
+    assert kind == "data:image/png;base64"
+    assert b"trailing" not in base64.b64decode(body)
+
+
+def test_large_pictures_are_shown_reduced():
+    pictures = sample.Pictures()
+    tree = parse(page([gallery(item(pictures.keep(sample.picture(sample.TRUTHS[0], 1024))))], pictures))
+    assert (tree.one("img").attributes["width"], tree.one("img").attributes["height"]) == ("384", "384")
+    assert "pixels" not in tree.one("img").classes
+
+
+def test_a_long_gallery_is_cut_and_says_so():
+    pictures = sample.Pictures()
+    name = pictures.keep(sample.picture(sample.TRUTHS[0]))
+    tree = parse(page([gallery(*[item(name)] * (PICTURES_PER_STUDY + 3))], pictures))
+    assert len(tree.all("li", "card")) == PICTURES_PER_STUDY
+    assert "3 more pictures not shown here" in tree.one("section", "study").words
+
+
+# Where it came from
+
+
+def test_runs_models_failures_and_skips_are_stated(tree: Element):
+    origin = tree.one("section", anchor="origin").words
+    for text in ("7f3a91c0de7", "planted control: mute", "torch 2.13.0", "unispect run concepts", "0, 1, 2"):
+        assert text in origin
+    assert "1\N{NARROW NO-BREAK SPACE}536 done, 2 failed, 0 skipped" in tree.one("section", anchor="origin").text
+    failures = tree.one("section", anchor="failures").words
+    assert "the model produced NaN scores at step 12" in failures
+    assert "the model cannot write" in failures
+    assert tree.one("p", "dek").words == "3 models, 3 studies. 2 256 of 2 258 units measured, 2 failed, 1 left out."
+
+
+def test_many_failures_are_counted_and_cut():
+    run = replace(sample.provenance().runs[0], failed=500, failures=(Failure("u", "draw", "NaN"),) * 500, skips=())
+    section = parse(page([], provenance=Provenance((), (run,)))).one("section", anchor="failures")
+    assert len(section.one("tbody").all("tr")) == LISTED
+    assert "The first 200 of 500; findings.json lists them all." in section.words
+
+
+def test_counts_agree_between_head_and_list():
+    run = replace(sample.provenance().runs[0], skipped=2, skips=(Skip("a", "b"), Skip("c", "d")))
+    tree = parse(page([], provenance=Provenance((), (run,))))
+    assert "4 left out" in tree.one("p", "dek").words
+    assert (
+        "2 units skipped while running, 2 items left out by the planner" in tree.one("section", anchor="failures").words
+    )
