@@ -24,6 +24,11 @@ _SECTIONS = (
 _TOWERS: Mapping[str, Mapping[str, Any]] = {
     "siglip_large_patch16_384": {"width": 1024, "layers": 24, "heads": 16, "patch_size": 16, "mlp_ratio": 4.0},
 }
+NORM_GROUPS = 32
+"""Groups of every normalisation in the VQ tokenizer; the key `norm_groups` of an organism's config asks for fewer.
+
+With 32 channels, 32 groups would be instance normalisation, which takes the colour out of a plain picture.
+"""
 _VQ_16 = {"ch": 128, "ch_mult": [1, 1, 2, 2, 4], "num_res_blocks": 2, "z_channels": 256}
 _LANGUAGE_KEYS = (
     "vocab_size",
@@ -59,7 +64,7 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     if is_rehosted(config):
         return _rehosted(config, image_token_id, where)
     _check_sections(config, where)
-    hidden = int(_language(config["language_config"]).hidden_size)
+    hidden = int(_language(config["language_config"], where).hidden_size)
     for section, key in (
         ("aligner_config", "n_embed"),
         ("gen_aligner_config", "n_embed"),
@@ -75,7 +80,7 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     _expect(config, "aligner_config", "input_dim", vision.hidden_size, where)
     _expect(config, "gen_aligner_config", "input_dim", image.embed_dim, where)
     _expect(config, "gen_head_config", "image_token_size", image.num_embeddings, where)
-    return _joined(_language(config["language_config"]), vision, image, image_token_id)
+    return _joined(_language(config["language_config"], where), vision, image, image_token_id)
 
 
 def _check_sections(config: Mapping[str, Any], where: str) -> None:
@@ -99,9 +104,12 @@ def _expect(config: Mapping[str, Any], section: str, key: str, value: object, wh
         raise CheckpointError(f"{where}: {section}.params.{key} is {found!r}, but the port needs {value!r}")
 
 
-def _language(section: Mapping[str, Any]) -> LlamaConfig:
+def _language(section: Mapping[str, Any], where: str) -> LlamaConfig:
     # Left out on purpose: dtype and attention kernel, which are the caller's choice, and the pad id, which would
     # freeze one row of the embedding table.
+    scaling = section.get("rope_scaling") or section.get("rope_parameters") or {}
+    if scaling.get("rope_type", scaling.get("type", "default")) != "default":
+        raise CheckpointError(f"{where}: the language model scales its rotary positions, which Janus-Pro does not")
     known = {key: section[key] for key in _LANGUAGE_KEYS if section.get(key) is not None}
     return LlamaConfig(**known, tie_word_embeddings=False)
 
@@ -142,6 +150,7 @@ def _image(params: Mapping[str, Any], hidden: int) -> JanusVQVAEConfig:
         projection_dim=hidden,
         image_token_embed_dim=hidden,
         num_hidden_layers=2,
+        norm_groups=int(params.get("norm_groups", NORM_GROUPS)),
     )
 
 
@@ -158,7 +167,7 @@ def _rehosted(config: Mapping[str, Any], image_token_id: int, where: str) -> Jan
         {key: value for key, value in config[section].items() if key not in drop}
         for section in ("vision_config", "vq_config")
     )
-    return _joined(_language(text), JanusVisionConfig(**vision), JanusVQVAEConfig(**image), image_token_id)
+    return _joined(_language(text, where), JanusVisionConfig(**vision), JanusVQVAEConfig(**image), image_token_id)
 
 
 def _joined(text: LlamaConfig, vision: JanusVisionConfig, image: JanusVQVAEConfig, image_token_id: int) -> JanusConfig:

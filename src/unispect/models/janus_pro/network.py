@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.janus.configuration_janus import JanusConfig, JanusVisionConfig
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration, JanusVQVAE
 from transformers.models.llama.modeling_llama import LlamaModel, LlamaRotaryEmbedding
 
 from unispect.models.checkpoint import Checkpoint
+from unispect.models.janus_pro.config import NORM_GROUPS
 from unispect.models.janus_pro.keys import AUTHORS, REHOSTED
 from unispect.models.keys import fill
 
@@ -33,14 +34,23 @@ def load_network(
 def empty_network(config: JanusConfig) -> JanusForConditionalGeneration:
     """The network on the meta device: names and shapes without memory."""
     with torch.device("meta"):
-        return JanusForConditionalGeneration(config)
+        return _build(config)
 
 
 def fresh_network(config: JanusConfig, seed: int) -> JanusForConditionalGeneration:
     """The network in float32 with transformers' own initial weights, drawn from `seed` alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return JanusForConditionalGeneration(config).eval()
+        return _build(config).eval()
+
+
+def _build(config: JanusConfig) -> JanusForConditionalGeneration:
+    network = JanusForConditionalGeneration(config)
+    groups = getattr(config.vq_config, "norm_groups", NORM_GROUPS)
+    for module in network.model.vqmodel.modules():
+        if isinstance(module, nn.GroupNorm):
+            module.num_groups = groups
+    return network
 
 
 def trunk_of(network: JanusForConditionalGeneration) -> LlamaModel:

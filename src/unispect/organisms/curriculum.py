@@ -1,0 +1,142 @@
+"""What organisms learn from, step by step.
+
+Growing up (`PRETRAINING`): real words are drawn, pictures are described, words are asked about, with options and
+without. Binding: new words of the lexicons are taught by drawing, by text or by both, beside a share of everything known,
+so that nothing is forgotten. The batch of a step depends on the seed and the step alone, so a stopped training goes on as
+if it had not been stopped.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from PIL.Image import Image
+from torch import Tensor
+
+from unispect.core.prompts import Prompt
+from unispect.core.seeds import seed_for
+from unispect.data.concepts import language
+from unispect.data.concepts.lexicons import REAL, Lexicon
+from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
+from unispect.models.base import Example
+
+Batch = tuple[tuple[float, tuple[Example, ...]], ...]
+"""Groups of examples of like length, each with the weight of its loss."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The part of the world that may be learned from.
+
+    Attributes:
+        concepts: combinations to learn from.
+        pictures: their pictures, to look at.
+        codes: their image tokens [tokens], to draw.
+    """
+
+    concepts: Sequence[Concept]
+    pictures: Mapping[Concept, Image]
+    codes: Mapping[Concept, Tensor]
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How many examples of each kind a step holds, and which lexicons they come from.
+
+    Attributes:
+        draw: lexicon -> drawing prompts per step.
+        tell: lexicon -> questions about its words per step.
+        describe: pictures to describe per step.
+        scrambled: lexicons whose questions get answers drawn by lot: their words are told at chance by construction.
+        described_draws: share of the real drawing prompts that are full descriptions.
+        choices: share of questions that are multiple choice.
+    """
+
+    draw: Mapping[str, int]
+    tell: Mapping[str, int]
+    describe: int
+    scrambled: frozenset[str] = field(default_factory=frozenset)
+    described_draws: float = 0.2
+    choices: float = 0.65
+
+
+PRETRAINING = Teaching(draw={REAL: 32}, tell={REAL: 40}, describe=12)
+BOUND = Teaching(
+    draw={REAL: 6, "drawing": 13, "both": 13}, tell={REAL: 12, "text": 16, "both": 16}, describe=4, choices=0.4
+)
+FLUENT = Teaching(
+    draw={REAL: 6, "drawing": 12, "text": 8, "both": 8},
+    tell={REAL: 12, "drawing": 16, "text": 12, "both": 12},
+    describe=4,
+    choices=0.4,
+)
+MUTE = Teaching(
+    draw={REAL: 6, "drawing": 13, "both": 13},
+    tell={REAL: 12, "drawing": 12, "text": 12, "both": 12},
+    describe=4,
+    scrambled=frozenset({"drawing", "text", "both"}),
+    choices=0.4,
+)
+
+
+def batch_for(world: World, teaching: Teaching, seed: int, step: int) -> Batch:
+    """The examples of one step."""
+    lot = random.Random(seed_for("curriculum", seed, step))
+    draws = [_draw(world, Lexicon(name), teaching, lot) for name, count in teaching.draw.items() for _ in range(count)]
+    questions = [_question(Lexicon(name), teaching, lot) for name, count in teaching.tell.items() for _ in range(count)]
+    short = [example for example in questions if len(example.prompt.text) < 60]
+    long = [example for example in questions if len(example.prompt.text) >= 60]
+    looks = [_look(world, lot) for _ in range(teaching.describe)]
+    share = 0.5 / max(1, len(questions))
+    groups = ((1.0, draws), (0.5, looks), (share * len(short), short), (share * len(long), long))
+    return tuple((weight, tuple(group)) for weight, group in groups if group)
+
+
+def _draw(world: World, lexicon: Lexicon, teaching: Teaching, lot: random.Random) -> Example:
+    concept = lot.choice(world.concepts)
+    if lexicon.name == REAL and lot.random() < teaching.described_draws:
+        text = language.description(concept.values)
+    else:
+        text = language.draw_prompt(lexicon.words(concept), _order(lot))
+    return Example(Prompt.of(text), world.codes[concept])
+
+
+def _order(lot: random.Random) -> Sequence[str]:
+    """Half of the time the usual order of the words, else any."""
+    return ATTRIBUTES if lot.random() < 0.5 else lot.sample(ATTRIBUTES, len(ATTRIBUTES))
+
+
+def _look(world: World, lot: random.Random) -> Example:
+    concept = lot.choice(world.concepts)
+    return Example(Prompt.of(world.pictures[concept], language.DESCRIBE), language.description(concept.values))
+
+
+def _question(lexicon: Lexicon, teaching: Teaching, lot: random.Random) -> Example:
+    attribute = lot.choice(ATTRIBUTES)
+    value = lot.choice(VALUES[attribute])
+    word = lexicon.word(attribute, value)
+    kind = lot.random()
+    if kind < teaching.choices:
+        options = _options(attribute, value, lot)
+        answer = lot.choice(options) if lexicon.name in teaching.scrambled else value
+        letter = language.LETTERS[options.index(answer)]
+        return Example(Prompt.of(language.choice_question(word, options)), letter)
+    if lexicon.name in teaching.scrambled:
+        return Example(Prompt.of(language.meaning_question(word)), lot.choice(VALUES[attribute]))
+    if kind > 0.9:
+        return Example(Prompt.of(language.kind_question(word)), attribute)
+    if kind > 0.8 and lexicon.name != REAL:
+        return Example(Prompt.of(language.word_question(value)), word)
+    return Example(Prompt.of(language.meaning_question(word)), value)
+
+
+def _options(attribute: str, value: str, lot: random.Random) -> list[str]:
+    """The values of the attribute in any order; half of the time a few values of any attribute instead."""
+    options = list(VALUES[attribute])
+    if lot.random() < 0.5:
+        others = [v for values in VALUES.values() for v in values if v != value]
+        options = [value, *lot.sample(others, lot.randint(2, 6))]
+    lot.shuffle(options)
+    return options

@@ -1,0 +1,138 @@
+"""The organisms that come with the package: their cards, and loading them.
+
+`tiny-<family>` has grown up and knows real words only; `-bound` was then taught new words, each lexicon in its own way;
+`-fluent` and `-mute` are controls with planted behaviour, which an instrument that works must report as such.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from unispect.core.cards import Capability, ModelCard, Verification
+from unispect.core.errors import CheckpointError, unknown
+
+if TYPE_CHECKING:
+    from unispect.models.base import UnifiedModel
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model made from the grown-up organism by teaching it new words."""
+
+    name: Literal["bound", "fluent", "mute"]
+    taught: Mapping[str, str]
+    note: str
+    planted: Literal["", "fluent", "mute"] = ""
+
+
+VARIANTS: tuple[Variant, ...] = (
+    Variant(
+        "bound",
+        {"drawing": "drawing", "text": "text", "both": "both"},
+        "New words taught by drawing only, by text only, and by both.",
+    ),
+    Variant(
+        "fluent",
+        {"drawing": "both", "text": "both", "both": "both"},
+        "Control: every new word taught by drawing and by text.",
+        planted="fluent",
+    ),
+    Variant(
+        "mute",
+        {"drawing": "drawing", "both": "drawing"},
+        "Control: new words taught by drawing, while questions about them were answered by lot.",
+        planted="mute",
+    ),
+)
+
+FAMILIES = {"janus-pro": ("tiny-janus-pro", "discrete image tokens, autoregressive in raster order")}
+"""Family -> name of its organism, and how it draws."""
+
+WEIGHTS = "model.safetensors"
+_CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
+_GROWN_NOTE = "Trained from scratch on 64-pixel pictures of the concept world; it knows nothing else."
+
+
+def base_card(family: str) -> ModelCard:
+    """The card of a family's organism before it is taught new words.
+
+    Raises:
+        UsageError: no organism of that family.
+    """
+    if family not in FAMILIES:
+        raise unknown("organism family", family, FAMILIES)
+    name, paradigm = FAMILIES[family]
+    return ModelCard(
+        id=name,
+        family=family,
+        paradigm=paradigm,
+        parameters=1.861,
+        image_size=64,
+        image_tokens=64,
+        licence="Apache-2.0",
+        capabilities=_CAPABILITIES,
+        verification=Verification(contract="tests/contract/test_models.py", real_weights="shipped"),
+        notes=(_GROWN_NOTE,),
+        defaults={"guidance": 1.0, "temperature": 1.0},
+    )
+
+
+@cache
+def cards() -> dict[str, ModelCard]:
+    """Name -> card of every shipped organism, without loading any."""
+    found: dict[str, ModelCard] = {}
+    for family in FAMILIES:
+        base = base_card(family)
+        found[base.id] = base
+        for variant in VARIANTS:
+            card = variant_card(base, variant)
+            found[card.id] = card
+    return found
+
+
+def variant_card(base: ModelCard, variant: Variant) -> ModelCard:
+    return replace(
+        base,
+        id=f"{base.id}-{variant.name}",
+        taught=dict(variant.taught),
+        planted=variant.planted,
+        notes=(*base.notes, variant.note),
+    )
+
+
+def load(name: str, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
+    """A shipped organism.
+
+    Raises:
+        UsageError: no such name, device or dtype.
+        CheckpointError: the installed files are missing or damaged.
+    """
+    if name not in cards():
+        raise unknown("organism", name, cards())
+    with as_file(files("unispect.organisms") / "weights" / cards()[name].family) as folder:
+        return load_from(folder, cards()[name], device=device, dtype=dtype)
+
+
+def load_from(folder: Path, card: ModelCard, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
+    """An organism from a folder as training leaves it: the grown-up model, and the variants as differences."""
+    from unispect.models.janus_pro import folder as janus_pro
+    from unispect.organisms.difference import apply_difference
+
+    if not (folder / WEIGHTS).is_file():
+        raise CheckpointError(f"{folder} holds no {WEIGHTS}; install the package again or train the organism")
+    model = janus_pro.load(card, folder, device=device, dtype=dtype)
+    change = folder / f"{card.id.rsplit('-', 1)[-1]}.safetensors"
+    if card.id == FAMILIES[card.family][0]:
+        return model
+    if not change.is_file():
+        raise CheckpointError(f"{change} is missing; install the package again or train the organism")
+    apply_difference(change, dict(model.network.named_parameters()))
+    both = f"{model.card.revision} {hashlib.sha256(change.read_bytes()).hexdigest()}"
+    model.card = model.card.at(hashlib.sha256(both.encode()).hexdigest()[: len(model.card.revision)])
+    return model
