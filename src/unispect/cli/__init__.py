@@ -22,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in tokens
     tokens = [token for token in tokens if token != DEBUG]
+    os.environ.pop("UNISPECT_DEBUG", None)
+    if debug:
+        os.environ["UNISPECT_DEBUG"] = "1"  # so that worker processes know as well
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:

@@ -19,14 +19,13 @@ def build_app() -> App:
     app = App(
         name="unispect",
         help="Inspects unified multimodal models: can it tell what it can draw, "
-        "and do text and images live in one space?",
-        help_epilogue="New here? `unispect demo` needs no network, no GPU and two minutes. "
-        "`--debug` after any command shows the full traceback of an error.",
+        "and do text and images live in one space? To begin with: unispect demo (no network, no GPU, two minutes).",
+        help_epilogue="--debug after any command shows the full traceback of an error.",
         help_format="plaintext",
         version=version,
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
     for order, (name, verb) in enumerate(VERBS.items()):
-        app.command(verb.path, name=name, help=verb.summary, sort_key=order, help_format="plaintext")
+        app.command(verb.path, name=name, help=verb.summary, sort_key=order)
     return app

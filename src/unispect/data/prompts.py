@@ -21,7 +21,7 @@ from unispect.core.prompts import Modality, Prompt
 from unispect.core.seeds import generator_for
 from unispect.core.units import JSON, digest
 from unispect.data.concepts.language import description, draw_prompt
-from unispect.data.concepts.render import render
+from unispect.data.concepts.render import MIN_SIZE, render
 from unispect.data.concepts.world import VALUES, Concept, all_concepts
 from unispect.data.images import file_sha256, open_picture, picture_files
 from unispect.data.t2i_corebench import read_t2i_corebench
@@ -84,7 +84,7 @@ def load_prompts(spec: str | None, *, limit: int | None = None, image_size: int 
     Args:
         spec: see the module's first lines.
         limit: at least 1.
-        image_size: side in pixels of pictures rendered for the `world` set.
+        image_size: side in pixels of pictures rendered for the `world` set, if they can be drawn that small.
 
     Raises:
         UsageError: unknown specification, or nothing is left.
@@ -159,7 +159,7 @@ def _world(image_size: int) -> Iterator[PromptItem]:
             yield PromptItem(f"{kind} {i + 1}", "text", kind, {"text": text})
     for pattern in VALUES["pattern"]:
         for concept in [c for c in shuffled if c.pattern == pattern][:WORLD_ITEMS]:
-            inputs = {"concept": concept.values, "size": image_size}
+            inputs = {"concept": concept.values, "size": max(image_size, MIN_SIZE)}
             yield PromptItem(f"picture of {draw_prompt(concept.values)}", "image", pattern, inputs)
 
 

@@ -37,12 +37,14 @@ class Study:
         package: dotted name.
         question: what it answers, in one sentence.
         graded: its records hold pictures or recalls that a judge has to look at before the view can say anything.
+        prompts: it measures states of prompts, so `--data` and `--preset` decide what it does.
     """
 
     name: str
     package: str
     question: str
     graded: bool = False
+    prompts: bool = True
 
     @property
     def version(self) -> int:
@@ -79,6 +81,7 @@ STUDIES: Mapping[str, Study] = {
             "unispect.studies.concepts",
             "Can the model tell in words what it can draw, and draw what it can tell?",
             graded=True,
+            prompts=False,
         ),
         Study(
             "encoding",

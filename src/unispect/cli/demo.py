@@ -1,0 +1,89 @@
+"""`unispect demo`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unispect.cli.console import say
+
+if TYPE_CHECKING:
+    from unispect.engine.progress import Progress
+
+MODELS = ("tiny-janus-pro-bound", "tiny-janus-pro-fluent", "tiny-janus-pro-mute")
+"""The organism with its words bound one way each, and the two planted controls."""
+
+STUDIES = {"concepts": (24, (0, 1, 2)), "encoding": (8, (0,)), "response": (8, (0,))}
+"""Study -> items per group and seeds: as many as two cores finish in two minutes."""
+
+BATCH_SIZE = 48
+
+
+@dataclass(frozen=True)
+class Job:
+    """One study on one model, for a worker."""
+
+    study: str
+    model: str
+    out: Path
+    limit: int
+    seeds: tuple[int, ...]
+    command: tuple[str, ...]
+
+
+def demo(*, out: Path = Path("demo"), processes: int | None = None) -> None:
+    """Run the three studies on three tiny models and write a report.
+
+    The models ship with the package; nothing is trained and the network is never used. One model learned words by
+    drawing only, by text only, and by both; two are planted controls: one that can tell whatever it draws and one that
+    can tell nothing of it.
+
+    Args:
+        out: Folder for the runs and report.html; the same command again continues.
+        processes: Workers; by default one per core, at most two.
+    """
+    from unispect.cli.findings import say_findings
+    from unispect.cli.progress import open_board
+    from unispect.cli.reporting import write_report
+    from unispect.cli.workers import spread
+
+    command = ("unispect", *sys.argv[1:])
+    jobs = {
+        f"{model} {study}": Job(study, model, out / f"{model}-{study}", limit, seeds, command)
+        for study, (limit, seeds) in STUDIES.items()
+        for model in MODELS
+    }
+    say(f"{len(STUDIES)} studies on {len(MODELS)} models; runs go to {out}")
+    with open_board() as board:
+        spread(work, jobs, processes=processes or min(2, os.cpu_count() or 1), board=board)
+    folders = [job.out for job in jobs.values()]
+    written = write_report(folders, out / "report.html", title="unispect demo", command=command, progress=say)
+    say_findings(written.sections)
+    say(f"report: {written.path}")
+
+
+def work(job: Job, progress: Progress) -> None:
+    """One study on one model, into its own folder."""
+    import torch
+
+    from unispect.cli.execution import carry_out, order_for, prepare
+    from unispect.runs import RunStore
+    from unispect.studies.base import Options
+    from unispect.studies.registry import find_study
+
+    torch.set_num_threads(1)  # one worker per core already
+    order = order_for(
+        find_study(job.study),
+        job.model,
+        job.out,
+        options=Options(limit=job.limit, seeds=job.seeds),
+        command=job.command,
+        device="cpu",
+        dtype="float32",
+        batch_size=BATCH_SIZE,
+    )
+    with RunStore.create(job.out) as store:
+        carry_out(prepare(order), store, progress).raise_failures()

@@ -1,0 +1,218 @@
+"""One study on one model into one run folder: what `run` and `demo` share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import UnispectError, UsageError
+from unispect.core.units import Plan, digest
+from unispect.data.prompts import load_prompts
+from unispect.engine.grading import grade
+from unispect.engine.local import execute
+from unispect.engine.progress import Progress, Summary
+from unispect.judges.registry import find_judge
+from unispect.models.registry import ModelReference, card_of, parse
+from unispect.runs import Invocation, RunStore
+from unispect.studies.base import Options
+from unispect.studies.registry import Study
+
+if TYPE_CHECKING:
+    from unispect.models.base import UnifiedModel
+
+JUDGE = "rules"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a user asked for.
+
+    Attributes:
+        study: what to measure.
+        model: on what.
+        options: of the study.
+        out: the run folder.
+        device: as given.
+        dtype: as given.
+        batch_size: units that go through the model together.
+        command: as typed, program first.
+        fresh: refuse a folder that holds records already.
+        debug: failed records carry their traceback.
+    """
+
+    study: Study
+    model: ModelReference
+    options: Options
+    out: Path
+    device: str
+    dtype: str
+    batch_size: int
+    command: tuple[str, ...]
+    fresh: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An order whose model is loaded and whose units are known.
+
+    Attributes:
+        device: where the model runs.
+        dtype: in which precision.
+        data: what goes in, with counts and digest, in words.
+    """
+
+    order: Order
+    model: UnifiedModel
+    plan: Plan
+    device: str
+    dtype: str
+    data: str
+
+    @property
+    def card(self) -> ModelCard:
+        return self.model.card
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an order's units, and of their grades if the study needs any."""
+
+    units: Summary
+    grades: Summary | None = None
+
+    def raise_failures(self) -> None:
+        """Returns if no unit and no grade failed.
+
+        Raises:
+            UnispectError: how many failed, and the most frequent reason.
+        """
+        raise_failures(self.units, "units")
+        if self.grades:
+            raise_failures(self.grades, "grades")
+
+
+def check(order: Order) -> None:
+    """Finds what is wrong with an order before anything large is loaded.
+
+    Raises:
+        UsageError: unknown model, or options that make no sense for the study.
+        DataError: the prompts cannot be read.
+    """
+    if order.batch_size < 1:
+        raise UsageError(f"--batch-size must be at least 1, not {order.batch_size}")
+    order.study.plan(card_of(order.model.name), order.options)
+
+
+def prepare(order: Order) -> Ready:
+    """Loads the model and plans its units.
+
+    Raises:
+        UsageError: unknown device or dtype, or no such weights.
+        CheckpointError: the weights are not this model's.
+    """
+    from unispect.models.devices import device_for, dtype_for
+    from unispect.models.registry import load
+
+    device = device_for(order.device)
+    dtype = dtype_for(order.dtype, device)
+    model = load(order.model.name, order.model.weights or None, order.device, order.dtype)
+    plan = order.study.plan(model.card, order.options)
+    data = _data(order, plan, model.card)
+    return Ready(order, model, plan, str(device), str(dtype).removeprefix("torch."), data)
+
+
+def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
+    """Runs what is not done yet and grades it by rules where the study's view needs grades.
+
+    Raises:
+        StoreError: the folder is damaged or the disk full; what was stored stays.
+    """
+    order = ready.order
+    store.add_invocation(_invocation(ready), [ready.card])
+    units = execute(
+        ready.plan,
+        order.study.run,
+        store,
+        ready.model,
+        batch_size=order.batch_size,
+        progress=progress,
+        debug=order.debug,
+    )
+    if not order.study.graded:
+        return Outcome(units)
+    about = {"study": order.study.name, "model": ready.card.reference}
+    return Outcome(units, grade(store, JUDGE, find_judge(JUDGE), progress=progress, debug=order.debug, **about))
+
+
+def raise_failures(summary: Summary, what: str) -> None:
+    """Returns if nothing failed.
+
+    Raises:
+        UnispectError: how many failed, and the most frequent reason.
+    """
+    if summary.failed:
+        cause = next(iter(summary.causes))
+        every = summary.done + summary.failed + summary.skipped
+        raise UnispectError(
+            f"{summary.failed} of {every} {what} failed, most often: {cause}; the same command tries them again"
+        )
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """Units per stage and kind, and every skip."""
+    lines = []
+    for number, stage in enumerate(plan.stages, 1):
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in Counter(unit.kind for unit in stage).items())
+        if stage:
+            lines.append(f"stage {number}: {kinds}")
+    return lines + [f"left out: {skip.what} ({skip.reason})" for skip in plan.skips]
+
+
+def order_for(
+    study: Study,
+    model: str,
+    out: Path,
+    *,
+    options: Options,
+    command: Sequence[str],
+    device: str = "auto",
+    dtype: str = "auto",
+    batch_size: int = 16,
+    fresh: bool = False,
+    debug: bool = False,
+) -> Order:
+    """An order from the words of a command line."""
+    return Order(study, parse(model), options, out, device, dtype, batch_size, tuple(command), fresh=fresh, debug=debug)
+
+
+def _data(order: Order, plan: Plan, card: ModelCard) -> str:
+    if order.study.prompts:
+        return load_prompts(order.options.data, limit=order.options.limit, image_size=card.image_size).summary
+    inputs = sorted({digest(unit.inputs) for unit in plan.units})
+    return f"the study's own: {len(inputs):,} distinct inputs, digest {digest(inputs)}"
+
+
+def _invocation(ready: Ready) -> Invocation:
+    order = ready.order
+    settings = {
+        "data": ready.data,
+        "presets": ", ".join(order.options.presets) if order.study.prompts else "",
+        "limit": str(order.options.limit or ""),
+        "weights": order.model.weights,
+        "device": ready.device,
+        "dtype": ready.dtype,
+        "batch size": str(order.batch_size),
+    }
+    return Invocation(
+        command=order.command,
+        study=order.study.name,
+        models=(ready.card.reference,),
+        seeds=order.options.seeds,
+        settings={name: value for name, value in settings.items() if value},
+        skips=ready.plan.skips,
+    )

@@ -1,0 +1,70 @@
+"""`unispect models`."""
+
+from __future__ import annotations
+
+from unispect.cli.console import say, show_table
+from unispect.core.cards import ModelCard
+from unispect.models.registry import card_of, cards
+
+STEPS = ("keys", "numbers", "contract", "real_weights")
+
+
+def models(name: str = "", /) -> None:
+    """List the models and what is proven about each.
+
+    A port is proven in three steps: its *keys* are those of the published checkpoint, its *numbers* are the authors'
+    own, and it keeps the *contract* every model keeps. "Real weights" says whether the published weights themselves
+    were ever run with it.
+
+    Args:
+        name: show everything known about this model instead of the list.
+    """
+    if name:
+        _show(card_of(name))
+        return
+    show_table(
+        ("model", "makes pictures by", "size", "picture", "keys", "numbers", "contract", "real weights"),
+        [
+            (card.id, card.paradigm, _size(card), f"{card.image_size} px", *(_held(card, step) for step in STEPS))
+            for card in cards().values()
+        ],
+        right=("size", "picture"),
+    )
+    say()
+    say("Weights of published models: --model NAME=FOLDER, or NAME=owner/name@revision. More: unispect models NAME")
+
+
+def _show(card: ModelCard) -> None:
+    lines = {
+        "model": card.id,
+        "family": card.family,
+        "makes pictures by": card.paradigm,
+        "size": _size(card),
+        "picture": f"{card.image_size} px, {card.image_tokens} tokens",
+        "published as": card.hub or "shipped with unispect",
+        "licence": card.licence or "not stated",
+        "can": ", ".join(sorted(card.capabilities)),
+        "defaults": ", ".join(f"{key} {value:g}" for key, value in card.defaults.items()) or "none",
+        "taught": ", ".join(f"lexicon {name} by {how}" for name, how in card.taught.items()),
+        "planted": card.planted,
+        "keys": card.verification.keys or "not shown",
+        "numbers": card.verification.numbers or "not shown",
+        "contract": card.verification.contract or "not shown",
+        "real weights": card.verification.real_weights or "never run",
+    }
+    width = max(map(len, lines))
+    for key, value in lines.items():
+        if value:
+            say(f"{key:{width}}  {value}")
+    for note in card.notes:
+        say(f"{'note':{width}}  {note}")
+
+
+def _held(card: ModelCard, step: str) -> str:
+    return "yes" if getattr(card.verification, step) else "no"
+
+
+def _size(card: ModelCard) -> str:
+    if card.parameters is None:
+        return "unknown"
+    return f"{card.parameters / 1000:.1f} B" if card.parameters >= 1000 else f"{card.parameters:.1f} M"

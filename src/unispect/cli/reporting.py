@@ -1,0 +1,193 @@
+"""From run folders to a report: records to sections through each study's view, and where they come from."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import StoreError, UsageError
+from unispect.core.findings import Section
+from unispect.core.units import Entry, Skip
+from unispect.report.page import render
+from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
+from unispect.report.write import write_page
+from unispect.runs.export import export
+from unispect.runs.store import RunStore
+from unispect.studies.registry import Study, all_studies
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a report was made of and where it lies."""
+
+    path: Path
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One open run with everything that left a record in it."""
+
+    store: RunStore
+    entries: tuple[Entry, ...]
+
+
+def write_report(
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    title: str,
+    command: Sequence[str],
+    progress: Callable[[str], None] = lambda _: None,
+) -> Reported:
+    """Writes the report of all runs in `folders` to `out`.
+
+    Records of the same study in several runs are looked at together.
+
+    Args:
+        folders: of the runs.
+        out: the HTML file.
+        title: of the page; the names of the models if empty.
+        command: that asked for it, for the page's own record.
+        progress: told what is being done.
+
+    Raises:
+        UsageError: a folder is no run, or the runs hold nothing that can be shown.
+        StoreError: a run is damaged, or the page cannot be written.
+    """
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise UsageError("a run is named twice")
+    stores = [RunStore.open(folder) for folder in folders]
+    try:
+        sources = [Source(store, tuple(store.entries())) for store in stores]
+        sections = sections_of(sources, progress)
+        progress(f"writing {out}")
+        page = render(
+            sections,
+            title=title or _title(sources),
+            provenance=Provenance(
+                _models(sources),
+                tuple(_facts(source) for source in sources),
+                version("unispect"),
+                shlex.join(command),
+            ),
+            open_picture=_opener(sources),
+            data={f"{source.store.folder.resolve().name}.jsonl": _lines(source.store) for source in sources},
+        )
+    finally:
+        for store in stores:
+            store.close()
+    return Reported(write_page(page, out), tuple(sections))
+
+
+def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> list[Section]:
+    """One section per study that left finished records, in the registry's order."""
+    cards: dict[str, ModelCard] = {}
+    for source in sources:
+        cards |= source.store.cards()
+    sections = []
+    for study in all_studies().values():
+        entries = _finished(study, sources)
+        if entries:
+            progress(f"summarising {study.name}: {len(entries)} records")
+            present = {entry.unit.model for entry in entries}
+            sections.append(study.view(entries, {name: card for name, card in cards.items() if name in present}))
+    if not sections:
+        names = ", ".join(str(source.store.folder) for source in sources)
+        raise UsageError(f"nothing to report: {names} holds no finished record of a study known here")
+    return sections
+
+
+def _finished(study: Study, sources: Sequence[Source]) -> list[Entry]:
+    """Done records of the study's present version, each unit once."""
+    ours = [entry for source in sources for entry in source.entries if entry.unit.study == study.name]
+    if not ours:
+        return []
+    found = {
+        entry.unit.id: entry
+        for entry in reversed(ours)
+        if entry.record.status == "done" and entry.unit.version == study.version
+    }
+    return list(reversed(found.values()))
+
+
+def _title(sources: Sequence[Source]) -> str:
+    return ", ".join(dict.fromkeys(e.unit.model.partition("@")[0] for source in sources for e in source.entries))
+
+
+def _outdated(source: Source) -> list[Skip]:
+    studies = all_studies()
+    old = {
+        (entry.unit.study, entry.unit.version)
+        for entry in source.entries
+        if entry.unit.study in studies and entry.unit.version != studies[entry.unit.study].version
+    }
+    return [
+        Skip(f"records of {name} version {number}", f"this release reads version {studies[name].version}")
+        for name, number in sorted(old)
+    ]
+
+
+def _opener(sources: Sequence[Source]) -> Callable[[str], bytes]:
+    stores = {
+        sha256: source.store for source in sources for entry in source.entries for sha256 in entry.record.blobs.values()
+    }
+
+    def open_picture(sha256: str) -> bytes:
+        if sha256 not in stores:
+            raise StoreError(f"no run holds picture {sha256}")
+        return stores[sha256].open_blob(sha256)
+
+    return open_picture
+
+
+def _models(sources: Sequence[Source]) -> tuple[ModelFacts, ...]:
+    cards = {name: card for source in sources for name, card in source.store.cards().items()}
+    weights = {
+        model: invocation.settings.get("weights", "")
+        for source in sources
+        for invocation in source.store.manifest().invocations
+        for model in invocation.models
+    }
+    return tuple(
+        ModelFacts(
+            card.id,
+            card.revision,
+            weights.get(name) or card.hub or "shipped with unispect",
+            f"planted control: {card.planted}" if card.planted else "",
+        )
+        for name, card in cards.items()
+    )
+
+
+def _facts(source: Source) -> RunFacts:
+    manifest = source.store.manifest()
+    studies = dict.fromkeys(f"{entry.unit.study} {entry.unit.version}" for entry in source.entries)
+    runs = [invocation for invocation in manifest.invocations if invocation.study]
+    last = runs[-1] if runs else None
+    bad = [entry for entry in source.entries if entry.record.status == "failed"]
+    return RunFacts(
+        name=source.store.folder.resolve().name,
+        study=", ".join(studies),
+        command=shlex.join(last.command) if last else "",
+        models=tuple(dict.fromkeys(entry.unit.model.partition("@")[0] for entry in source.entries)),
+        seeds=tuple(sorted({seed for invocation in runs for seed in invocation.seeds})),
+        settings=last.settings if last else {},
+        versions=last.versions if last else {},
+        done=sum(entry.record.status == "done" for entry in source.entries),
+        failed=len(bad),
+        skipped=sum(entry.record.status == "skipped" for entry in source.entries),
+        failures=tuple(Failure(e.unit.id, f"{e.unit.study} {e.unit.kind}", e.record.error) for e in bad),
+        skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(source)),
+        created=manifest.created,
+    )
+
+
+def _lines(store: RunStore) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return export(store, Path(folder) / "records.jsonl", timings=False).path.read_bytes()

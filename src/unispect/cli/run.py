@@ -1,0 +1,109 @@
+"""`unispect run`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from unispect.cli.console import say, show_table
+from unispect.core.errors import UsageError
+from unispect.core.findings import Preset
+
+app = App(
+    name="run",
+    help_epilogue="""Examples:
+  unispect run concepts --model tiny-janus-pro-bound --out runs/bound
+  unispect run encoding --model tiny-janus-pro --data images:photos --out runs/1
+  unispect run encoding --model janus-pro-1b=weights/1B --limit 50 --out runs/2
+
+--debug after any command shows the full traceback of an error.""",
+)
+
+_SEVERAL_SEEDS = Parameter(consume_multiple=True, negative=(), show_default=lambda seeds: " ".join(map(str, seeds)))
+
+
+@app.default
+def run(
+    study: str,
+    /,
+    *,
+    model: Annotated[str, Parameter(name=("--model", "-m"))],
+    out: Annotated[Path, Parameter(name=("--out", "-o"))],
+    data: str | None = None,
+    preset: Annotated[tuple[Preset, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
+    limit: int | None = None,
+    seeds: Annotated[tuple[int, ...], _SEVERAL_SEEDS] = (0, 1, 2),
+    device: str = "auto",
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+    batch_size: int = 16,
+    engine: Literal["local"] = "local",
+    fresh: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> None:
+    """Run a study on a model; the same command again continues.
+
+    Whatever was recorded survives Ctrl-C, a kill and a full disk. A run folder may hold several studies and models.
+
+    Args:
+        study: A name from `unispect studies`.
+        model: A name from `unispect models`, or NAME=FOLDER or NAME=owner/name@revision for other weights of it.
+        out: Folder for the records; made if it is not there.
+        data: Where prompts come from: world (default), t2i-corebench:FOLDER, images:FOLDER or text:FILE.
+        preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
+            (default).
+        limit: At most this many items of each group that the study compares.
+        seeds: One repetition of everything random per seed.
+        device: auto, cpu, cuda or cuda:N.
+        dtype: Precision; auto is float32 on the CPU and bfloat16 elsewhere.
+        batch_size: Units that go through the model together; changes no result.
+        engine: How the work is spread.
+        fresh: Refuse a folder that already holds records instead of continuing it.
+    """
+    from unispect.cli.execution import carry_out, check, order_for, plan_lines, prepare
+    from unispect.cli.progress import Watch, open_board
+    from unispect.runs import RunStore
+    from unispect.studies.base import Options
+    from unispect.studies.registry import find_study
+
+    known = find_study(study)
+    if preset and not known.prompts:
+        raise UsageError(f"--preset says how states are measured; the study {known.name} measures none")
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"--seeds names a seed twice: {' '.join(map(str, seeds))}")
+    order = order_for(
+        known,
+        model,
+        out,
+        options=Options(data, preset or tuple(Preset), limit, seeds),
+        command=("unispect", *sys.argv[1:]),
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        fresh=fresh,
+        debug="UNISPECT_DEBUG" in os.environ,
+    )
+    check(order)
+    with RunStore.create(out, fresh=fresh) as store:
+        ready = prepare(order)
+        say(f"model   {ready.card.reference} on {ready.device} in {ready.dtype}")
+        say(f"data    {ready.data}")
+        say(f"study   {known.name} version {known.version}: {len(ready.plan.units):,} units")
+        for line in plan_lines(ready.plan):
+            say(f"        {line}")
+        with open_board() as board:
+            outcome = carry_out(ready, store, Watch(board, known.name))
+        say()
+        counts = [c for c in store.counts() if (c.study, c.model) == (known.name, ready.card.reference)]
+        show_table(
+            ("kind", "planned", "done", "failed", "skipped"),
+            [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
+            right=("planned", "done", "failed", "skipped"),
+        )
+        say()
+        units = outcome.units
+        say(f"{units.done:,} units done in {units.seconds:.0f} s, {units.already:,} before: {out}")
+        outcome.raise_failures()
+    say(f"next: unispect report {out}")
