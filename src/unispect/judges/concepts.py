@@ -1,0 +1,54 @@
+"""The judge `rules`: what drawn pictures and written answers of the concept world show, without any model.
+
+A grade's payload holds `values` (attribute -> value, None where nothing is shown or said clearly) and for pictures
+`confidence` (attribute -> 0 to 1). A recalled meaning has one value, `value`: None if the reply names none or several.
+Whether a value is right is not for the judge to say; the view compares it with the truth.
+"""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, UnidentifiedImageError
+
+from unispect.core.errors import DataError
+from unispect.core.units import JSON, Grade, Record, Unit
+from unispect.data.concepts.grade import grade
+from unispect.data.concepts.reading import read_description, read_meaning
+from unispect.judges.registry import OpenBlob
+
+NAME = "rules"
+STUDY = "concepts"
+
+
+def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
+    """What the record of a `draw`, `describe` or `recall` unit shows; None for other units and unfinished records.
+
+    Raises:
+        DataError: a drawn picture cannot be read.
+    """
+    if unit.study != STUDY or record.status != "done":
+        return None
+    if unit.kind == "draw":
+        return Grade(unit.id, NAME, _picture(_open(unit, record, open_blob)))
+    if unit.kind == "describe":
+        return Grade(unit.id, NAME, {"values": read_description(str(record.payload["text"]))})
+    if unit.kind == "recall":
+        return Grade(unit.id, NAME, {"value": read_meaning(str(record.payload["text"]))})
+    return None
+
+
+def _picture(image: Image.Image) -> dict[str, JSON]:
+    seen = grade(image)
+    confidence = {attribute: round(sure, 4) for attribute, sure in seen.confidence.items()}
+    return {"values": dict(seen.values), "confidence": confidence}
+
+
+def _open(unit: Unit, record: Record, open_blob: OpenBlob) -> Image.Image:
+    data = open_blob(record.blobs["picture"]) if record.blobs else record.pictures["picture"]
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+    except (UnidentifiedImageError, OSError) as error:
+        raise DataError(f"the picture drawn for unit {unit.id} cannot be read: {error}") from error
+    return image

@@ -1,0 +1,224 @@
+"""What one model drew and told, read from its records: the view's raw material."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from unispect.core.units import Entry
+
+JUDGE = "rules"
+TIE = 1e-4
+"""Likelihoods closer than this (in nats) are equal: numbers of two machines differ by less."""
+
+LIKELIHOOD, CALIBRATED = "likelihood", "likelihood, prior removed"
+CHOICE, RAW_CHOICE = "multiple choice", "multiple choice, raw"
+RECALL, REVERSE = "free recall", "meaning to word"
+WAYS = (LIKELIHOOD, CALIBRATED, CHOICE, RAW_CHOICE, RECALL, REVERSE)
+"""Ways of telling what a word means; the first one is what the gap is measured with."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, by what it stands for in which lexicon."""
+
+    lexicon: str
+    attribute: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One drawn picture and what a judge saw in it.
+
+    Attributes:
+        task: what was asked from: "name" or "description".
+        shown: attribute -> value, None where the judge saw none clearly.
+        picture: SHA-256 of the blob.
+    """
+
+    task: str
+    lexicon: str
+    truth: Mapping[str, str]
+    seed: int
+    prompt: str
+    shown: Mapping[str, str | None]
+    picture: str
+
+    def right(self, attribute: str) -> bool:
+        return self.shown[attribute] == self.truth[attribute]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One answer to what a word means.
+
+    Attributes:
+        answer: the value that was answered (in `REVERSE`, the value whose word was); None if there was no clear one.
+        credit: 1 for right, 0 for wrong, a share where right and wrong answers tie or where it is a mean over orders.
+        reply: the written reply, if there was one.
+    """
+
+    way: str
+    word: Word
+    name: str
+    answer: str | None
+    credit: float
+    reply: str = ""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model said of a picture it was shown; attribute -> value, None if it named none or several."""
+
+    truth: Mapping[str, str]
+    said: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything one model left.
+
+    Attributes:
+        unjudged: finished records that no judge has looked at; they count nowhere.
+    """
+
+    drawings: tuple[Drawing, ...]
+    tellings: tuple[Telling, ...]
+    descriptions: tuple[Description, ...]
+    unjudged: int
+
+    @property
+    def lexicons(self) -> tuple[str, ...]:
+        """Lexicons asked about, in the order they were asked."""
+        names = [drawing.lexicon for drawing in self.drawings] + [telling.word.lexicon for telling in self.tellings]
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(sorted({drawing.seed for drawing in self.drawings}))
+
+    def drawn(self, lexicon: str, task: str = "name") -> tuple[Drawing, ...]:
+        return tuple(d for d in self.drawings if d.lexicon == lexicon and d.task == task)
+
+    def told(self, lexicon: str, way: str) -> tuple[Telling, ...]:
+        return tuple(t for t in self.tellings if t.word.lexicon == lexicon and t.way == way)
+
+
+def evidence(entries: Iterable[Entry]) -> Evidence:
+    """The evidence in the records of one model; unfinished ones are left out."""
+    kinds: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.record.status == "done":
+            kinds[entry.unit.kind].append(entry)
+    judged = {kind: [e for e in kinds[kind] if JUDGE in e.grades] for kind in ("draw", "describe", "recall")}
+    return Evidence(
+        drawings=tuple(_drawing(entry) for entry in judged["draw"]),
+        tellings=(
+            *(_likeliest(entry, LIKELIHOOD) for entry in kinds["likelihood"]),
+            *_calibrated(kinds["likelihood"]),
+            *(telling for entry in kinds["choice"] for telling in _chosen(entry)),
+            *(_recalled(entry) for entry in judged["recall"]),
+            *(_likeliest(entry, REVERSE) for entry in kinds["reverse"]),
+        ),
+        descriptions=tuple(_description(entry) for entry in judged["describe"]),
+        unjudged=sum(len(kinds[kind]) - len(entries) for kind, entries in judged.items()),
+    )
+
+
+def credit(scores: Sequence[float] | np.ndarray, right: int) -> float:
+    """1 if the right answer scores highest, 1/k if it ties with k - 1 others, 0 otherwise."""
+    top = np.asarray(scores) >= np.max(scores) - TIE
+    return float(top[right] / top.sum())
+
+
+def best(scores: Sequence[float] | np.ndarray, answers: Sequence[str]) -> str | None:
+    """The answer that scores highest, None if several tie."""
+    top = np.flatnonzero(np.asarray(scores) >= np.max(scores) - TIE)
+    return answers[int(top[0])] if len(top) == 1 else None
+
+
+def _drawing(entry: Entry) -> Drawing:
+    inputs: Mapping[str, Any] = entry.unit.inputs
+    return Drawing(
+        task=inputs["task"],
+        lexicon=inputs["lexicon"],
+        truth=inputs["concept"],
+        seed=entry.unit.seed,
+        prompt=inputs["prompt"],
+        shown=_grade(entry)["values"],
+        picture=entry.record.blobs.get("picture", ""),
+    )
+
+
+def _description(entry: Entry) -> Description:
+    inputs: Mapping[str, Any] = entry.unit.inputs
+    return Description(inputs["concept"], _grade(entry)["values"])
+
+
+def _recalled(entry: Entry) -> Telling:
+    said, reply = _grade(entry)["value"], str(entry.record.payload["text"])
+    return _telling(entry, RECALL, said, float(said == entry.unit.inputs["value"]), reply)
+
+
+def _likeliest(entry: Entry, way: str) -> Telling:
+    inputs: Mapping[str, Any] = entry.unit.inputs
+    payload: Mapping[str, Any] = entry.record.payload
+    right = inputs["answers"].index(inputs["word"] if way == REVERSE else inputs["value"])
+    return _telling(entry, way, best(payload["scores"], inputs["answers"]), credit(payload["scores"], right))
+
+
+def _calibrated(entries: Sequence[Entry]) -> list[Telling]:
+    """Likelihoods relative to how likely each answer is for the other words of its lexicon and attribute.
+
+    A model that always finds "red" likely may still find it likelier for the right word.
+    """
+    groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        groups[str(entry.unit.inputs["lexicon"]), str(entry.unit.inputs["attribute"])].append(entry)
+    tellings = []
+    for group in groups.values():
+        payloads: list[Mapping[str, Any]] = [entry.record.payload for entry in group]
+        scores = np.array([payload["scores"] for payload in payloads])
+        for entry, row in zip(group, scores - scores.mean(0), strict=True):
+            inputs: Mapping[str, Any] = entry.unit.inputs
+            right = inputs["answers"].index(inputs["value"])
+            tellings.append(_telling(entry, CALIBRATED, best(row, inputs["answers"]), credit(row, right)))
+    return tellings
+
+
+def _chosen(entry: Entry) -> tuple[Telling, Telling]:
+    """With the preference for letters removed, and raw.
+
+    Every option stands equally often at every letter, so the mean log-likelihood of an option's letters is free of any
+    preference for a letter. Raw is the mean over the orders of picking the likeliest letter.
+    """
+    inputs: Mapping[str, Any] = entry.unit.inputs
+    payload: Mapping[str, Any] = entry.record.payload
+    options = sorted(inputs["orders"][0])
+    total = np.zeros(len(options))
+    hits, picks = [], []
+    for order, letters in zip(inputs["orders"], payload["scores"], strict=True):
+        total += [letters[order.index(option)] for option in options]
+        hits.append(credit(letters, order.index(inputs["value"])))
+        picks.append(best(letters, order))
+    mean = total / len(hits)
+    always = picks[0] if len(set(picks)) == 1 else None
+    return (
+        _telling(entry, CHOICE, best(mean, options), credit(mean, options.index(inputs["value"]))),
+        _telling(entry, RAW_CHOICE, always, float(np.mean(hits))),
+    )
+
+
+def _telling(entry: Entry, way: str, answer: str | None, share: float, reply: str = "") -> Telling:
+    inputs: Mapping[str, Any] = entry.unit.inputs
+    word = Word(inputs["lexicon"], inputs["attribute"], inputs["value"])
+    return Telling(way, word, inputs["word"], answer, share, reply)
+
+
+def _grade(entry: Entry) -> Mapping[str, Any]:
+    return entry.grades[JUDGE].payload

@@ -1,0 +1,144 @@
+"""The concepts study's tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from unispect.core.findings import Cell, Interval, Table
+from unispect.data.concepts.lexicons import REAL
+from unispect.data.concepts.world import ATTRIBUTES
+from unispect.studies.concepts import scores
+from unispect.studies.concepts.comparison import READABLE, Comparison, Subject
+from unispect.studies.concepts.evidence import LIKELIHOOD, RAW_CHOICE, REVERSE, WAYS
+from unispect.studies.concepts.scores import Scores
+
+Row = tuple[Cell, ...]
+
+
+def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple[Table, ...]:
+    """Gap by attribute, ways of telling, and the whole battery."""
+    return (
+        Table(
+            "aphasia",
+            "Drawing against telling",
+            (
+                "model",
+                "words",
+                "attribute",
+                "drawn",
+                "told",
+                "chance",
+                "gap",
+                "drawn, not told",
+                "told, not drawn",
+                "p",
+                "n words",
+                "n judged",
+                "unclear",
+            ),
+            tuple(row for one in compared for row in _gap_rows(one)),
+            "Drawn and told: share right, every word counting equally, with 95 % bootstrap intervals over words. Told "
+            "is by likelihood. Gap: chance-corrected drawn minus told, for words that have both; 1 is full aphasia, 0 "
+            "none, -1 its mirror image; a share below chance can carry it a little further. Drawn, not told: words "
+            "drawn right more often than not and told wrong; p is the exact McNemar test of these two columns, "
+            "Holm-adjusted over all comparisons. Unclear: drawn attributes without a clear value; they count as wrong.",
+        ),
+        Table(
+            "ways",
+            "Ways of telling",
+            ("model", "words", "way", "right", "chance-corrected", "gap", "unread", "on real words", "may be read"),
+            tuple(row for one in compared for row in _way_rows(one)),
+            f"A way of telling may be read where it gets at least {100 * READABLE:.0f} % of real words right, asked in "
+            "the same format. Prior removed: likelihoods relative to their mean over the words of the same attribute. "
+            "Multiple choice: mean log-likelihood of an option's letters over orders in which every option stands "
+            "equally often at every letter; raw: mean over the orders of taking the likeliest letter. Unread: no "
+            "single clear answer; it counts as wrong, a tie by its share.",
+        ),
+        Table(
+            "battery",
+            "Every direction",
+            ("model", "from", "to", "words", *ATTRIBUTES, "mean", "all four", "unclear", "n"),
+            tuple(row for subject in subjects for row in _battery_rows(subject, compared)),
+            "Share right. Mean: over words, with its 95 % interval. All four: pictures or descriptions that are right "
+            "in every attribute.",
+        ),
+    )
+
+
+def _gap_rows(one: Comparison) -> Iterator[Row]:
+    drawn, told = one.drawn, one.told()
+    if not drawn.words or not told.words:
+        return
+    choices: list[tuple[str, Callable[[Scores], Scores]]] = [("all", lambda part: part)]
+    choices += [(attribute, lambda part, a=attribute: part.of(a)) for attribute in ATTRIBUTES]
+    for name, chosen in choices:
+        drew, said = chosen(drawn), chosen(told)
+        cells = scores.pairs(drew, said)
+        yield (
+            one.subject.card.id,
+            one.words,
+            name,
+            scores.accuracy(drew),
+            scores.accuracy(said),
+            drew.chance,
+            scores.gap(drew, said),
+            cells.only_drawn,
+            cells.only_told,
+            _number(one.p) if name == "all" else None,
+            cells.words,
+            drew.asked,
+            _number(drew.unclear),
+        )
+
+
+def _way_rows(one: Comparison) -> Iterator[Row]:
+    for way in WAYS:
+        told = one.told(way)
+        if told.words:
+            control = one.subject.control(way)
+            yield (
+                one.subject.card.id,
+                one.words,
+                way,
+                scores.accuracy(told),
+                scores.corrected(told),
+                one.gap(way) if one.drawn.words else None,
+                None if way == RAW_CHOICE else _number(told.unclear),
+                None if way == REVERSE else _number(control),
+                "no control" if way == REVERSE else ("yes" if control >= READABLE else "cannot tell"),
+            )
+
+
+def _battery_rows(subject: Subject, compared: Sequence[Comparison]) -> Iterator[Row]:
+    evidence = subject.evidence
+    for one in compared:
+        if one.subject is subject:
+            drawings = [drawing for name in one.lexicons for drawing in evidence.drawn(name)]
+            yield from _row(
+                subject, "name", "drawing", one.words, one.drawn, _whole([d.truth == d.shown for d in drawings])
+            )
+            yield from _row(subject, "name", "telling (likelihood)", one.words, one.told(LIKELIHOOD), None)
+    described = evidence.drawn(REAL, "description")
+    whole = _whole([d.truth == d.shown for d in described])
+    yield from _row(subject, "description", "drawing", "real words", scores.draw_scores(described), whole)
+    seen = evidence.descriptions
+    whole = _whole([d.truth == d.said for d in seen])
+    yield from _row(subject, "picture", "description", "real words", scores.describe_scores(seen, REAL), whole)
+
+
+def _row(subject: Subject, start: str, end: str, words: str, part: Scores, whole: float | None) -> Iterator[Row]:
+    if part.words:
+        each: list[Interval] = [scores.accuracy(part.of(attribute)) for attribute in ATTRIBUTES]
+        shares = tuple(_number(share.estimate) for share in each)
+        mean = scores.accuracy(part)
+        yield (subject.card.id, start, end, words, *shares, mean, whole, _number(part.unclear), part.asked)
+
+
+def _whole(right: Sequence[bool]) -> float | None:
+    return sum(right) / len(right) if right else None
+
+
+def _number(value: float) -> float | None:
+    """A table's cell: None where a number is undefined."""
+    return None if math.isnan(value) else value

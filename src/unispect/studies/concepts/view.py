@@ -1,0 +1,72 @@
+"""What the records of the concepts study say: findings, tables, pictures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from unispect.core.cards import ModelCard
+from unispect.core.findings import Section
+from unispect.core.units import Entry
+from unispect.data.concepts.world import VALUES
+from unispect.studies.concepts.claims import KNOWN, SMALL, findings
+from unispect.studies.concepts.comparison import READABLE, Subject, comparisons
+from unispect.studies.concepts.evidence import evidence
+from unispect.studies.concepts.gallery import gallery
+from unispect.studies.concepts.plan import MIN_ORDERS, STUDY
+from unispect.studies.concepts.tables import tables
+
+
+def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
+    """The section of one or several models; `cards` by the models' references, as units carry them."""
+    by_model: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_model[entry.unit.model].append(entry)
+    subjects = [Subject(cards[model], evidence(own)) for model, own in by_model.items()]
+    compared = comparisons(subjects)
+    return Section(
+        id=STUDY,
+        title="Can it tell what it can draw?",
+        lead=(
+            "Each model is asked to draw concepts by name and, apart from that, to say what the names mean. Words that "
+            "it draws but cannot tell are modal aphasia; words that it tells but cannot draw are its mirror image."
+        ),
+        findings=tuple(findings(compared)),
+        tables=tables(subjects, compared),
+        gallery=tuple(gallery(compared)),
+        methods=METHODS,
+        caveats=tuple(_caveats(subjects)),
+    )
+
+
+METHODS = (
+    f"World: {', '.join(f'{len(values)} {attribute}s' for attribute, values in VALUES.items())}; only combinations "
+    "held out from training are drawn (after arXiv 2510.21842, with our own words, pictures, split and grader).",
+    "Drawings are sampled at temperature 1, each from a generator of its own, and graded by rules: shape and corner "
+    "from what is dark, pattern from where white changes, colour from hue. What has no clear value counts as wrong.",
+    "Telling by likelihood: the answer of highest log-likelihood among the attribute's values, ties counting their "
+    f"share. Multiple choice: at least {MIN_ORDERS} orders of the options, balanced over the letters. Free recall: "
+    "greedy, right if the reply names the right value and no other.",
+    f"Verdicts: there is a gap if its whole 95 % interval lies beyond {SMALL}, none if it lies within; a direction "
+    f"is mastered if its chance-corrected score is surely above {KNOWN}; a way of telling is read only if it gets "
+    f"{100 * READABLE:.0f} % of real words right. Intervals resample words, since drawings of a word go together.",
+)
+
+
+def _caveats(subjects: Sequence[Subject]) -> list[str]:
+    caveats = [
+        "Likelihoods are compared among the values of one attribute, which gives away what kind of answer is wanted; "
+        "free recall does not."
+    ]
+    for subject in subjects:
+        name, left = subject.card.id, subject.evidence
+        if left.unjudged:
+            caveats.append(f"{name}: {left.unjudged} records have not been judged and count nowhere.")
+        if left.drawings and len(left.seeds) < 3:
+            caveats.append(f"{name}: drawn with fewer than three seeds ({len(left.seeds)}).")
+        if not subject.card.taught:
+            caveats.append(
+                f"{name} was taught no invented words. To tell the meaning of a real word is to repeat it, so real "
+                "words show whether the instrument can be read on this model, not whether there is aphasia."
+            )
+    return caveats

@@ -1,0 +1,150 @@
+"""A model of the concept world whose knowledge is set by hand, and the whole study run on it in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import torch
+
+from unispect.core.cards import ModelCard
+from unispect.core.encoded import Encoded
+from unispect.core.findings import Section
+from unispect.core.prompts import Goal, Segment
+from unispect.core.replies import ImageReply, TextReply
+from unispect.core.seeds import generator_for, seed_for
+from unispect.core.units import Entry, Record, Unit
+from unispect.data.concepts.grade import grade
+from unispect.data.concepts.language import DESCRIBE, description
+from unispect.data.concepts.lexicons import LEXICONS, REAL, Lexicon
+from unispect.data.concepts.reading import read_description
+from unispect.data.concepts.render import render
+from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
+from unispect.judges.concepts import judge
+from unispect.studies.base import Options
+from unispect.studies.concepts.plan import plan
+from unispect.studies.concepts.run import run
+from unispect.studies.concepts.view import view
+
+EVERYTHING = frozenset({"write", "draw", "score", "see"})
+TAUGHT = {"drawing": "drawing", "text": "text", "both": "both"}
+LexiconNames = frozenset[str]
+
+
+def card(name: str = "fake", **changes) -> ModelCard:
+    base = ModelCard(name, "fake", "none", None, 64, 64, capabilities=EVERYTHING, taught=TAUGHT)
+    return replace(base, **changes)
+
+
+@dataclass
+class FakeModel:
+    """Knows the words of `draws` for drawing and those of `tells` for telling; guesses all others.
+
+    `letters` picks the letter of a multiple-choice question from the right one, or is None to answer like any telling.
+    """
+
+    card: ModelCard
+    draws: LexiconNames
+    tells: LexiconNames
+    letters: Callable[[str], str] | None = None
+    sees: bool = True
+
+    def encode(self, prompts, goal: Goal) -> Encoded:
+        segments = tuple((Segment(0, 1, "text", "prompt"),) for _ in prompts)
+        return Encoded(goal, segments, tuple(prompts))
+
+    def draw(self, encoded, how) -> list[ImageReply]:
+        return [
+            ImageReply(render(self._pictured(prompt.text, seed), 64), seed)
+            for prompt, seed in zip(encoded.inputs, how.seeds, strict=True)
+        ]
+
+    def write(self, encoded, how) -> list[TextReply]:
+        return [TextReply(self._answer(prompt), (1,), (0.0,), True) for prompt in encoded.inputs]
+
+    def score(self, encoded, answers) -> list[torch.Tensor]:
+        return [self._scores(prompt.text, own) for prompt, own in zip(encoded.inputs, answers, strict=True)]
+
+    def states(self, encoded, replies=None, *, at=-1):
+        raise NotImplementedError
+
+    def _pictured(self, text: str, seed: int) -> Concept:
+        if "The picture shows" in text:
+            return Concept(**read_description(text))
+        known = self._values(text, self.draws)
+        return Concept(**{a: known.get(a) or pick(VALUES[a], "drawn", text, seed, a) for a in ATTRIBUTES})
+
+    def _values(self, text: str, lexicons: LexiconNames) -> dict[str, str]:
+        found = {}
+        for name in lexicons:
+            for attribute in ATTRIBUTES:
+                for value in VALUES[attribute]:
+                    if re.search(rf"\b{Lexicon(name).word(attribute, value)}\b", text):
+                        found[attribute] = value
+        return found
+
+    def _answer(self, prompt) -> str:
+        if prompt.text.endswith(DESCRIBE):
+            truth = grade(prompt.images[0]).values
+            return description(truth) if self.sees else "A picture."
+        return self._meaning(prompt.text) or "no idea"
+
+    def _meaning(self, text: str) -> str | None:
+        return next(iter(self._values(text, self.tells).values()), None)
+
+    def _scores(self, text: str, answers: Sequence[str]) -> torch.Tensor:
+        noise = generator_for("fake", text).normal(0, 1, len(answers))
+        scores = torch.tensor(noise) - 5
+        right = self._right(text, answers)
+        if right in answers:
+            scores[list(answers).index(right)] = -0.1
+        return scores
+
+    def _right(self, text: str, answers: Sequence[str]) -> str | None:
+        if text.startswith("Which option"):
+            question, *options = text.splitlines()
+            meaning = self._meaning(question)
+            letter = next((line[0] for line in options if line[3:] == meaning), None)
+            return self.letters(letter or "") if self.letters else letter
+        if text.startswith("Which new word"):
+            value = text.removeprefix("Which new word means ").rstrip("?")
+            return next((word for word in answers if self._meaning(word) == value), None)
+        return self._meaning(text)
+
+
+def pick(options: Sequence[str], *keys: object) -> str:
+    return options[seed_for("fake", *keys) % len(options)]
+
+
+def entries_of(model: FakeModel, options: Options, batch: int = 7) -> list[Entry]:
+    """The study run, judged and collected as a store would."""
+    planned = plan(model.card, options)
+    records: dict[str, Record] = {}
+    alike = groupby(planned.units, key=lambda unit: (unit.kind, repr(unit.settings)))
+    for _, group in alike:
+        units = list(group)
+        for start in range(0, len(units), batch):
+            some = units[start : start + batch]
+            records |= {record.unit: record for record in run(model, some, records.__getitem__)}
+    return [_judged(unit, records[unit.id]) for unit in planned.units]
+
+
+def _judged(unit: Unit, record: Record) -> Entry:
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in record.pictures.items()}
+    by_hash = {hashes[name]: data for name, data in record.pictures.items()}
+    kept = replace(record, pictures={}, blobs=hashes)
+    said = judge(unit, kept, by_hash.__getitem__)
+    return Entry(unit, kept, {} if said is None else {said.judge: said})
+
+
+def section_of(*models: FakeModel, options: Options | None = None) -> Section:
+    options = options or Options(limit=8)
+    entries = [entry for model in models for entry in entries_of(model, options)]
+    cards: Mapping[str, ModelCard] = {model.card.reference: model.card for model in models}
+    return view(entries, cards)
+
+
+ALL = frozenset({REAL, *LEXICONS})

@@ -1,0 +1,98 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unispect.data.concepts.world import VALUES
+from unispect.metrics.paired import mcnemar_exact
+from unispect.studies.concepts import scores
+from unispect.studies.concepts.evidence import Description, Drawing, Telling, Word, best, credit
+
+
+def words(attribute="shape"):
+    return [Word("drawing", attribute, value) for value in VALUES[attribute]]
+
+
+def tellings(*right, attribute="shape"):
+    return [
+        Telling("likelihood", word, "w", word.value if hit else None, float(hit))
+        for word, hit in zip(words(attribute), right, strict=False)
+    ]
+
+
+def drawing(hits, lexicon="drawing"):
+    truth = {"shape": "star", "color": "red", "pattern": "solid", "position": "top left"}
+    shown = {attribute: value if attribute in hits else None for attribute, value in truth.items()}
+    return Drawing("name", lexicon, truth, 0, "", shown, "")
+
+
+def test_credit_shares_ties():
+    assert credit([0.0, -1.0], 0) == 1
+    assert credit([0.0, -1.0], 1) == 0
+    assert credit([0.0, 0.0, -1.0], 1) == 0.5
+    assert credit([2.0] * 4, 3) == 0.25
+
+
+def test_best_is_none_on_a_tie():
+    assert best([0.0, -1.0], ["a", "b"]) == "a"
+    assert best([0.0, 1e-6], ["a", "b"]) is None
+
+
+@given(st.lists(st.floats(-50, 0), min_size=1, max_size=7))
+def test_credits_of_all_answers_sum_to_one(row):
+    assert math.isclose(sum(credit(row, i) for i in range(len(row))), 1)
+
+
+def test_every_word_counts_equally_however_often_it_was_drawn():
+    often = [drawing(["shape"])] * 9
+    other = Drawing("name", "drawing", {**often[0].truth, "shape": "plus"}, 0, "", dict.fromkeys(often[0].truth), "")
+    tallied = scores.draw_scores([*often, other]).of("shape")
+    assert scores.accuracy(tallied).estimate == 0.5
+    assert (tallied.asked, tallied.unclear) == (10, 0.1)
+
+
+def test_corrected_is_zero_at_chance_and_one_at_best():
+    at_chance = scores.tell_scores(tellings(1, 0, 0, 0, 0, 0, 0))
+    assert scores.corrected(at_chance).estimate == pytest.approx(0)
+    assert scores.corrected(scores.tell_scores(tellings(*[1] * 7))).estimate == 1
+    assert at_chance.chance == pytest.approx(1 / 7)
+
+
+def test_gap_is_the_difference_of_corrected_scores_over_words_that_have_both():
+    drawn = scores.tell_scores(tellings(1, 1, 1, 1))
+    told = scores.tell_scores(tellings(1, 0, 0))
+    gap = scores.gap(drawn, told)
+    expected = scores.corrected(drawn.among(told.words)).estimate - scores.corrected(told).estimate
+    assert gap.estimate == pytest.approx(expected)
+    assert gap.clusters == 3
+    assert scores.gap(told, drawn).estimate == pytest.approx(-gap.estimate)
+
+
+def test_pairs_and_their_test():
+    drawn = scores.tell_scores(tellings(1, 1, 1, 1, 0, 0, 0))
+    told = scores.tell_scores(tellings(1, 0, 0, 0, 1, 0))
+    cells = scores.pairs(drawn, told)
+    assert (cells.both, cells.only_drawn, cells.only_told, cells.neither) == (1, 3, 1, 1)
+    assert cells.p == mcnemar_exact(3, 1)
+
+
+def test_a_word_drawn_right_half_the_time_is_not_drawn():
+    drawn = scores.draw_scores([drawing(["shape"]), drawing([])]).of("shape")
+    told = scores.tell_scores([Telling("likelihood", Word("drawing", "shape", "star"), "w", None, 0.0)])
+    assert scores.pairs(drawn, told).neither == 1
+
+
+def test_descriptions_are_scored_against_the_truth():
+    truth = drawing([]).truth
+    said = {**truth, "color": "blue", "pattern": None}
+    tallied = scores.describe_scores([Description(truth, said)], "real")
+    assert scores.accuracy(tallied).estimate == 0.5
+    assert tallied.unclear == 0.25
+
+
+def test_nothing_asked_is_not_a_number():
+    nothing = scores.tell_scores([])
+    assert math.isnan(scores.accuracy(nothing).estimate)
+    assert math.isnan(nothing.unclear)
+    assert math.isnan(nothing.chance)
