@@ -3,8 +3,8 @@
     python bench/store.py [--records 4000] [--folder FOLDER]
 
 Every number includes waiting for the disk: a batch counts when it would survive a power failure. The folder decides
-which disk is measured; a memory file system would flatter. The first row is the disk alone, one waiting writer: a record
-in a batch of 1 waits for it once, a picture once more.
+which disk is measured; a memory file system would flatter. The first row is the disk alone, with one waiting writer:
+every picture waits like that, up to eight of a batch at a time.
 """
 
 import argparse
