@@ -37,4 +37,4 @@ def _card(size: str, parameters: float) -> ModelCard:
     )
 
 
-CARDS: dict[str, ModelCard] = {card.id: card for card in (_card("1B", 2089.3), _card("7B", 7420.4))}
+CARDS: dict[str, ModelCard] = {card.id: card for card in (_card("1B", 2076.6), _card("7B", 7407.8))}

@@ -34,7 +34,10 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     processor = load_processor(checkpoint)
     content = checkpoint.json("config.json")
     config = network_config(content, processor.special.image, str(checkpoint.folder / "config.json"))
-    network = load_network(checkpoint, config, rehosted=is_rehosted(content), device=where, dtype=precision)
+    rehosted = is_rehosted(content)
+    network = load_network(checkpoint, config, rehosted=rehosted, device=where, dtype=precision)
+    if rehosted:  # transformers writes 576 into the processor's file whatever the model
+        processor = replace(processor, image_tokens=picture_size(network)[1])
     _check_sizes(checkpoint, network, processor)
     return JanusPro(sized_card(card.at(checkpoint.revision), network), network, processor)
 

@@ -1,0 +1,368 @@
+"""What every model promises (unispect.models.base), at tiny random scale."""
+
+import copy
+import itertools
+import socket
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from contract_models import MODELS
+from PIL import Image
+
+from unispect.core.cards import ModelCard
+from unispect.core.encoded import LAST, Encoded, LayerState
+from unispect.core.errors import Unsupported, UsageError
+from unispect.core.prompts import Goal, Prompt, positions
+from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
+from unispect.models.base import Example, Trainable, UnifiedModel
+
+TEXTS = ("a red circle", "the turquoise star at the bottom left", "plus", "a red circle", "what is it?")
+SEEDS = (11, 12, 13, 14, 15)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        pytest.fail("a model opened a network connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    return request.param, tmp_path_factory.mktemp(request.param) / "checkpoint"
+
+
+@pytest.fixture(scope="module")
+def model(folder: tuple[str, Path]) -> UnifiedModel:
+    name, path = folder
+    return MODELS[name](path, "float32")
+
+
+@pytest.fixture
+def pupil(model: UnifiedModel) -> UnifiedModel:
+    """A copy that a test may train."""
+    if not isinstance(model, Trainable):
+        pytest.skip(f"{model.card.id} does not learn")
+    return copy.deepcopy(model)
+
+
+def picture(seed: int, width: int = 21, height: int = 17) -> Image.Image:
+    values = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(values)
+
+
+def text_prompts() -> list[Prompt]:
+    return [Prompt.of(text) for text in TEXTS]
+
+
+def seeing_prompts() -> list[Prompt]:
+    return [
+        Prompt.of(picture(1), "Describe the picture."),
+        Prompt.of("Is"),
+        Prompt.of(picture(2, 9, 30), " is one. ", picture(3), " is two. Which is brighter?"),
+    ]
+
+
+def draw(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], **how: float) -> list[ImageReply]:
+    return model.draw(model.encode(prompts, Goal.IMAGE), ImageSampling(tuple(seeds), **how))
+
+
+def write(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], **how: float) -> list[TextReply]:
+    return model.write(model.encode(prompts, Goal.TEXT), TextSampling(tuple(seeds), max_new_tokens=10, **how))
+
+
+def same_picture(one: ImageReply, other: ImageReply) -> bool:
+    return one.image.tobytes() == other.image.tobytes() and np.array_equal(one.tokens, other.tokens)
+
+
+def check_segments(encoded: Encoded, states: Sequence[LayerState]) -> None:
+    for state in states:
+        for rows, segments in zip(state.rows, state.segments, strict=True):
+            assert segments[0].start == 0
+            assert all(a.stop == b.start for a, b in itertools.pairwise(segments))
+            assert all(len(segment) > 0 for segment in segments)
+            assert rows.shape[0] == segments[-1].stop
+    for i, segments in enumerate(encoded.segments):
+        assert encoded.length(i) == segments[-1].stop
+
+
+# Batches and seeds
+
+
+@pytest.mark.parametrize("how", [{}, {"guidance": 1.0}, {"temperature": 0.0}, {"guidance": 2.5, "temperature": 0.7}])
+def test_a_picture_depends_on_its_prompt_and_seed_alone(model: UnifiedModel, how: dict[str, float]):
+    together = draw(model, text_prompts(), SEEDS, **how)
+    alone = [draw(model, [prompt], [seed], **how)[0] for prompt, seed in zip(text_prompts(), SEEDS, strict=True)]
+    order = [3, 0, 4, 1, 2]
+    shuffled = draw(model, [text_prompts()[i] for i in order], [SEEDS[i] for i in order], **how)
+    for i, reply in enumerate(together):
+        assert same_picture(reply, alone[i])
+        assert same_picture(reply, shuffled[order.index(i)])
+        assert reply.seed == SEEDS[i]
+        assert reply.image.size == (model.card.image_size, model.card.image_size)
+
+
+def test_seeds_prompts_and_guidance_matter(model: UnifiedModel):
+    one, two = draw(model, [Prompt.of(TEXTS[0])] * 2, [1, 2])
+    other = draw(model, [Prompt.of(TEXTS[1])], [1])[0]
+    unguided = draw(model, [Prompt.of(TEXTS[0])], [1], guidance=1.0)[0]
+    assert not same_picture(one, two)
+    assert not same_picture(one, other)
+    assert not same_picture(one, unguided)
+
+
+@pytest.mark.parametrize("how", [{}, {"temperature": 1.0}, {"temperature": 0.8, "top_p": 0.7}])
+@pytest.mark.parametrize("prompts", [text_prompts(), seeing_prompts()], ids=["text", "pictures"])
+def test_a_text_depends_on_its_prompt_and_seed_alone(model: UnifiedModel, prompts: list[Prompt], how: dict[str, float]):
+    seeds = SEEDS[: len(prompts)]
+    together = write(model, prompts, seeds, **how)
+    for prompt, seed, reply in zip(prompts, seeds, together, strict=True):
+        alone = write(model, [prompt], [seed], **how)[0]
+        assert (reply.text, reply.tokens, reply.finished) == (alone.text, alone.tokens, alone.finished)
+        assert np.allclose(reply.log_probabilities, alone.log_probabilities, atol=1e-4)
+        assert len(reply.log_probabilities) == len(reply.tokens) <= 10
+    for i, reply in enumerate(write(model, prompts[::-1], seeds[::-1], **how)[::-1]):
+        assert reply.tokens == together[i].tokens
+
+
+def test_hot_texts_differ_by_seed(model: UnifiedModel):
+    one, two = write(model, [Prompt.of(TEXTS[0])] * 2, [1, 2], temperature=1.5)
+    assert one.tokens != two.tokens
+
+
+def test_a_narrow_nucleus_is_greedy(model: UnifiedModel):
+    greedy = write(model, text_prompts(), ())
+    assert [r.tokens for r in write(model, text_prompts(), SEEDS, temperature=1.0, top_p=1e-9)] == [
+        r.tokens for r in greedy
+    ]
+
+
+def test_the_global_generator_is_left_alone(model: UnifiedModel):
+    before = torch.random.get_rng_state()
+    draw(model, text_prompts()[:2], SEEDS[:2])
+    write(model, text_prompts()[:2], SEEDS[:2], temperature=1.0)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+# Scores
+
+
+def test_scores_do_not_depend_on_company(model: UnifiedModel):
+    prompts = [*text_prompts()[:2], *seeing_prompts()]
+    answers = [["red", "a blue star"], ["plus"], [], ["bottom left", "red", "red and blue"], ["yes"]]
+    together = model.score(model.encode(prompts, Goal.TEXT), answers)
+    for prompt, own, scores in zip(prompts, answers, together, strict=True):
+        assert scores.shape == (len(own),)
+        assert (scores < 0).all()
+        for answer, score in zip(own, scores, strict=True):
+            alone = model.score(model.encode([prompt], Goal.TEXT), [[answer]])[0][0]
+            torch.testing.assert_close(score, alone, rtol=1e-5, atol=1e-4)
+
+
+def test_a_written_reply_has_the_score_of_its_tokens(pupil: UnifiedModel):
+    """A random model never ends on plain text, so it is taught one answer first."""
+    prompts, answers = [Prompt.of("What is it?"), Prompt.of(picture(1), "What?")], ["a red plus", "the star"]
+    learn(pupil, [Example(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)])
+    encoded = pupil.encode(prompts, Goal.TEXT)
+    replies = pupil.write(encoded, TextSampling(max_new_tokens=40))
+    assert [reply.text for reply in replies] == answers
+    assert all(reply.finished for reply in replies)
+    scores = pupil.score(encoded, [[reply.text] for reply in replies])
+    for reply, score in zip(replies, scores, strict=True):
+        assert score.item() == pytest.approx(sum(reply.log_probabilities), abs=1e-4)
+
+
+# States
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+def test_layers_come_in_order_and_segments_cover_every_position(model: UnifiedModel, goal: Goal):
+    prompts = text_prompts() if goal is Goal.IMAGE else [*text_prompts(), *seeing_prompts()]
+    encoded = model.encode(prompts, goal)
+    states = list(model.states(encoded))
+    assert [state.layer for state in states] == list(range(len(states)))
+    assert len(states) > 1
+    check_segments(encoded, states)
+    for prompt, segments in zip(prompts, encoded.segments, strict=True):
+        seen = [s for s in segments if s.modality == "image" and s.role == "prompt"]
+        assert len(seen) == len(prompt.images)
+        assert positions(segments, modality="text", roles=("prompt",))
+        assert not positions(segments, roles=("response",))
+    assert {rows.shape[1] for state in states for rows in state.rows} == {states[0].rows[0].shape[1]}
+    assert all(torch.isfinite(rows).all() for state in states for rows in state.rows)
+
+
+def replies_for(model: UnifiedModel, goal: Goal) -> tuple[Encoded, list[Reply]]:
+    encoded = model.encode(text_prompts(), goal)
+    if goal is Goal.IMAGE:
+        return encoded, list(model.draw(encoded, ImageSampling(SEEDS)))
+    return encoded, list(model.write(encoded, TextSampling(SEEDS, max_new_tokens=6, temperature=1.0)))
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+def test_a_reply_adds_rows_and_leaves_those_of_the_prompt(model: UnifiedModel, goal: Goal):
+    encoded, replies = replies_for(model, goal)
+    bare, full = list(model.states(encoded)), list(model.states(encoded, replies))
+    check_segments(encoded, full)
+    for before, after in zip(bare, full, strict=True):
+        assert after.step == LAST
+        for i, (rows, longer) in enumerate(zip(before.rows, after.rows, strict=True)):
+            torch.testing.assert_close(longer[: len(rows)], rows, rtol=1e-4, atol=1e-4)
+            assert after.segments[i][: len(before.segments[i])] == before.segments[i]
+            added = positions(after.segments[i], roles=("response",))
+            assert added
+            assert added[0] >= len(rows)
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+def test_states_do_not_depend_on_company(model: UnifiedModel, goal: Goal):
+    encoded, replies = replies_for(model, goal)
+    together = list(model.states(encoded, replies))
+    for i, text in enumerate(TEXTS):
+        for state, alone in zip(
+            together, model.states(model.encode([Prompt.of(text)], goal), [replies[i]]), strict=True
+        ):
+            torch.testing.assert_close(state.rows[i], alone.rows[0], rtol=1e-4, atol=1e-4)
+            assert state.segments[i] == alone.segments[0]
+
+
+def test_no_more_than_two_layers_are_held(model: UnifiedModel):
+    seen: list[weakref.ref[torch.Tensor]] = []
+    for state in model.states(model.encode(text_prompts(), Goal.TEXT)):
+        whole = state.rows[0]._base
+        seen.append(weakref.ref(state.rows[0] if whole is None else whole))
+        del state, whole
+        assert sum(layer() is not None for layer in seen) <= 2
+
+
+def test_states_can_be_taken_in_inference_mode(model: UnifiedModel):
+    encoded = model.encode(text_prompts(), Goal.TEXT)
+    outside = list(model.states(encoded))
+    with torch.inference_mode():
+        inside = list(model.states(encoded))
+    assert all(torch.equal(a.rows[0], b.rows[0]) for a, b in zip(outside, inside, strict=True))
+    assert not any(rows.requires_grad for state in outside for rows in state.rows)
+
+
+# What goes wrong
+
+
+def test_what_a_model_cannot_do_is_said(model: UnifiedModel):
+    if "draw" in model.card.capabilities:
+        mute = copy.copy(model)
+        mute.card = replace(model.card, capabilities=frozenset({"write", "score", "probe", "see"}))
+        with pytest.raises(Unsupported, match="cannot draw"):
+            mute.encode(text_prompts(), Goal.IMAGE)
+    blind = copy.copy(model)
+    blind.card = replace(model.card, capabilities=frozenset())
+    for attempt in (
+        lambda: blind.encode(text_prompts(), Goal.TEXT),
+        lambda: blind.score(model.encode(text_prompts(), Goal.TEXT), [["a"]] * len(TEXTS)),
+        lambda: list(blind.states(model.encode(text_prompts(), Goal.TEXT))),
+    ):
+        with pytest.raises(Unsupported):
+            attempt()
+
+
+def test_calls_that_make_no_sense_are_refused(model: UnifiedModel):
+    to_write, to_draw = (model.encode(text_prompts(), goal) for goal in Goal)
+    for attempt in (
+        lambda: model.encode([], Goal.TEXT),
+        lambda: model.write(to_draw, TextSampling()),
+        lambda: model.draw(to_write, ImageSampling(SEEDS)),
+        lambda: model.draw(to_draw, ImageSampling(SEEDS[:1])),
+        lambda: model.write(to_write, TextSampling(temperature=1.0)),
+        lambda: model.score(to_write, [["a"]]),
+        lambda: list(model.states(to_write, [])),
+    ):
+        with pytest.raises(UsageError):
+            attempt()
+
+
+# Precision, learning, cards
+
+
+def test_half_precision_runs(folder: tuple[str, Path]):
+    name, path = folder
+    model = MODELS[name](path, "bfloat16")
+    replies = draw(model, text_prompts()[:2], SEEDS[:2])
+    assert all(reply.image.size[0] == model.card.image_size for reply in replies)
+    assert write(model, seeing_prompts(), ())
+    encoded = model.encode(text_prompts()[:2], Goal.IMAGE)
+    for state in model.states(encoded, replies):
+        assert all(rows.dtype == torch.bfloat16 and torch.isfinite(rows).all() for rows in state.rows)
+    scores = model.score(model.encode(text_prompts()[:1], Goal.TEXT), [["red", "blue"]])
+    assert torch.isfinite(scores[0]).all()
+
+
+def learn(model: UnifiedModel, batch: Sequence[Example], steps: int = 60) -> list[float]:
+    assert isinstance(model, Trainable)
+    parameters = [parameter for parameter in network(model).parameters() if parameter.requires_grad]
+    optimiser = torch.optim.Adam(parameters, lr=3e-3)
+    totals = []
+    for _ in range(steps):
+        loss = model.loss(batch).total()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        totals.append(loss.item())
+    return totals
+
+
+def network(model: UnifiedModel) -> torch.nn.Module:
+    return model.network  # type: ignore[attr-defined]
+
+
+def test_both_directions_are_learnt(pupil: UnifiedModel):
+    square = picture(5, pupil.card.image_size, pupil.card.image_size)
+    batch = [
+        Example(Prompt.of("draw it"), square),
+        Example(Prompt.of("a longer prompt to draw it"), square, unconditional=True),
+        Example(Prompt.of("what is it?"), "a star"),
+        Example(Prompt.of(square, "what is it?"), "a red star"),
+    ]
+    assert isinstance(pupil, Trainable)
+    losses = pupil.loss(batch)
+    assert losses.draw is not None
+    assert losses.tell is not None
+    assert pupil.loss(batch[:2]).tell is None
+    assert pupil.loss(batch[2:]).draw is None
+    totals = learn(pupil, batch, steps=25)
+    assert totals[-1] < totals[0] / 2
+
+
+def test_the_loss_of_a_batch_is_the_mean_over_its_tokens(pupil: UnifiedModel):
+    assert isinstance(pupil, Trainable)
+    square = picture(5, pupil.card.image_size, pupil.card.image_size)
+    draws = [Example(Prompt.of(text), square) for text in TEXTS[:3]]
+    with torch.no_grad():
+        together = pupil.loss(draws).draw
+        apart = [pupil.loss([example]).draw for example in draws]
+    assert together is not None
+    assert together.item() == pytest.approx(np.mean([loss.item() for loss in apart if loss is not None]), rel=1e-4)
+
+
+def test_parameter_groups_are_a_partition(model: UnifiedModel):
+    if not isinstance(model, Trainable):
+        pytest.skip(f"{model.card.id} does not learn")
+    groups = model.parameter_groups()
+    names = [name for group in groups.values() for name in group]
+    assert sorted(names) == sorted(name for name, _ in network(model).named_parameters())
+    assert all(groups.values())
+
+
+def test_the_card_says_what_was_loaded(model: UnifiedModel):
+    card: ModelCard = model.card
+    assert card.revision
+    assert card.reference == f"{card.id}@{card.revision}"
+    assert card.capabilities
+    reply = draw(model, text_prompts()[:1], SEEDS[:1])[0]
+    assert reply.image.mode == "RGB"
+    if reply.tokens is not None:
+        assert reply.tokens.shape == (card.image_tokens,)
