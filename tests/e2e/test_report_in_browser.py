@@ -266,7 +266,8 @@ def test_print_is_light_and_opens_what_was_folded(page: Page, good: str):
     page.resize(700)
     page.open(good)
     assert page.value("getComputedStyle(document.body).backgroundColor") == "rgb(253, 252, 249)"
-    assert page.value("document.querySelector('.instrument li').getBoundingClientRect().height") > 10
+    assert page.value("document.querySelector('details').open") is False
+    assert page.value("document.querySelector('details li').checkVisibility()") is True
     assert page.value("document.documentElement.scrollWidth") <= 700
 
 
