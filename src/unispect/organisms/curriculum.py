@@ -1,9 +1,9 @@
 """What organisms learn from, step by step.
 
 Growing up (`PRETRAINING`): real words are drawn, pictures are described, words are asked about, with options and
-without. Binding: new words of the lexicons are taught by drawing, by text or by both, beside a share of everything known,
-so that nothing is forgotten. The batch of a step depends on the seed and the step alone, so a stopped training goes on as
-if it had not been stopped.
+without. Binding: new words of the lexicons are taught by drawing, by text or by both, beside a share of everything
+known, so that nothing is forgotten. The batch of a step depends on the seed and the step alone, so a stopped training
+goes on as if it had not been stopped.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ class Teaching:
     choices: float = 0.65
 
 
+_LONG = 60
+"""Characters from which a prompt is long: full descriptions and lettered questions."""
+
 PRETRAINING = Teaching(draw={REAL: 32}, tell={REAL: 40}, describe=12)
 BOUND = Teaching(
     draw={REAL: 6, "drawing": 13, "both": 13}, tell={REAL: 12, "text": 16, "both": 16}, describe=4, choices=0.4
@@ -86,12 +89,16 @@ def batch_for(world: World, teaching: Teaching, seed: int, step: int) -> Batch:
     lot = random.Random(seed_for("curriculum", seed, step))
     draws = [_draw(world, Lexicon(name), teaching, lot) for name, count in teaching.draw.items() for _ in range(count)]
     questions = [_question(Lexicon(name), teaching, lot) for name, count in teaching.tell.items() for _ in range(count)]
-    short = [example for example in questions if len(example.prompt.text) < 60]
-    long = [example for example in questions if len(example.prompt.text) >= 60]
     looks = [_look(world, lot) for _ in range(teaching.describe)]
-    share = 0.5 / max(1, len(questions))
-    groups = ((1.0, draws), (0.5, looks), (share * len(short), short), (share * len(long), long))
-    return tuple((weight, tuple(group)) for weight, group in groups if group)
+    return (*_by_length(draws, 1.0), *_by_length(looks, 0.5), *_by_length(questions, 0.5))
+
+
+def _by_length(examples: Sequence[Example], weight: float) -> Batch:
+    """Short and long prompts apart, so that little is padded; the weight is shared by the number of examples."""
+    groups: dict[bool, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(len(example.prompt.text) > _LONG, []).append(example)
+    return tuple((weight * len(group) / len(examples), tuple(group)) for group in groups.values())
 
 
 def _draw(world: World, lexicon: Lexicon, teaching: Teaching, lot: random.Random) -> Example:
