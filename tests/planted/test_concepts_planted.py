@@ -1,13 +1,16 @@
 """Knowledge planted in a fake model comes back out of the concepts study: gaps, verdicts, letter preference."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
-from fake_concepts import ALL, FakeModel, card, section_of
+from fake_concepts import ALL, FakeModel, card, entries_of, section_of
 
 from unispect.core.findings import Verdict
 from unispect.data.concepts.lexicons import REAL
+from unispect.studies.base import Options
+from unispect.studies.concepts.view import view
 
 KNOWN = frozenset({REAL, "drawing", "text", "both"})
 APHASIC = FakeModel(card(), draws=frozenset({REAL, "drawing", "both"}), tells=frozenset({REAL, "text", "both"}))
@@ -15,7 +18,7 @@ APHASIC = FakeModel(card(), draws=frozenset({REAL, "drawing", "both"}), tells=fr
 
 @cache
 def aphasic():
-    return section_of(APHASIC)
+    return section_of(APHASIC, options=Options(limit=8))
 
 
 def finding(section, end):
@@ -167,7 +170,7 @@ def test_seeing_and_drawing_from_descriptions_are_in_the_battery():
     seen = row(aphasic(), "battery", **{"from": "picture"})
     drawn = row(aphasic(), "battery", **{"from": "description"})
     assert seen["mean"].estimate == drawn["mean"].estimate == seen["all four"] == 1
-    blind = section_of(FakeModel(card(), draws=ALL, tells=ALL, sees=False), options=None)
+    blind = section_of(FakeModel(card(), draws=ALL, tells=ALL, sees=False))
     unread = row(blind, "battery", **{"from": "picture"})
     assert (unread["mean"].estimate, unread["unclear"]) == (0, 1)
 
@@ -187,3 +190,17 @@ def test_several_models_keep_their_own_findings():
     assert len({f.id for f in section.findings}) == len(section.findings)
     assert {f.model for f in section.findings} == {"fake", "fluent"}
     assert section.findings[0].control
+
+
+def test_records_that_no_judge_has_seen_prove_nothing():
+    model = FakeModel(card(), draws=ALL, tells=ALL)
+    unjudged = [replace(entry, grades={}) for entry in entries_of(model, Options(limit=2, seeds=(0,)))]
+    section = view(unjudged, {model.card.reference: model.card})
+    found = finding(section, "taught-drawing")
+    assert (found.verdict, found.interval) == (Verdict.CANNOT_TELL, None)
+    assert any("not been judged" in caveat for caveat in section.caveats)
+
+
+def test_a_control_without_records_to_judge_has_no_verdict_by_accident():
+    planted = FakeModel(card("mute", planted="mute", capabilities=frozenset({"score"})), draws=ALL, tells=ALL)
+    assert finding(section_of(planted), "planted").verdict is Verdict.CANNOT_TELL

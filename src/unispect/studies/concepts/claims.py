@@ -34,7 +34,7 @@ def findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
     """The findings about all models: planted controls first, then each model's own."""
     planted = {one.subject.card.reference: one.subject for one in compared if one.subject.card.planted}
     for subject in planted.values():
-        yield _planted(subject, [one for one in compared if one.subject is subject])
+        yield from _planted(subject, [one for one in compared if one.subject is subject])
     for one in compared:
         if not one.subject.card.planted and one.taught != REAL:
             yield _taught(one)
@@ -51,7 +51,7 @@ def _taught(one: Comparison) -> Finding:
         claim=_CLAIMS[one.taught],
         verdict=_taught_verdict(one),
         detail=" ".join([*_doubts(one), *_numbers(one)]),
-        interval=one.gap(),
+        interval=one.gap() if one.pairs.words else None,
         model=one.subject.card.id,
         headline=one.taught in ("drawing", "text"),
         chance=0.0,
@@ -158,17 +158,19 @@ def _real(one: Comparison) -> Finding:
     )
 
 
-def _planted(subject: Subject, groups: Sequence[Comparison]) -> Finding:
+def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding]:
     """Whether a control came out as planted, over all words it was taught (real words if it was taught none)."""
     taught = [one for one in groups if one.taught not in (NEVER, REAL)] or [one for one in groups if one.taught == REAL]
+    if not taught:
+        return
     whole = Comparison(subject, taught[0].taught, tuple(name for one in taught for name in one.lexicons))
     gap, drawn, told = whole.gap(), scores.corrected(whole.drawn), scores.corrected(whole.told())
-    return Finding(
+    yield Finding(
         id=f"{subject.card.reference}-planted",
         claim=f"The {subject.card.planted} control shows {_PLANTED[subject.card.planted]}.",
         verdict=_fluent(gap, drawn, told) if subject.card.planted == "fluent" else _mute(gap, drawn),
         detail=" ".join([*_numbers(whole), f"Real words told: {_percent(subject.control(LIKELIHOOD))}."]),
-        interval=gap,
+        interval=gap if whole.pairs.words else None,
         model=subject.card.id,
         control=True,
         chance=0.0,

@@ -12,7 +12,7 @@ import numpy as np
 from unispect.core.units import Entry
 
 JUDGE = "rules"
-TIE = 1e-4
+TIE = 1e-3
 """Likelihoods closer than this (in nats) are equal: numbers of two machines differ by less."""
 
 LIKELIHOOD, CALIBRATED = "likelihood", "likelihood, prior removed"

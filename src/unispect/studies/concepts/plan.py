@@ -23,6 +23,7 @@ from unispect.data.concepts.language import (
     word_question,
 )
 from unispect.data.concepts.lexicons import LEXICONS, REAL, Lexicon
+from unispect.data.concepts.render import MIN_SIZE
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
 from unispect.studies.base import Options
@@ -153,9 +154,10 @@ def _reversals(asked: _Asked) -> Iterator[Unit]:
 
 
 def _descriptions(asked: _Asked) -> Iterator[Unit]:
-    """Of true pictures, rendered at the model's own size."""
+    """Of true pictures, at the model's own size."""
+    size = max(asked.card.image_size, MIN_SIZE)
     for concept in asked.concepts:
-        inputs: dict[str, JSON] = {"concept": concept.values, "size": asked.card.image_size, "prompt": DESCRIBE}
+        inputs: dict[str, JSON] = {"concept": concept.values, "size": size, "prompt": DESCRIBE}
         yield asked.unit("describe", inputs, {"max_new_tokens": DESCRIBE_TOKENS})
 
 

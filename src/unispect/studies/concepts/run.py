@@ -101,7 +101,7 @@ def _score(model: UnifiedModel, questions: Sequence[str], answers: Sequence[Sequ
     for start in range(0, len(questions), _TOGETHER):
         some = slice(start, start + _TOGETHER)
         encoded = model.encode([Prompt.of(question) for question in questions[some]], Goal.TEXT)
-        scores += [[round(x, 6) for x in row.tolist()] for row in model.score(encoded, answers[some])]
+        scores += [[round(x, 4) for x in row.tolist()] for row in model.score(encoded, answers[some])]
     return scores
 
 
