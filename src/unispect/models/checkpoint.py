@@ -10,6 +10,7 @@ import hashlib
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -207,7 +208,9 @@ class _PickleShard:
         try:
             # Only files written in the zip format can be mapped; the rare older ones are read whole.
             mapped = _is_zip(self.path)
-            return torch.load(self.path, map_location="cpu", weights_only=True, mmap=mapped)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return torch.load(self.path, map_location="cpu", weights_only=True, mmap=mapped)
         except pickle.UnpicklingError as error:
             raise CheckpointError(
                 f"{self.path} is refused: it is damaged, or a pickle that holds code and not only weights; "

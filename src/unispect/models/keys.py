@@ -139,10 +139,12 @@ def _check(expected: Mapping[str, tuple[int, ...]], checkpoint: Checkpoint, tabl
     missing = [name for name in expected if name not in source]
     if missing:
         theirs = list(_published_names(table, missing))
-        problems.insert(0, f"{checkpoint.shards[0].path.parent}: no key {theirs[0]!r}{_more(len(theirs) - 1)}")
+        paths = [shard.path for shard in checkpoint.shards]
+        where = paths[0] if len(paths) == 1 else checkpoint.folder
+        problems.insert(0, f"{where}: no key {theirs[0]!r}{_more(len(theirs) - 1, 'missing keys')}")
     if problems:
         raise CheckpointError(
-            f"{problems[0]}{_other(len(problems) - 1)}; these weights do not fit their config.json, "
+            f"{problems[0]}{_more(len(problems) - 1, 'other problems')}; these weights do not fit their config.json, "
             "or belong to another model: fetch the checkpoint again or name the right model"
         )
 
@@ -165,6 +167,7 @@ def _problems(
     names = names_of(target)
     if len(shapes) != len(names):
         yield f"{file}: {key!r} of shape {list(shape)} cannot be split into {len(names)}"
+        source.update(dict.fromkeys(names, key))
         return
     for name, found in zip(names, shapes, strict=True):
         if name not in expected:
@@ -194,12 +197,8 @@ def _published_names(table: KeyTable, names: Iterable[str]) -> Iterator[str]:
             yield theirs
 
 
-def _more(count: int) -> str:
-    return f" (and {count} more)" if count else ""
-
-
-def _other(count: int) -> str:
-    return f" ({count} other problems)" if count else ""
+def _more(count: int, what: str) -> str:
+    return f" (and {count} {what if count > 1 else what.removesuffix('s')})" if count else ""
 
 
 def _filled(target: Target, groups: tuple[str, ...]) -> Target:

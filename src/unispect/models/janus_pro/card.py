@@ -9,7 +9,7 @@ PARADIGM = "discrete image tokens, autoregressive in raster order, one trunk for
 CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
 DEFAULTS = {"guidance": 5.0, "temperature": 1.0}
 VERIFICATION = Verification(
-    keys="tests/unit/models/test_janus_pro_full_size.py",
+    keys="tests/unit/models/janus_pro/test_janus_pro_full_size.py",
     numbers="tests/parity/test_janus_pro.py",
     contract="tests/contract/test_models.py",
 )

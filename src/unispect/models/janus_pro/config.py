@@ -80,6 +80,11 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     _expect(config, "aligner_config", "input_dim", vision.hidden_size, where)
     _expect(config, "gen_aligner_config", "input_dim", image.embed_dim, where)
     _expect(config, "gen_head_config", "image_token_size", image.num_embeddings, where)
+    if vision.patch_size != 2 ** (len(image.channel_multiplier) - 1):
+        raise CheckpointError(
+            f"{where}: gen_vision_config makes tokens of {2 ** (len(image.channel_multiplier) - 1)} pixels, "
+            f"but vision_config patches of {vision.patch_size}; the port needs them equal"
+        )
     return _joined(_language(config["language_config"], where), vision, image, image_token_id)
 
 
@@ -140,6 +145,7 @@ def _vision(params: Mapping[str, Any], hidden: int, where: str) -> JanusVisionCo
 
 def _image(params: Mapping[str, Any], hidden: int) -> JanusVQVAEConfig:
     sizes = {**_VQ_16, **{key: params[key] for key in _VQ_16 if key in params}}
+    ours: dict[str, Any] = {"norm_groups": int(params.get("norm_groups", NORM_GROUPS))}
     return JanusVQVAEConfig(
         embed_dim=int(params.get("n_embed", 8)),
         num_embeddings=int(params.get("image_token_size", 16384)),
@@ -150,7 +156,7 @@ def _image(params: Mapping[str, Any], hidden: int) -> JanusVQVAEConfig:
         projection_dim=hidden,
         image_token_embed_dim=hidden,
         num_hidden_layers=2,
-        norm_groups=int(params.get("norm_groups", NORM_GROUPS)),
+        **ours,
     )
 
 

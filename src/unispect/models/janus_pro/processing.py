@@ -7,7 +7,7 @@ are placed by this module alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -116,7 +116,7 @@ class Processor:
         system: system prompt put before prompts whose reply is text.
     """
 
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer = field(repr=False)
     special: SpecialIds
     picture: PictureFormat
     image_tokens: int
@@ -210,7 +210,10 @@ class Processor:
             yield _Token(token, "text", role)
 
     def _plain(self, text: str) -> Any:
-        return self.tokenizer.encode(text, add_special_tokens=False)
+        try:
+            return self.tokenizer.encode(text, add_special_tokens=False)
+        except TypeError as error:  # half of a UTF-16 pair is the one kind of str that is no text
+            raise DataError(f"{text!r} holds half a character (a lone surrogate); take it out") from error
 
 
 def load_processor(checkpoint: Checkpoint) -> Processor:

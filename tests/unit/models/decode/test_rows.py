@@ -1,0 +1,107 @@
+"""Rows in company against the stock trunk run on each of them alone."""
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaModel
+
+from unispect.models.capture import pad_right, run, stream
+from unispect.models.decode.rows import Rows
+
+WIDTH = 32
+
+
+@pytest.fixture(scope="module")
+def trunk() -> LlamaModel:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = LlamaModel(
+            LlamaConfig(
+                vocab_size=10,
+                hidden_size=WIDTH,
+                intermediate_size=48,
+                num_hidden_layers=3,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                attn_implementation="sdpa",
+            )
+        ).eval()
+    for parameter in model.parameters():
+        parameter.data *= 5 if parameter.ndim == 2 else 1
+    return model
+
+
+@pytest.fixture
+def sequences() -> list[Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(length, WIDTH, generator=generator) for length in (5, 9, 1, 9)]
+
+
+def alone(trunk: LlamaModel, rows: Tensor) -> Tensor:
+    with torch.no_grad():
+        return trunk(inputs_embeds=rows[None]).last_hidden_state[0]
+
+
+def close(ours: Tensor, theirs: Tensor) -> None:
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_blocks_give_the_stock_trunks_states(trunk: LlamaModel, sequences: list[Tensor]):
+    rows = sequences[1][None]
+    with torch.no_grad():
+        stock = trunk(inputs_embeds=rows, output_hidden_states=True)
+        ours = list(stream(trunk, rows))
+        assert len(ours) == len(trunk.layers) + 1
+        for own, theirs in zip(ours[:-1], stock.hidden_states, strict=False):
+            assert torch.equal(own, theirs)
+        # The stock class gives its last state only after the final norm.
+        assert torch.equal(trunk.norm(ours[-1]), stock.last_hidden_state)
+        assert torch.equal(run(trunk, rows), stock.last_hidden_state)
+
+
+def test_right_padding_needs_no_mask(trunk: LlamaModel, sequences: list[Tensor]):
+    with torch.no_grad():
+        batch = run(trunk, pad_right(sequences))
+    for own, rows in zip(batch, sequences, strict=True):
+        close(own[: len(rows)], alone(trunk, rows))
+
+
+@pytest.mark.parametrize("picks", [[0, 1, 2, 3], [1, 3], [2]])
+def test_rows_grow_as_if_alone(trunk: LlamaModel, sequences: list[Tensor], picks: list[int]):
+    chosen = [sequences[i] for i in picks]
+    new = torch.randn(3, len(picks), WIDTH, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        rows = Rows.of(trunk, chosen, room=4)
+        for i, own in enumerate(chosen):
+            close(rows.state[i], alone(trunk, own)[-1])
+        close(rows.extend(new[0][:, None])[:, 0], rows.state)
+        out = rows.extend(new[1:].transpose(0, 1))
+        for i, own in enumerate(chosen):
+            whole = alone(trunk, torch.cat([own, new[:, i]]))
+            close(out[i], whole[-2:])
+            close(rows.state[i], whole[-1])
+
+
+def test_picked_rows_go_on_by_themselves(trunk: LlamaModel, sequences: list[Tensor]):
+    new = torch.randn(3, 1, WIDTH, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        rows = Rows.of(trunk, sequences, room=2)
+        picked = rows.picked(torch.tensor([2, 0, 0]))
+        picked.extend(new)
+        rows.extend(torch.zeros(4, 1, WIDTH))
+        for state, source, own in zip(picked.state, (2, 0, 0), new, strict=True):
+            close(state, alone(trunk, torch.cat([sequences[source], own]))[-1])
+
+
+def test_one_tensor_given_twice_is_run_once(
+    trunk: LlamaModel, sequences: list[Tensor], monkeypatch: pytest.MonkeyPatch
+):
+    a, b = sequences[:2]
+    seen = []
+    extend = Rows.extend
+    monkeypatch.setattr(Rows, "extend", lambda self, new: (seen.append(len(new)), extend(self, new))[1])
+    with torch.no_grad():
+        rows = Rows.of(trunk, [a, b, a, a], room=1)
+    assert seen == [2]
+    for state, own in zip(rows.state, (a, b, a, a), strict=True):
+        close(state, alone(trunk, own)[-1])
