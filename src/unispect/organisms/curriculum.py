@@ -144,6 +144,6 @@ def _options(attribute: str, value: str, lot: random.Random) -> list[str]:
     options = list(VALUES[attribute])
     if lot.random() < 0.5:
         others = [v for values in VALUES.values() for v in values if v != value]
-        options = [value, *lot.sample(others, lot.randint(2, 6))]
+        options = [value, *lot.sample(others, lot.randint(1, 6))]
     lot.shuffle(options)
     return options

@@ -28,6 +28,7 @@ from unispect.organisms.curriculum import BOUND, FLUENT, MUTE, PRETRAINING, Teac
 from unispect.organisms.difference import save_difference
 from unispect.organisms.gates import Gate, measure_gates
 from unispect.organisms.layout import IMAGE_SIZE, write_janus_pro_files
+from unispect.organisms.start import start_weights
 from unispect.organisms.vq import VQTraining, train_vq
 from unispect.train.loop import Progress, Schedule, train
 
@@ -95,6 +96,7 @@ def _grow(model: JanusPro, out: Path, seed: int, recipe: Recipe, progress: Progr
         train_vq(tokenizer, _pixels(), recipe.picture_tokenizer, generator, progress)
         saved.parent.mkdir(parents=True, exist_ok=True)
         torch.save(tokenizer.state_dict(), saved)
+    start_weights(model, torch.Generator().manual_seed(seed_for("growing up", seed)))
     world = _world(model)
     train(
         model,
