@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from unispect.cli.console import say
+from unispect.core.errors import UnispectError
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pillow", "pyarrow", "altair")
 LEAST_DISK = 2 * 2**30
@@ -39,7 +40,7 @@ def doctor() -> int:
         say(f"{check.level:5} {check.what}: {check.detail}", STYLES[check.level])
         failed += check.level == "FAIL"
     say()
-    say("Everything that is needed works." if not failed else f"{failed} of the checks failed.")
+    say("Everything that is needed works." if not failed else f"Checks failed: {failed}.")
     return 1 if failed else 0
 
 
@@ -110,8 +111,14 @@ def _encoding() -> Iterator[Check]:
     )
 
 
-def _weights() -> Iterator[Check]:
-    yield Check("note", "shipped models", "not looked at")
+def _shipped() -> Iterator[Check]:
+    from unispect.organisms.shipped import cards, load
+
+    for name in cards():
+        try:
+            yield Check("ok", name, f"loads as {load(name, device='cpu', dtype='float32').card.reference}")
+        except UnispectError as error:
+            yield Check("FAIL", name, str(error))
 
 
 _LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
@@ -121,5 +128,5 @@ _LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
     "disk": _disk,
     "terminal": _encoding,
     "browser": _browser,
-    "shipped models": _weights,
+    "shipped models": _shipped,
 }

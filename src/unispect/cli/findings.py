@@ -35,7 +35,10 @@ def say_findings(sections: Sequence[Section]) -> None:
 
 def interval_text(interval: Interval) -> str:
     """`0.71 [0.65, 0.78], 95 %, n = 360 in 24 clusters`."""
-    size = f"n = {interval.n}" + (f" in {interval.clusters} clusters" if interval.clusters != interval.n else "")
+    groups = (
+        f" in {interval.clusters} cluster{'s' * (interval.clusters != 1)}" if interval.clusters != interval.n else ""
+    )
+    size = f"n = {interval.n}{groups}"
     if math.isnan(interval.low) or math.isnan(interval.high):
         return f"{interval.estimate:.3g}, {interval.method or 'no interval'}, {size}"
     return f"{interval.estimate:.3g} [{interval.low:.3g}, {interval.high:.3g}] at {interval.level:.0%}, {size}"
@@ -50,7 +53,7 @@ def _subject(finding: Finding) -> str:
 def _controls(sections: Sequence[Section]) -> str:
     found = instrument(sections)
     if found.trust is Trust.PASSED:
-        return f"Controls: all {len(found.passed)} came out as planted."
+        return f"Controls: {len(found.passed)} of {len(found.passed)} came out as planted."
     if found.trust is Trust.UNCHECKED:
         return "Controls: none in these runs; nothing shows that the instrument would have noticed."
     names = "; ".join(f"{finding.model or title}: {finding.claim}" for title, finding in found.failed)

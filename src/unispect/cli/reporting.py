@@ -62,6 +62,8 @@ def write_report(
     """
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UsageError("a run is named twice")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name the file to write, for instance {out / 'report.html'}")
     stores = [RunStore.open(folder) for folder in folders]
     try:
         sources = [Source(store, tuple(store.entries())) for store in stores]

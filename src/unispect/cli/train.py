@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from unispect.cli.console import say
+from unispect.cli.console import say, show_table
+from unispect.cli.progress import Board, open_board
 
 app = App(name="train")
 
@@ -18,18 +20,46 @@ def organism(
     out: Annotated[Path, Parameter(name=("--out", "-o"))],
     family: str = "janus-pro",
     seed: int = 0,
-) -> None:
-    """Train a tiny unified model on the concept world, its bound version and its two controls.
+) -> int:
+    """Train a tiny unified model, its bound version and its two controls.
 
     Takes about 20 minutes on two cores. The weights that ship with the package are what this command makes with its
-    defaults.
+    defaults. Ends with the gates, what the model must be able to do before anything it cannot do means something, and
+    leaves with exit code 1 if one of them is missed.
 
     Args:
-        out: Folder for checkpoints and the finished weights; the same command again continues from the last checkpoint.
+        out: Folder for checkpoints and finished weights; the same command again continues from the last checkpoint.
         family: Architecture family.
         seed: Of everything random.
     """
-    from unispect.organisms.recipe import train
+    from unispect.organisms.recipe import train_organism
 
-    train(family, out, seed, say)
+    say(f"training {family} organisms in {out}, seed {seed}")
+    with open_board() as board:
+        gates = train_organism(family, out, seed=seed, progress=_Steps(board))
+    show_table(
+        ("gate", "right", "of", "share", "needed", ""),
+        [
+            (g.name, str(g.right), str(g.asked), f"{g.share:.1%}", f"{g.threshold:.0%}", "" if g.passed else "MISSED")
+            for g in gates
+        ],
+        right=("right", "of", "share", "needed"),
+    )
     say(f"weights: {out}")
+    return 0 if all(gate.passed for gate in gates) else 1
+
+
+@dataclass
+class _Steps:
+    """Training steps on a board."""
+
+    board: Board
+    _reached: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, stage: str, step: int, steps: int, values: dict[str, float]) -> None:
+        before = self._reached.get(stage, step - 1)
+        if stage not in self._reached:
+            self.board.begin("training", stage, steps, before)
+        self._reached[stage] = step
+        shown = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+        self.board.advance("training", shown, {"done": step - before})

@@ -1,0 +1,131 @@
+"""`unispect run` from prompts to a page: on real prompts, any pictures, any checkpoint; stopped and continued."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import here
+from PIL import Image
+from reference import need_reference
+from tiny_janus import write_checkpoint
+
+from unispect.core.units import Entry
+from unispect.runs import RunStore
+from unispect.runs.export import export
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("good") / "weights")
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    path = tmp_path / "prompts.txt"
+    path.write_text("\n".join(f"{'very ' * (n % 5)}small prompt number {n}\tkind {n % 2}" for n in range(12)))
+    return path
+
+
+def encoding(weights: Path, data: str, out: Path, *more: object) -> tuple[str, ...]:
+    command = ("run", "encoding", "--model", f"janus-pro-1b={weights}", "--data", data, "--out", out, *more)
+    return tuple(map(str, command))
+
+
+def lines(run: Path, folder: Path) -> bytes:
+    with RunStore.open(run) as store:
+        return export(store, folder / f"{run.name}.jsonl", timings=False).path.read_bytes()
+
+
+def test_the_first_lines_say_what_runs_on_what(checkpoint, prompts, tmp_path, capsys):
+    outcome = here(capsys, *encoding(checkpoint, f"text:{prompts}", tmp_path / "run"))
+    assert outcome.code == 0, outcome.err
+    model, data, study = outcome.out.splitlines()[:3]
+    assert model.startswith("model   janus-pro-1b@sha256:")
+    assert model.endswith(" on cpu in float32")
+    assert "12 prompts (text kind 0 6, text kind 1 6), digest " in data
+    assert study.startswith("study   encoding version ")
+    assert f"next: unispect report {tmp_path / 'run'}" in outcome.out
+
+
+def test_the_same_command_again_does_nothing_again(checkpoint, prompts, tmp_path, capsys):
+    command = encoding(checkpoint, f"text:{prompts}", tmp_path / "run")
+    here(capsys, *command)
+    before = lines(tmp_path / "run", tmp_path)
+    outcome = here(capsys, *command)
+    assert outcome.code == 0
+    assert "0 units done" in outcome.out
+    assert lines(tmp_path / "run", tmp_path) == before
+    with RunStore.open(tmp_path / "run") as store:
+        assert len(store.manifest().invocations) == 2
+
+
+def test_a_run_that_exists_is_refused_when_asked_to(checkpoint, prompts, tmp_path, capsys):
+    command = encoding(checkpoint, f"text:{prompts}", tmp_path / "run", "--fresh")
+    assert here(capsys, *command).code == 0
+    outcome = here(capsys, *command)
+    assert outcome.code == 2
+    assert "already holds" in outcome.error
+
+
+def test_equal_commands_leave_equal_bytes_and_other_batches_equal_numbers(checkpoint, prompts, tmp_path, capsys):
+    for name, size in (("one", 1), ("five", 5), ("again", 5)):
+        command = encoding(checkpoint, f"text:{prompts}", tmp_path / name, "--batch-size", size)
+        assert here(capsys, *command).code == 0
+    assert lines(tmp_path / "five", tmp_path) == lines(tmp_path / "again", tmp_path)
+    with RunStore.open(tmp_path / "one") as one, RunStore.open(tmp_path / "five") as five:
+        for left, right in zip(one.entries(), five.entries(), strict=True):
+            assert left.unit == right.unit
+            assert {k: pytest.approx(v, abs=1e-5) for k, v in curves(left).items()} == curves(right)
+
+
+def curves(entry: Entry) -> dict[str, list[float]]:
+    """What was measured layer by layer."""
+    payload = entry.record.payload
+    assert "rows" in payload or entry.unit.kind == "calibrate"
+    return {k: v for k, v in payload.items() if isinstance(v, list) and all(isinstance(x, float) for x in v)}
+
+
+def test_pictures_of_any_size(checkpoint, tmp_path, capsys):
+    for name, size in (("cats/a.png", (40, 30)), ("cats/b.jpg", (7, 90)), ("dogs/c.webp", (64, 64))):
+        path = tmp_path / "pictures" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise(size, 80).convert("RGB").save(path)
+    outcome = here(capsys, *encoding(checkpoint, f"images:{tmp_path / 'pictures'}", tmp_path / "run"))
+    assert outcome.code == 0, outcome.err
+    assert "3 prompts (image cats 2, image dogs 1)" in outcome.out
+
+
+def test_published_prompts_on_a_checkpoint_in_the_published_layout(tmp_path, capsys):
+    weights, folder = need_reference("janus_pro"), need_reference("t2i_corebench")
+    outcome = here(capsys, *encoding(weights, f"t2i-corebench:{folder}", tmp_path / "run", "--limit", 2))
+    assert outcome.code == 0, outcome.err
+    assert "8 prompts (text composition 2, text deductive 2, text inductive 2, text abductive 2)" in outcome.out
+    page = here(capsys, "report", tmp_path / "run", "--out", tmp_path / "report.html")
+    assert page.code == 0, page.err
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_goes_on(checkpoint, tmp_path, capsys):
+    prompts, run = tmp_path / "prompts.txt", tmp_path / "run"
+    prompts.write_text("\n".join(f"prompt {number} of very many" for number in range(400)))
+    command = encoding(checkpoint, f"text:{prompts}", run, "--preset", "paper", "--batch-size", 4)
+    script = "import sys; from unispect.cli import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, *command], stderr=subprocess.PIPE, text=True, env=os.environ
+    ) as child:
+        assert child.stderr is not None
+        told = [child.stderr.readline(), child.stderr.readline()]  # begun, and a tenth of it done
+        child.send_signal(signal.SIGINT)
+        told += child.stderr.read().splitlines()
+    assert child.returncode == 130
+    assert told[-1] == "unispect: interrupted; what was recorded is kept, the same command continues"
+    with RunStore.open(run) as store:
+        done = sum(count.done for count in store.counts())
+    assert 80 <= done < 800
+    outcome = here(capsys, *command)
+    assert outcome.code == 0
+    assert f"{800 - done} units done" in outcome.out
