@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from unispect.core.findings import Interval
-from unispect.report.numbers import number
+from unispect.report.numbers import tick
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def scale_for(values: Iterable[float]) -> Scale | None:
     if low >= -1 and high <= 1:
         return Scale(-1.0, 1.0)
     low, high = min(low, 0.0), max(high, 0.0)
-    step = 10.0 ** math.floor(math.log10(high - low))
+    step = 10.0 ** math.floor(math.log10(high - low)) / 2
     return Scale(math.floor(low / step) * step, math.ceil(high / step) * step)
 
 
@@ -56,7 +56,7 @@ def interval_bar(interval: Interval, chance: float | None = None) -> Markup:
     for end in ends:
         x = scale.place(end, width, margin)
         parts.append(f'<line class="axis" x1="{x}" x2="{x}" y1="10" y2="16"/>')
-        parts.append(f'<text class="tick" x="{x}" y="30" text-anchor="middle">{number(end)}</text>')
+        parts.append(f'<text class="tick" x="{x}" y="30" text-anchor="middle">{tick(end)}</text>')
     if chance is not None and chance in place:
         parts.append(f'<line class="chance" x1="{place[chance]}" x2="{place[chance]}" y1="2" y2="21"/>')
     if math.isfinite(interval.low) and math.isfinite(interval.high):

@@ -32,6 +32,7 @@ def environment() -> jinja2.Environment:
         "estimate": numbers.estimate,
         "limits": numbers.limits,
         "number": numbers.number,
+        "prose": _prose,
         "percent": lambda value: f"{value:g} %",
     }
     made.globals["count"] = _count
@@ -42,6 +43,11 @@ def _finalize(value: object) -> object:
     if isinstance(value, Markup):
         return value
     return text.visible(str(value))
+
+
+def _prose(words: str) -> str:
+    """A sentence of ours: cut if it is endless, a percent sign kept beside its number."""
+    return text.clip(words, 1200).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _count(n: int, one: str, many: str = "") -> str:

@@ -29,6 +29,12 @@ def number(value: float, decimals: int | None = None) -> str:
     return _grouped(text.lstrip("-") if float(text.replace(",", "")) == 0 else text)
 
 
+def tick(value: float) -> str:
+    """`value` as an axis says it: no digits that say nothing."""
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "×" not in text else text
+
+
 def decimals_in(values: Iterable[float]) -> int | None:
     """Decimals that suit a column of numbers; None for whole numbers."""
     broken = [value for value in values if math.isfinite(value) and not float(value).is_integer()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from markupsafe import Markup
 
 from unispect.core.findings import Cell, Interval, Table
 from unispect.report.bars import Scale, cell_bar, scale_for
-from unispect.report.numbers import decimals_for, decimals_in, estimate, limits, number
+from unispect.report.numbers import decimals_for, decimals_in, estimate, limits, number, tick
 from unispect.report.text import clip
 
 LONGEST_CELL = 400
 ONE_LINE = 30
+TALL = 30
 
 
 _NO_BAR = Markup("")
@@ -38,19 +40,37 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Row:
+    """One row.
+
+    Attributes:
+        repeats: leading texts that are the same as in the row above.
+        start: `start` if a group begins here (the first text changes), `minor` if a group within a group does.
+    """
+
+    cells: tuple[ShownCell, ...]
+    repeats: int
+    start: str
+
+
+@dataclass(frozen=True)
 class ShownTable:
     """A table ready for a page.
 
     Attributes:
         columns: the columns' titles and styles.
-        rows: the cells, and whether the row starts a new group (its first cell differs from the row above).
         scales: what the bars span, in words; empty if there are none.
     """
 
     table: Table
     columns: tuple[Column, ...]
-    rows: tuple[tuple[bool, tuple[ShownCell, ...]], ...]
+    rows: tuple[Row, ...]
     scales: str
+
+    @property
+    def tall(self) -> bool:
+        """So long that it scrolls inside itself, under its column titles."""
+        return len(self.rows) > TALL
 
 
 def show_table(table: Table, *, bars: bool = True) -> ShownTable:
@@ -58,12 +78,31 @@ def show_table(table: Table, *, bars: bool = True) -> ShownTable:
     values = [[row[index] for row in table.rows] for index in range(len(table.columns))]
     scales = [_scale(column) if bars else None for column in values]
     shown = [_column(column, scale) for column, scale in zip(values, scales, strict=True)]
+    repeats = _repeats(table)
+    deepest = max(repeats, default=0)
     rows = tuple(
-        (index > 0 and row[0] != table.rows[index - 1][0], tuple(column[index] for column in shown))
-        for index, row in enumerate(table.rows)
+        Row(tuple(column[index] for column in shown), same, _start(same, deepest) if index else "")
+        for index, same in enumerate(repeats)
     )
     columns = tuple(Column(title, _style(title, column)) for title, column in zip(table.columns, values, strict=True))
     return ShownTable(table, columns, rows, _in_words(scales))
+
+
+def _repeats(table: Table) -> list[int]:
+    """For every row: how many leading texts it shares with the row above."""
+    counts = [0] if table.rows else []
+    for above, row in itertools.pairwise(table.rows):
+        same = itertools.takewhile(
+            lambda pair: isinstance(pair[0], str) and pair[0] == pair[1], zip(above, row, strict=True)
+        )
+        counts.append(sum(1 for _ in same))
+    return counts
+
+
+def _start(repeats: int, deepest: int) -> str:
+    if repeats == 0:
+        return "start"
+    return "minor" if repeats == 1 and deepest > 1 else ""
 
 
 def _column(cells: Sequence[Cell], scale: Scale | None) -> list[ShownCell]:
@@ -86,9 +125,9 @@ def _cell(cell: Cell, digits: int | None, scale: Scale | None) -> ShownCell:
 def _style(title: str, cells: Sequence[Cell]) -> str:
     there = [cell for cell in cells if cell is not None]
     texts = [cell for cell in there if isinstance(cell, str)]
-    if max(map(len, (title, *texts))) > ONE_LINE:
-        return "long"
-    return "short" if texts or not there else "num"
+    if there and not texts:
+        return "num"
+    return "long" if max(map(len, (title, *texts))) > ONE_LINE else "short"
 
 
 def _scale(cells: Sequence[Cell]) -> Scale | None:
@@ -99,7 +138,7 @@ def _scale(cells: Sequence[Cell]) -> Scale | None:
 
 
 def _in_words(scales: Sequence[Scale | None]) -> str:
-    spans = dict.fromkeys(f"{number(scale.low)} to {number(scale.high)}" for scale in scales if scale)
+    spans = dict.fromkeys(f"{tick(scale.low)} to {tick(scale.high)}" for scale in scales if scale)
     if not spans:
         return ""
     return f"Bars span {next(iter(spans))}." if len(spans) == 1 else f"Bars span, by column, {'; '.join(spans)}."

@@ -90,8 +90,9 @@ def test_one_narrow_interval_does_not_lengthen_a_column():
     [
         ((0.2, 0.9), (0, 1)),
         ((-0.2, 0.9), (-1, 1)),
-        ((2.24, 2.38), (0, 3)),
-        ((-37.0, 4.0), (-40, 10)),
+        ((2.24, 2.38), (0, 2.5)),
+        ((-37.0, 4.0), (-40, 5)),
+        ((-1.33, 1.2), (-1.5, 1.5)),
         ((0.0, math.nan), (0, 1)),
         ((0.0,), (0, 1)),
     ],
@@ -127,6 +128,11 @@ def test_a_bar_places_its_marks_in_proportion():
     assert [text.text for text in bar.all("text")] == ["0", "1"]
 
 
+def test_an_axis_says_no_idle_digits():
+    bar = parse(str(interval_bar(interval(-1.2, -1.33, -1.0), chance=0.0)))
+    assert [text.text for text in bar.all("text")] == ["−1.5", "0"]
+
+
 def test_a_bar_with_one_infinite_limit_shows_the_estimate_only():
     bar = parse(str(interval_bar(interval(0.5, -math.inf, 0.75))))
     assert {line.attributes["class"] for line in bar.all("line")} == {"axis"}
@@ -136,7 +142,7 @@ def test_a_bar_with_one_infinite_limit_shows_the_estimate_only():
 
 
 def cells(table: Table, column: int) -> list[str]:
-    return [row[column].text for _, row in show_table(table).rows]
+    return [row.cells[column].text for row in show_table(table).rows]
 
 
 def test_a_column_of_numbers_shares_its_decimals():
@@ -154,14 +160,14 @@ def test_bars_of_a_column_share_a_scale_that_is_stated():
     table = Table("t", "T", ("m", "x"), (("a", interval(0.5, 0.4, 0.6)), ("b", interval(-0.5, -0.6, -0.4))))
     shown = show_table(table)
     assert shown.scales == "Bars span −1 to 1."
-    marks = [parse(str(row[1].bar)).one("circle").attributes["cx"] for _, row in shown.rows]
+    marks = [parse(str(row.cells[1].bar)).one("circle").attributes["cx"] for row in shown.rows]
     assert marks == ["74.0", "26.0"]
 
 
 def test_a_single_interval_gets_no_bar_because_there_is_nothing_to_compare():
     shown = show_table(Table("t", "T", ("x",), ((interval(0.5, 0.4, 0.6),),)))
     assert shown.scales == ""
-    assert shown.rows[0][1][0].bar == ""
+    assert shown.rows[0].cells[0].bar == ""
 
 
 def test_column_styles_and_groups():
@@ -169,7 +175,19 @@ def test_column_styles_and_groups():
     table = Table("t", "T", ("m", "x", "y"), (("a", 1, long), ("a", 2, ""), ("b", None, "")))
     shown = show_table(table)
     assert [column.style for column in shown.columns] == ["short", "num", "long"]
-    assert [start for start, _ in shown.rows] == [False, False, True]
+    assert [row.start for row in shown.rows] == ["", "", "start"]
+
+
+def test_groups_within_groups_and_what_repeats():
+    rows = (("a", "x", "p", 1), ("a", "x", "q", 1), ("a", "y", "q", 1), ("b", "y", "q", 1), ("b", "y", "q", 1))
+    shown = show_table(Table("t", "T", ("m", "w", "k", "n"), rows))
+    assert [row.start for row in shown.rows] == ["", "", "minor", "start", ""]
+    assert [row.repeats for row in shown.rows] == [0, 2, 1, 0, 3]
+
+
+def test_a_long_title_over_numbers_leaves_them_numbers():
+    shown = show_table(Table("t", "T", ("bits at the embedding, with the template",), ((1.5,),)))
+    assert shown.columns[0].style == "num"
 
 
 def test_a_cell_without_an_estimate_has_no_bar():
