@@ -45,4 +45,6 @@ def word_question(value: str) -> str:
 def choice_question(word: str, options: Sequence[str]) -> str:
     """Multiple choice with lettered options; the right answer is one letter."""
     lines = [f"{letter}: {option}" for letter, option in zip(LETTERS, options, strict=False)]
-    return "\n".join([f"Which option best matches {word}?", *lines, f"Answer with the letter of the option that matches {word}."])
+    return "\n".join(
+        [f"Which option best matches {word}?", *lines, f"Answer with the letter of the option that matches {word}."]
+    )
