@@ -5,6 +5,7 @@ Source: FACTS, entropy, sections 3 and 8.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -29,6 +30,7 @@ class Controlled:
         base: of the logarithm.
         rows: rows drawn from every sequence, at most; the study lowers it to the largest power of two that every
             compared sequence reaches.
+        floor: sequences with fewer rows are left out of comparisons rather than lowering `rows` for all.
         draws: subsamples per sequence.
         fraction: width as a fraction of the median distance between distinct calibration rows.
         calibration_rows: distinct rows of each modality that decide the width, at most.
@@ -37,6 +39,7 @@ class Controlled:
     alpha: float = 1.01
     base: float = 2.0
     rows: int = 64
+    floor: int = 16
     draws: int = 8
     fraction: float = 0.5
     calibration_rows: int = 512
@@ -46,3 +49,22 @@ def common_rows(shortest: int, most: int) -> int:
     """The largest power of two that is at most `most` and at most the shortest sequence; 0 for an empty one."""
     limit = min(shortest, most)
     return 1 << (limit.bit_length() - 1) if limit > 0 else 0
+
+
+def rows_to_draw(lengths: Iterable[Sequence[int]], *, most: int, floor: int) -> int:
+    """How many rows to draw from every sequence: the largest power of two, up to `most`, that all of them reach.
+
+    Sequences shorter than `floor` would make every comparison nearly empty; they are left out instead, unless more than
+    half of a group (modality) is that short, which lowers the floor. 0 if some group has only empty sequences.
+
+    Args:
+        lengths: for every group the lengths of its sequences.
+        most: upper limit.
+        floor: shortest sequence worth comparing.
+    """
+    groups = [sorted(group) for group in lengths if group]
+    if not groups:
+        return 0
+    reached_by_half = min(common_rows(group[(len(group) - 1) // 2], most) for group in groups)
+    kept = [n for group in groups for n in group if n >= min(floor, reached_by_half) and n > 0]
+    return common_rows(min(kept), most) if kept and reached_by_half else 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from unispect.metrics.bandwidth import UndefinedBandwidth, balanced_rows, median_distance, shared_bandwidth
 from unispect.metrics.entropy import renyi_entropy
-from unispect.metrics.presets import common_rows
+from unispect.metrics.presets import common_rows, rows_to_draw
 from unispect.metrics.sampling import calibrate, draw_rows, sampled_entropies, sampled_entropy, shuffled
 from unispect.metrics.threads import map_matrices
 
@@ -100,6 +100,24 @@ def test_ill_conditioned_draws_are_computed_from_differences():
 )
 def test_common_rows_is_the_largest_power_of_two_that_fits(shortest, most, rows):
     assert common_rows(shortest, most) == rows
+
+
+@pytest.mark.parametrize(
+    ("lengths", "rows"),
+    [
+        ([[40, 70, 90], [64, 64]], 32),  # everything reaches 32
+        ([[200, 300], [576, 576]], 64),
+        ([[5, 40, 45], [64]], 32),  # the short one is left out
+        ([[5, 6, 45], [64]], 4),  # most are short: nobody is left out
+        ([[10, 10, 40], [64]], 8),
+        ([[16, 100], [64]], 16),
+        ([[0, 0, 9], [64]], 0),
+        ([[], [64]], 64),
+        ([], 0),
+    ],
+)
+def test_rows_to_draw(lengths, rows):
+    assert rows_to_draw(lengths, most=64, floor=16) == rows
 
 
 def test_median_distance_by_hand():

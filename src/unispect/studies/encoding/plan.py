@@ -1,0 +1,102 @@
+"""Which prompts are measured, in which template and how.
+
+Stage 1 measures every prompt under the `paper` preset and calibrates the `controlled` one: one bandwidth per layer,
+shared by text and pictures, and the number of rows that every sequence can spare. Stage 2 measures under `controlled`.
+Protocol: arXiv 2604.10949, prompt level; controls: FACTS, entropy, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import chain, zip_longest
+
+from unispect.core.cards import ModelCard
+from unispect.core.findings import Preset
+from unispect.core.prompts import Goal, Modality
+from unispect.core.units import JSON, Plan, Skip, Unit
+from unispect.data.prompts import PromptItem, load_prompts
+from unispect.metrics.presets import Controlled, Paper
+from unispect.studies.base import Options
+
+STUDY = "encoding"
+VERSION = 1
+
+MODALITIES: tuple[Modality, ...] = ("text", "image")
+
+CALIBRATION_PROMPTS = 32
+"""Prompts of each modality that decide bandwidths and row count, at most."""
+
+
+def plan(card: ModelCard, options: Options) -> Plan:
+    """Units for every prompt, template and preset.
+
+    Text is measured in both templates, the one that precedes a text reply and the one that precedes a picture; pictures
+    in the former. Nothing here is random but the rows drawn, so one seed is enough: the first.
+
+    Raises:
+        UsageError: nothing to do; the reasons are listed.
+        DataError: the prompts cannot be read.
+    """
+    if "probe" not in card.capabilities:
+        return Plan((), (Skip("all prompts", f"{card.id} does not show its states"),))
+    items = load_prompts(options.data, limit=options.limit, image_size=card.image_size).items
+    jobs, skips = _jobs(card, items)
+    seed = options.seeds[0] if options.seeds else 0
+
+    def trajectories(settings: dict[str, JSON]) -> list[Unit]:
+        return [
+            Unit(STUDY, VERSION, "trajectory", card.reference, inputs_of(item), {**settings, "goal": goal}, seed)
+            for goal, item in jobs
+        ]
+
+    first: list[Unit] = []
+    second: list[Unit] = []
+    if Preset.PAPER in options.presets:
+        first += trajectories({"preset": Preset.PAPER, **asdict(Paper())})
+    if Preset.CONTROLLED in options.presets and jobs:
+        settings: dict[str, JSON] = {"preset": Preset.CONTROLLED, **asdict(Controlled())}
+        inputs: dict[str, JSON] = {
+            modality: [inputs_of(item) for item in calibration_items(items, modality, CALIBRATION_PROMPTS)]
+            for modality in MODALITIES
+            if any(goal is Goal.TEXT and item.modality == modality for goal, item in jobs)
+        }
+        calibration = Unit(STUDY, VERSION, "calibrate", card.reference, inputs, {**settings, "goal": Goal.TEXT}, seed)
+        if inputs:
+            first.append(calibration)
+            second += trajectories({**settings, "calibration": calibration.id})
+    return Plan((tuple(first), tuple(second)), tuple(skips))
+
+
+def inputs_of(item: PromptItem) -> dict[str, JSON]:
+    """A prompt as a unit carries it."""
+    return {"id": item.id, "modality": item.modality, "group": item.kind, "prompt": dict(item.inputs)}
+
+
+def calibration_items(items: Sequence[PromptItem], modality: Modality, most: int) -> list[PromptItem]:
+    """Up to `most` prompts of a modality, taken in turns from its kinds."""
+    kinds: dict[str, list[PromptItem]] = {}
+    for item in items:
+        if item.modality == modality:
+            kinds.setdefault(item.kind, []).append(item)
+    in_turns: Iterable[PromptItem | None] = chain.from_iterable(zip_longest(*kinds.values()))
+    return [item for item in in_turns if item is not None][:most]
+
+
+def _jobs(card: ModelCard, items: Sequence[PromptItem]) -> tuple[list[tuple[Goal, PromptItem]], list[Skip]]:
+    """Every (goal, prompt) the model can encode, and what is left out."""
+    needs: list[tuple[Goal, Modality, tuple[str, ...], str]] = [
+        (Goal.TEXT, "text", ("write",), "text prompts before a text reply"),
+        (Goal.IMAGE, "text", ("draw",), "text prompts before a picture"),
+        (Goal.TEXT, "image", ("write", "see"), "pictures before a text reply"),
+    ]
+    jobs: list[tuple[Goal, PromptItem]] = []
+    skips: list[Skip] = []
+    for goal, modality, capabilities, what in needs:
+        chosen = [item for item in items if item.modality == modality]
+        lacking = [capability for capability in capabilities if capability not in card.capabilities]
+        if chosen and lacking:
+            skips.append(Skip(what, f"{card.id} cannot {' or '.join(lacking)}"))
+        elif chosen:
+            jobs += [(goal, item) for item in chosen]
+    return jobs, skips

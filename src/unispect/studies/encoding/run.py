@@ -1,0 +1,201 @@
+"""Measures the entropy of prompts, layer by layer, while their states stream by."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from unispect.core.encoded import Encoded, LayerState
+from unispect.core.errors import DataError, StateError
+from unispect.core.findings import Preset
+from unispect.core.prompts import Goal, Modality, Prompt, positions
+from unispect.core.seeds import generator_for
+from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.metrics.entropy import renyi_entropy
+from unispect.metrics.presets import rows_to_draw
+from unispect.metrics.sampling import sampled_entropies
+from unispect.metrics.threads import map_matrices
+from unispect.models.base import UnifiedModel
+from unispect.studies.probing import (
+    Widths,
+    content,
+    controlled_of,
+    failed,
+    measured,
+    paper_of,
+    prompt_in,
+    rounded,
+    some_rows,
+    widths_of,
+    widths_payload,
+)
+
+Layer = dict[str, float]
+"""What is measured of one prompt at one layer: name -> number."""
+Measure = Callable[[LayerState, int, Unit], Layer]
+
+CALIBRATION_BATCH = 8
+
+
+def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    """One record per unit; see `unispect.studies.base`."""
+    if units[0].kind == "calibrate":
+        yield from (_calibrate(model, unit) for unit in units)
+    elif units[0].settings["preset"] == Preset.PAPER:
+        yield from _trajectories(model, units, _paper(units[0]), least=1)
+    else:
+        widths = widths_of(prior(str(units[0].settings["calibration"])))
+        yield from _trajectories(model, units, _controlled(units[0], widths), least=widths.k)
+
+
+def _paper(unit: Unit) -> Measure:
+    how = paper_of(unit)
+
+    def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
+        layer: Layer = {}
+        for name, rows in (("content", content(state, sample, _modality(unit))), ("full", state.rows[sample])):
+            found = renyi_entropy(rows, sigma=how.sigma, alpha=how.alpha, base=how.base)
+            layer |= {name: found.value, f"{name}_distinct": found.distinct_rows}
+        return layer
+
+    return measure
+
+
+def _controlled(unit: Unit, widths: Widths) -> Measure:
+    how = controlled_of(unit)
+
+    def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
+        width = widths.layers[state.layer]
+        if math.isnan(width.sigma):  # all calibration rows are equal: nothing varies in this layer
+            return dict.fromkeys(("value", "error", "null", "half", "double", "standardised"), 0.0) | {"distinct": 1}
+        rows = content(state, sample, _modality(unit))
+
+        def sampled(rows: Tensor, *sigmas: float, null: bool):
+            # one seed for all layers and variants, so that they differ by anything but the rows drawn
+            return sampled_entropies(
+                rows,
+                sigmas=sigmas,
+                k=widths.k,
+                draws=how.draws,
+                generator=generator_for(unit.id, "rows"),
+                alpha=how.alpha,
+                base=how.base,
+                null=null,
+            )
+
+        raw, half, double = sampled(rows, width.sigma, width.sigma / 2, 2 * width.sigma, null=True)
+        scaled = rows.detach().cpu().double() / torch.from_numpy(width.scale)
+        (standardised,) = sampled(scaled, width.scaled_sigma, null=False)
+        return {
+            "value": raw.value,
+            "error": raw.standard_error,
+            "null": raw.null,
+            "half": half.value,
+            "double": double.value,
+            "standardised": standardised.value,
+            "distinct": raw.distinct_rows,
+        }
+
+    return measure
+
+
+def _trajectories(model: UnifiedModel, units: Sequence[Unit], measure: Measure, least: int) -> Iterator[Record]:
+    """Records of prompts measured in one batch; those with fewer than `least` content rows are left out."""
+    start = time.perf_counter()
+    prompts: dict[Unit, Prompt] = {}
+    records: dict[Unit, Record] = {}
+    for unit in units:
+        try:
+            prompts[unit] = prompt_in(unit.inputs)
+        except DataError as problem:
+            records[unit] = failed(unit, problem)
+    if prompts:
+        records |= _batch(model, prompts, measure, least)
+    share = (time.perf_counter() - start) / len(units)
+    yield from (replace(records[unit], seconds=share) for unit in units)
+
+
+def _batch(model: UnifiedModel, prompts: Mapping[Unit, Prompt], measure: Measure, least: int) -> dict[Unit, Record]:
+    units = list(prompts)
+    encoded = model.encode(list(prompts.values()), Goal(str(units[0].settings["goal"])))
+    records = _without_rows(units, encoded, least)
+    layers: dict[int, list[Layer]] = {sample: [] for sample, unit in enumerate(units) if unit not in records}
+    for state in model.states(encoded) if layers else ():
+
+        def attempt(sample: int, state: LayerState = state) -> Layer | StateError:
+            unit = units[sample]
+            try:
+                return measured(
+                    model.card.id, state.layer, str(unit.inputs["id"]), lambda: measure(state, sample, unit)
+                )
+            except StateError as problem:
+                return problem
+
+        for sample, found in zip(list(layers), map_matrices(attempt, layers), strict=True):
+            if isinstance(found, StateError):
+                records[units[sample]] = failed(units[sample], found)
+                del layers[sample]
+            else:
+                layers[sample].append(found)
+        if not layers:
+            break
+    for sample, own in layers.items():
+        sizes: dict[str, JSON] = {"rows": _rows(encoded, sample, units[sample]), "full_rows": encoded.length(sample)}
+        curves: dict[str, JSON] = {name: [rounded(layer[name]) for layer in own] for name in own[0]}
+        records[units[sample]] = Record(units[sample].id, {"k": least, **sizes, **curves})
+    return records
+
+
+def _without_rows(units: Sequence[Unit], encoded: Encoded, least: int) -> dict[Unit, Record]:
+    """Records of the prompts that have too few content rows to be measured."""
+    records: dict[Unit, Record] = {}
+    for sample, unit in enumerate(units):
+        rows = _rows(encoded, sample, unit)
+        if rows == 0:
+            records[unit] = failed(unit, StateError(f"prompt {unit.inputs['id']!r} has no content rows"))
+        elif least == 0 or rows < least:
+            reason = f"fewer than {least} rows" if least else "no number of rows is common to the prompts compared"
+            records[unit] = Record(unit.id, {"k": least, "rows": rows, "left_out": reason})
+    return records
+
+
+def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
+    start = time.perf_counter()
+    how = controlled_of(unit)
+    lengths: dict[str, list[int]] = {}
+    layers: list[dict[str, list[Tensor]]] = []
+    try:
+        for modality, inputs in cast(Mapping[Modality, Sequence[Mapping[str, JSON]]], unit.inputs).items():
+            share = -(-how.calibration_rows // len(inputs))
+            for first in range(0, len(inputs), CALIBRATION_BATCH):
+                batch = inputs[first : first + CALIBRATION_BATCH]
+                encoded = model.encode([prompt_in(one) for one in batch], Goal.TEXT)
+                for state in model.states(encoded):
+                    if len(layers) == state.layer:
+                        layers.append({})
+                    for sample, one in enumerate(batch):
+                        rows = content(state, sample, modality)
+                        if state.layer == 0:
+                            lengths.setdefault(modality, []).append(len(rows))
+                        kept = layers[state.layer].setdefault(modality, [])
+                        kept.append(some_rows(rows, share, unit.id, "rows", one["id"]))
+        k = rows_to_draw(lengths.values(), most=how.rows, floor=how.floor)
+        payload = widths_payload(model.card.id, layers, k, how, lambda layer: generator_for(unit.id, "layer", layer))
+    except (StateError, DataError) as problem:
+        return failed(unit, problem)
+    payload["lengths"] = {modality: sorted(own) for modality, own in lengths.items()}
+    return Record(unit.id, payload, seconds=time.perf_counter() - start)
+
+
+def _rows(encoded: Encoded, sample: int, unit: Unit) -> int:
+    return len(positions(encoded.segments[sample], modality=_modality(unit), roles=("prompt",)))
+
+
+def _modality(unit: Unit) -> Modality:
+    return cast(Modality, unit.inputs["modality"])

@@ -1,0 +1,73 @@
+"""The records of the study as values that its view can group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from unispect.core.findings import Preset
+from unispect.core.units import Entry
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One prompt in one template under one preset.
+
+    Attributes:
+        model: name to show.
+        preset: how it was measured.
+        modality: of the content.
+        goal: "text" or "image": what the template asks for.
+        kind: group of the prompt.
+        prompt: its id, unique in the prompt set.
+        rows: content rows.
+        full_rows: rows of the whole input.
+        k: rows drawn (1 under the paper preset).
+        curve: entropy of the content rows by layer, in bits; empty if the prompt was left out.
+        left_out: why.
+        more: the other curves by name.
+    """
+
+    model: str
+    preset: Preset
+    modality: str
+    goal: str
+    kind: str
+    prompt: str
+    rows: int
+    full_rows: int
+    k: int
+    curve: tuple[float, ...]
+    left_out: str
+    more: Mapping[str, tuple[float, ...]]
+
+
+def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
+    """The traces of all finished units, in the order of `entries`."""
+    return [
+        _trace(entry, names[entry.unit.model])
+        for entry in entries
+        if entry.unit.kind == "trajectory" and entry.record.status == "done"
+    ]
+
+
+def _trace(entry: Entry, model: str) -> Trace:
+    payload, inputs, settings = entry.record.payload, entry.unit.inputs, entry.unit.settings
+    curves = {name: tuple(cast(Sequence[float], own)) for name, own in payload.items() if isinstance(own, list | tuple)}
+    preset = Preset(str(settings["preset"]))
+    main = "content" if preset is Preset.PAPER else "value"
+    return Trace(
+        model=model,
+        preset=preset,
+        modality=str(inputs["modality"]),
+        goal=str(settings["goal"]),
+        kind=str(inputs["group"]),
+        prompt=f"{inputs['modality']} {inputs['id']}",
+        rows=cast(int, payload["rows"]),
+        full_rows=cast(int, payload.get("full_rows", 0)),
+        k=cast(int, payload["k"]),
+        curve=curves.pop(main, ()),
+        left_out=str(payload.get("left_out", "")),
+        more=curves,
+    )

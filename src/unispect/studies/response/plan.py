@@ -1,0 +1,173 @@
+"""Which replies are made and in which groups they are probed.
+
+Stage 1 lets the model reply: text to text, a picture to the same text, text to a picture. Stage 2 probes the replies
+under the `paper` preset and calibrates the `controlled` one; stage 3 probes under `controlled`. Replies are probed in
+groups, so that every one can be set against the replies to other prompts of its group.
+Protocol: arXiv 2604.10949, response level; controls: FACTS, entropy, section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+from unispect.core.cards import Capability, ModelCard
+from unispect.core.findings import Preset
+from unispect.core.prompts import Goal, Modality
+from unispect.core.units import JSON, Plan, Skip, Unit
+from unispect.data.concepts.language import DESCRIBE
+from unispect.data.prompts import PromptItem, load_prompts
+from unispect.metrics.presets import Controlled, Paper
+from unispect.studies.base import Options
+from unispect.studies.encoding.plan import calibration_items
+
+STUDY = "response"
+VERSION = 1
+
+LIMIT = 16
+"""Prompts of each kind, if the user does not say."""
+GROUP = 8
+"""Prompts probed together, at most."""
+OTHERS = 4
+"""Replies to other prompts that each reply is compared with."""
+CALIBRATION_PROMPTS = 16
+"""Replies of each task that decide bandwidths and row count, at most."""
+MAX_NEW_TOKENS = 256
+WORLD_KIND = "description"
+"""The kind of text in the `world` set that one picture can answer and that is long enough to be compared."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One way of replying.
+
+    Attributes:
+        name: in settings and records.
+        goal: what the reply is.
+        modality: of the prompt.
+        needs: capabilities.
+        what: for messages.
+    """
+
+    name: str
+    goal: Goal
+    modality: Modality
+    needs: tuple[Capability, ...]
+    what: str
+
+
+TASKS = (
+    Task("write", Goal.TEXT, "text", ("write",), "text replies to text"),
+    Task("draw", Goal.IMAGE, "text", ("draw",), "pictures drawn from text"),
+    Task("describe", Goal.TEXT, "image", ("write", "see"), "text replies to pictures"),
+)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The replies of one task and seed."""
+
+    task: Task
+    seed: int
+    replies: tuple[Unit, ...]
+
+
+def plan(card: ModelCard, options: Options) -> Plan:
+    """Units for every task, prompt and seed. Text is sampled greedily, so one seed serves it: the first.
+
+    Raises:
+        UsageError: nothing to do; the reasons are listed.
+        DataError: the prompts cannot be read.
+    """
+    if "probe" not in card.capabilities:
+        return Plan((), (Skip("all replies", f"{card.id} does not show its states"),))
+    jobs, skips = _jobs(card, _items(card, options), options.seeds or (0,))
+    paper: list[Unit] = []
+    controlled: list[Unit] = []
+    if jobs and Preset.PAPER in options.presets:
+        paper = _probes(card, jobs, {"preset": Preset.PAPER, **asdict(Paper())})
+    if jobs and Preset.CONTROLLED in options.presets:
+        settings: dict[str, JSON] = {"preset": Preset.CONTROLLED, **asdict(Controlled())}
+        calibration = _calibration(card, jobs, settings)
+        paper.append(calibration)
+        controlled = _probes(card, jobs, {**settings, "calibration": calibration.id, "others": OTHERS})
+    replies = tuple(unit for job in jobs for unit in job.replies)
+    return Plan((replies, tuple(paper), tuple(controlled)), tuple(skips))
+
+
+def groups(units: Sequence[Unit]) -> list[Sequence[Unit]]:
+    """Neighbours in as few groups of at most `GROUP` as possible, of nearly equal size."""
+    count = -(-len(units) // GROUP)
+    edges = [len(units) * i // count for i in range(count + 1)]
+    return [units[start:stop] for start, stop in pairwise(edges)]
+
+
+def _items(card: ModelCard, options: Options) -> list[PromptItem]:
+    """The prompts to reply to; from the world, its plain descriptions and as many pictures of all patterns alike."""
+    limit = LIMIT if options.limit is None else options.limit
+    loaded = load_prompts(options.data, limit=limit, image_size=card.image_size)
+    if loaded.name != "world":
+        return list(loaded.items)
+    texts = [item for item in loaded.items if item.kind == WORLD_KIND]
+    return [*texts, *calibration_items(loaded.items, "image", len(texts))]
+
+
+def _jobs(card: ModelCard, items: Sequence[PromptItem], seeds: Sequence[int]) -> tuple[list[_Job], list[Skip]]:
+    jobs: list[_Job] = []
+    skips: list[Skip] = []
+    for task in TASKS:
+        own = sorted((item for item in items if item.modality == task.modality), key=lambda item: item.kind)
+        lacking = [capability for capability in task.needs if capability not in card.capabilities]
+        if own and lacking:
+            skips.append(Skip(task.what, f"{card.id} cannot {' or '.join(lacking)}"))
+        elif own:
+            for seed in seeds if task.goal is Goal.IMAGE else seeds[:1]:
+                jobs.append(_Job(task, seed, tuple(_reply(card, task, item, seed) for item in own)))
+    return jobs, skips
+
+
+def _reply(card: ModelCard, task: Task, item: PromptItem, seed: int) -> Unit:
+    inputs: dict[str, JSON] = {"id": item.id, "group": item.kind, "prompt": dict(item.inputs)}
+    if task.modality == "image":
+        inputs["question"] = DESCRIBE
+    settings: dict[str, JSON] = {"task": task.name, "goal": task.goal}
+    if task.goal is Goal.TEXT:
+        settings |= {"max_new_tokens": MAX_NEW_TOKENS, "temperature": 0.0}
+    else:
+        settings["defaults"] = dict(card.defaults)
+    return Unit(STUDY, VERSION, "reply", card.reference, inputs, settings, seed)
+
+
+def _item(unit: Unit) -> dict[str, JSON]:
+    """A reply as a probe carries it: the prompt again, and where the reply is recorded."""
+    return {**unit.inputs, "reply": unit.id}
+
+
+def _calibration(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JSON]) -> Unit:
+    inputs: dict[str, JSON] = {}
+    for job in jobs:
+        if job.task.name not in inputs:
+            step = -(-len(job.replies) // CALIBRATION_PROMPTS)
+            items = [_item(unit) for unit in job.replies[::step]]
+            inputs[job.task.name] = {
+                "goal": job.task.goal,
+                "groups": [items[i : i + GROUP] for i in range(0, len(items), GROUP)],
+            }
+    return Unit(STUDY, VERSION, "calibrate", card.reference, inputs, settings, jobs[0].seed)
+
+
+def _probes(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JSON]) -> list[Unit]:
+    return [
+        Unit(
+            STUDY,
+            VERSION,
+            "probe",
+            card.reference,
+            {"items": [_item(unit) for unit in group]},
+            {**settings, "task": job.task.name, "goal": job.task.goal},
+            job.seed,
+        )
+        for job in jobs
+        for group in groups(job.replies)
+    ]

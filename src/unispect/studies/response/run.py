@@ -1,0 +1,190 @@
+"""Lets a model reply and probes, layer by layer, how the rows of the reply relate to those of the prompt."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from torch import Tensor
+
+from unispect.core.encoded import LayerState
+from unispect.core.errors import StateError
+from unispect.core.findings import Preset
+from unispect.core.prompts import Goal, Prompt
+from unispect.core.replies import ImageSampling, TextSampling
+from unispect.core.seeds import generator_for, seed_for
+from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.metrics.dependence import conditional_proxy, length_term, matched_proxy, mismatch_gain, overlap_divergence
+from unispect.metrics.presets import common_rows, rows_to_draw
+from unispect.metrics.threads import map_matrices
+from unispect.models.base import UnifiedModel
+from unispect.studies.probing import (
+    Widths,
+    content,
+    controlled_of,
+    failed,
+    measured,
+    paper_of,
+    prompt_in,
+    rounded,
+    some_rows,
+    widths_of,
+    widths_payload,
+)
+from unispect.studies.response.replies import record_of, reply_of
+
+Items = Sequence[Mapping[str, JSON]]
+Sides = tuple[Tensor, Tensor]
+"""Prompt rows [n, width] and response rows [m, width] of one sample at one layer."""
+Layer = dict[str, float | None]
+Measure = Callable[[int, Sequence[Sides], int], Layer]
+"""From layer, all samples' sides and the sample's place: name -> number."""
+
+
+def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    """One record per unit; see `unispect.studies.base`."""
+    kind = units[0].kind
+    if kind == "reply":
+        yield from _reply(model, units)
+        return
+    for unit in units:
+        start = time.perf_counter()
+        try:
+            record = _calibrate(model, unit, prior) if kind == "calibrate" else _probe(model, unit, prior)
+        except StateError as problem:
+            record = failed(unit, problem)
+        yield replace(record, seconds=time.perf_counter() - start)
+
+
+def _reply(model: UnifiedModel, units: Sequence[Unit]) -> Iterator[Record]:
+    settings = units[0].settings
+    goal = Goal(str(settings["goal"]))
+    encoded = model.encode([_prompt(unit.inputs) for unit in units], goal)
+    seeds = tuple(seed_for(unit.id, "reply") for unit in units)
+    if goal is Goal.TEXT:
+        length, temperature = cast(int, settings["max_new_tokens"]), cast(float, settings["temperature"])
+        replies = model.write(encoded, TextSampling(seeds, max_new_tokens=length, temperature=temperature))
+    else:
+        replies = model.draw(encoded, ImageSampling(seeds))
+    yield from (record_of(unit.id, reply) for unit, reply in zip(units, replies, strict=True))
+
+
+def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
+    items = cast(Items, unit.inputs["items"])
+    if unit.settings["preset"] == Preset.PAPER:
+        least, measure = 1, _paper(unit)
+    else:
+        widths = widths_of(prior(str(unit.settings["calibration"])))
+        least, measure = widths.k, _controlled(unit, widths)
+    sizes: list[tuple[int, int]] = []
+    layers: dict[int, list[Layer]] = {}
+    for state in _states(model, items, Goal(str(unit.settings["goal"])), prior):
+        sides = [_sides(state, sample) for sample in range(len(items))]
+        if not sizes:
+            sizes = [(len(prompt), len(response)) for prompt, response in sides]
+            layers = {sample: [] for sample, size in enumerate(sizes) if least and min(size) >= least}
+        compared = {sample: sides[sample] for sample in layers}
+
+        def attempt(place: int, state: LayerState = state, compared: dict[int, Sides] = compared) -> Layer:
+            name = str(items[list(compared)[place]]["id"])
+            return measured(
+                model.card.id, state.layer, name, lambda: measure(state.layer, list(compared.values()), place)
+            )
+
+        for sample, found in zip(layers, map_matrices(attempt, range(len(compared))), strict=True):
+            layers[sample].append(found)
+    found = [_item(item, *size, least, layers.get(i)) for i, (item, size) in enumerate(zip(items, sizes, strict=True))]
+    return Record(unit.id, {"k": least, "items": found})
+
+
+def _item(item: Mapping[str, JSON], n: int, m: int, k: int, layers: Sequence[Layer] | None) -> dict[str, JSON]:
+    found: dict[str, JSON] = {"id": item["id"], "group": item["group"], "n": n, "m": m}
+    if layers is None:
+        return {**found, "left_out": "no row in the reply" if m == 0 else f"fewer than {k} rows in the prompt or reply"}
+    curves: dict[str, JSON] = {
+        name: [None if (value := layer[name]) is None else rounded(value) for layer in layers] for name in layers[0]
+    }
+    return {**found, "length_term": rounded(length_term(n, m)), **curves}
+
+
+def _paper(unit: Unit) -> Measure:
+    how = paper_of(unit)
+
+    def measure(layer: int, sides: Sequence[Sides], place: int) -> Layer:
+        found = conditional_proxy(*sides[place], sigma=how.sigma, alpha=how.alpha, base=how.base)
+        return {"P": found.value}
+
+    return measure
+
+
+def _controlled(unit: Unit, widths: Widths) -> Measure:
+    how = controlled_of(unit)
+    most = cast(int, unit.settings["others"])
+
+    def measure(layer: int, sides: Sequence[Sides], place: int) -> Layer:
+        sigma = widths.layers[layer].sigma
+        if math.isnan(sigma):  # all calibration rows are equal: nothing varies in this layer
+            return {"P_k": 0.0, "mismatched": 0.0, "G": 0.0, "J": 0.0}
+        prompt, response = sides[place]
+        count = min(most, len(sides) - 1)
+        others = [sides[(place + step) % len(sides)][1] for step in range(1, count + 1)]
+        # one seed for all layers, so that they differ by anything but the rows drawn
+        spectrum: dict[str, Any] = {"sigma": sigma, "alpha": how.alpha, "base": how.base}
+        draw = {"k": widths.k, "draws": how.draws, "generator": generator_for(unit.id, place, "rows"), **spectrum}
+        overlap = overlap_divergence(prompt, response, **spectrum).value
+        if not others:
+            alone = matched_proxy(prompt, response, **draw)
+            return {"P_k": alone.value, "mismatched": None, "G": None, "J": overlap}
+        gain = mismatch_gain(prompt, response, others, **draw)
+        return {"P_k": gain.matched, "mismatched": gain.mismatched, "G": gain.value, "J": overlap}
+
+    return measure
+
+
+def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
+    """Bandwidths from prompts and replies of all tasks; rows to draw from the tasks whose replies are long enough."""
+    how = controlled_of(unit)
+    tasks = cast(Mapping[str, Mapping[str, JSON]], unit.inputs)
+    count = sum(len(group) for task in tasks.values() for group in cast(Sequence[Items], task["groups"]))
+    share = max(1, -(-2 * how.calibration_rows // count))
+    lengths: dict[str, list[int]] = {name: [] for name in tasks}
+    layers: list[dict[str, list[Tensor]]] = []
+    for name, task in tasks.items():
+        for items in cast(Sequence[Items], task["groups"]):
+            for state in _states(model, items, Goal(str(task["goal"])), prior):
+                if len(layers) == state.layer:
+                    layers.append({})
+                for sample, item in enumerate(items):
+                    if state.layer == 0:
+                        lengths[name].append(min(map(len, _sides(state, sample))))
+                    for modality in ("text", "image"):
+                        for role in ("prompt", "response"):
+                            rows = content(state, sample, modality, role)
+                            if len(rows):
+                                kept = some_rows(rows, share, unit.id, name, item["id"], role)
+                                layers[state.layer].setdefault(modality, []).append(kept)
+    long_enough = [
+        own for own in lengths.values() if common_rows(sorted(own)[(len(own) - 1) // 2], how.rows) >= how.floor
+    ]
+    k = rows_to_draw(long_enough or lengths.values(), most=how.rows, floor=how.floor)
+    payload = widths_payload(model.card.id, layers, k, how, lambda layer: generator_for(unit.id, "layer", layer))
+    return Record(unit.id, {**payload, "lengths": {name: sorted(own) for name, own in lengths.items()}})
+
+
+def _states(model: UnifiedModel, items: Items, goal: Goal, prior: Prior) -> Iterator[LayerState]:
+    """The states of prompts and recorded replies in one batch."""
+    replies = [reply_of(prior(str(item["reply"]))) for item in items]
+    encoded = model.encode([_prompt(item) for item in items], goal)
+    return model.states(encoded, replies)
+
+
+def _sides(state: LayerState, sample: int) -> Sides:
+    return content(state, sample, None), content(state, sample, None, "response")
+
+
+def _prompt(inputs: Mapping[str, JSON]) -> Prompt:
+    prompt = prompt_in(inputs)
+    return Prompt((*prompt.parts, str(inputs["question"]))) if "question" in inputs else prompt

@@ -1,0 +1,79 @@
+"""The records of the study as values that its view can group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from unispect.core.findings import Preset
+from unispect.core.units import JSON, Entry
+
+LABELS: Mapping[str, str] = {
+    "write": "text replies",
+    "draw": "picture replies",
+    "describe": "text replies to pictures",
+}
+"""Task -> what its replies are called."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One prompt with one reply under one preset.
+
+    Attributes:
+        model: name to show.
+        preset: how it was measured.
+        task: "write", "draw" or "describe".
+        seed: of the reply.
+        prompt: id of the prompt.
+        n: rows of the prompt.
+        m: rows of the reply.
+        k: rows drawn from each (1 under the paper preset).
+        length_term: log2(1 + m/n); 0 if left out.
+        curves: measure -> value by layer; empty if left out.
+        left_out: why.
+    """
+
+    model: str
+    preset: Preset
+    task: str
+    seed: int
+    prompt: str
+    n: int
+    m: int
+    k: int
+    length_term: float
+    curves: Mapping[str, tuple[float, ...]]
+    left_out: str
+
+
+def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
+    """The traces of all finished probes, in the order of `entries`."""
+    return [
+        _trace(entry, item, names[entry.unit.model])
+        for entry in entries
+        if entry.unit.kind == "probe" and entry.record.status == "done"
+        for item in cast(Sequence[Mapping[str, JSON]], entry.record.payload["items"])
+    ]
+
+
+def _trace(entry: Entry, item: Mapping[str, JSON], model: str) -> Trace:
+    curves = {
+        name: tuple(cast(Sequence[float], values))
+        for name, values in item.items()
+        if isinstance(values, list | tuple) and None not in values
+    }
+    return Trace(
+        model=model,
+        preset=Preset(str(entry.unit.settings["preset"])),
+        task=str(entry.unit.settings["task"]),
+        seed=entry.unit.seed,
+        prompt=str(item["id"]),
+        n=cast(int, item["n"]),
+        m=cast(int, item["m"]),
+        k=cast(int, entry.record.payload["k"]),
+        length_term=cast(float, item.get("length_term", 0.0)),
+        curves=curves,
+        left_out=str(item.get("left_out", "")),
+    )

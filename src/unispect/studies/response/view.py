@@ -1,0 +1,161 @@
+"""What the dependence of replies on prompts says: curves by kind of reply, layer means, and whether presets agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from unispect.core.cards import ModelCard
+from unispect.core.findings import Cell, Figure, Preset, Section, Series, Table
+from unispect.core.units import Entry
+from unispect.studies.curves import Curves, losses_of, names_of
+from unispect.studies.response.findings import curves_of, findings
+from unispect.studies.response.traces import LABELS, Trace, traces_of
+
+FIGURES: Mapping[Preset, tuple[tuple[str, str], ...]] = {
+    Preset.PAPER: (("P", "Published proxy P by layer, paper preset"),),
+    Preset.CONTROLLED: (
+        ("G", "Mismatch gain G by layer, controlled preset"),
+        ("P_k", "Length-matched proxy P_k by layer, controlled preset"),
+        ("J", "Overlap divergence J by layer, controlled preset"),
+    ),
+}
+CAPTIONS = {
+    "P": "P = H(prompt and reply rows) - H(prompt rows). Dashed: log2(1 + m/n), P for far-apart rows of any content.",
+    "G": "P_k with replies to other prompts minus P_k with the own reply: above 0 if the own reply fits better.",
+    "P_k": "P with equally many rows from both sides. Solid: own reply; dashed: replies to other prompts.",
+    "J": "0: prompt and reply fill the same space; near 1: they share nothing. No rows are drawn.",
+}
+
+METHODS = (
+    "Text replies are greedy; pictures are sampled once per seed at the model's published settings. States come from "
+    "one pass over prompt and finished reply.",
+    "Prompt rows n are the user's content; reply rows m are what the model produced; template rows are left out.",
+    "paper: P on raw rows with sigma = 1 (arXiv 2604.10949). controlled: one bandwidth per layer for prompts and "
+    "replies of both modalities, half the median distance between equally many distinct text and picture rows; k rows "
+    "drawn from each side, 8 draws; for G, the replies to up to 4 other prompts probed with it.",
+    "Intervals: 95 %, bootstrap over prompts with all their seeds.",
+)
+CAVEATS = (
+    "None of these is a conditional entropy: all compare two sets of rows. Independent replies about the same things "
+    "overlap too, which is why G subtracts what replies to other prompts share.",
+    "P equals log2(1 + m/n) for far-apart rows whatever they mean; read it beside that number.",
+)
+
+
+def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
+    """The study's section of a report; pure."""
+    names = names_of(entries, cards)
+    traces = traces_of(entries, names)
+    planted = {names[reference] for reference, card in cards.items() if reference in names and card.planted}
+    presets = [preset for preset in Preset if any(trace.preset is preset for trace in traces)]
+    return Section(
+        id="response",
+        title="How replies depend on prompts",
+        lead=(
+            "The model replies to a prompt in text or with a picture. How much do the states of the reply add to those "
+            "of the prompt, layer by layer, and is that more than any reply would add?"
+        ),
+        findings=findings(traces, tuple(names.values()), planted),
+        tables=tuple(_table(traces, preset) for preset in presets),
+        figures=tuple(
+            figure
+            for preset in presets
+            for name, title in FIGURES[preset]
+            if (figure := _figure(traces, preset, name, title))
+        ),
+        methods=METHODS,
+        caveats=(*_left_out(traces), *losses_of(entries), *CAVEATS),
+    )
+
+
+def _left_out(traces: Sequence[Trace]) -> tuple[str, ...]:
+    counts = Counter((t.model, LABELS[t.task], t.preset, t.left_out) for t in traces if t.left_out)
+    return tuple(
+        f"{model}: {count} {label} left out under {preset} ({reason})."
+        for (model, label, preset, reason), count in counts.items()
+    )
+
+
+def _figure(traces: Sequence[Trace], preset: Preset, name: str, title: str) -> Figure | None:
+    panels: dict[str, tuple[Series, ...]] = {}
+    for model in dict.fromkeys(trace.model for trace in traces):
+        own = [trace for trace in traces if (trace.model, trace.preset) == (model, preset)]
+        lines = [line for task in LABELS for line in _lines(own, task, name)]
+        if lines:
+            panels[model] = tuple(lines)
+    if not panels:
+        return None
+    ends = [
+        f"{model}: " + ", ".join(f"{line.label} {float(np.mean(line.y)):.2f}" for line in lines if not line.dash)
+        for model, lines in panels.items()
+    ]
+    return Figure(
+        id=f"{name}-{preset}",
+        title=title,
+        x_label="layer",
+        y_label="bits",
+        panels=panels,
+        preset=preset,
+        caption=CAPTIONS[name] + " Mean over prompts and seeds, 95 % band.",
+        summary="Mean over layers in bits. " + "; ".join(ends) + ".",
+    )
+
+
+def _lines(traces: Sequence[Trace], task: str, name: str) -> list[Series]:
+    curves = curves_of(traces, task, name)
+    if not len(curves):
+        return []
+    label = LABELS[task]
+    lines = [curves.series(label)]
+    if name == "P":
+        own = [trace for trace in traces if trace.task == task and trace.curves]
+        layers = curves.values.shape[1]
+        flat = Curves.of([(trace.prompt, [trace.length_term] * layers) for trace in own])
+        lines.append(Series(f"{label}, log2(1 + m/n)", range(layers), flat.values.mean(axis=0).tolist(), dash=True))
+    if name == "P_k" and len(others := curves_of(traces, task, "mismatched")):
+        mean = others.values.mean(axis=0).tolist()
+        lines.append(Series(f"{label}, other prompts", range(len(mean)), mean, dash=True))
+    return lines
+
+
+def _table(traces: Sequence[Trace], preset: Preset) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for model in dict.fromkeys(trace.model for trace in traces):
+        for task, label in LABELS.items():
+            everyone = [t for t in traces if (t.model, t.preset, t.task) == (model, preset, task)]
+            own = [trace for trace in everyone if trace.curves]
+            if everyone:
+                rows.append((model, label, len({trace.prompt for trace in own}), len(own), len(everyone) - len(own)))
+                rows[-1] += _sizes(own) + _values(own, task, preset)
+    first = ("model", "replies", "prompts", "replies measured", "left out", "n", "m", "log2(1 + m/n)")
+    second = {
+        Preset.PAPER: ("P", "P minus log2(1 + m/n)"),
+        Preset.CONTROLLED: ("k", "P_k", "P_k, other prompts", "G", "J"),
+    }[preset]
+    return Table(
+        f"layer-means-{preset}",
+        f"Dependence of replies on prompts, mean over layers, {preset} preset",
+        (*first, *second),
+        tuple(rows),
+        "Bits. n and m: mean rows of prompt and reply.",
+    )
+
+
+def _sizes(traces: Sequence[Trace]) -> tuple[Cell, ...]:
+    if not traces:
+        return (None, None, None)
+    n, m, term = np.mean([(trace.n, trace.m, trace.length_term) for trace in traces], axis=0)
+    return (round(float(n), 1), round(float(m), 1), round(float(term), 3))
+
+
+def _values(traces: Sequence[Trace], task: str, preset: Preset) -> tuple[Cell, ...]:
+    if preset is Preset.PAPER:
+        if not traces:
+            return (None, None)
+        excess = [(t.prompt, [value - t.length_term for value in t.curves["P"]]) for t in traces]
+        return (curves_of(traces, task, "P").mean(), Curves.of(excess).mean())
+    found = [curves_of(traces, task, name) for name in ("P_k", "mismatched", "G", "J")]
+    return (traces[0].k if traces else None, *(curves.mean() if len(curves) else None for curves in found))

@@ -1,0 +1,185 @@
+"""The encoding study on states whose entropies are known: plan, run and view give them back."""
+
+import json
+import math
+
+import pytest
+from planted_states import FAR, HALF_MEDIAN, TEMPLATE, Planted, entropy
+
+from unispect.core.errors import UsageError
+from unispect.core.findings import Preset, Verdict
+from unispect.engine.local import execute
+from unispect.runs import RunStore
+from unispect.studies.base import Options
+from unispect.studies.encoding.plan import plan
+from unispect.studies.encoding.run import run
+from unispect.studies.encoding.view import view
+
+ROWS = 32
+TEXT, IMAGE = (4, 8, 16), (32, 16, 16)
+MODEL = {"rows": {"text": ROWS, "image": ROWS}, "distinct": {"text": TEXT, "image": IMAGE}}
+EACH = {n: [ROWS // n] * n for n in (4, 8, 16, 32)}
+
+
+def measure(folder, model, **options):
+    with RunStore.create(folder) as store:
+        summary = execute(plan(model.card, Options(**{"limit": 3, **options})), run, store, model, batch_size=5)
+        return list(store.entries()), summary
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory):
+    return measure(tmp_path_factory.mktemp("run") / "r", Planted(**MODEL))[0]
+
+
+def trajectories(entries, preset):
+    return [e for e in entries if e.unit.kind == "trajectory" and e.unit.settings["preset"] == preset]
+
+
+def test_paper_values_are_those_planted(entries):
+    found = trajectories(entries, "paper")
+    # 5 kinds of text in two templates, 5 kinds of pictures, 3 each
+    assert len(found) == 3 * (5 + 5 + 5)
+    for entry in found:
+        planted = TEXT if entry.unit.inputs["modality"] == "text" else IMAGE
+        payload = entry.record.payload
+        assert payload["content"] == pytest.approx([entropy(EACH[n], FAR) for n in planted], abs=1e-6)
+        assert payload["content"] == pytest.approx([math.log2(n) for n in planted], abs=1e-6)
+        full = [entropy([*EACH[n], *[1] * TEMPLATE], FAR) for n in planted]
+        assert payload["full"] == pytest.approx(full, abs=1e-5)
+        assert payload["content_distinct"] == list(planted)
+        assert payload["full_distinct"] == [n + TEMPLATE for n in planted]
+        assert (payload["rows"], payload["full_rows"]) == (ROWS, ROWS + TEMPLATE)
+
+
+def test_controlled_values_are_those_planted(entries):
+    (calibration,) = [e for e in entries if e.unit.kind == "calibrate"]
+    assert calibration.record.payload["k"] == ROWS
+    assert calibration.record.payload["sigma"] == pytest.approx([500.0] * 3, rel=1e-4)  # half of the only distance
+    found = trajectories(entries, "controlled")
+    assert len(found) == 45
+    for entry in found:
+        planted = TEXT if entry.unit.inputs["modality"] == "text" else IMAGE
+        payload = entry.record.payload
+        assert payload["value"] == pytest.approx([entropy(EACH[n], HALF_MEDIAN) for n in planted], abs=1e-4)
+        assert payload["half"] == pytest.approx([entropy(EACH[n], math.exp(-8)) for n in planted], abs=1e-4)
+        assert payload["double"] == pytest.approx([entropy(EACH[n], math.exp(-0.5)) for n in planted], abs=1e-4)
+        assert payload["error"] == pytest.approx([0] * 3, abs=1e-6)  # all rows are drawn
+        assert payload["distinct"] == list(planted)
+
+
+def test_the_view_returns_the_planted_trajectories_and_verdicts(entries):
+    section = view(entries, {"planted": Planted(**MODEL).card})
+    figures = {figure.id: figure for figure in section.figures}
+    assert {figure.preset for figure in section.figures} == {Preset.PAPER, Preset.CONTROLLED}
+    lines = {line.label: line for line in figures["trajectories-paper"].panels["planted"]}
+    assert list(lines["text"].y) == pytest.approx([2, 3, 4], abs=1e-6)
+    assert list(lines["pictures"].y) == pytest.approx([5, 4, 4], abs=1e-6)
+    assert list(lines["pictures"].x) == [0, 1, 2]
+
+    found = {finding.id: finding for finding in section.findings}
+    levels = found["levels-paper-planted"]
+    assert levels.verdict is Verdict.SUPPORTED
+    assert levels.interval.estimate == pytest.approx(3 - 13 / 3, abs=1e-6)
+    assert levels.headline
+    assert found["start-paper-planted"].verdict is Verdict.SUPPORTED
+    assert found["start-paper-planted"].interval.estimate == pytest.approx(3, abs=1e-6)
+    assert found["convergence-paper-planted"].verdict is Verdict.SUPPORTED
+    assert found["convergence-paper-planted"].interval.estimate == pytest.approx(-3, abs=1e-6)
+    controlled = [entropy(EACH[n], HALF_MEDIAN) for n in (*TEXT, *IMAGE)]
+    expected = (sum(controlled[:3]) - sum(controlled[3:])) / 3
+    assert found["levels-controlled-planted"].interval.estimate == pytest.approx(expected, abs=1e-4)
+    assert found["presets-agree-planted"].verdict is Verdict.SUPPORTED
+
+    tables = {table.id: table for table in section.tables}
+    kinds = {(row[1], row[2], row[3]): row for row in tables["kinds-paper"].rows}
+    assert kinds["text", "text", "description"][7].estimate == pytest.approx(2, abs=1e-6)
+    assert kinds["image", "text", "solid"][7].estimate == pytest.approx(5, abs=1e-6)
+    assert all(row[4] == 3 for row in tables["kinds-controlled"].rows)
+    assert not any(word in str(section) for word in ("nan", "inf,"))
+
+
+def test_what_length_alone_makes_under_paper_vanishes_under_controlled(tmp_path):
+    """Every row of every prompt is far from all others: paper sees log2 n, controlled sees no difference at all."""
+
+    def count(text):
+        return 20 if len(text) < 60 else 40
+
+    model = Planted(rows={"text": 40, "image": 40}, distinct={"text": (40, 40), "image": (40, 40)}, row_count=count)
+    entries, _ = measure(tmp_path / "r", model)
+    section = view(entries, {})
+    found = {finding.id: finding for finding in section.findings}
+    assert found["length-paper-planted"].verdict is Verdict.SUPPORTED
+    assert found["length-paper-planted"].interval.estimate == pytest.approx(1, abs=1e-6)
+    assert found["length-controlled-planted"].verdict is Verdict.CANNOT_TELL
+    assert found["levels-controlled-planted"].interval.estimate == pytest.approx(0, abs=1e-5)
+    assert {trace.record.payload["k"] for trace in trajectories(entries, "controlled")} == {16}
+
+
+def test_a_sign_that_only_length_makes_flips(tmp_path):
+    """Pictures have more rows but fewer distinct ones per row drawn than text."""
+    model = Planted(rows={"text": 16, "image": 256}, distinct={"text": (16, 16), "image": (32, 32)})
+    entries, _ = measure(tmp_path / "r", model)
+    found = {finding.id: finding for finding in view(entries, {}).findings}
+    assert found["levels-paper-planted"].interval.estimate == pytest.approx(-1, abs=1e-6)
+    agree = found["presets-agree-planted"]
+    assert agree.verdict is Verdict.NOT_SUPPORTED
+    assert "candidate artefact" in agree.detail
+
+
+def test_states_with_nan_fail_their_unit_and_nothing_else(tmp_path):
+    texts = tmp_path / "prompts.txt"
+    texts.write_text("\n".join(f"prompt number {i}" for i in range(6)))
+    model = Planted(**MODEL, spoil="prompt number 2")
+    entries, summary = measure(tmp_path / "r", model, data=f"text:{texts}", presets=(Preset.PAPER,), limit=None)
+    failed = [entry for entry in entries if entry.record.status == "failed"]
+    assert summary.failed == 2  # two templates
+    assert summary.done == 10
+    assert {entry.unit.inputs["id"] for entry in failed} == {"line 3"}
+    assert "planted, layer 1, prompt 'line 3': row " in failed[0].record.error
+    assert "NaN" in failed[0].record.error
+    section = view(entries, {})
+    assert any("2 of 12 units failed: planted, layer 1" in caveat for caveat in section.caveats)
+
+
+def test_with_one_modality_the_comparison_is_not_applicable(tmp_path):
+    texts = tmp_path / "prompts.txt"
+    texts.write_text("\n".join(f"prompt number {i}" for i in range(4)))
+    entries, summary = measure(tmp_path / "r", Planted(**MODEL), data=f"text:{texts}")
+    assert summary.failed == 0
+    found = [f for f in view(entries, {}).findings if f.id.startswith("levels")]
+    assert {finding.verdict for finding in found} == {Verdict.NOT_APPLICABLE}
+    assert all("no pictures" in finding.detail for finding in found)
+
+
+def test_prompts_with_too_few_rows_are_left_out_and_counted(tmp_path):
+    texts = tmp_path / "prompts.txt"
+    texts.write_text("\n".join(["a", *(f"prompt number {i}" for i in range(4))]))
+    model = Planted(**MODEL, row_count=lambda text: 5 if text == "a" else 32)
+    entries, summary = measure(tmp_path / "r", model, data=f"text:{texts}", limit=None)
+    assert summary.failed == 0
+    section = view(entries, {})
+    assert any("2 prompts and templates left out" in c and "fewer than 32 rows" in c for c in section.caveats)
+    controlled = {table.id: table for table in section.tables}["kinds-controlled"]
+    assert [(row[4], row[5]) for row in controlled.rows] == [(4, 1), (4, 1)]
+
+
+def test_batches_and_repetition_change_no_record(entries, tmp_path):
+    model = Planted(**MODEL)
+    with RunStore.create(tmp_path / "r") as store:
+        execute(plan(model.card, Options(limit=3)), run, store, model, batch_size=1)
+        again = {entry.unit.id: json.dumps(entry.record.payload) for entry in store.entries()}
+    assert again == {entry.unit.id: json.dumps(entry.record.payload) for entry in entries}
+
+
+def test_what_a_model_cannot_do_is_skipped_by_name():
+    from dataclasses import replace
+
+    from planted_states import CARD
+
+    blind = replace(CARD, capabilities=frozenset({"write", "probe"}))
+    planned = plan(blind, Options(limit=1))
+    assert {skip.reason for skip in planned.skips} == {"planted cannot draw", "planted cannot see"}
+    assert {unit.inputs["modality"] for unit in planned.units if unit.kind == "trajectory"} == {"text"}
+    with pytest.raises(UsageError, match="does not show its states"):
+        plan(replace(CARD, capabilities=frozenset({"write"})), Options())

@@ -1,0 +1,131 @@
+"""A model whose states are planted: how many distinct rows a prompt has, and which of them a reply repeats.
+
+All distinct rows are equally far from each other, so every entropy has a closed form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image
+
+from unispect.core.cards import ModelCard
+from unispect.core.encoded import LAST, Encoded, LayerState
+from unispect.core.prompts import Goal, Modality, Prompt, Segment
+from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
+
+DISTANCE = 1000.0
+TEMPLATE = 3
+
+CARD = ModelCard(
+    id="planted",
+    family="fake",
+    paradigm="none",
+    parameters=None,
+    image_size=64,
+    image_tokens=16,
+    capabilities=frozenset({"write", "draw", "see", "probe"}),
+)
+
+
+def equidistant(numbers: Sequence[int], width: int) -> torch.Tensor:
+    """Rows [len(numbers), width]: equal numbers are equal rows, different ones lie `DISTANCE` apart."""
+    rows = torch.zeros(len(numbers), width)
+    rows[torch.arange(len(numbers)), torch.as_tensor(numbers, dtype=torch.long)] = DISTANCE / math.sqrt(2)
+    return rows
+
+
+def entropy(counts: Sequence[int], coupling: float, alpha: float = 1.01) -> float:
+    """Bits of equidistant rows with these multiplicities, `coupling` being the kernel between different ones."""
+    p = np.asarray(counts) / sum(counts)
+    gram = np.sqrt(np.outer(p, p)) * np.where(np.eye(len(p), dtype=bool), 1.0, coupling)
+    values = np.linalg.eigvalsh(gram)
+    values = values[values > 1e-15]
+    return float(np.log2((values**alpha).sum()) / (1 - alpha))
+
+
+FAR = 0.0
+"""Coupling at sigma = 1: exp(-1000^2 / 2)."""
+HALF_MEDIAN = math.exp(-2)
+"""Coupling at half the (common) distance."""
+
+
+@dataclass
+class Planted:
+    """The protocol, as far as the studies of states use it.
+
+    Attributes:
+        rows: modality -> content rows of a prompt.
+        distinct: modality -> for every layer the distinct rows among them, all equally frequent.
+        echo: goal -> for every layer the share of a reply's rows that repeat rows of its prompt.
+        reply_rows: goal -> rows of a reply.
+        spoil: text of prompts whose states hold NaN from layer 1 on.
+        row_count: overrides `rows` for a text.
+    """
+
+    rows: Mapping[Modality, int]
+    distinct: Mapping[Modality, Sequence[int]]
+    echo: Mapping[Goal, Sequence[float]] = field(default_factory=dict)
+    reply_rows: Mapping[Goal, int] = field(default_factory=dict)
+    spoil: str = ""
+    row_count: Callable[[str], int | None] = lambda text: None
+    card: ModelCard = CARD
+    batches: list[int] = field(default_factory=list)
+
+    def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
+        segments = []
+        for prompt in prompts:
+            modality: Modality = "image" if prompt.images else "text"
+            stop = TEMPLATE + (self.row_count(prompt.text) or self.rows[modality])
+            parts = [Segment(0, TEMPLATE, "text", "template"), Segment(TEMPLATE, stop, modality, "prompt")]
+            segments.append(tuple(part for part in parts if len(part)))
+        self.batches.append(len(prompts))
+        return Encoded(goal, tuple(segments), tuple(prompts))
+
+    def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
+        m = self.reply_rows[Goal.TEXT]
+        return [TextReply(f"<b>{seed % 7}</b>", tuple(range(m)), (-0.5,) * m, True) for seed in how.seeds]
+
+    def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
+        tokens = np.arange(self.reply_rows[Goal.IMAGE])
+        return [ImageReply(Image.new("RGB", (8, 8), (seed % 256, 0, 0)), seed, tokens=tokens) for seed in how.seeds]
+
+    def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[torch.Tensor]:
+        raise NotImplementedError
+
+    def states(
+        self, encoded: Encoded, replies: Sequence[Reply] | None = None, *, at: int = LAST
+    ) -> Iterator[LayerState]:
+        prompts = encoded.inputs
+        assert isinstance(prompts, tuple)
+        for layer in range(len(self.distinct["text"])):
+            rows, segments = [], []
+            for place, prompt in enumerate(prompts):
+                own = encoded.segments[place]
+                modality = own[-1].modality
+                # with replies every prompt has rows of its own; 0..2 are the template's
+                start = TEMPLATE + (32 * place_of(prompt) if self.echo else 0)
+                content = [start + i % self.distinct[modality][layer] for i in range(len(own[-1]))]
+                numbers = [*range(TEMPLATE), *content]
+                if replies is not None:
+                    m = self.reply_rows[encoded.goal]
+                    echoed = round(m * self.echo[encoded.goal][layer])
+                    foreign = [330 + i for i in range(m - echoed)]  # no prompt's own
+                    numbers += [content[i % len(content)] for i in range(echoed)] + foreign
+                    said: Modality = "text" if isinstance(replies[place], TextReply) else "image"
+                    own = (*own, Segment(own[-1].stop, own[-1].stop + m, said, "response"))
+                made = equidistant(numbers, 460 if self.echo else 64)
+                if self.spoil and prompt.text == self.spoil and layer:
+                    made[-1, 0] = math.nan
+                rows.append(made)
+                segments.append(own)
+            yield LayerState(layer, tuple(rows), tuple(segments), LAST if replies else 0)
+
+
+def place_of(prompt: Prompt) -> int:
+    """0 to 9, different for prompts whose last letters follow each other in the alphabet."""
+    return ord(prompt.text[-1]) % 10 if prompt.text else 5
