@@ -7,10 +7,13 @@ alpha/2, which repairs the narrowness of the plain percentile interval with few 
 Small numbers of clusters:
 
 * none: everything NaN; one: limits NaN, since one cluster says nothing about the next;
-* 2 to 7: limits are given and `method` says that they are rough (the resamples can only mix those few clusters);
+* 2 to 5: no resample can leave the range of so few clusters, which holds the middle of their distribution with
+  probability 1 - 2^(1-C) only (half the time for two). Limits are Student's, on the jackknife standard error over
+  clusters (Miller 1974, Biometrika 61(1)), cut off at the ends of `support`;
 * all clusters equal: resampling would claim certainty. For statistics with known `support` the limits are the exact
   binomial ones: with C equal clusters, at most 1 - (alpha/2)^(1/C) of all clusters differ, each by at most the distance
-  to the end of the support. Without `support` the limits equal the estimate and `method` says so.
+  to the end of the support. Without `support` the limits equal the estimate and `method` says so; from fewer than six
+  clusters there are none.
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ Floats = NDArray[np.float64]
 Clusters = Sequence[Hashable] | np.ndarray
 Support = tuple[float, float]
 
-FEW = 8
-"""Below this many clusters an interval is called rough."""
+FEW = 6
+"""From this many clusters on, resampling can reach 95 %."""
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
@@ -78,7 +81,7 @@ def clustered_bootstrap(
         return _nothing(level)
     order = np.argsort(group, kind="stable")
     members = np.split(x[order], np.flatnonzero(np.diff(group[order])) + 1)
-    weights = _weights(count, resamples, seed).astype(np.int64)
+    weights = _draws(count, resamples, seed).astype(np.int64)
     draws = np.array(
         [statistic(np.concatenate([np.tile(members[c], w[c]) for c in np.flatnonzero(w)])) for w in weights]
     )
@@ -154,7 +157,7 @@ def bootstrap_of_totals(
         return _nothing(level)
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = float(function(table.sum(axis=0)))
-        draws = np.asarray(function(_weights(count, resamples, seed) @ table), dtype=np.float64)
+        draws = np.asarray(function(_draws(count, resamples, seed) @ table), dtype=np.float64)
     return _interval(estimate, draws, observations, count, level, support)
 
 
@@ -173,16 +176,27 @@ def _interval(estimate: float, draws: Floats, n: int, clusters: int, level: floa
     if math.isnan(estimate):
         return without_limits("the statistic is undefined on these data")
     usable = draws[~np.isnan(draws)]
-    if usable.size < 0.95 * draws.size:
+    if usable.size < (0.95 if clusters >= FEW else 1) * draws.size:
         return without_limits("the statistic is undefined on too many resamples")
     if np.ptp(usable) <= 1e-12 * max(1.0, abs(estimate)):
+        if clusters < FEW and support is None:
+            return without_limits(f"only {clusters} clusters, which agree")
         return _all_equal(estimate, n, clusters, level, support)
+    if clusters < FEW:
+        return _jackknife(estimate, draws, n, level, support)
     tail = expanded_tail(level, clusters)
     low, high = np.quantile(usable, [tail, 1 - tail])
     method = "bootstrap over clusters, expanded percentiles"
-    if clusters < FEW:
-        method += f"; rough, only {clusters} clusters"
     return Interval(estimate, float(low), float(high), n, clusters, level, method)
+
+
+def _jackknife(estimate: float, without_one: Floats, n: int, level: float, support: Support | None) -> Interval:
+    clusters = without_one.size
+    spread = float(((without_one - without_one.mean()) ** 2).sum())
+    half = float(stats.t.ppf((1 + level) / 2, clusters - 1)) * math.sqrt((clusters - 1) / clusters * spread)
+    least, most = support or (-math.inf, math.inf)
+    low, high = max(least, estimate - half), min(most, estimate + half)
+    return Interval(estimate, low, high, n, clusters, level, f"jackknife over {clusters} clusters, Student's t")
 
 
 def _all_equal(estimate: float, n: int, clusters: int, level: float, support: Support | None) -> Interval:
@@ -196,6 +210,11 @@ def _all_equal(estimate: float, n: int, clusters: int, level: float, support: Su
 
 def _nothing(level: float) -> Interval:
     return Interval(math.nan, math.nan, math.nan, 0, 0, level, "no observations")
+
+
+def _draws(clusters: int, resamples: int, seed: int) -> Floats:
+    """Weights of the clusters in each draw: resamples, or each cluster left out once when there are few."""
+    return _weights(clusters, resamples, seed) if clusters >= FEW else 1.0 - np.eye(clusters)
 
 
 @lru_cache(maxsize=4)
