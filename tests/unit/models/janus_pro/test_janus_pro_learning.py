@@ -105,6 +105,9 @@ def test_starting_is_seeded_and_saving_gives_it_back(tmp_path: Path):
     one, same, other = (start(tiny_janus.TINY, folder, seed=seed) for seed in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(one.network.parameters(), same.network.parameters(), strict=True))
     assert not torch.equal(one.network.lm_head.weight, other.network.lm_head.weight)
+    # Tied by the stock default, one would be learnt through the other.
+    assert one.network.lm_head.weight is not one.trunk.embed_tokens.weight
+    assert not torch.equal(one.network.lm_head.weight, one.trunk.embed_tokens.weight)
     save(one, folder / "model.safetensors")
     back = load(tiny_janus.TINY, folder, device="cpu")
     for (name, ours), theirs in zip(one.network.named_parameters(), back.network.parameters(), strict=True):
