@@ -96,7 +96,7 @@ def test_the_view_returns_the_planted_trajectories_and_verdicts(entries):
     assert kinds["text", "text", "description"][7].estimate == pytest.approx(2, abs=1e-6)
     assert kinds["image", "text", "solid"][7].estimate == pytest.approx(5, abs=1e-6)
     assert all(row[4] == 3 for row in tables["kinds-controlled"].rows)
-    assert not any(word in str(section) for word in ("nan", "inf,"))
+    assert not any(word in finding.detail for finding in section.findings for word in ("nan", "inf "))
 
 
 def test_what_length_alone_makes_under_paper_vanishes_under_controlled(tmp_path):

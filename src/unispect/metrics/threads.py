@@ -1,4 +1,4 @@
-"""Many small matrices at once: single-threaded solvers, one worker per core.
+"""Many small matrices at once: single-threaded solvers, side by side.
 
 LAPACK's symmetric solvers gain little from threads at the sizes of hidden states and lose a lot on a busy machine,
 where spinning threads wait for a descheduled partner (FACTS, entropy, section 6). Independent prompts and layers
@@ -7,7 +7,6 @@ parallelise instead, and torch releases the interpreter lock inside its operatio
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,18 +31,13 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def map_matrices(function: Callable[[T], R], items: Iterable[T], *, workers: int | None = None) -> list[R]:
-    """`function` of every item, in order, on one single-threaded worker per core (or `workers`).
+    """`function` of every item, in order, on `workers` single-threaded workers: by default as many as torch may use.
 
     The first exception is raised after the work already started has finished. Results do not depend on `workers`.
     """
     todo = list(items)
-    count = min(workers or cores(), len(todo))
+    count = min(workers or torch.get_num_threads(), len(todo))
     with one_thread():
         if count <= 1:
             return [function(item) for item in todo]

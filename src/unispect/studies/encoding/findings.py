@@ -48,7 +48,7 @@ def _missing(traces: Sequence[Trace]) -> str:
 def _not_applicable(model: str, preset: Preset, reason: str) -> Finding:
     return Finding(
         id=f"levels-{preset}-{model}",
-        claim=f"{model}: text and pictures run at different entropies through the layers.",
+        claim="Text and pictures run at different entropies through the layers.",
         verdict=Verdict.NOT_APPLICABLE,
         detail=f"Nothing to compare: {reason}.",
         model=model,
@@ -71,7 +71,7 @@ def _comparison(
     return (
         Finding(
             id=f"levels-{preset}-{model}",
-            claim=f"{model}: text and pictures run at different entropies through the layers.",
+            claim="Text and pictures run at different entropies through the layers.",
             verdict=differs(gap.mean),
             detail=(
                 f"Text minus pictures, mean over layers: {shown(gap.mean)} bits, {where}; size whatever the sign "
@@ -85,7 +85,7 @@ def _comparison(
         ),
         Finding(
             id=f"start-{preset}-{model}",
-            claim=f"{model}: at the embedding, pictures have the higher entropy.",
+            claim="At the embedding, pictures have the higher entropy.",
             verdict=above(start),
             detail=f"Pictures minus text at layer 0: {shown(start)} bits ({basis}). {_between_kinds(traces)}",
             interval=start,
@@ -95,7 +95,7 @@ def _comparison(
         ),
         Finding(
             id=f"convergence-{preset}-{model}",
-            claim=f"{model}: the entropies of text and pictures approach each other with depth.",
+            claim="The entropies of text and pictures approach each other with depth.",
             verdict=above(negated(gap.closing)),
             detail=(
                 f"Size of the gap at the last layer minus at the first: {shown(gap.closing)} bits; text minus pictures "
@@ -121,7 +121,7 @@ def _agreement(model: str, contrasts: dict[Preset, Contrast], *, headline: bool)
     }.get(verdict, "At least one of the two intervals holds zero.")
     return Finding(
         id=f"presets-agree-{model}",
-        claim=f"{model}: the order of text and pictures is the same under both presets.",
+        claim="The order of text and pictures is the same under both presets.",
         verdict=verdict,
         detail=(
             f"{reading} Text minus pictures, mean over layers: {shown(paper)} bits under paper, {shown(controlled)} "
@@ -148,7 +148,7 @@ def _length(model: str, preset: Preset, traces: Sequence[Trace]) -> tuple[Findin
     return (
         Finding(
             id=f"length-{preset}-{model}",
-            claim=f"{model}: longer text prompts have a higher entropy at the embedding.",
+            claim="Longer text prompts have a higher entropy at the embedding.",
             verdict=above(r),
             detail=f"Correlation of entropy with log2 of the number of rows: {shown(r)} ({len(text)} prompts). {note}",
             interval=r,

@@ -27,7 +27,7 @@ def findings(traces: Sequence[Trace], models: Sequence[str], planted: Collection
         for preset in presets:
             chosen = [trace for trace in own if trace.preset is preset]
             if task and _curves(chosen, "draw", MEASURE[preset]):
-                finding = _order(model, preset, task, chosen, headline=headline)
+                finding = _order(model, preset, task, chosen, headline=headline and len(presets) == 1)
                 gaps[preset] = finding.interval or gaps[preset]
                 found.append(finding)
             else:
@@ -70,10 +70,10 @@ def _order(model: str, preset: Preset, task: str, traces: Sequence[Trace], *, he
     if preset is Preset.PAPER:
         lengths = [np.mean([t.length_term for t in traces if t.task == name and t.curves]) for name in (task, "draw")]
         basis = f"log2(1 + m/n), which ignores all content, differs by {lengths[0] - lengths[1]:+.2f}"
-        claim = f"{model}: under the published measure P, text replies lie above picture replies at every layer."
+        claim = "Under the published measure P, text replies lie above picture replies at every layer."
     else:
         basis = f"{_k(traces)} rows from each side"
-        claim = f"{model}: with equal numbers of rows (P_k), text replies lie above picture replies at every layer."
+        claim = "With equal numbers of rows (P_k), text replies lie above picture replies at every layer."
     return Finding(
         id=f"order-{preset}-{model}",
         claim=claim,
@@ -101,7 +101,7 @@ def _not_applicable(model: str, preset: Preset, traces: Sequence[Trace]) -> Find
             reasons.append(f"all {what} were left out ({own[0].left_out})")
     return Finding(
         id=f"order-{preset}-{model}",
-        claim=f"{model}: text replies lie above picture replies at every layer.",
+        claim="Text replies lie above picture replies at every layer.",
         verdict=Verdict.NOT_APPLICABLE,
         detail=f"Nothing to compare: {'; '.join(reasons) or 'no kind of text reply was measured under every preset'}.",
         model=model,
@@ -120,7 +120,7 @@ def _agreement(model: str, gaps: dict[Preset, Interval], *, headline: bool) -> F
     }.get(verdict, "At least one of the two intervals holds zero.")
     return Finding(
         id=f"presets-agree-{model}",
-        claim=f"{model}: the order of text and picture replies is the same under both presets.",
+        claim="The order of text and picture replies is the same under both presets.",
         verdict=verdict,
         detail=(
             f"{reading} Text minus picture replies, mean over layers: P {shown(paper)} bits under paper, P_k "
@@ -144,7 +144,7 @@ def _gains(model: str, traces: Sequence[Trace]) -> list[Finding]:
         found.append(
             Finding(
                 id=f"gain-{task}-{model}",
-                claim=f"{model}: {label} fit their own prompt better than replies to other prompts do.",
+                claim=f"{label.capitalize()} fit their own prompt better than replies to other prompts do.",
                 verdict=above(interval),
                 detail=(
                     f"Mismatch gain G, mean over layers: {shown(interval, 3)} bits; P_k is {matched:.3f} with the own "

@@ -1,0 +1,64 @@
+"""Both studies on a real port with random weights, through engine, store and report."""
+
+import json
+
+import pytest
+from tiny_janus import TINY, write_checkpoint
+
+from unispect.core.findings import Preset
+from unispect.engine.local import execute
+from unispect.models.janus_pro import folder as janus_pro
+from unispect.runs import RunStore
+from unispect.studies.base import Options
+from unispect.studies.registry import find_study
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return janus_pro.load(TINY, write_checkpoint(tmp_path_factory.mktemp("tiny")), device="cpu", dtype="float32")
+
+
+def entries_of(model, name, folder, batch_size):
+    study = find_study(name)
+    with RunStore.create(folder) as store:
+        summary = execute(
+            study.plan(model.card, Options(limit=2, seeds=(0, 1))), study.run, store, model, batch_size=batch_size
+        )
+        assert summary.failed == 0
+        return list(store.entries())
+
+
+@pytest.mark.parametrize("name", ["encoding", "response"])
+def test_a_run_ends_in_a_section_and_batches_change_no_number(model, name, tmp_path):
+    together = entries_of(model, name, tmp_path / "a", 16)
+    alone = {e.unit.id: e.record.payload for e in entries_of(model, name, tmp_path / "b", 1)}
+    assert {e.unit.id for e in together} == set(alone)
+    for entry in together:
+        assert json.loads(json.dumps(entry.record.payload), parse_float=lambda text: None) == json.loads(
+            json.dumps(alone[entry.unit.id]), parse_float=lambda text: None
+        )
+        found, expected = (list(numbers(payload)) for payload in (entry.record.payload, alone[entry.unit.id]))
+        assert found == pytest.approx(expected, abs=2e-3)
+
+    section = find_study(name).view(together, {model.card.reference: model.card})
+    assert {figure.preset for figure in section.figures} == set(Preset)
+    layers = 1 + 2
+    for figure in section.figures:
+        for line in figure.panels["tiny-random"]:
+            assert list(line.x) == list(range(layers))
+    assert section.findings
+    assert not any("failed" in caveat for caveat in section.caveats)
+
+
+def numbers(value):
+    """All floats in a payload, in order."""
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, dict):
+        for key in sorted(value):
+            yield from numbers(value[key])
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from numbers(one)
