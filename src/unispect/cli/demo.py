@@ -42,7 +42,7 @@ def demo(*, out: Path = Path("demo"), processes: int | None = None) -> None:
     can tell nothing of it.
 
     Args:
-        out: Folder for the runs and report.html; the same command again continues.
+        out: Folder for report.html and the runs; the same command again continues.
         processes: Workers; by default one per core, at most two.
     """
     from unispect.cli.findings import say_findings
@@ -52,11 +52,11 @@ def demo(*, out: Path = Path("demo"), processes: int | None = None) -> None:
 
     command = ("unispect", *sys.argv[1:])
     jobs = {
-        f"{model} {study}": Job(study, model, out / f"{model}-{study}", limit, seeds, command)
+        f"{model} {study}": Job(study, model, out / "runs" / f"{model}-{study}", limit, seeds, command)
         for study, (limit, seeds) in STUDIES.items()
         for model in MODELS
     }
-    say(f"{len(STUDIES)} studies on {len(MODELS)} models; runs go to {out}")
+    say(f"{len(STUDIES)} studies on {len(MODELS)} models; results go to {out}")
     with open_board() as board:
         spread(work, jobs, processes=processes or min(2, os.cpu_count() or 1), board=board)
     folders = [job.out for job in jobs.values()]
