@@ -65,7 +65,7 @@ class Teaching:
 _LONG = 60
 """Characters from which a prompt is long: full descriptions and lettered questions."""
 
-PRETRAINING = Teaching(draw={REAL: 32}, tell={REAL: 40}, describe=12)
+PRETRAINING = Teaching(draw={REAL: 24}, tell={REAL: 64}, describe=8, choices=0.75)
 BOUND = Teaching(
     draw={REAL: 6, "drawing": 13, "both": 13}, tell={REAL: 12, "text": 16, "both": 16}, describe=4, choices=0.4
 )
@@ -90,7 +90,7 @@ def batch_for(world: World, teaching: Teaching, seed: int, step: int) -> Batch:
     draws = [_draw(world, Lexicon(name), teaching, lot) for name, count in teaching.draw.items() for _ in range(count)]
     questions = [_question(Lexicon(name), teaching, lot) for name, count in teaching.tell.items() for _ in range(count)]
     looks = [_look(world, lot) for _ in range(teaching.describe)]
-    return (*_by_length(draws, 1.0), *_by_length(looks, 0.5), *_by_length(questions, 0.5))
+    return (*_by_length(draws, 1.0), *_by_length(looks, 0.5), *_by_length(questions, 1.0))
 
 
 def _by_length(examples: Sequence[Example], weight: float) -> Batch:

@@ -1,8 +1,8 @@
 """First weights at a scale that suits narrow networks.
 
 The stock initialisation (normal, 0.02) is made for widths in the thousands. At width 128 it leaves the fed-back image
-tokens, which come through a table of eight numbers and two linear maps, near zero, and drawing takes several times as long
-to learn.
+tokens, which come through a table of eight numbers and two linear maps, near zero, and drawing takes several times as
+long to learn.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def start_weights(model: JanusPro, generator: torch.Generator) -> None:
         if ".vqmodel." in name:
             continue
         if isinstance(module, nn.Linear):
-            gain = 1 / math.sqrt(module.in_features)
+            gain = 0.7 / math.sqrt(module.in_features)
             if name.endswith(("o_proj", "down_proj", "projection_layer", "fc2")):
                 gain /= math.sqrt(2 * depth)
             if name.endswith(_HEADS):

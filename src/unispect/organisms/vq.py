@@ -3,6 +3,10 @@
 The network is the stock Janus VQ model; this module only trains it. Latents and codebook live on the unit sphere, as
 the published quantiser has them (Janus-Pro FACTS, section 5). Two phases: a plain autoencoder first, then the codebook
 is set by spherical k-means on its latents and everything learns together. Without the first phase most codes die.
+
+The encoder is kept local: a code sees its own patch and nothing else. A free encoder spreads what it knows over
+neighbouring codes, the same patch gets another code in every combination, and the model that draws learns pictures by
+heart instead of learning what the words mean.
 """
 
 from __future__ import annotations
@@ -22,8 +26,8 @@ Progress = Callable[[str, int, int, dict[str, float]], None]
 class VQTraining:
     """How the tokenizer is trained; steps are optimiser steps."""
 
-    autoencoder_steps: int = 400
-    quantised_steps: int = 800
+    autoencoder_steps: int = 300
+    quantised_steps: int = 700
     batch: int = 8
     learning_rate: float = 2e-3
     commitment: float = 0.25
@@ -85,6 +89,8 @@ def train_vq(
 ) -> None:
     """Trains `vq` in place on pictures [count, 3, H, W] in [-1, 1]."""
     start_weights(vq, generator)
+    masks = local_masks(vq.encoder)
+    _keep_local([(weight, mask * _lost_gain(mask)) for weight, mask in masks])
     vq.train()
     steps = how.autoencoder_steps + how.quantised_steps
     optimiser = torch.optim.AdamW(vq.parameters(), lr=how.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
@@ -107,10 +113,41 @@ def train_vq(
         (loss + penalty).backward()
         nn.utils.clip_grad_norm_(vq.parameters(), 1.0)
         optimiser.step()
+        _keep_local(masks)
         schedule.step()
         if progress and (step % 10 == 0 or step == steps - 1):
             progress("picture tokenizer", step + 1, steps, {"loss": float(loss.detach())})
     vq.eval()
+
+
+def local_masks(encoder: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
+    """Weights of the encoder with what may stay of them, so that no code sees beyond its own patch.
+
+    Of a 3x3 map the centre stays; of one that halves the size, which is padded right and below, the upper left 2x2; of
+    attention, nothing.
+    """
+    masks: list[tuple[nn.Parameter, Tensor]] = []
+    for name, module in encoder.named_modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        mask = torch.zeros_like(module.weight)
+        if module.stride == (2, 2):
+            mask[:, :, :2, :2] = 1
+        elif not name.endswith("proj_out"):
+            mask[:, :, module.kernel_size[0] // 2, module.kernel_size[1] // 2] = 1
+        masks.append((module.weight, mask))
+    return masks
+
+
+def _lost_gain(mask: Tensor) -> float:
+    """What the weights that stay must be multiplied with to make up for those that go."""
+    return float((mask.numel() / mask.sum().clamp(min=1)).sqrt())
+
+
+@torch.no_grad()
+def _keep_local(masks: list[tuple[nn.Parameter, Tensor]]) -> None:
+    for weight, mask in masks:
+        weight.mul_(mask)
 
 
 @torch.no_grad()

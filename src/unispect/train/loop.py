@@ -41,7 +41,7 @@ class Schedule:
     steps: int
     learning_rate: float
     warmup: float = 0.05
-    weight_decay: float = 0.02
+    weight_decay: float = 0.1
     clip: float = 1.0
 
     def rate(self, step: int) -> float:

@@ -1,0 +1,46 @@
+"""Variants are stored as differences: small, close, and only for the model they change."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from unispect.core.errors import CheckpointError
+from unispect.organisms.difference import apply_difference, save_difference
+
+
+def weights(seed: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {"a": torch.randn(6, 40, generator=generator), "b": torch.randn(7, generator=generator), "c": torch.ones(3)}
+
+
+def test_a_difference_brings_the_weights_back_within_half_a_step(tmp_path: Path) -> None:
+    before, after = weights(0), weights(1)
+    save_difference(tmp_path / "x.safetensors", before, after)
+    found = {name: tensor.clone() for name, tensor in before.items()}
+    apply_difference(tmp_path / "x.safetensors", found)
+    for name in before:
+        step = (after[name] - before[name]).reshape(len(before[name]), -1).abs().amax(1) / 127
+        error = (found[name] - after[name]).reshape(len(before[name]), -1).abs().amax(1)
+        assert torch.all(error <= 0.6 * step + 1e-6)
+    assert torch.equal(found["c"], before["c"])
+
+
+def test_storing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        save_difference(tmp_path / name, weights(0), weights(1))
+    assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()
+
+
+def test_another_model_is_refused_by_name(tmp_path: Path) -> None:
+    save_difference(tmp_path / "x.safetensors", weights(0), weights(1))
+    with pytest.raises(CheckpointError, match=r"x\.safetensors: a does not fit"):
+        apply_difference(tmp_path / "x.safetensors", {"a": torch.zeros(2, 2), "b": torch.zeros(7)})
+
+
+def test_a_truncated_difference_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_difference(path, weights(0), weights(1))
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(CheckpointError, match=r"x\.safetensors cannot be read"):
+        apply_difference(path, weights(0))
