@@ -179,18 +179,20 @@ def _open_shard(path: Path) -> Shard:
 class _SafetensorsShard:
     path: Path
 
-    @cached_property
-    def _file(self) -> Any:
+    def _open(self) -> Any:
         try:
             return safe_open(self.path, framework="pt")
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{self.path} is damaged or cut short ({error}); fetch the file again") from error
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        return {key: tuple(self._file.get_slice(key).get_shape()) for key in self._file.keys()}  # noqa: SIM118
+        with self._open() as file:
+            return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
 
     def read(self, key: str) -> Tensor:
-        return self._file.get_tensor(key)
+        # Opened anew for every tensor: a file that stays open keeps every page that was read in memory.
+        with self._open() as file:
+            return file.get_tensor(key)
 
 
 @dataclass(frozen=True)
