@@ -278,6 +278,7 @@ def test_calls_that_make_no_sense_are_refused(model: UnifiedModel):
         lambda: model.draw(to_write, ImageSampling(SEEDS)),
         lambda: model.draw(to_draw, ImageSampling(SEEDS[:1])),
         lambda: model.write(to_write, TextSampling(temperature=1.0)),
+        lambda: model.write(to_write, TextSampling(max_new_tokens=0)),
         lambda: model.score(to_write, [["a"]]),
         lambda: list(model.states(to_write, [])),
     ):

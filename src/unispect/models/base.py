@@ -2,7 +2,7 @@
 
 A model knows no study. It promises:
 
-* a batch of one equals a batch of many (tokens bit-equal, latents within 1e-5);
+* a batch of one equals a batch of many (in float32: tokens bit-equal, latents within 1e-5);
 * every sample draws from a generator of its own, seeded from its unit;
 * `segments` label every position of every sample;
 * what it cannot do raises `Unsupported`;

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 GROUP = "unispect.models"
 _ORGANISMS = "unispect.organisms.shipped"
-_FAMILIES = {
-    "janus-pro": "unispect.models.janus_pro.folder:load",
-}
-"""Family -> `load(card, weights, *, device, dtype)`."""
+_PUBLISHED = (("unispect.models.janus_pro.folder:load", JANUS_PRO),)
+"""`load(card, weights, *, device, dtype)` of every family, and its cards."""
 
 
 @dataclass(frozen=True)
@@ -99,22 +97,26 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
         raise UsageError(f"weights are given twice: in {name!r} and as {str(weights)!r}")
     source = str(weights or reference.weights)
     card = card_of(reference.name)
-    if reference.name in _organism_cards() and not source:
-        return _function(f"{_ORGANISMS}:load")(reference.name, device=device, dtype=dtype)
-    entry = _entries().get(reference.name) or Entry(card, _family(card))
+    if reference.name in _organism_cards():
+        return _load_organism(card, source, device, dtype)
+    entry = _entries()[reference.name]
     loader = _function(entry.load) if isinstance(entry.load, str) else entry.load
     return loader(card, source, device=device, dtype=dtype)
 
 
-def _family(card: ModelCard) -> str:
-    if card.family not in _FAMILIES:
-        raise unknown("model family", card.family, _FAMILIES)
-    return _FAMILIES[card.family]
+def _load_organism(card: ModelCard, source: str, device: str, dtype: str) -> UnifiedModel:
+    """The shipped one, or one from a folder as training leaves it."""
+    if not source:
+        return _function(f"{_ORGANISMS}:load")(card.id, device=device, dtype=dtype)
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise UsageError(f"no folder {source!r}; organisms come from folders that training left")
+    return _function(f"{_ORGANISMS}:load_from")(folder, card, device=device, dtype=dtype)
 
 
 @cache
 def _entries() -> Mapping[str, Entry]:
-    published = {card.id: Entry(card, _FAMILIES[card.family]) for cards in (JANUS_PRO,) for card in cards.values()}
+    published = {name: Entry(card, path) for path, family in _PUBLISHED for name, card in family.items()}
     return {**published, **{point.name: point.load() for point in entry_points(group=GROUP)}}
 
 

@@ -68,6 +68,17 @@ def test_a_model_loads_by_name_and_folder(tmp_path: Path):
         assert model.card.image_tokens == 16
 
 
+def test_an_organism_comes_from_the_folder_that_training_left(tmp_path: Path):
+    folder = tiny_janus.write_checkpoint(tmp_path / "weights")
+    model = unispect.load(f"tiny-janus-pro={folder}", device="cpu")
+    assert model.card.id == "tiny-janus-pro"
+    # A variant is a difference to it, without which it must not pass for the variant.
+    with pytest.raises(CheckpointError, match=r"bound\.safetensors"):
+        unispect.load(f"tiny-janus-pro-bound={folder}", device="cpu")
+    with pytest.raises(UsageError, match="no folder"):
+        unispect.load(f"tiny-janus-pro={tmp_path / 'nowhere'}")
+
+
 def test_weights_given_twice_are_refused(tmp_path: Path):
     with pytest.raises(UsageError, match="twice"):
         unispect.load(f"janus-pro-1b={tmp_path}", tmp_path)

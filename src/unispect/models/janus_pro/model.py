@@ -17,7 +17,7 @@ from transformers.models.janus.modeling_janus import JanusForConditionalGenerati
 
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
-from unispect.core.errors import Unsupported, UsageError
+from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
@@ -25,6 +25,7 @@ from unispect.models.capture import pad_right, stream
 from unispect.models.decode.autoregressive import draw_tokens, score_answers, write_tokens
 from unispect.models.decode.chance import exponential_draws
 from unispect.models.janus_pro import learning
+from unispect.models.janus_pro.card import DEFAULTS
 from unispect.models.janus_pro.keys import GROUPS
 from unispect.models.janus_pro.network import encode_codes, trunk_of
 from unispect.models.janus_pro.processing import Inputs, Processor
@@ -66,6 +67,9 @@ class JanusPro:
                     self.card.id, "draw", "from a prompt that holds a picture, which no one trained it to do"
                 )
         inputs, segments = self.processor.encode(prompts, goal)
+        longest, limit = max(map(len, inputs.ids)), self.trunk.config.max_position_embeddings
+        if longest > limit:
+            raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
         return Encoded(goal, segments, inputs)
 
     @torch.inference_mode()
@@ -73,6 +77,8 @@ class JanusPro:
         """See `UnifiedModel.write`."""
         self._require("write")
         inputs = _inputs(encoded, Goal.TEXT)
+        if how.max_new_tokens < 1:
+            raise UsageError(f"max_new_tokens must be at least 1, not {how.max_new_tokens}")
         if how.temperature:
             _check_seeds(how.seeds, len(encoded))
         written = write_tokens(
@@ -96,8 +102,9 @@ class JanusPro:
         _check_seeds(how.seeds, len(encoded))
         if how.steps not in (None, self.card.image_tokens):
             raise UsageError(f"{self.card.id} draws in exactly {self.card.image_tokens} steps, not {how.steps}")
-        guidance = self.card.defaults["guidance"] if how.guidance is None else how.guidance
-        temperature = self.card.defaults["temperature"] if how.temperature is None else how.temperature
+        defaults = {**DEFAULTS, **self.card.defaults}
+        guidance = defaults["guidance"] if how.guidance is None else how.guidance
+        temperature = defaults["temperature"] if how.temperature is None else how.temperature
         tokens = self.draw_codes(inputs, guidance=guidance, temperature=temperature, seeds=how.seeds)
         settings = {"guidance": guidance, "temperature": temperature}
         return [
@@ -263,7 +270,7 @@ class JanusPro:
             return self.trunk.embed_tokens(torch.tensor(reply.tokens, dtype=torch.long, device=self.device))
         if reply.tokens is None:
             raise UsageError(f"the picture was not drawn by {self.card.id}: it has no image tokens")
-        return self.code_rows(torch.from_numpy(np.asarray(reply.tokens)).to(self.device))
+        return self.code_rows(torch.tensor(np.asarray(reply.tokens), dtype=torch.long, device=self.device))
 
     def _reply_segments(self, start: int, reply: Reply) -> tuple[Segment, ...]:
         if isinstance(reply, ImageReply):

@@ -100,6 +100,11 @@ def test_a_picture_to_draw_is_square_and_no_prompt_holds_one(model: JanusPro, pi
         model.loss([Example(Prompt.of(pictures[0], "again"), pictures[0])])
 
 
+def test_a_prompt_longer_than_the_model_is_refused(model: JanusPro):
+    with pytest.raises(DataError, match="512; shorten it"):
+        model.encode([Prompt.of("short"), Prompt.of("long " * 300)], Goal.TEXT)
+
+
 def test_starting_is_seeded_and_saving_gives_it_back(tmp_path: Path):
     folder = tiny_janus.write_files(tmp_path)
     one, same, other = (start(tiny_janus.TINY, folder, seed=seed) for seed in (1, 1, 2))
