@@ -34,10 +34,11 @@ def say(text: str = "", style: str = "") -> None:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """A table without vertical rules; columns named in `right` are right-aligned."""
+    """A table without vertical rules; the first column is never broken, those named in `right` are right-aligned."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column == columns[0])
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
     console().print(table)

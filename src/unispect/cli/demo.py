@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MODELS = ("tiny-janus-pro-bound", "tiny-janus-pro-fluent", "tiny-janus-pro-mute")
 """The organism with its words bound one way each, and the two planted controls."""
 
-STUDIES = {"concepts": (24, (0, 1, 2)), "encoding": (8, (0,)), "response": (8, (0,))}
+STUDIES = {"concepts": (16, (0, 1, 2)), "encoding": (8, (0,)), "response": (8, (0,))}
 """Study -> items per group and seeds: as many as two cores finish in two minutes."""
 
 BATCH_SIZE = 48

@@ -23,12 +23,12 @@ def models(name: str = "", /) -> None:
         _show(card_of(name))
         return
     show_table(
-        ("model", "makes pictures by", "size", "picture", "keys", "numbers", "contract", "real weights"),
+        ("model", "makes pictures by", "size", "keys", "numbers", "contract", "real weights"),
         [
-            (card.id, card.paradigm, _size(card), f"{card.image_size} px", *(_held(card, step) for step in STEPS))
+            (card.id, card.paradigm.partition(",")[0], _size(card), *(_held(card, step) for step in STEPS))
             for card in cards().values()
         ],
-        right=("size", "picture"),
+        right=("size",),
     )
     say()
     say("Weights of published models: --model NAME=FOLDER, or NAME=owner/name@revision. More: unispect models NAME")

@@ -22,7 +22,7 @@ def test_a_proof_that_was_not_made_is_not_claimed(monkeypatch: pytest.MonkeyPatc
     made = ModelCard("new", "f", "p", 1500.0, 64, 64, verification=Verification(keys="tests/x.py"))
     monkeypatch.setattr("unispect.cli.models.cards", lambda: {"new": made})
     row = next(line for line in here(capsys, "models").out.splitlines() if line.startswith("new"))
-    assert row.split() == ["new", "p", "1.5", "B", "64", "px", "yes", "no", "no", "no"]
+    assert row.split() == ["new", "p", "1.5", "B", "yes", "no", "no", "no"]
 
 
 @pytest.mark.parametrize("card", cards().values(), ids=lambda card: card.id)
