@@ -109,8 +109,8 @@ def test_a_picture_depends_on_its_prompt_and_seed_alone(model: UnifiedModel, how
 
 
 def test_seeds_prompts_and_guidance_matter(model: UnifiedModel):
-    one, two = draw(model, [Prompt.of(TEXTS[0])] * 2, [1, 2])
-    other = draw(model, [Prompt.of(TEXTS[1])], [1])[0]
+    one, two = draw(model, [Prompt.of(TEXTS[0])] * 2, [1, 2], guidance=3.0)
+    other = draw(model, [Prompt.of(TEXTS[1])], [1], guidance=3.0)[0]
     unguided = draw(model, [Prompt.of(TEXTS[0])], [1], guidance=1.0)[0]
     assert not same_picture(one, two)
     assert not same_picture(one, other)
@@ -132,7 +132,7 @@ def test_a_text_depends_on_its_prompt_and_seed_alone(model: UnifiedModel, prompt
 
 
 def test_hot_texts_differ_by_seed(model: UnifiedModel):
-    one, two = write(model, [Prompt.of(TEXTS[0])] * 2, [1, 2], temperature=1.5)
+    one, two = write(model, [Prompt.of(TEXTS[0])] * 2, [1, 2], temperature=3.0)
     assert one.tokens != two.tokens
 
 
