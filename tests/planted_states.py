@@ -15,6 +15,7 @@ from PIL import Image
 
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
+from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Modality, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 
@@ -65,6 +66,7 @@ class Planted:
         reply_rows: goal -> rows of a reply.
         spoil: text of prompts whose states hold NaN from layer 1 on.
         row_count: overrides `rows` for a text.
+        refuse: text of prompts that cannot be encoded.
     """
 
     rows: Mapping[Modality, int]
@@ -73,12 +75,15 @@ class Planted:
     reply_rows: Mapping[Goal, int] = field(default_factory=dict)
     spoil: str = ""
     row_count: Callable[[str], int | None] = lambda text: None
+    refuse: str = ""
     card: ModelCard = CARD
     batches: list[int] = field(default_factory=list)
 
     def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
         segments = []
         for prompt in prompts:
+            if self.refuse and prompt.text == self.refuse:
+                raise DataError("the prompt is too long")
             modality: Modality = "image" if prompt.images else "text"
             stop = TEMPLATE + (self.row_count(prompt.text) or self.rows[modality])
             parts = [Segment(0, TEMPLATE, "text", "template"), Segment(TEMPLATE, stop, modality, "prompt")]

@@ -2,9 +2,10 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
-from planted_states import FAR, HALF_MEDIAN, TEMPLATE, Planted, entropy
+from planted_states import CARD, FAR, HALF_MEDIAN, TEMPLATE, Planted, entropy
 
 from unispect.core.errors import UsageError
 from unispect.core.findings import Preset, Verdict
@@ -90,6 +91,8 @@ def test_the_view_returns_the_planted_trajectories_and_verdicts(entries):
     expected = (sum(controlled[:3]) - sum(controlled[3:])) / 3
     assert found["levels-controlled-planted"].interval.estimate == pytest.approx(expected, abs=1e-4)
     assert found["presets-agree-planted"].verdict is Verdict.SUPPORTED
+    wide = [entropy(EACH[n], math.exp(-0.5)) for n in (*TEXT, *IMAGE)]
+    assert f"{(sum(wide[:3]) - sum(wide[3:])) / 3:+.2f} at twice" in found["levels-controlled-planted"].detail
 
     tables = {table.id: table for table in section.tables}
     kinds = {(row[1], row[2], row[3]): row for row in tables["kinds-paper"].rows}
@@ -142,6 +145,19 @@ def test_states_with_nan_fail_their_unit_and_nothing_else(tmp_path):
     assert any("2 of 12 units failed: planted, layer 1" in caveat for caveat in section.caveats)
 
 
+@pytest.mark.parametrize("trouble", ["spoil", "refuse"])
+def test_one_bad_prompt_does_not_stop_the_controlled_comparison(tmp_path, trouble):
+    texts = tmp_path / "prompts.txt"
+    texts.write_text("\n".join(f"prompt number {i}" for i in range(6)))
+    model = Planted(**MODEL, **{trouble: "prompt number 2"})
+    entries, summary = measure(tmp_path / "r", model, data=f"text:{texts}", limit=None)
+    assert (summary.failed, summary.skipped) == (4, 0)  # two templates, two presets
+    assert {e.unit.inputs["id"] for e in entries if e.record.status == "failed"} == {"line 3"}
+    (calibration,) = [e for e in entries if e.unit.kind == "calibrate"]
+    assert calibration.record.payload["sigma"] == pytest.approx([500.0] * 3, rel=1e-4)
+    assert len(calibration.record.payload["left_out"]) == (trouble == "refuse")
+
+
 def test_with_one_modality_the_comparison_is_not_applicable(tmp_path):
     texts = tmp_path / "prompts.txt"
     texts.write_text("\n".join(f"prompt number {i}" for i in range(4)))
@@ -164,6 +180,24 @@ def test_prompts_with_too_few_rows_are_left_out_and_counted(tmp_path):
     assert [(row[4], row[5]) for row in controlled.rows] == [(4, 1), (4, 1)]
 
 
+def test_a_variant_that_reverses_the_sign_leaves_the_question_open(entries):
+    """The same records, but with the curves at twice the bandwidth of text and pictures exchanged."""
+    low, high = ([bits] * 3 for bits in (0.5, 4.5))
+    changed = [
+        replace(e, record=replace(e.record, payload={**e.record.payload, "double": high if is_text(e) else low}))
+        for e in trajectories(entries, "controlled")
+    ]
+    before = {f.id: f for f in view(trajectories(entries, "controlled"), {}).findings}["levels-controlled-planted"]
+    after = {f.id: f for f in view(changed, {}).findings}["levels-controlled-planted"]
+    assert before.verdict is Verdict.SUPPORTED
+    assert after.verdict is Verdict.CANNOT_TELL
+    assert "reverses the sign" in after.detail
+
+
+def is_text(entry):
+    return entry.unit.inputs["modality"] == "text"
+
+
 def test_batches_and_repetition_change_no_record(entries, tmp_path):
     model = Planted(**MODEL)
     with RunStore.create(tmp_path / "r") as store:
@@ -173,10 +207,6 @@ def test_batches_and_repetition_change_no_record(entries, tmp_path):
 
 
 def test_what_a_model_cannot_do_is_skipped_by_name():
-    from dataclasses import replace
-
-    from planted_states import CARD
-
     blind = replace(CARD, capabilities=frozenset({"write", "probe"}))
     planned = plan(blind, Options(limit=1))
     assert {skip.reason for skip in planned.skips} == {"planted cannot draw", "planted cannot see"}

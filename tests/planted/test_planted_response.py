@@ -157,6 +157,14 @@ def test_states_with_nan_fail_their_group_and_nothing_else(tmp_path):
     assert sum(entry.record.status == "done" and entry.unit.kind == "probe" for entry in entries) == 3
 
 
+def test_a_prompt_that_cannot_be_encoded_is_left_out_of_its_group(tmp_path):
+    entries, summary = measure(tmp_path, Planted(**MODEL, refuse="prompt c"))
+    assert summary.failed == 3  # its replies: one text, pictures of two seeds
+    found = items(entries, "controlled", "write")
+    assert sorted(item["id"] for item in found if "G" in item) == [f"line {i}" for i in (1, 2, 4, 5, 6, 7, 8, 9)]
+    assert [item["left_out"] for item in found if "left_out" in item] == ["its reply was not recorded"]
+
+
 def test_replies_that_are_too_short_are_left_out_and_counted(tmp_path):
     short = {**MODEL, "reply_rows": {Goal.TEXT: 3, Goal.IMAGE: 64}}
     entries, summary = measure(tmp_path, Planted(**short))

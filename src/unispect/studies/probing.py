@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from unispect.core.encoded import LayerState
@@ -43,11 +44,15 @@ def prompt_in(inputs: Mapping[str, JSON]) -> Prompt:
     return prompt_of(cast(Mapping[str, JSON], inputs["prompt"]))
 
 
-def some_rows(rows: Tensor, most: int, *keys: object) -> Tensor:
-    """At most `most` rows in float32 on the CPU, drawn by a seed from `keys`: equal keys choose equal positions."""
+def some_rows(rows: Tensor, most: int, *keys: object) -> list[Tensor]:
+    """At most `most` rows in float32 on the CPU, drawn by a seed from `keys`: equal keys choose equal positions.
+
+    None if there are no rows or some are not finite: one spoiled prompt must not spoil a calibration.
+    """
     if len(rows) > most:
         rows = rows[draw_rows(len(rows), most, 1, generator_for(*keys))[0].to(rows.device)]
-    return rows.detach().cpu().float()
+    kept = rows.detach().cpu().float()
+    return [kept] if len(kept) and bool(torch.isfinite(kept).all()) else []
 
 
 def failed(unit: Unit, problem: Exception) -> Record:

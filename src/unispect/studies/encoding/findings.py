@@ -7,8 +7,19 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from unispect.core.findings import Finding, Preset, Verdict
-from unispect.studies.curves import Contrast, Curves, above, contrast, correlation, differs, negated, same_sign, shown
+from unispect.core.findings import Finding, Interval, Preset, Verdict
+from unispect.studies.curves import (
+    Contrast,
+    Curves,
+    above,
+    contrast,
+    correlation,
+    differs,
+    negated,
+    of_gaps,
+    same_sign,
+    shown,
+)
 from unispect.studies.encoding.traces import Trace
 
 
@@ -67,15 +78,16 @@ def _comparison(
     else:
         basis = f"{counts}; {text[0].k} rows from each"
     start = negated(gap.start)
+    note, steady = _variants(text, image, gap.mean) if preset is Preset.CONTROLLED else ("", True)
     where = "higher in pictures" if gap.mean.estimate < 0 else "higher in text"
     return (
         Finding(
             id=f"levels-{preset}-{model}",
             claim="Text and pictures run at different entropies through the layers.",
-            verdict=differs(gap.mean),
+            verdict=differs(gap.mean) if steady else Verdict.CANNOT_TELL,
             detail=(
                 f"Text minus pictures, mean over layers: {shown(gap.mean)} bits, {where}; size whatever the sign "
-                f"{gap.area.estimate:.2f} bits ({basis})."
+                f"{gap.area.estimate:.2f} bits ({basis}).{note}"
             ),
             interval=gap.mean,
             model=model,
@@ -107,6 +119,25 @@ def _comparison(
             chance=0.0,
         ),
     )
+
+
+VARIANTS = {
+    "half": "at half the bandwidth",
+    "double": "at twice the bandwidth",
+    "standardised": "with standardised dimensions",
+}
+
+
+def _variants(text: Sequence[Trace], image: Sequence[Trace], main: Interval) -> tuple[str, bool]:
+    """The same difference measured otherwise, in a sentence, and whether no variant clearly reverses it."""
+    parts, steady = [], True
+    for name, what in VARIANTS.items():
+        first, second = (Curves.of([(trace.prompt, trace.more[name]) for trace in side]) for side in (text, image))
+        other = of_gaps(first, second, lambda gaps: gaps.mean(axis=-1))
+        parts.append(f"{other.estimate:+.2f} {what}")
+        steady = steady and same_sign(main, other) is not Verdict.NOT_SUPPORTED
+    doubt = "" if steady else " A variant reverses the sign, so the data do not decide."
+    return f" Variants: {', '.join(parts)}.{doubt}", steady
 
 
 def _agreement(model: str, contrasts: dict[Preset, Contrast], *, headline: bool) -> Finding:

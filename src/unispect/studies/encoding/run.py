@@ -39,6 +39,7 @@ from unispect.studies.probing import (
 Layer = dict[str, float]
 """What is measured of one prompt at one layer: name -> number."""
 Measure = Callable[[LayerState, int, Unit], Layer]
+Items = Sequence[Mapping[str, JSON]]
 
 CALIBRATION_BATCH = 8
 
@@ -168,14 +169,13 @@ def _without_rows(units: Sequence[Unit], encoded: Encoded, least: int) -> dict[U
 def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
     start = time.perf_counter()
     how = controlled_of(unit)
+    left_out: list[JSON] = []
     lengths: dict[str, list[int]] = {}
     layers: list[dict[str, list[Tensor]]] = []
     try:
-        for modality, inputs in cast(Mapping[Modality, Sequence[Mapping[str, JSON]]], unit.inputs).items():
+        for modality, inputs in cast(Mapping[Modality, Items], unit.inputs).items():
             share = -(-how.calibration_rows // len(inputs))
-            for first in range(0, len(inputs), CALIBRATION_BATCH):
-                batch = inputs[first : first + CALIBRATION_BATCH]
-                encoded = model.encode([prompt_in(one) for one in batch], Goal.TEXT)
+            for batch, encoded in _encoded(model, inputs, left_out):
                 for state in model.states(encoded):
                     if len(layers) == state.layer:
                         layers.append({})
@@ -184,13 +184,31 @@ def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
                         if state.layer == 0:
                             lengths.setdefault(modality, []).append(len(rows))
                         kept = layers[state.layer].setdefault(modality, [])
-                        kept.append(some_rows(rows, share, unit.id, "rows", one["id"]))
+                        kept += some_rows(rows, share, unit.id, "rows", one["id"])
+        if not layers:
+            raise StateError(f"{model.card.id}: no prompt can be calibrated on: {'; '.join(map(str, left_out))}")
         k = rows_to_draw(lengths.values(), most=how.rows, floor=how.floor)
         payload = widths_payload(model.card.id, layers, k, how, lambda layer: generator_for(unit.id, "layer", layer))
-    except (StateError, DataError) as problem:
+    except StateError as problem:
         return failed(unit, problem)
-    payload["lengths"] = {modality: sorted(own) for modality, own in lengths.items()}
+    payload |= {"lengths": {modality: sorted(own) for modality, own in lengths.items()}, "left_out": left_out}
     return Record(unit.id, payload, seconds=time.perf_counter() - start)
+
+
+def _encoded(model: UnifiedModel, inputs: Items, left_out: list[JSON]) -> Iterator[tuple[Items, Encoded]]:
+    """The prompts in batches; one that cannot be encoded is noted in `left_out` and does not spoil its batch."""
+    for first in range(0, len(inputs), CALIBRATION_BATCH):
+        batch = inputs[first : first + CALIBRATION_BATCH]
+        try:
+            yield batch, model.encode([prompt_in(one) for one in batch], Goal.TEXT)
+        except DataError:
+            for one in batch:
+                try:
+                    encoded = model.encode([prompt_in(one)], Goal.TEXT)
+                except DataError as problem:
+                    left_out.append(f"{one['id']}: {problem}")
+                else:
+                    yield [one], encoded
 
 
 def _rows(encoded: Encoded, sample: int, unit: Unit) -> int:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
 from torch import Tensor
 
 from unispect.core.encoded import LayerState
-from unispect.core.errors import StateError
+from unispect.core.errors import PriorMissing, StateError
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Prompt
-from unispect.core.replies import ImageSampling, TextSampling
+from unispect.core.replies import ImageSampling, Reply, TextSampling
 from unispect.core.seeds import generator_for, seed_for
 from unispect.core.units import JSON, Prior, Record, Unit
 from unispect.metrics.dependence import conditional_proxy, length_term, matched_proxy, mismatch_gain, overlap_divergence
@@ -73,7 +74,7 @@ def _reply(model: UnifiedModel, units: Sequence[Unit]) -> Iterator[Record]:
 
 
 def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
-    items = cast(Items, unit.inputs["items"])
+    everything = cast(Items, unit.inputs["items"])
     if unit.settings["preset"] == Preset.PAPER:
         least, measure = 1, _paper(unit)
     else:
@@ -81,7 +82,8 @@ def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
         least, measure = widths.k, _controlled(unit, widths)
     sizes: list[tuple[int, int]] = []
     layers: dict[int, list[Layer]] = {}
-    for state in _states(model, items, Goal(str(unit.settings["goal"])), prior):
+    items, states = _states(model, everything, Goal(str(unit.settings["goal"])), prior)
+    for state in states:
         sides = [_sides(state, sample) for sample in range(len(items))]
         if not sizes:
             sizes = [(len(prompt), len(response)) for prompt, response in sides]
@@ -97,7 +99,12 @@ def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
         for sample, found in zip(layers, map_matrices(attempt, range(len(compared))), strict=True):
             layers[sample].append(found)
     found = [_item(item, *size, least, layers.get(i)) for i, (item, size) in enumerate(zip(items, sizes, strict=True))]
-    return Record(unit.id, {"k": least, "items": found})
+    absent = [
+        {"id": item["id"], "group": item["group"], "n": 0, "m": 0, "left_out": "its reply was not recorded"}
+        for item in everything
+        if item not in items
+    ]
+    return Record(unit.id, {"k": least, "items": [*found, *absent]})
 
 
 def _item(item: Mapping[str, JSON], n: int, m: int, k: int, layers: Sequence[Layer] | None) -> dict[str, JSON]:
@@ -154,31 +161,39 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     layers: list[dict[str, list[Tensor]]] = []
     for name, task in tasks.items():
         for items in cast(Sequence[Items], task["groups"]):
-            for state in _states(model, items, Goal(str(task["goal"])), prior):
+            here, states = _states(model, items, Goal(str(task["goal"])), prior)
+            for state in states:
                 if len(layers) == state.layer:
                     layers.append({})
-                for sample, item in enumerate(items):
+                for sample, item in enumerate(here):
                     if state.layer == 0:
                         lengths[name].append(min(map(len, _sides(state, sample))))
                     for modality in ("text", "image"):
                         for role in ("prompt", "response"):
+                            kept = layers[state.layer].setdefault(modality, [])
                             rows = content(state, sample, modality, role)
-                            if len(rows):
-                                kept = some_rows(rows, share, unit.id, name, item["id"], role)
-                                layers[state.layer].setdefault(modality, []).append(kept)
+                            kept += some_rows(rows, share, unit.id, name, item["id"], role)
+    layers = [{modality: kept for modality, kept in layer.items() if kept} for layer in layers]
+    if not layers or not all(layers):
+        raise StateError(f"{model.card.id}: no reply has finite states to calibrate on")
     long_enough = [
-        own for own in lengths.values() if common_rows(sorted(own)[(len(own) - 1) // 2], how.rows) >= how.floor
+        own for own in lengths.values() if own and common_rows(sorted(own)[(len(own) - 1) // 2], how.rows) >= how.floor
     ]
     k = rows_to_draw(long_enough or lengths.values(), most=how.rows, floor=how.floor)
     payload = widths_payload(model.card.id, layers, k, how, lambda layer: generator_for(unit.id, "layer", layer))
     return Record(unit.id, {**payload, "lengths": {name: sorted(own) for name, own in lengths.items()}})
 
 
-def _states(model: UnifiedModel, items: Items, goal: Goal, prior: Prior) -> Iterator[LayerState]:
-    """The states of prompts and recorded replies in one batch."""
-    replies = [reply_of(prior(str(item["reply"]))) for item in items]
-    encoded = model.encode([_prompt(item) for item in items], goal)
-    return model.states(encoded, replies)
+def _states(model: UnifiedModel, items: Items, goal: Goal, prior: Prior) -> tuple[Items, Iterator[LayerState]]:
+    """The items whose replies were recorded, and their states in one batch."""
+    replies: list[tuple[Mapping[str, JSON], Reply]] = []
+    for item in items:
+        with suppress(PriorMissing):
+            replies.append((item, reply_of(prior(str(item["reply"])))))
+    if not replies:
+        return [], iter(())
+    encoded = model.encode([_prompt(item) for item, _ in replies], goal)
+    return [item for item, _ in replies], model.states(encoded, [reply for _, reply in replies])
 
 
 def _sides(state: LayerState, sample: int) -> Sides:
