@@ -1,0 +1,79 @@
+"""The organisms that come with the package are whole, small, and what their cards say."""
+
+import json
+import sys
+from importlib.resources import files
+from pathlib import Path
+from subprocess import run
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import unispect
+from unispect.core.errors import CheckpointError, UsageError
+from unispect.organisms import shipped
+from unispect.organisms.gates import THRESHOLD, measure_gates
+
+FOLDER = Path(str(files("unispect.organisms"))) / "weights" / "janus-pro"
+NAMES = sorted(shipped.cards())
+
+
+def test_cards_need_no_torch() -> None:
+    code = "import sys; from unispect.organisms import shipped; shipped.cards(); print('torch' in sys.modules)"
+    assert run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_loads_with_a_revision_of_its_own(name: str) -> None:
+    model = unispect.load(name)
+    assert model.card.id == name
+    assert model.card.parameters is not None
+    assert model.card.parameters <= 2.0
+    others = [unispect.load(other).card.revision for other in NAMES if other != name]
+    assert model.card.revision not in others
+
+
+def test_each_file_is_at_most_four_megabytes() -> None:
+    sizes = {path.name: path.stat().st_size for path in FOLDER.glob("*.safetensors")}
+    assert set(sizes) == {"model.safetensors", "bound.safetensors", "fluent.safetensors", "mute.safetensors"}
+    assert max(sizes.values()) <= 4_000_000
+
+
+def test_binding_changed_the_language_model_only() -> None:
+    for name in ("bound", "fluent", "mute"):
+        changed = load_file(str(FOLDER / f"{name}.safetensors"))
+        assert all(key.startswith(("model.language_model.", "lm_head.")) for key in changed)
+
+
+def test_a_code_of_the_picture_tokenizer_sees_its_own_patch_only() -> None:
+    encoder = unispect.load("tiny-janus-pro").network.model.vqmodel.encoder  # pyright: ignore
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Conv2d) and module.stride == (1, 1) and module.kernel_size == (3, 3):
+            rim = module.weight.clone()
+            rim[:, :, 1, 1] = 0
+            assert not rim.any()
+
+
+def test_an_unknown_name_is_refused_with_a_near_one() -> None:
+    with pytest.raises(UsageError, match="did you mean 'tiny-janus-pro-bound'"):
+        shipped.load("tiny-janus-pro-bond")
+
+
+def test_a_folder_without_its_variant_is_refused_by_file(tmp_path: Path) -> None:
+    for path in FOLDER.glob("*"):
+        if path.name != "mute.safetensors":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(CheckpointError, match=r"mute\.safetensors is missing"):
+        shipped.load_from(tmp_path, shipped.cards()["tiny-janus-pro-mute"])
+
+
+@pytest.mark.slow
+def test_the_gates_are_those_that_were_recorded() -> None:
+    """And those of drawing and describing are passed; the recorded ones stand in the documentation."""
+    recorded = {gate["name"]: gate for gate in json.loads((FOLDER / "training.json").read_text("utf-8"))["gates"]}
+    for gate in measure_gates(unispect.load("tiny-janus-pro", device="cpu", dtype="float32")):
+        noted = recorded[gate.name]
+        assert abs(gate.share - noted["right"] / noted["asked"]) < 0.02
+        if "format" not in gate.name:
+            assert gate.share >= THRESHOLD, gate.name
