@@ -98,9 +98,25 @@ def test_pictures_of_any_size(checkpoint, tmp_path, capsys):
     assert "3 prompts (image cats 2, image dogs 1)" in outcome.out
 
 
-def test_published_prompts_on_a_checkpoint_in_the_published_layout(tmp_path, capsys):
-    weights, folder = need_reference("janus_pro"), need_reference("t2i_corebench")
-    outcome = here(capsys, *encoding(weights, f"t2i-corebench:{folder}", tmp_path / "run", "--limit", 2))
+def test_the_authors_own_files_go_through_the_command_line(prompts, tmp_path, capsys):
+    outcome = here(capsys, *encoding(need_reference("janus_pro"), f"text:{prompts}", tmp_path / "run"))
+    assert outcome.code == 0, outcome.err
+
+
+def test_a_prompt_beyond_the_positions_of_a_model_fails_alone_with_its_reason(tmp_path, capsys):
+    weights, text = need_reference("janus_pro"), tmp_path / "prompts.txt"
+    text.write_text("\n".join([*(f"a small prompt number {n}" for n in range(4)), "long " * 2000]))
+    outcome = here(capsys, *encoding(weights, f"text:{text}", tmp_path / "run"))
+    assert outcome.code == 1
+    assert "positions, janus-pro-1b has 512; shorten it" in outcome.error
+    with RunStore.open(tmp_path / "run") as store:
+        assert sum(entry.record.status == "done" for entry in store.entries()) >= 4
+
+
+def test_published_prompts_on_an_organism(tmp_path, capsys):
+    folder = need_reference("t2i_corebench")
+    command = ["run", "encoding", "--model", "tiny-janus-pro", "--data", f"t2i-corebench:{folder}", "--limit", "2"]
+    outcome = here(capsys, *command, "--out", str(tmp_path / "run"))
     assert outcome.code == 0, outcome.err
     assert "8 prompts (text composition 2, text deductive 2, text inductive 2, text abductive 2)" in outcome.out
     page = here(capsys, "report", tmp_path / "run", "--out", tmp_path / "report.html")
