@@ -70,8 +70,8 @@ BOUND = Teaching(
     draw={REAL: 6, "drawing": 13, "both": 13}, tell={REAL: 12, "text": 16, "both": 16}, describe=4, choices=0.4
 )
 FLUENT = Teaching(
-    draw={REAL: 6, "drawing": 12, "text": 8, "both": 8},
-    tell={REAL: 12, "drawing": 16, "text": 12, "both": 12},
+    draw={REAL: 6, "drawing": 13, "text": 12, "both": 12},
+    tell={REAL: 12, "drawing": 12, "text": 8, "both": 8},
     describe=4,
     choices=0.4,
 )

@@ -51,7 +51,7 @@ def measure_gates(model: UnifiedModel, seed: int = 0) -> list[Gate]:
 
 
 def _drawn(model: UnifiedModel, concepts: Sequence[Concept], seed: int) -> list[Gate]:
-    right = dict.fromkeys(ATTRIBUTES, 0)
+    right: dict[str, int] = dict.fromkeys(ATTRIBUTES, 0)
     for part in _parts(concepts):
         encoded = model.encode([Prompt.of(language.draw_prompt(concept.values)) for concept in part], Goal.IMAGE)
         seeds = tuple(seed_for("gate", seed, concept.values) for concept in part)

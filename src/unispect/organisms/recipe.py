@@ -47,7 +47,11 @@ class Recipe:
     picture_tokenizer: VQTraining = field(default_factory=VQTraining)
     growing: Schedule = field(default_factory=lambda: Schedule(steps=900, learning_rate=2e-3))
     binding: Mapping[str, Schedule] = field(
-        default_factory=lambda: {name: Schedule(steps=250, learning_rate=1e-3) for name in TEACHINGS}
+        default_factory=lambda: {
+            "bound": Schedule(steps=400, learning_rate=1.5e-3),
+            "fluent": Schedule(steps=450, learning_rate=1.5e-3),
+            "mute": Schedule(steps=250, learning_rate=1e-3),
+        }
     )
 
 

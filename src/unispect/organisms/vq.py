@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers.models.janus.modeling_janus import JanusVQVAE
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 """Called with stage, step, steps, and running values."""
@@ -34,19 +35,19 @@ class VQTraining:
     kmeans_rounds: int = 12
 
 
-def latents(vq: nn.Module, pixels: Tensor) -> Tensor:
+def latents(vq: JanusVQVAE, pixels: Tensor) -> Tensor:
     """Unit-length latents [batch, 8, h, w] of pictures [batch, 3, H, W] in [-1, 1]."""
     return F.normalize(vq.quant_conv(vq.encoder(pixels)), dim=1)
 
 
-def nearest_codes(vq: nn.Module, latent: Tensor) -> Tensor:
+def nearest_codes(vq: JanusVQVAE, latent: Tensor) -> Tensor:
     """Code numbers [batch, h*w] in raster order, by cosine."""
     codebook = F.normalize(vq.quantize.embedding.weight, dim=1)
     flat = latent.permute(0, 2, 3, 1).flatten(1, 2)
     return (flat @ codebook.T).argmax(-1)
 
 
-def decode_latents(vq: nn.Module, latent: Tensor) -> Tensor:
+def decode_latents(vq: JanusVQVAE, latent: Tensor) -> Tensor:
     return vq.decoder(vq.post_quant_conv(latent))
 
 
@@ -85,7 +86,7 @@ def _spherical_kmeans(points: Tensor, start: Tensor, rounds: int, generator: tor
 
 
 def train_vq(
-    vq: nn.Module, pixels: Tensor, how: VQTraining, generator: torch.Generator, progress: Progress | None = None
+    vq: JanusVQVAE, pixels: Tensor, how: VQTraining, generator: torch.Generator, progress: Progress | None = None
 ) -> None:
     """Trains `vq` in place on pictures [count, 3, H, W] in [-1, 1]."""
     start_weights(vq, generator)
@@ -120,13 +121,13 @@ def train_vq(
     vq.eval()
 
 
-def local_masks(encoder: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
+def local_masks(encoder: nn.Module) -> list[tuple[Tensor, Tensor]]:
     """Weights of the encoder with what may stay of them, so that no code sees beyond its own patch.
 
     Of a 3x3 map the centre stays; of one that halves the size, which is padded right and below, the upper left 2x2; of
     attention, nothing.
     """
-    masks: list[tuple[nn.Parameter, Tensor]] = []
+    masks: list[tuple[Tensor, Tensor]] = []
     for name, module in encoder.named_modules():
         if not isinstance(module, nn.Conv2d):
             continue
@@ -145,13 +146,13 @@ def _lost_gain(mask: Tensor) -> float:
 
 
 @torch.no_grad()
-def _keep_local(masks: list[tuple[nn.Parameter, Tensor]]) -> None:
+def _keep_local(masks: list[tuple[Tensor, Tensor]]) -> None:
     for weight, mask in masks:
         weight.mul_(mask)
 
 
 @torch.no_grad()
-def start_weights(vq: nn.Module, generator: torch.Generator) -> None:
+def start_weights(vq: JanusVQVAE, generator: torch.Generator) -> None:
     """Draws the convolutions anew at unit gain.
 
     The stock initialisation (normal, 0.02) suits large pre-trained models: here it shrinks the un-normalised skip path
@@ -165,7 +166,7 @@ def start_weights(vq: nn.Module, generator: torch.Generator) -> None:
 
 
 @torch.no_grad()
-def _set_codebook(vq: nn.Module, pixels: Tensor, how: VQTraining, generator: torch.Generator) -> None:
+def _set_codebook(vq: JanusVQVAE, pixels: Tensor, how: VQTraining, generator: torch.Generator) -> None:
     rows = torch.randperm(len(pixels), generator=generator)[:256]
     points = latents(vq, pixels[rows]).permute(0, 2, 3, 1).reshape(-1, vq.quantize.embedding.embedding_dim).float()
     size = vq.quantize.embedding.num_embeddings
@@ -174,6 +175,6 @@ def _set_codebook(vq: nn.Module, pixels: Tensor, how: VQTraining, generator: tor
 
 
 @torch.no_grad()
-def encode_pictures(vq: nn.Module, pixels: Tensor, batch: int = 64) -> Tensor:
+def encode_pictures(vq: JanusVQVAE, pixels: Tensor, batch: int = 64) -> Tensor:
     """Code numbers [count, tokens] of pictures [count, 3, H, W]."""
     return torch.cat([nearest_codes(vq, latents(vq, chunk)) for chunk in pixels.split(batch)])
