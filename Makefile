@@ -28,7 +28,6 @@ format: setup
 	$(BIN)/ruff check --fix src tests bench
 
 bench: setup
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[bench]"
 	$(BIN)/python bench/entropy.py
 
 setup: $(STAMP)

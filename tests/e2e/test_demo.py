@@ -8,7 +8,6 @@ import pytest
 from commands import here
 
 from unispect.cli import demo
-from unispect.organisms import shipped
 from unispect.runs import RunStore
 
 NO_NETWORK = """
@@ -24,14 +23,10 @@ connect = socket.socket.connect
 socket.socket.connect = socket.socket.connect_ex = refuse
 """
 
-WEIGHTS = Path(shipped.__file__).parent / "weights" / "janus-pro" / shipped.WEIGHTS
-
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A demo of few units whose workers cannot reach a network; the file that an attempt would leave."""
-    if not WEIGHTS.is_file():
-        pytest.skip(f"the organisms' weights are not there: {WEIGHTS}")
     monkeypatch.setattr(demo, "STUDIES", {"concepts": (2, (0,)), "encoding": (2, (0,)), "response": (2, (0,))})
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(NO_NETWORK.format(mark=str(tmp_path / "called out")))
