@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from PIL.Image import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
@@ -61,6 +61,23 @@ class UnifiedModel(Protocol):
         ...
 
 
+GROUPS = (
+    "token embeddings",
+    "backbone",
+    "text head",
+    "vision encoder",
+    "vision aligner",
+    "image embeddings",
+    "image head",
+    "image tokenizer",
+)
+"""What parameters can serve, in every family; a model may lack some.
+
+"image embeddings" bring the picture being drawn into the backbone, the "image head" draws it from states, and the
+"image tokenizer" stands between pixels and image tokens or latents.
+"""
+
+
 @dataclass(frozen=True)
 class Losses:
     """Mean losses per predicted token, in nats; None when the batch held no such target."""
@@ -81,24 +98,34 @@ class Example:
 
     Attributes:
         prompt: what is asked.
-        reply: a text; or a picture, as an image or as the model's own image tokens (int64 [tokens]), which a caller
-            may keep from an earlier pass.
+        reply: a text; or a picture, as an image or as what `Trainable.targets` made of it, which a caller may keep.
         unconditional: learn to draw the picture with the prompt taken out, for the other branch of guidance.
+        seed: of the noise and the masks that the loss of the example draws, where a model has any.
     """
 
     prompt: Prompt
     reply: str | Image | Tensor
     unconditional: bool = False
+    seed: int = 0
 
 
 @runtime_checkable
 class Trainable(Protocol):
     """A model that can learn in both directions."""
 
+    network: nn.Module
+
     def loss(self, batch: Sequence[Example]) -> Losses:
-        """Draw loss over the examples whose reply is a picture, tell loss over the others."""
+        """Draw loss over the examples whose reply is a picture, tell loss over the others.
+
+        The mean over examples does not depend on how they are batched: each draws its noise from its own seed.
+        """
+        ...
+
+    def targets(self, pictures: Sequence[Image]) -> Tensor:
+        """What pictures are learned as, [pictures, ...] on the model's device: image tokens or latents."""
         ...
 
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
-        """Group name (backbone, vision encoder, image decoder, embeddings, ...) -> parameter names, a partition."""
+        """Group name (`GROUPS`) -> names in `network.named_parameters()`, a partition."""
         ...

@@ -65,7 +65,10 @@ class Teaching:
 _LONG = 60
 """Characters from which a prompt is long: full descriptions and lettered questions."""
 
-PRETRAINING = Teaching(draw={REAL: 24}, tell={REAL: 64}, describe=8, choices=0.75)
+_TELLING = 3.0
+"""Weight of questions: a letter is one token of few, and what decides it is learned last."""
+
+PRETRAINING = Teaching(draw={REAL: 24}, tell={REAL: 64}, describe=8, choices=0.85)
 BOUND = Teaching(
     draw={REAL: 6, "drawing": 13, "both": 13}, tell={REAL: 12, "text": 16, "both": 16}, describe=4, choices=0.4
 )
@@ -90,7 +93,9 @@ def batch_for(world: World, teaching: Teaching, seed: int, step: int) -> Batch:
     draws = [_draw(world, Lexicon(name), teaching, lot) for name, count in teaching.draw.items() for _ in range(count)]
     questions = [_question(Lexicon(name), teaching, lot) for name, count in teaching.tell.items() for _ in range(count)]
     looks = [_look(world, lot) for _ in range(teaching.describe)]
-    return (*_by_length(draws, 1.0), *_by_length(looks, 0.5), *_by_length(questions, 1.0))
+    groups = (*_by_length(draws, 1.0), *_by_length(looks, 0.5), *_by_length(questions, _TELLING))
+    # The longest work first: groups are shared out among workers as they come.
+    return tuple(sorted(groups, key=lambda group: -sum(len(example.prompt.text) for example in group[1])))
 
 
 def _by_length(examples: Sequence[Example], weight: float) -> Batch:

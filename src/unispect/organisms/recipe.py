@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +30,7 @@ from unispect.organisms.gates import Gate, measure_gates
 from unispect.organisms.layout import IMAGE_SIZE, write_janus_pro_files
 from unispect.organisms.start import start_weights
 from unispect.organisms.vq import VQTraining, train_vq
+from unispect.train.gradients import small_steps
 from unispect.train.loop import Progress, Schedule, train
 
 LANGUAGE_MODEL = ("backbone", "token embeddings", "text head")
@@ -68,38 +67,19 @@ def train_organism(
     recipe = recipe or Recipe()
     card = shipped.base_card(family)
     _claim(out, family, seed, recipe)
-    with _one_thread():
+    with small_steps():
         write_janus_pro_files(out)
         base = out / shipped.WEIGHTS
         if not base.exists():
             model = janus_pro.start(card, out, seed=seed_for("organism", seed))
             _grow(model, out, seed, recipe, progress)
             janus_pro.save(model, base, dtype=torch.float16)
-        left = [variant.name for variant in shipped.VARIANTS if not (out / f"{variant.name}.safetensors").exists()]
-        with ThreadPoolExecutor(
-            2, initializer=torch.set_flush_denormal, initargs=(True,)
-        ) as pool:  # as many as there are cores to count on
-            list(pool.map(lambda name: _bind(out, family, name, seed, recipe, progress), left))
+        for variant in shipped.VARIANTS:
+            if not (out / f"{variant.name}.safetensors").exists():
+                _bind(out, family, variant.name, seed, recipe, progress)
         gates = measure_gates(shipped.load_from(out, card, device="cpu", dtype="float32"), seed)
     _note(out, {"gates": [{"name": g.name, "right": g.right, "asked": g.asked} for g in gates]})
     return gates
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread of PyTorch and no denormal numbers.
-
-    Small steps gain little from a second thread and lose everything to a busy neighbour; and sums come out the same on
-    machines with other numbers of cores.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-        torch.set_flush_denormal(False)
 
 
 def _grow(model: JanusPro, out: Path, seed: int, recipe: Recipe, progress: Progress | None) -> None:
@@ -158,7 +138,7 @@ def _pixels() -> Tensor:
 def _world(model: JanusPro) -> World:
     concepts = load_split().train
     pictures = {concept: render(concept, IMAGE_SIZE) for concept in concepts}
-    codes = model.image_codes(list(pictures.values()))
+    codes = model.targets(list(pictures.values()))
     return World(concepts, pictures, dict(zip(concepts, codes, strict=True)))
 
 

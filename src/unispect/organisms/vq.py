@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.janus.modeling_janus import JanusVQVAE
+
+from unispect.train.gradients import WORKERS, add_gradients, workers
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 """Called with stage, step, steps, and running values."""
@@ -96,29 +99,37 @@ def train_vq(
     steps = how.autoencoder_steps + how.quantised_steps
     optimiser = torch.optim.AdamW(vq.parameters(), lr=how.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, how.learning_rate, total_steps=steps, pct_start=0.05)
-    for step, rows in enumerate(_batches(len(pixels), how.batch, steps, generator)):
-        if step == how.autoencoder_steps:
-            _set_codebook(vq, pixels, how, generator)
-        batch = pixels[rows]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            latent = latents(vq, batch)
-            penalty = torch.zeros(())
-            if step >= how.autoencoder_steps:
-                codes = nearest_codes(vq, latent)
-                chosen = F.normalize(vq.quantize.embedding(codes), dim=-1).permute(0, 2, 1).reshape(latent.shape)
-                penalty = F.mse_loss(chosen, latent.detach()) + how.commitment * F.mse_loss(latent, chosen.detach())
-                latent = latent + (chosen - latent).detach()
-            drawn = decode_latents(vq, latent)
-        loss = picture_loss(drawn.float(), batch)
-        optimiser.zero_grad()
-        (loss + penalty).backward()
-        nn.utils.clip_grad_norm_(vq.parameters(), 1.0)
-        optimiser.step()
-        _keep_local(masks)
-        schedule.step()
-        if progress and (step % 10 == 0 or step == steps - 1):
-            progress("picture tokenizer", step + 1, steps, {"loss": float(loss.detach())})
+    parameters = list(vq.parameters())
+    with workers() as pool:
+        for step, rows in enumerate(_batches(len(pixels), how.batch, steps, generator)):
+            if step == how.autoencoder_steps:
+                _set_codebook(vq, pixels, how, generator)
+            halves = pixels[rows].chunk(WORKERS)
+            quantised = step >= how.autoencoder_steps
+            optimiser.zero_grad()
+            losses = [partial(_loss, vq, half, how, quantised, len(half) / len(rows)) for half in halves]
+            loss = sum(add_gradients(pool, parameters, losses))
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+            _keep_local(masks)
+            schedule.step()
+            if progress and (step % 10 == 0 or step == steps - 1):
+                progress("picture tokenizer", step + 1, steps, {"loss": loss})
     vq.eval()
+
+
+def _loss(vq: JanusVQVAE, pixels: Tensor, how: VQTraining, quantised: bool, weight: float) -> Tensor:
+    # No cache: cast weights would be shared with the other worker's graph, which is freed on its own.
+    with torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False):
+        latent = latents(vq, pixels)
+        penalty = torch.zeros(())
+        if quantised:
+            codes = nearest_codes(vq, latent)
+            chosen = F.normalize(vq.quantize.embedding(codes), dim=-1).permute(0, 2, 1).reshape(latent.shape)
+            penalty = F.mse_loss(chosen, latent.detach()) + how.commitment * F.mse_loss(latent, chosen.detach())
+            latent = latent + (chosen - latent).detach()
+        drawn = decode_latents(vq, latent)
+    return weight * (picture_loss(drawn.float(), pixels) + penalty)
 
 
 def local_masks(encoder: nn.Module) -> list[tuple[Tensor, Tensor]]:

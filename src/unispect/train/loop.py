@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from unispect.core.errors import CheckpointError, StateError
 from unispect.models.base import Example, Losses
+from unispect.train.gradients import add_gradients, workers
 
 Groups = Iterable[tuple[float, Sequence[Example]]]
 Progress = Callable[[str, int, int, dict[str, float]], None]
@@ -77,44 +80,50 @@ def train(
         parameter.requires_grad_(True)
     optimiser = torch.optim.AdamW(parameters, lr=1.0, betas=(0.9, 0.95), weight_decay=schedule.weight_decay)
     start = _resume(checkpoint, parameters, optimiser, stage) if checkpoint else 0
-    for step in range(start, schedule.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = schedule.rate(step)
-        seen = _step(model, batches(step), stage, step)
-        norm = nn.utils.clip_grad_norm_(parameters, schedule.clip)
-        if not torch.isfinite(norm):
-            raise StateError(f"{stage}: the gradient is not finite at step {step + 1}; lower the learning rate")
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        if progress and (step % 10 == 9 or step == schedule.steps - 1):
-            progress(stage, step + 1, schedule.steps, seen)
-        if checkpoint and ((step + 1) % every == 0 or step == schedule.steps - 1):
-            _save(checkpoint, parameters, optimiser, stage, step + 1)
+    with workers() as pool:
+        for step in range(start, schedule.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.rate(step)
+            seen = _step(pool, model, parameters, batches(step), stage, step)
+            norm = nn.utils.clip_grad_norm_(parameters, schedule.clip)
+            if not torch.isfinite(norm):
+                raise StateError(f"{stage}: the gradient is not finite at step {step + 1}; lower the learning rate")
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            if progress and (step % 10 == 9 or step == schedule.steps - 1):
+                progress(stage, step + 1, schedule.steps, seen)
+            if checkpoint and ((step + 1) % every == 0 or step == schedule.steps - 1):
+                _save(checkpoint, parameters, optimiser, stage, step + 1)
     for parameter in parameters:
         parameter.requires_grad_(False)
 
 
-def _step(model: Learner, groups: Groups, stage: str, step: int) -> dict[str, float]:
-    """Adds up the gradients of all groups; the losses by direction, weighted by examples."""
-    sums: dict[str, list[float]] = {}
-    for weight, examples in groups:
+def _step(
+    pool: Executor, model: Learner, parameters: Sequence[nn.Parameter], groups: Groups, stage: str, step: int
+) -> dict[str, float]:
+    """Adds up the gradients of all groups; the losses by direction."""
+    seen: dict[str, list[float]] = {}
+
+    def loss(weight: float, examples: Sequence[Example]) -> Tensor:
         losses = model.loss(examples)
         total = losses.total()
         if not torch.isfinite(total):
             raise StateError(f"{stage}: the loss is {total.item()} at step {step + 1}; lower the learning rate")
-        (weight * total).backward()
-        for name, loss in (("draw", losses.draw), ("tell", losses.tell)):
-            if loss is not None:
-                sums.setdefault(name, []).append(float(loss.detach()))
-    return {name: sum(values) / len(values) for name, values in sums.items()}
+        for name, value in (("draw", losses.draw), ("tell", losses.tell)):
+            if value is not None:
+                seen.setdefault(name, []).append(float(value.detach()))
+        return weight * total
+
+    add_gradients(pool, parameters, [partial(loss, weight, examples) for weight, examples in groups])
+    return {name: sum(values) / len(values) for name, values in seen.items()}
 
 
 def _save(path: Path, parameters: Sequence[Tensor], optimiser: torch.optim.Optimizer, stage: str, step: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    unfinished = path.with_suffix(".partial")
     state = {"stage": stage, "step": step, "parameters": [p.detach() for p in parameters]}
-    torch.save({**state, "optimiser": optimiser.state_dict()}, partial)
-    os.replace(partial, path)
+    torch.save({**state, "optimiser": optimiser.state_dict()}, unfinished)
+    os.replace(unfinished, path)
 
 
 def _resume(path: Path, parameters: Sequence[nn.Parameter], optimiser: torch.optim.Optimizer, stage: str) -> int:

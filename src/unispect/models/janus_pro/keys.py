@@ -58,4 +58,4 @@ GROUPS = {
     "image head": ("model.generation_head.",),
     "image tokenizer": ("model.vqmodel.",),
 }
-"""Group of parameters -> how their names begin."""
+"""Group of parameters (`unispect.models.base.GROUPS`) -> how their names begin."""

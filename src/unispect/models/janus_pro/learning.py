@@ -88,7 +88,7 @@ def _inputs(model: JanusPro, examples: Sequence[Example], goal: Goal) -> Inputs:
 def _codes(model: JanusPro, replies: Sequence[Image.Image | Tensor]) -> Tensor:
     """Image tokens of every reply; pictures are tokenised here, codes taken as they are."""
     pictures = [reply for reply in replies if isinstance(reply, Image.Image)]
-    tokenised = iter(model.image_codes(pictures) if pictures else ())
+    tokenised = iter(model.targets(pictures) if pictures else ())
     return torch.stack(
         [next(tokenised) if isinstance(reply, Image.Image) else reply.to(model.device) for reply in replies]
     )

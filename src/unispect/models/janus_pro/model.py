@@ -240,7 +240,7 @@ class JanusPro:
         return [Image.fromarray(picture) for picture in values.permute(0, 2, 3, 1).cpu().numpy()]
 
     @torch.no_grad()
-    def image_codes(self, pictures: Sequence[Image.Image]) -> Tensor:
+    def targets(self, pictures: Sequence[Image.Image]) -> Tensor:
         """Image tokens [pictures, tokens], int64 on the model's device, of pictures to learn to draw.
 
         Raises:

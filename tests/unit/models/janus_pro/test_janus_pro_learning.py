@@ -39,7 +39,7 @@ def test_the_tell_loss_is_the_mean_score_per_token(model: JanusPro):
 @pytest.mark.parametrize("unconditional", [False, True])
 def test_the_draw_loss_is_that_of_the_branch(model: JanusPro, pictures: list[Image.Image], unconditional: bool):
     prompt = Prompt.of("a red star")
-    codes = model.image_codes(pictures[:1])
+    codes = model.targets(pictures[:1])
     loss = model.loss([Example(prompt, pictures[0], unconditional)]).draw
     inputs = model.encode([prompt], Goal.IMAGE).inputs
     rows = (model.empty_rows if unconditional else model.prompt_rows)(inputs)[0]
@@ -51,7 +51,7 @@ def test_the_draw_loss_is_that_of_the_branch(model: JanusPro, pictures: list[Ima
 
 
 def test_codes_stand_for_their_pictures(model: JanusPro, pictures: list[Image.Image]):
-    codes = model.image_codes(pictures)
+    codes = model.targets(pictures)
     assert codes.shape == (2, 16)
     assert codes.dtype == torch.int64
     prompts = [Prompt.of("one"), Prompt.of("the other")]
@@ -64,12 +64,12 @@ def test_codes_stand_for_their_pictures(model: JanusPro, pictures: list[Image.Im
 
 def test_labels_come_from_unit_vectors(model: JanusPro, pictures: list[Image.Image]):
     """Scaling the codebook must not change which code a picture gets: only directions count."""
-    codes = model.image_codes(pictures)
+    codes = model.targets(pictures)
     weight = model.network.model.vqmodel.quantize.embedding.weight
     before = weight.data.clone()
     try:
         weight.data *= torch.linspace(0.1, 10, len(weight))[:, None]
-        assert torch.equal(model.image_codes(pictures), codes)
+        assert torch.equal(model.targets(pictures), codes)
     finally:
         weight.data = before
 
@@ -95,7 +95,7 @@ def test_gradients_reach_what_each_direction_uses(model: JanusPro, pictures: lis
 
 def test_a_picture_to_draw_is_square_and_no_prompt_holds_one(model: JanusPro, pictures: list[Image.Image]):
     with pytest.raises(DataError, match="20 x 10"):
-        model.image_codes([Image.new("RGB", (20, 10))])
+        model.targets([Image.new("RGB", (20, 10))])
     with pytest.raises(Unsupported, match="cannot draw: from a prompt that holds a picture"):
         model.loss([Example(Prompt.of(pictures[0], "again"), pictures[0])])
 
