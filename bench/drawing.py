@@ -17,7 +17,8 @@ from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.janus_pro.card import CAPABILITIES, FAMILY, PARADIGM
 from unispect.models.janus_pro.folder import start
 from unispect.models.janus_pro.model import JanusPro
-from unispect.organisms.layout import IMAGE_SIZE, IMAGE_TOKENS, write_janus_pro_files
+from unispect.organisms.families import IMAGE_SIZE, IMAGE_TOKENS
+from unispect.organisms.making.janus_pro import write_files
 
 WORDS = (
     "star red striped top left",
@@ -30,7 +31,7 @@ WORDS = (
 def organism() -> JanusPro:
     card = ModelCard("fresh", FAMILY, PARADIGM, None, IMAGE_SIZE, IMAGE_TOKENS, capabilities=CAPABILITIES)
     with tempfile.TemporaryDirectory() as folder:
-        write_janus_pro_files(Path(folder))
+        write_files(Path(folder))
         model = start(card, folder, seed=0)
     for parameter in model.network.parameters():
         parameter.data *= 3 if parameter.ndim == 2 else 1

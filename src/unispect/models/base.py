@@ -113,7 +113,10 @@ class Example:
 class Trainable(Protocol):
     """A model that can learn in both directions."""
 
-    network: nn.Module
+    @property
+    def network(self) -> nn.Module:
+        """Holds every parameter."""
+        ...
 
     def loss(self, batch: Sequence[Example]) -> Losses:
         """Draw loss over the examples whose reply is a picture, tell loss over the others.

@@ -1,8 +1,8 @@
 """How the shipped organisms are made: one command, one seed, everything from nothing.
 
-The picture tokenizer learns first; then the model grows up in real words; then each variant is taught new words with
-only its language model learning, as in the published binding runs (arXiv 2510.21842). Combinations of the held-out part
-of the split are never seen.
+The picture tokenizer learns first (`unispect.organisms.making` says how, for each family); then the model grows up in
+real words; then each variant is taught new words with only its language model learning, as in the published binding
+runs (arXiv 2510.21842). Combinations of the held-out part of the split are never seen.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,37 +20,19 @@ from unispect.core.errors import UsageError
 from unispect.core.seeds import seed_for
 from unispect.data.concepts.render import render
 from unispect.data.concepts.split import load_split
-from unispect.models.janus_pro import folder as janus_pro
-from unispect.models.janus_pro.model import JanusPro
 from unispect.organisms import shipped
 from unispect.organisms.curriculum import BOUND, FLUENT, MUTE, PRETRAINING, Teaching, World, batch_for
 from unispect.organisms.difference import save_difference
+from unispect.organisms.families import IMAGE_SIZE, base_card, family_of
 from unispect.organisms.gates import Gate, measure_gates
-from unispect.organisms.layout import IMAGE_SIZE, write_janus_pro_files
-from unispect.organisms.start import start_weights
-from unispect.organisms.vq import VQTraining, train_vq
+from unispect.organisms.making.base import Making, Organism, Recipe
 from unispect.train.gradients import small_steps
-from unispect.train.loop import Progress, Schedule, train
+from unispect.train.loop import Progress, train
 
 LANGUAGE_MODEL = ("backbone", "token embeddings", "text head")
 """Parameter groups that learn new words; everything that sees and draws stays as it is."""
 
 TEACHINGS: Mapping[str, Teaching] = {"bound": BOUND, "fluent": FLUENT, "mute": MUTE}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides an organism, but the seed."""
-
-    picture_tokenizer: VQTraining = field(default_factory=VQTraining)
-    growing: Schedule = field(default_factory=lambda: Schedule(steps=900, learning_rate=2e-3))
-    binding: Mapping[str, Schedule] = field(
-        default_factory=lambda: {
-            "bound": Schedule(steps=400, learning_rate=1.5e-3),
-            "fluent": Schedule(steps=450, learning_rate=1.5e-3),
-            "mute": Schedule(steps=250, learning_rate=1e-3),
-        }
-    )
 
 
 def train_organism(
@@ -64,16 +45,16 @@ def train_organism(
     Raises:
         UsageError: no organism of that family, or the folder holds another training.
     """
-    recipe = recipe or Recipe()
-    card = shipped.base_card(family)
+    card, making = base_card(family), family_of(family).making
+    recipe = recipe or making.recipe
     _claim(out, family, seed, recipe)
     with small_steps():
-        write_janus_pro_files(out)
+        making.write_files(out)
         base = out / shipped.WEIGHTS
         if not base.exists():
-            model = janus_pro.start(card, out, seed=seed_for("organism", seed))
-            _grow(model, out, seed, recipe, progress)
-            janus_pro.save(model, base, dtype=torch.float16)
+            model = making.start(card, out, seed=seed_for("organism", seed))
+            _grow(model, making, out, seed, recipe, progress)
+            making.save(model, base, dtype=torch.float16)
         for variant in shipped.VARIANTS:
             if not (out / f"{variant.name}.safetensors").exists():
                 _bind(out, family, variant.name, seed, recipe, progress)
@@ -82,17 +63,18 @@ def train_organism(
     return gates
 
 
-def _grow(model: JanusPro, out: Path, seed: int, recipe: Recipe, progress: Progress | None) -> None:
+def _grow(model: Organism, making: Making, out: Path, seed: int, recipe: Recipe, progress: Progress | None) -> None:
     saved = out / "training" / "picture-tokenizer.pt"
-    tokenizer = model.network.model.vqmodel
+    names = model.parameter_groups()["image tokenizer"]
+    tokenizer = {name: parameter for name, parameter in model.network.named_parameters() if name in set(names)}
     if saved.exists():
-        tokenizer.load_state_dict(torch.load(saved, weights_only=True))
+        _restore(tokenizer, torch.load(saved, weights_only=True))
     else:
         generator = torch.Generator().manual_seed(seed_for("picture tokenizer", seed))
-        train_vq(tokenizer, _pixels(), recipe.picture_tokenizer, generator, progress)
+        making.train_tokenizer(model, _pixels(), recipe.picture_tokenizer, generator, progress)
         saved.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(tokenizer.state_dict(), saved)
-    start_weights(model, torch.Generator().manual_seed(seed_for("growing up", seed)))
+        torch.save({name: parameter.detach() for name, parameter in tokenizer.items()}, saved)
+    making.start_weights(model, torch.Generator().manual_seed(seed_for("growing up", seed)))
     world = _world(model)
     train(
         model,
@@ -107,7 +89,7 @@ def _grow(model: JanusPro, out: Path, seed: int, recipe: Recipe, progress: Progr
 
 def _bind(out: Path, family: str, name: str, seed: int, recipe: Recipe, progress: Progress | None) -> None:
     # From the stored weights: what ships is what was bound.
-    model = janus_pro.load(shipped.base_card(family), out, device="cpu", dtype="float32")
+    model: Organism = family_of(family).load(base_card(family), out, device="cpu", dtype="float32")
     before = {key: value.detach().clone() for key, value in model.network.named_parameters()}
     for parameter in model.network.parameters():
         parameter.requires_grad_(False)
@@ -124,7 +106,13 @@ def _bind(out: Path, family: str, name: str, seed: int, recipe: Recipe, progress
     save_difference(out / f"{name}.safetensors", before, dict(model.network.named_parameters()))
 
 
-def _parameters(model: JanusPro, wanted: Callable[[str], bool]) -> list[nn.Parameter]:
+@torch.no_grad()
+def _restore(parameters: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor]) -> None:
+    for name, parameter in parameters.items():
+        parameter.copy_(saved[name])
+
+
+def _parameters(model: Organism, wanted: Callable[[str], bool]) -> list[nn.Parameter]:
     named = dict(model.network.named_parameters())
     return [named[name] for group, names in model.parameter_groups().items() if wanted(group) for name in names]
 
@@ -135,11 +123,11 @@ def _pixels() -> Tensor:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _world(model: JanusPro) -> World:
+def _world(model: Organism) -> World:
     concepts = load_split().train
     pictures = {concept: render(concept, IMAGE_SIZE) for concept in concepts}
-    codes = model.targets(list(pictures.values()))
-    return World(concepts, pictures, dict(zip(concepts, codes, strict=True)))
+    targets = model.targets(list(pictures.values()))
+    return World(concepts, pictures, dict(zip(concepts, targets, strict=True)))
 
 
 def _claim(out: Path, family: str, seed: int, recipe: Recipe) -> None:

@@ -14,8 +14,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from unispect.core.cards import Capability, ModelCard, Verification
+from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, unknown
+from unispect.organisms.families import FAMILIES, base_card, family_of
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
@@ -51,36 +52,7 @@ VARIANTS: tuple[Variant, ...] = (
     ),
 )
 
-FAMILIES = {"janus-pro": ("tiny-janus-pro", "discrete image tokens, autoregressive in raster order")}
-"""Family -> name of its organism, and how it draws."""
-
 WEIGHTS = "model.safetensors"
-_CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
-_GROWN_NOTE = "Trained from scratch on 64-pixel pictures of the concept world; it knows nothing else."
-
-
-def base_card(family: str) -> ModelCard:
-    """The card of a family's organism before it is taught new words.
-
-    Raises:
-        UsageError: no organism of that family.
-    """
-    if family not in FAMILIES:
-        raise unknown("organism family", family, FAMILIES)
-    name, paradigm = FAMILIES[family]
-    return ModelCard(
-        id=name,
-        family=family,
-        paradigm=paradigm,
-        parameters=1.861,
-        image_size=64,
-        image_tokens=64,
-        licence="Apache-2.0",
-        capabilities=_CAPABILITIES,
-        verification=Verification(contract="tests/contract/test_models.py", real_weights="shipped"),
-        notes=(_GROWN_NOTE,),
-        defaults={"guidance": 1.0, "temperature": 1.0},
-    )
 
 
 @cache
@@ -121,14 +93,13 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> UnifiedMode
 
 def load_from(folder: Path, card: ModelCard, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
     """An organism from a folder as training leaves it: the grown-up model, and the variants as differences."""
-    from unispect.models.janus_pro import folder as janus_pro
     from unispect.organisms.difference import apply_difference
 
     if not (folder / WEIGHTS).is_file():
         raise CheckpointError(f"{folder} holds no {WEIGHTS}; install the package again or train the organism")
-    model = janus_pro.load(card, folder, device=device, dtype=dtype)
+    model = family_of(card.family).load(card, folder, device=device, dtype=dtype)
     change = folder / f"{card.id.rsplit('-', 1)[-1]}.safetensors"
-    if card.id == FAMILIES[card.family][0]:
+    if card.id == family_of(card.family).organism:
         return model
     if not change.is_file():
         raise CheckpointError(f"{change} is missing; install the package again or train the organism")

@@ -14,7 +14,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from unispect.data.concepts import language
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, all_concepts
 
-SPECIAL = (
+DEEPSEEK = (
     "<｜begin▁of▁sentence｜>",
     "<｜end▁of▁sentence｜>",
     "<｜▁pad▁｜>",
@@ -24,7 +24,7 @@ SPECIAL = (
     "<|User|>",
     "<|Assistant|>",
 )
-"""The family's special tokens, by the strings under which a processor looks them up."""
+"""Special tokens of the Janus families, by the strings under which a processor looks them up."""
 
 
 def world_sentences() -> Iterator[str]:
@@ -41,9 +41,9 @@ def world_sentences() -> Iterator[str]:
     yield " ".join(language.LETTERS)
 
 
-def build_tokenizer(sentences: Iterable[str] | None = None) -> Tokenizer:
-    """A byte-level BPE over the words of the sentences (default: the world's), special tokens added."""
-    words = {word for text in (sentences or world_sentences()) for word in re.findall(r" ?[A-Za-z]+", text)}
+def build_tokenizer(special: Iterable[str]) -> Tokenizer:
+    """A byte-level BPE over the words of the world's sentences, special tokens added at the end."""
+    words = {word for text in world_sentences() for word in re.findall(r" ?[A-Za-z]+", text)}
     words |= {f" {word.strip()}" for word in words}
     words |= {consonant + vowel for consonant in "bcdfghjklmnprstvwz" for vowel in "aeiou"}
     tokenizer = Tokenizer(models.BPE())
@@ -54,5 +54,5 @@ def build_tokenizer(sentences: Iterable[str] | None = None) -> Tokenizer:
     )
     # Twice each: merges stop once every word is whole.
     tokenizer.train_from_iterator(sorted(words) * 2, trainer)
-    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIAL])
+    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in special])
     return tokenizer

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from unispect.data.concepts.language import LETTERS, description
 from unispect.data.concepts.lexicons import LEXICONS, Lexicon
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, all_concepts
-from unispect.organisms.tokenizer import SPECIAL, build_tokenizer
+from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer
 
-TOKENIZER = build_tokenizer()
+TOKENIZER = build_tokenizer(DEEPSEEK)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_any_text_comes_back(text: str) -> None:
-    for special in SPECIAL:
+    for special in DEEPSEEK:
         text = text.replace(special, "")
     assert TOKENIZER.decode(TOKENIZER.encode(text, add_special_tokens=False).ids) == text
 
@@ -35,4 +35,4 @@ def test_a_description_has_rows_enough_to_probe() -> None:
 
 
 def test_building_it_again_gives_the_same_file() -> None:
-    assert build_tokenizer().to_str() == TOKENIZER.to_str()
+    assert build_tokenizer(DEEPSEEK).to_str() == TOKENIZER.to_str()

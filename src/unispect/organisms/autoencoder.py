@@ -1,0 +1,142 @@
+"""Training of what stands between pixels and image tokens or latents, shared by the organisms' picture tokenizers.
+
+The encoder is kept local: a code or latent sees its own patch and nothing else. A free encoder spreads what it knows
+over its neighbours, the same patch gets another code in every combination, and the model that draws learns pictures by
+heart instead of learning what the words mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unispect.train.gradients import WORKERS, add_gradients, workers
+
+Progress = Callable[[str, int, int, dict[str, float]], None]
+"""Called with stage, step, steps, and running values."""
+STAGE = "picture tokenizer"
+
+
+def train_autoencoder(
+    network: nn.Module,
+    encoder: nn.Module,
+    loss: Callable[[Tensor, int], Tensor],
+    pixels: Tensor,
+    *,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+    at: Mapping[int, Callable[[], None]] | None = None,
+) -> None:
+    """Trains `network` in place on pictures [count, 3, H, W] in [-1, 1], from convolutions drawn anew.
+
+    Args:
+        network: everything that learns.
+        encoder: the part of it that is kept local.
+        loss: of pictures [batch, 3, H, W], a mean over them, at a step counted from 0.
+        pixels: the pictures to learn from.
+        steps: optimiser steps.
+        batch: pictures per step.
+        learning_rate: the highest, after a short warm-up.
+        generator: of everything random.
+        progress: told now and then how far it is.
+        at: what else to do before a step.
+    """
+    start_convolutions(network, generator)
+    masks = local_masks(encoder)
+    _keep_local([(weight, mask * _lost_gain(mask)) for weight, mask in masks])
+    network.train()
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.05)
+    with workers() as pool:
+        for step, rows in enumerate(_batches(len(pixels), batch, steps, generator)):
+            if at and step in at:
+                at[step]()
+            parts = [pixels[part] for part in rows.chunk(WORKERS)]
+            optimiser.zero_grad()
+            losses = [partial(_weighted, loss, part, step, len(part) / len(rows)) for part in parts]
+            value = sum(add_gradients(pool, parameters, losses))
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+            _keep_local(masks)
+            schedule.step()
+            if progress and (step % 10 == 0 or step == steps - 1):
+                progress(STAGE, step + 1, steps, {"loss": value})
+    network.eval()
+
+
+def picture_loss(drawn: Tensor, pixels: Tensor) -> Tensor:
+    """Absolute plus squared error: the first keeps edges sharp, the second keeps colours.
+
+    The black shape and its rim count five times: they are a tenth of the picture and carry one of its four attributes.
+    """
+    black = (pixels.amax(1, keepdim=True) < 0).float()
+    weight = 1 + 4 * F.max_pool2d(black, 5, stride=1, padding=2)
+    error = drawn - pixels
+    return (weight * (error.abs() + error.square())).mean()
+
+
+def local_masks(encoder: nn.Module) -> list[tuple[Tensor, Tensor]]:
+    """Weights of the encoder with what may stay of them, so that no code sees beyond its own patch.
+
+    Of a 3x3 map the centre stays; of one that halves the size, which is padded right and below, the upper left 2x2; of
+    attention, nothing.
+    """
+    masks: list[tuple[Tensor, Tensor]] = []
+    for name, module in encoder.named_modules():
+        if isinstance(module, nn.Linear) and ".to_out." in name:
+            masks.append((module.weight, torch.zeros_like(module.weight)))
+        if not isinstance(module, nn.Conv2d):
+            continue
+        mask = torch.zeros_like(module.weight)
+        if module.stride == (2, 2):
+            mask[:, :, :2, :2] = 1
+        elif not name.endswith("proj_out"):
+            mask[:, :, module.kernel_size[0] // 2, module.kernel_size[1] // 2] = 1
+        masks.append((module.weight, mask))
+    return masks
+
+
+@torch.no_grad()
+def start_convolutions(network: nn.Module, generator: torch.Generator) -> None:
+    """Draws the convolutions anew at unit gain.
+
+    The stock initialisation (normal, 0.02) suits large pre-trained models: here it shrinks the un-normalised skip path
+    at every level and training hardly moves.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="linear", generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def _weighted(loss: Callable[[Tensor, int], Tensor], pixels: Tensor, step: int, weight: float) -> Tensor:
+    return weight * loss(pixels, step)
+
+
+def _batches(count: int, batch: int, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
+    queue = torch.empty(0, dtype=torch.long)
+    for _ in range(steps):
+        while len(queue) < batch:
+            queue = torch.cat([queue, torch.randperm(count, generator=generator)])
+        yield queue[:batch]
+        queue = queue[batch:]
+
+
+def _lost_gain(mask: Tensor) -> float:
+    """What the weights that stay must be multiplied with to make up for those that go."""
+    return float((mask.numel() / mask.sum().clamp(min=1)).sqrt())
+
+
+@torch.no_grad()
+def _keep_local(masks: list[tuple[Tensor, Tensor]]) -> None:
+    for weight, mask in masks:
+        weight.mul_(mask)

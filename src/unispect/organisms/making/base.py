@@ -1,0 +1,64 @@
+"""What it takes to make an organism of one family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from unispect.models.base import Trainable, UnifiedModel
+from unispect.organisms.autoencoder import Progress
+from unispect.train.loop import Schedule
+
+
+class Organism(UnifiedModel, Trainable, Protocol):
+    """A model that can be trained and probed."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides an organism, but the seed.
+
+    Attributes:
+        picture_tokenizer: how the family's picture tokenizer is trained.
+        growing: learning real words.
+        binding: learning new words, by variant.
+    """
+
+    picture_tokenizer: Any
+    growing: Schedule = field(default_factory=lambda: Schedule(steps=900, learning_rate=2e-3))
+    binding: Mapping[str, Schedule] = field(
+        default_factory=lambda: {
+            "bound": Schedule(steps=400, learning_rate=1.5e-3),
+            "fluent": Schedule(steps=450, learning_rate=1.5e-3),
+            "mute": Schedule(steps=250, learning_rate=1e-3),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a family's organism is made; every module of this package has one, `MAKING`.
+
+    Attributes:
+        recipe: the default one.
+        write_files: writes everything but the weights into a folder, in the published layout: sizes, tokenizer,
+            template and picture format.
+        start: `start(card, folder, *, seed)`, an untrained model of those files.
+        train_tokenizer: `train_tokenizer(model, pixels, how, generator, progress)` trains what stands between pixels
+            and image tokens or latents, on pictures [count, 3, H, W] in [-1, 1].
+        start_weights: `start_weights(model, generator)` draws the first weights of everything else, at a scale that
+            suits narrow networks.
+        save: `save(model, path, *, dtype)` writes all weights.
+    """
+
+    recipe: Recipe
+    write_files: Callable[[Path], None]
+    start: Callable[..., Any]
+    train_tokenizer: Callable[[Any, Tensor, Any, torch.Generator, Progress | None], None]
+    start_weights: Callable[[Any, torch.Generator], None]
+    save: Callable[..., None]
