@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +16,11 @@ from PIL import Image
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from unispect.core.errors import CheckpointError, DataError, UsageError
-from unispect.core.prompts import Goal, Modality, Prompt, Role, Segment
+from unispect.core.errors import CheckpointError, UsageError
+from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
+from unispect.models.processing.template import Piece, rgb, segments_of, tokens_of
+from unispect.models.processing.tokenizer import load_tokenizer, named_tokens, plain, token_id
 
 SYSTEM_PROMPT = (
     "You are a helpful language and vision assistant. "
@@ -61,7 +62,7 @@ class PictureFormat:
 
     def pixels(self, picture: Image.Image) -> Tensor:
         """Normalised pixels [3, size, size]: longest side to `size`, centred on a grey square."""
-        picture = _rgb(picture)
+        picture = rgb(picture)
         longest = max(picture.size)
         # The authors cut the fraction off where others round it.
         width, height = (max(int(side / longest * self.size), self.min_size) for side in picture.size)
@@ -85,23 +86,6 @@ class Inputs:
 
     ids: tuple[Tensor, ...]
     pixels: Tensor | None
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A stretch of the templated prompt: plain text, or one token given by `special`."""
-
-    text: str
-    role: Role
-    modality: Modality = "text"
-    special: int | None = None
-    repeat: int = 1
-
-
-class _Token(NamedTuple):
-    id: int
-    modality: Modality
-    role: Role
 
 
 @dataclass(frozen=True)
@@ -131,13 +115,15 @@ class Processor:
         """
         if not prompts:
             raise UsageError("there are no prompts to encode")
-        rows = [self._tokens(list(self._pieces(prompt, goal))) for prompt in prompts]
+        rows = [
+            tokens_of(self.tokenizer, self._pieces(prompt, goal), forbidden=self.special.image) for prompt in prompts
+        ]
         pictures = [self.picture.pixels(picture) for prompt in prompts for picture in prompt.images]
         inputs = Inputs(
             ids=tuple(torch.tensor([token.id for token in row], dtype=torch.long) for row in rows),
             pixels=torch.stack(pictures) if pictures else None,
         )
-        return inputs, tuple(_segments(row) for row in rows)
+        return inputs, tuple(segments_of(row) for row in rows)
 
     def emptied(self, ids: Tensor) -> Tensor:
         """Token ids [length] of the unconditional branch of guidance.
@@ -149,71 +135,43 @@ class Processor:
     def answer_ids(self, text: str) -> list[int]:
         """Token ids of a complete reply: the text after the role's colon and a space, then the end token."""
         text = text.strip()
-        ids = self._plain(f" {text}").ids if text else []
+        ids = plain(self.tokenizer, f" {text}").ids if text else []
         return [*ids, self.special.eos]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of a reply, stripped, special tokens removed."""
         return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
 
-    def _pieces(self, prompt: Prompt, goal: Goal) -> Iterator[_Piece]:
-        yield _Piece("", "template", special=self.special.bos)
+    def _pieces(self, prompt: Prompt, goal: Goal) -> Iterator[Piece]:
+        yield Piece("", "template", special=self.special.bos)
         if goal is Goal.TEXT and self.system.strip():
-            yield _Piece(self.system.lstrip() + "\n\n", "template")
+            yield Piece(self.system.lstrip() + "\n\n", "template")
         yield self._role(USER)
         content = _stripped(prompt.parts)
         if content:
-            yield _Piece(": ", "template")
+            yield Piece(": ", "template")
             yield from self._content(content)
-            yield _Piece("\n\n", "template")
+            yield Piece("\n\n", "template")
         else:
-            yield _Piece(":", "template")
+            yield Piece(":", "template")
         yield self._role(ASSISTANT)
-        yield _Piece(":", "template")
+        yield Piece(":", "template")
         if goal is Goal.IMAGE:
-            yield _Piece("", "template", special=self.special.image_start)
+            yield Piece("", "template", special=self.special.image_start)
 
-    def _content(self, parts: Sequence[str | Image.Image]) -> Iterator[_Piece]:
+    def _content(self, parts: Sequence[str | Image.Image]) -> Iterator[Piece]:
         for part, following in zip(parts, [*parts[1:], " "], strict=True):
             if isinstance(part, str):
-                yield _Piece(part, "prompt")
+                yield Piece(part, "prompt")
                 continue
-            yield _Piece("", "template", special=self.special.image_start)
-            yield _Piece("", "prompt", "image", special=self.special.image, repeat=self.image_tokens)
-            yield _Piece("", "template", special=self.special.image_end)
+            yield Piece("", "template", special=self.special.image_start)
+            yield Piece("", "prompt", "image", special=self.special.image, repeat=self.image_tokens)
+            yield Piece("", "template", special=self.special.image_end)
             if not (isinstance(following, str) and following[:1].isspace()):
-                yield _Piece("\n", "template")
+                yield Piece("\n", "template")
 
-    def _role(self, name: str) -> _Piece:
-        return _Piece(name, "template", special=self.tokenizer.token_to_id(name))
-
-    def _tokens(self, pieces: list[_Piece]) -> list[_Token]:
-        """Token ids with what they are. Plain text between two special tokens is tokenised in one go, as upstream."""
-        tokens: list[_Token] = []
-        for is_plain, run in groupby(pieces, key=lambda piece: piece.special is None):
-            if is_plain:
-                tokens += self._plain_tokens(list(run))
-            else:
-                for piece in run:
-                    assert piece.special is not None
-                    tokens += [_Token(piece.special, piece.modality, piece.role)] * piece.repeat
-        return tokens
-
-    def _plain_tokens(self, run: list[_Piece]) -> Iterator[_Token]:
-        """A token that touches content belongs to the prompt, also where it begins with the template's space."""
-        roles: list[Role] = [piece.role for piece in run for _ in piece.text]
-        encoding = self._plain("".join(piece.text for piece in run))
-        for token, (start, stop) in zip(encoding.ids, encoding.offsets, strict=True):
-            if token == self.special.image:
-                raise DataError("the prompt's text contains the token that stands for pictures; take it out")
-            role: Role = "prompt" if "prompt" in roles[start : max(stop, start + 1)] else "template"
-            yield _Token(token, "text", role)
-
-    def _plain(self, text: str) -> Any:
-        try:
-            return self.tokenizer.encode(text, add_special_tokens=False)
-        except TypeError as error:  # half of a UTF-16 pair is the one kind of str that is no text
-            raise DataError(f"{text!r} holds half a character (a lone surrogate); take it out") from error
+    def _role(self, name: str) -> Piece:
+        return Piece(name, "template", special=self.tokenizer.token_to_id(name))
 
 
 def load_processor(checkpoint: Checkpoint) -> Processor:
@@ -240,40 +198,11 @@ def load_processor(checkpoint: Checkpoint) -> Processor:
     )
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
-    """The tokenizer as its file says.
-
-    The named class of the published files (LlamaTokenizerFast) is avoided: it rebuilds another tokenizer and yields
-    wrong ids (FACTS section 8).
-    """
-    path = checkpoint.folder / "tokenizer.json"
-    if not path.is_file():
-        raise CheckpointError(f"{path} is missing: fetch the checkpoint again")
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare Exceptions
-        raise CheckpointError(f"{path} is no tokenizer file ({error}); fetch it again") from error
-    tokenizer.encode_special_tokens = True
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
-
-
 def _special_ids(checkpoint: Checkpoint, tokenizer: Tokenizer, settings: Mapping[str, Any]) -> SpecialIds:
-    named = {
-        **(checkpoint.optional_json("tokenizer_config.json") or {}),
-        **(checkpoint.optional_json("special_tokens_map.json") or {}),
-    }
+    named = named_tokens(checkpoint)
 
     def find(text: object) -> int:
-        content = text.get("content") if isinstance(text, Mapping) else text
-        found = tokenizer.token_to_id(str(content))
-        if found is None:
-            raise CheckpointError(
-                f"{checkpoint.folder / 'tokenizer.json'} has no token {content!r}, which Janus-Pro needs; "
-                "fetch the checkpoint again or name the right model"
-            )
-        return found
+        return token_id(checkpoint, tokenizer, text, "Janus-Pro")
 
     return SpecialIds(
         bos=find(named.get("bos_token") or "<｜begin▁of▁sentence｜>"),
@@ -315,19 +244,3 @@ def _stripped(parts: Sequence[str | Image.Image]) -> list[str | Image.Image]:
             break
         kept.pop()
     return kept
-
-
-def _segments(tokens: Sequence[_Token]) -> tuple[Segment, ...]:
-    segments: list[Segment] = []
-    for (modality, role), run in groupby(tokens, key=lambda token: (token.modality, token.role)):
-        start = segments[-1].stop if segments else 0
-        segments.append(Segment(start, start + sum(1 for _ in run), modality, role))
-    return tuple(segments)
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    try:
-        return picture.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        name = getattr(picture, "filename", "") or "a picture"
-        raise DataError(f"{name} cannot be read ({error}); replace it") from error

@@ -1,0 +1,68 @@
+"""Tokenizers as their file says, for text that can never become a special token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tokenizers import Encoding, Tokenizer
+
+from unispect.core.errors import CheckpointError, DataError
+from unispect.models.checkpoint import Checkpoint
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    """The tokenizer of a checkpoint's `tokenizer.json`, which takes no text for a special token.
+
+    The classes that published files name are avoided: some rebuild another tokenizer and yield wrong ids (Janus-Pro
+    FACTS, section 8), others ask about remote code (Harmon FACTS, section 8).
+
+    Raises:
+        CheckpointError: the file is missing or no tokenizer.
+    """
+    path = checkpoint.folder / "tokenizer.json"
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: fetch the checkpoint again")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exceptions
+        raise CheckpointError(f"{path} is no tokenizer file ({error}); fetch it again") from error
+    tokenizer.encode_special_tokens = True
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def named_tokens(checkpoint: Checkpoint) -> dict[str, object]:
+    """What the tokenizer's settings say about its special tokens ("bos_token" and so on)."""
+    return {
+        **(checkpoint.optional_json("tokenizer_config.json") or {}),
+        **(checkpoint.optional_json("special_tokens_map.json") or {}),
+    }
+
+
+def token_id(checkpoint: Checkpoint, tokenizer: Tokenizer, text: object, needed_by: str) -> int:
+    """The id of a special token, given as a text or as the settings give it.
+
+    Raises:
+        CheckpointError: there is no such token.
+    """
+    content = text.get("content") if isinstance(text, Mapping) else text
+    found = tokenizer.token_to_id(str(content))
+    if found is None:
+        raise CheckpointError(
+            f"{checkpoint.folder / 'tokenizer.json'} has no token {content!r}, which {needed_by} needs; "
+            "fetch the checkpoint again or name the right model"
+        )
+    return found
+
+
+def plain(tokenizer: Tokenizer, text: str) -> Encoding:
+    """Plain text as tokens, nothing added.
+
+    Raises:
+        DataError: the text holds half a character.
+    """
+    try:
+        return tokenizer.encode(text, add_special_tokens=False)
+    except TypeError as error:  # half of a UTF-16 pair is the one kind of str that is no text
+        raise DataError(f"{text!r} holds half a character (a lone surrogate); take it out") from error
