@@ -15,13 +15,21 @@ from PIL import Image
 from torch import LongTensor, Tensor
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration
 
-from unispect.core.cards import Capability, ModelCard
+from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
 from unispect.models.capture import pad_right, stream
+from unispect.models.checks import (
+    check_replies,
+    check_seeds,
+    check_text_sampling,
+    inputs_for,
+    require,
+    text_reply_segments,
+)
 from unispect.models.decode.autoregressive import draw_tokens, score_answers, write_tokens
 from unispect.models.decode.chance import exponential_draws
 from unispect.models.janus_pro import learning
@@ -59,9 +67,9 @@ class JanusPro:
 
     def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
         """See `UnifiedModel.encode`. A prompt for a picture holds text only."""
-        self._require("write" if goal is Goal.TEXT else "draw")
+        require(self.card, "write" if goal is Goal.TEXT else "draw")
         if any(prompt.images for prompt in prompts):
-            self._require("see")
+            require(self.card, "see")
             if goal is Goal.IMAGE:
                 raise Unsupported(
                     self.card.id, "draw", "from a prompt that holds a picture, which no one trained it to do"
@@ -75,12 +83,9 @@ class JanusPro:
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
         """See `UnifiedModel.write`."""
-        self._require("write")
-        inputs = _inputs(encoded, Goal.TEXT)
-        if how.max_new_tokens < 1:
-            raise UsageError(f"max_new_tokens must be at least 1, not {how.max_new_tokens}")
-        if how.temperature:
-            _check_seeds(how.seeds, len(encoded))
+        require(self.card, "write")
+        inputs = inputs_for(encoded, Goal.TEXT, Inputs)
+        check_text_sampling(how, len(encoded))
         written = write_tokens(
             self.trunk,
             self.prompt_rows(inputs),
@@ -97,9 +102,9 @@ class JanusPro:
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
         """See `UnifiedModel.draw`. The reply's tokens and seed repeat every step."""
-        self._require("draw")
-        inputs = _inputs(encoded, Goal.IMAGE)
-        _check_seeds(how.seeds, len(encoded))
+        require(self.card, "draw")
+        inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
+        check_seeds(how.seeds, len(encoded))
         if how.steps not in (None, self.card.image_tokens):
             raise UsageError(f"{self.card.id} draws in exactly {self.card.image_tokens} steps, not {how.steps}")
         defaults = {**DEFAULTS, **self.card.defaults}
@@ -114,8 +119,8 @@ class JanusPro:
 
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
-        self._require("score")
-        inputs = _inputs(encoded, Goal.TEXT)
+        require(self.card, "score")
+        inputs = inputs_for(encoded, Goal.TEXT, Inputs)
         if len(answers) != len(encoded):
             raise UsageError(f"{len(encoded)} prompts but answers for {len(answers)}")
         with torch.inference_mode():
@@ -136,15 +141,14 @@ class JanusPro:
         One causal pass over prompt and reply gives the states of decoding itself; of the two branches of guidance it is
         the conditional one. An end token is template.
         """
-        self._require("probe")
+        require(self.card, "probe")
         if at != LAST:
             raise UsageError(
                 f"{self.card.id} decodes token by token: it has states of the finished reply only (at=LAST)"
             )
-        if replies is not None and len(replies) != len(encoded):
-            raise UsageError(f"{len(encoded)} prompts but {len(replies)} replies")
         segments = encoded.segments
         if replies is not None:
+            check_replies(encoded, replies)
             segments = tuple(
                 own + self._reply_segments(own[-1].stop, reply) for own, reply in zip(segments, replies, strict=True)
             )
@@ -155,7 +159,7 @@ class JanusPro:
 
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""
-        self._require("learn")
+        require(self.card, "learn")
         return learning.losses(self, batch)
 
     def parameter_groups(self) -> Mapping[str, Sequence[str]]:
@@ -250,22 +254,14 @@ class JanusPro:
         tokenizer = self.network.model.vqmodel
         return torch.cat([encode_codes(tokenizer, part.to(self.device, self.dtype)) for part in pixels.split(16)])
 
-    def _require(self, capability: Capability) -> None:
-        if capability not in self.card.capabilities:
-            raise Unsupported(self.card.id, capability, "; ".join(self.card.notes))
-
     def _rows(self, encoded: Encoded, replies: Sequence[Reply] | None) -> list[Tensor]:
         """Input embeddings of every prompt and the reply that follows it."""
-        rows = self.prompt_rows(_inputs(encoded, encoded.goal))
+        rows = self.prompt_rows(inputs_for(encoded, encoded.goal, Inputs))
         if replies is None:
             return rows
-        return [
-            torch.cat([row, self._reply_rows(reply, encoded.goal)]) for row, reply in zip(rows, replies, strict=True)
-        ]
+        return [torch.cat([row, self._reply_rows(reply)]) for row, reply in zip(rows, replies, strict=True)]
 
-    def _reply_rows(self, reply: Reply, goal: Goal) -> Tensor:
-        if isinstance(reply, TextReply) != (goal is Goal.TEXT):
-            raise UsageError(f"a prompt encoded for {goal} cannot be followed by a {type(reply).__name__}")
+    def _reply_rows(self, reply: Reply) -> Tensor:
         if isinstance(reply, TextReply):
             return self.trunk.embed_tokens(torch.tensor(reply.tokens, dtype=torch.long, device=self.device))
         if reply.tokens is None:
@@ -276,20 +272,4 @@ class JanusPro:
         if isinstance(reply, ImageReply):
             assert reply.tokens is not None
             return (Segment(start, start + len(reply.tokens), "image", "response"),)
-        stop = start + len(reply.tokens)
-        ends = bool(reply.tokens) and reply.tokens[-1] == self.processor.special.eos
-        said = Segment(start, stop - ends, "text", "response")
-        end = Segment(stop - ends, stop, "text", "template")
-        return tuple(segment for segment in (said, end) if len(segment))
-
-
-def _inputs(encoded: Encoded, goal: Goal) -> Inputs:
-    if encoded.goal is not goal:
-        raise UsageError(f"these prompts were encoded for {encoded.goal} and cannot be used for {goal}")
-    assert isinstance(encoded.inputs, Inputs)
-    return encoded.inputs
-
-
-def _check_seeds(seeds: Sequence[int], samples: int) -> None:
-    if len(seeds) != samples:
-        raise UsageError(f"{samples} samples need as many seeds, not {len(seeds)}")
+        return text_reply_segments(start, reply, self.processor.special.eos)

@@ -1,0 +1,61 @@
+"""What every model checks before it runs, and what the positions of a text reply are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from unispect.core.cards import Capability, ModelCard
+from unispect.core.encoded import Encoded
+from unispect.core.errors import Unsupported, UsageError
+from unispect.core.prompts import Goal, Segment
+from unispect.core.replies import Reply, TextReply, TextSampling
+
+Inputs = TypeVar("Inputs")
+
+
+def require(card: ModelCard, capability: Capability) -> None:
+    """Raises `Unsupported` when the card does not hold the capability."""
+    if capability not in card.capabilities:
+        raise Unsupported(card.id, capability, "; ".join(card.notes))
+
+
+def inputs_for(encoded: Encoded, goal: Goal, kind: type[Inputs]) -> Inputs:
+    """A model's own inputs of an encoded batch.
+
+    Raises:
+        UsageError: the batch was encoded for the other goal.
+    """
+    if encoded.goal is not goal:
+        raise UsageError(f"these prompts were encoded for {encoded.goal} and cannot be used for {goal}")
+    assert isinstance(encoded.inputs, kind)
+    return encoded.inputs
+
+
+def check_seeds(seeds: Sequence[int], samples: int) -> None:
+    if len(seeds) != samples:
+        raise UsageError(f"{samples} samples need as many seeds, not {len(seeds)}")
+
+
+def check_text_sampling(how: TextSampling, samples: int) -> None:
+    if how.max_new_tokens < 1:
+        raise UsageError(f"max_new_tokens must be at least 1, not {how.max_new_tokens}")
+    if how.temperature:
+        check_seeds(how.seeds, samples)
+
+
+def check_replies(encoded: Encoded, replies: Sequence[Reply]) -> None:
+    """One reply per prompt, of the kind the prompts were encoded for."""
+    if len(replies) != len(encoded):
+        raise UsageError(f"{len(encoded)} prompts but {len(replies)} replies")
+    for reply in replies:
+        if isinstance(reply, TextReply) != (encoded.goal is Goal.TEXT):
+            raise UsageError(f"a prompt encoded for {encoded.goal} cannot be followed by a {type(reply).__name__}")
+
+
+def text_reply_segments(start: int, reply: TextReply, end: int) -> tuple[Segment, ...]:
+    """What the positions of a text reply are, from `start` on; the `end` token is template."""
+    stop = start + len(reply.tokens)
+    ends = bool(reply.tokens) and reply.tokens[-1] == end
+    said = Segment(start, stop - ends, "text", "response")
+    return tuple(part for part in (said, Segment(stop - ends, stop, "text", "template")) if len(part))
