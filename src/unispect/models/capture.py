@@ -10,12 +10,15 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from transformers.models.llama.modeling_llama import LlamaModel
+    from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
 
     from unispect.models.decode.cache import KeyValueCache
 
+    Trunk = LlamaModel | Qwen2Model
+
 
 def stream(
-    trunk: LlamaModel,
+    trunk: Trunk,
     hidden: Tensor,
     *,
     positions: Tensor | None = None,
@@ -42,7 +45,7 @@ def stream(
 
 
 def run(
-    trunk: LlamaModel,
+    trunk: Trunk,
     hidden: Tensor,
     *,
     positions: Tensor | None = None,

@@ -33,7 +33,14 @@ class Squeeze:
     name: str
 
 
-Target = str | Split | Squeeze | None
+@dataclass(frozen=True)
+class Matrix:
+    """Their tensor is the kernel of a 1 x 1 convolution where ours is a matrix."""
+
+    name: str
+
+
+Target = str | Split | Squeeze | Matrix | None
 KeyTable = Mapping[str, Target]
 AS_IS: KeyTable = {"*": "*"}
 
@@ -57,7 +64,7 @@ def names_of(target: Target) -> tuple[str, ...]:
             return ()
         case str():
             return (target,)
-        case Squeeze():
+        case Squeeze() | Matrix():
             return (target.name,)
         case Split():
             return target.names
@@ -72,6 +79,8 @@ def pieces_of(target: Target, tensor: Tensor) -> Sequence[Tensor]:
             return (tensor,)
         case Squeeze():
             return (tensor.squeeze(0),)
+        case Matrix():
+            return (tensor.flatten(2).squeeze(2),)
         case Split():
             return tensor.chunk(len(target.names), dim=0)
 
@@ -123,11 +132,23 @@ def published(table: KeyTable, state: Mapping[str, Tensor]) -> dict[str, Tensor]
             groups = _regex(names[0]).fullmatch(name)
             assert groups is not None
             parts = [rest.pop(_put(ours, groups.groups())) for ours in names]
-            joined = torch.cat(parts) if isinstance(target, Split) else parts[0]
-            found[_put(pattern, groups.groups())] = joined.unsqueeze(0) if isinstance(target, Squeeze) else joined
+            found[_put(pattern, groups.groups())] = _joined(target, parts)
     if rest:
         raise KeyError(f"no published name for {sorted(rest)}")
     return found
+
+
+def _joined(target: Target, parts: Sequence[Tensor]) -> Tensor:
+    """The published tensor whose `pieces_of` are these parts."""
+    match target:
+        case Split():
+            return torch.cat(list(parts))
+        case Squeeze():
+            return parts[0].unsqueeze(0)
+        case Matrix():
+            return parts[0][..., None, None]
+        case _:
+            return parts[0]
 
 
 def _check(expected: Mapping[str, tuple[int, ...]], checkpoint: Checkpoint, table: KeyTable) -> None:
@@ -209,6 +230,8 @@ def _filled(target: Target, groups: tuple[str, ...]) -> Target:
             return _put(target, groups)
         case Squeeze():
             return Squeeze(_put(target.name, groups))
+        case Matrix():
+            return Matrix(_put(target.name, groups))
         case Split():
             return Split(tuple(_put(name, groups) for name in target.names))
 

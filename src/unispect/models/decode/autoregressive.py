@@ -15,7 +15,7 @@ from unispect.models.decode.chance import TIE, choose, exponential_draws
 from unispect.models.decode.rows import Rows
 
 if TYPE_CHECKING:
-    from transformers.models.llama.modeling_llama import LlamaModel
+    from unispect.models.capture import Trunk
 
 Map = Callable[[Tensor], Tensor]
 
@@ -31,7 +31,7 @@ class Written:
 
 @torch.inference_mode()
 def draw_tokens(
-    trunk: LlamaModel,
+    trunk: Trunk,
     prompts: Sequence[Tensor],
     empty: Sequence[Tensor] | None,
     *,
@@ -93,7 +93,7 @@ def draw_tokens(
 
 @torch.inference_mode()
 def write_tokens(
-    trunk: LlamaModel, prompts: Sequence[Tensor], *, embed: Map, head: Map, end: int, how: TextSampling
+    trunk: Trunk, prompts: Sequence[Tensor], *, embed: Map, head: Map, end: int, how: TextSampling
 ) -> list[Written]:
     """One text per sample, up to and with the end token.
 
@@ -156,7 +156,7 @@ def _text_scores(logits: Tensor, how: TextSampling, minus: Tensor | None) -> Ten
 
 @torch.inference_mode()
 def score_answers(
-    trunk: LlamaModel,
+    trunk: Trunk,
     prompts: Sequence[Tensor],
     answers: Sequence[Sequence[Sequence[int]]],
     *,

@@ -37,6 +37,10 @@ class KeyValueCache:
         """Positions held."""
         return self._lengths.get(0, 0)
 
+    def shorten(self, length: int) -> None:
+        """Forgets every position from `length` on; their room is used again."""
+        self._lengths = {layer: min(length, held) for layer, held in self._lengths.items()}
+
     def picked(self, index: Tensor) -> KeyValueCache:
         """A copy with the rows of these numbers, in this order."""
         copy = KeyValueCache(self.room)

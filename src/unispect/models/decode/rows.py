@@ -12,7 +12,7 @@ from unispect.models.capture import run
 from unispect.models.decode.cache import KeyValueCache
 
 if TYPE_CHECKING:
-    from transformers.models.llama.modeling_llama import LlamaModel
+    from unispect.models.capture import Trunk
 
 
 class Rows:
@@ -22,7 +22,7 @@ class Rows:
         state: the final norm's output at the newest position of every row [rows, width].
     """
 
-    def __init__(self, trunk: LlamaModel, cache: KeyValueCache, padding: Tensor, real: Tensor | None) -> None:
+    def __init__(self, trunk: Trunk, cache: KeyValueCache, padding: Tensor, real: Tensor | None) -> None:
         self._trunk = trunk
         self._cache = cache
         self._padding = padding  # padded positions in front of every row
@@ -30,7 +30,7 @@ class Rows:
         self.state = torch.empty(0)
 
     @classmethod
-    def of(cls, trunk: LlamaModel, prompts: Sequence[Tensor], room: int) -> Rows:
+    def of(cls, trunk: Trunk, prompts: Sequence[Tensor], room: int) -> Rows:
         """Runs the prompts.
 
         Args:
@@ -59,6 +59,14 @@ class Rows:
         positions = (slots[None] - self._padding[:, None]).clamp_min(0)
         out = run(self._trunk, new, positions=positions, mask=self._mask(slots, start), cache=self._cache)
         self.state = out[:, -1]
+        return out
+
+    def beyond(self, new: Tensor) -> Tensor:
+        """As `extend`, but the rows stay as they are: for what stands behind them in one pass only."""
+        length, state = self._cache.length, self.state
+        out = self.extend(new)
+        self._cache.shorten(length)
+        self.state = state
         return out
 
     def picked(self, index: Tensor) -> Rows:

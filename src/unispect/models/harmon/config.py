@@ -1,0 +1,195 @@
+"""From a published `config.json` to the sizes of the network.
+
+The authors write only part of the sizes; the rest stands in their code and is repeated here (FACTS sections 1, 4, 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
+
+from unispect.core.errors import CheckpointError
+from unispect.models.harmon.diffusion import kept_steps
+
+VAE_SCALE = 0.2325
+"""Latents are the mean of the pixel autoencoder times this."""
+
+_TYPES: Mapping[str, tuple[int, int, int]] = {
+    "mar_base": (768, 12, 12),
+    "mar_large": (1024, 16, 16),
+    "mar_huge": (1280, 20, 16),
+}
+"""Name in the authors' code -> width, blocks and heads, the same for encoder and decoder."""
+
+_LANGUAGE_KEYS = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "max_position_embeddings",
+    "rms_norm_eps",
+    "hidden_act",
+    "initializer_range",
+)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Blocks of a vision transformer."""
+
+    width: int
+    blocks: int
+    heads: int
+    mlp_ratio: float
+
+
+@dataclass(frozen=True)
+class MarConfig:
+    """The masked autoencoder with its diffusion head.
+
+    Attributes:
+        encoder: sees latents, for understanding and for drawing.
+        decoder: completes them.
+        channels: of a latent.
+        grid: rows, and columns, of the stored position tables.
+        buffers: learned registers in front of the latents.
+        head_blocks: residual blocks of the diffusion head.
+        head_width: their width.
+        diffusion_steps: as upstream writes it: a count, `ddimN`, or a list of counts per section.
+        mask_ratio_min: smallest share of latents masked while learning.
+        diffusion_batch: noise levels per masked latent while learning.
+    """
+
+    encoder: Stack
+    decoder: Stack
+    channels: int
+    grid: int
+    buffers: int
+    head_blocks: int
+    head_width: int
+    diffusion_steps: str
+    mask_ratio_min: float = 0.7
+    diffusion_batch: int = 4
+
+
+@dataclass(frozen=True)
+class VaeConfig:
+    """The pixel autoencoder; its stride is two to the number of levels but one."""
+
+    base: int = 128
+    channels: int = 16
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    blocks: int = 2
+    groups: int = 32
+
+    @property
+    def stride(self) -> int:
+        return 2 ** (len(self.multipliers) - 1)
+
+
+@dataclass(frozen=True)
+class HarmonConfig:
+    """Everything that decides the network's names and shapes."""
+
+    text: Qwen2Config
+    mar: MarConfig
+    vae: VaeConfig
+
+
+def network_config(config: Mapping[str, Any], where: str = "config.json") -> HarmonConfig:
+    """The network's configuration from a published `config.json`.
+
+    Beyond the published keys, a configuration may set `mar.type` "mar" with explicit sizes, and a block `vae`; a
+    tiny model's does (FACTS section 6).
+
+    Raises:
+        CheckpointError: it describes another architecture, or sizes that do not fit each other.
+    """
+    for section in ("llm", "mar"):
+        if not isinstance(config.get(section), Mapping):
+            raise CheckpointError(
+                f"{where} is not of Harmon: it has no section {section!r} (model_type: "
+                f"{config.get('model_type', 'none')!r}); name the model these weights belong to"
+            )
+    vae = _vae(config.get("vae") or {})
+    return HarmonConfig(_language(config["llm"], where), _mar(config["mar"], vae, where), vae)
+
+
+def _language(section: Mapping[str, Any], where: str) -> Qwen2Config:
+    # Left out on purpose: dtype and attention kernel, which are the caller's choice, and the pad id, which would
+    # freeze one row of the embedding table.
+    if section.get("use_sliding_window"):
+        raise CheckpointError(f"{where}: the language model slides its attention window, which Harmon does not")
+    rope = section.get("rope_scaling") or section.get("rope_parameters") or {}
+    if rope.get("rope_type", rope.get("type", "default")) != "default":
+        raise CheckpointError(f"{where}: the language model scales its rotary positions, which Harmon does not")
+    known = {key: section[key] for key in _LANGUAGE_KEYS if section.get(key) is not None}
+    theta = section.get("rope_theta") or rope.get("rope_theta") or 1e6
+    made = Qwen2Config(
+        **known,
+        rope_parameters={"rope_type": "default", "rope_theta": float(theta)},
+        tie_word_embeddings=bool(section.get("tie_word_embeddings", True)),
+    )
+    made._attn_implementation = "sdpa"
+    return made
+
+
+def _mar(section: Mapping[str, Any], vae: VaeConfig, where: str) -> MarConfig:
+    name = str(section.get("type", ""))
+    if name not in (*_TYPES, "mar"):
+        raise CheckpointError(f"{where}: mar.type is {name!r}, but the port knows {', '.join((*_TYPES, 'mar'))}")
+    if int(section.get("patch_size", 1)) != 1:
+        raise CheckpointError(f"{where}: mar.patch_size must be 1, as in every published model")
+    stride, channels = int(section.get("vae_stride", 16)), int(section.get("vae_embed_dim", 16))
+    if (stride, channels) != (vae.stride, vae.channels):
+        raise CheckpointError(
+            f"{where}: mar expects {channels} channels at stride {stride}, but the autoencoder makes {vae.channels} "
+            f"at {vae.stride}"
+        )
+    size = int(section.get("img_size", 256))
+    if size % stride:
+        raise CheckpointError(f"{where}: mar.img_size {size} is no multiple of mar.vae_stride {stride}")
+    steps = str(section.get("num_sampling_steps", "100"))
+    try:
+        kept_steps(steps)
+    except ValueError as error:
+        raise CheckpointError(f"{where}: mar.num_sampling_steps: {error}") from error
+    return MarConfig(
+        encoder=_stack(section, "encoder", name, where),
+        decoder=_stack(section, "decoder", name, where),
+        channels=channels,
+        grid=size // stride,
+        buffers=int(section.get("buffer_size", 64)),
+        head_blocks=int(section.get("diffloss_d", 6)),
+        head_width=int(section.get("diffloss_w", 1024)),
+        diffusion_steps=steps,
+        mask_ratio_min=float(section.get("mask_ratio_min", 0.7)),
+        diffusion_batch=int(section.get("diffusion_batch_mul", 4)),
+    )
+
+
+def _stack(section: Mapping[str, Any], part: str, name: str, where: str) -> Stack:
+    ratio = float(section.get("mlp_ratio", 4.0))
+    if name in _TYPES:
+        return Stack(*_TYPES[name], mlp_ratio=4.0)
+    keys = [f"{part}_{key}" for key in ("embed_dim", "depth", "num_heads")]
+    missing = [key for key in keys if key not in section]
+    if missing:
+        raise CheckpointError(f"{where}: mar.type 'mar' needs mar.{missing[0]}")
+    return Stack(*(int(section[key]) for key in keys), mlp_ratio=ratio)
+
+
+def _vae(section: Mapping[str, Any]) -> VaeConfig:
+    known = VaeConfig()
+    return VaeConfig(
+        base=int(section.get("ch", known.base)),
+        channels=int(section.get("embed_dim", known.channels)),
+        multipliers=tuple(int(value) for value in section.get("ch_mult", known.multipliers)),
+        blocks=int(section.get("num_res_blocks", known.blocks)),
+        groups=int(section.get("norm_groups", known.groups)),
+    )

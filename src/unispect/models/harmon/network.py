@@ -1,0 +1,133 @@
+"""The network: Qwen2's trunk between a masked autoencoder's two halves, and a pixel autoencoder around it all."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Model, Qwen2RotaryEmbedding
+
+from unispect.core.errors import CheckpointError
+from unispect.models.checkpoint import Checkpoint
+from unispect.models.harmon.config import HarmonConfig
+from unispect.models.harmon.keys import TEXT_HEAD, authors_table
+from unispect.models.harmon.mar import Grid, Mar
+from unispect.models.harmon.vae import build_vae
+from unispect.models.keys import fill
+
+_TOKENS = "llm.model.embed_tokens.weight"
+_SPREAD = 0.02
+
+
+class HarmonNetwork(nn.Module):
+    """Everything that has weights.
+
+    Attributes:
+        llm: the trunk; causal for text and pictures alike.
+        lm_head: text logits, where they are not tied to the token embeddings.
+        mar: encoder, decoder and diffusion head of latents.
+        proj_in: encoder features -> what the trunk reads.
+        proj_out: the trunk's final states -> what is added to the features before the decoder.
+        vae: between pixels and latents.
+    """
+
+    def __init__(self, config: HarmonConfig) -> None:
+        super().__init__()
+        width, seen = int(config.text.hidden_size), config.mar.encoder.width
+        self.config = config
+        self.llm = Qwen2Model(config.text)
+        self.lm_head = (
+            None if config.text.tie_word_embeddings else nn.Linear(width, int(config.text.vocab_size), bias=False)
+        )
+        self.mar = Mar(config.mar)
+        self.proj_in = _projection(seen, width, width)
+        self.proj_out = _projection(width, width, seen)
+        self.vae = build_vae(config.vae)
+
+    def text_logits(self, states: Tensor) -> Tensor:
+        """Logits [..., vocabulary] of final states [..., width]."""
+        return F.linear(states, self.llm.embed_tokens.weight) if self.lm_head is None else self.lm_head(states)
+
+    def seen(self, latents: Tensor, places: Tensor, grid: Grid, real: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Features [samples, buffers + visible, width] of visible latents, and what the trunk reads of them.
+
+        The trunk reads the latents first and the buffers behind them.
+        """
+        features = self.mar.encode(latents, places, grid, real)
+        return features, self.buffers_last(self.proj_in(features))
+
+    def expected(self, features: Tensor, states: Tensor, places: Tensor, grid: Grid, real: Tensor | None = None):
+        """Conditions of the diffusion head [samples, positions, width], from features and the trunk's final states."""
+        return self.mar.decode(features + self.proj_out(self.buffers_first(states)), places, grid, real)
+
+    def buffers_last(self, rows: Tensor) -> Tensor:
+        return torch.cat([rows[:, self.mar.buffers_count :], rows[:, : self.mar.buffers_count]], 1)
+
+    def buffers_first(self, rows: Tensor) -> Tensor:
+        count = rows.shape[1] - self.mar.buffers_count
+        return torch.cat([rows[:, count:], rows[:, :count]], 1)
+
+
+def load_network(
+    checkpoint: Checkpoint, config: HarmonConfig, *, device: torch.device, dtype: torch.dtype
+) -> HarmonNetwork:
+    """The network with a checkpoint's weights, in evaluation mode.
+
+    Raises:
+        CheckpointError: keys or shapes do not fit; names key and file.
+    """
+    network = empty_network(config)
+    fill(network, checkpoint, authors_table(config), device=device, dtype=dtype)
+    if network.lm_head is None:
+        _check_tied(checkpoint)
+    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(device)
+    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
+    assert not left, f"never filled: {left}"
+    return network.eval()
+
+
+def empty_network(config: HarmonConfig) -> HarmonNetwork:
+    """The network on the meta device: names and shapes without memory."""
+    with torch.device("meta"):
+        return HarmonNetwork(config)
+
+
+def fresh_network(config: HarmonConfig, seed: int) -> HarmonNetwork:
+    """The network in float32 with initial weights drawn from `seed` alone.
+
+    Matrices and tables are normal with spread 0.02. As in the authors' code the diffusion head starts out saying
+    nothing: its gates and its last map are zero.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = HarmonNetwork(config)
+        mar = network.mar
+        for table in (
+            mar.fake_latent,
+            mar.mask_token,
+            mar.encoder_pos_embed_learned,
+            mar.decoder_pos_embed_learned,
+            mar.diffusion_pos_embed_learned,
+        ):
+            nn.init.normal_(table, std=_SPREAD)
+        for module in (*mar.modules(), *network.proj_in, *network.proj_out):
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        mar.head.silence()
+        return network.eval()
+
+
+def _projection(into: int, hidden: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(into, hidden), nn.SiLU(), nn.Linear(hidden, out))
+
+
+def _check_tied(checkpoint: Checkpoint) -> None:
+    """A text head that is dropped as a copy of the token embeddings must be one."""
+    holder = {key: shard for shard in checkpoint.shards for key in shard.shapes()}
+    head = holder.get(TEXT_HEAD)
+    if head is not None and not torch.equal(head.read(TEXT_HEAD), holder[_TOKENS].read(_TOKENS)):
+        raise CheckpointError(
+            f"{head.path}: {TEXT_HEAD!r} differs from {_TOKENS!r}, but config.json says they are tied; "
+            "set llm.tie_word_embeddings to false there"
+        )
