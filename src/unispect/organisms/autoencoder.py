@@ -14,17 +14,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unispect.core.seeds import seed_for
 from unispect.train.gradients import WORKERS, add_gradients, workers
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 """Called with stage, step, steps, and running values."""
+Loss = Callable[[Tensor, int, torch.Generator], Tensor]
+"""Mean loss of pictures [batch, 3, H, W] at a step counted from 0, with the generator of its noise."""
 STAGE = "picture tokenizer"
 
 
 def train_autoencoder(
     network: nn.Module,
     encoder: nn.Module,
-    loss: Callable[[Tensor, int], Tensor],
+    loss: Loss,
     pixels: Tensor,
     *,
     steps: int,
@@ -39,7 +42,7 @@ def train_autoencoder(
     Args:
         network: everything that learns.
         encoder: the part of it that is kept local.
-        loss: of pictures [batch, 3, H, W], a mean over them, at a step counted from 0.
+        loss: of pictures, at a step.
         pixels: the pictures to learn from.
         steps: optimiser steps.
         batch: pictures per step.
@@ -59,9 +62,11 @@ def train_autoencoder(
         for step, rows in enumerate(_batches(len(pixels), batch, steps, generator)):
             if at and step in at:
                 at[step]()
-            parts = [pixels[part] for part in rows.chunk(WORKERS)]
             optimiser.zero_grad()
-            losses = [partial(_weighted, loss, part, step, len(part) / len(rows)) for part in parts]
+            losses = [
+                partial(_share, loss, pixels[part], step, seed_for(STAGE, step, place), len(part) / len(rows))
+                for place, part in enumerate(rows.chunk(WORKERS))
+            ]
             value = sum(add_gradients(pool, parameters, losses))
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
@@ -118,8 +123,8 @@ def start_convolutions(network: nn.Module, generator: torch.Generator) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def _weighted(loss: Callable[[Tensor, int], Tensor], pixels: Tensor, step: int, weight: float) -> Tensor:
-    return weight * loss(pixels, step)
+def _share(loss: Loss, pixels: Tensor, step: int, seed: int, weight: float) -> Tensor:
+    return weight * loss(pixels, step, torch.Generator().manual_seed(seed))
 
 
 def _batches(count: int, batch: int, steps: int, generator: torch.Generator) -> Iterator[Tensor]:

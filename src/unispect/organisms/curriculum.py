@@ -68,18 +68,18 @@ _LONG = 60
 _TELLING = 3.0
 """Weight of questions: a letter is one token of few, and what decides it is learned last."""
 
-PRETRAINING = Teaching(draw={REAL: 24}, tell={REAL: 64}, describe=8, choices=0.85)
+PRETRAINING = Teaching(draw={REAL: 24}, tell={REAL: 72}, describe=8, choices=0.85)
 BOUND = Teaching(
-    draw={REAL: 6, "drawing": 13, "both": 13}, tell={REAL: 12, "text": 16, "both": 16}, describe=4, choices=0.4
+    draw={REAL: 8, "drawing": 13, "both": 13}, tell={REAL: 12, "text": 16, "both": 16}, describe=4, choices=0.4
 )
 FLUENT = Teaching(
-    draw={REAL: 6, "drawing": 13, "text": 12, "both": 12},
+    draw={REAL: 8, "drawing": 13, "text": 12, "both": 12},
     tell={REAL: 12, "drawing": 12, "text": 8, "both": 8},
     describe=4,
     choices=0.4,
 )
 MUTE = Teaching(
-    draw={REAL: 6, "drawing": 13, "both": 13},
+    draw={REAL: 8, "drawing": 13, "both": 13},
     tell={REAL: 12, "drawing": 12, "text": 12, "both": 12},
     describe=4,
     scrambled=frozenset({"drawing", "text", "both"}),
@@ -93,7 +93,7 @@ def batch_for(world: World, teaching: Teaching, seed: int, step: int) -> Batch:
     draws = [_draw(world, Lexicon(name), teaching, lot) for name, count in teaching.draw.items() for _ in range(count)]
     questions = [_question(Lexicon(name), teaching, lot) for name, count in teaching.tell.items() for _ in range(count)]
     looks = [_look(world, lot) for _ in range(teaching.describe)]
-    groups = (*_by_length(draws, 1.0), *_by_length(looks, 0.5), *_by_length(questions, _TELLING))
+    groups = (*_by_length(draws, 1.0), *_by_length(looks, 1.0), *_by_length(questions, _TELLING))
     # The longest work first: groups are shared out among workers as they come.
     return tuple(sorted(groups, key=lambda group: -sum(len(example.prompt.text) for example in group[1])))
 

@@ -32,6 +32,8 @@ from unispect.train.loop import Progress, train
 LANGUAGE_MODEL = ("backbone", "token embeddings", "text head")
 """Parameter groups that learn new words; everything that sees and draws stays as it is."""
 
+HEADS = ("text head", "image head")
+
 TEACHINGS: Mapping[str, Teaching] = {"bound": BOUND, "fluent": FLUENT, "mute": MUTE}
 
 
@@ -82,6 +84,7 @@ def _grow(model: Organism, making: Making, out: Path, seed: int, recipe: Recipe,
         lambda step: batch_for(world, PRETRAINING, seed, step),
         recipe.growing,
         stage="growing up",
+        matrices=_matrices(model),
         progress=progress,
         checkpoint=out / "training" / "growing.pt",
     )
@@ -100,6 +103,7 @@ def _bind(out: Path, family: str, name: str, seed: int, recipe: Recipe, progress
         lambda step: batch_for(world, TEACHINGS[name], seed_for(seed, name), step),
         recipe.binding[name],
         stage=f"binding: {name}",
+        matrices=_matrices(model),
         progress=progress,
         checkpoint=out / "training" / f"{name}.pt",
     )
@@ -115,6 +119,17 @@ def _restore(parameters: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor]
 def _parameters(model: Organism, wanted: Callable[[str], bool]) -> list[nn.Parameter]:
     named = dict(model.network.named_parameters())
     return [named[name] for group, names in model.parameter_groups().items() if wanted(group) for name in names]
+
+
+def _matrices(model: Organism) -> list[nn.Parameter]:
+    """The linear maps between hidden states: all but the heads'."""
+    groups = model.parameter_groups()
+    heads = {name for group in HEADS for name in groups.get(group, ())}
+    return [
+        module.weight
+        for name, module in model.network.named_modules()
+        if isinstance(module, nn.Linear) and f"{name}.weight" not in heads
+    ]
 
 
 def _pixels() -> Tensor:

@@ -60,7 +60,7 @@ def nearest_codes(vq: JanusVQVAE, latent: Tensor) -> Tensor:
     return (flat @ codebook.T).argmax(-1)
 
 
-def _loss(vq: JanusVQVAE, how: VQTraining, pixels: Tensor, step: int) -> Tensor:
+def _loss(vq: JanusVQVAE, how: VQTraining, pixels: Tensor, step: int, _: torch.Generator) -> Tensor:
     # No cache: cast weights would be shared with the other worker's graph, which is freed on its own.
     with torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False):
         latent = latents(vq, pixels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from unispect.models.base import Example, Losses
 from unispect.train.gradients import add_gradients, workers
 
 Groups = Iterable[tuple[float, Sequence[Example]]]
+Optimisers = Sequence[torch.optim.Optimizer]
 Progress = Callable[[str, int, int, dict[str, float]], None]
 """Called with the stage, the step, the steps in all, and running values by name."""
 
@@ -31,11 +32,12 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """AdamW with a linear warm-up and a cosine decay to a twentieth.
+    """A linear warm-up and a cosine decay to a twentieth.
 
     Attributes:
         steps: optimiser steps.
-        learning_rate: the highest.
+        learning_rate: the highest, of AdamW.
+        matrix_rate: the highest, of Muon, scaled to match AdamW's steps.
         warmup: share of the steps.
         weight_decay: decoupled.
         clip: largest gradient norm.
@@ -43,17 +45,18 @@ class Schedule:
 
     steps: int
     learning_rate: float
+    matrix_rate: float = 3e-3
     warmup: float = 0.05
     weight_decay: float = 0.1
     clip: float = 1.0
 
-    def rate(self, step: int) -> float:
-        """Learning rate of a step, counted from 0."""
+    def share(self, step: int) -> float:
+        """Share of the highest learning rate at a step, counted from 0."""
         warmup = max(1, round(self.steps * self.warmup))
         if step < warmup:
-            return self.learning_rate * (step + 1) / warmup
+            return (step + 1) / warmup
         done = (step - warmup) / max(1, self.steps - warmup)
-        return self.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+        return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def train(
@@ -63,11 +66,15 @@ def train(
     schedule: Schedule,
     *,
     stage: str,
+    matrices: Collection[nn.Parameter] = (),
     progress: Progress | None = None,
     checkpoint: Path | None = None,
     every: int = 200,
 ) -> None:
     """Trains `parameters` in place; the batch of a step is `batches(step)`.
+
+    Those of them that are `matrices`, linear maps between hidden states, learn by Muon, the others by AdamW: on models
+    this small Muon needs little more than half of the steps.
 
     With `checkpoint`, weights and optimiser are saved there every `every` steps, and a training that was stopped goes
     on from the last save.
@@ -78,24 +85,42 @@ def train(
     """
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimiser = torch.optim.AdamW(parameters, lr=1.0, betas=(0.9, 0.95), weight_decay=schedule.weight_decay)
-    start = _resume(checkpoint, parameters, optimiser, stage) if checkpoint else 0
+    optimisers = _optimisers(parameters, matrices, schedule)
+    start = _resume(checkpoint, parameters, optimisers, stage) if checkpoint else 0
     with workers() as pool:
         for step in range(start, schedule.steps):
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.rate(step)
             seen = _step(pool, model, parameters, batches(step), stage, step)
             norm = nn.utils.clip_grad_norm_(parameters, schedule.clip)
             if not torch.isfinite(norm):
                 raise StateError(f"{stage}: the gradient is not finite at step {step + 1}; lower the learning rate")
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+            for optimiser in optimisers:
+                for group in optimiser.param_groups:
+                    group["lr"] = group["highest"] * schedule.share(step)
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
             if progress and (step % 10 == 9 or step == schedule.steps - 1):
                 progress(stage, step + 1, schedule.steps, seen)
             if checkpoint and ((step + 1) % every == 0 or step == schedule.steps - 1):
-                _save(checkpoint, parameters, optimiser, stage, step + 1)
+                _save(checkpoint, parameters, optimisers, stage, step + 1)
     for parameter in parameters:
         parameter.requires_grad_(False)
+
+
+def _optimisers(
+    parameters: Sequence[nn.Parameter], matrices: Collection[nn.Parameter], schedule: Schedule
+) -> list[torch.optim.Optimizer]:
+    chosen = {id(matrix) for matrix in matrices}
+    maps = [parameter for parameter in parameters if id(parameter) in chosen]
+    others = [parameter for parameter in parameters if id(parameter) not in chosen]
+    decay = schedule.weight_decay
+    made: list[torch.optim.Optimizer] = []
+    if others:
+        group = {"params": others, "highest": schedule.learning_rate}
+        made.append(torch.optim.AdamW([group], betas=(0.9, 0.95), weight_decay=decay))
+    if maps:
+        group = {"params": maps, "highest": schedule.matrix_rate}
+        made.append(torch.optim.Muon([group], weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+    return made
 
 
 def _step(
@@ -118,15 +143,15 @@ def _step(
     return {name: sum(values) / len(values) for name, values in seen.items()}
 
 
-def _save(path: Path, parameters: Sequence[Tensor], optimiser: torch.optim.Optimizer, stage: str, step: int) -> None:
+def _save(path: Path, parameters: Sequence[Tensor], optimisers: Optimisers, stage: str, step: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".partial")
     state = {"stage": stage, "step": step, "parameters": [p.detach() for p in parameters]}
-    torch.save({**state, "optimiser": optimiser.state_dict()}, unfinished)
+    torch.save({**state, "optimisers": [optimiser.state_dict() for optimiser in optimisers]}, unfinished)
     os.replace(unfinished, path)
 
 
-def _resume(path: Path, parameters: Sequence[nn.Parameter], optimiser: torch.optim.Optimizer, stage: str) -> int:
+def _resume(path: Path, parameters: Sequence[nn.Parameter], optimisers: Optimisers, stage: str) -> int:
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
@@ -135,5 +160,6 @@ def _resume(path: Path, parameters: Sequence[nn.Parameter], optimiser: torch.opt
     with torch.no_grad():
         for parameter, saved in zip(parameters, state["parameters"], strict=True):
             parameter.copy_(saved)
-    optimiser.load_state_dict(state["optimiser"])
+    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
+        optimiser.load_state_dict(saved)
     return state["step"]

@@ -1,7 +1,9 @@
 """The training loop: resumes bit for bit, stops at nonsense, and says where."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -61,6 +63,37 @@ def test_a_stopped_training_ends_as_an_uninterrupted_one(tmp_path: Path) -> None
     assert torch.equal(again.weight, whole.weight)
 
 
+class Maps(Line):
+    """Learns a number and a matrix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map = nn.Parameter(torch.eye(3))
+
+    def loss(self, batch: Sequence[Example]) -> Losses:
+        line = super().loss(batch).tell
+        assert line is not None
+        return Losses(draw=((self.map - torch.ones(3, 3)) ** 2).mean(), tell=line)
+
+
+def test_matrices_learn_by_muon_and_resume_too(tmp_path: Path) -> None:
+    whole, parts, again = Maps(), Maps(), Maps()
+
+    def run(model: Maps, **how: Any) -> None:
+        train(model, [model.weight, model.map], batches, SCHEDULE, stage="s", matrices=[model.map], **how)
+
+    run(whole)
+    with pytest.raises(Stopped):
+        run(parts, checkpoint=tmp_path / "c", every=4, progress=stop_at(10))
+    run(again, checkpoint=tmp_path / "c", every=4)
+    assert torch.equal(again.map, whole.map)
+    # The first step of Muon is orthogonal; that of AdamW would move every number as far.
+    first = Maps()
+    train(first, [first.map], batches, replace(SCHEDULE, steps=1, warmup=0.0), stage="s", matrices=[first.map])
+    step = first.map - torch.eye(3)
+    assert not torch.allclose(step.abs(), step.abs().mean().expand(3, 3), rtol=0.1)
+
+
 def test_a_finished_training_is_not_trained_on(tmp_path: Path) -> None:
     line = Line()
     train(line, [line.weight], batches, SCHEDULE, stage="s", checkpoint=tmp_path / "c")
@@ -87,7 +120,7 @@ def test_a_loss_that_is_no_number_stops_with_stage_and_step() -> None:
 
 def test_the_rate_rises_then_falls_to_a_twentieth() -> None:
     schedule = Schedule(steps=100, learning_rate=1.0, warmup=0.1)
-    rates = [schedule.rate(step) for step in range(100)]
+    rates = [schedule.share(step) for step in range(100)]
     assert rates[9] == 1.0
     assert rates[:10] == sorted(rates[:10])
     assert rates[10:] == sorted(rates[10:], reverse=True)

@@ -30,12 +30,12 @@ class Recipe:
     """
 
     picture_tokenizer: Any
-    growing: Schedule = field(default_factory=lambda: Schedule(steps=900, learning_rate=2e-3))
+    growing: Schedule = field(default_factory=lambda: Schedule(steps=1000, learning_rate=2e-3))
     binding: Mapping[str, Schedule] = field(
         default_factory=lambda: {
-            "bound": Schedule(steps=400, learning_rate=1.5e-3),
-            "fluent": Schedule(steps=450, learning_rate=1.5e-3),
-            "mute": Schedule(steps=250, learning_rate=1e-3),
+            "bound": Schedule(steps=300, learning_rate=1.5e-3, matrix_rate=2e-3),
+            "fluent": Schedule(steps=350, learning_rate=1.5e-3, matrix_rate=2e-3),
+            "mute": Schedule(steps=200, learning_rate=1e-3, matrix_rate=1.5e-3),
         }
     )
 

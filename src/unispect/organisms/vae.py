@@ -1,0 +1,86 @@
+"""A small KL autoencoder for the pictures of the concept world, trained from scratch.
+
+The network is the stock `AutoencoderKL`; this module only trains it. Its means are what is learned from, so it is
+trained as a plain autoencoder with a little noise on the latents: what is drawn never lands exactly on a latent, and
+the decoder must not mind. Afterwards every channel is brought to the mean and spread that the family expects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from torch import Tensor
+
+from unispect.organisms.autoencoder import Progress, picture_loss, train_autoencoder
+
+
+@dataclass(frozen=True)
+class VAETraining:
+    """How the autoencoder is trained.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: pictures per step.
+        learning_rate: the highest.
+        noise: standard deviation of what is added to latents.
+        shrink: weight of their mean square; without it they outgrow the noise.
+    """
+
+    steps: int = 800
+    batch: int = 8
+    learning_rate: float = 2e-3
+    noise: float = 0.2
+    shrink: float = 0.01
+
+
+def train_vae(
+    vae: AutoencoderKL,
+    scaling_factor: float,
+    pixels: Tensor,
+    how: VAETraining,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+) -> None:
+    """Trains `vae` in place on pictures [count, 3, H, W] in [-1, 1]; means times `scaling_factor` have unit spread."""
+    train_autoencoder(
+        vae,
+        vae.encoder,
+        partial(_loss, vae, how),
+        pixels,
+        steps=how.steps,
+        batch=how.batch,
+        learning_rate=how.learning_rate,
+        generator=generator,
+        progress=progress,
+    )
+    _standardise(vae, pixels, scaling_factor)
+
+
+def means(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
+    """Means [batch, channels, h, w] of the latents of pictures [batch, 3, H, W]."""
+    return vae.quant_conv(vae.encoder(pixels)).chunk(2, dim=1)[0]  # pyright: ignore[reportOptionalCall]
+
+
+def _loss(vae: AutoencoderKL, how: VAETraining, pixels: Tensor, step: int, generator: torch.Generator) -> Tensor:
+    # No cache: cast weights would be shared with the other worker's graph, which is freed on its own.
+    with torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False):
+        latent = means(vae, pixels)
+        noise = torch.randn(latent.shape, generator=generator)
+        drawn = vae.decoder(vae.post_quant_conv(latent + how.noise * noise))  # pyright: ignore[reportOptionalCall]
+    return picture_loss(drawn.float(), pixels) + how.shrink * latent.float().square().mean()
+
+
+@torch.no_grad()
+def _standardise(vae: AutoencoderKL, pixels: Tensor, scaling_factor: float) -> None:
+    """Moves the mean and the spread of every channel into the maps around the latents; pictures stay the same."""
+    latent = torch.cat([means(vae, part) for part in pixels.split(64)])
+    centre, spread = latent.mean((0, 2, 3)), latent.std((0, 2, 3)).clamp(min=1e-3) * scaling_factor
+    count = len(centre)
+    into, back = dict(vae.quant_conv.named_parameters()), dict(vae.post_quant_conv.named_parameters())
+    into["bias"][:count] = (into["bias"][:count] - centre) / spread
+    into["weight"][:count] /= spread[:, None, None, None]
+    back["bias"] += torch.einsum("oi,i->o", back["weight"][:, :, 0, 0], centre)
+    back["weight"] *= spread[None, :, None, None]
