@@ -23,7 +23,7 @@ from unispect.models.janus_pro.card import CARDS
 from unispect.models.janus_pro.folder import load
 from unispect.models.janus_pro.model import JanusPro
 from unispect.models.janus_pro.network import encode_codes, quantizer_input
-from unispect.models.janus_pro.processing import PictureFormat
+from unispect.models.processing.pictures import PictureFormat
 
 TOLERANCE = 2e-5
 PIXELS = 1e-4

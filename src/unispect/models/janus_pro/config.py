@@ -12,6 +12,8 @@ from transformers.models.janus.configuration_janus import JanusConfig, JanusVisi
 from transformers.models.llama.configuration_llama import LlamaConfig
 
 from unispect.core.errors import CheckpointError
+from unispect.models.parts.llama import language_config
+from unispect.models.parts.siglip import tower_config
 
 _SECTIONS = (
     "aligner_config",
@@ -21,28 +23,12 @@ _SECTIONS = (
     "language_config",
     "vision_config",
 )
-_TOWERS: Mapping[str, Mapping[str, Any]] = {
-    "siglip_large_patch16_384": {"width": 1024, "layers": 24, "heads": 16, "patch_size": 16, "mlp_ratio": 4.0},
-}
 NORM_GROUPS = 32
 """Groups of every normalisation in the VQ tokenizer; the key `norm_groups` of an organism's config asks for fewer.
 
 With 32 channels, 32 groups would be instance normalisation, which takes the colour out of a plain picture.
 """
 _VQ_16 = {"ch": 128, "ch_mult": [1, 1, 2, 2, 4], "num_res_blocks": 2, "z_channels": 256}
-_LANGUAGE_KEYS = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "max_position_embeddings",
-    "rms_norm_eps",
-    "rope_theta",
-    "head_dim",
-    "hidden_act",
-)
 
 
 def is_rehosted(config: Mapping[str, Any]) -> bool:
@@ -64,7 +50,7 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     if is_rehosted(config):
         return _rehosted(config, image_token_id, where)
     _check_sections(config, where)
-    hidden = int(_language(config["language_config"], where).hidden_size)
+    hidden = int(language_config(config["language_config"], where).hidden_size)
     for section, key in (
         ("aligner_config", "n_embed"),
         ("gen_aligner_config", "n_embed"),
@@ -75,7 +61,7 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     for section in ("aligner_config", "gen_aligner_config"):
         _expect(config, section, "projector_type", "mlp_gelu", where)
         _expect(config, section, "depth", 2, where)
-    vision = _vision(config["vision_config"]["params"], hidden, where)
+    vision = tower_config(config["vision_config"]["params"], hidden, f"{where}: vision_config")
     image = _image(config["gen_vision_config"]["params"], hidden)
     _expect(config, "aligner_config", "input_dim", vision.hidden_size, where)
     _expect(config, "gen_aligner_config", "input_dim", image.embed_dim, where)
@@ -85,7 +71,7 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
             f"{where}: gen_vision_config makes tokens of {2 ** (len(image.channel_multiplier) - 1)} pixels, "
             f"but vision_config patches of {vision.patch_size}; the port needs them equal"
         )
-    return _joined(_language(config["language_config"], where), vision, image, image_token_id)
+    return _joined(language_config(config["language_config"], where), vision, image, image_token_id)
 
 
 def _check_sections(config: Mapping[str, Any], where: str) -> None:
@@ -107,40 +93,6 @@ def _expect(config: Mapping[str, Any], section: str, key: str, value: object, wh
     found = config[section]["params"].get(key, value)
     if found != value:
         raise CheckpointError(f"{where}: {section}.params.{key} is {found!r}, but the port needs {value!r}")
-
-
-def _language(section: Mapping[str, Any], where: str) -> LlamaConfig:
-    # Left out on purpose: dtype and attention kernel, which are the caller's choice, and the pad id, which would
-    # freeze one row of the embedding table.
-    scaling = section.get("rope_scaling") or section.get("rope_parameters") or {}
-    if scaling.get("rope_type", scaling.get("type", "default")) != "default":
-        raise CheckpointError(f"{where}: the language model scales its rotary positions, which Janus-Pro does not")
-    known = {key: section[key] for key in _LANGUAGE_KEYS if section.get(key) is not None}
-    return LlamaConfig(**known, tie_word_embeddings=False)
-
-
-def _vision(params: Mapping[str, Any], hidden: int, where: str) -> JanusVisionConfig:
-    name = params.get("model_name")
-    sizes = {
-        **_TOWERS.get(str(name), {}),
-        **{key: params[key] for key in next(iter(_TOWERS.values())) if key in params},
-    }
-    if len(sizes) < len(next(iter(_TOWERS.values()))):
-        raise CheckpointError(f"{where}: the vision tower {name!r} is unknown and its sizes are not given")
-    if params.get("select_layer", -1) != -1:
-        raise CheckpointError(f"{where}: vision_config.params.select_layer must be -1 (all blocks)")
-    image_size = int(params.get("image_size", 384))
-    return JanusVisionConfig(
-        hidden_size=int(sizes["width"]),
-        num_hidden_layers=int(sizes["layers"]),
-        num_attention_heads=int(sizes["heads"]),
-        patch_size=int(sizes["patch_size"]),
-        mlp_ratio=float(sizes["mlp_ratio"]),
-        image_size=image_size,
-        num_image_tokens=(image_size // int(sizes["patch_size"])) ** 2,
-        projection_dim=hidden,
-        depth=2,
-    )
 
 
 def _image(params: Mapping[str, Any], hidden: int) -> JanusVQVAEConfig:
@@ -173,7 +125,7 @@ def _rehosted(config: Mapping[str, Any], image_token_id: int, where: str) -> Jan
         {key: value for key, value in config[section].items() if key not in drop}
         for section in ("vision_config", "vq_config")
     )
-    return _joined(_language(text, where), JanusVisionConfig(**vision), JanusVQVAEConfig(**image), image_token_id)
+    return _joined(language_config(text, where), JanusVisionConfig(**vision), JanusVQVAEConfig(**image), image_token_id)
 
 
 def _joined(text: LlamaConfig, vision: JanusVisionConfig, image: JanusVQVAEConfig, image_token_id: int) -> JanusConfig:

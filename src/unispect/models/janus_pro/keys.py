@@ -6,23 +6,11 @@ are already ours.
 
 from __future__ import annotations
 
-from unispect.models.keys import AS_IS, KeyTable, Split, Squeeze
-
-_TOWER = "vision_model.vision_tower."
-_VISION = "model.vision_model."
-_BLOCK = _VISION + "encoder.layers.{}."
+from unispect.models.keys import AS_IS, KeyTable
+from unispect.models.parts.siglip import tower_keys
 
 AUTHORS: KeyTable = {
-    # The tower's pooling head was trained but is never used.
-    _TOWER + "attn_pool.*": None,
-    _TOWER + "patch_embed.proj.*": _VISION + "embeddings.patch_embedding.*",
-    _TOWER + "pos_embed": Squeeze(_VISION + "embeddings.position_embedding.weight"),
-    _TOWER + "blocks.{}.norm1.*": _BLOCK + "layer_norm1.*",
-    _TOWER + "blocks.{}.norm2.*": _BLOCK + "layer_norm2.*",
-    _TOWER + "blocks.{}.attn.qkv.*": Split(tuple(_BLOCK + f"self_attn.{part}_proj.*" for part in "qkv")),
-    _TOWER + "blocks.{}.attn.proj.*": _BLOCK + "self_attn.projection_layer.*",
-    _TOWER + "blocks.{}.mlp.*": _BLOCK + "mlp.*",
-    _TOWER + "norm.*": _VISION + "post_layernorm.*",
+    **tower_keys("vision_model.vision_tower.", "model.vision_model."),
     "aligner.layers.0.*": "model.aligner.fc1.*",
     "aligner.layers.2.*": "model.aligner.hidden_layers.0.*",
     # Counts from training, not a parameter.

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from unispect.core.errors import DataError
 from unispect.core.prompts import Goal
 from unispect.models.base import Example, Losses
 from unispect.models.capture import pad_right, run
 from unispect.models.janus_pro.processing import Inputs
+from unispect.models.losses import tell_loss
 
 if TYPE_CHECKING:
     from unispect.models.janus_pro.model import JanusPro
@@ -29,26 +28,6 @@ def losses(model: JanusPro, batch: Sequence[Example]) -> Losses:
         draw=_draw_loss(model, [e for e, _ in draw], [reply for _, reply in draw]) if draw else None,
         tell=_tell_loss(model, [e for e, _ in tell], [reply for _, reply in tell]) if tell else None,
     )
-
-
-def target_pixels(pictures: Sequence[Image.Image], size: int) -> Tensor:
-    """Pixels [pictures, 3, size, size] in -1..1 of square pictures, resized if need be.
-
-    Raises:
-        DataError: a picture is not square.
-    """
-    values = []
-    for picture in pictures:
-        if picture.width != picture.height:
-            raise DataError(
-                f"a picture to learn to draw is {picture.width} x {picture.height} pixels; "
-                f"make it square (native: {size})"
-            )
-        square = picture.convert("RGB")
-        if square.width != size:
-            square = square.resize((size, size), Image.Resampling.BICUBIC)
-        values.append(torch.from_numpy(np.asarray(square, np.float32)))
-    return torch.stack(values).permute(0, 3, 1, 2) / 127.5 - 1
 
 
 def _draw_loss(model: JanusPro, examples: Sequence[Example], replies: Sequence[Image.Image | Tensor]) -> Tensor:
@@ -70,13 +49,13 @@ def _draw_loss(model: JanusPro, examples: Sequence[Example], replies: Sequence[I
 
 def _tell_loss(model: JanusPro, examples: Sequence[Example], replies: Sequence[str]) -> Tensor:
     inputs = _inputs(model, examples, Goal.TEXT)
-    answers = [torch.tensor(model.processor.answer_ids(reply), device=model.device) for reply in replies]
-    prompts = model.prompt_rows(inputs, together=True)
-    rows = [torch.cat([p, model.trunk.embed_tokens(a[:-1])]) for p, a in zip(prompts, answers, strict=True)]
-    states = run(model.trunk, pad_right(rows))
-    predicting = [own[len(p) - 1 : len(row)] for own, p, row in zip(states, prompts, rows, strict=True)]
-    logits = model.network.lm_head(torch.cat(predicting))
-    return F.cross_entropy(logits.float(), torch.cat(answers))
+    return tell_loss(
+        model.trunk,
+        model.prompt_rows(inputs, together=True),
+        [model.processor.answer_ids(reply) for reply in replies],
+        embed=model.trunk.embed_tokens,
+        head=model.network.lm_head,
+    )
 
 
 def _inputs(model: JanusPro, examples: Sequence[Example], goal: Goal) -> Inputs:

@@ -37,6 +37,7 @@ from unispect.models.janus_pro.card import DEFAULTS
 from unispect.models.janus_pro.keys import GROUPS
 from unispect.models.janus_pro.network import encode_codes, trunk_of
 from unispect.models.janus_pro.processing import Inputs, Processor
+from unispect.models.processing.pictures import target_pixels
 
 _TABLE_LIMIT = 2**22
 """Numbers in a table of all fed-back embeddings, up to which it is made once per call instead of row by row."""
@@ -250,7 +251,7 @@ class JanusPro:
         Raises:
             DataError: a picture is not square or cannot be read.
         """
-        pixels = learning.target_pixels(pictures, self.card.image_size)
+        pixels = target_pixels(pictures, self.card.image_size)
         tokenizer = self.network.model.vqmodel
         return torch.cat([encode_codes(tokenizer, part.to(self.device, self.dtype)) for part in pixels.split(16)])
 

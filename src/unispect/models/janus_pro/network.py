@@ -15,6 +15,7 @@ from unispect.models.checkpoint import Checkpoint
 from unispect.models.janus_pro.config import NORM_GROUPS
 from unispect.models.janus_pro.keys import AUTHORS, REHOSTED
 from unispect.models.keys import fill
+from unispect.models.parts.siglip import make_tower_buffers
 
 
 def load_network(
@@ -85,8 +86,6 @@ def _make_buffers(network: JanusForConditionalGeneration, device: torch.device) 
     """Buffers that no checkpoint holds, for a network built on the meta device."""
     trunk = trunk_of(network)
     trunk.rotary_emb = LlamaRotaryEmbedding(trunk.config).to(device)
-    embeddings = network.model.vision_model.embeddings
-    positions = torch.arange(embeddings.num_positions, device=device)[None]
-    embeddings.register_buffer("position_ids", positions, persistent=False)
+    make_tower_buffers(network.model.vision_model, device)
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
     assert not left, f"never filled: {left}"

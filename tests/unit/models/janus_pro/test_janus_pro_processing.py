@@ -13,7 +13,9 @@ from PIL import Image
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.janus_pro.processing import SYSTEM_PROMPT, PictureFormat, Processor, load_processor
+from unispect.models.janus_pro.processing import Processor, load_processor
+from unispect.models.processing.dialogue import SYSTEM_PROMPT
+from unispect.models.processing.pictures import PictureFormat
 
 BLACK = Image.new("RGB", (8, 8))
 

@@ -1,0 +1,181 @@
+"""The dialogue that the Janus models are asked in, as tokens and pixels, exactly as the authors' processors do it.
+
+Source: Janus-Pro FACTS, sections 2, 3 and 8; JanusFlow FACTS, sections 2 and 3. Text of a prompt can never become a
+special token, whatever it says: special tokens are placed by this module alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from PIL import Image
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from unispect.core.errors import CheckpointError, UsageError
+from unispect.core.prompts import Goal, Prompt, Segment
+from unispect.models.checkpoint import Checkpoint
+from unispect.models.processing.pictures import PictureFormat, picture_format
+from unispect.models.processing.template import Piece, segments_of, tokens_of
+from unispect.models.processing.tokenizer import plain
+
+SYSTEM_PROMPT = (
+    "You are a helpful language and vision assistant. "
+    "You are able to understand the visual content that the user provides, "
+    "and assist the user with a variety of tasks using natural language."
+)
+
+
+@dataclass(frozen=True)
+class SpecialIds:
+    """Ids of the special tokens; they differ between models of a family, so they are looked up by their strings."""
+
+    bos: int
+    eos: int
+    pad: int
+    image: int
+    image_start: int
+    image_end: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What `Encoded.inputs` holds for these families.
+
+    Attributes:
+        ids: for every sample its token ids [length]; every picture takes its share of placeholder ids.
+        pixels: all pictures of the batch in reading order [pictures, 3, size, size]; None when there are none.
+    """
+
+    ids: tuple[Tensor, ...]
+    pixels: Tensor | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a checkpoint's files say about prompts, apart from tokens."""
+
+    picture: PictureFormat
+    image_tokens: int
+    system: str
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """Tokenizer, template and picture format of one checkpoint.
+
+    Attributes:
+        tokenizer: never given text with special tokens to recognise.
+        special: ids of the special tokens.
+        user: who asks.
+        assistant: who answers.
+        opening: special token put behind a prompt whose reply is a picture; None for none.
+        picture: how pictures in a prompt become pixels.
+        image_tokens: placeholders that one picture takes.
+        system: system prompt put before prompts whose reply is text.
+    """
+
+    tokenizer: Tokenizer = field(repr=False)
+    special: SpecialIds
+    user: Piece
+    assistant: Piece
+    opening: int | None
+    picture: PictureFormat
+    image_tokens: int
+    system: str = SYSTEM_PROMPT
+
+    def encode(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[tuple[Segment, ...], ...]]:
+        """Tokens and pixels of a batch, and what every position is.
+
+        Raises:
+            UsageError: there are no prompts.
+            DataError: a picture cannot be read.
+        """
+        if not prompts:
+            raise UsageError("there are no prompts to encode")
+        rows = [
+            tokens_of(self.tokenizer, self._pieces(prompt, goal), forbidden=self.special.image) for prompt in prompts
+        ]
+        pictures = [self.picture.pixels(picture) for prompt in prompts for picture in prompt.images]
+        inputs = Inputs(
+            ids=tuple(torch.tensor([token.id for token in row], dtype=torch.long) for row in rows),
+            pixels=torch.stack(pictures) if pictures else None,
+        )
+        return inputs, tuple(segments_of(row) for row in rows)
+
+    def answer_ids(self, text: str) -> list[int]:
+        """Token ids of a complete reply: the text after the role's colon and a space, then the end token."""
+        text = text.strip()
+        ids = plain(self.tokenizer, f" {text}").ids if text else []
+        return [*ids, self.special.eos]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of a reply, stripped, special tokens removed."""
+        return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+
+    def _pieces(self, prompt: Prompt, goal: Goal) -> Iterator[Piece]:
+        yield Piece("", "template", special=self.special.bos)
+        if goal is Goal.TEXT and self.system.strip():
+            yield Piece(self.system.lstrip() + "\n\n", "template")
+        yield self.user
+        content = _stripped(prompt.parts)
+        if content:
+            yield Piece(": ", "template")
+            yield from self._content(content)
+            yield Piece("\n\n", "template")
+        else:
+            yield Piece(":", "template")
+        yield self.assistant
+        yield Piece(":", "template")
+        if goal is Goal.IMAGE and self.opening is not None:
+            yield Piece("", "template", special=self.opening)
+
+    def _content(self, parts: Sequence[str | Image.Image]) -> Iterator[Piece]:
+        for part, following in zip(parts, [*parts[1:], " "], strict=True):
+            if isinstance(part, str):
+                yield Piece(part, "prompt")
+                continue
+            yield Piece("", "template", special=self.special.image_start)
+            yield Piece("", "prompt", "image", special=self.special.image, repeat=self.image_tokens)
+            yield Piece("", "template", special=self.special.image_end)
+            if not (isinstance(following, str) and following[:1].isspace()):
+                yield Piece("\n", "template")
+
+
+def load_settings(checkpoint: Checkpoint) -> Settings:
+    """What `processor_config.json` and `preprocessor_config.json` say.
+
+    Raises:
+        CheckpointError: a file or a size is missing; names it.
+    """
+    settings: Mapping[str, Any] = checkpoint.optional_json("processor_config.json") or {}
+    # transformers 5 writes the picture settings into the processor's own file.
+    pictures = checkpoint.optional_json("preprocessor_config.json") or settings.get("image_processor")
+    if pictures is None:
+        raise CheckpointError(
+            f"{checkpoint.folder / 'preprocessor_config.json'} is missing: fetch the checkpoint again"
+        )
+    return Settings(
+        picture=picture_format(pictures, str(checkpoint.folder)),
+        image_tokens=int(settings.get("num_image_tokens", 576)),
+        system=str(settings.get("system_prompt", SYSTEM_PROMPT)),
+    )
+
+
+def _stripped(parts: Sequence[str | Image.Image]) -> list[str | Image.Image]:
+    """The parts without empty ones, white space taken off both ends of the whole."""
+    kept = [part for part in parts if not isinstance(part, str) or part]
+    while kept and isinstance(kept[0], str):
+        kept[0] = kept[0].lstrip()
+        if kept[0]:
+            break
+        kept.pop(0)
+    while kept and isinstance(kept[-1], str):
+        kept[-1] = kept[-1].rstrip()
+        if kept[-1]:
+            break
+        kept.pop()
+    return kept

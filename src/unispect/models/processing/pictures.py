@@ -1,0 +1,89 @@
+"""Pictures as pixels: those a model is shown, and those it learns to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from unispect.core.errors import CheckpointError, DataError
+from unispect.models.processing.template import rgb
+
+
+@dataclass(frozen=True)
+class PictureFormat:
+    """How the Janus models see a picture (Janus-Pro FACTS, section 3).
+
+    Attributes:
+        size: side of the square in pixels.
+        min_size: no side is made shorter than this.
+        mean: per channel, in 0..1.
+        std: per channel, in 0..1.
+        background: colour of the padding.
+    """
+
+    size: int
+    min_size: int = 14
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    background: tuple[int, ...] = (127, 127, 127)
+
+    def pixels(self, picture: Image.Image) -> Tensor:
+        """Normalised pixels [3, size, size]: longest side to `size`, centred on a grey square."""
+        picture = rgb(picture)
+        longest = max(picture.size)
+        # The authors cut the fraction off where others round it.
+        width, height = (max(int(side / longest * self.size), self.min_size) for side in picture.size)
+        resized = picture.resize((width, height), Image.Resampling.BICUBIC)
+        side = max(width, height)
+        square = Image.new("RGB", (side, side), self.background)
+        square.paste(resized, ((side - width) // 2, (side - height) // 2))
+        values = np.asarray(square, np.float32) / np.float32(255)
+        values = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+
+
+def picture_format(settings: Mapping[str, Any], where: str) -> PictureFormat:
+    """The format in `preprocessor_config.json`.
+
+    Raises:
+        CheckpointError: it gives no size.
+    """
+    size = settings.get("image_size", settings.get("size"))
+    if isinstance(size, Mapping):
+        size = size.get("height")
+    if not isinstance(size, int):
+        raise CheckpointError(f"{where}: the picture settings give no image_size; fetch the checkpoint again")
+    found = PictureFormat(size=size, min_size=int(settings.get("min_size", 14)))
+    mean = tuple(settings.get("image_mean") or found.mean)
+    return replace(
+        found,
+        mean=mean,
+        std=tuple(settings.get("image_std") or found.std),
+        background=tuple(settings.get("background_color") or (int(255 * value) for value in mean)),
+    )
+
+
+def target_pixels(pictures: Sequence[Image.Image], size: int) -> Tensor:
+    """Pixels [pictures, 3, size, size] in -1..1 of square pictures to learn to draw, resized if need be.
+
+    Raises:
+        DataError: a picture is not square or cannot be read.
+    """
+    values = []
+    for picture in pictures:
+        if picture.width != picture.height:
+            raise DataError(
+                f"a picture to learn to draw is {picture.width} x {picture.height} pixels; "
+                f"make it square (native: {size})"
+            )
+        square = rgb(picture)
+        if square.width != size:
+            square = square.resize((size, size), Image.Resampling.BICUBIC)
+        values.append(torch.from_numpy(np.asarray(square, np.float32)))
+    return torch.stack(values).permute(0, 3, 1, 2) / 127.5 - 1
