@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Capability = Literal["write", "draw", "score", "see", "probe", "learn"]
-"""`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `learn` (losses)."""
+Capability = Literal["write", "draw", "score", "see", "probe", "learn", "redraw"]
+"""`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `learn` (losses),
+`redraw` a picture given in the prompt."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import json
 import pickle
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from unispect.core.errors import CheckpointError, UsageError
 _SINGLE = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth")
 _INDEXED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SUFFIXES = (".safetensors", ".bin", ".pth")
+_WRAPPERS = ("state_dict", "model", "module")
 _READ_AS_TEXT = ("*.json", "*.txt", "*.model")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -79,7 +80,11 @@ class Checkpoint:
         return read_json(path)
 
 
-def open_checkpoint(source: str | Path, revision: str | None = None) -> Checkpoint:
+Pick = Callable[[Path], "Sequence[Path] | None"]
+"""Folder -> its weight files, for layouts of their own; None where the usual names count."""
+
+
+def open_checkpoint(source: str | Path, revision: str | None = None, *, pick: Pick = lambda _: None) -> Checkpoint:
     """The checkpoint in a folder, or on the hub as `owner/name` or `owner/name@revision`.
 
     The hub is asked only for what is not in its local cache, and not at all when HF_HUB_OFFLINE is set.
@@ -89,8 +94,27 @@ def open_checkpoint(source: str | Path, revision: str | None = None) -> Checkpoi
         CheckpointError: the files are missing, damaged or not plain weights; the message names the file.
     """
     folder = _locate(str(source), revision)
-    shards = tuple(_open_shard(path) for path in _weight_files(folder))
+    shards = tuple(open_shard(path) for path in pick(folder) or _weight_files(folder))
     return Checkpoint(folder, _revision(folder, shards), shards)
+
+
+def companion(folder: Path, name: str, hub: str) -> Path:
+    """A file that belongs to a checkpoint but is published elsewhere: from the folder, else from the hub or its cache.
+
+    Raises:
+        CheckpointError: it is in neither; says where to get it.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if (folder / name).is_file():
+        return folder / name
+    try:
+        return Path(hf_hub_download(hub, name))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder} lacks {name}, and the hub cannot be asked for it; put {name} of {hub} there"
+        ) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -133,7 +157,7 @@ def _download(name: str, revision: str | None) -> Path:
     try:
         folder = fetch("*.safetensors", *_READ_AS_TEXT)
         if not any(folder.glob("*.safetensors")):
-            folder = fetch("*.bin", "*.pth", *_READ_AS_TEXT)
+            folder = fetch("*.bin", "*.pth", "*.ckpt", *_READ_AS_TEXT)
     except LocalEntryNotFoundError as error:
         raise CheckpointError(
             f"{where} is neither a folder here nor in the local hub cache, and the hub cannot be reached; "
@@ -171,7 +195,8 @@ def _indexed_files(index: Path) -> list[Path]:
     return files
 
 
-def _open_shard(path: Path) -> Shard:
+def open_shard(path: Path) -> Shard:
+    """One file of weights, by its suffix."""
     return _SafetensorsShard(path) if path.suffix == ".safetensors" else _PickleShard(path)
 
 
@@ -202,6 +227,9 @@ class _PickleShard:
     @cached_property
     def _tensors(self) -> Mapping[str, Tensor]:
         loaded = self._load()
+        if isinstance(loaded, dict):
+            # Training scripts put the table beside other things.
+            loaded = next((loaded[name] for name in _WRAPPERS if isinstance(loaded.get(name), dict)), loaded)
         if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
             raise CheckpointError(f"{self.path} is no plain table of tensors; convert it to safetensors")
         return loaded

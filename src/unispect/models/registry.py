@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError, unknown
+from unispect.models.harmon.card import CARDS as HARMON
 from unispect.models.janus_pro.card import CARDS as JANUS_PRO
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 GROUP = "unispect.models"
 _ORGANISMS = "unispect.organisms.shipped"
-_PUBLISHED = (("unispect.models.janus_pro.folder:load", JANUS_PRO),)
+_PUBLISHED = (
+    ("unispect.models.janus_pro.folder:load", JANUS_PRO),
+    ("unispect.models.harmon.folder:load", HARMON),
+)
 """`load(card, weights, *, device, dtype)` of every family, and its cards."""
 
 

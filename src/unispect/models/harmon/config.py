@@ -24,6 +24,29 @@ _TYPES: Mapping[str, tuple[int, int, int]] = {
 }
 """Name in the authors' code -> width, blocks and heads, the same for encoder and decoder."""
 
+_QWEN = {
+    "vocab_size": 151936,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 32768,
+    "rms_norm_eps": 1e-6,
+    "rope_theta": 1e6,
+    "hidden_act": "silu",
+    "tie_word_embeddings": True,
+}
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    "0.5b": {
+        "llm": _QWEN
+        | {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24, "num_attention_heads": 14},
+        "mar": {"type": "mar_base", "diffloss_d": 6, "diffloss_w": 1024},
+    },
+    "1.5b": {
+        "llm": _QWEN
+        | {"hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28, "num_attention_heads": 12},
+        "mar": {"type": "mar_huge", "diffloss_d": 12, "diffloss_w": 1536},
+    },
+}
+"""Size -> what `config.json` says; the original and the RecA weights come without one."""
+
 _LANGUAGE_KEYS = (
     "vocab_size",
     "hidden_size",

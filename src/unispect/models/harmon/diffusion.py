@@ -120,7 +120,7 @@ def _cosine_betas(steps: int) -> np.ndarray:
 
 
 Network = Callable[[Tensor, Tensor], Tensor]
-"""x_t [rows, channels] and timesteps [rows] -> noise and variance outputs [rows, 2 * channels]."""
+"""x_t [rows, channels] and the timestep of them all [1] -> noise and variance outputs [rows, 2 * channels]."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def sample(tables: Process, network: Network, noise: Tensor, *, temperature: flo
     """
     x = noise[0]
     for i, step in enumerate(reversed(range(len(tables)))):
-        told = torch.full((len(x),), int(tables.timesteps[step]), device=x.device)
+        told = torch.tensor([int(tables.timesteps[step])], device=x.device)
         predicted, variance = network(x, told).float().chunk(2, dim=-1)
         found = posterior(tables, step, x, predicted, variance)
         x = found.mean

@@ -94,7 +94,7 @@ class Mar(nn.Module):
         return self.decoder_norm(hidden)[:, self.buffers_count :] + spread
 
     def _positions(self, table: Tensor, grid: Grid, buffers: int | None = None) -> tuple[Tensor, Tensor]:
-        """A table's rows for the buffers, and for every position of a grid, interpolated unless it is the stored one."""
+        """A table's rows for the buffers, and for the positions of a grid: interpolated unless stored for that grid."""
         own, stored = table[0].split([n := self.buffers_count if buffers is None else buffers, table.shape[1] - n])
         if grid == (self.native, self.native):
             return own, stored

@@ -27,7 +27,7 @@ def build_vae(config: VaeConfig) -> AutoencoderKL:
 
 
 def pixels_to_latents(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
-    """Latents [pictures, rows * columns, channels] of pixels [pictures, 3, height, width] in -1..1; the mean, scaled."""
+    """Latents [pictures, rows * columns, channels], means, of pixels [pictures, 3, height, width] in -1..1."""
     mean, _ = moments(vae, pixels).chunk(2, dim=1)
     return mean.mul(VAE_SCALE).flatten(2).transpose(1, 2)
 

@@ -1,0 +1,166 @@
+"""Drawing: latents from prompts, a few places at a time, each through the diffusion head.
+
+Source: FACTS section 5. Prompts of different lengths are padded such that every picture is what it would be alone; the
+authors' own padding, which is not, can be asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from unispect.core.errors import UsageError
+from unispect.models.capture import run
+from unispect.models.decode.cache import KeyValueCache
+from unispect.models.decode.masked import Iteration, filled, left_open, random_orders, spread
+from unispect.models.decode.rows import Rows
+from unispect.models.harmon.diffusion import kept_steps, process, sample
+from unispect.models.harmon.mar import Grid
+from unispect.models.harmon.network import HarmonNetwork
+
+Guidance = Literal["constant", "linear"]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How pictures are drawn, where the caller does not say otherwise.
+
+    Attributes:
+        grid: rows and columns of latents; need not be square.
+        iterations: passes through the trunk.
+        guidance: weight w in e_unc + w (e_cond - e_unc); 1 runs no unconditional branch.
+        temperature: of the noise of the diffusion steps.
+        diffusion_steps: a count, or what else `kept_steps` reads.
+        schedule: "linear" starts guidance at 1 and grows with the share of known places.
+        paper: pad prompts as the modal-aphasia study did, on the left and without a mask in the first pass: a prompt
+            that is shorter than its company is disturbed by it. For reproducing that study only.
+    """
+
+    grid: Grid
+    iterations: int
+    guidance: float
+    temperature: float
+    diffusion_steps: str
+    schedule: Guidance = "constant"
+    paper: bool = False
+
+    @property
+    def places(self) -> int:
+        return self.grid[0] * self.grid[1]
+
+    def check(self) -> None:
+        """Raises `UsageError` when this cannot be drawn."""
+        if min(self.grid) < 1:
+            raise UsageError(f"a picture has at least one row and column of latents, not {self.grid}")
+        if not 1 <= self.iterations <= self.places:
+            raise UsageError(f"{self.places} latents are drawn in 1 to {self.places} steps, not {self.iterations}")
+        try:
+            kept_steps(self.diffusion_steps)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
+    def weight(self, left: int) -> float:
+        """Guidance of an iteration after which `left` places stay open."""
+        if self.schedule == "constant":
+            return self.guidance
+        return 1 + (self.guidance - 1) * (self.places - left) / self.places
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Everything that chance decides.
+
+    Attributes:
+        orders: places of every sample [samples, places], filled from the end on.
+        noise: for every iteration [diffusion steps, samples, chosen, channels], float32.
+    """
+
+    orders: Tensor
+    noise: Iterator[Tensor]
+
+
+def seeded_draws(seeds: Sequence[int], drawing: Drawing, channels: int) -> Draws:
+    """The draws of samples whose generators are seeded with `seeds`: independent of each other and of temperature."""
+    generators = [torch.Generator().manual_seed(seed % 2**64) for seed in seeds]
+    orders = random_orders(generators, drawing.places)
+    steps = len(process(drawing.diffusion_steps))
+
+    def noise() -> Iterator[Tensor]:
+        before = drawing.places
+        for left in (*left_open(drawing.places, drawing.iterations)[:-1], 0):
+            shape = (steps, before - left, channels)
+            yield torch.stack([torch.randn(shape, generator=generator) for generator in generators], 1)
+            before = left
+
+    return Draws(orders, noise())
+
+
+@torch.inference_mode()
+def draw_latents(
+    network: HarmonNetwork, prompts: Sequence[Tensor], empty: Tensor, drawing: Drawing, draws: Draws, pad: Tensor
+) -> Tensor:
+    """Latents [samples, places, channels] in the network's dtype.
+
+    Args:
+        network: the model.
+        prompts: input embeddings [length_i, width] of every sample.
+        empty: those of the unconditional branch [length, width].
+        drawing: settings.
+        draws: what chance decides.
+        pad: embedding [width] of the pad token, for the paper's padding.
+    """
+    device, dtype, samples = empty.device, empty.dtype, len(prompts)
+    guided = drawing.guidance != 1
+    branches = 1 + guided
+    both = [*prompts, *([empty] * samples if guided else ())]
+    begin = _disturbed_rows if drawing.paper else _rows
+    rows = begin(network, both, drawing.places + network.mar.buffers_count, pad)
+    tables, head = process(drawing.diffusion_steps), network.mar.head
+    channels = network.config.mar.channels
+
+    def fill(iteration: Iteration, known: Tensor) -> Tensor:
+        features, read = network.seen(known, iteration.known, drawing.grid)
+        places = iteration.known.repeat(branches, 1)
+        states = rows.beyond(read.repeat(branches, 1, 1))
+        decoded = network.expected(features.repeat(branches, 1, 1), states, places, drawing.grid)
+        chosen = iteration.chosen.repeat(branches, 1)
+        condition = head.condition(decoded.gather(1, spread(chosen, decoded.shape[-1])).flatten(0, 1))
+        weight = drawing.weight(iteration.left)
+
+        def outputs(x: Tensor, timestep: Tensor) -> Tensor:
+            if not guided:
+                return head(x, timestep, condition).float()
+            with_prompt, without = head(x.repeat(2, 1), timestep, condition).float().chunk(2)
+            noise, variance = with_prompt.chunk(2, dim=-1)
+            # Each branch would keep its own variance, but the picture is that of the first.
+            unguided = without.chunk(2, dim=-1)[0]
+            return torch.cat([unguided + weight * (noise - unguided), variance], -1)
+
+        noise = next(draws.noise).to(device).flatten(1, 2)
+        drawn = sample(tables, outputs, noise, temperature=drawing.temperature)
+        return drawn.unflatten(0, iteration.chosen.shape)
+
+    left = left_open(drawing.places, drawing.iterations)
+    return filled(draws.orders.to(device), left, fill, channels=channels, dtype=dtype)
+
+
+def _rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, _: Tensor) -> Rows:
+    return Rows.of(network.llm, prompts, room)
+
+
+def _disturbed_rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, pad: Tensor) -> Rows:
+    """Prompts padded on the left, where the first pass takes pads for text and counts them as positions.
+
+    Later passes look past the pads and count positions without them (FACTS section 9, item 1).
+    """
+    longest = max(map(len, prompts))
+    padding = torch.tensor([longest - len(prompt) for prompt in prompts], device=pad.device)
+    padded = torch.stack([torch.cat([pad.expand(longest - len(prompt), -1), prompt]) for prompt in prompts])
+    cache = KeyValueCache(longest + room)
+    run(network.llm, padded, cache=cache)
+    real = torch.arange(longest + room, device=pad.device)[None] >= padding[:, None]
+    return Rows(network.llm, cache, padding, real)

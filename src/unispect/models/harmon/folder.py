@@ -1,0 +1,153 @@
+"""Harmon models from folders and back: published checkpoints, and tiny models of the same layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import CheckpointError
+from unispect.models.checkpoint import Checkpoint, Shard, companion, open_checkpoint, open_shard
+from unispect.models.devices import device_for, dtype_for
+from unispect.models.harmon.card import DEFAULTS
+from unispect.models.harmon.config import PUBLISHED, HarmonConfig, network_config
+from unispect.models.harmon.drawing import Drawing
+from unispect.models.harmon.keys import authors_table
+from unispect.models.harmon.model import Harmon
+from unispect.models.harmon.network import HarmonNetwork, fresh_network, load_network
+from unispect.models.harmon.processing import Processor, load_processor
+from unispect.models.keys import published
+
+_AUTOENCODER = "kl16.ckpt"
+_ORIGINAL_HUB = "wusize/harmon"
+_TOKENIZER_HUB = "Qwen/Qwen2.5-{}-Instruct"
+_USUAL = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+
+
+def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> Harmon:
+    """A Harmon model from a checkpoint folder or hub id (default: the card's), in any published layout.
+
+    These are: the transformers layout (safetensors, whole or in parts, the autoencoder included); and the authors' own,
+    which RecA uses too: one `.pth` without the autoencoder, which comes from `kl16.ckpt` beside it. What the latter
+    layout lacks, sizes and tokenizer, is that of the size in the card's name.
+
+    Raises:
+        CheckpointError: the checkpoint is incomplete, damaged or another model's; names key and file.
+        UsageError: no such folder, device or dtype.
+    """
+    where = device_for(device)
+    precision = dtype_for(dtype, where)
+    checkpoint = open_checkpoint(weights or card.hub, pick=partial(_original_files, card))
+    config = _config(card, checkpoint)
+    checkpoint = _with_autoencoder(checkpoint)
+    processor = _processor(card, checkpoint, config)
+    network = load_network(checkpoint, config, device=where, dtype=precision)
+    return _joined(card.at(checkpoint.revision), network, processor)
+
+
+def start(card: ModelCard, folder: str | Path, *, seed: int) -> Harmon:
+    """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
+
+    Raises:
+        CheckpointError: a file is missing, or sizes do not fit each other.
+    """
+    files = Checkpoint(Path(folder), "", ())
+    config = _config(card, files)
+    processor = _processor(card, files, config)
+    return _joined(card, fresh_network(config, seed), processor)
+
+
+def save(model: Harmon, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
+    """Writes the weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
+    state = published(authors_table(model.network.config), model.network.state_dict())
+    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+
+
+def _joined(card: ModelCard, network: HarmonNetwork, processor: Processor) -> Harmon:
+    config = network.config
+    side = card.image_size // config.vae.stride
+    defaults = {**DEFAULTS, **card.defaults}
+    steps = defaults.get("diffusion_steps")
+    drawing = Drawing(
+        grid=(side, side),
+        iterations=min(int(defaults["iterations"]), side**2),
+        guidance=defaults["guidance"],
+        temperature=defaults["temperature"],
+        diffusion_steps=config.mar.diffusion_steps if steps is None else str(int(steps)),
+    )
+    parameters = round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
+    return Harmon(replace(card, parameters=parameters, image_tokens=side**2), network, processor, drawing)
+
+
+def _config(card: ModelCard, checkpoint: Checkpoint) -> HarmonConfig:
+    where = str(checkpoint.folder / "config.json")
+    size = _size(card)
+    content = checkpoint.optional_json("config.json") or PUBLISHED.get(size) or checkpoint.json("config.json")
+    config = network_config(content, where)
+    if card.image_size % config.vae.stride:
+        raise CheckpointError(
+            f"{where}: pictures of {card.id} have {card.image_size} pixels, no multiple of the autoencoder's "
+            f"{config.vae.stride}"
+        )
+    return config
+
+
+def _processor(card: ModelCard, checkpoint: Checkpoint, config: HarmonConfig) -> Processor:
+    files, size = checkpoint, _size(card)
+    if size and not (checkpoint.folder / "tokenizer.json").is_file():
+        path = companion(checkpoint.folder, "tokenizer.json", _TOKENIZER_HUB.format(size.upper()))
+        files = Checkpoint(path.parent, "", ())
+    places = (card.image_size // config.vae.stride) ** 2
+    processor = load_processor(files, size=card.image_size, picture_tokens=places, buffers=config.mar.buffers)
+    known, rows = processor.tokenizer.get_vocab_size(), int(config.text.vocab_size)
+    if known > rows:
+        raise CheckpointError(f"{files.folder / 'tokenizer.json'} has {known} tokens, the embeddings {rows}")
+    return processor
+
+
+def _size(card: ModelCard) -> str:
+    """The published size that a card's name says; empty for others."""
+    return next((size for size in PUBLISHED if card.id.startswith(f"harmon-{size}")), "")
+
+
+def _original_files(card: ModelCard, folder: Path) -> Sequence[Path] | None:
+    """The file of the card's size and the autoencoder beside it, where weights have no usual name."""
+    if any((folder / name).is_file() for name in _USUAL):
+        return None
+    beside = [path for path in [folder / _AUTOENCODER] if path.is_file()]
+    named = folder / f"harmon_{_size(card)}.pth"
+    found = [named] if named.is_file() else sorted(folder.glob("*.pth"))
+    return [*found, *beside] if len(found) == 1 else None
+
+
+def _with_autoencoder(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with its autoencoder's keys where the transformers layout has them."""
+    shards = [_Prefixed(shard, "vae.") if shard.path.name == _AUTOENCODER else shard for shard in checkpoint.shards]
+    if not any(key.startswith("vae.") for shard in shards for key in shard.shapes()):
+        path = companion(checkpoint.folder, _AUTOENCODER, _ORIGINAL_HUB)
+        shards.append(_Prefixed(open_shard(path), "vae."))
+    return replace(checkpoint, shards=tuple(shards))
+
+
+@dataclass(frozen=True)
+class _Prefixed:
+    """A file of weights whose keys lack the beginning that they have elsewhere."""
+
+    shard: Shard
+    prefix: str
+
+    @property
+    def path(self) -> Path:
+        return self.shard.path
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {f"{self.prefix}{key}": shape for key, shape in self.shard.shapes().items()}
+
+    def read(self, key: str) -> Tensor:
+        return self.shard.read(key.removeprefix(self.prefix))

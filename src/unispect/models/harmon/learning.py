@@ -1,0 +1,167 @@
+"""Losses in both directions: masked latents after a prompt, answer tokens after a prompt.
+
+Drawing is learned as in Li et al. (2024): a share of the latents is hidden, the share from a Gaussian around all of
+them, cut off at the configuration's least; the diffusion head learns the noise of hidden latents alone, each at several
+noise levels. Two things are done differently, so that the loss of an example does not depend on its company: every
+example has a share of its own, and the loss is the mean over examples of the mean over their hidden latents.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from unispect.core.prompts import Goal
+from unispect.models.base import Example, Losses
+from unispect.models.capture import pad_right, run
+from unispect.models.decode.masked import random_orders, spread
+from unispect.models.harmon.diffusion import TRAINED_STEPS, learning_loss, noised
+from unispect.models.harmon.processing import Inputs
+from unispect.models.losses import tell_loss
+
+if TYPE_CHECKING:
+    from unispect.models.harmon.model import Harmon
+
+_SHARE_SPREAD = 0.25
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What chance decides for one example.
+
+    Attributes:
+        order: permutation of the places; the first `count` are hidden.
+        count: hidden places.
+        steps: noise levels [levels, count].
+        noise: [levels, count, channels].
+    """
+
+    order: Tensor
+    count: int
+    steps: Tensor
+    noise: Tensor
+
+
+def hidden_places(seed: int, places: int, *, channels: int, least: float, levels: int) -> Hidden:
+    """The draws of an example from its seed alone; `least` is the smallest share that is hidden."""
+    generator = torch.Generator().manual_seed(seed % 2**64)
+    order = random_orders([generator], places)[0]
+    uniform = torch.rand((), generator=generator, dtype=torch.float64)
+    below = torch.special.ndtr(torch.tensor((least - 1) / _SHARE_SPREAD, dtype=torch.float64))
+    share = 1 + _SHARE_SPREAD * float(torch.special.ndtri(below + uniform * (0.5 - below)))
+    count = min(places, max(1, math.ceil(places * share)))
+    steps = torch.randint(TRAINED_STEPS, (levels, count), generator=generator)
+    return Hidden(order, count, steps, torch.randn(levels, count, channels, generator=generator))
+
+
+def losses(model: Harmon, batch: Sequence[Example]) -> Losses:
+    """Draw: squared error of noise plus the variance's part of the bound. Tell: cross entropy per token, in nats."""
+    tell = [(example, example.reply) for example in batch if isinstance(example.reply, str)]
+    draw = [(example, example.reply) for example in batch if not isinstance(example.reply, str)]
+    return Losses(
+        draw=_draw_loss(model, [e for e, _ in draw], [reply for _, reply in draw]) if draw else None,
+        tell=_tell_loss(model, [e for e, _ in tell], [reply for _, reply in tell]) if tell else None,
+    )
+
+
+def _draw_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[Image.Image | Tensor]) -> Tensor:
+    latents = _latents(model, replies)
+    config, device = model.network.config.mar, model.device
+    samples, places, channels = latents.shape
+    grid = (math.isqrt(places),) * 2  # pictures to learn to draw are square
+    draws = [
+        hidden_places(
+            example.seed,
+            places,
+            channels=channels,
+            least=config.mask_ratio_min,
+            levels=config.diffusion_batch,
+        )
+        for example in examples
+    ]
+    known, real = _known(draws, device)
+    features, read = model.network.seen(latents.gather(1, spread(known, channels)), known, grid, real)
+    states = _states(model, _prompt_rows(model, examples), read, real)
+    decoded = model.network.expected(features, states, known, grid, real)
+
+    owner = torch.arange(samples).repeat_interleave(torch.tensor([draw.count for draw in draws])).to(device)
+    place = torch.cat([draw.order[: draw.count] for draw in draws]).to(device)
+    levels = config.diffusion_batch
+    steps = torch.cat([draw.steps for draw in draws], 1).flatten().to(device)
+    wide = torch.promote_types(latents.dtype, torch.float32)
+    noise = torch.cat([draw.noise for draw in draws], 1).flatten(0, 1).to(device, wide)
+    start = latents[owner, place].to(wide).repeat(levels, 1)
+    x = noised(start, steps, noise)
+    head = model.network.mar.head
+    output = head(x, steps, head.condition(decoded[owner, place]).repeat(levels, 1)).to(wide)
+    each = learning_loss(start, x, steps, noise, output).view(levels, -1).mean(0)
+    counts = torch.bincount(owner, minlength=samples)
+    return (each / counts[owner]).sum() / samples
+
+
+def _tell_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[str]) -> Tensor:
+    inputs = model.encode([example.prompt for example in examples], Goal.TEXT).inputs
+    assert isinstance(inputs, Inputs)
+    return tell_loss(
+        model.trunk,
+        model.prompt_rows(inputs, together=True),
+        [model.processor.answer_ids(reply) for reply in replies],
+        embed=model.trunk.embed_tokens,
+        head=model.network.text_logits,
+    )
+
+
+def _prompt_rows(model: Harmon, examples: Sequence[Example]) -> list[Tensor]:
+    inputs = model.encode([example.prompt for example in examples], Goal.IMAGE).inputs
+    assert isinstance(inputs, Inputs)
+    empty = model.empty_row() if any(example.unconditional for example in examples) else None
+    rows = model.prompt_rows(inputs, together=True)
+    return [
+        empty if example.unconditional and empty is not None else row
+        for example, row in zip(examples, rows, strict=True)
+    ]
+
+
+def _known(draws: Sequence[Hidden], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Places that are not hidden [samples, most], ascending and filled up with place 0, and which are real."""
+    rows = [draw.order[draw.count :].sort().values for draw in draws]
+    lengths = torch.tensor([len(row) for row in rows])
+    known = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    return known.to(device), (torch.arange(known.shape[1])[None] < lengths[:, None]).to(device)
+
+
+def _states(model: Harmon, prompts: Sequence[Tensor], read: Tensor, real: Tensor) -> Tensor:
+    """The trunk's final states at the latents and buffers behind every prompt [samples, most + buffers, width].
+
+    Every sample is one row of its own length, nothing between its parts; rows that only fill up come out as zeros.
+    """
+    buffers = model.network.mar.buffers_count
+    most = real.shape[1]
+    counts = real.sum(1).tolist()
+    rows = [
+        torch.cat([prompt, own[:count], own[most:]]) for prompt, own, count in zip(prompts, read, counts, strict=True)
+    ]
+    states = run(model.trunk, pad_right(rows))
+    device = read.device
+    begins = torch.tensor([len(prompt) for prompt in prompts], device=device)[:, None]
+    number = torch.tensor(counts, device=device)[:, None]
+    seen = begins + torch.arange(most, device=device)
+    registers = begins + number + torch.arange(buffers, device=device)
+    index = torch.cat([seen.where(real, 0), registers], 1)
+    found = states.gather(1, spread(index, states.shape[-1]))
+    return found * torch.nn.functional.pad(real, (0, buffers), value=True)[..., None]
+
+
+def _latents(model: Harmon, replies: Sequence[Image.Image | Tensor]) -> Tensor:
+    """Latents of every reply; pictures are encoded here, latents taken as they are."""
+    pictures = [reply for reply in replies if isinstance(reply, Image.Image)]
+    encoded = iter(model.targets(pictures) if pictures else ())
+    return torch.stack(
+        [next(encoded) if isinstance(reply, Image.Image) else reply.to(model.device, model.dtype) for reply in replies]
+    )
