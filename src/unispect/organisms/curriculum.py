@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL.Image import Image
 from torch import Tensor
@@ -33,12 +33,12 @@ class World:
     Attributes:
         concepts: combinations to learn from.
         pictures: their pictures, to look at.
-        codes: their image tokens [tokens], to draw.
+        targets: what their pictures are learned as, image tokens or latents.
     """
 
     concepts: Sequence[Concept]
     pictures: Mapping[Concept, Image]
-    codes: Mapping[Concept, Tensor]
+    targets: Mapping[Concept, Tensor]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ def batch_for(world: World, teaching: Teaching, seed: int, step: int) -> Batch:
     """The examples of one step."""
     lot = random.Random(seed_for("curriculum", seed, step))
     draws = [_draw(world, Lexicon(name), teaching, lot) for name, count in teaching.draw.items() for _ in range(count)]
+    draws = [replace(draw, seed=seed_for("noise", seed, step, place)) for place, draw in enumerate(draws)]
     questions = [_question(Lexicon(name), teaching, lot) for name, count in teaching.tell.items() for _ in range(count)]
     looks = [_look(world, lot) for _ in range(teaching.describe)]
     groups = (*_by_length(draws, 1.0), *_by_length(looks, 1.0), *_by_length(questions, _TELLING))
@@ -112,7 +113,7 @@ def _draw(world: World, lexicon: Lexicon, teaching: Teaching, lot: random.Random
         text = language.description(concept.values)
     else:
         text = language.draw_prompt(lexicon.words(concept), _order(lot))
-    return Example(Prompt.of(text), world.codes[concept])
+    return Example(Prompt.of(text), world.targets[concept])
 
 
 def _order(lot: random.Random) -> Sequence[str]:

@@ -26,6 +26,9 @@ DEEPSEEK = (
 )
 """Special tokens of the Janus families, by the strings under which a processor looks them up."""
 
+QWEN = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>")
+"""Special tokens of the families that are built on Qwen2."""
+
 
 def world_sentences() -> Iterator[str]:
     """Everything that is said in the world, in real words."""
