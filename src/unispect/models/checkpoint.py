@@ -23,8 +23,17 @@ from torch import Tensor
 
 from unispect.core.errors import CheckpointError, UsageError
 
-_SINGLE = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth")
-_INDEXED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+_SINGLE = (
+    "model.safetensors",
+    "diffusion_pytorch_model.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model.pth",
+)
+_INDEXED = (
+    "model.safetensors.index.json",
+    "diffusion_pytorch_model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
+)
 _SUFFIXES = (".safetensors", ".bin", ".pth")
 _WRAPPERS = ("state_dict", "model", "module")
 _READ_AS_TEXT = ("*.json", "*.txt", "*.model")
@@ -115,6 +124,12 @@ def companion(folder: Path, name: str, hub: str) -> Path:
         raise CheckpointError(
             f"{folder} lacks {name}, and the hub cannot be asked for it; put {name} of {hub} there"
         ) from error
+
+
+def joined(main: Checkpoint, part: Checkpoint, prefix: str) -> Checkpoint:
+    """Two checkpoints as one; the keys of the second stand behind `prefix`, and the revision names both."""
+    shards = (*main.shards, *(_PrefixedShard(shard, prefix) for shard in part.shards))
+    return Checkpoint(main.folder, f"{main.revision}+{part.revision}", shards)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -255,6 +270,22 @@ class _PickleShard:
 
     def read(self, key: str) -> Tensor:
         return self._tensors[key]
+
+
+@dataclass(frozen=True)
+class _PrefixedShard:
+    shard: Shard
+    prefix: str
+
+    @property
+    def path(self) -> Path:
+        return self.shard.path
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {self.prefix + key: shape for key, shape in self.shard.shapes().items()}
+
+    def read(self, key: str) -> Tensor:
+        return self.shard.read(key.removeprefix(self.prefix))
 
 
 def _is_zip(path: Path) -> bool:

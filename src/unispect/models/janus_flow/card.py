@@ -1,0 +1,40 @@
+"""What is known about the published JanusFlow model without loading it."""
+
+from __future__ import annotations
+
+from unispect.core.cards import Capability, ModelCard, Verification
+
+FAMILY = "janus-flow"
+PARADIGM = "rectified flow of continuous latents inside the language model, one trunk for both modalities"
+CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
+DEFAULTS = {"guidance": 2.0, "steps": 30}
+PIXEL_DECODER = "stabilityai/sdxl-vae"
+"""Where the pixel autoencoder is published; the model's own checkpoint does not hold it."""
+VERIFICATION = Verification(
+    keys="tests/unit/models/janus_flow/test_janus_flow_full_size.py",
+    numbers="tests/parity/test_janus_flow.py",
+    contract="tests/contract/test_models.py",
+)
+
+CARDS: dict[str, ModelCard] = {
+    "janusflow-1.3b": ModelCard(
+        id="janusflow-1.3b",
+        family=FAMILY,
+        paradigm=PARADIGM,
+        parameters=2105.2,
+        image_size=384,
+        image_tokens=576,
+        hub="deepseek-ai/JanusFlow-1.3B",
+        licence="DeepSeek Model License",
+        capabilities=CAPABILITIES,
+        verification=VERIFICATION,
+        notes=(
+            "Pictures have one size: 384 pixels, 576 latent tokens.",
+            "A prompt for a picture holds text only.",
+            f"Pixels come from another checkpoint, {PIXEL_DECODER}: as folder sdxl-vae in or next to the weights, or "
+            "from the hub.",
+            "The authors keep the picture being drawn in bfloat16; here it is float32, so pictures differ slightly.",
+        ),
+        defaults=DEFAULTS,
+    )
+}

@@ -1,0 +1,117 @@
+"""JanusFlow models from folders and back: published checkpoints, and tiny models of the same layout.
+
+The pixel autoencoder is published by itself. It is looked for as folder `sdxl-vae` in the model's folder, then beside
+it, then on the hub. `save` puts its weights into the model's own file, and only its `config.json` stays in `sdxl-vae`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import CheckpointError
+from unispect.models.checkpoint import Checkpoint, joined, open_checkpoint
+from unispect.models.devices import device_for, dtype_for
+from unispect.models.janus_flow.card import PIXEL_DECODER
+from unispect.models.janus_flow.config import JanusFlowConfig, network_config
+from unispect.models.janus_flow.keys import AUTHORS, AUTOENCODER
+from unispect.models.janus_flow.model import JanusFlow
+from unispect.models.janus_flow.network import JanusFlowNetwork, fresh_network, load_network
+from unispect.models.janus_flow.processing import load_processor
+from unispect.models.keys import published
+from unispect.models.processing.dialogue import Dialogue
+
+_PART = "sdxl-vae"
+
+
+def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> JanusFlow:
+    """A JanusFlow model from a checkpoint folder or hub id (default: the card's).
+
+    Raises:
+        CheckpointError: the checkpoint or its pixel autoencoder is incomplete, damaged or another model's; names key
+            and file.
+        UsageError: no such folder, device or dtype.
+    """
+    where = device_for(device)
+    precision = dtype_for(dtype, where)
+    checkpoint = open_checkpoint(weights or card.hub)
+    processor = load_processor(checkpoint)
+    content = checkpoint.json("config.json")
+    whole, autoencoder = _with_autoencoder(checkpoint)
+    config = network_config(content, autoencoder, str(checkpoint.folder / "config.json"))
+    _check_sizes(checkpoint, config, processor)
+    network = load_network(whole, config, device=where, dtype=precision)
+    return JanusFlow(sized_card(card.at(whole.revision), network), network, processor)
+
+
+def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusFlow:
+    """An untrained model, in float32 on the CPU, with the sizes and the processor that a folder's files give.
+
+    The folder holds all files of the published layout but the weights, the pixel autoencoder's as `sdxl-vae`.
+
+    Raises:
+        CheckpointError: a file is missing, or sizes do not fit each other.
+    """
+    files = Checkpoint(Path(folder), "", ())
+    processor = load_processor(files)
+    config = network_config(
+        files.json("config.json"), files.json(f"{_PART}/config.json"), str(files.folder / "config.json")
+    )
+    _check_sizes(files, config, processor)
+    network = fresh_network(config, seed)
+    return JanusFlow(sized_card(card, network), network, processor)
+
+
+def save(model: JanusFlow, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
+    """Writes all weights as one safetensors file, in `dtype` (default: as they are).
+
+    The model's stand under the authors' names, the pixel autoencoder's under its own names behind `vae.`.
+    """
+    state = published(AUTHORS, model.network.state_dict())
+    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+
+
+def sized_card(card: ModelCard, network: JanusFlowNetwork) -> ModelCard:
+    """The card with the sizes of the network that was really loaded."""
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    config = network.config
+    return replace(
+        card, parameters=round(parameters / 1e6, 3), image_size=config.image_size, image_tokens=config.grid**2
+    )
+
+
+def _with_autoencoder(checkpoint: Checkpoint) -> tuple[Checkpoint, Mapping[str, Any]]:
+    """The checkpoint together with the pixel autoencoder's weights, and the latter's configuration."""
+    folder = checkpoint.folder
+    if any(key.startswith(AUTOENCODER) for shard in checkpoint.shards for key in shard.shapes()):
+        return checkpoint, checkpoint.json(f"{_PART}/config.json")
+    places = (place for place in (folder / _PART, folder.parent / _PART) if place.is_dir())
+    place = next(places, None)
+    try:
+        part = open_checkpoint(place or PIXEL_DECODER)
+    except CheckpointError as error:
+        if place:
+            raise
+        raise CheckpointError(
+            f"{folder} holds no pixel autoencoder, without which {checkpoint.folder.name} cannot draw: put "
+            f"{PIXEL_DECODER} into it, or beside it, as folder {_PART!r} ({error})"
+        ) from error
+    return joined(checkpoint, part, AUTOENCODER), part.json("config.json")
+
+
+def _check_sizes(checkpoint: Checkpoint, config: JanusFlowConfig, processor: Dialogue) -> None:
+    for name, found, needed in (
+        ("processor_config.json: num_image_tokens", processor.image_tokens, config.vision.num_image_tokens),
+        ("preprocessor_config.json: image_size", processor.picture.size, config.image_size),
+    ):
+        if found != needed:
+            raise CheckpointError(f"{checkpoint.folder}: {name} is {found}, but config.json implies {needed}")
+    known, vocabulary = processor.tokenizer.get_vocab_size(), config.language.vocab_size
+    if known > vocabulary:
+        raise CheckpointError(f"{checkpoint.folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")

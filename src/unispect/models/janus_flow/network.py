@@ -1,0 +1,116 @@
+"""The network: stock trunk, tower and pixel autoencoder, and the shallow U-ViT between latents and trunk."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from torch import Tensor, nn
+from transformers.models.janus.modeling_janus import JanusVisionModel
+from transformers.models.llama.modeling_llama import (
+    LlamaForCausalLM,
+    LlamaModel,
+    LlamaRMSNorm,
+    LlamaRotaryEmbedding,
+)
+
+from unispect.models.checkpoint import Checkpoint
+from unispect.models.janus_flow.config import JanusFlowConfig
+from unispect.models.janus_flow.keys import AUTHORS
+from unispect.models.janus_flow.uvit import FlowDecoder, FlowEncoder
+from unispect.models.keys import fill
+from unispect.models.parts.siglip import make_tower_buffers
+
+
+class JanusFlowNetwork(nn.Module):
+    """Everything that has weights, under the names of `keys.AUTHORS`.
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: JanusFlowConfig) -> None:
+        super().__init__()
+        self.config = config
+        hidden, uvit = config.language.hidden_size, config.uvit
+        self.language_model = LlamaForCausalLM(config.language)
+        self.vision = JanusVisionModel(config.vision)
+        self.aligner = nn.Linear(cast(int, config.vision.hidden_size), hidden)
+        self.begin_of_picture = nn.Parameter(torch.zeros(1, hidden))
+        self.flow_encoder = FlowEncoder(uvit, hidden)
+        self.flow_in = nn.Linear(uvit.channels, hidden)
+        self.flow_norm = LlamaRMSNorm(hidden, config.language.rms_norm_eps)
+        self.flow_out = nn.Linear(hidden, uvit.decoder_channels)
+        self.flow_decoder = FlowDecoder(uvit, hidden)
+        self.vae = cast(AutoencoderKL, AutoencoderKL.from_config(dict(config.autoencoder)))
+
+    @property
+    def trunk(self) -> LlamaModel:
+        return self.language_model.model
+
+    @property
+    def scaling_factor(self) -> float:
+        """Latents that are drawn are those of the pixel autoencoder times this."""
+        return cast(float, self.vae.config["scaling_factor"])
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What the trunk sees of pictures [pictures, 3, size, size]: [pictures, tokens, width]."""
+        return self.aligner(self.vision(pixels).last_hidden_state)
+
+    def rows(self, map_: Tensor) -> Tensor:
+        """The trunk's input rows [batch, positions, width], in raster order, of the flow encoder's map."""
+        return self.flow_in(map_.flatten(2).transpose(1, 2))
+
+    def velocity(self, states: Tensor, map_: Tensor, time: Tensor) -> Tensor:
+        """Velocities [batch, channels, side, side] of latents.
+
+        Args:
+            states: the trunk's final norm at the picture's positions [batch, positions, width]. They are normed again
+                here, and once more in the decoder (FACTS section 4).
+            map_: of the flow encoder.
+            time: embedded.
+        """
+        inner = self.flow_out(self.flow_norm(states)).transpose(1, 2)
+        return self.flow_decoder(inner.unflatten(2, map_.shape[2:]), map_, time)
+
+    def decoded(self, latents: Tensor) -> Tensor:
+        """Pixels [pictures, 3, height, width], nominally in -1..1, of finished latents."""
+        scaled = (latents / self.scaling_factor).to(self.flow_in.weight.dtype)
+        return cast(Tensor, self.vae.decode(cast(torch.FloatTensor, scaled), return_dict=False)[0])
+
+    def encoded(self, pixels: Tensor) -> Tensor:
+        """Latents of pixels [pictures, 3, height, width] in -1..1: the posterior's mean, scaled (FACTS section 5)."""
+        (posterior,) = self.vae.encode(pixels, return_dict=False)
+        return cast(DiagonalGaussianDistribution, posterior).mean * self.scaling_factor
+
+
+def load_network(
+    checkpoint: Checkpoint, config: JanusFlowConfig, *, device: torch.device, dtype: torch.dtype
+) -> JanusFlowNetwork:
+    """The network with the weights of a checkpoint that holds the pixel autoencoder's too, in evaluation mode.
+
+    Raises:
+        CheckpointError: keys or shapes do not fit; names key and file.
+    """
+    network = empty_network(config)
+    fill(network, checkpoint, AUTHORS, device=device, dtype=dtype)
+    network.trunk.rotary_emb = LlamaRotaryEmbedding(network.trunk.config).to(device)
+    make_tower_buffers(network.vision, device)
+    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
+    assert not left, f"never filled: {left}"
+    return network.eval()
+
+
+def empty_network(config: JanusFlowConfig) -> JanusFlowNetwork:
+    """The network on the meta device: names and shapes without memory."""
+    with torch.device("meta"):
+        return JanusFlowNetwork(config)
+
+
+def fresh_network(config: JanusFlowConfig, seed: int) -> JanusFlowNetwork:
+    """The network in float32 with the stock initial weights, drawn from `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return JanusFlowNetwork(config).eval()

@@ -1,0 +1,74 @@
+"""The latents that any step of drawing looked at, from what a reply keeps.
+
+The first step looked at the noise of the seed, and what the last one looked at is kept. The others are drawn again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unispect.core.encoded import LAST
+from unispect.core.errors import UsageError
+from unispect.core.replies import ImageReply
+from unispect.models.decode.flow import start_noise
+from unispect.models.janus_flow.drawing import paths
+from unispect.models.janus_flow.network import JanusFlowNetwork
+
+LAST_INPUT = "last_input"
+"""In a reply's `replay`: the latents that the last step looked at."""
+
+
+def settings(guidance: float, steps: int, last_input: Tensor) -> Mapping[str, object]:
+    """What a reply keeps beside its seed and its finished latents."""
+    return {"guidance": guidance, "steps": steps, LAST_INPUT: last_input.cpu().numpy()}
+
+
+def step_of(reply: ImageReply, at: int, shape: Sequence[int]) -> tuple[int, int]:
+    """The step `at` of a drawn picture, counted from 0, and in how many it was drawn.
+
+    Raises:
+        UsageError: the picture has no such step, or was not drawn by a model with latents of this shape.
+    """
+    if LAST_INPUT not in reply.replay or np.asarray(reply.replay[LAST_INPUT]).shape != tuple(shape):
+        raise UsageError("the picture was not drawn by this model: it has no latents of its last step")
+    steps = cast(int, reply.replay["steps"])
+    if at != LAST and not 0 <= at < steps:
+        raise UsageError(f"the picture was drawn in {steps} steps, 0 to {steps - 1}: there is no step {at}")
+    return steps - 1 if at == LAST else at, steps
+
+
+def latents_at(
+    network: JanusFlowNetwork, prompts: Sequence[Tensor], replies: Sequence[ImageReply], chosen: Sequence[int]
+) -> Tensor:
+    """What the chosen step of every reply looked at [samples, channels, side, side], on the prompts' device.
+
+    Args:
+        network: filled.
+        prompts: input embeddings [length_i, width] that the replies follow.
+        replies: drawn by this network.
+        chosen: a step of each, counted from 0.
+    """
+    found: dict[int, Tensor] = {}
+    again: dict[tuple[float, int, int], list[int]] = {}
+    for i, (reply, step) in enumerate(zip(replies, chosen, strict=True)):
+        steps, guidance = cast(int, reply.replay["steps"]), cast(float, reply.replay["guidance"])
+        last = torch.tensor(np.asarray(reply.replay[LAST_INPUT]))
+        if step == steps - 1:
+            found[i] = last
+        elif step == 0:
+            found[i] = start_noise([reply.seed], last.shape)[0]
+        else:
+            again.setdefault((guidance, steps, step), []).append(i)
+    for (guidance, steps, step), some in again.items():
+        shape = np.asarray(replies[some[0]].replay[LAST_INPUT]).shape
+        noise = start_noise([replies[i].seed for i in some], shape)
+        for members, path in paths(network, [prompts[i] for i in some], noise, guidance=guidance, steps=steps):
+            latents = next(islice(path, step, None))
+            found |= {some[member]: own for member, own in zip(members, latents, strict=True)}
+    return torch.stack([found[i].to(prompts[0].device) for i in range(len(replies))])
