@@ -6,10 +6,12 @@ A new family adds one line here.
 from collections.abc import Callable
 from pathlib import Path
 
+import tiny_harmon
 import tiny_janus
 
 import unispect
 from unispect.models.base import UnifiedModel
+from unispect.models.harmon.folder import load as load_harmon
 from unispect.models.janus_pro.folder import load
 
 
@@ -19,6 +21,12 @@ def janus_pro(folder: Path, dtype: str) -> UnifiedModel:
     return load(tiny_janus.TINY, folder, device="cpu", dtype=dtype)
 
 
+def harmon(folder: Path, dtype: str) -> UnifiedModel:
+    if not folder.exists():
+        tiny_harmon.write_checkpoint(folder)
+    return load_harmon(tiny_harmon.TINY, folder, device="cpu", dtype=dtype)
+
+
 def organism(folder: Path, dtype: str) -> UnifiedModel:
     """The shipped one, which has real weights; `folder` is not needed."""
     return unispect.load("tiny-janus-pro", device="cpu", dtype=dtype)
@@ -26,6 +34,7 @@ def organism(folder: Path, dtype: str) -> UnifiedModel:
 
 MODELS: dict[str, Callable[[Path, str], UnifiedModel]] = {
     "janus-pro": janus_pro,
+    "harmon": harmon,
     "tiny-janus-pro": organism,
 }
 """Name -> (folder for its files, dtype) -> model."""

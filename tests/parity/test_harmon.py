@@ -1,0 +1,513 @@
+"""The authors' outputs, reproduced in float32 from their checkpoint layout.
+
+Everything is read from the fixture folder: sizes, layer counts, cases, steps, guidance, single or sharded weights.
+Errors are relative to the largest value of what is compared, since random weights give latents of any size.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from reference import need_reference
+from safetensors.torch import load_file
+from torch import Tensor
+
+from unispect.core.encoded import Encoded
+from unispect.core.prompts import Goal, Prompt, positions
+from unispect.core.replies import ImageReply, TextReply, TextSampling
+from unispect.models.capture import run, stream
+from unispect.models.decode.masked import iterations, left_open, spread
+from unispect.models.harmon.card import CARDS
+from unispect.models.harmon.diffusion import posterior, process, sample
+from unispect.models.harmon.drawing import Drawing, Draws
+from unispect.models.harmon.folder import load
+from unispect.models.harmon.model import Harmon
+from unispect.models.harmon.processing import PictureFormat
+from unispect.models.harmon.vae import latents_to_pixels, moments, picture_bytes, pixels_to_latents
+
+TOLERANCE = 2e-5
+LATENTS = 1e-4
+PIXELS = 1e-4
+WORST: dict[str, float] = {}
+"""Largest relative error by case group and kind."""
+
+OPENING, CLOSING = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
+DRAW = "Generate an image: "
+
+
+@dataclass(frozen=True)
+class Fixture:
+    folder: Path
+    cases: dict
+    tensors: dict[str, Tensor]
+
+    def need(self, group: str) -> dict:
+        if group not in self.cases:
+            pytest.skip(f"{self.folder} has no case group {group!r}")
+        return self.cases[group]
+
+    def __call__(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+    def texts(self, group: str) -> list[str]:
+        """What users said in a group's prompts."""
+        case = self.need(group)
+        prompts = case.get("prompts") or [case["prompt"]]
+        assert all(text.startswith(OPENING) and text.endswith(CLOSING) for text in prompts)
+        return [text.removeprefix(OPENING).removesuffix(CLOSING) for text in prompts]
+
+    def iterations(self, group: str) -> range:
+        return range(self.need(group)["args"]["num_iter"])
+
+
+@pytest.fixture(scope="module")
+def fixture() -> Fixture:
+    folder = need_reference("harmon")
+    cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
+    return Fixture(folder, cases, load_file(folder / "cases.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def model(fixture: Fixture) -> Harmon:
+    mar = json.loads((fixture.folder / "config.json").read_text(encoding="utf-8"))["mar"]
+    card = replace(CARDS["harmon-0.5b-reca"], image_size=mar["img_size"])
+    return load(card, fixture.folder, device="cpu", dtype="float32")
+
+
+def sized(model: Harmon, size: int) -> Harmon:
+    """The same model, looking at pictures of another size."""
+    tokens = (size // model.network.config.vae.stride) ** 2
+    processor = replace(model.processor, picture=PictureFormat(size), picture_tokens=tokens)
+    return Harmon(model.card, model.network, processor, model.drawing)
+
+
+def close(name: str, ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE) -> None:
+    assert ours.shape == theirs.shape, name
+    error = float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-12)) if theirs.numel() else 0.0
+    group = f"{name.split('.')[0]}.{name.split('.')[-1]}"
+    WORST[group] = max(WORST.get(group, 0.0), error)
+    assert error <= tolerance, f"{name}: {error:.2e}"
+
+
+def check_states(group: str, model: Harmon, encoded: Encoded, hidden: Tensor, masks: Tensor, **how) -> None:
+    """Every layer, and what the final norm makes of the last, against [layers + 2, samples, positions, width]."""
+    layers = [state.rows for state in model.states(encoded, **how)]
+    assert len(layers) == len(hidden) - 1
+    with torch.no_grad():
+        layers.append(tuple(model.trunk.norm(rows) for rows in layers[-1]))
+    for rows, theirs in zip(layers, hidden, strict=True):
+        for own, sample_, mask in zip(rows, theirs, masks.bool(), strict=False):
+            close(f"{group}.hidden", own, sample_[mask])
+
+
+# Text and understanding
+
+
+@pytest.mark.parametrize("group", ["text_single", "text_batch"])
+def test_text_is_read_as_by_the_authors(model: Harmon, fixture: Fixture, group: str):
+    encoded = model.encode([Prompt.of(text) for text in fixture.texts(group)], Goal.TEXT)
+    theirs = fixture(f"{group}.input_ids")
+    masks = fixture.tensors.get(f"{group}.attention_mask", torch.ones_like(theirs)).bool()
+    for own, ids, mask in zip(encoded.inputs.ids, theirs, masks, strict=True):
+        assert own.tolist() == ids[mask].tolist()
+    check_states(group, model, encoded, fixture(f"{group}.hidden_states"), masks)
+    *_, last = model.states(encoded)
+    for rows, logits, mask in zip(last.rows, fixture(f"{group}.logits"), masks, strict=True):
+        close(f"{group}.logits", model.network.text_logits(model.trunk.norm(rows)).detach(), logits[mask])
+
+
+def seen_prompts(fixture: Fixture, group: str, pictures: list[Image.Image]) -> list[Prompt]:
+    texts = [text.removeprefix("<image>\n") for text in fixture.texts(group)]
+    return [Prompt.of(picture, text) for picture, text in zip(pictures, texts, strict=True)]
+
+
+def looking(model: Harmon, fixture: Fixture) -> tuple[Harmon, Encoded]:
+    """The model at the size of the case of one picture, and the prompt that holds it."""
+    case = fixture.need("image_und")
+    looker = sized(model, case["image_size"])
+    raw = Image.fromarray(fixture("image_und.raw_image").numpy())
+    return looker, looker.encode(seen_prompts(fixture, "image_und", [raw]), Goal.TEXT)
+
+
+def test_a_picture_is_seen_as_by_the_authors(model: Harmon, fixture: Fixture):
+    looker, encoded = looking(model, fixture)
+    pixels = encoded.inputs.pixels
+    close("image_und.pixel_values", pixels, fixture("image_und.pixel_values"), 1e-6)
+    network = model.network
+    with torch.no_grad():
+        close("image_und.vae_moments", moments(network.vae, pixels), fixture("image_und.vae_moments"))
+        latents = pixels_to_latents(network.vae, pixels)
+        theirs = fixture("image_und.latents")
+        grid = (theirs.shape[1], theirs.shape[2])
+        close("image_und.latents", latents, theirs.flatten(1, 2))
+        places = torch.arange(grid[0] * grid[1])[None]
+        check_encoder("image_und", model, latents, places, grid, fixture("image_und.mar_enc_hidden"))
+        features, read = network.seen(latents, places, grid)
+        close("image_und.x_enc", features, fixture("image_und.x_enc"))
+        close("image_und.z_enc", read, fixture("image_und.z_enc"))
+        assert encoded.inputs.ids[0].tolist() == fixture("image_und.input_ids")[0].tolist()
+        close("image_und.inputs_embeds", looker.prompt_rows(encoded.inputs)[0], fixture("image_und.inputs_embeds")[0])
+        shown = positions(encoded.segments[0], modality="image", roles=("prompt", "template"))
+        assert len(shown) == fixture.need("image_und")["n_image_positions"]
+        hidden = fixture("image_und.hidden_states")
+        check_states("image_und", looker, encoded, hidden, torch.ones(hidden.shape[1:3]))
+        final = run(model.trunk, looker.prompt_rows(encoded.inputs)[0][None])
+        close("image_und.logits", network.text_logits(final), fixture("image_und.logits"))
+
+
+def check_encoder(group: str, model: Harmon, latents: Tensor, places: Tensor, grid, theirs: Tensor) -> None:
+    mar = model.network.mar
+    states = [mar.encoder_input(latents, places, grid)]
+    for block in mar.encoder_blocks:
+        states.append(block(states[-1]))
+    states.append(mar.encoder_norm(states[-1]))
+    assert torch.equal(states[-1], mar.encode(latents, places, grid))
+    for own, state in zip(states, theirs, strict=True):
+        close(f"{group}.mar_enc_hidden", own, state)
+
+
+def test_pictures_of_different_questions_share_a_batch(model: Harmon, fixture: Fixture):
+    group = "image_und_batch"
+    fixture.need(group)
+    pixels = fixture(f"{group}.pixel_values")
+    looker = sized(model, pixels.shape[-1])
+    blank = Image.new("RGB", (pixels.shape[-1],) * 2)
+    encoded = looker.encode(seen_prompts(fixture, group, [blank] * len(pixels)), Goal.TEXT)
+    encoded = replace(encoded, inputs=replace(encoded.inputs, pixels=pixels))
+    masks = fixture(f"{group}.attention_mask").bool()
+    for own, ids, mask in zip(encoded.inputs.ids, fixture(f"{group}.input_ids"), masks, strict=True):
+        assert own.tolist() == ids[mask].tolist()
+    with torch.no_grad():
+        latents, theirs = pixels_to_latents(model.network.vae, pixels), fixture(f"{group}.latents")
+        close(f"{group}.latents", latents, theirs.flatten(1, 2))
+        places = torch.arange(latents.shape[1]).expand(len(latents), -1)
+        features, read = model.network.seen(latents, places, tuple(theirs.shape[1:3]))
+        close(f"{group}.x_enc", features, fixture(f"{group}.x_enc"))
+        close(f"{group}.z_enc", read, fixture(f"{group}.z_enc"))
+        check_states(group, looker, encoded, fixture(f"{group}.hidden_states"), masks)
+        *_, last = looker.states(encoded)
+        for rows, logits, mask in zip(last.rows, fixture(f"{group}.logits"), masks, strict=True):
+            close(f"{group}.logits", model.network.text_logits(model.trunk.norm(rows)), logits[mask])
+
+
+@pytest.mark.parametrize("group", ["text_gen", "image_gen_text"])
+def test_greedy_text_and_its_states_are_the_authors(model: Harmon, fixture: Fixture, group: str):
+    fixture.need(group)
+    if group == "text_gen":
+        model, encoded = model, model.encode([Prompt.of(*fixture.texts("text_single"))], Goal.TEXT)
+    else:
+        model, encoded = looking(model, fixture)
+    theirs = fixture(f"{group}.generated_ids")[0].tolist()
+    reply = model.write(encoded, TextSampling(max_new_tokens=len(theirs)))[0]
+    assert list(reply.tokens) == theirs[: len(reply.tokens)]
+    assert reply.finished or len(reply.tokens) == len(theirs)
+    chances = fixture(f"{group}.scores")[0].log_softmax(-1)
+    own = torch.tensor(reply.log_probabilities)
+    close(f"{group}.scores", own, chances[torch.arange(len(own)), list(reply.tokens)])
+    hidden = fixture(f"{group}.joint_hidden")
+    full = TextReply("", tuple(theirs), (), finished=False)
+    check_states(group, model, encoded, hidden, torch.ones(hidden.shape[1:3]), replies=[full])
+
+
+def test_the_autoencoder_is_the_authors(model: Harmon, fixture: Fixture):
+    fixture.need("vae")
+    z = fixture("vae.z")
+    with torch.no_grad():
+        decoded = latents_to_pixels(model.network.vae, z.flatten(2).transpose(1, 2) * 0.2325, tuple(z.shape[2:]))
+    close("vae.decoded", decoded, fixture("vae.decoded"))
+
+
+# Drawing
+
+DRAWING = pytest.mark.parametrize(
+    "group", ["gen_cfg", "gen_linear", "gen_nocfg_t0", "gen_leftpad", "gen_plain_steps", "recon"]
+)
+
+
+def drawing_of(fixture: Fixture, group: str) -> Drawing:
+    case = fixture.need(group)
+    how = {**case["args"], **case.get("effective", {})}
+    return Drawing(
+        grid=tuple(how["image_shape"]),
+        iterations=how["num_iter"],
+        guidance=how["cfg"],
+        temperature=how["temperature"],
+        diffusion_steps=case["num_sampling_steps"],
+        schedule=how["cfg_schedule"],
+        paper=group == "gen_leftpad",
+    )
+
+
+def draws_of(fixture: Fixture, group: str, samples: int) -> Draws:
+    """The fixture's draws, as far as they belong to rows that have a prompt."""
+
+    def noise() -> Iterator[Tensor]:
+        for i in fixture.iterations(group):
+            start, steps = (fixture(f"{group}.it{i}.{name}") for name in ("init_noise", "step_noise"))
+            yield torch.cat([start[None], steps[:-1, : len(start)]]).unflatten(1, (samples, -1))
+
+    return Draws(fixture(f"{group}.orders")[:samples], noise())
+
+
+def drawing_prompts(fixture: Fixture, group: str) -> list[Prompt]:
+    texts = [text for text in fixture.texts(group) if text != "Generate an image."]
+    if group == "recon":
+        return [Prompt.of(Image.new("RGB", (8, 8)), text) for text in texts]
+    assert all(text.startswith(DRAW) for text in texts)
+    return [Prompt.of(text.removeprefix(DRAW)) for text in texts]
+
+
+def drawing_inputs(model: Harmon, fixture: Fixture, group: str) -> Encoded:
+    encoded = model.encode(drawing_prompts(fixture, group), Goal.IMAGE)
+    if group == "recon":
+        return replace(encoded, inputs=replace(encoded.inputs, pixels=fixture("recon.pixel_values")))
+    for own, ids, mask in zip(
+        encoded.inputs.ids, fixture(f"{group}.input_ids"), fixture(f"{group}.attention_mask").bool(), strict=False
+    ):
+        assert own.tolist() == ids[mask].tolist()
+    return encoded
+
+
+def pad_of(fixture: Fixture, group: str) -> int | None:
+    if group != "gen_leftpad":
+        return None
+    pads = fixture(f"{group}.input_ids")[~fixture(f"{group}.attention_mask").bool()]
+    return int(pads[0]) if len(pads) else None
+
+
+@DRAWING
+def test_drawing_gives_the_authors_latents_and_picture(model: Harmon, fixture: Fixture, group: str):
+    drawing = drawing_of(fixture, group)
+    encoded = drawing_inputs(model, fixture, group)
+    samples = len(encoded)
+    latents = model.draw_latents(encoded.inputs, drawing, draws_of(fixture, group, samples), pad=pad_of(fixture, group))
+    close(f"{group}.latents", latents, fixture(f"{group}.latents")[:samples], LATENTS)
+    pixels = model.decoded(latents, drawing.grid)
+    if f"{group}.pixels" in fixture.tensors:
+        close(f"{group}.pixels", pixels, fixture(f"{group}.pixels"), PIXELS)
+    # Cutting off may fall on either side of a value that differs in its last digits.
+    difference = (picture_bytes(pixels).int() - fixture(f"{group}.pixels_uint8").int()).abs()
+    assert difference.max() <= 1
+    assert (difference > 0).float().mean() <= 0.01
+
+
+@DRAWING
+def test_every_iteration_fills_the_authors_places(fixture: Fixture, group: str):
+    drawing = drawing_of(fixture, group)
+    orders = fixture(f"{group}.orders")
+    left = left_open(drawing.places, drawing.iterations)
+    found = list(iterations(orders, left))
+    assert len(found) == len(fixture.iterations(group))
+    for i, iteration in enumerate(found):
+        start = f"{group}.it{i}."
+        assert iteration.left == fixture(start + "mask_len").item()
+        assert drawing.weight(iteration.left) == pytest.approx(fixture(start + "cfg_iter").item(), rel=1e-6)
+        for own, mask, filled in (
+            (iteration.known, fixture(start + "mask_in"), 0),
+            (iteration.chosen, fixture(start + "mask_to_pred"), 1),
+        ):
+            assert own.tolist() == [row.nonzero().flatten().tolist() for row in mask == filled]
+
+
+@DRAWING
+def test_every_iteration_expects_and_samples_what_the_authors_do(model: Harmon, fixture: Fixture, group: str):
+    """From their latents at the start of each iteration, so that errors do not add up."""
+    drawing = drawing_of(fixture, group)
+    if drawing.paper:
+        pytest.skip("the first pass is disturbed; shown by the latents")
+    encoded = drawing_inputs(model, fixture, group)
+    samples, guided = len(encoded), drawing.guidance != 1
+    network, tables = model.network, process(drawing.diffusion_steps)
+    assert tables.timesteps.tolist() == fixture.need(group)["diffusion_timesteps"]
+    left = left_open(drawing.places, drawing.iterations)
+    with torch.no_grad():
+        prompts = [*model.prompt_rows(encoded.inputs), *([model.empty_row()] * samples if guided else [])]
+        for iteration in iterations(fixture(f"{group}.orders"), left):
+            start = f"{group}.it{iteration.index}."
+            tokens = fixture(start + "tokens_in")
+            known = tokens.gather(1, spread(iteration.known, tokens.shape[-1]))
+            features, read = network.seen(known, iteration.known, drawing.grid)
+            states = torch.stack(
+                [
+                    run(model.trunk, torch.cat([prompt, own])[None])[0, len(prompt) :]
+                    for prompt, own in zip(prompts, read, strict=True)
+                ]
+            )
+            decoded = network.expected(features, states, iteration.known, drawing.grid)
+            rows = decoded.gather(1, spread(iteration.chosen, decoded.shape[-1])).flatten(0, 1)
+            close(start + "z_rows", rows, fixture(start + "z_rows"))
+            condition = network.mar.head.condition(rows)
+            noise = fixture(start + "init_noise")
+            noise = torch.cat([noise[None], fixture(start + "step_noise")[:-1, : len(noise)]])
+            weight = fixture(start + "cfg_iter").item()
+
+            def outputs(x: Tensor, told: Tensor, condition: Tensor = condition, weight: float = weight) -> Tensor:
+                if not guided:
+                    return network.mar.head(x, told, condition)
+                mine, other = network.mar.head(x.repeat(2, 1), told, condition).chunk(2)
+                (eps, variance), (plain, _) = mine.chunk(2, -1), other.chunk(2, -1)
+                return torch.cat([plain + weight * (eps - plain), variance], -1)
+
+            sampled = sample(tables, outputs, noise, temperature=drawing.temperature)
+            close(start + "sampled", sampled, fixture(start + "sampled")[: len(sampled)], LATENTS)
+
+
+def test_every_part_of_an_iteration_is_the_authors(model: Harmon, fixture: Fixture):
+    group = "gen_cfg"
+    drawing, encoded = drawing_of(fixture, group), drawing_inputs(model, fixture, group)
+    network, grid = model.network, drawing.grid
+    mar, tables = network.mar, process(drawing.diffusion_steps)
+    with torch.no_grad():
+        prompts = [*model.prompt_rows(encoded.inputs), *([model.empty_row()] * len(encoded))]
+        for row, prompt in enumerate(prompts):
+            states = [*stream(model.trunk, prompt[None])]
+            for own, theirs in zip(
+                [*states, model.trunk.norm(states[-1])], fixture(f"{group}.prefix_hidden"), strict=True
+            ):
+                close(f"{group}.prefix_hidden", own[0], theirs[row, : len(prompt)])
+        for iteration in iterations(fixture(f"{group}.orders"), left_open(drawing.places, drawing.iterations)):
+            start = f"{group}.it{iteration.index}."
+            tokens = fixture(start + "tokens_in")
+            known = tokens.gather(1, spread(iteration.known, tokens.shape[-1]))
+            check_encoder(group, model, known, iteration.known, grid, fixture(start + "mar_enc_hidden"))
+            features, read = network.seen(known, iteration.known, grid)
+            close(start + "z_enc", read, fixture(start + "z_enc"))
+            theirs = fixture(start + "llm_hidden")
+            for row, prompt in enumerate(prompts):
+                begin = len(prompt)
+                assert fixture(start + "position_ids")[row].tolist() == list(range(begin, begin + read.shape[1]))
+                states = [*stream(model.trunk, torch.cat([prompt, read[row]])[None])]
+                for own, layer in zip([*states, model.trunk.norm(states[-1])], theirs, strict=True):
+                    close(start + "llm_hidden", own[0, begin:], layer[row])
+            joined = features + network.proj_out(network.buffers_first(theirs[-1]))
+            close(start + "x_enc_res", joined, fixture(start + "x_enc_res"))
+            hidden = [mar.decoder_input(joined, iteration.known, grid)]
+            for block in mar.decoder_blocks:
+                hidden.append(block(hidden[-1]))
+            for own, layer in zip(
+                [*hidden, mar.decoder_norm(hidden[-1])], fixture(start + "mar_dec_hidden"), strict=True
+            ):
+                close(start + "mar_dec_hidden", own, layer)
+            close(start + "z_dec", mar.decode(joined, iteration.known, grid), fixture(start + "z_dec"))
+            condition = mar.head.condition(fixture(start + "z_rows"))
+            rows = len(condition) // 2
+            for i, told in enumerate(fixture(start + "diff_t")):
+                assert int(told) == tables.timesteps[len(tables) - 1 - i]
+                output = mar.head(fixture(start + "diff_x")[i], told[None], condition)
+                close(start + "diff_net_out", output, fixture(start + "diff_net_out")[i])
+                noise = output.chunk(2, -1)[0]
+                guided = noise[rows:] + drawing.guidance * (noise[:rows] - noise[rows:])
+                close(start + "diff_eps_cfg", guided, fixture(start + "diff_eps_cfg")[i])
+
+
+# States of a drawn picture
+
+
+def drawn(fixture: Fixture, group: str, drawing: Drawing, row: int) -> ImageReply:
+    latents = fixture(f"{group}.latents")[row].unflatten(0, drawing.grid).numpy()
+    order = {"order": fixture(f"{group}.orders")[row].numpy(), "iterations": drawing.iterations}
+    return ImageReply(Image.new("RGB", (1, 1)), seed=0, latents=latents, replay=order)
+
+
+def test_one_pass_gives_the_states_of_the_finished_picture(model: Harmon, fixture: Fixture):
+    fixture.need("gen_response")
+    drawing, encoded = drawing_of(fixture, "gen_cfg"), drawing_inputs(model, fixture, "gen_cfg")
+    replies = [drawn(fixture, "gen_cfg", drawing, row) for row in range(len(encoded))]
+    hidden, mask = fixture("gen_response.joint_hidden"), fixture("gen_cfg.attention_mask").bool()
+    added = torch.ones(len(mask), hidden.shape[2] - mask.shape[1], dtype=torch.bool)
+    check_states("gen_response", model, encoded, hidden, torch.cat([mask, added], 1), replies=replies)
+    for state in model.states(encoded, replies):
+        for i, segments in enumerate(state.segments):
+            begin = encoded.length(i)
+            places = positions(segments, modality="image", roles=("response",))
+            assert places == list(range(begin, begin + drawing.places))
+            assert segments[-1].role == "template"
+            assert len(segments[-1]) == model.network.mar.buffers_count
+
+
+def test_states_of_a_step_are_those_of_drawing_it(model: Harmon, fixture: Fixture):
+    drawing, encoded = drawing_of(fixture, "gen_cfg"), drawing_inputs(model, fixture, "gen_cfg")
+    replies = [drawn(fixture, "gen_cfg", drawing, row) for row in range(len(encoded))]
+    for step in range(drawing.iterations):
+        theirs = fixture(f"gen_cfg.it{step}.llm_hidden")
+        for state in model.states(encoded, replies, at=step):
+            assert state.step == step
+            for row, own in enumerate(state.rows):
+                close("gen_cfg.states_at_step", own[encoded.length(row) :], theirs[state.layer, row])
+
+
+def test_a_picture_to_redraw_stands_behind_the_role(model: Harmon, fixture: Fixture):
+    fixture.need("recon")
+    encoded = drawing_inputs(model, fixture, "recon")
+    embeds, mask = fixture("recon.inputs_embeds"), fixture("recon.attention_mask").bool()
+    with torch.no_grad():
+        close("recon.inputs_embeds", model.prompt_rows(encoded.inputs)[0], embeds[0][mask[0]])
+        close("recon.inputs_embeds", model.empty_row(), embeds[1][mask[1]])
+
+
+# The diffusion head and its process
+
+
+def test_the_process_is_the_authors(fixture: Fixture):
+    case = fixture.need("diffloss")
+    spacing = case["entry_point"].split('"')[1]
+    tables = process(spacing)
+    assert tables.timesteps.tolist() == fixture("diffloss.timestep_map").tolist()
+    for name, own in {
+        "betas": tables.betas,
+        "alphas_cumprod": tables.kept,
+        "alphas_cumprod_prev": tables.kept_before,
+        "posterior_log_variance_clipped": tables.posterior_log_variance,
+        "posterior_mean_coef1": tables.mean_factors[0],
+        "posterior_mean_coef2": tables.mean_factors[1],
+        "sqrt_recip_alphas_cumprod": tables.start_factors[0],
+        "sqrt_recipm1_alphas_cumprod": tables.start_factors[1],
+    }.items():
+        theirs = fixture(f"diffloss.table_{name}").numpy()
+        np.testing.assert_allclose(own, theirs, rtol=1e-9, err_msg=name)
+
+
+def test_the_head_and_its_steps_are_the_authors(model: Harmon, fixture: Fixture):
+    case = fixture.need("diffloss")
+    tables, head = process(case["entry_point"].split('"')[1]), model.network.mar.head
+    weight = case["args"]["cfg"]
+    with torch.no_grad():
+        condition = head.condition(fixture("diffloss.z"))
+        output = head(fixture("diffloss.x"), fixture("diffloss.t"), condition)
+        close("diffloss.net_out", output, fixture("diffloss.net_out"))
+        rows = len(condition) // 2
+
+        def guided(x: Tensor, told: Tensor, weight: float = weight) -> Tensor:
+            """Noise after guidance and the variance of each branch [2 * rows, 2 * channels]."""
+            output = head(x.repeat(2, 1), told, condition)
+            noise, variance = output.chunk(2, -1)
+            mixed = noise[rows:] + weight * (noise[:rows] - noise[rows:])
+            return torch.cat([mixed.repeat(2, 1), variance], -1)
+
+        first = fixture("diffloss.x")[:rows]
+        close("diffloss.net_out_cfg", guided(first, torch.tensor([500]), 2.5), fixture("diffloss.net_out_cfg"))
+        for i, place in enumerate(fixture("diffloss.traj_steps").tolist()):
+            step = len(tables) - 1 - place
+            x = fixture("diffloss.traj_x_t")[i]
+            output = guided(x[:rows], torch.tensor([int(tables.timesteps[step])]))
+            found = posterior(tables, step, x, *output.chunk(2, -1))
+            close("diffloss.traj_mean", found.mean, fixture("diffloss.traj_mean")[i], LATENTS)
+            close("diffloss.traj_log_variance", found.log_variance, fixture("diffloss.traj_log_variance")[i])
+            close("diffloss.traj_pred_xstart", found.start, fixture("diffloss.traj_pred_xstart")[i], LATENTS)
+        noise = torch.cat([fixture("diffloss.init_noise")[None], fixture("diffloss.step_noise")[:-1, :rows]])
+        sampled = sample(tables, lambda x, t: guided(x, t)[:rows], noise, temperature=case["args"]["temperature"])
+        close("diffloss.sampled", sampled, fixture("diffloss.sampled")[:rows], LATENTS)
+
+
+def test_published_grids_are_filled_in_the_authors_counts(fixture: Fixture):
+    fixture.need("schedule")
+    lists = [name for name in fixture.tensors if name.startswith("schedule.mask_len_")]
+    assert lists
+    for name in lists:
+        places, steps = map(int, name.split("_")[-2:])
+        assert list(left_open(places, steps)) == fixture(name).int().tolist()
