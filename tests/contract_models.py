@@ -8,10 +8,12 @@ from pathlib import Path
 
 import tiny_harmon
 import tiny_janus
+import tiny_janus_flow
 
 import unispect
 from unispect.models.base import UnifiedModel
 from unispect.models.harmon.folder import load as load_harmon
+from unispect.models.janus_flow.folder import load as load_janus_flow
 from unispect.models.janus_pro.folder import load
 
 
@@ -27,6 +29,12 @@ def harmon(folder: Path, dtype: str) -> UnifiedModel:
     return load_harmon(tiny_harmon.TINY, folder, device="cpu", dtype=dtype)
 
 
+def janus_flow(folder: Path, dtype: str) -> UnifiedModel:
+    if not folder.exists():
+        tiny_janus_flow.write_checkpoint(folder)
+    return load_janus_flow(tiny_janus_flow.TINY, folder, device="cpu", dtype=dtype)
+
+
 def organism(folder: Path, dtype: str) -> UnifiedModel:
     """The shipped one, which has real weights; `folder` is not needed."""
     return unispect.load("tiny-janus-pro", device="cpu", dtype=dtype)
@@ -35,6 +43,7 @@ def organism(folder: Path, dtype: str) -> UnifiedModel:
 MODELS: dict[str, Callable[[Path, str], UnifiedModel]] = {
     "janus-pro": janus_pro,
     "harmon": harmon,
+    "janus-flow": janus_flow,
     "tiny-janus-pro": organism,
 }
 """Name -> (folder for its files, dtype) -> model."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError, unknown
 from unispect.models.harmon.card import CARDS as HARMON
+from unispect.models.janus_flow.card import CARDS as JANUS_FLOW
 from unispect.models.janus_pro.card import CARDS as JANUS_PRO
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ GROUP = "unispect.models"
 _ORGANISMS = "unispect.organisms.shipped"
 _PUBLISHED = (
     ("unispect.models.janus_pro.folder:load", JANUS_PRO),
+    ("unispect.models.janus_flow.folder:load", JANUS_FLOW),
     ("unispect.models.harmon.folder:load", HARMON),
 )
 """`load(card, weights, *, device, dtype)` of every family, and its cards."""
