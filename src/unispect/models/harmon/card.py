@@ -24,7 +24,7 @@ _NOTES = (
 _RECA_NOTES = (
     "A prompt for a picture may hold one picture, which is drawn anew (32 iterations in the authors' script).",
 )
-PARAMETERS = {"0.5b": 770.631, "1.5b": 2559.8}
+PARAMETERS = {"0.5b": 770.6, "1.5b": 2560.0}
 """In millions, without the class embeddings that are published and never used."""
 
 
