@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from transformers.models.llama.modeling_llama import LlamaModel
@@ -63,4 +64,6 @@ def pad_right(rows: Sequence[Tensor]) -> Tensor:
 
     Under causal attention no row of a sequence sees what stands behind it, so no mask is needed.
     """
-    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
+    longest = max(map(len, rows))
+    # pad_sequence writes into slices, and the gradient of each copies the whole batch.
+    return torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in rows])
