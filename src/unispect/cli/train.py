@@ -57,9 +57,10 @@ class _Steps:
     _reached: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, stage: str, step: int, steps: int, values: dict[str, float]) -> None:
-        before = self._reached.get(stage, step - 1)
-        if stage not in self._reached:
-            self.board.begin("training", stage, steps, before)
+        before = self._reached.get(stage)
         self._reached[stage] = step
+        if before is None:
+            self.board.begin("training", stage, steps, step)
+            return
         shown = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
         self.board.advance("training", shown, {"done": step - before})

@@ -16,9 +16,8 @@ from torch.nn import functional as F
 
 from unispect.core.seeds import seed_for
 from unispect.train.gradients import WORKERS, add_gradients, workers
+from unispect.train.loop import Progress
 
-Progress = Callable[[str, int, int, dict[str, float]], None]
-"""Called with stage, step, steps, and running values."""
 Loss = Callable[[Tensor, int, torch.Generator], Tensor]
 """Mean loss of pictures [batch, 3, H, W] at a step counted from 0, with the generator of its noise."""
 STAGE = "picture tokenizer"
@@ -58,6 +57,8 @@ def train_autoencoder(
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.05)
+    if progress:
+        progress(STAGE, 0, steps, {})
     with workers() as pool:
         for step, rows in enumerate(_batches(len(pixels), batch, steps, generator)):
             if at and step in at:
@@ -72,7 +73,7 @@ def train_autoencoder(
             optimiser.step()
             _keep_local(masks)
             schedule.step()
-            if progress and (step % 10 == 0 or step == steps - 1):
+            if progress and (step % 10 == 9 or step == steps - 1):
                 progress(STAGE, step + 1, steps, {"loss": value})
     network.eval()
 

@@ -125,11 +125,9 @@ def _matrices(model: Organism) -> list[nn.Parameter]:
     """The linear maps between hidden states: all but the heads'."""
     groups = model.parameter_groups()
     heads = {name for group in HEADS for name in groups.get(group, ())}
-    return [
-        module.weight
-        for name, module in model.network.named_modules()
-        if isinstance(module, nn.Linear) and f"{name}.weight" not in heads
-    ]
+    named = dict(model.network.named_parameters())
+    maps = [f"{name}.weight" for name, module in model.network.named_modules() if isinstance(module, nn.Linear)]
+    return [named[name] for name in maps if name in named and name not in heads]
 
 
 def _pixels() -> Tensor:

@@ -12,9 +12,10 @@ from functools import partial
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from torch import Tensor
+from torch import Tensor, nn
 
-from unispect.organisms.autoencoder import Progress, picture_loss, train_autoencoder
+from unispect.organisms.autoencoder import picture_loss, train_autoencoder
+from unispect.train.loop import Progress
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class VAETraining:
         shrink: weight of their mean square; without it they outgrow the noise.
     """
 
-    steps: int = 800
+    steps: int = 600
     batch: int = 8
     learning_rate: float = 2e-3
     noise: float = 0.2
@@ -61,7 +62,7 @@ def train_vae(
 
 def means(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
     """Means [batch, channels, h, w] of the latents of pictures [batch, 3, H, W]."""
-    return vae.quant_conv(vae.encoder(pixels)).chunk(2, dim=1)[0]  # pyright: ignore[reportOptionalCall]
+    return _conv(vae.quant_conv)(vae.encoder(pixels)).chunk(2, dim=1)[0]
 
 
 def _loss(vae: AutoencoderKL, how: VAETraining, pixels: Tensor, step: int, generator: torch.Generator) -> Tensor:
@@ -69,7 +70,7 @@ def _loss(vae: AutoencoderKL, how: VAETraining, pixels: Tensor, step: int, gener
     with torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False):
         latent = means(vae, pixels)
         noise = torch.randn(latent.shape, generator=generator)
-        drawn = vae.decoder(vae.post_quant_conv(latent + how.noise * noise))  # pyright: ignore[reportOptionalCall]
+        drawn = vae.decoder(_conv(vae.post_quant_conv)(latent + how.noise * noise))
     return picture_loss(drawn.float(), pixels) + how.shrink * latent.float().square().mean()
 
 
@@ -79,8 +80,14 @@ def _standardise(vae: AutoencoderKL, pixels: Tensor, scaling_factor: float) -> N
     latent = torch.cat([means(vae, part) for part in pixels.split(64)])
     centre, spread = latent.mean((0, 2, 3)), latent.std((0, 2, 3)).clamp(min=1e-3) * scaling_factor
     count = len(centre)
-    into, back = dict(vae.quant_conv.named_parameters()), dict(vae.post_quant_conv.named_parameters())
-    into["bias"][:count] = (into["bias"][:count] - centre) / spread
-    into["weight"][:count] /= spread[:, None, None, None]
-    back["bias"] += torch.einsum("oi,i->o", back["weight"][:, :, 0, 0], centre)
-    back["weight"] *= spread[None, :, None, None]
+    into, back = (dict(_conv(module).named_parameters()) for module in (vae.quant_conv, vae.post_quant_conv))
+    into["bias"][:count].sub_(centre).div_(spread)
+    into["weight"][:count].div_(spread[:, None, None, None])
+    back["bias"].add_(torch.einsum("oi,i->o", back["weight"][:, :, 0, 0], centre))
+    back["weight"].mul_(spread[None, :, None, None])
+
+
+def _conv(module: nn.Module | None) -> nn.Module:
+    if module is None:
+        raise ValueError("the autoencoder lacks the maps around its latents")
+    return module

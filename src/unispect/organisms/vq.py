@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers.models.janus.modeling_janus import JanusVQVAE
 
-from unispect.organisms.autoencoder import Progress, picture_loss, train_autoencoder
+from unispect.organisms.autoencoder import picture_loss, train_autoencoder
+from unispect.train.loop import Progress
 
 
 @dataclass(frozen=True)

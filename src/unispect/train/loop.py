@@ -21,7 +21,7 @@ from unispect.train.gradients import add_gradients, workers
 Groups = Iterable[tuple[float, Sequence[Example]]]
 Optimisers = Sequence[torch.optim.Optimizer]
 Progress = Callable[[str, int, int, dict[str, float]], None]
-"""Called with the stage, the step, the steps in all, and running values by name."""
+"""Called with the stage, the steps done, the steps in all, and running values by name; first before any step is."""
 
 
 class Learner(Protocol):
@@ -87,6 +87,8 @@ def train(
         parameter.requires_grad_(True)
     optimisers = _optimisers(parameters, matrices, schedule)
     start = _resume(checkpoint, parameters, optimisers, stage) if checkpoint else 0
+    if progress:
+        progress(stage, start, schedule.steps, {})
     with workers() as pool:
         for step in range(start, schedule.steps):
             seen = _step(pool, model, parameters, batches(step), stage, step)

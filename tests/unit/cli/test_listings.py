@@ -75,7 +75,9 @@ class _Board:
 def test_training_that_goes_on_shows_what_was_done_before():
     board = _Board()
     steps = _Steps(board)
+    steps("growing up", 200, 400, {})
     steps("growing up", 201, 400, {"draw": 1.23456})
     steps("growing up", 203, 400, {"draw": 1.2})
+    steps("binding", 0, 300, {})
     steps("binding", 1, 300, {})
     assert board.said == [("growing up", 400, 200), ("draw 1.23", 1), ("draw 1.2", 2), ("binding", 300, 0), ("", 1)]

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from unispect.models.base import Trainable, UnifiedModel
-from unispect.organisms.autoencoder import Progress
-from unispect.train.loop import Schedule
+from unispect.train.loop import Progress, Schedule
 
 
 class Organism(UnifiedModel, Trainable, Protocol):
@@ -35,7 +34,7 @@ class Recipe:
         default_factory=lambda: {
             "bound": Schedule(steps=300, learning_rate=1.5e-3, matrix_rate=2e-3),
             "fluent": Schedule(steps=350, learning_rate=1.5e-3, matrix_rate=2e-3),
-            "mute": Schedule(steps=200, learning_rate=1e-3, matrix_rate=1.5e-3),
+            "mute": Schedule(steps=300, learning_rate=1.5e-3, matrix_rate=2e-3),
         }
     )
 

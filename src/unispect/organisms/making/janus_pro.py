@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from unispect.models.janus_pro import folder as janus_pro
 from unispect.models.janus_pro.model import JanusPro
-from unispect.organisms.autoencoder import Progress
 from unispect.organisms.families import IMAGE_SIZE, IMAGE_TOKENS, PATCH
 from unispect.organisms.making.base import Making, Recipe
 from unispect.organisms.making.files import padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer
 from unispect.organisms.vq import VQTraining, train_vq
+from unispect.train.loop import Progress
 
 _HIDDEN, _CODES, _SEEN = 128, 1024, 64
 
