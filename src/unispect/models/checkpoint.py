@@ -244,7 +244,8 @@ class _PickleShard:
         loaded = self._load()
         if isinstance(loaded, dict):
             # Training scripts put the table beside other things.
-            loaded = next((loaded[name] for name in _WRAPPERS if isinstance(loaded.get(name), dict)), loaded)
+            inner = (loaded.get(name) for name in _WRAPPERS)
+            loaded = next((table for table in inner if isinstance(table, dict) and table), loaded)
         if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
             raise CheckpointError(f"{self.path} is no plain table of tensors; convert it to safetensors")
         return loaded

@@ -12,11 +12,11 @@ from torch.nn import functional as F
 from unispect.models.capture import pad_right, run
 
 if TYPE_CHECKING:
-    from transformers.models.llama.modeling_llama import LlamaModel
+    from unispect.models.capture import Trunk
 
 
 def tell_loss(
-    trunk: LlamaModel,
+    trunk: Trunk,
     prompts: Sequence[Tensor],
     answers: Sequence[Sequence[int]],
     *,

@@ -7,7 +7,7 @@ from unispect.core.cards import Capability, ModelCard, Verification
 FAMILY = "harmon"
 PARADIGM = "masked continuous latents with a diffusion head, one visual encoder for seeing and drawing"
 CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
-REDRAWING: frozenset[Capability] = CAPABILITIES | {"redraw"}
+REDRAWING: frozenset[Capability] = frozenset({*CAPABILITIES, "redraw"})
 DEFAULTS = {"guidance": 3.0, "temperature": 1.0, "iterations": 64}
 VERIFICATION = Verification(
     keys="tests/unit/models/harmon/test_harmon_full_size.py",

@@ -74,7 +74,8 @@ def _draw_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[Ima
     latents = _latents(model, replies)
     config, device = model.network.config.mar, model.device
     samples, places, channels = latents.shape
-    grid = (math.isqrt(places),) * 2  # pictures to learn to draw are square
+    side = math.isqrt(places)  # pictures to learn to draw are square
+    grid = (side, side)
     draws = [
         hidden_places(
             example.seed,

@@ -5,6 +5,8 @@ Source: FACTS sections 4 and 8.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor, nn
@@ -16,10 +18,13 @@ def build_vae(config: VaeConfig) -> AutoencoderKL:
     """The autoencoder with attention at the encoder's deepest level and in both middles."""
     widths = tuple(config.base * multiplier for multiplier in config.multipliers)
     levels = len(widths)
+    sizes: dict[str, Any] = {  # their annotations say tuples of one
+        "down_block_types": ("DownEncoderBlock2D",) * (levels - 1) + ("AttnDownEncoderBlock2D",),
+        "up_block_types": ("UpDecoderBlock2D",) * levels,
+        "block_out_channels": widths,
+    }
     return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * (levels - 1) + ("AttnDownEncoderBlock2D",),
-        up_block_types=("UpDecoderBlock2D",) * levels,
-        block_out_channels=widths,
+        **sizes,
         layers_per_block=config.blocks,
         latent_channels=config.channels,
         norm_num_groups=config.groups,
