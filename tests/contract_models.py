@@ -15,6 +15,7 @@ from unispect.models.base import UnifiedModel
 from unispect.models.harmon.folder import load as load_harmon
 from unispect.models.janus_flow.folder import load as load_janus_flow
 from unispect.models.janus_pro.folder import load
+from unispect.organisms.families import FAMILIES
 
 
 def janus_pro(folder: Path, dtype: str) -> UnifiedModel:
@@ -35,15 +36,15 @@ def janus_flow(folder: Path, dtype: str) -> UnifiedModel:
     return load_janus_flow(tiny_janus_flow.TINY, folder, device="cpu", dtype=dtype)
 
 
-def organism(folder: Path, dtype: str) -> UnifiedModel:
-    """The shipped one, which has real weights; `folder` is not needed."""
-    return unispect.load("tiny-janus-pro", device="cpu", dtype=dtype)
+def organism(name: str) -> Callable[[Path, str], UnifiedModel]:
+    """A shipped one, which has real weights and needs no folder."""
+    return lambda _, dtype: unispect.load(name, device="cpu", dtype=dtype)
 
 
 MODELS: dict[str, Callable[[Path, str], UnifiedModel]] = {
     "janus-pro": janus_pro,
     "harmon": harmon,
     "janus-flow": janus_flow,
-    "tiny-janus-pro": organism,
+    **{family.organism: organism(family.organism) for family in FAMILIES.values()},
 }
 """Name -> (folder for its files, dtype) -> model."""

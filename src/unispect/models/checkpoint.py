@@ -128,7 +128,7 @@ def companion(folder: Path, name: str, hub: str) -> Path:
 
 def joined(main: Checkpoint, part: Checkpoint, prefix: str) -> Checkpoint:
     """Two checkpoints as one; the keys of the second stand behind `prefix`, and the revision names both."""
-    shards = (*main.shards, *(_PrefixedShard(shard, prefix) for shard in part.shards))
+    shards = (*main.shards, *(Prefixed(shard, prefix) for shard in part.shards))
     return Checkpoint(main.folder, f"{main.revision}+{part.revision}", shards)
 
 
@@ -274,7 +274,9 @@ class _PickleShard:
 
 
 @dataclass(frozen=True)
-class _PrefixedShard:
+class Prefixed:
+    """A file of weights whose keys lack the beginning that they have elsewhere."""
+
     shard: Shard
     prefix: str
 

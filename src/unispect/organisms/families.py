@@ -59,6 +59,14 @@ FAMILIES: Mapping[str, Family] = {
         {"guidance": 1.0, "temperature": 1.0},
         gate=0.95,
     ),
+    "janus-flow": Family(
+        "tiny-janusflow",
+        "rectified flow of all latents at once, through the trunk",
+        "janus_flow",
+        2.0,
+        {"guidance": 1.0, "steps": 20},
+        gate=0.9,
+    ),
 }
 
 

@@ -44,13 +44,13 @@ class Gate:
         return self.share >= self.threshold
 
 
-def measure_gates(model: UnifiedModel, seed: int = 0) -> list[Gate]:
-    """Every gate, on combinations that were never learned from."""
+def measure_gates(model: UnifiedModel, seed: int = 0, *, drawn: float = THRESHOLD) -> list[Gate]:
+    """Every gate, on combinations that were never learned from; `drawn` is the threshold of each attribute drawn."""
     held_out = load_split().held_out
-    return [*_drawn(model, held_out, seed), _described(model, held_out), _format(model, seed)]
+    return [*_drawn(model, held_out, seed, drawn), _described(model, held_out), _format(model, seed)]
 
 
-def _drawn(model: UnifiedModel, concepts: Sequence[Concept], seed: int) -> list[Gate]:
+def _drawn(model: UnifiedModel, concepts: Sequence[Concept], seed: int, threshold: float) -> list[Gate]:
     right: dict[str, int] = dict.fromkeys(ATTRIBUTES, 0)
     for part in _parts(concepts):
         encoded = model.encode([Prompt.of(language.draw_prompt(concept.values)) for concept in part], Goal.IMAGE)
@@ -59,7 +59,9 @@ def _drawn(model: UnifiedModel, concepts: Sequence[Concept], seed: int) -> list[
         for concept, grade in zip(part, grades, strict=True):
             for attribute, value in concept.values.items():
                 right[attribute] += grade.values[attribute] == value
-    return [Gate(f"real words drawn: {attribute}", count, len(concepts)) for attribute, count in right.items()]
+    return [
+        Gate(f"real words drawn: {attribute}", count, len(concepts), threshold) for attribute, count in right.items()
+    ]
 
 
 def _described(model: UnifiedModel, concepts: Sequence[Concept]) -> Gate:

@@ -60,7 +60,8 @@ def train_organism(
         for variant in shipped.VARIANTS:
             if not (out / f"{variant.name}.safetensors").exists():
                 _bind(out, family, variant.name, seed, recipe, progress)
-        gates = measure_gates(shipped.load_from(out, card, device="cpu", dtype="float32"), seed)
+        grown = shipped.load_from(out, card, device="cpu", dtype="float32")
+        gates = measure_gates(grown, seed, drawn=family_of(family).gate)
     _note(out, {"gates": [{"name": g.name, "right": g.right, "asked": g.asked} for g in gates]})
     return gates
 

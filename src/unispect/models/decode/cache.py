@@ -41,10 +41,6 @@ class KeyValueCache:
         """Forgets every position from `length` on; their room is used again."""
         self._lengths = {layer: min(length, held) for layer, held in self._lengths.items()}
 
-    def rewind(self, length: int) -> None:
-        """Forgets every position from `length` on."""
-        self._lengths = {layer: min(length, held) for layer, held in self._lengths.items()}
-
     def picked(self, index: Tensor) -> KeyValueCache:
         """A copy with the rows of these numbers, in this order."""
         copy = KeyValueCache(self.room)

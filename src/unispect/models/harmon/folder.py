@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, Shard, companion, open_checkpoint, open_shard
+from unispect.models.checkpoint import Checkpoint, Prefixed, companion, open_checkpoint, open_shard
 from unispect.models.devices import device_for, dtype_for
 from unispect.models.harmon.card import DEFAULTS
 from unispect.models.harmon.config import PUBLISHED, HarmonConfig, network_config
@@ -128,26 +127,8 @@ def _original_files(card: ModelCard, folder: Path) -> Sequence[Path] | None:
 
 def _with_autoencoder(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with its autoencoder's keys where the transformers layout has them."""
-    shards = [_Prefixed(shard, "vae.") if shard.path.name == _AUTOENCODER else shard for shard in checkpoint.shards]
+    shards = [Prefixed(shard, "vae.") if shard.path.name == _AUTOENCODER else shard for shard in checkpoint.shards]
     if not any(key.startswith("vae.") for shard in shards for key in shard.shapes()):
         path = companion(checkpoint.folder, _AUTOENCODER, _ORIGINAL_HUB)
-        shards.append(_Prefixed(open_shard(path), "vae."))
+        shards.append(Prefixed(open_shard(path), "vae."))
     return replace(checkpoint, shards=tuple(shards))
-
-
-@dataclass(frozen=True)
-class _Prefixed:
-    """A file of weights whose keys lack the beginning that they have elsewhere."""
-
-    shard: Shard
-    prefix: str
-
-    @property
-    def path(self) -> Path:
-        return self.shard.path
-
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        return {f"{self.prefix}{key}": shape for key, shape in self.shard.shapes().items()}
-
-    def read(self, key: str) -> Tensor:
-        return self.shard.read(key.removeprefix(self.prefix))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from unispect.models.harmon import folder as harmon
 from unispect.models.harmon.config import VAE_SCALE
@@ -20,6 +20,7 @@ from unispect.organisms.vae import VAETraining, train_vae
 from unispect.train.loop import Progress
 
 _HIDDEN, _SEEN, _LATENT = 128, 96, 8
+_TABLES = 0.5
 
 
 def write_files(folder: Path) -> None:
@@ -47,8 +48,13 @@ def train_tokenizer(
 
 @torch.no_grad()
 def start_weights(model: Harmon, generator: torch.Generator) -> None:
-    """See `Making`."""
+    """See `Making`. Places must be told apart from the first step on; the diffusion head starts out saying nothing."""
     start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",))
+    mar = model.network.mar
+    for name, table in mar.named_parameters():
+        if name.endswith(("pos_embed_learned", "mask_token", "fake_latent")):
+            nn.init.normal_(table, std=_TABLES, generator=generator)
+    mar.head.silence()
 
 
 def _config(vocabulary: int, eos: int) -> dict[str, Any]:

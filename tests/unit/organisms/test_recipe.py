@@ -1,0 +1,62 @@
+"""Organisms are made by one command: stopped or not, the same bytes; another training's folder is left alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from unispect.core.errors import UsageError
+from unispect.organisms import recipe
+from unispect.organisms.families import FAMILIES, family_of
+from unispect.organisms.making.base import Recipe
+from unispect.organisms.recipe import train_organism
+from unispect.organisms.shipped import VARIANTS
+from unispect.organisms.vq import VQTraining
+from unispect.train.loop import Schedule
+
+FILES = ("model.safetensors", *(f"{variant.name}.safetensors" for variant in VARIANTS))
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def _no_gates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is learned in a few steps."""
+    monkeypatch.setattr(recipe, "measure_gates", lambda *_, **__: [])
+
+
+def short(family: str) -> Recipe:
+    made = family_of(family).making.recipe
+    how = made.picture_tokenizer
+    few = (
+        replace(how, autoencoder_steps=2, quantised_steps=2, batch=2, kmeans_rounds=1)
+        if isinstance(how, VQTraining)
+        else replace(how, steps=2, batch=2)
+    )
+    schedule = Schedule(steps=2, learning_rate=1e-3)
+    return Recipe(few, growing=schedule, binding={variant.name: schedule for variant in VARIANTS})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_training_that_was_stopped_ends_in_the_same_bytes(family: str, tmp_path: Path) -> None:
+    def stop(stage: str, step: int, steps: int, values: dict[str, float]) -> None:
+        if stage == "binding: fluent" and step == steps:
+            raise Stopped
+
+    train_organism(family, tmp_path / "whole", recipe=short(family))
+    with pytest.raises(Stopped):
+        train_organism(family, tmp_path / "parts", recipe=short(family), progress=stop)
+    assert not (tmp_path / "parts" / "fluent.safetensors").exists()
+    train_organism(family, tmp_path / "parts", recipe=short(family))
+    for name in FILES:
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_the_folder_of_another_training_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "training.json").write_text('{"family": "janus-pro", "seed": 1}')
+    with pytest.raises(UsageError, match="holds another training"):
+        train_organism("janus-pro", tmp_path, seed=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["training.json"]
