@@ -87,7 +87,7 @@ def network_config(
     Raises:
         CheckpointError: it describes another architecture, or sizes that do not fit each other.
     """
-    _check_sections(config, where)
+    check_family(config, where)
     language = language_config(config["language_config"], where)
     vision = tower_config(
         config["vision_und_enc_config"]["params"], language.hidden_size, f"{where}: vision_und_enc_config"
@@ -110,7 +110,8 @@ def network_config(
     return JanusFlowConfig(language, vision, uvit, autoencoder, size, side, side // uvit.patch)
 
 
-def _check_sections(config: Mapping[str, Any], where: str) -> None:
+def check_family(config: Mapping[str, Any], where: str) -> None:
+    """Raises `CheckpointError` when the file describes another family, or lacks a section."""
     if "gen_vision_config" in config or config.get("model_type") == "janus":
         raise CheckpointError(f"{where} describes a Janus-Pro checkpoint; load it as janus-pro-1b or janus-pro-7b")
     missing = [section for section in _SECTIONS if not isinstance(config.get(section), Mapping)]

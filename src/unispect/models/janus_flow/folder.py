@@ -19,7 +19,7 @@ from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, joined, open_checkpoint
 from unispect.models.devices import device_for, dtype_for
 from unispect.models.janus_flow.card import PIXEL_DECODER
-from unispect.models.janus_flow.config import JanusFlowConfig, network_config
+from unispect.models.janus_flow.config import JanusFlowConfig, check_family, network_config
 from unispect.models.janus_flow.keys import AUTHORS, AUTOENCODER
 from unispect.models.janus_flow.model import JanusFlow
 from unispect.models.janus_flow.network import JanusFlowNetwork, fresh_network, load_network
@@ -41,8 +41,9 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     where = device_for(device)
     precision = dtype_for(dtype, where)
     checkpoint = open_checkpoint(weights or card.hub)
-    processor = load_processor(checkpoint)
     content = checkpoint.json("config.json")
+    check_family(content, str(checkpoint.folder / "config.json"))
+    processor = load_processor(checkpoint)
     whole, autoencoder = _with_autoencoder(checkpoint)
     config = network_config(content, autoencoder, str(checkpoint.folder / "config.json"))
     _check_sizes(checkpoint, config, processor)

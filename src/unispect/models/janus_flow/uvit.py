@@ -8,6 +8,8 @@ Time may be one row for the whole batch, as when drawing, or one per sample, as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -47,7 +49,8 @@ class FlowEncoder(nn.Module):
 
     def forward(self, latents: Tensor, time: Tensor) -> Tensor:
         """The map [batch, channels, rows, columns] of latents [batch, latent channels, height, width]."""
-        hidden = self.in_conv(latents)
+        patches = F.pixel_unshuffle(latents, self.in_conv.stride[0])
+        hidden = _over_channels(partial(_as_linear, self.in_conv), patches)
         for block in self.blocks:
             hidden = block(hidden, time)
         return hidden
@@ -124,8 +127,18 @@ class Doubling(nn.Module):
         self.unpatch_conv = nn.Conv2d(into, 4 * out, 1, bias=bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.unpatch_conv(_over_channels(self.norm, hidden)), 2)
+        hidden = _over_channels(lambda rows: _as_linear(self.unpatch_conv, self.norm(rows)), hidden)
+        return F.pixel_shuffle(hidden, 2)
 
 
-def _over_channels(norm: nn.Module, hidden: Tensor) -> Tensor:
-    return norm(hidden.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+def _over_channels(function: Callable[[Tensor], Tensor], hidden: Tensor) -> Tensor:
+    """A function of rows of channels, on a map [batch, channels, rows, columns]."""
+    return function(hidden.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _as_linear(conv: nn.Conv2d, patches: Tensor) -> Tensor:
+    """A convolution whose kernel is its stride, on patches [..., channels and places].
+
+    Convolutions choose how to sum by the size of the batch, and the last digits of a picture with it.
+    """
+    return F.linear(patches, conv.weight.flatten(1), conv.bias)
