@@ -8,7 +8,7 @@ The branch without the prompt sees the first token alone: all others are masked 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -21,6 +21,9 @@ from unispect.models.janus_flow.network import JanusFlowNetwork
 
 _BLOCK = 16
 """Slots, and rows, that are worked on together at least."""
+
+_CACHED = 1024
+"""Rows that a CPU works on at once: with twice as many, a tiny model draws a third fewer pictures per second."""
 
 
 def slots(length: int) -> int:
@@ -90,12 +93,19 @@ def paths(
     groups: dict[int, list[int]] = {}
     for sample, prompt in enumerate(prompts):
         groups.setdefault(slots(len(prompt)), []).append(sample)
-    for members in groups.values():
+    for members in _parts(groups.values(), prompts[0].device, network.config.grid**2 * (1 if guidance == 1 else 2)):
         # Products of few rows are summed in another order than those of many: a small picture is drawn several times.
         some = members + members[:1] * (-(-_BLOCK // network.config.grid**2) - len(members))
         field = PromptedField(network, [prompts[sample] for sample in some], guidance)
         path = euler(field, noise[some].to(prompts[0].device), times(steps))
         yield members, (latents[: len(members)] for latents in path)
+
+
+def _parts(groups: Iterable[list[int]], device: torch.device, rows: int) -> Iterator[list[int]]:
+    """Groups of samples, each of `rows` rows, cut where a CPU's cache would overflow."""
+    for group in groups:
+        most = max(1, _CACHED // rows) if device.type == "cpu" else len(group)
+        yield from (group[start : start + most] for start in range(0, len(group), most))
 
 
 def _mask(seen: Tensor, room: int, new: int) -> Tensor:
