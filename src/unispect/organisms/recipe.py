@@ -32,8 +32,6 @@ from unispect.train.loop import Progress, train
 LANGUAGE_MODEL = ("backbone", "token embeddings", "text head")
 """Parameter groups that learn new words; everything that sees and draws stays as it is."""
 
-HEADS = ("text head", "image head")
-
 TEACHINGS: Mapping[str, Teaching] = {"bound": BOUND, "fluent": FLUENT, "mute": MUTE}
 
 
@@ -125,7 +123,7 @@ def _parameters(model: Organism, wanted: Callable[[str], bool]) -> list[nn.Param
 def _matrices(model: Organism) -> list[nn.Parameter]:
     """The linear maps between hidden states: all but the heads'."""
     groups = model.parameter_groups()
-    heads = {name for group in HEADS for name in groups.get(group, ())}
+    heads = {name for group in family_of(model.card.family).making.heads for name in groups.get(group, ())}
     named = dict(model.network.named_parameters())
     maps = [f"{name}.weight" for name, module in model.network.named_modules() if isinstance(module, nn.Linear)]
     return [named[name] for name in maps if name in named and name not in heads]

@@ -85,6 +85,7 @@ class MarConfig:
         head_width: their width.
         diffusion_steps: as upstream writes it: a count, `ddimN`, or a list of counts per section.
         mask_ratio_min: smallest share of latents masked while learning.
+        mask_all: share of examples that are learned with every latent masked, whatever the smallest share.
         diffusion_batch: noise levels per masked latent while learning.
     """
 
@@ -97,6 +98,7 @@ class MarConfig:
     head_width: int
     diffusion_steps: str
     mask_ratio_min: float = 0.7
+    mask_all: float = 0.0
     diffusion_batch: int = 4
 
 
@@ -128,7 +130,7 @@ def network_config(config: Mapping[str, Any], where: str = "config.json") -> Har
     """The network's configuration from a published `config.json`.
 
     Beyond the published keys, a configuration may set `mar.type` "mar" with explicit sizes, and a block `vae`; a
-    tiny model's does (FACTS section 6).
+    tiny model's does (FACTS section 6). `mask_all_prob` is our own.
 
     Raises:
         CheckpointError: it describes another architecture, or sizes that do not fit each other.
@@ -192,6 +194,7 @@ def _mar(section: Mapping[str, Any], vae: VaeConfig, where: str) -> MarConfig:
         head_width=int(section.get("diffloss_w", 1024)),
         diffusion_steps=steps,
         mask_ratio_min=float(section.get("mask_ratio_min", 0.7)),
+        mask_all=float(section.get("mask_all_prob", 0.0)),
         diffusion_batch=int(section.get("diffusion_batch_mul", 4)),
     )
 

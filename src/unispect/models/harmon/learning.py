@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,7 +24,7 @@ from unispect.models.capture import pad_right, run
 from unispect.models.decode.masked import random_orders, spread
 from unispect.models.harmon.diffusion import TRAINED_STEPS, learning_loss, noised
 from unispect.models.harmon.processing import Inputs
-from unispect.models.losses import tell_loss
+from unispect.models.losses import losses_of
 
 if TYPE_CHECKING:
     from unispect.models.harmon.model import Harmon
@@ -48,26 +49,34 @@ class Hidden:
     noise: Tensor
 
 
-def hidden_places(seed: int, places: int, *, channels: int, least: float, levels: int) -> Hidden:
-    """The draws of an example from its seed alone; `least` is the smallest share that is hidden."""
+def hidden_places(
+    seed: int, places: int, *, channels: int, least: float, levels: int, everything: float = 0.0
+) -> Hidden:
+    """The draws of an example from its seed alone.
+
+    Args:
+        seed: of the example.
+        places: in a picture.
+        channels: of a latent.
+        least: smallest share that is hidden.
+        levels: noise levels per hidden latent.
+        everything: chance that all places are hidden.
+    """
     generator = torch.Generator().manual_seed(seed % 2**64)
     order = random_orders([generator], places)[0]
     uniform = torch.rand((), generator=generator, dtype=torch.float64)
     below = torch.special.ndtr(torch.tensor((least - 1) / _SHARE_SPREAD, dtype=torch.float64))
     share = 1 + _SHARE_SPREAD * float(torch.special.ndtri(below + uniform * (0.5 - below)))
     count = min(places, max(1, math.ceil(places * share)))
+    if everything and float(torch.rand((), generator=generator)) < everything:
+        count = places
     steps = torch.randint(TRAINED_STEPS, (levels, count), generator=generator)
     return Hidden(order, count, steps, torch.randn(levels, count, channels, generator=generator))
 
 
 def losses(model: Harmon, batch: Sequence[Example]) -> Losses:
     """Draw: squared error of noise plus the variance's part of the bound. Tell: cross entropy per token, in nats."""
-    tell = [(example, example.reply) for example in batch if isinstance(example.reply, str)]
-    draw = [(example, example.reply) for example in batch if not isinstance(example.reply, str)]
-    return Losses(
-        draw=_draw_loss(model, [e for e, _ in draw], [reply for _, reply in draw]) if draw else None,
-        tell=_tell_loss(model, [e for e, _ in tell], [reply for _, reply in tell]) if tell else None,
-    )
+    return losses_of(batch, partial(_draw_loss, model), partial(_tell_loss, model))
 
 
 def _draw_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[Image.Image | Tensor]) -> Tensor:
@@ -83,6 +92,7 @@ def _draw_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[Ima
             channels=channels,
             least=config.mask_ratio_min,
             levels=config.diffusion_batch,
+            everything=config.mask_all,
         )
         for example in examples
     ]
@@ -109,13 +119,7 @@ def _draw_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[Ima
 def _tell_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[str]) -> Tensor:
     inputs = model.encode([example.prompt for example in examples], Goal.TEXT).inputs
     assert isinstance(inputs, Inputs)
-    return tell_loss(
-        model.trunk,
-        model.prompt_rows(inputs, together=True),
-        [model.processor.answer_ids(reply) for reply in replies],
-        embed=model.trunk.embed_tokens,
-        head=model.network.text_logits,
-    )
+    return model.voice.loss(model.prompt_rows(inputs, together=True), replies)
 
 
 def _prompt_rows(model: Harmon, examples: Sequence[Example]) -> list[Tensor]:

@@ -24,12 +24,10 @@ from unispect.models.capture import pad_right, stream
 from unispect.models.checks import (
     check_replies,
     check_seeds,
-    check_text_sampling,
     inputs_for,
     require,
     text_reply_segments,
 )
-from unispect.models.decode.autoregressive import score_answers, write_tokens
 from unispect.models.decode.masked import left_open
 from unispect.models.harmon import learning
 from unispect.models.harmon.drawing import Drawing, Draws, draw_latents, seeded_draws
@@ -39,6 +37,7 @@ from unispect.models.harmon.network import HarmonNetwork
 from unispect.models.harmon.processing import Inputs, Processor
 from unispect.models.harmon.vae import latents_to_pixels, picture_bytes, pixels_to_latents
 from unispect.models.processing.pictures import target_pixels
+from unispect.models.voice import Voice, shared_rows
 
 
 class Harmon:
@@ -57,6 +56,7 @@ class Harmon:
         self.processor = processor
         self.drawing = drawing
         self.trunk = network.llm
+        self.voice = Voice(self.trunk, network.text_logits, processor.end, processor.decode, processor.answer_ids)
 
     @property
     def device(self) -> torch.device:
@@ -85,19 +85,7 @@ class Harmon:
         """See `UnifiedModel.write`."""
         require(self.card, "write")
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
-        check_text_sampling(how, len(encoded))
-        written = write_tokens(
-            self.trunk,
-            self.prompt_rows(inputs),
-            embed=self.trunk.embed_tokens,
-            head=self.network.text_logits,
-            end=self.processor.end,
-            how=how,
-        )
-        return [
-            TextReply(self.processor.decode(one.tokens), one.tokens, one.log_probabilities, one.finished)
-            for one in written
-        ]
+        return self.voice.write(self.prompt_rows(inputs), how)
 
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
@@ -125,20 +113,12 @@ class Harmon:
             for picture, seed, own, order in zip(pictures, how.seeds, values, draws.orders, strict=True)
         ]
 
+    @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
         require(self.card, "score")
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
-        if len(answers) != len(encoded):
-            raise UsageError(f"{len(encoded)} prompts but answers for {len(answers)}")
-        with torch.inference_mode():
-            return score_answers(
-                self.trunk,
-                self.prompt_rows(inputs),
-                [[self.processor.answer_ids(answer) for answer in own] for own in answers],
-                embed=self.trunk.embed_tokens,
-                head=self.network.text_logits,
-            )
+        return self.voice.score(self.prompt_rows(inputs), answers)
 
     @torch.no_grad()
     def states(
@@ -196,11 +176,7 @@ class Harmon:
             features = torch.cat([self.features(pixels).flatten(0, 1) for pixels in groups])
             rows = rows.masked_scatter(shown[:, None], features)
             return list(rows.split(lengths))
-        distinct: dict[tuple[int, ...], Tensor] = {}
-        return [
-            distinct.setdefault(tuple(own.tolist()), row)
-            for own, row in zip(inputs.ids, rows.split(lengths), strict=True)
-        ]
+        return shared_rows(inputs.ids, rows.split(lengths))
 
     def empty_row(self) -> Tensor:
         """Input embeddings [length, width] of the unconditional branch of guidance."""

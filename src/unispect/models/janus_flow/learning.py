@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,7 +15,7 @@ from unispect.core.prompts import Goal
 from unispect.models.base import Example, Losses
 from unispect.models.capture import pad_right, run
 from unispect.models.checks import inputs_for
-from unispect.models.losses import tell_loss
+from unispect.models.losses import losses_of
 from unispect.models.processing.dialogue import Inputs
 
 if TYPE_CHECKING:
@@ -23,12 +24,7 @@ if TYPE_CHECKING:
 
 def losses(model: JanusFlow, batch: Sequence[Example]) -> Losses:
     """Mean squared error of the velocity per latent number; mean cross entropy per answer token with its end token."""
-    tell = [(example, example.reply) for example in batch if isinstance(example.reply, str)]
-    draw = [(example, example.reply) for example in batch if not isinstance(example.reply, str)]
-    return Losses(
-        draw=_draw_loss(model, [e for e, _ in draw], [reply for _, reply in draw]) if draw else None,
-        tell=_tell_loss(model, [e for e, _ in tell], [reply for _, reply in tell]) if tell else None,
-    )
+    return losses_of(batch, partial(_draw_loss, model), partial(_tell_loss, model))
 
 
 def moments_and_noise(seeds: Sequence[int], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -67,13 +63,7 @@ def _positions(length: int, shift: Tensor) -> Tensor:
 
 def _tell_loss(model: JanusFlow, examples: Sequence[Example], replies: Sequence[str]) -> Tensor:
     inputs = _inputs(model, examples, Goal.TEXT)
-    return tell_loss(
-        model.trunk,
-        model.prompt_rows(inputs, together=True),
-        [model.processor.answer_ids(reply) for reply in replies],
-        embed=model.trunk.embed_tokens,
-        head=model.network.language_model.lm_head,
-    )
+    return model.voice.loss(model.prompt_rows(inputs, together=True), replies)
 
 
 def _inputs(model: JanusFlow, examples: Sequence[Example], goal: Goal) -> Inputs:

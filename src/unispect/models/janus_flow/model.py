@@ -25,12 +25,10 @@ from unispect.models.capture import pad_right, stream
 from unispect.models.checks import (
     check_replies,
     check_seeds,
-    check_text_sampling,
     inputs_for,
     require,
     text_reply_segments,
 )
-from unispect.models.decode.autoregressive import score_answers, write_tokens
 from unispect.models.decode.flow import start_noise
 from unispect.models.janus_flow import learning, replay
 from unispect.models.janus_flow.card import DEFAULTS
@@ -39,6 +37,7 @@ from unispect.models.janus_flow.keys import GROUPS
 from unispect.models.janus_flow.network import JanusFlowNetwork
 from unispect.models.processing.dialogue import Dialogue, Inputs
 from unispect.models.processing.pictures import target_pixels
+from unispect.models.voice import Voice, shared_rows
 
 
 class JanusFlow:
@@ -55,6 +54,9 @@ class JanusFlow:
         self.network = network
         self.processor = processor
         self.trunk = network.trunk
+        self.voice = Voice(
+            self.trunk, network.language_model.lm_head, processor.special.eos, processor.decode, processor.answer_ids
+        )
 
     @property
     def device(self) -> torch.device:
@@ -91,19 +93,7 @@ class JanusFlow:
         """See `UnifiedModel.write`."""
         require(self.card, "write")
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
-        check_text_sampling(how, len(encoded))
-        written = write_tokens(
-            self.trunk,
-            self.prompt_rows(inputs),
-            embed=self.trunk.embed_tokens,
-            head=self.network.language_model.lm_head,
-            end=self.processor.special.eos,
-            how=how,
-        )
-        return [
-            TextReply(self.processor.decode(one.tokens), one.tokens, one.log_probabilities, one.finished)
-            for one in written
-        ]
+        return self.voice.write(self.prompt_rows(inputs), how)
 
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
@@ -132,20 +122,12 @@ class JanusFlow:
             for picture, seed, latents, before in zip(self.pictures(finished), how.seeds, finished, last, strict=True)
         ]
 
+    @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
         require(self.card, "score")
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
-        if len(answers) != len(encoded):
-            raise UsageError(f"{len(encoded)} prompts but answers for {len(answers)}")
-        with torch.inference_mode():
-            return score_answers(
-                self.trunk,
-                self.prompt_rows(inputs),
-                [[self.processor.answer_ids(answer) for answer in own] for own in answers],
-                embed=self.trunk.embed_tokens,
-                head=self.network.language_model.lm_head,
-            )
+        return self.voice.score(self.prompt_rows(inputs), answers)
 
     @torch.no_grad()
     def states(
@@ -221,11 +203,7 @@ class JanusFlow:
             before = F.pad(image[1:], (0, 1))
             rows = rows.masked_scatter((image | before)[:, None], torch.cat([begin, seen], dim=1))
             return list(rows.split(lengths))
-        distinct: dict[tuple[int, ...], Tensor] = {}
-        return [
-            distinct.setdefault(tuple(own.tolist()), row)
-            for own, row in zip(inputs.ids, rows.split(lengths), strict=True)
-        ]
+        return shared_rows(inputs.ids, rows.split(lengths))
 
     def picture_rows(self, latents: Tensor, moments: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What follows prompts while pictures are drawn.

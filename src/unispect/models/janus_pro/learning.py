@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,7 +15,7 @@ from unispect.core.prompts import Goal
 from unispect.models.base import Example, Losses
 from unispect.models.capture import pad_right, run
 from unispect.models.janus_pro.processing import Inputs
-from unispect.models.losses import tell_loss
+from unispect.models.losses import losses_of
 
 if TYPE_CHECKING:
     from unispect.models.janus_pro.model import JanusPro
@@ -22,12 +23,7 @@ if TYPE_CHECKING:
 
 def losses(model: JanusPro, batch: Sequence[Example]) -> Losses:
     """Mean cross entropy per image token, and per answer token with its end token, in nats."""
-    tell = [(example, example.reply) for example in batch if isinstance(example.reply, str)]
-    draw = [(example, example.reply) for example in batch if not isinstance(example.reply, str)]
-    return Losses(
-        draw=_draw_loss(model, [e for e, _ in draw], [reply for _, reply in draw]) if draw else None,
-        tell=_tell_loss(model, [e for e, _ in tell], [reply for _, reply in tell]) if tell else None,
-    )
+    return losses_of(batch, partial(_draw_loss, model), partial(_tell_loss, model))
 
 
 def _draw_loss(model: JanusPro, examples: Sequence[Example], replies: Sequence[Image.Image | Tensor]) -> Tensor:
@@ -49,13 +45,7 @@ def _draw_loss(model: JanusPro, examples: Sequence[Example], replies: Sequence[I
 
 def _tell_loss(model: JanusPro, examples: Sequence[Example], replies: Sequence[str]) -> Tensor:
     inputs = _inputs(model, examples, Goal.TEXT)
-    return tell_loss(
-        model.trunk,
-        model.prompt_rows(inputs, together=True),
-        [model.processor.answer_ids(reply) for reply in replies],
-        embed=model.trunk.embed_tokens,
-        head=model.network.lm_head,
-    )
+    return model.voice.loss(model.prompt_rows(inputs, together=True), replies)
 
 
 def _inputs(model: JanusPro, examples: Sequence[Example], goal: Goal) -> Inputs:

@@ -25,12 +25,11 @@ from unispect.models.capture import pad_right, stream
 from unispect.models.checks import (
     check_replies,
     check_seeds,
-    check_text_sampling,
     inputs_for,
     require,
     text_reply_segments,
 )
-from unispect.models.decode.autoregressive import draw_tokens, score_answers, write_tokens
+from unispect.models.decode.autoregressive import draw_tokens
 from unispect.models.decode.chance import exponential_draws
 from unispect.models.janus_pro import learning
 from unispect.models.janus_pro.card import DEFAULTS
@@ -38,6 +37,7 @@ from unispect.models.janus_pro.keys import GROUPS
 from unispect.models.janus_pro.network import encode_codes, trunk_of
 from unispect.models.janus_pro.processing import Inputs, Processor
 from unispect.models.processing.pictures import target_pixels
+from unispect.models.voice import Voice, shared_rows
 
 _TABLE_LIMIT = 2**22
 """Numbers in a table of all fed-back embeddings, up to which it is made once per call instead of row by row."""
@@ -57,6 +57,7 @@ class JanusPro:
         self.network = network
         self.processor = processor
         self.trunk = trunk_of(network)
+        self.voice = Voice(self.trunk, network.lm_head, processor.special.eos, processor.decode, processor.answer_ids)
 
     @property
     def device(self) -> torch.device:
@@ -86,19 +87,7 @@ class JanusPro:
         """See `UnifiedModel.write`."""
         require(self.card, "write")
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
-        check_text_sampling(how, len(encoded))
-        written = write_tokens(
-            self.trunk,
-            self.prompt_rows(inputs),
-            embed=self.trunk.embed_tokens,
-            head=self.network.lm_head,
-            end=self.processor.special.eos,
-            how=how,
-        )
-        return [
-            TextReply(self.processor.decode(one.tokens), one.tokens, one.log_probabilities, one.finished)
-            for one in written
-        ]
+        return self.voice.write(self.prompt_rows(inputs), how)
 
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
@@ -118,20 +107,12 @@ class JanusPro:
             for picture, seed, codes in zip(self.pictures(tokens), how.seeds, tokens.cpu().numpy(), strict=True)
         ]
 
+    @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
         require(self.card, "score")
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
-        if len(answers) != len(encoded):
-            raise UsageError(f"{len(encoded)} prompts but answers for {len(answers)}")
-        with torch.inference_mode():
-            return score_answers(
-                self.trunk,
-                self.prompt_rows(inputs),
-                [[self.processor.answer_ids(answer) for answer in own] for own in answers],
-                embed=self.trunk.embed_tokens,
-                head=self.network.lm_head,
-            )
+        return self.voice.score(self.prompt_rows(inputs), answers)
 
     @torch.no_grad()
     def states(
@@ -184,11 +165,7 @@ class JanusPro:
             features = torch.cat([self.features(pixels).flatten(0, 1) for pixels in groups])
             rows = rows.masked_scatter((ids == self.processor.special.image)[:, None], features)
             return list(rows.split(lengths))
-        distinct: dict[tuple[int, ...], Tensor] = {}
-        return [
-            distinct.setdefault(tuple(own.tolist()), row)
-            for own, row in zip(inputs.ids, rows.split(lengths), strict=True)
-        ]
+        return shared_rows(inputs.ids, rows.split(lengths))
 
     def empty_rows(self, inputs: Inputs) -> list[Tensor]:
         """Input embeddings of the unconditional branch of guidance."""

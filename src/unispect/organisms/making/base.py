@@ -53,6 +53,7 @@ class Making:
         start_weights: `start_weights(model, generator)` draws the first weights of everything else, at a scale that
             suits narrow networks.
         save: `save(model, path, *, dtype)` writes all weights.
+        heads: groups of parameters whose linear maps end in outputs, not in hidden states.
     """
 
     recipe: Recipe
@@ -61,3 +62,4 @@ class Making:
     train_tokenizer: Callable[[Any, Tensor, Any, torch.Generator, Progress | None], None]
     start_weights: Callable[[Any, torch.Generator], None]
     save: Callable[..., None]
+    heads: tuple[str, ...] = ("text head", "image head")
