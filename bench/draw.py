@@ -81,10 +81,10 @@ def _clock_of_modules() -> Callable[[], float]:
 
 
 def main() -> None:
-    from unispect.organisms.families import FAMILIES
+    from unispect.organisms.families import SHIPPED
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", nargs="+", default=[family.organism for family in FAMILIES.values()])
+    parser.add_argument("--models", nargs="+", default=[family.organism for family in SHIPPED.values()])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 3.0])
     parser.add_argument("--repeats", type=int, default=3)

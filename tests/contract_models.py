@@ -15,7 +15,7 @@ from unispect.models.base import UnifiedModel
 from unispect.models.harmon.folder import load as load_harmon
 from unispect.models.janus_flow.folder import load as load_janus_flow
 from unispect.models.janus_pro.folder import load
-from unispect.organisms.families import FAMILIES
+from unispect.organisms.families import SHIPPED
 
 
 def janus_pro(folder: Path, dtype: str) -> UnifiedModel:
@@ -45,6 +45,6 @@ MODELS: dict[str, Callable[[Path, str], UnifiedModel]] = {
     "janus-pro": janus_pro,
     "harmon": harmon,
     "janus-flow": janus_flow,
-    **{family.organism: organism(family.organism) for family in FAMILIES.values()},
+    **{family.organism: organism(family.organism) for family in SHIPPED.values()},
 }
 """Name -> (folder for its files, dtype) -> model."""

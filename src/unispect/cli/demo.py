@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unispect.cli.console import say
-from unispect.organisms.families import FAMILIES
+from unispect.organisms.families import SHIPPED
 
 if TYPE_CHECKING:
     from unispect.engine.progress import Progress
 
-MODELS = tuple(
-    f"{family.organism}-{variant}" for family in FAMILIES.values() for variant in ("bound", "fluent", "mute")
-)
+MODELS = tuple(f"{family.organism}-{variant}" for family in SHIPPED.values() for variant in ("bound", "fluent", "mute"))
 """Of every family the organism with its words bound one way each, and the two planted controls."""
 
 STUDIES = {"concepts": (16, (0, 1, 2)), "encoding": (8, (0,)), "response": (8, (0,))}
@@ -38,7 +36,7 @@ class Job:
 
 
 def demo(*, out: Path = Path("demo"), processes: int | None = None) -> None:
-    """Run the three studies on tiny models of three families and write a report.
+    """Run the three studies on tiny models of two families and write a report.
 
     The models ship with the package; nothing is trained and the network is never used. Of every family one model
     learned words by drawing only, by text only, and by both; two are planted controls: one that can tell whatever it

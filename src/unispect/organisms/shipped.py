@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, unknown
-from unispect.organisms.families import FAMILIES, base_card, family_of
+from unispect.organisms.families import SHIPPED, base_card, family_of
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
@@ -59,7 +59,7 @@ WEIGHTS = "model.safetensors"
 def cards() -> dict[str, ModelCard]:
     """Name -> card of every shipped organism, without loading any."""
     found: dict[str, ModelCard] = {}
-    for family in FAMILIES:
+    for family in SHIPPED:
         base = base_card(family)
         found[base.id] = base
         for variant in VARIANTS:

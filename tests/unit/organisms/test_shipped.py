@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 import unispect
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.organisms import shipped
-from unispect.organisms.families import FAMILIES
+from unispect.organisms.families import SHIPPED
 from unispect.organisms.gates import measure_gates
 from unispect.organisms.recipe import LANGUAGE_MODEL
 
@@ -38,16 +38,16 @@ def test_every_name_loads_with_a_revision_of_its_own(name: str) -> None:
     assert model.card.revision not in others
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SHIPPED)
 def test_the_files_are_small(family: str) -> None:
     sizes = {path.name: path.stat().st_size for path in (WEIGHTS / family).glob("*.safetensors")}
     assert set(sizes) == {"model.safetensors", "bound.safetensors", "fluent.safetensors", "mute.safetensors"}
     assert max(sizes.values()) <= LARGEST.get(family, 5_000_000)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SHIPPED)
 def test_binding_changed_the_language_model_only(family: str) -> None:
-    groups = unispect.load(FAMILIES[family].organism, device="cpu").parameter_groups()  # pyright: ignore
+    groups = unispect.load(SHIPPED[family].organism, device="cpu").parameter_groups()  # pyright: ignore
     learning = {name for group in LANGUAGE_MODEL for name in groups[group]}
     for variant in ("bound", "fluent", "mute"):
         changed = load_file(str(WEIGHTS / family / f"{variant}.safetensors"))
@@ -77,13 +77,13 @@ def test_a_folder_without_its_variant_is_refused_by_file(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SHIPPED)
 def test_the_gates_are_passed_and_those_that_were_recorded(family: str) -> None:
     """The recorded ones stand in the documentation."""
     notes = json.loads((WEIGHTS / family / "training.json").read_text("utf-8"))
     recorded = {gate["name"]: gate for gate in notes["gates"]}
-    model = unispect.load(FAMILIES[family].organism, device="cpu", dtype="float32")
-    for gate in measure_gates(model, drawn=FAMILIES[family].gate):
+    model = unispect.load(SHIPPED[family].organism, device="cpu", dtype="float32")
+    for gate in measure_gates(model, drawn=SHIPPED[family].gate):
         noted = recorded[gate.name]
         assert abs(gate.share - noted["right"] / noted["asked"]) < 0.02
         assert gate.passed, gate.name
