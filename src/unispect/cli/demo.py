@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unispect.cli.console import say
-from unispect.organisms.families import SHIPPED
+from unispect.organisms.families import FAMILIES
 
 if TYPE_CHECKING:
     from unispect.engine.progress import Progress
 
-MODELS = tuple(f"{family.organism}-{variant}" for family in SHIPPED.values() for variant in ("bound", "fluent", "mute"))
-"""Of every family the organism with its words bound one way each, and the two planted controls."""
+MODELS = tuple(f"{FAMILIES['janus-pro'].organism}-{variant}" for variant in ("bound", "fluent", "mute"))
+"""The organism with its words bound one way each, and the two planted controls."""
 
 STUDIES = {"concepts": (16, (0, 1, 2)), "encoding": (8, (0,)), "response": (8, (0,))}
 """Study -> items per group and seeds: as many as two cores finish in two minutes."""
@@ -36,11 +36,11 @@ class Job:
 
 
 def demo(*, out: Path = Path("demo"), processes: int | None = None) -> None:
-    """Run the three studies on tiny models of two families and write a report.
+    """Run the three studies on three tiny models and write a report.
 
-    The models ship with the package; nothing is trained and the network is never used. Of every family one model
-    learned words by drawing only, by text only, and by both; two are planted controls: one that can tell whatever it
-    draws and one that can tell nothing of it.
+    The models ship with the package; nothing is trained and the network is never used. One model learned words by
+    drawing only, by text only, and by both; two are planted controls: one that can tell whatever it draws and one that
+    can tell nothing of it.
 
     Args:
         out: Folder for report.html and the runs; the same command again continues.
