@@ -73,8 +73,8 @@ def train(
 ) -> None:
     """Trains `parameters` in place; the batch of a step is `batches(step)`.
 
-    Those of them that are `matrices`, linear maps between hidden states, learn by Muon, the others by AdamW: on models
-    this small Muon needs little more than half of the steps.
+    Those of them that are `matrices`, linear maps between hidden states, learn by Muon, the others by AdamW: in one
+    comparison on an organism 300 steps so reached the losses of 550 steps of AdamW alone.
 
     With `checkpoint`, weights and optimiser are saved there every `every` steps, and a training that was stopped goes
     on from the last save.
