@@ -78,12 +78,11 @@ def write(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], 
 
 
 def same_picture(one: ImageReply, other: ImageReply) -> bool:
-    """Tokens and bytes are equal; latents agree to 1e-5 of their size, and bytes to where they are cut off."""
+    """Tokens and bytes are equal; latents agree to 1e-5, and bytes to where they are cut off."""
     if one.latents is None or other.latents is None:
         return one.image.tobytes() == other.image.tobytes() and np.array_equal(one.tokens, other.tokens)
-    size = max(1.0, float(np.abs(one.latents).max()))
     difference = np.abs(np.asarray(one.image, np.int16) - np.asarray(other.image, np.int16))
-    return bool(np.allclose(one.latents, other.latents, rtol=0, atol=1e-5 * size) and difference.max() <= 1)
+    return bool(np.allclose(one.latents, other.latents, rtol=0, atol=1e-5) and difference.max() <= 1)
 
 
 def check_segments(encoded: Encoded, states: Sequence[LayerState]) -> None:
