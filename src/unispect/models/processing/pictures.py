@@ -48,6 +48,28 @@ class PictureFormat:
         return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 
+@dataclass(frozen=True)
+class CroppedFormat:
+    """Pixels of the middle of a picture, as the Show-o models see it (Show-o2 FACTS, section 5).
+
+    Attributes:
+        size: side of the square in pixels.
+    """
+
+    size: int
+
+    def pixels(self, picture: Image.Image) -> Tensor:
+        """Pixels [3, size, size] in -1..1: shorter side to `size`, the rest of the longer one cut off on both ends."""
+        picture = rgb(picture)
+        shortest = min(picture.size)
+        width, height = (int(self.size * side / shortest) for side in picture.size)
+        left, top = (round((side - self.size) / 2) for side in (width, height))
+        box = (left, top, left + self.size, top + self.size)
+        square = picture.resize((width, height), Image.Resampling.BICUBIC).crop(box)
+        values = np.asarray(square, np.float32) / np.float32(255)
+        return torch.from_numpy((values - np.float32(0.5)) / np.float32(0.5)).permute(2, 0, 1).contiguous()
+
+
 def picture_format(settings: Mapping[str, Any], where: str) -> PictureFormat:
     """The format in `preprocessor_config.json`.
 

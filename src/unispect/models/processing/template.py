@@ -17,13 +17,17 @@ from unispect.models.processing.tokenizer import plain
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of the templated prompt: plain text, or one token given by `special`."""
+    """A stretch of the templated prompt: plain text, or one token given by `special`.
+
+    Plain text is tokenised together with the plain text before it, unless it stands `apart`.
+    """
 
     text: str
     role: Role
     modality: Modality = "text"
     special: int | None = None
     repeat: int = 1
+    apart: bool = False
 
 
 class Token(NamedTuple):
@@ -33,7 +37,7 @@ class Token(NamedTuple):
 
 
 def tokens_of(tokenizer: Tokenizer, pieces: Iterable[Piece], *, forbidden: int | None = None) -> list[Token]:
-    """Token ids with what they are. Plain text between two special tokens is tokenised in one go, as upstream.
+    """Token ids with what they are. Plain text between two special tokens is tokenised in one go, but for pieces apart.
 
     Args:
         tokenizer: never takes plain text for a special token.
@@ -44,14 +48,16 @@ def tokens_of(tokenizer: Tokenizer, pieces: Iterable[Piece], *, forbidden: int |
         DataError: plain text contains the forbidden token, or half a character.
     """
     tokens: list[Token] = []
-    for is_plain, run in groupby(pieces, key=lambda piece: piece.special is None):
-        if is_plain:
-            tokens += _plain_tokens(tokenizer, list(run), forbidden)
-            continue
-        for piece in run:
-            assert piece.special is not None
+    plain_run: list[Piece] = []
+    for piece in pieces:
+        if plain_run and (piece.special is not None or piece.apart):
+            tokens += _plain_tokens(tokenizer, plain_run, forbidden)
+            plain_run = []
+        if piece.special is None:
+            plain_run.append(piece)
+        else:
             tokens += [Token(piece.special, piece.modality, piece.role)] * piece.repeat
-    return tokens
+    return [*tokens, *_plain_tokens(tokenizer, plain_run, forbidden)]
 
 
 def segments_of(tokens: Sequence[Token], start: int = 0) -> tuple[Segment, ...]:
