@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from transformers.models.llama.modeling_llama import LlamaModel
+    from transformers.models.phi.modeling_phi import PhiModel
     from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
 
     from unispect.models.decode.cache import KeyValueCache
 
-    Trunk = LlamaModel | Qwen2Model
+    Trunk = LlamaModel | Qwen2Model | PhiModel
 
 
 def stream(
@@ -29,7 +30,7 @@ def stream(
     """The trunk's input, then the raw output of every block: what the stock trunk computes, before its final norm.
 
     Args:
-        trunk: a stock Llama-like trunk (`layers`, `rotary_emb`, `norm`).
+        trunk: a stock Llama-like trunk (`layers`, `rotary_emb`, a final norm).
         hidden: input embeddings [batch, length, width].
         positions: position of every row [batch or 1, length]; default 0, 1, 2, ...
         mask: True where a row may look [batch, 1, length, keys]; None means causal (or everything, for one new row
@@ -56,7 +57,12 @@ def run(
     """The final norm's output [batch, length, width], through the same blocks as `stream`."""
     for state in stream(trunk, hidden, positions=positions, mask=mask, cache=cache):
         hidden = state
-    return trunk.norm(hidden)
+    return final_norm(trunk)(hidden)
+
+
+def final_norm(trunk: Trunk) -> nn.Module:
+    """What a trunk puts behind its last block."""
+    return trunk.final_layernorm if isinstance(getattr(trunk, "final_layernorm", None), nn.Module) else trunk.norm  # pyright: ignore
 
 
 def pad_right(rows: Sequence[Tensor]) -> Tensor:

@@ -15,6 +15,7 @@ from unispect.core.replies import TextReply, TextSampling
 from unispect.models.capture import pad_right, run
 from unispect.models.checks import check_text_sampling
 from unispect.models.decode.autoregressive import score_answers, write_tokens
+from unispect.models.decode.sight import Sight, batched
 
 if TYPE_CHECKING:
     from unispect.models.capture import Trunk
@@ -39,20 +40,26 @@ class Voice:
     answer_ids: Callable[[str], list[int]]
 
     @torch.inference_mode()
-    def write(self, prompts: Sequence[Tensor], how: TextSampling) -> list[TextReply]:
+    def write(
+        self, prompts: Sequence[Tensor], how: TextSampling, sights: Sequence[Sight] | None = None
+    ) -> list[TextReply]:
         """A reply to every prompt, given as input embeddings [length_i, width].
+
+        `sights` say what the positions of every prompt may look at; default, here and below: what stands before them.
 
         Raises:
             UsageError: the settings make no sense, or seeds are missing.
         """
         check_text_sampling(how, len(prompts))
         written = write_tokens(
-            self.trunk, prompts, embed=self.trunk.embed_tokens, head=self.head, end=self.end, how=how
+            self.trunk, prompts, embed=self.trunk.embed_tokens, head=self.head, end=self.end, how=how, sights=sights
         )
         return [TextReply(self.decode(one.tokens), one.tokens, one.log_probabilities, one.finished) for one in written]
 
     @torch.inference_mode()
-    def score(self, prompts: Sequence[Tensor], answers: Sequence[Sequence[str]]) -> list[Tensor]:
+    def score(
+        self, prompts: Sequence[Tensor], answers: Sequence[Sequence[str]], sights: Sequence[Sight] | None = None
+    ) -> list[Tensor]:
         """For every prompt the natural log-likelihood [answers] of each complete answer.
 
         Raises:
@@ -61,15 +68,16 @@ class Voice:
         if len(answers) != len(prompts):
             raise UsageError(f"{len(prompts)} prompts but answers for {len(answers)}")
         ids = [[self.answer_ids(answer) for answer in own] for own in answers]
-        return score_answers(self.trunk, prompts, ids, embed=self.trunk.embed_tokens, head=self.head)
+        return score_answers(self.trunk, prompts, ids, embed=self.trunk.embed_tokens, head=self.head, sights=sights)
 
-    def loss(self, prompts: Sequence[Tensor], answers: Sequence[str]) -> Tensor:
+    def loss(self, prompts: Sequence[Tensor], answers: Sequence[str], sights: Sequence[Sight] | None = None) -> Tensor:
         """Mean cross entropy per answer token, in nats."""
         targets = [torch.tensor(self.answer_ids(answer), device=prompts[0].device) for answer in answers]
         rows = [
             torch.cat([prompt, self.trunk.embed_tokens(own[:-1])]) for prompt, own in zip(prompts, targets, strict=True)
         ]
-        states = run(self.trunk, pad_right(rows))
+        mask = batched(sights, [len(row) for row in rows], prompts[0].device)
+        states = run(self.trunk, pad_right(rows), mask=mask)
         predicting = [own[len(prompt) - 1 : len(row)] for own, prompt, row in zip(states, prompts, rows, strict=True)]
         return F.cross_entropy(self.head(torch.cat(predicting)).float(), torch.cat(targets))
 

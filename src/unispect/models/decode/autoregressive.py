@@ -13,6 +13,7 @@ from unispect.core.replies import TextSampling
 from unispect.models.capture import run
 from unispect.models.decode.chance import TIE, choose, exponential_draws
 from unispect.models.decode.rows import Rows
+from unispect.models.decode.sight import Sight, extended
 
 if TYPE_CHECKING:
     from unispect.models.capture import Trunk
@@ -93,7 +94,14 @@ def draw_tokens(
 
 @torch.inference_mode()
 def write_tokens(
-    trunk: Trunk, prompts: Sequence[Tensor], *, embed: Map, head: Map, end: int, how: TextSampling
+    trunk: Trunk,
+    prompts: Sequence[Tensor],
+    *,
+    embed: Map,
+    head: Map,
+    end: int,
+    how: TextSampling,
+    sights: Sequence[Sight] | None = None,
 ) -> list[Written]:
     """One text per sample, up to and with the end token.
 
@@ -104,9 +112,10 @@ def write_tokens(
         head: final states [rows, width] -> text logits [rows, vocabulary].
         end: id of the end token.
         how: sampling.
+        sights: what the positions of every prompt may look at; default: what stands before them.
     """
     count, limit = len(prompts), how.max_new_tokens
-    rows = Rows.of(trunk, prompts, limit - 1)
+    rows = Rows.of(trunk, prompts, limit - 1, sights)
     device = rows.state.device
     tokens = torch.full((count, limit), end, dtype=torch.long, device=device)
     chances = torch.zeros(count, limit, device=device)
@@ -123,7 +132,8 @@ def write_tokens(
 
         def alone(sample: int, step: int = step, minus: Tensor | None = minus) -> Tensor:
             own = torch.cat([prompts[sample], embed(tokens[sample, :step])])
-            state = run(trunk, own[None])[:, -1]
+            seen = None if sights is None else extended(sights[sample], len(own), device)
+            state = run(trunk, own[None], mask=None if seen is None else seen[None, None])[:, -1]
             return _text_scores(head(state).float(), how, None if minus is None else minus[sample : sample + 1])[0]
 
         chosen = choose(_text_scores(logits, how, minus), tie, alone)
@@ -162,6 +172,7 @@ def score_answers(
     *,
     embed: Map,
     head: Map,
+    sights: Sequence[Sight] | None = None,
 ) -> list[Tensor]:
     """For every sample the natural log-likelihoods [answers], float32 on the CPU; every prompt is run once.
 
@@ -171,6 +182,7 @@ def score_answers(
         answers: for every sample the token ids of its answers, none empty.
         embed: token ids -> embeddings.
         head: final states -> text logits.
+        sights: what the positions of every prompt may look at; default: what stands before them.
     """
     device = prompts[0].device
     flat = [torch.tensor(ids, device=device) for own in answers for ids in own]
@@ -180,7 +192,7 @@ def score_answers(
     longest = max(map(len, flat))
     padded = torch.nn.utils.rnn.pad_sequence(flat, batch_first=True, padding_value=-1)
     owner = torch.arange(len(prompts)).repeat_interleave(torch.tensor(counts)).to(device)
-    rows = Rows.of(trunk, prompts, longest - 1).picked(owner)
+    rows = Rows.of(trunk, prompts, longest - 1, sights).picked(owner)
     states = rows.state[:, None]
     if longest > 1:
         states = torch.cat([states, rows.extend(embed(padded[:, :-1].clamp_min(0)))], 1)

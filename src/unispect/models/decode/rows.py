@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unispect.models.capture import run
 from unispect.models.decode.cache import KeyValueCache
+from unispect.models.decode.sight import Sight, batched
 
 if TYPE_CHECKING:
     from unispect.models.capture import Trunk
@@ -30,13 +31,14 @@ class Rows:
         self.state = torch.empty(0)
 
     @classmethod
-    def of(cls, trunk: Trunk, prompts: Sequence[Tensor], room: int) -> Rows:
+    def of(cls, trunk: Trunk, prompts: Sequence[Tensor], room: int, sights: Sequence[Sight] | None = None) -> Rows:
         """Runs the prompts.
 
         Args:
             trunk: a stock Llama-like trunk.
             prompts: input embeddings [length_i, width] of every row; one and the same tensor is run only once.
             room: positions that may follow the prompts.
+            sights: what the positions of every prompt may look at; default: what stands before them.
         """
         distinct = {id(prompt): prompt for prompt in prompts}
         lengths = torch.tensor([len(prompt) for prompt in distinct.values()], device=prompts[0].device)
@@ -46,18 +48,27 @@ class Rows:
         if min(map(len, prompts)) < longest:
             real = torch.arange(longest + room, device=lengths.device)[None] >= padding[:, None]
         rows = cls(trunk, KeyValueCache(longest + room), padding, real)
-        rows.extend(torch.nn.utils.rnn.pad_sequence(list(distinct.values()), batch_first=True, padding_side="left"))
+        padded = torch.nn.utils.rnn.pad_sequence(list(distinct.values()), batch_first=True, padding_side="left")
+        if sights is None:
+            rows.extend(padded)
+        else:
+            own = {id(prompt): sight for prompt, sight in zip(prompts, sights, strict=True)}
+            rows.extend(padded, mask=batched(list(own.values()), lengths.tolist(), lengths.device, left=True))
         if len(distinct) == len(prompts):
             return rows
         place = {key: i for i, key in enumerate(distinct)}
         return rows.picked(torch.tensor([place[id(prompt)] for prompt in prompts], device=lengths.device))
 
-    def extend(self, new: Tensor) -> Tensor:
-        """Puts new embeddings [rows, count, width] behind every row; the final norm's output [rows, count, width]."""
+    def extend(self, new: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Puts new embeddings [rows, count, width] behind every row; the final norm's output [rows, count, width].
+
+        They see everything before them, and each other causally, unless a `mask` [rows, 1, count, keys] says otherwise.
+        """
         start = self._cache.length
         slots = torch.arange(start, start + new.shape[1], device=new.device)
         positions = (slots[None] - self._padding[:, None]).clamp_min(0)
-        out = run(self._trunk, new, positions=positions, mask=self._mask(slots, start), cache=self._cache)
+        mask = self._mask(slots, start) if mask is None else mask
+        out = run(self._trunk, new, positions=positions, mask=mask, cache=self._cache)
         self.state = out[:, -1]
         return out
 
