@@ -99,7 +99,7 @@ def test_one_tensor_given_twice_is_run_once(
     a, b = sequences[:2]
     seen = []
     extend = Rows.extend
-    monkeypatch.setattr(Rows, "extend", lambda self, new: (seen.append(len(new)), extend(self, new))[1])
+    monkeypatch.setattr(Rows, "extend", lambda self, new, *more: (seen.append(len(new)), extend(self, new, *more))[1])
     with torch.no_grad():
         rows = Rows.of(trunk, [a, b, a, a], room=1)
     assert seen == [2]
