@@ -50,24 +50,34 @@ class PictureFormat:
 
 @dataclass(frozen=True)
 class CroppedFormat:
-    """Pixels of the middle of a picture, as the Show-o models see it (Show-o2 FACTS, section 5).
+    """Pixels of the middle of a picture, as the Show-o models see it (Show-o FACTS, section 6; Show-o2, section 5).
 
     Attributes:
         size: side of the square in pixels.
+        mean: per channel, in 0..1.
+        std: per channel, in 0..1.
+        floored: an odd pixel is always cut off behind, as CLIP does; otherwise halves are rounded to even.
     """
 
     size: int
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    floored: bool = False
 
     def pixels(self, picture: Image.Image) -> Tensor:
-        """Pixels [3, size, size] in -1..1: shorter side to `size`, the rest of the longer one cut off on both ends."""
-        picture = rgb(picture)
+        """Normalised pixels [3, size, size]; see `square`."""
+        values = np.asarray(self.square(rgb(picture)), np.float32) / np.float32(255)
+        values = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        return torch.from_numpy(values).permute(2, 0, 1).contiguous()
+
+    def square(self, picture: Image.Image) -> Image.Image:
+        """Shorter side to `size`, the rest of the longer one cut off on both ends."""
         shortest = min(picture.size)
         width, height = (int(self.size * side / shortest) for side in picture.size)
-        left, top = (round((side - self.size) / 2) for side in (width, height))
+        spare = (width - self.size, height - self.size)
+        left, top = (n // 2 if self.floored else round(n / 2) for n in spare)
         box = (left, top, left + self.size, top + self.size)
-        square = picture.resize((width, height), Image.Resampling.BICUBIC).crop(box)
-        values = np.asarray(square, np.float32) / np.float32(255)
-        return torch.from_numpy((values - np.float32(0.5)) / np.float32(0.5)).permute(2, 0, 1).contiguous()
+        return picture.resize((width, height), Image.Resampling.BICUBIC).crop(box)
 
 
 def picture_format(settings: Mapping[str, Any], where: str) -> PictureFormat:
