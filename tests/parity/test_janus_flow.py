@@ -304,7 +304,7 @@ def test_any_step_is_drawn_again(model: JanusFlow, fixture: Fixture, drawing: Dr
     """The noise of a seed is ours; with theirs in its place, every step's states are theirs."""
     noise = fixture("gen.noise")
     monkeypatch.setattr(
-        "unispect.models.janus_flow.replay.start_noise", lambda seeds, shape: torch.stack([noise[s] for s in seeds])
+        "unispect.models.janus_flow.model.start_noise", lambda seeds, shape: torch.stack([noise[s] for s in seeds])
     )
     replies = [
         ImageReply(

@@ -119,6 +119,21 @@ def fill(
     network.load_state_dict(filled, strict=True, assign=True)
 
 
+def check_copy(checkpoint: Checkpoint, copy: str, original: str, setting: str) -> None:
+    """A published tensor that is dropped as a copy of another must be one, if it is there.
+
+    Raises:
+        CheckpointError: it differs; names the setting that says it does not.
+    """
+    holder = {key: shard for shard in checkpoint.shards for key in shard.shapes()}
+    found = holder.get(copy)
+    if found is not None and not torch.equal(found.read(copy), holder[original].read(original)):
+        raise CheckpointError(
+            f"{found.path}: {copy!r} differs from {original!r}, but config.json says they are tied; "
+            f"set {setting} to false there"
+        )
+
+
 def published(table: KeyTable, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Our tensors under their published names: what `fill` reads back. Dropped keys are not made up."""
     rest = dict(state)

@@ -13,6 +13,7 @@ from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 
 from unispect.core.errors import CheckpointError
 from unispect.models.harmon.diffusion import kept_steps
+from unispect.models.parts.qwen import qwen_config
 
 VAE_SCALE = 0.2325
 """Latents are the mean of the pixel autoencoder times this."""
@@ -46,19 +47,6 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Size -> what `config.json` says; the original and the RecA weights come without one."""
-
-_LANGUAGE_KEYS = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "max_position_embeddings",
-    "rms_norm_eps",
-    "hidden_act",
-    "initializer_range",
-)
 
 
 @dataclass(frozen=True)
@@ -142,26 +130,7 @@ def network_config(config: Mapping[str, Any], where: str = "config.json") -> Har
                 f"{config.get('model_type', 'none')!r}); name the model these weights belong to"
             )
     vae = _vae(config.get("vae") or {})
-    return HarmonConfig(_language(config["llm"], where), _mar(config["mar"], vae, where), vae)
-
-
-def _language(section: Mapping[str, Any], where: str) -> Qwen2Config:
-    # Left out on purpose: dtype and attention kernel, which are the caller's choice, and the pad id, which would
-    # freeze one row of the embedding table.
-    if section.get("use_sliding_window"):
-        raise CheckpointError(f"{where}: the language model slides its attention window, which Harmon does not")
-    rope = section.get("rope_scaling") or section.get("rope_parameters") or {}
-    if rope.get("rope_type", rope.get("type", "default")) != "default":
-        raise CheckpointError(f"{where}: the language model scales its rotary positions, which Harmon does not")
-    known = {key: section[key] for key in _LANGUAGE_KEYS if section.get(key) is not None}
-    theta = section.get("rope_theta") or rope.get("rope_theta") or 1e6
-    made = Qwen2Config(
-        **known,
-        rope_parameters={"rope_type": "default", "rope_theta": float(theta)},
-        tie_word_embeddings=bool(section.get("tie_word_embeddings", True)),
-    )
-    made._attn_implementation = "sdpa"
-    return made
+    return HarmonConfig(qwen_config(config["llm"], where), _mar(config["mar"], vae, where), vae)
 
 
 def _mar(section: Mapping[str, Any], vae: VaeConfig, where: str) -> MarConfig:

@@ -7,13 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Model, Qwen2RotaryEmbedding
 
-from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.harmon.config import HarmonConfig
 from unispect.models.harmon.keys import TEXT_HEAD, authors_table
 from unispect.models.harmon.mar import Grid, Mar
 from unispect.models.harmon.vae import build_vae
-from unispect.models.keys import fill
+from unispect.models.keys import check_copy, fill
 
 _TOKENS = "llm.model.embed_tokens.weight"
 _SPREAD = 0.02
@@ -79,7 +78,7 @@ def load_network(
     network = empty_network(config)
     fill(network, checkpoint, authors_table(config), device=device, dtype=dtype)
     if network.lm_head is None:
-        _check_tied(checkpoint)
+        check_copy(checkpoint, TEXT_HEAD, _TOKENS, "llm.tie_word_embeddings")
     network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(device)
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
     assert not left, f"never filled: {left}"
@@ -120,14 +119,3 @@ def fresh_network(config: HarmonConfig, seed: int) -> HarmonNetwork:
 
 def _projection(into: int, hidden: int, out: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(into, hidden), nn.SiLU(), nn.Linear(hidden, out))
-
-
-def _check_tied(checkpoint: Checkpoint) -> None:
-    """A text head that is dropped as a copy of the token embeddings must be one."""
-    holder = {key: shard for shard in checkpoint.shards for key in shard.shapes()}
-    head = holder.get(TEXT_HEAD)
-    if head is not None and not torch.equal(head.read(TEXT_HEAD), holder[_TOKENS].read(_TOKENS)):
-        raise CheckpointError(
-            f"{head.path}: {TEXT_HEAD!r} differs from {_TOKENS!r}, but config.json says they are tied; "
-            "set llm.tie_word_embeddings to false there"
-        )

@@ -8,7 +8,7 @@ The branch without the prompt sees the first token alone: all others are masked 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -17,22 +17,9 @@ from torch.nn import functional as F
 from unispect.models.capture import pad_right, run
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import euler, guided, times
+from unispect.models.decode.prefix import drawn_together, filled_up, look, slots
+from unispect.models.decode.sight import causal
 from unispect.models.janus_flow.network import JanusFlowNetwork
-
-_BLOCK = 16
-"""Slots, and rows, that are worked on together at least."""
-
-_CACHED = 1024
-"""Rows that a CPU works on at once: with twice as many, a tiny model draws a third fewer pictures per second."""
-
-
-def slots(length: int) -> int:
-    """Places in the cache for a prompt of that length.
-
-    Only prompts with equally many are drawn together. So every sum over keys has as many terms, in the same order, as
-    when the prompt is drawn alone, and on the CPU a picture does not depend on its company to the last bit.
-    """
-    return -(-length // _BLOCK) * _BLOCK
 
 
 class PromptedField:
@@ -58,7 +45,7 @@ class PromptedField:
         run(network.trunk, F.pad(rows, (0, 0, 0, self._room - rows.shape[1])), cache=self._cache)
         steps = torch.arange(new, device=lengths.device)
         self._positions = (lengths[:, None] + steps).repeat(self._branches, 1)
-        self._mask = _mask(seen, self._room, new).to(rows.dtype)
+        self._mask = look(seen, self._room, causal(new)).to(rows.dtype)
 
     def __call__(self, latents: Tensor, time: float) -> Tensor:
         """Guided velocities [samples, channels, side, side], float32, at a time in 0..1."""
@@ -90,33 +77,10 @@ def paths(
         guidance: w in v_unc + w (v_cond - v_unc).
         steps: from 0 to 1, evenly spaced.
     """
-    groups: dict[int, list[int]] = {}
-    for sample, prompt in enumerate(prompts):
-        groups.setdefault(slots(len(prompt)), []).append(sample)
-    for members in _parts(groups.values(), prompts[0].device, network.config.grid**2 * (1 if guidance == 1 else 2)):
-        # Products of few rows are summed in another order than those of many: a small picture is drawn several times.
-        some = members + members[:1] * (-(-_BLOCK // network.config.grid**2) - len(members))
+    places = network.config.grid**2
+    rows = places * (1 if guidance == 1 else 2)
+    for members in drawn_together([len(prompt) for prompt in prompts], rows, prompts[0].device):
+        some = filled_up(members, places)
         field = PromptedField(network, [prompts[sample] for sample in some], guidance)
         path = euler(field, noise[some].to(prompts[0].device), times(steps))
         yield members, (latents[: len(members)] for latents in path)
-
-
-def _parts(groups: Iterable[list[int]], device: torch.device, rows: int) -> Iterator[list[int]]:
-    """Groups of samples, each of `rows` rows, cut where a CPU's cache would overflow."""
-    for group in groups:
-        most = max(1, _CACHED // rows) if device.type == "cpu" else len(group)
-        yield from (group[start : start + most] for start in range(0, len(group), most))
-
-
-def _mask(seen: Tensor, room: int, new: int) -> Tensor:
-    """What is added to attention [samples, 1, new, room + new]: nothing where a row may look, else minus infinity.
-
-    Args:
-        seen: tokens of its prompt that a sample may see.
-        room: slots for prompts.
-        new: rows behind them, which see those before them.
-    """
-    prompt = torch.arange(room, device=seen.device) < seen[:, None]
-    before = torch.ones(new, new, dtype=torch.bool, device=seen.device).tril()
-    allowed = torch.cat([prompt[:, None].expand(-1, new, -1), before.expand(len(seen), -1, -1)], dim=2)
-    return torch.zeros(allowed.shape, device=seen.device).masked_fill_(~allowed, float("-inf"))[:, None]

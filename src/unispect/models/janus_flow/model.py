@@ -29,8 +29,9 @@ from unispect.models.checks import (
     require,
     text_reply_segments,
 )
+from unispect.models.decode import replay
 from unispect.models.decode.flow import start_noise
-from unispect.models.janus_flow import learning, replay
+from unispect.models.janus_flow import learning
 from unispect.models.janus_flow.card import DEFAULTS
 from unispect.models.janus_flow.drawing import paths
 from unispect.models.janus_flow.keys import GROUPS
@@ -248,7 +249,11 @@ class JanusFlow:
             return [self.trunk.embed_tokens(tokens) for tokens in texts]
         drawn = [cast(ImageReply, reply) for reply in replies]
         chosen = [replay.step_of(reply, at, self.latent_shape) for reply in drawn]
-        latents = replay.latents_at(self.network, prompts, drawn, [step for step, _ in chosen])
+
+        def again(some: Sequence[int], noise: Tensor, guidance: float, steps: int):
+            return paths(self.network, [prompts[i] for i in some], noise, guidance=guidance, steps=steps)
+
+        latents = replay.latents_at(again, start_noise, drawn, [step for step, _ in chosen], self.device)
         moments = torch.tensor([step / steps for step, steps in chosen], dtype=torch.float64)
         return self.picture_rows(latents, moments)[0].unbind()
 

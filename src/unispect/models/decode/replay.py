@@ -5,7 +5,7 @@ The first step looked at the noise of the seed, and what the last one looked at 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import cast
 
@@ -16,9 +16,11 @@ from torch import Tensor
 from unispect.core.encoded import LAST
 from unispect.core.errors import UsageError
 from unispect.core.replies import ImageReply
-from unispect.models.decode.flow import start_noise
-from unispect.models.janus_flow.drawing import paths
-from unispect.models.janus_flow.network import JanusFlowNetwork
+
+Noise = Callable[[Sequence[int], Sequence[int]], Tensor]
+"""Seeds and a shape -> the noise that drawing starts from [seeds, *shape]."""
+Paths = Callable[[Sequence[int], Tensor, float, int], Iterator[tuple[list[int], Iterator[Tensor]]]]
+"""Numbers of prompts, their noise, guidance and steps -> samples drawn together, and their latents step by step."""
 
 LAST_INPUT = "last_input"
 """In a reply's `replay`: the latents that the last step looked at."""
@@ -44,15 +46,16 @@ def step_of(reply: ImageReply, at: int, shape: Sequence[int]) -> tuple[int, int]
 
 
 def latents_at(
-    network: JanusFlowNetwork, prompts: Sequence[Tensor], replies: Sequence[ImageReply], chosen: Sequence[int]
+    paths: Paths, noise: Noise, replies: Sequence[ImageReply], chosen: Sequence[int], device: torch.device
 ) -> Tensor:
-    """What the chosen step of every reply looked at [samples, channels, side, side], on the prompts' device.
+    """What the chosen step of every reply looked at [samples, channels, height, width], on a device.
 
     Args:
-        network: filled.
-        prompts: input embeddings [length_i, width] that the replies follow.
-        replies: drawn by this network.
+        paths: draws again.
+        noise: of seeds.
+        replies: drawn by this model; number i follows prompt i.
         chosen: a step of each, counted from 0.
+        device: of the result.
     """
     found: dict[int, Tensor] = {}
     again: dict[tuple[float, int, int], list[int]] = {}
@@ -62,13 +65,12 @@ def latents_at(
         if step == steps - 1:
             found[i] = last
         elif step == 0:
-            found[i] = start_noise([reply.seed], last.shape)[0]
+            found[i] = noise([reply.seed], last.shape)[0]
         else:
             again.setdefault((guidance, steps, step), []).append(i)
     for (guidance, steps, step), some in again.items():
         shape = np.asarray(replies[some[0]].replay[LAST_INPUT]).shape
-        noise = start_noise([replies[i].seed for i in some], shape)
-        for members, path in paths(network, [prompts[i] for i in some], noise, guidance=guidance, steps=steps):
+        for members, path in paths(some, noise([replies[i].seed for i in some], shape), guidance, steps):
             latents = next(islice(path, step, None))
             found |= {some[member]: own for member, own in zip(members, latents, strict=True)}
-    return torch.stack([found[i].to(prompts[0].device) for i in range(len(replies))])
+    return torch.stack([found[i].to(device) for i in range(len(replies))])
