@@ -9,12 +9,16 @@ from pathlib import Path
 import tiny_harmon
 import tiny_janus
 import tiny_janus_flow
+import tiny_show_o
+import tiny_show_o2
 
 import unispect
 from unispect.models.base import UnifiedModel
 from unispect.models.harmon.folder import load as load_harmon
 from unispect.models.janus_flow.folder import load as load_janus_flow
 from unispect.models.janus_pro.folder import load
+from unispect.models.show_o.folder import load as load_show_o
+from unispect.models.show_o2.folder import load as load_show_o2
 from unispect.organisms.families import SHIPPED
 
 
@@ -36,6 +40,24 @@ def janus_flow(folder: Path, dtype: str) -> UnifiedModel:
     return load_janus_flow(tiny_janus_flow.TINY, folder, device="cpu", dtype=dtype)
 
 
+def show_o2(folder: Path, dtype: str) -> UnifiedModel:
+    if not folder.exists():
+        tiny_show_o2.write_checkpoint(folder)
+    return load_show_o2(tiny_show_o2.TINY, folder, device="cpu", dtype=dtype)
+
+
+def show_o(folder: Path, dtype: str) -> UnifiedModel:
+    if not folder.exists():
+        tiny_show_o.write_checkpoint(folder)
+    return load_show_o(tiny_show_o.TINY, folder, device="cpu", dtype=dtype)
+
+
+def show_o_clip(folder: Path, dtype: str) -> UnifiedModel:
+    if not folder.exists():
+        tiny_show_o.write_checkpoint(folder, clip=True)
+    return load_show_o(tiny_show_o.TINY, folder, device="cpu", dtype=dtype)
+
+
 def organism(name: str) -> Callable[[Path, str], UnifiedModel]:
     """A shipped one, which has real weights and needs no folder."""
     return lambda _, dtype: unispect.load(name, device="cpu", dtype=dtype)
@@ -45,6 +67,9 @@ MODELS: dict[str, Callable[[Path, str], UnifiedModel]] = {
     "janus-pro": janus_pro,
     "harmon": harmon,
     "janus-flow": janus_flow,
+    "show-o": show_o,
+    "show-o-clip-vit": show_o_clip,
+    "show-o2": show_o2,
     **{family.organism: organism(family.organism) for family in SHIPPED.values()},
 }
 """Name -> (folder for its files, dtype) -> model."""

@@ -20,6 +20,8 @@ from unispect.core.errors import UsageError, unknown
 from unispect.models.harmon.card import CARDS as HARMON
 from unispect.models.janus_flow.card import CARDS as JANUS_FLOW
 from unispect.models.janus_pro.card import CARDS as JANUS_PRO
+from unispect.models.show_o.card import CARDS as SHOW_O
+from unispect.models.show_o2.card import CARDS as SHOW_O2
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
@@ -30,6 +32,8 @@ _PUBLISHED = (
     ("unispect.models.janus_pro.folder:load", JANUS_PRO),
     ("unispect.models.janus_flow.folder:load", JANUS_FLOW),
     ("unispect.models.harmon.folder:load", HARMON),
+    ("unispect.models.show_o.folder:load", SHOW_O),
+    ("unispect.models.show_o2.folder:load", SHOW_O2),
 )
 """`load(card, weights, *, device, dtype)` of every family, and its cards."""
 

@@ -1,0 +1,185 @@
+"""From prompts to tokens and pixels, as the authors' scripts do it.
+
+Source: FACTS sections 3, 4 and 5. Text of a prompt can never become a special token, whatever it says: special tokens
+are placed by this module alone.
+
+Text that stands alone in a prompt, for which there is no script, takes Qwen2.5's own dialogue. With pictures the turn
+of the user is not closed, as in the authors' script; here there may be several, and text before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+from tokenizers import AddedToken, Tokenizer
+from torch import Tensor
+
+from unispect.core.errors import UsageError
+from unispect.core.prompts import Goal, Prompt, Segment
+from unispect.models.checkpoint import Checkpoint
+from unispect.models.processing.pictures import CroppedFormat
+from unispect.models.processing.template import Piece, segments_of, tokens_of
+from unispect.models.processing.tokenizer import load_tokenizer, plain, token_id
+
+ADDED = ("[PAD]", "<image>", "<|vid_start|>", "<|vid_end|>")
+"""What the authors add to the tokenizer, in this order; the last ids of the vocabulary."""
+SYSTEM = "system\nYou are a helpful assistant."
+
+
+@dataclass(frozen=True)
+class SpecialIds:
+    """Ids of the special tokens, looked up by their strings."""
+
+    start: int
+    end: int
+    picture_start: int
+    picture_end: int
+    place: int
+    pad: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What `Encoded.inputs` holds for this family.
+
+    Attributes:
+        ids: for every sample its token ids [length]; a picture takes as many placeholder ids as it has positions, and
+            one more in front for the time.
+        pictures: for every sample, where the time of each picture stands that is shown in it.
+        pixels: all pictures of the batch in reading order [pictures, 3, size, size]; None when there are none.
+        noise: what was drawn for their latents [pictures, channels, rows, columns]; None for the posterior's means.
+    """
+
+    ids: tuple[Tensor, ...]
+    pictures: tuple[tuple[int, ...], ...]
+    pixels: Tensor | None
+    noise: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Processor:
+    """Tokenizer, template and picture format of one checkpoint.
+
+    Attributes:
+        tokenizer: never given text with special tokens to recognise.
+        special: ids of the special tokens.
+        picture: how pictures in a prompt become pixels.
+        picture_tokens: positions of one of them, without the time's.
+    """
+
+    tokenizer: Tokenizer = field(repr=False)
+    special: SpecialIds
+    picture: CroppedFormat
+    picture_tokens: int
+
+    def encode(
+        self, prompts: Sequence[Prompt], goal: Goal, most_text: int | None = None
+    ) -> tuple[Inputs, tuple[tuple[Segment, ...], ...]]:
+        """Tokens and pixels of a batch, and what every position is.
+
+        Of a prompt for a picture, no more than the first `most_text` tokens are kept, where a number is given.
+
+        Raises:
+            UsageError: there are no prompts.
+            DataError: a picture cannot be read.
+        """
+        if not prompts:
+            raise UsageError("there are no prompts to encode")
+        rows = [
+            tokens_of(self.tokenizer, self._pieces(prompt, goal), forbidden=self.special.place) for prompt in prompts
+        ]
+        if goal is Goal.IMAGE and most_text is not None:
+            rows = [[*row[:-1][: 1 + most_text], row[-1]] for row in rows]
+        pixels = [self.picture.pixels(picture) for prompt in prompts for picture in prompt.images]
+        inputs = Inputs(
+            ids=tuple(torch.tensor([token.id for token in row], dtype=torch.long) for row in rows),
+            pictures=tuple(self._pictures([token.id for token in row]) for row in rows),
+            pixels=torch.stack(pixels) if pixels else None,
+        )
+        return inputs, tuple(segments_of(row) for row in rows)
+
+    def empty_ids(self) -> Tensor:
+        """Token ids [length] of the unconditional branch of guidance, the same for every prompt."""
+        return torch.tensor([self.special.start, self.special.picture_start], dtype=torch.long)
+
+    def filler_ids(self, places: int, room: int) -> Tensor:
+        """What the authors put behind a prompt for a picture before they draw [count]: its slots, the end, and padding.
+
+        Args:
+            places: positions of the picture.
+            room: positions behind the prompt.
+        """
+        special = self.special
+        behind = [special.place] * (1 + places) + [special.picture_end, special.end]
+        return torch.tensor(behind + [special.pad] * (room - len(behind)))
+
+    def answer_ids(self, text: str) -> list[int]:
+        """Token ids of a complete reply: the text, then the end token."""
+        text = text.strip()
+        return [*(plain(self.tokenizer, text).ids if text else []), self.special.end]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of a reply, stripped, special tokens removed."""
+        return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+
+    def _pictures(self, ids: Sequence[int]) -> tuple[int, ...]:
+        return tuple(i + 1 for i, token in enumerate(ids) if token == self.special.picture_start and i + 1 < len(ids))
+
+    def _pieces(self, prompt: Prompt, goal: Goal) -> Iterator[Piece]:
+        special = self.special
+        yield Piece("", "template", special=special.start)
+        content = [part for part in prompt.parts if not isinstance(part, str) or part]
+        if goal is Goal.IMAGE:
+            yield from (Piece(part, "prompt") for part in content if isinstance(part, str))
+            yield Piece("", "template", special=special.picture_start)
+            return
+        yield Piece(SYSTEM, "template")
+        yield Piece("", "template", special=special.end)
+        yield Piece("\n", "template")
+        yield Piece("", "template", special=special.start)
+        yield Piece("user\n", "template")
+        yield from self._content(content)
+        if not prompt.images:
+            yield Piece("", "template", special=special.end)
+        yield Piece("\n", "template", apart=True)
+        yield Piece("", "template", special=special.start)
+        yield Piece("assistant\n", "template")
+
+    def _content(self, parts: Sequence[str | Image.Image]) -> Iterator[Piece]:
+        place = self.special.place
+        for part in parts:
+            if isinstance(part, str):
+                yield Piece(part, "prompt", apart=True)
+                continue
+            yield Piece("", "template", special=self.special.picture_start)
+            yield Piece("", "template", "image", special=place)
+            yield Piece("", "prompt", "image", special=place, repeat=self.picture_tokens)
+            yield Piece("", "template", special=self.special.picture_end)
+
+
+def load_processor(files: Checkpoint, *, size: int, picture_tokens: int) -> Processor:
+    """The processor of a folder that holds the language model's tokenizer.
+
+    Raises:
+        CheckpointError: the tokenizer or one of its special tokens is missing.
+    """
+    tokenizer = load_tokenizer(files)
+
+    def find(text: str) -> int:
+        return token_id(files, tokenizer, text, "Show-o2")
+
+    for text in ADDED:
+        if tokenizer.token_to_id(text) is None:
+            tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False)])
+    special = SpecialIds(
+        start=find("<|im_start|>"),
+        end=find("<|im_end|>"),
+        picture_start=find("<|vision_start|>"),
+        picture_end=find("<|vision_end|>"),
+        place=find("<|image_pad|>"),
+        pad=find(ADDED[0]),
+    )
+    return Processor(tokenizer, special, CroppedFormat(size), picture_tokens)

@@ -1,0 +1,53 @@
+"""How text sees the pictures of a prompt: their latents, and which positions see each other.
+
+Source: FACTS sections 4 and 5. The authors' script draws latents from the autoencoder's posterior at random, and counts
+the span of positions that see each other one too far: the time stands outside it, the token behind the picture within.
+The model was trained with the span as it should be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unispect.core.seeds import seed_for
+from unispect.models.decode.sight import Sight, with_spans
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """How pictures in prompts are seen.
+
+    Attributes:
+        paper: as the authors' script does it; otherwise latents are the posterior's means, and a span begins with the
+            time and ends with the picture.
+        seed: of what is drawn from the posterior, together with the picture itself.
+    """
+
+    paper: bool = False
+    seed: int = 0
+
+    def noise(self, pixels: Tensor, shape: Sequence[int]) -> Tensor | None:
+        """What is drawn for pictures [pictures, 3, height, width]: [pictures, *shape]; None for means."""
+        if not self.paper:
+            return None
+        return torch.stack([torch.randn(*shape, generator=self._generator(own)) for own in pixels])
+
+    def sight(self, length: int, pictures: Sequence[int], places: int) -> Sight:
+        """What the positions of a prompt see.
+
+        Args:
+            length: of the prompt.
+            pictures: where the time of each stands.
+            places: positions of one of them.
+        """
+        moved = [start + self.paper for start in pictures]
+        return with_spans(length, [(start, start + 1 + places) for start in moved])
+
+    def _generator(self, pixels: Tensor) -> torch.Generator:
+        digest = hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
+        return torch.Generator().manual_seed(seed_for("posterior", self.seed, digest))
