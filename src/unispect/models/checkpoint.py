@@ -26,13 +26,17 @@ from unispect.core.errors import CheckpointError, UsageError
 _SINGLE = (
     "model.safetensors",
     "diffusion_pytorch_model.safetensors",
+    "pytorch_model.safetensors",
     "pytorch_model.bin",
+    "diffusion_pytorch_model.bin",
     "pytorch_model.pth",
 )
 _INDEXED = (
     "model.safetensors.index.json",
     "diffusion_pytorch_model.safetensors.index.json",
+    "pytorch_model.safetensors.index.json",
     "pytorch_model.bin.index.json",
+    "diffusion_pytorch_model.bin.index.json",
 )
 _SUFFIXES = (".safetensors", ".bin", ".pth")
 _WRAPPERS = ("state_dict", "model", "module")

@@ -1,0 +1,240 @@
+"""From a published `config.json` to the sizes of the network.
+
+The file of a Show-o checkpoint is flat and holds no size of the transformer: those are in the configuration of the
+language model it names, and those of the picture tokenizer in the authors' code. Both are repeated here (FACTS,
+sections 1 to 4). A configuration may give them itself, in sections `llm_config`, `vq_config` and `vision_config`; an
+organism's does. `mask_all_prob` is our own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from transformers.models.clip.configuration_clip import CLIPVisionConfig
+from transformers.models.phi.configuration_phi import PhiConfig
+
+from unispect.core.errors import CheckpointError
+
+PHI: Mapping[str, Any] = {
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 32,
+    "max_position_embeddings": 2048,
+    "layer_norm_eps": 1e-5,
+    "rope_theta": 10000.0,
+    "partial_rotary_factor": 0.5,
+    "hidden_act": "gelu_new",
+}
+"""microsoft/phi-1_5. Its `qk_layernorm` says false, and the authors turn it on whatever it says."""
+
+CLIP: Mapping[str, Any] = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "image_size": 336,
+    "patch_size": 14,
+    "projection_dim": 768,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
+}
+"""openai/clip-vit-large-patch14-336."""
+
+MAGVIT: Mapping[str, Any] = {
+    "encoder_config": {"ch": 128, "ch_mult": [1, 2, 2, 4, 4], "num_res_blocks": [4, 3, 4, 3, 4], "z_channels": 13},
+    "decoder_config": {"ch": 128, "ch_mult": [1, 1, 2, 2, 4], "num_res_blocks": [4, 4, 3, 4, 3], "z_channels": 13},
+}
+"""showlab/magvitv2; the names of the sections are those of the authors' class."""
+
+ADDED = ("[PAD]", "soi", "eoi", "sov", "eov", "t2i", "mmu", "t2v", "v2v", "lvg")
+"""Tokens that stand between those of the text tokenizer and the image codes, in the authors' order."""
+
+TEXT_PLACES = 129
+"""Places for text in front of a picture to be drawn: the authors' max_seq_length and one."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of the picture tokenizer.
+
+    Attributes:
+        width: channels at the first level.
+        multipliers: of the width, level by level.
+        blocks: residual blocks of every level.
+    """
+
+    width: int
+    multipliers: tuple[int, ...]
+    blocks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class MagvitConfig:
+    """The picture tokenizer; a token is `bits` signs, and stands for a square of `stride` pixels."""
+
+    encoder: Half
+    decoder: Half
+    bits: int
+    groups: int = 32
+
+    @property
+    def stride(self) -> int:
+        return 2 ** (len(self.encoder.multipliers) - 1)
+
+
+@dataclass(frozen=True)
+class ShowOConfig:
+    """Everything that decides the network's names and shapes, and which token is what.
+
+    Attributes:
+        text: the language model, which holds text, special and image tokens in one table.
+        magvit: the picture tokenizer.
+        clip: the tower that pictures in prompts are seen through; None where they are seen as image tokens.
+        words: tokens of the text tokenizer.
+        places: image tokens of a picture.
+        text_places: places for text in front of them.
+        mask_all: share of examples that are learned with every image token hidden, whatever the schedule says.
+    """
+
+    text: PhiConfig
+    magvit: MagvitConfig
+    clip: CLIPVisionConfig | None
+    words: int
+    places: int
+    text_places: int = TEXT_PLACES
+    mask_all: float = 0.0
+
+    @property
+    def side(self) -> int:
+        """Rows, and columns, of image tokens."""
+        return math.isqrt(self.places)
+
+    @property
+    def image_size(self) -> int:
+        return self.side * self.magvit.stride
+
+    @property
+    def codes(self) -> int:
+        return 2**self.magvit.bits
+
+    @property
+    def first_code(self) -> int:
+        """Id of image code 0."""
+        return self.words + len(ADDED)
+
+    @property
+    def mask(self) -> int:
+        """Id of a place that is not drawn yet."""
+        return self.first_code + self.codes
+
+    @property
+    def seen_places(self) -> int:
+        """Positions that a picture in a prompt for text takes."""
+        if self.clip is None:
+            return self.places
+        return (int(self.clip.image_size) // int(self.clip.patch_size)) ** 2  # type: ignore[arg-type]
+
+    def special(self, name: str) -> int:
+        """Id of one of the tokens of `ADDED`."""
+        return self.words + ADDED.index(name)
+
+
+def network_config(
+    config: Mapping[str, Any],
+    where: str = "config.json",
+    *,
+    llm: Mapping[str, Any] = PHI,
+    vq: Mapping[str, Any] = MAGVIT,
+    vision: Mapping[str, Any] = CLIP,
+) -> ShowOConfig:
+    """The network's configuration.
+
+    Args:
+        config: the content of a checkpoint's `config.json`.
+        where: the file, for messages.
+        llm: configuration of the language model it names; here and below, the checkpoint's own section counts first.
+        vq: that of the picture tokenizer.
+        vision: that of the CLIP tower.
+
+    Raises:
+        CheckpointError: it describes another architecture, or sizes that do not fit each other.
+    """
+    missing = [key for key in ("llm_vocab_size", "codebook_size", "num_vq_tokens") if key not in config]
+    if config.get("_class_name", "Showo") != "Showo" or missing:
+        name = config.get("_class_name", config.get("model_type", "none"))
+        lacks = f"it has no {missing[0]!r} and its class is {name!r}" if missing else f"its class is {name!r}"
+        raise CheckpointError(f"{where} is not of Show-o: {lacks}; name the model these weights belong to")
+    words, codes, places = (int(config[key]) for key in ("llm_vocab_size", "codebook_size", "num_vq_tokens"))
+    magvit = _magvit(config.get("vq_config") or vq, where)
+    table = words + len(ADDED) + codes + 1
+    for what, found, needed in (
+        ("vocab_size", config.get("vocab_size", table), table),
+        ("mask_token_id", config.get("mask_token_id", table - 1), table - 1),
+        ("codebook_size", codes, 2**magvit.bits),
+        ("num_vq_tokens", places, math.isqrt(places) ** 2),
+    ):
+        if int(found) != needed:
+            raise CheckpointError(f"{where}: {what} is {found}, where the other sizes ask for {needed}")
+    clip = _clip(config.get("vision_config") or vision) if config.get("w_clip_vit") else None
+    text = _phi(config.get("llm_config") or llm, table, where)
+    text_places = int(config.get("max_seq_length", TEXT_PLACES - 1)) + 1
+    if text_places < 4:
+        raise CheckpointError(f"{where}: max_seq_length leaves no place for text; it must be at least 3")
+    mask_all = float(config.get("mask_all_prob", 0.0))
+    made = ShowOConfig(text, magvit, clip, words, places, text_places, mask_all)
+    limit = int(text.max_position_embeddings)
+    if text_places + places + 2 > limit:
+        raise CheckpointError(f"{where}: a drawn picture takes {text_places + places + 2} positions, there are {limit}")
+    return made
+
+
+def _phi(section: Mapping[str, Any], table: int, where: str) -> PhiConfig:
+    rope = section.get("rope_parameters") or {}
+    scaling = section.get("rope_scaling") or rope
+    if scaling.get("rope_type", scaling.get("type", "default")) != "default":
+        raise CheckpointError(f"{where}: the language model scales its rotary positions, which Show-o does not")
+    sizes = {**PHI, **rope, **section}
+    if int(sizes.get("num_key_value_heads") or sizes["num_attention_heads"]) != int(sizes["num_attention_heads"]):
+        raise CheckpointError(f"{where}: the language model's heads share keys, which Show-o's do not")
+    made = PhiConfig(
+        vocab_size=table,
+        **{key: sizes[key] for key in PHI if key not in ("rope_theta", "partial_rotary_factor")},
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": float(sizes["rope_theta"]),
+            "partial_rotary_factor": float(sizes["partial_rotary_factor"]),
+        },
+        qk_layernorm=True,
+        tie_word_embeddings=False,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    made._attn_implementation = "sdpa"
+    return made
+
+
+def _clip(section: Mapping[str, Any]) -> CLIPVisionConfig:
+    # A file of the whole of CLIP keeps the tower's sizes in a section.
+    sizes = {**CLIP, **(section.get("vision_config") or section)}
+    made = CLIPVisionConfig(**{key: sizes[key] for key in CLIP})
+    made._attn_implementation = "sdpa"
+    return made
+
+
+def _magvit(section: Mapping[str, Any], where: str) -> MagvitConfig:
+    halves = []
+    bits = set()
+    for name in ("encoder_config", "decoder_config"):
+        sizes = section.get(name) or MAGVIT[name]
+        half = Half(int(sizes["ch"]), tuple(sizes["ch_mult"]), tuple(sizes["num_res_blocks"]))
+        if len(half.multipliers) != len(half.blocks):
+            raise CheckpointError(f"{where}: the picture tokenizer's {name} counts blocks for other levels than it has")
+        halves.append(half)
+        bits.add(int(sizes["z_channels"]))
+    if len(bits) > 1 or len(halves[0].blocks) != len(halves[1].blocks):
+        raise CheckpointError(f"{where}: the two halves of the picture tokenizer do not fit each other")
+    return MagvitConfig(*halves, bits=bits.pop(), groups=int(section.get("norm_groups", 32)))

@@ -1,0 +1,140 @@
+"""Drawing: image codes of prompts, uncovered step by step.
+
+Source: FACTS, section 7. Text never looks at the picture behind it, so it is run once and its keys and values kept;
+every step runs the picture's rows behind them. Places of text that no prompt of a batch uses are not run at all;
+positions are counted as if they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unispect.core.errors import UsageError
+from unispect.models.capture import run
+from unispect.models.decode.cache import KeyValueCache
+from unispect.models.decode.chance import TIE
+from unispect.models.decode.confident import Uncovered, open_share, uncover
+from unispect.models.show_o.network import ShowONetwork
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How pictures are drawn, where the caller does not say otherwise.
+
+    Attributes:
+        steps: passes through the trunk.
+        guidance: weight w in l_unc + w (l_cond - l_unc); 1 runs no unconditional branch. The authors' g is w - 1.
+        temperature: of tokens and of the order in which places are filled (see `decode.confident.uncover`).
+        schedule: of the share of open places.
+    """
+
+    steps: int
+    guidance: float
+    temperature: float
+    schedule: str = "cosine"
+
+    def check(self) -> None:
+        """Raises `UsageError` when this cannot be drawn."""
+        if self.steps < 1:
+            raise UsageError(f"a picture is drawn in at least one step, not {self.steps}")
+        if self.temperature < 0:
+            raise UsageError(f"the temperature cannot be below 0, as {self.temperature} is")
+        try:
+            open_share(self.schedule, torch.tensor(0.5))
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
+
+class Canvas:
+    """The trunk's view of pictures that are drawn together.
+
+    Args:
+        network: filled.
+        ids: canvas ids [samples, text places + places + 2]; what they say of the picture is not used.
+        pad: id of unused places of text.
+    """
+
+    def __init__(self, network: ShowONetwork, ids: Tensor, pad: int) -> None:
+        config, trunk = network.config, network.trunk
+        self._network = network
+        text = ids[:, : config.text_places]
+        unused = (text == pad).sum(1)
+        self._cut = int(unused.min())
+        text, length = text[:, self._cut :], config.text_places - self._cut
+        real = torch.arange(length, device=ids.device) >= (unused - self._cut)[:, None]
+        positions = torch.arange(self._cut, ids.shape[1], device=ids.device)[None]
+        self._positions = positions[:, length:]
+        self._length, new = length, config.places + 2
+        before = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+        # Unused places see those before them, so that no row is without anything to see.
+        look = before & (real[:, None] | ~real[:, :, None])
+        self._cache = KeyValueCache(length + new)
+        run(trunk, trunk.embed_tokens(text), positions=positions[:, :length], mask=look[:, None], cache=self._cache)
+        self._look = torch.nn.functional.pad(real, (0, new), value=True)[:, None, None].expand(-1, 1, new, -1)
+        self._ends = ids[:, [config.text_places, -1]]
+
+    def states(self, tokens: Tensor) -> Tensor:
+        """Final states [samples, places, width] of pictures of which these tokens are known, -1 where none is."""
+        config, trunk = self._network.config, self._network.trunk
+        inside = torch.where(tokens < 0, config.mask, tokens + config.first_code)
+        ids = torch.cat([self._ends[:, :1], inside, self._ends[:, 1:]], 1)
+        self._cache.shorten(self._length)
+        found = run(trunk, trunk.embed_tokens(ids), positions=self._positions, mask=self._look, cache=self._cache)
+        return found[:, 1:-1]
+
+
+@torch.inference_mode()
+def draw_codes(
+    network: ShowONetwork,
+    ids: Sequence[Tensor],
+    empty: Tensor,
+    known: Tensor,
+    drawing: Drawing,
+    draws: Iterable[tuple[Tensor, Tensor]],
+) -> Uncovered:
+    """Image codes of every place, and the step each was found at.
+
+    Args:
+        network: filled.
+        ids: canvas ids of every sample, on the network's device.
+        empty: those of the unconditional branch.
+        known: codes [samples, places], -1 where they are to be drawn.
+        drawing: settings.
+        draws: what chance decides (`decode.confident.seeded_draws`).
+    """
+    guided, pad = drawing.guidance != 1, network.config.special("[PAD]")
+
+    def canvas(samples: Sequence[Tensor]) -> Canvas:
+        return Canvas(network, torch.stack([*samples, *([empty] * len(samples) if guided else ())]), pad)
+
+    def scores(canvas: Canvas, tokens: Tensor) -> Tensor:
+        logits = network.code_logits(canvas.states(tokens.repeat(2, 1) if guided else tokens)).float()
+        if not guided:
+            return logits
+        conditional, unconditional = logits.chunk(2)
+        return drawing.guidance * conditional - (drawing.guidance - 1) * unconditional
+
+    together = canvas(ids)
+    tie = TIE.get(network.showo.lm_head.weight.dtype)
+    if tie is not None and guided:
+        tie *= abs(drawing.guidance) + abs(drawing.guidance - 1)
+    apart: dict[int, Canvas] = {}
+
+    def alone(sample: int, tokens: Tensor) -> Tensor:
+        own = apart[sample] if sample in apart else apart.setdefault(sample, canvas([ids[sample]]))
+        return scores(own, tokens[None])[0]
+
+    return uncover(
+        known,
+        lambda tokens: scores(together, tokens),
+        steps=drawing.steps,
+        draws=draws,
+        schedule=drawing.schedule,
+        temperature=drawing.temperature,
+        tie=tie,
+        alone=alone,
+    )

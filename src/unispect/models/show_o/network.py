@@ -1,0 +1,107 @@
+"""The network: Phi of transformers, the picture tokenizer, and for some the tower of CLIP with its projection."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.models.clip.modeling_clip import CLIPVisionModel
+from transformers.models.phi.modeling_phi import PhiForCausalLM, PhiModel, PhiRotaryEmbedding
+
+from unispect.core.errors import CheckpointError
+from unispect.models.checkpoint import Checkpoint
+from unispect.models.keys import fill
+from unispect.models.show_o.config import ShowOConfig
+from unispect.models.show_o.keys import AUTHORS
+from unispect.models.show_o.magvit import Magvit, signs_of
+
+
+class ShowONetwork(nn.Module):
+    """Everything that has weights.
+
+    Attributes:
+        showo: the trunk and its head; text, special and image tokens share one table and one head.
+        mm_projector: the tower's features -> what the trunk reads; None where pictures are seen as image tokens.
+        clip: the tower.
+        vq: the picture tokenizer.
+    """
+
+    def __init__(self, config: ShowOConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.showo = PhiForCausalLM(config.text)
+        self.mm_projector = self.clip = None
+        if config.clip is not None:
+            width, seen = int(config.text.hidden_size), int(config.clip.hidden_size)
+            self.mm_projector = nn.Sequential(nn.Linear(seen, width), nn.GELU(), nn.Linear(width, width))
+            self.clip = CLIPVisionModel(config.clip)
+        self.vq = Magvit(config.magvit)
+
+    @property
+    def trunk(self) -> PhiModel:
+        return self.showo.model
+
+    def code_logits(self, states: Tensor) -> Tensor:
+        """Logits [..., codes] of final states [..., width]; those of text and of the mask are left out."""
+        head, chosen = self.showo.lm_head, slice(self.config.first_code, self.config.mask)
+        return F.linear(states, head.weight[chosen], head.bias[chosen])
+
+    def seen(self, pixels: Tensor) -> Tensor:
+        """What the trunk reads of pictures [pictures, 3, size, size] through the tower: [pictures, places, width]."""
+        assert self.mm_projector is not None
+        return self.mm_projector(self.features(pixels))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Output of the tower's last block but one, without the class token [pictures, places, width]."""
+        assert self.clip is not None
+        hidden = self.clip.pre_layrnorm(self.clip.embeddings(pixels))
+        for layer in self.clip.encoder.layers[:-1]:
+            hidden = layer(hidden, attention_mask=None)
+        return hidden[:, 1:]
+
+
+def load_network(
+    checkpoint: Checkpoint, config: ShowOConfig, *, device: torch.device, dtype: torch.dtype
+) -> ShowONetwork:
+    """The network with the weights of its checkpoints, joined to one, in evaluation mode.
+
+    Raises:
+        CheckpointError: keys or shapes do not fit; names key and file.
+    """
+    network = empty_network(config)
+    fill(network, checkpoint, AUTHORS, device=device, dtype=dtype)
+    _check_codes(checkpoint, config)
+    network.trunk.rotary_emb = PhiRotaryEmbedding(config.text).to(device)
+    if network.clip is not None:
+        embeddings = network.clip.embeddings
+        positions = torch.arange(embeddings.num_positions, device=device)[None]
+        embeddings.register_buffer("position_ids", positions, persistent=False)
+    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
+    assert not left, f"never filled: {left}"
+    return network.eval()
+
+
+def empty_network(config: ShowOConfig) -> ShowONetwork:
+    """The network on the meta device: names and shapes without memory."""
+    with torch.device("meta"):
+        return ShowONetwork(config)
+
+
+def fresh_network(config: ShowOConfig, seed: int) -> ShowONetwork:
+    """The network in float32 with the initial weights of its parts' own classes, drawn from `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ShowONetwork(config).eval()
+
+
+def _check_codes(checkpoint: Checkpoint, config: ShowOConfig) -> None:
+    """The tokenizer's table of codes, where a file holds it, says what is computed instead."""
+    bits = config.magvit.bits
+    expected = {
+        "vq.quantize.embedding": signs_of(torch.arange(config.codes), bits),
+        "vq.quantize.power_vals": 2.0 ** torch.arange(bits - 1, -1, -1),
+    }
+    for shard in checkpoint.shards:
+        for key in shard.shapes().keys() & expected:
+            if not torch.equal(shard.read(key).float(), expected[key]):
+                raise CheckpointError(f"{shard.path}: {key!r} numbers its codes otherwise than MAGVIT-v2 does")
