@@ -27,7 +27,7 @@ _NOTES = (
 )
 _HIGH_NOTE = "Drawn at 512 pixels by default; 1024 (64 x 64 tokens) with model.drawing. Pictures are seen at 432."
 _VIDEO_NOTE = "The weights also know videos, which this port does not read."
-PARAMETERS = {"1.5B": 2960.0, "7B": 9054.0}
+PARAMETERS = {"1.5B": 2957.7, "7B": 9059.0}
 """In millions, the pixel autoencoder's 127 included."""
 
 

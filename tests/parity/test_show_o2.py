@@ -1,0 +1,576 @@
+"""The authors' outputs, reproduced in float32 from their checkpoint layout.
+
+Everything is read from the fixture folder: sizes, layer counts, cases, points in time, guidance, single or sharded
+weights.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from reference import need_reference
+from safetensors.torch import load_file
+from torch import Tensor
+
+from unispect.core.encoded import LAST, Encoded
+from unispect.core.errors import CheckpointError
+from unispect.core.prompts import Goal, Prompt, positions
+from unispect.core.replies import ImageReply, TextReply, TextSampling
+from unispect.models.capture import run, stream
+from unispect.models.decode.flow import euler, guided, times
+from unispect.models.decode.sight import batched, with_spans
+from unispect.models.processing.pictures import CroppedFormat
+from unispect.models.show_o2.card import CARDS
+from unispect.models.show_o2.drawing import SHIFT, PromptedField, rounded_noise
+from unispect.models.show_o2.folder import load
+from unispect.models.show_o2.model import ShowO2
+from unispect.models.show_o2.processing import Inputs
+from unispect.models.show_o2.seeing import Seeing
+from unispect.models.show_o2.vae import decoded, moments
+
+TOLERANCE = 2e-5
+LATENTS = 1e-4
+WORST: dict[str, float] = {}
+"""Case group -> largest error found, for `pytest -s`."""
+DRAWN = ("t2i", "t2i_nocfg", "t2i_hq")
+
+
+@dataclass(frozen=True)
+class Fixture:
+    folder: Path
+    cases: dict
+    demo: dict
+    tensors: dict[str, Tensor]
+
+    def need(self, group: str) -> dict:
+        if group not in self.cases["cases"]:
+            pytest.skip(f"{self.folder} has no case group {group!r}")
+        return self.cases.get(group, {})
+
+    def __call__(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+    def layers(self, start: str) -> list[Tensor]:
+        """What is named start + 0, 1, 2, ..."""
+        found: list[Tensor] = []
+        while f"{start}{len(found)}" in self.tensors:
+            found.append(self.tensors[f"{start}{len(found)}"])
+        assert found, start
+        return found
+
+
+@pytest.fixture(scope="module")
+def fixture() -> Iterator[Fixture]:
+    folder = need_reference("show_o2")
+    cases, demo = (json.loads((folder / name).read_text("utf-8")) for name in ("cases.json", "demo_config.json"))
+    yield Fixture(folder, cases, demo, load_file(folder / "cases.safetensors"))
+    for group, error in sorted(WORST.items()):
+        sys.stdout.write(f"{group:40} {error:.1e}\n")
+
+
+@pytest.fixture(scope="module")
+def model(fixture: Fixture) -> ShowO2:
+    folder = fixture.folder / fixture.demo["model"]["showo"]["pretrained_model_path"]
+    return load(CARDS["show-o2-1.5b"], folder, device="cpu", dtype="float32")
+
+
+def close(name: str, ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE) -> None:
+    assert ours.shape == theirs.shape, f"{name}: {tuple(ours.shape)} {tuple(theirs.shape)}"
+    error = float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-12))
+    WORST[name] = max(WORST.get(name, 0.0), error)
+    assert error <= tolerance, f"{name}: {error:.2e}"
+
+
+# Text
+
+
+@torch.no_grad()
+def test_text_is_read_as_by_the_authors(model: ShowO2, fixture: Fixture):
+    fixture.need("text")
+    ids, lengths = fixture("text.input_ids"), fixture("text.lengths").tolist()
+    # A prompt for a picture begins as the authors' bare text does; its last token opens the picture.
+    encoded = model.encode([Prompt.of(text) for text in fixture.cases["texts"]], Goal.IMAGE)
+    inputs = inputs_of(encoded)
+    theirs = [fixture("text.hidden.embed"), *fixture.layers("text.hidden.llm.layer")]
+    states = list(model.states(encoded))
+    assert len(states) == len(theirs)
+    for i, length in enumerate(lengths):
+        assert inputs.ids[i][:-1].tolist() == ids[i, :length].tolist()
+        for state, hidden in zip(states, theirs, strict=True):
+            close("text.hidden", state.rows[i][:-1], hidden[i, :length])
+        norm = model.trunk.norm(states[-1].rows[i][:-1])
+        close("text.final_norm", norm, fixture("text.hidden.llm.final_norm")[i, :length])
+        close("text.logits", model.network.text_logits(norm), fixture("text.logits")[i, :length])
+
+
+def check_greedy(model: ShowO2, name: str, reply: TextReply, theirs: list[int], logits: Tensor) -> None:
+    """Tokens up to where we, or they, stop; and the log-probabilities of ours under their logits."""
+    special = model.processor.special
+    common = min(len(reply.tokens), len(theirs))
+    assert list(reply.tokens[:common]) == theirs[:common]
+    assert len(reply.tokens) == len(theirs) or special.end in theirs or special.picture_start in theirs
+    chances = logits.log_softmax(-1)[torch.arange(common), reply.tokens[:common]]
+    close(name, torch.tensor(reply.log_probabilities[:common]), chances)
+
+
+@pytest.mark.parametrize("group", ["text_greedy", "chat_greedy"])
+def test_greedy_text_is_the_authors(model: ShowO2, fixture: Fixture, group: str):
+    fixture.need(group)
+    ids, theirs = fixture(f"{group}.input_ids")[0], fixture(f"{group}.output_ids").tolist()
+    how = TextSampling(max_new_tokens=len(theirs))
+    if group == "chat_greedy":
+        texts = [*fixture.cases["texts"], *fixture.cases["prompts"], fixture.cases["question"]]
+        encodings = [model.encode([Prompt.of(text)], Goal.TEXT) for text in texts]
+        (encoded,) = [one for one in encodings if inputs_of(one).ids[0].tolist() == ids.tolist()]
+        (reply,) = model.write(encoded, how)
+    else:
+        with torch.no_grad():
+            (reply,) = model.voice.write([model.trunk.embed_tokens(ids)], how)
+    check_greedy(model, f"{group}.log_probabilities", reply, theirs, fixture(f"{group}.step_logits"))
+
+
+def inputs_of(encoded: Encoded) -> Inputs:
+    assert isinstance(encoded.inputs, Inputs)
+    return encoded.inputs
+
+
+# The pixel autoencoder
+
+
+@torch.no_grad()
+def test_the_autoencoder_is_the_authors(model: ShowO2, fixture: Fixture):
+    fixture.need("vae")
+    vae, pixels = model.network.vae, fixture("image.pixel_values")
+    mean, variance = moments(vae, pixels)
+    close("vae.mu", mean, fixture("vae.mu")[:, :, 0])
+    close("vae.log_var", variance, fixture("vae.log_var")[:, :, 0].clamp(-30, 20))
+    close("vae.encoder_out", vae.encoder(pixels[:, :, None]), fixture("vae.encoder_out"))
+    drawn = mean + (0.5 * variance).exp() * fixture("vae.eps")[:, :, 0]
+    close("vae.latents", drawn, fixture("vae.latents")[:, :, 0])
+    close("vae.dec_out", decoded(vae, fixture("vae.dec_in")[:, :, 0]), fixture("vae.dec_out")[:, :, 0])
+    assert torch.equal(fixture("vae.dec_out_unclamped").clamp(-1, 1), fixture("vae.dec_out"))
+
+
+@torch.no_grad()
+def test_a_clip_goes_through_the_stock_autoencoder(model: ShowO2, fixture: Fixture):
+    """Keys of the parts that pictures never use have their place too."""
+    fixture.need("vae")
+    vae = model.network.vae
+    centre, spread = (torch.tensor(vae.config[name])[:, None, None, None] for name in ("latents_mean", "latents_std"))
+    mean = vae.encode(fixture("vae.video"), return_dict=False)[0].mean
+    close("vae.video_mu", (mean - centre) * (1 / spread), fixture("vae.video_mu"))
+    clip = vae.decode(fixture("vae.video_mu") / (1 / spread) + centre, return_dict=False)[0]
+    close("vae.video_dec", clip, fixture("vae.video_dec").clamp(-1, 1))
+
+
+@torch.no_grad()
+def test_the_trap_of_the_posterior(model: ShowO2, fixture: Fixture):
+    """diffusers' own draw scales the spread with the mean; the authors do not."""
+    fixture.need("vae")
+    vae = model.network.vae
+    posterior = vae.encode(fixture("image.pixel_values")[:, :, None], return_dict=False)[0]
+    centre, spread = (torch.tensor(vae.config[name])[:, None, None, None] for name in ("latents_mean", "latents_std"))
+    stock = (posterior.mean + posterior.std * fixture("vae.eps") - centre) / spread
+    assert (stock - fixture("vae.latents")).abs().max() > 0.1
+
+
+# Understanding
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The case of a picture in a prompt, with the authors' draw from the posterior."""
+
+    model: ShowO2
+    encoded: Encoded
+
+    @property
+    def inputs(self) -> Inputs:
+        return inputs_of(self.encoded)
+
+
+@pytest.fixture
+def seen(model: ShowO2, fixture: Fixture) -> Seen:
+    fixture.need("mmu")
+    paper = ShowO2(model.card, model.network, model.processor, model.drawing, Seeing(paper=True))
+    picture = Image.fromarray(fixture("image.raw_uint8").numpy())
+    encoded = paper.encode([Prompt.of(picture, fixture.cases["question"])], Goal.TEXT)
+    inputs = inputs_of(encoded)
+    assert inputs.noise is not None
+    assert inputs.noise.shape == fixture("vae.eps")[:, :, 0].shape
+    return Seen(paper, replace(encoded, inputs=replace(inputs, noise=fixture("vae.eps")[:, :, 0])))
+
+
+def test_a_prompt_with_a_picture_is_the_authors(seen: Seen, fixture: Fixture):
+    before, behind = (fixture(f"mmu.text_ids_{part}")[0].tolist() for part in "ab")
+    (ids,), (start,) = seen.inputs.ids, *seen.inputs.pictures
+    places = fixture("mmu.und_input").shape[1]
+    assert ids[: start - 1].tolist() == before
+    assert ids[start - 1].item() == behind[0]
+    assert set(ids[start : start + 1 + places].tolist()) == {seen.model.processor.special.place}
+    assert ids[start + 1 + places :].tolist() == behind[1:]
+    assert seen.inputs.pixels is not None
+    close("image.pixel_values", seen.inputs.pixels, fixture("image.pixel_values"), 1e-6)
+    (segments,) = seen.encoded.segments
+    assert positions(segments, modality="image", roles=("template",)) == [start]
+    assert positions(segments, modality="image", roles=("prompt",)) == list(range(start + 1, start + 1 + places))
+
+
+def test_what_the_positions_see_is_the_authors(seen: Seen, fixture: Fixture, model: ShowO2):
+    theirs = fixture("mmu.attention_mask")[0, 0] == 0
+    (ours,) = seen.model.sights(seen.inputs)
+    assert ours is not None
+    assert torch.equal(ours, theirs)
+    # By default, the span begins one position earlier: at the time, and without the token behind the picture.
+    offset, count = fixture("mmu.modality_positions")[0, 0].tolist()
+    (start,) = seen.inputs.pictures[0]
+    assert offset == start + 1
+    expected = with_spans(len(theirs), [(offset - 1, offset - 1 + count)])
+    (right,) = model.sights(seen.inputs)
+    assert expected is not None
+    assert right is not None
+    assert torch.equal(right, expected)
+    assert not torch.equal(right, theirs)
+
+
+@torch.no_grad()
+def test_a_picture_is_seen_as_by_the_authors(seen: Seen, fixture: Fixture):
+    network = seen.model.network
+    latents = seen.model.seen_latents(seen.inputs)
+    close("vae.latents", latents, fixture("vae.latents")[:, :, 0])
+    stages = vision_stages(seen.model, latents)
+    for name, own in stages.items():
+        close(f"mmu.{name.split('.')[0]}", own, fixture(f"mmu.hidden.{name}"))
+    rows, _ = seen.model.picture_rows(latents, torch.ones(1))
+    close("mmu.fusion", rows[:, 1:], fixture("mmu.hidden.fusion"))
+    close("mmu.time_embed", rows[:, :1], fixture("mmu.time_embed"))
+    close("mmu.und_input", stages["und.patch_embed"] + network.positions(network.config.grid), fixture("mmu.und_input"))
+
+
+def vision_stages(model: ShowO2, latents: Tensor) -> dict[str, Tensor]:
+    """What the vision part computes on the way, by convolutions and stock blocks."""
+    network = model.network
+    found = {
+        "und.patch_embed": network.seen_patches(latents).flatten(2).transpose(1, 2),
+        "gen.patch_embed": network.drawn_patches(latents).flatten(2).transpose(1, 2),
+    }
+    patch = network.config.patch
+    hidden = found["und.patch_embed"] + network.positions((latents.shape[2] // patch, latents.shape[3] // patch))
+    for i, block in enumerate(network.seen.layers):
+        hidden = block(hidden, None)
+        found[f"und.layer{i}"] = hidden
+    return found
+
+
+@torch.no_grad()
+def test_a_prompt_with_a_picture_holds_the_authors_states(seen: Seen, fixture: Fixture):
+    theirs = [fixture("mmu.input_embeds"), *fixture.layers("mmu.hidden.llm.layer")]
+    states = list(seen.model.states(seen.encoded))
+    for state, hidden in zip(states, theirs, strict=True):
+        close("mmu.hidden", state.rows[0], hidden[0])
+    norm = seen.model.trunk.norm(states[-1].rows[0])
+    close("mmu.final_norm", norm, fixture("mmu.hidden.llm.final_norm")[0])
+    close("mmu.logits", seen.model.network.text_logits(norm), fixture("mmu.logits")[0])
+
+
+def test_what_is_said_of_a_picture_is_the_authors(seen: Seen, fixture: Fixture):
+    theirs = fixture("mmu.greedy_ids").tolist()
+    (reply,) = seen.model.write(seen.encoded, TextSampling(max_new_tokens=len(theirs)))
+    check_greedy(seen.model, "mmu.log_probabilities", reply, theirs, fixture("mmu.greedy_step_logits"))
+
+
+def test_preprocessing_cuts_the_middle_out(model: ShowO2, fixture: Fixture):
+    fixture.need("image")
+    raw = Image.fromarray(fixture("image.raw_uint8").numpy())
+    assert raw.width != raw.height
+    assert model.processor.picture == CroppedFormat(model.card.image_size)
+    close("image.pixel_values", model.processor.picture.pixels(raw)[None], fixture("image.pixel_values"), 1e-6)
+
+
+# Drawing
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case group of drawing; the authors' rows are the conditional ones, then the unconditional ones."""
+
+    name: str
+    model: ShowO2
+    encoded: Encoded
+    guidance: float
+    steps: int
+
+    @property
+    def inputs(self) -> Inputs:
+        return inputs_of(self.encoded)
+
+    @property
+    def rows(self) -> int:
+        """The authors', per evaluation."""
+        return len(self.encoded) * (1 if self.guidance == 1 else 2)
+
+
+@pytest.fixture(params=DRAWN)
+def case(request: pytest.FixtureRequest, model: ShowO2, fixture: Fixture) -> Case:
+    name: str = request.param
+    told = fixture.need(name)
+    noise, ids = fixture(f"{name}.noise"), fixture(f"{name}.text_tokens")
+    patch = model.network.config.patch
+    grid = (noise.shape[2] // patch, noise.shape[3] // patch)
+    # Without guidance the authors write 0 and run the conditional branch alone; here that is 1.
+    guidance = told.get("guidance_scale", 1.0) or 1.0
+    steps = told["num_inference_steps"] - 1
+    drawing = replace(model.drawing, grid=grid, guidance=guidance, steps=steps, paper=True, length=ids.shape[1])
+    sized = ShowO2(model.card, model.network, model.processor, drawing, model.seeing)
+    prompts = [Prompt.of(text) for text in fixture.cases["prompts"][: len(noise)]]
+    return Case(name, sized, sized.encode(prompts, Goal.IMAGE), guidance, steps)
+
+
+def test_prompts_are_the_authors(case: Case, fixture: Fixture):
+    """Cut where the authors cut them, with everything that they put behind."""
+    tokens, places = fixture(f"{case.name}.text_tokens"), case.model.drawing.places
+    offsets = fixture(f"{case.name}.modality_positions")[:, 0].tolist()
+    empty = case.model.processor.empty_ids()
+    all_ids = [*case.inputs.ids, *[empty] * len(case.encoded)][: case.rows]
+    for ids, theirs, (offset, count) in zip(all_ids, tokens, offsets, strict=True):
+        assert len(ids) == offset
+        assert count == 1 + places
+        behind = case.model.processor.filler_ids(places, len(theirs) - offset)
+        assert torch.cat([ids, behind]).tolist() == theirs.tolist()
+
+
+def test_text_beside_filler_is_told_from_it(case: Case, fixture: Fixture):
+    tokens = fixture(f"{case.name}.text_tokens")
+    offsets = fixture(f"{case.name}.modality_positions")[:, 0].tolist()
+    special = case.model.processor.special
+    first = next(iter(case.model.states(case.encoded)))
+    for i, rows in enumerate(first.rows):
+        start, count = offsets[i]
+        assert len(rows) == tokens.shape[1]
+        assert torch.equal(rows, case.model.trunk.embed_tokens(tokens[i]).detach())
+        slots = positions(first.segments[i], modality="image", roles=("filler",))
+        assert slots == list(range(start, start + count))
+        padding = positions(first.segments[i], modality="text", roles=("filler",))
+        assert padding == (tokens[i] == special.pad).nonzero().flatten().tolist()
+        assert positions(first.segments[i], roles=("prompt",)) == list(range(1, start - 1))
+
+
+def test_times_are_the_authors(case: Case, fixture: Fixture):
+    at = torch.tensor(times(case.steps, shift=SHIFT))
+    assert at[-1] == 1
+    close(f"{case.name}.t", at[:-1], fixture(f"{case.name}.t"), 1e-6)
+
+
+def test_noise_is_rounded(fixture: Fixture, case: Case):
+    theirs = fixture(f"{case.name}.noise")
+    assert torch.equal(theirs, theirs.bfloat16().float())
+    ours = rounded_noise([1, 2], case.model.latent_shape)
+    assert ours.shape[1:] == theirs.shape[1:]
+    assert torch.equal(ours, ours.bfloat16().float())
+
+
+def whole(case: Case, fixture: Fixture, latents: Tensor, time: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The authors' whole sequences [rows, length, width] made by our parts, their mask, the span, the time."""
+    model = case.model
+    tokens, spans = fixture(f"{case.name}.text_tokens"), fixture(f"{case.name}.modality_positions")[:, 0]
+    rows = model.trunk.embed_tokens(tokens).clone()
+    drawn, told = model.picture_rows(latents, torch.full((len(latents),), time))
+    for own, new, (offset, count) in zip(rows, drawn, spans.tolist(), strict=True):
+        own[offset : offset + count] = new
+    length = tokens.shape[1]
+    sights = [with_spans(length, [(offset, offset + count)]) for offset, count in spans.tolist()]
+    mask = batched(sights, [length] * len(tokens), rows.device)
+    assert mask is not None
+    places = torch.arange(length)
+    inside = (places >= spans[:, :1]) & (places < spans.sum(1, keepdim=True))
+    return rows, mask, inside, told
+
+
+@torch.no_grad()
+def test_the_mask_is_the_authors(case: Case, fixture: Fixture):
+    _, mask, _, _ = whole(case, fixture, fixture(f"{case.name}.trajectory")[0], 0.0)
+    assert torch.equal(mask, fixture(f"{case.name}.attention_mask") == 0)
+
+
+@torch.no_grad()
+def test_the_first_evaluation_is_the_authors_in_every_part(model: ShowO2, case: Case, fixture: Fixture):
+    """Their way: no cache, everything run that stands in the sequence."""
+    start = f"{case.name}.step0.hidden."
+    if f"{start}fusion" not in fixture.tensors:
+        pytest.skip(f"{case.name} has no details")
+    latents = fixture(f"{case.name}.trajectory")[0]
+    time = fixture(f"{case.name}.t")[0].item()
+    rows, mask, inside, told = whole(case, fixture, latents, time)
+    for name, own in vision_stages(model, latents).items():
+        close(f"{case.name}.{name.split('.')[0]}", own, fixture(f"{start}{name}"))
+    close(f"{case.name}.fusion", model.network.rows(latents), fixture(f"{start}fusion"))
+    close(f"{case.name}.time_embed", told, fixture(f"{start}time_embed"))
+    if f"{start}time_embed_proj" in fixture.tensors:
+        close(f"{case.name}.time_embed_proj", model.network.time_row(told), fixture(f"{start}time_embed_proj"))
+    layers = list(stream(model.trunk, rows, mask=mask))[1:]
+    for own, theirs in zip(layers, fixture.layers(f"{start}llm.layer"), strict=True):
+        close(f"{case.name}.hidden", own, theirs)
+    states = model.trunk.norm(layers[-1])
+    close(f"{case.name}.final_norm", states, fixture(f"{start}llm.final_norm"))
+    close(f"{case.name}.logits", model.network.text_logits(states), fixture(f"{case.name}.step0.logits"))
+    head = model.network.head
+    if f"{start}diff_proj" in fixture.tensors:
+        close(f"{case.name}.diff_proj", head.entry(states), fixture(f"{start}diff_proj"))
+    seen: list[Tensor] = []
+
+    def keep(_: object, __: object, out: Any) -> None:
+        seen.append(out)
+
+    hooks = [block.register_forward_hook(keep) for block in head.blocks]
+    outputs = head(states, told, inside=inside, mask=mask)
+    for hook in hooks:
+        hook.remove()
+    for own, theirs in zip(seen, fixture.layers(f"{start}head.layer"), strict=True):
+        close(f"{case.name}.head", own, theirs)
+    close(f"{case.name}.head_final", outputs, fixture(f"{start}head.final"))
+
+
+@torch.no_grad()
+def test_every_evaluation_gives_the_authors_velocities(case: Case, fixture: Fixture):
+    """Whole sequences without a cache, and prompts that are run once: the same numbers."""
+    model, count = case.model, len(case.encoded)
+    field = PromptedField(
+        model.network, model.prompt_rows(case.inputs), model.empty_row(), model.drawing.places, case.guidance
+    )
+    # Out of order, and twice: nothing of one step may be left for another.
+    for step in [*reversed(range(case.steps)), 0]:
+        latents, time = fixture(f"{case.name}.trajectory")[step], fixture(f"{case.name}.t")[step].item()
+        theirs = fixture(f"{case.name}.v_rows")[step]
+        close(f"{case.name}.v_rows", field.branches(latents[:count], time), theirs)
+        close(f"{case.name}.v", field(latents[:count], time), fixture(f"{case.name}.v")[step][:count])
+        rows, mask, inside, told = whole(case, fixture, latents, time)
+        states = run(model.trunk, rows, mask=mask)
+        if f"{case.name}.step{step}.hidden.llm.final_norm" in fixture.tensors:
+            close(f"{case.name}.final_norm", states, fixture(f"{case.name}.step{step}.hidden.llm.final_norm"))
+        outputs = model.network.head(states, told, inside=inside, mask=mask)
+        if f"{case.name}.step{step}.hidden.head.final" in fixture.tensors:
+            close(f"{case.name}.head_final", outputs, fixture(f"{case.name}.step{step}.hidden.head.final"))
+        offsets = fixture(f"{case.name}.modality_positions")[:, 0].tolist()
+        seen = torch.stack([own[start + 1 : start + n] for own, (start, n) in zip(outputs, offsets, strict=True)])
+        close(f"{case.name}.v_rows", model.network.flat(seen, model.latent_shape[1:]), theirs)
+
+
+def test_drawing_gives_the_authors_latents_and_pictures(case: Case, fixture: Fixture):
+    model, count = case.model, len(case.encoded)
+    noise = fixture(f"{case.name}.noise")
+    last, finished = model.draw_latents(case.inputs, noise, guidance=case.guidance, steps=case.steps)
+    close(f"{case.name}.trajectory", last, fixture(f"{case.name}.trajectory")[-2][:count], LATENTS)
+    close(f"{case.name}.latents", finished, fixture(f"{case.name}.latents"), LATENTS)
+    close(f"{case.name}.latents", finished, fixture(f"{case.name}.trajectory")[-1][:count], LATENTS)
+    pixels = model.decoded(finished)
+    close(f"{case.name}.pixels", pixels, fixture(f"{case.name}.pixels"), LATENTS)
+    for picture, theirs in zip(model.pictures(finished), fixture(f"{case.name}.uint8").numpy(), strict=True):
+        # Cutting off may fall on either side of a value that differs in its last digits.
+        difference = np.abs(np.asarray(picture).astype(int) - theirs.astype(int))
+        assert difference.max() <= 1
+        assert (difference > 0).mean() <= 0.01
+
+
+def replies_for(case: Case, fixture: Fixture) -> list[ImageReply]:
+    """As if our seeds gave the authors' noise; the seed is the row."""
+    count = len(case.encoded)
+    return [
+        ImageReply(
+            Image.new("RGB", (1, 1)),
+            seed=i,
+            latents=fixture(f"{case.name}.latents")[i].numpy(),
+            replay={"guidance": case.guidance, "steps": case.steps, "last_input": own.numpy()},
+        )
+        for i, own in enumerate(fixture(f"{case.name}.trajectory")[-2][:count])
+    ]
+
+
+@torch.no_grad()
+def test_any_step_is_drawn_again(case: Case, fixture: Fixture, monkeypatch: pytest.MonkeyPatch):
+    noise = fixture(f"{case.name}.noise")
+    monkeypatch.setattr(
+        "unispect.models.show_o2.model.rounded_noise", lambda seeds, shape: torch.stack([noise[s] for s in seeds])
+    )
+    replies, offsets = replies_for(case, fixture), fixture(f"{case.name}.modality_positions")[:, 0].tolist()
+    for step in range(case.steps):
+        latents, time = fixture(f"{case.name}.trajectory")[step], fixture(f"{case.name}.t")[step].item()
+        rows, mask, _, _ = whole(case, fixture, latents, time)
+        for state, theirs in zip(
+            case.model.states(case.encoded, replies, at=step), stream(case.model.trunk, rows, mask=mask), strict=True
+        ):
+            assert state.step == step
+            for i, own in enumerate(state.rows):
+                start, count = offsets[i]
+                close(f"{case.name}.states", own, theirs[i, : start + count])
+                assert positions(state.segments[i], roles=("response",)) == list(range(start + 1, start + count))
+
+
+@torch.no_grad()
+def test_a_finished_picture_is_seen_at_time_one(case: Case, fixture: Fixture):
+    (*_, last) = case.model.states(case.encoded, replies_for(case, fixture), at=LAST)
+    count = len(case.encoded)
+    finished = fixture(f"{case.name}.trajectory")[-1]
+    rows, mask, _, _ = whole(case, fixture, finished, 1.0)
+    (*_, theirs) = stream(case.model.trunk, rows, mask=mask)
+    for i in range(count):
+        close(f"{case.name}.finished", last.rows[i], theirs[i, : len(last.rows[i])])
+
+
+# Traps
+
+
+@torch.no_grad()
+def test_positions_are_stretched_to_the_grid(case: Case, fixture: Fixture):
+    name = f"{case.name}.interpolated_position_embedding"
+    if name not in fixture.tensors:
+        pytest.skip(f"{case.name} has the stored grid")
+    close(name, case.model.network.positions(case.model.drawing.grid)[None], fixture(name))
+
+
+@torch.no_grad()
+def test_a_geometric_unpatching_would_be_noticed(case: Case, fixture: Fixture):
+    """Outputs are consecutive latents of the raster, though the input's patches are squares."""
+    model = case.model
+    theirs = fixture(f"{case.name}.v_rows")[0]
+    config, (height, width) = model.network.config, theirs.shape[2:]
+    outputs = theirs.flatten(2).transpose(1, 2).reshape(len(theirs), -1, config.patch**2 * config.channels)
+    assert torch.equal(model.network.flat(outputs, (height, width)), theirs)
+    square = outputs.unflatten(1, case.model.drawing.grid).unflatten(3, (config.patch, config.patch, config.channels))
+    square = square.permute(0, 5, 1, 3, 2, 4).reshape(theirs.shape)
+    assert (square - theirs).abs().max() > 0.5
+
+
+@torch.no_grad()
+def test_the_steps_follow_the_authors_path(case: Case, fixture: Fixture):
+    """Euler on their velocities, so that the grid of times and its direction are seen by themselves."""
+    path = fixture(f"{case.name}.trajectory")
+    velocities = iter(fixture(f"{case.name}.v"))
+    for ours, theirs in zip(
+        euler(lambda *_: next(velocities), path[0], times(case.steps, shift=SHIFT)), path, strict=True
+    ):
+        close(f"{case.name}.trajectory", ours, theirs)
+
+
+@torch.no_grad()
+def test_guidance_is_written_into_both_halves(case: Case, fixture: Fixture):
+    if case.guidance == 1:
+        pytest.skip(f"{case.name} has one branch")
+    with_prompt, without = fixture(f"{case.name}.v_rows").chunk(2, dim=1)
+    both = fixture(f"{case.name}.v").chunk(2, dim=1)
+    for half in both:
+        close(f"{case.name}.v", guided(with_prompt, without, case.guidance), half)
+
+
+def test_the_other_family_s_name_is_refused(fixture: Fixture):
+    from unispect.models.registry import load as by_name
+
+    folder = fixture.folder / fixture.demo["model"]["showo"]["pretrained_model_path"]
+    with pytest.raises(CheckpointError):
+        by_name("janus-pro-1b", folder, device="cpu")
