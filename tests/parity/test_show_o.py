@@ -4,6 +4,7 @@ Everything is read from the fixture folder: sizes, layer counts, cases, steps, g
 weights. Errors are relative to the largest value of what is compared.
 """
 
+import ast
 import json
 import re
 from collections.abc import Sequence
@@ -275,7 +276,7 @@ def drawing_of(fixture: Fixture, group: str) -> Drawing:
         assert found, said
         return float(found[1])
 
-    schedule = re.search(r"noise_schedule='(\w+)'", said)
+    schedule = re.search(r"noise_schedule='([^']+)'", said)
     assert schedule
     steps = int(number("timesteps"))
     assert len(fixture(f"{group}.step_logits")) == steps
@@ -287,7 +288,7 @@ def prompts_of(fixture: Fixture, group: str) -> list[str]:
         return fixture.notes["t2i"]["prompts"]
     found = re.search(r"prompts=(\[.*?\])", fixture.said(f"{group}.input_ids"))
     assert found
-    return json.loads(found[1].replace("'", '"'))
+    return ast.literal_eval(found[1])
 
 
 def canvases(model: ShowO, fixture: Fixture, group: str) -> tuple[Encoded, Tensor]:

@@ -39,7 +39,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     where = device_for(device)
     precision = dtype_for(dtype, where)
     checkpoint = open_checkpoint(weights or card.hub)
-    config = _config(checkpoint)
+    config = model_config(checkpoint)
     processor = _processor(checkpoint, config)
     needed = ((VQ_KEYS, _VQ_HUB), *([(CLIP_KEYS, _CLIP_HUB)] if config.clip is not None else []))
     for prefix, hub in needed:
@@ -57,7 +57,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO:
         CheckpointError: a file is missing, or sizes do not fit each other.
     """
     files = Checkpoint(Path(folder), "", ())
-    config = _config(files)
+    config = model_config(files)
     return _joined(card, fresh_network(config, seed), _processor(files, config))
 
 
@@ -83,7 +83,7 @@ def _joined(card: ModelCard, network: ShowONetwork, processor: Processor) -> Sho
     return ShowO(card, network, processor, drawing)
 
 
-def _config(checkpoint: Checkpoint) -> ShowOConfig:
+def model_config(checkpoint: Checkpoint) -> ShowOConfig:
     """The configuration, with sizes from folders beside the checkpoint where there are any."""
     content = checkpoint.json("config.json")
     folder = checkpoint.folder
