@@ -215,14 +215,14 @@ class ShowO2:
 
         Args:
             inputs: from `encode`.
-            together: run all pictures through the vision blocks at once. One by one, the default, their features do
-                not depend on the batch in their last digits.
+            together: run all pictures through what sees them at once. One by one, the default, their features do not
+                depend on the batch in their last digits.
         """
         lengths = [len(ids) for ids in inputs.ids]
         ids = torch.cat(inputs.ids).to(self.device)
         rows = self.trunk.embed_tokens(ids)
         if inputs.pixels is not None:
-            latents = self.seen_latents(inputs)
+            latents = self.seen_latents(inputs, together=together)
             groups = [latents] if together else latents.split(1)
             seen = torch.cat([self.picture_rows(own, own.new_ones(len(own)))[0].flatten(0, 1) for own in groups])
             rows = rows.masked_scatter((ids == self.processor.special.place)[:, None], seen)
@@ -235,17 +235,14 @@ class ShowO2:
         return [self.seeing.sight(len(ids), own, places) for ids, own in zip(inputs.ids, inputs.pictures, strict=True)]
 
     @torch.no_grad()  # the pixel autoencoder never learns here
-    def seen_latents(self, inputs: Inputs) -> Tensor:
-        """Latents [pictures, channels, rows, columns] of the pictures in prompts, each encoded by itself."""
+    def seen_latents(self, inputs: Inputs, *, together: bool = False) -> Tensor:
+        """Latents [pictures, channels, rows, columns] of the pictures in prompts; see `prompt_rows`."""
         assert inputs.pixels is not None
-        found = []
-        for i, pixels in enumerate(inputs.pixels.split(1)):
-            mean, variance = moments(self.network.vae, pixels.to(self.device, self.dtype))
-            if inputs.noise is not None:
-                # The authors add a spread that is not normalised to a mean that is (FACTS section 5).
-                mean = mean + (0.5 * variance).exp() * inputs.noise[i : i + 1].to(mean)
-            found.append(mean)
-        return torch.cat(found)
+        groups = [inputs.pixels] if together else inputs.pixels.split(1)
+        parts = [moments(self.network.vae, pixels.to(self.device, self.dtype)) for pixels in groups]
+        mean, variance = (torch.cat(part) for part in zip(*parts, strict=True))
+        # The authors add a spread that is not normalised to a mean that is (FACTS section 5).
+        return mean if inputs.noise is None else mean + (0.5 * variance).exp() * inputs.noise.to(mean)
 
     def empty_row(self) -> Tensor:
         """Input embeddings [length, width] of the unconditional branch of guidance."""
