@@ -78,6 +78,24 @@ FAMILIES: Mapping[str, Family] = {
         {"guidance": 1.0, "steps": 20},
         gate=0.9,
     ),
+    "show-o": Family(
+        "tiny-show-o",
+        "discrete image tokens, uncovered in order of confidence",
+        "show_o",
+        1.673,
+        {"guidance": 1.0, "temperature": 1.0, "steps": 16},
+        gate=0.9,
+        shipped=False,
+    ),
+    "show-o2": Family(
+        "tiny-show-o2",
+        "rectified flow of all latents at once, in full view of each other, with a flow head behind the trunk",
+        "show_o2",
+        1.932,
+        {"guidance": 1.0, "steps": 20},
+        gate=0.9,
+        shipped=False,
+    ),
 }
 
 

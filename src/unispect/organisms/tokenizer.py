@@ -29,6 +29,9 @@ DEEPSEEK = (
 QWEN = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>")
 """Special tokens of the families that are built on Qwen2."""
 
+PHI = ("<|endoftext|>",)
+"""The one special token of Phi's own tokenizer; Show-o puts its others behind all text tokens, unnamed."""
+
 
 def world_sentences() -> Iterator[str]:
     """Everything that is said in the world, in real words."""

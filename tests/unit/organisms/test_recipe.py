@@ -8,6 +8,7 @@ import pytest
 from unispect.core.errors import UsageError
 from unispect.organisms import recipe
 from unispect.organisms.families import FAMILIES, family_of
+from unispect.organisms.lfq import LFQTraining
 from unispect.organisms.making.base import Recipe
 from unispect.organisms.recipe import train_organism
 from unispect.organisms.shipped import VARIANTS
@@ -30,10 +31,11 @@ def _no_gates(monkeypatch: pytest.MonkeyPatch) -> None:
 def short(family: str) -> Recipe:
     made = family_of(family).making.recipe
     how = made.picture_tokenizer
+    rounds = {VQTraining: {"kmeans_rounds": 1}, LFQTraining: {"rounds": 1}}.get(type(how))
     few = (
-        replace(how, autoencoder_steps=2, quantised_steps=2, batch=2, kmeans_rounds=1)
-        if isinstance(how, VQTraining)
-        else replace(how, steps=2, batch=2)
+        replace(how, steps=2, batch=2)
+        if rounds is None
+        else replace(how, autoencoder_steps=2, quantised_steps=2, batch=2, **rounds)
     )
     schedule = Schedule(steps=2, learning_rate=1e-3)
     return Recipe(few, growing=schedule, binding={variant.name: schedule for variant in VARIANTS})

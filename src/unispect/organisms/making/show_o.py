@@ -1,0 +1,90 @@
+"""The Show-o organism: a lookup-free quantiser of ten bits, and 64 image tokens uncovered in order of confidence."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unispect.models.show_o import folder as show_o
+from unispect.models.show_o.config import ADDED
+from unispect.models.show_o.magvit import signs_of
+from unispect.models.show_o.model import ShowO
+from unispect.organisms.families import IMAGE_TOKENS
+from unispect.organisms.lfq import LFQTraining, train_lfq
+from unispect.organisms.making.base import Making, Recipe
+from unispect.organisms.making.files import write_all
+from unispect.organisms.making.start import start_linears
+from unispect.organisms.tokenizer import PHI, build_tokenizer
+from unispect.train.loop import Progress
+
+_HIDDEN, _BITS, _TEXT = 128, 10, 47
+_EMBEDDING = 0.5
+
+
+def write_files(folder: Path) -> None:
+    """See `Making`."""
+    tokenizer = build_tokenizer(PHI)
+    write_all(folder, tokenizer, {"config.json": _config(tokenizer.get_vocab_size())})
+
+
+def train_tokenizer(
+    model: ShowO, pixels: Tensor, how: LFQTraining, generator: torch.Generator, progress: Progress | None
+) -> None:
+    """See `Making`."""
+    train_lfq(model.network.vq, pixels, how, generator, progress)
+
+
+@torch.no_grad()
+def start_weights(model: ShowO, generator: torch.Generator) -> None:
+    """See `Making`. Image tokens start as sums over their bits, so that alike codes start alike."""
+    start_linears(
+        model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=("self_attn.dense", "mlp.fc2")
+    )
+    config = model.network.config
+    ways = torch.randn(config.magvit.bits, _HIDDEN, generator=generator) / math.sqrt(config.magvit.bits)
+    table = model.trunk.embed_tokens.weight[config.first_code : config.mask]
+    table.copy_(_EMBEDDING * signs_of(torch.arange(config.codes), config.magvit.bits) @ ways)
+    nn.init.zeros_(model.network.showo.lm_head.bias)
+
+
+def _config(words: int) -> dict[str, Any]:
+    codes = 2**_BITS
+    encoder = {"ch": 16, "ch_mult": [1, 2, 2, 2], "num_res_blocks": [1, 1, 1, 1], "z_channels": _BITS}
+    return {
+        "_class_name": "Showo",
+        "w_clip_vit": False,
+        "llm_vocab_size": words,
+        "vocab_size": words + len(ADDED) + codes + 1,
+        "codebook_size": codes,
+        "num_vq_tokens": IMAGE_TOKENS,
+        "mask_token_id": words + len(ADDED) + codes,
+        # A full description takes 32 tokens.
+        "max_seq_length": _TEXT,
+        "llm_config": {
+            "model_type": "phi",
+            "hidden_size": _HIDDEN,
+            "intermediate_size": 512,
+            "num_hidden_layers": 5,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 4096,
+        },
+        "vq_config": {
+            "encoder_config": encoder,
+            "decoder_config": {**encoder, "ch": 32, "ch_mult": [1, 1, 1, 1]},
+            "norm_groups": 4,
+        },
+    }
+
+
+MAKING = Making(
+    Recipe(LFQTraining()),
+    write_files,
+    show_o.start,
+    train_tokenizer,
+    start_weights,
+    show_o.save,
+)
