@@ -103,6 +103,20 @@ def test_the_authors_own_files_go_through_the_command_line(prompts, tmp_path, ca
     assert outcome.code == 0, outcome.err
 
 
+@pytest.mark.parametrize(
+    ("name", "reference", "folder"),
+    [("show-o2-1.5b", "show_o2", "show-o2"), ("show-o2-7b", "show_o2", "show-o2")],
+)
+def test_a_folder_with_its_companions_beside_it_goes_through_the_command_line(
+    name, reference, folder, prompts, tmp_path, capsys
+):
+    """Sizes, tokenizer and pixel autoencoder come from what lies beside the named folder."""
+    weights, out = need_reference(reference) / folder, tmp_path / "run"
+    outcome = here(capsys, "run", "encoding", "--model", f"{name}={weights}", "--data", f"text:{prompts}", "--out", out)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith(f"model   {name}@sha256:")
+
+
 def test_a_prompt_beyond_the_positions_of_a_model_fails_alone_with_its_reason(tmp_path, capsys):
     weights, text = need_reference("janus_pro"), tmp_path / "prompts.txt"
     text.write_text("\n".join([*(f"a small prompt number {n}" for n in range(4)), "long " * 2000]))
