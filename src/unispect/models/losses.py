@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from PIL.Image import Image
 from torch import Tensor
 
@@ -22,3 +23,12 @@ def losses_of(
         draw=draw([example for example, _ in drawn], [reply for _, reply in drawn]) if drawn else None,
         tell=tell([example for example, _ in told], [reply for _, reply in told]) if told else None,
     )
+
+
+def codes_of_replies(
+    replies: Sequence[Image | Tensor], targets: Callable[[Sequence[Image]], Tensor], device: torch.device
+) -> Tensor:
+    """Image tokens [replies, places] on a device; pictures become their `targets`, tokens are taken as they are."""
+    pictures = [reply for reply in replies if isinstance(reply, Image)]
+    tokenised = iter(targets(pictures) if pictures else ())
+    return torch.stack([next(tokenised) if isinstance(reply, Image) else reply.to(device) for reply in replies])

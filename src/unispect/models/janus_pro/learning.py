@@ -15,7 +15,7 @@ from unispect.core.prompts import Goal
 from unispect.models.base import Example, Losses
 from unispect.models.capture import pad_right, run
 from unispect.models.janus_pro.processing import Inputs
-from unispect.models.losses import losses_of
+from unispect.models.losses import codes_of_replies, losses_of
 
 if TYPE_CHECKING:
     from unispect.models.janus_pro.model import JanusPro
@@ -32,7 +32,7 @@ def _draw_loss(model: JanusPro, examples: Sequence[Example], replies: Sequence[I
         model.processor.emptied(ids) if example.unconditional else ids
         for example, ids in zip(examples, inputs.ids, strict=True)
     ]
-    codes = _codes(model, replies)
+    codes = codes_of_replies(replies, model.targets, model.device)
     # The last token is predicted, never fed.
     fed = model.code_rows(codes[:, :-1])
     prompts = model.prompt_rows(Inputs(tuple(hidden), None))
@@ -52,12 +52,3 @@ def _inputs(model: JanusPro, examples: Sequence[Example], goal: Goal) -> Inputs:
     inputs = model.encode([example.prompt for example in examples], goal).inputs
     assert isinstance(inputs, Inputs)
     return inputs
-
-
-def _codes(model: JanusPro, replies: Sequence[Image.Image | Tensor]) -> Tensor:
-    """Image tokens of every reply; pictures are tokenised here, codes taken as they are."""
-    pictures = [reply for reply in replies if isinstance(reply, Image.Image)]
-    tokenised = iter(model.targets(pictures) if pictures else ())
-    return torch.stack(
-        [next(tokenised) if isinstance(reply, Image.Image) else reply.to(model.device) for reply in replies]
-    )

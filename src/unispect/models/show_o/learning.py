@@ -22,7 +22,7 @@ from unispect.models.base import Example, Losses
 from unispect.models.capture import run
 from unispect.models.decode.confident import open_share
 from unispect.models.decode.masked import random_orders
-from unispect.models.losses import losses_of
+from unispect.models.losses import codes_of_replies, losses_of
 from unispect.models.show_o.processing import PICTURE, Inputs
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def hidden_places(seed: int, places: int, everything: float = 0.0) -> Tensor:
 
 def _draw_loss(model: ShowO, examples: Sequence[Example], replies: Sequence[Image.Image | Tensor]) -> Tensor:
     config, trunk = model.network.config, model.trunk
-    codes = _codes(model, replies)
+    codes = codes_of_replies(replies, model.targets, model.device)
     inputs = model.encode([example.prompt for example in examples], Goal.IMAGE).inputs
     assert isinstance(inputs, Inputs)
     picture = slice(config.text_places + 1, -1)
@@ -90,12 +90,3 @@ def _tell_loss(model: ShowO, examples: Sequence[Example], replies: Sequence[str]
     inputs = model.encode([example.prompt for example in examples], Goal.TEXT).inputs
     assert isinstance(inputs, Inputs)
     return model.voice.loss(model.prompt_rows(inputs, together=True), replies, inputs.sights)
-
-
-def _codes(model: ShowO, replies: Sequence[Image.Image | Tensor]) -> Tensor:
-    """Image codes of every reply; pictures are tokenised here, codes taken as they are."""
-    pictures = [reply for reply in replies if isinstance(reply, Image.Image)]
-    tokenised = iter(model.targets(pictures) if pictures else ())
-    return torch.stack(
-        [next(tokenised) if isinstance(reply, Image.Image) else reply.to(model.device) for reply in replies]
-    )
