@@ -21,6 +21,8 @@ from unispect.train.loop import Progress
 Loss = Callable[[Tensor, int, torch.Generator], Tensor]
 """Mean loss of pictures [batch, 3, H, W] at a step counted from 0, with the generator of its noise."""
 STAGE = "picture tokenizer"
+_ATTENTION = ("proj_out", "attentions.0.proj")
+"""How the names of convolutions end that bring in what attention found."""
 
 
 def train_autoencoder(
@@ -52,7 +54,7 @@ def train_autoencoder(
     """
     start_convolutions(network, generator)
     masks = local_masks(encoder)
-    _keep_local([(weight, mask * _lost_gain(mask)) for weight, mask in masks])
+    _keep_local([(weight, mask * _lost_gain(weight, mask)) for weight, mask in masks])
     network.train()
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
@@ -93,19 +95,20 @@ def local_masks(encoder: nn.Module) -> list[tuple[Tensor, Tensor]]:
     """Weights of the encoder with what may stay of them, so that no code sees beyond its own patch.
 
     Of a 3x3 map the centre stays; of one that halves the size, which is padded right and below, the upper left 2x2; of
-    attention, nothing.
+    attention, nothing. Of a map that also looks back in time, only the present stays.
     """
     masks: list[tuple[Tensor, Tensor]] = []
     for name, module in encoder.named_modules():
         if isinstance(module, nn.Linear) and ".to_out." in name:
             masks.append((module.weight, torch.zeros_like(module.weight)))
-        if not isinstance(module, nn.Conv2d):
+        if not isinstance(module, (nn.Conv2d, nn.Conv3d)):
             continue
         mask = torch.zeros_like(module.weight)
+        now = _present(mask)
         if module.stride == (2, 2):
-            mask[:, :, :2, :2] = 1
-        elif not name.endswith("proj_out"):
-            mask[:, :, module.kernel_size[0] // 2, module.kernel_size[1] // 2] = 1
+            now[:, :, :2, :2] = 1
+        elif not name.endswith(_ATTENTION):
+            now[:, :, now.shape[2] // 2, now.shape[3] // 2] = 1
         masks.append((module.weight, mask))
     return masks
 
@@ -115,11 +118,13 @@ def start_convolutions(network: nn.Module, generator: torch.Generator) -> None:
     """Draws the convolutions anew at unit gain.
 
     The stock initialisation (normal, 0.02) suits large pre-trained models: here it shrinks the un-normalised skip path
-    at every level and training hardly moves.
+    at every level and training hardly moves. Of what looks back in time, the past starts, and stays, at zero: pictures
+    have none.
     """
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="linear", generator=generator)
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
+            nn.init.zeros_(module.weight)
+            nn.init.kaiming_normal_(_present(module.weight), nonlinearity="linear", generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 
@@ -137,9 +142,14 @@ def _batches(count: int, batch: int, steps: int, generator: torch.Generator) -> 
         queue = queue[batch:]
 
 
-def _lost_gain(mask: Tensor) -> float:
+def _present(weight: Tensor) -> Tensor:
+    """The kernel [out, in, height, width] of a convolution that also looks back in time, for its newest frame."""
+    return weight if weight.dim() == 4 else weight[:, :, -1]
+
+
+def _lost_gain(weight: Tensor, mask: Tensor) -> float:
     """What the weights that stay must be multiplied with to make up for those that go."""
-    return float((mask.numel() / mask.sum().clamp(min=1)).sqrt())
+    return float((weight.count_nonzero() / mask.sum().clamp(min=1)).sqrt())
 
 
 @torch.no_grad()
