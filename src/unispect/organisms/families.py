@@ -80,7 +80,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "show-o": Family(
         "tiny-show-o",
-        "discrete image tokens, uncovered in order of confidence",
+        "discrete image tokens uncovered by confidence, all open places guessed at every step",
         "show_o",
         1.673,
         {"guidance": 1.0, "temperature": 1.0, "steps": 16},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unispect.core.cards import Capability, ModelCard, Verification
 
 FAMILY = "show-o"
-PARADIGM = "discrete image tokens, uncovered by confidence, in one trunk that sees pictures in both directions"
+PARADIGM = "discrete image tokens uncovered by confidence, in one trunk that sees pictures in both directions"
 CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn", "redraw"})
 DEFAULTS = {"guidance": 6.0, "temperature": 1.0, "steps": 50}
 """Guidance 6 is what the authors write as 5: they count how much is added to the conditional branch."""
