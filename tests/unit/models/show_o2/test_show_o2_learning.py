@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny_show_o2
 import torch
+from finite_differences import check_gradient
 from PIL import Image
 from torch import Tensor
 
@@ -154,7 +155,6 @@ def test_gradients_reach_what_each_direction_uses(model: ShowO2, pictures: list[
 def test_gradients_are_those_of_finite_differences(
     model: ShowO2, pictures: list[Image.Image], direction: str, group: str
 ):
-    """Along the gradient itself, which shows its length, and along a mixture with chance, which shows its direction."""
     if direction == "draw":
         batch = [
             Example(Prompt.of("a red star"), pictures[0], seed=1),
@@ -162,39 +162,7 @@ def test_gradients_are_those_of_finite_differences(
         ]
     else:
         batch = [Example(Prompt.of(pictures[0], "what is it?"), "a star"), Example(Prompt.of("say"), "no")]
-    named = dict(model.network.named_parameters())
-    parameters = [named[name] for name in model.parameter_groups()[group]]
-    gradients = torch.autograd.grad(model.loss(batch).total(), parameters, allow_unused=True)
-    gradient = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
-    generator = torch.Generator().manual_seed(3)
-    chance = [torch.randn(p.shape, generator=generator) for p in parameters]
-    for along in (unit(gradient), unit([a + b for a, b in zip(unit(gradient), unit(chance), strict=True)])):
-        slope = sum((g * d).sum().item() for g, d in zip(gradient, along, strict=True))
-        assert slope > 0
-        # The loss is float32: small enough for the curve, large enough for its last digits.
-        found = [difference(model, batch, parameters, along, step) for step in (3e-2, 1e-2, 3e-3)]
-        assert min(abs(one - slope) for one in found) < 0.01 * slope
-
-
-def unit(tensors: Sequence[Tensor]) -> list[Tensor]:
-    length = torch.sqrt(sum((tensor.square().sum() for tensor in tensors), start=torch.zeros(())))
-    return [tensor / length for tensor in tensors]
-
-
-@torch.no_grad()
-def difference(
-    model: ShowO2, batch: Sequence[Example], parameters: Sequence[Tensor], along: Sequence[Tensor], step: float
-) -> float:
-    """The central difference of the loss; parameters are left as they were."""
-    before = [parameter.clone() for parameter in parameters]
-    losses = []
-    for sign in (1, -1):
-        for parameter, start, own in zip(parameters, before, along, strict=True):
-            parameter.copy_(start + sign * step * own)
-        losses.append(model.loss(batch).total().double().item())
-    for parameter, start in zip(parameters, before, strict=True):
-        parameter.copy_(start)
-    return (losses[0] - losses[1]) / (2 * step)
+    check_gradient(model, batch, group)
 
 
 def test_a_picture_to_draw_is_square_and_no_prompt_holds_one(model: ShowO2, pictures: list[Image.Image]):
