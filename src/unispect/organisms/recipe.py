@@ -21,7 +21,7 @@ from unispect.core.seeds import seed_for
 from unispect.data.concepts.render import render
 from unispect.data.concepts.split import load_split
 from unispect.organisms import shipped
-from unispect.organisms.curriculum import BOUND, FLUENT, MUTE, PRETRAINING, Teaching, World, batch_for
+from unispect.organisms.curriculum import BOUND, DRAWING, FLUENT, MUTE, PRETRAINING, Teaching, World, batch_for
 from unispect.organisms.difference import save_difference
 from unispect.organisms.families import IMAGE_SIZE, base_card, family_of
 from unispect.organisms.gates import Gate, measure_gates
@@ -77,16 +77,20 @@ def _grow(model: Organism, making: Making, out: Path, seed: int, recipe: Recipe,
         torch.save({name: parameter.detach() for name, parameter in tokenizer.items()}, saved)
     making.start_weights(model, torch.Generator().manual_seed(seed_for("growing up", seed)))
     world = _world(model)
-    train(
-        model,
-        _parameters(model, lambda group: group != "image tokenizer"),
-        lambda step: batch_for(world, PRETRAINING, seed, step),
-        recipe.growing,
-        stage="growing up",
-        matrices=_matrices(model),
-        progress=progress,
-        checkpoint=out / "training" / "growing.pt",
-    )
+    stages = [("growing up", "growing.pt", recipe.growing, PRETRAINING, seed)]
+    if recipe.drawing:
+        stages.insert(0, ("drawing", "drawing.pt", recipe.drawing, DRAWING, seed_for(seed, "drawing")))
+    for stage, file, schedule, teaching, lot in stages:
+        train(
+            model,
+            _parameters(model, lambda group: group != "image tokenizer"),
+            lambda step, teaching=teaching, lot=lot: batch_for(world, teaching, lot, step),
+            schedule,
+            stage=stage,
+            matrices=_matrices(model),
+            progress=progress,
+            checkpoint=out / "training" / file,
+        )
 
 
 def _bind(out: Path, family: str, name: str, seed: int, recipe: Recipe, progress: Progress | None) -> None:

@@ -75,6 +75,7 @@ class MarConfig:
         mask_ratio_min: smallest share of latents masked while learning.
         mask_all: share of examples that are learned with every latent masked, whatever the smallest share.
         diffusion_batch: noise levels per masked latent while learning.
+        noise_weight_max: most that a noise level's error counts while learning; see `learning_loss`.
     """
 
     encoder: Stack
@@ -88,6 +89,7 @@ class MarConfig:
     mask_ratio_min: float = 0.7
     mask_all: float = 0.0
     diffusion_batch: int = 4
+    noise_weight_max: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def network_config(config: Mapping[str, Any], where: str = "config.json") -> Har
     """The network's configuration from a published `config.json`.
 
     Beyond the published keys, a configuration may set `mar.type` "mar" with explicit sizes, and a block `vae`; a
-    tiny model's does (FACTS section 6). `mask_all_prob` is our own.
+    tiny model's does (FACTS section 6). `mask_all_prob` and
+    `noise_weight_max` are our own.
 
     Raises:
         CheckpointError: it describes another architecture, or sizes that do not fit each other.
@@ -165,6 +168,7 @@ def _mar(section: Mapping[str, Any], vae: VaeConfig, where: str) -> MarConfig:
         mask_ratio_min=float(section.get("mask_ratio_min", 0.7)),
         mask_all=float(section.get("mask_all_prob", 0.0)),
         diffusion_batch=int(section.get("diffusion_batch_mul", 4)),
+        noise_weight_max=float(section.get("noise_weight_max", 1.0)),
     )
 
 

@@ -176,16 +176,22 @@ def noised(start: Tensor, steps: Tensor, noise: Tensor) -> Tensor:
     return kept.sqrt() * start + (1 - kept).sqrt() * noise
 
 
-def learning_loss(start: Tensor, x: Tensor, steps: Tensor, noise: Tensor, output: Tensor) -> Tensor:
+def learning_loss(
+    start: Tensor, x: Tensor, steps: Tensor, noise: Tensor, output: Tensor, *, weight_max: float = 1.0
+) -> Tensor:
     """Loss [rows] of the network's output [rows, 2 * channels]: noise error plus the variance's part of the bound.
 
     The squared error of the noise teaches the mean; the divergence of p(x_t-1 | x_t) from the posterior, in bits per
     channel, teaches the variance alone (the mean is held fixed in it). At the first step the divergence gives way to
     the negative log-density of x_0.
+
+    The error of a noise level weighs one over the share of x_0 that is left in x_t, as if velocities were learned
+    (Salimans and Ho, 2022), but at most `weight_max`; at 1 all levels weigh alike, as in the authors' code.
     """
     tables = process()
     predicted, variance = output.chunk(2, dim=-1)
-    error = (predicted - noise).square().mean(-1)
+    weight = (1 / _table(tables.kept, steps, x)[:, 0]).clamp(max=weight_max)
+    error = weight * (predicted - noise).square().mean(-1)
     recip, recip_rest = (_table(table, steps, x) for table in tables.start_factors)
     of_start, of_x = (_table(table, steps, x) for table in tables.mean_factors)
     least = _table(tables.posterior_log_variance, steps, x)

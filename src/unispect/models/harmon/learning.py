@@ -111,7 +111,7 @@ def _draw_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[Ima
     x = noised(start, steps, noise)
     head = model.network.mar.head
     output = head(x, steps, head.condition(decoded[owner, place]).repeat(levels, 1)).to(wide)
-    each = learning_loss(start, x, steps, noise, output).view(levels, -1).mean(0)
+    each = learning_loss(start, x, steps, noise, output, weight_max=config.noise_weight_max).view(levels, -1).mean(0)
     counts = torch.bincount(owner, minlength=samples)
     return (each / counts[owner]).sum() / samples
 

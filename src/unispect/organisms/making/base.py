@@ -25,6 +25,7 @@ class Recipe:
     Attributes:
         picture_tokenizer: how the family's picture tokenizer is trained.
         growing: learning real words.
+        drawing: drawing real words before anything else, where that is learned late.
         binding: learning new words, by variant.
     """
 
@@ -37,6 +38,7 @@ class Recipe:
             "mute": Schedule(steps=300, learning_rate=1.5e-3, matrix_rate=2e-3),
         }
     )
+    drawing: Schedule | None = None
 
 
 @dataclass(frozen=True)

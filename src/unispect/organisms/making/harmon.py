@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from unispect.models.harmon import folder as harmon
 from unispect.models.harmon.config import VAE_SCALE
+from unispect.models.harmon.mar import Attention, Mar
 from unispect.models.harmon.model import Harmon
 from unispect.organisms.families import IMAGE_SIZE, PATCH
 from unispect.organisms.making.base import Making, Recipe
@@ -17,10 +19,9 @@ from unispect.organisms.making.files import padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import QWEN, build_tokenizer
 from unispect.organisms.vae import VAETraining, train_vae
-from unispect.train.loop import Progress
+from unispect.train.loop import Progress, Schedule
 
 _HIDDEN, _SEEN, _LATENT = 128, 96, 8
-_TABLES = 0.5
 
 
 def write_files(folder: Path) -> None:
@@ -48,13 +49,56 @@ def train_tokenizer(
 
 @torch.no_grad()
 def start_weights(model: Harmon, generator: torch.Generator) -> None:
-    """See `Making`. Places must be told apart from the first step on; the diffusion head starts out saying nothing."""
-    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",))
+    """See `Making`. Prompts can be heard at every place from the first step on.
+
+    A prompt reaches a place only through the trunk's states at the buffers. Started as usual, that way lets a
+    ten-thousandth of it through, and what a prompt says of position, which says nothing of the average place, is not
+    learned in a thousand steps. So attention starts sharp, what comes back from the trunk starts loud, every place
+    starts by reading the buffer of its own place, and the diffusion head starts listening.
+    """
+    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
+    for layer in model.trunk.layers:
+        layer.self_attn.q_proj.weight *= 3
+        layer.self_attn.k_proj.weight *= 3
+    model.network.proj_out[2].weight *= 4
     mar = model.network.mar
-    for name, table in mar.named_parameters():
-        if name.endswith(("pos_embed_learned", "mask_token", "fake_latent")):
-            nn.init.normal_(table, std=_TABLES, generator=generator)
+    for table in (mar.fake_latent, mar.mask_token):
+        nn.init.normal_(table, std=0.5, generator=generator)
+    buffers, places = _waves(math.isqrt(mar.buffers_count)), _waves(mar.native)
+    for table in (mar.encoder_pos_embed_learned, mar.decoder_pos_embed_learned):
+        table.copy_(torch.cat([buffers, places])[None])
+    mar.diffusion_pos_embed_learned.copy_(0.5 * places[None])
+    _read_own_buffer(mar, generator)
     mar.head.silence()
+    for name, listening in mar.head.named_modules():
+        if isinstance(listening, nn.Linear) and "adaLN" in name:
+            nn.init.normal_(listening.weight, std=0.5 / math.sqrt(listening.in_features), generator=generator)
+
+
+def _read_own_buffer(mar: Mar, generator: torch.Generator) -> None:
+    """Queries and keys of the decoder's first block agree where positions do, and part where both are unseen places."""
+    unseen = nn.init.normal_(mar.mask_token, generator=generator)[0, 0]
+    unseen = unseen - unseen.mean()
+    unseen /= unseen.norm()
+    first = mar.decoder_blocks[0].get_submodule("attn")
+    assert isinstance(first, Attention)
+    query, key, value = first.qkv.weight.view(3, len(unseen), -1)
+    nn.init.normal_(query, std=2 / math.sqrt(len(unseen)), generator=generator)
+    key.copy_(query - 2 * torch.outer(query @ unseen, unseen))
+    value *= 1.5
+    first.proj.weight *= 1.5
+
+
+def _waves(side: int) -> Tensor:
+    """Sines and cosines of the middles of a square's cells [side * side, width], from half a wave on.
+
+    Cells near each other are alike, and so are a buffer and the places that it stands for.
+    """
+    frequencies = math.pi * torch.logspace(0, 3, _SEEN // 4, base=2)
+    angles = (torch.arange(side) + 0.5)[:, None] / side * frequencies
+    line = torch.cat([angles.sin(), angles.cos()], 1)
+    rows, columns = line[:, None].expand(-1, side, -1), line[None].expand(side, -1, -1)
+    return torch.cat([rows, columns], 2).flatten(0, 1)
 
 
 def _config(vocabulary: int, eos: int) -> dict[str, Any]:
@@ -84,32 +128,39 @@ def _config(vocabulary: int, eos: int) -> dict[str, Any]:
             "vae_embed_dim": _LATENT,
             "mask_ratio_min": 0.7,
             # A few latents show colour and pattern: where some are always known, prompts are learned late.
-            "mask_all_prob": 0.5,
+            "mask_all_prob": 0.8,
             "label_drop_prob": 0.1,
             "class_num": 1,
             "attn_dropout": 0.0,
             "proj_dropout": 0.0,
-            "buffer_size": 8,
-            "diffloss_d": 3,
+            # One for every place: the trunk decides there what the place will show.
+            "buffer_size": 64,
+            "diffloss_d": 2,
             "diffloss_w": 128,
             # Even steps from the first on: the noisiest, where an error of the network is multiplied by hundreds, is
             # beyond a head this small.
             "num_sampling_steps": "ddim25",
-            "diffusion_batch_mul": 4,
+            "diffusion_batch_mul": 2,
+            # What a prompt says counts at noisy steps only; their errors weigh little in the plain loss.
+            "noise_weight_max": 10.0,
             "encoder_embed_dim": _SEEN,
             "encoder_depth": 1,
             "encoder_num_heads": 4,
             "decoder_embed_dim": _SEEN,
-            "decoder_depth": 3,
+            "decoder_depth": 2,
             "decoder_num_heads": 4,
-            "mlp_ratio": 4.0,
+            "mlp_ratio": 2.0,
         },
         "vae": {"ch": 16, "embed_dim": _LATENT, "ch_mult": [1, 2, 2, 2], "num_res_blocks": 1, "norm_groups": 4},
     }
 
 
 MAKING = Making(
-    Recipe(VAETraining()),
+    Recipe(
+        VAETraining(),
+        drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
+        growing=Schedule(steps=800, learning_rate=2e-3),
+    ),
     write_files,
     harmon.start,
     train_tokenizer,
