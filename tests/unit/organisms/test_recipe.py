@@ -38,7 +38,8 @@ def short(family: str) -> Recipe:
         else replace(how, autoencoder_steps=2, quantised_steps=2, batch=2, **rounds)
     )
     schedule = Schedule(steps=2, learning_rate=1e-3)
-    return Recipe(few, growing=schedule, binding={variant.name: schedule for variant in VARIANTS})
+    binding = {variant.name: schedule for variant in VARIANTS}
+    return Recipe(few, growing=schedule, binding=binding, drawing=made.drawing and schedule)
 
 
 @pytest.mark.slow

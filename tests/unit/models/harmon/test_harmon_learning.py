@@ -104,7 +104,7 @@ def test_gradients_are_those_of_finite_differences(
     What the bound teaches is no gradient of a function, since it holds the mean fixed: a smooth stand-in for it.
     """
 
-    def smooth(start, x, steps, noise, output):
+    def smooth(start, x, steps, noise, output, *, weight_max):
         predicted, variance = output.chunk(2, dim=-1)
         return (predicted - noise).square().mean(-1) + (variance - 0.3).square().mean(-1)
 
@@ -193,6 +193,22 @@ def test_the_loss_is_least_for_the_noise_and_the_posterior_variance():
         ).all()
     wrong = learning_loss(start, x, steps, noise, torch.cat([noise + 0.1, -torch.ones(3, 4)], 1))
     assert (wrong > perfect + 0.009).all()
+
+
+def test_noisy_levels_weigh_more_up_to_the_limit():
+    """One over what is left of the latent: 1 at the first step, the limit at the noisiest."""
+    start, noise = torch.randn(3, 4), torch.randn(3, 4)
+    steps = torch.tensor([1, 500, 999])
+    x = noised(start, steps, noise)
+
+    def error(weight_max: float) -> torch.Tensor:
+        right, wrong = (torch.cat([noise + by, -torch.ones(3, 4)], 1) for by in (0.0, 0.1))
+        bound = learning_loss(start, x, steps, noise, right, weight_max=weight_max)
+        return learning_loss(start, x, steps, noise, wrong, weight_max=weight_max) - bound
+
+    added = error(10) - error(1)
+    expected = 0.01 * torch.tensor([1 / process().kept[1] - 1, 1 / process().kept[500] - 1, 9])
+    torch.testing.assert_close(added, expected.float(), rtol=1e-3, atol=1e-5)
 
 
 def test_the_bound_teaches_the_variance_alone():
