@@ -131,3 +131,8 @@ def test_a_closed_pipe_is_quiet():
     result = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert result.stderr == ""
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "unispect", "studies"]
+    assert "concepts" in subprocess.run(command, capture_output=True, text=True, check=True).stdout

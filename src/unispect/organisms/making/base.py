@@ -18,6 +18,12 @@ class Organism(UnifiedModel, Trainable, Protocol):
     """A model that can be trained and probed."""
 
 
+def binding(*, fluent: int = 350) -> Mapping[str, Schedule]:
+    """Schedules by variant; `fluent` steps for the one that has most to learn."""
+    steps = {"bound": 300, "fluent": fluent, "mute": 300}
+    return {variant: Schedule(steps=count, learning_rate=1.5e-3, matrix_rate=2e-3) for variant, count in steps.items()}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides an organism, but the seed.
@@ -31,13 +37,7 @@ class Recipe:
 
     picture_tokenizer: Any
     growing: Schedule = field(default_factory=lambda: Schedule(steps=1000, learning_rate=2e-3))
-    binding: Mapping[str, Schedule] = field(
-        default_factory=lambda: {
-            "bound": Schedule(steps=300, learning_rate=1.5e-3, matrix_rate=2e-3),
-            "fluent": Schedule(steps=350, learning_rate=1.5e-3, matrix_rate=2e-3),
-            "mute": Schedule(steps=300, learning_rate=1.5e-3, matrix_rate=2e-3),
-        }
-    )
+    binding: Mapping[str, Schedule] = field(default_factory=binding)
     drawing: Schedule | None = None
 
 

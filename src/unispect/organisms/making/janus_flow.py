@@ -11,12 +11,12 @@ from torch import Tensor
 from unispect.models.janus_flow import folder as janus_flow
 from unispect.models.janus_flow.model import JanusFlow
 from unispect.organisms.families import IMAGE_SIZE, IMAGE_TOKENS, PATCH
-from unispect.organisms.making.base import Making, Recipe
+from unispect.organisms.making.base import Making, Recipe, binding
 from unispect.organisms.making.files import padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer
 from unispect.organisms.vae import VAETraining, train_vae
-from unispect.train.loop import Progress, Schedule
+from unispect.train.loop import Progress
 
 GENERATION = "<｜begin▁of▁generation｜>"
 _HIDDEN, _SEEN, _MAP, _LATENT = 128, 64, 64, 4
@@ -129,10 +129,8 @@ def _autoencoder() -> dict[str, Any]:
 
 
 # One time and one noise per picture teach less than a token's cross entropy; a control must draw all it was taught.
-_BINDING = {**Recipe(None).binding, "fluent": Schedule(steps=700, learning_rate=1.5e-3, matrix_rate=2e-3)}
-
 MAKING = Making(
-    Recipe(VAETraining(), binding=_BINDING),
+    Recipe(VAETraining(), binding=binding(fluent=700)),
     write_files,
     janus_flow.start,
     train_tokenizer,
