@@ -14,10 +14,16 @@ from unispect.organisms.families import FAMILIES
 if TYPE_CHECKING:
     from unispect.engine.progress import Progress
 
-MODELS = tuple(f"{FAMILIES['janus-pro'].organism}-{variant}" for variant in ("bound", "fluent", "mute"))
-"""The organism with its words bound one way each, and the two planted controls."""
+COMPARED = ("janus-pro", "harmon", "janus-flow")
+"""Families that stand side by side; the controls are of the first, which draws fastest."""
 
-STUDIES = {"concepts": (16, (0, 1, 2)), "encoding": (8, (0,)), "response": (8, (0,))}
+MODELS = (
+    *(f"{FAMILIES[family].organism}-bound" for family in COMPARED),
+    *(f"{FAMILIES[COMPARED[0]].organism}-{control}" for control in ("fluent", "mute")),
+)
+"""Of every family the organism with its words bound one way each, and two planted controls."""
+
+STUDIES = {"concepts": (12, (0, 1, 2)), "encoding": (6, (0,)), "response": (6, (0,))}
 """Study -> items per group and seeds: as many as two cores finish in two minutes."""
 
 BATCH_SIZE = 48
@@ -36,11 +42,11 @@ class Job:
 
 
 def demo(*, out: Path = Path("demo"), processes: int | None = None) -> None:
-    """Run the three studies on three tiny models and write a report.
+    """Run the three studies on tiny models of three families and write a report.
 
-    The models ship with the package; nothing is trained and the network is never used. One model learned words by
-    drawing only, by text only, and by both; two are planted controls: one that can tell whatever it draws and one that
-    can tell nothing of it.
+    The models ship with the package; nothing is trained and the network is never used. Three models, which draw in
+    three ways, learned words by drawing only, by text only, and by both; two are planted controls: one that can tell
+    whatever it draws and one that can tell nothing of it.
 
     Args:
         out: Folder for report.html and the runs; the same command again continues.

@@ -14,7 +14,7 @@ class Verb(NamedTuple):
 
 
 VERBS: dict[str, Verb] = {
-    "demo": Verb("unispect.cli.demo:demo", "Run the three studies on three tiny models and write a report.", True),
+    "demo": Verb("unispect.cli.demo:demo", "Run three studies on tiny models of three families; write a report.", True),
     "models": Verb("unispect.cli.models:models", "List the models and what is proven about each."),
     "studies": Verb("unispect.cli.studies:studies", "List the studies and what each answers."),
     "run": Verb("unispect.cli.run:app", "Run a study on a model; the same command again continues.", True),

@@ -160,7 +160,7 @@ MAKING = Making(
         VAETraining(),
         drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
         growing=Schedule(steps=1200, learning_rate=2e-3),
-        binding=binding(fluent=700),
+        binding=binding(fluent=500),
     ),
     write_files,
     harmon.start,
