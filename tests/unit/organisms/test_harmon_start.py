@@ -9,7 +9,9 @@ from torch import Tensor
 from unispect.core.prompts import Goal, Prompt
 from unispect.data.concepts.language import draw_prompt
 from unispect.data.concepts.world import VALUES
+from unispect.models.checks import inputs_for
 from unispect.models.harmon.model import Harmon
+from unispect.models.harmon.processing import Inputs
 from unispect.organisms.families import IMAGE_TOKENS, base_card
 from unispect.organisms.making.harmon import MAKING
 
@@ -30,9 +32,10 @@ def conditions(model: Harmon) -> Tensor:
         Prompt.of(draw_prompt({"shape": "star", "color": "red", "pattern": "solid", "position": value}))
         for value in VALUES["position"]
     ]
-    rows = model.prompt_rows(model.encode(prompts, Goal.IMAGE).inputs)
+    rows = model.prompt_rows(inputs_for(model.encode(prompts, Goal.IMAGE), Goal.IMAGE, Inputs))
     nothing, nowhere = torch.zeros(len(prompts), 0, 8), torch.zeros(len(prompts), 0, dtype=torch.long)
-    grid = (model.network.mar.native,) * 2
+    side = model.network.mar.native
+    grid = (side, side)
     features, read = model.network.seen(nothing, nowhere, grid)
     states = torch.cat(
         [

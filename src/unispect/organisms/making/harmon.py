@@ -14,7 +14,7 @@ from unispect.models.harmon.config import VAE_SCALE
 from unispect.models.harmon.mar import Attention, Mar
 from unispect.models.harmon.model import Harmon
 from unispect.organisms.families import IMAGE_SIZE, PATCH
-from unispect.organisms.making.base import Making, Recipe, binding
+from unispect.organisms.making.base import Making, Recipe
 from unispect.organisms.making.files import padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import QWEN, build_tokenizer
@@ -57,10 +57,11 @@ def start_weights(model: Harmon, generator: torch.Generator) -> None:
     starts by reading the buffer of its own place, and the diffusion head starts listening.
     """
     start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
-    for layer in model.trunk.layers:
-        layer.self_attn.q_proj.weight *= 3
-        layer.self_attn.k_proj.weight *= 3
-    model.network.proj_out[2].weight *= 4
+    for name, weight in model.network.named_parameters():
+        if name.endswith(("q_proj.weight", "k_proj.weight")):
+            weight *= 3
+        elif name == "proj_out.2.weight":
+            weight *= 4
     mar = model.network.mar
     for table in (mar.fake_latent, mar.mask_token):
         nn.init.normal_(table, std=0.5, generator=generator)
@@ -160,7 +161,6 @@ MAKING = Making(
         VAETraining(),
         drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
         growing=Schedule(steps=1200, learning_rate=2e-3),
-        binding=binding(fluent=500),
     ),
     write_files,
     harmon.start,
