@@ -1,4 +1,4 @@
-"""`unispect demo`: three studies on three shipped models, in worker processes, with no way out to a network."""
+"""`unispect demo`: three studies on shipped models of three families, in workers, with no way out to a network."""
 
 import os
 import re

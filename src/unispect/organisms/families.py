@@ -65,10 +65,9 @@ FAMILIES: Mapping[str, Family] = {
         "tiny-harmon",
         "latents uncovered in a random order, each by a diffusion head",
         "harmon",
-        2.3,
+        2.005,
         {"guidance": 1.0, "temperature": 1.0, "iterations": 16},
         gate=0.9,
-        shipped=False,
     ),
     "janus-flow": Family(
         "tiny-janusflow",
