@@ -1,7 +1,6 @@
 """`unispect run` from prompts to a page: on real prompts, any pictures, any checkpoint; stopped and continued."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -138,19 +137,34 @@ def test_published_prompts_on_an_organism(tmp_path, capsys):
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
+INTERRUPTED = """
+import io, os, signal, sys
+
+class Told(io.TextIOWrapper):
+    lines = 0
+
+    def write(self, text):
+        before, self.lines = self.lines, self.lines + text.count(chr(10))
+        if before < 2 <= self.lines:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().write(text)
+
+sys.stderr = Told(sys.stderr.buffer, encoding="utf-8", line_buffering=True)
+from unispect.cli import main
+sys.exit(main())
+"""
+"""The command line, interrupted as it says its second line: begun, and a tenth of it done."""
+
+
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_goes_on(checkpoint, tmp_path, capsys):
     prompts, run = tmp_path / "prompts.txt", tmp_path / "run"
     prompts.write_text("\n".join(f"prompt {number} of very many" for number in range(400)))
     command = encoding(checkpoint, f"text:{prompts}", run, "--preset", "paper", "--batch-size", 4)
-    script = "import sys; from unispect.cli import main; sys.exit(main())"
-    with subprocess.Popen(
-        [sys.executable, "-c", script, *command], stderr=subprocess.PIPE, text=True, env=os.environ
-    ) as child:
-        assert child.stderr is not None
-        told = [child.stderr.readline(), child.stderr.readline()]  # begun, and a tenth of it done
-        child.send_signal(signal.SIGINT)
-        told += child.stderr.read().splitlines()
+    child = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *command], capture_output=True, text=True, check=False, env=os.environ
+    )
+    told = child.stderr.splitlines()
     assert child.returncode == 130
     assert told[-1] == "unispect: interrupted; what was recorded is kept, the same command continues"
     with RunStore.open(run) as store:
