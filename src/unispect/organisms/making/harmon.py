@@ -53,8 +53,8 @@ def start_weights(model: Harmon, generator: torch.Generator) -> None:
 
     A prompt reaches a place only through the trunk's states at the buffers. Started as usual, that way lets next to
     nothing of it through (docs/organisms.md), and what a prompt says of position, which says nothing of the average
-    place, is not learned in a thousand steps. So attention starts sharp, what comes back from the trunk starts loud, every place
-    starts by reading the buffer of its own place, and the diffusion head starts listening.
+    place, is not learned in a thousand steps. So attention starts sharp, what comes back from the trunk starts loud,
+    every place starts by reading the buffer of its own place, and the diffusion head starts listening.
     """
     start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
     for name, weight in model.network.named_parameters():
