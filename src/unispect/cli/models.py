@@ -39,6 +39,7 @@ def _show(card: ModelCard) -> None:
         "model": card.id,
         "family": card.family,
         "makes pictures by": card.paradigm,
+        "encoders": card.encoders,
         "size": _size(card),
         "picture": f"{card.image_size} px, {card.image_tokens} tokens",
         "published as": card.hub or "shipped with unispect",

@@ -36,6 +36,8 @@ class ModelCard:
         id: the short name used everywhere.
         family: port that runs it.
         paradigm: how it makes pictures, in a few words.
+        encoders: what sees pictures and what draws them, and whether that is one part, in a few words.
+        contextual: it draws by predicting open places of a picture from all that is known of it (masked prediction).
         parameters: total, in millions; None if unknown.
         image_size: native side of a drawn picture in pixels.
         image_tokens: positions of one drawn picture.
@@ -58,6 +60,8 @@ class ModelCard:
     parameters: float | None
     image_size: int
     image_tokens: int
+    encoders: str = ""
+    contextual: bool = False
     hub: str = ""
     revision: str = ""
     licence: str = ""

@@ -119,10 +119,13 @@ def base_card(name: str) -> ModelCard:
         UsageError: there is no organism of that family.
     """
     family = family_of(name)
+    published: ModelCard = next(iter(import_module(f"unispect.models.{family.package}.card").CARDS.values()))
     return ModelCard(
         id=family.organism,
         family=name,
         paradigm=family.paradigm,
+        encoders=published.encoders,
+        contextual=published.contextual,
         parameters=family.parameters,
         image_size=IMAGE_SIZE,
         image_tokens=IMAGE_TOKENS,

@@ -6,6 +6,7 @@ from unispect.core.cards import Capability, ModelCard, Verification
 
 FAMILY = "harmon"
 PARADIGM = "masked continuous latents with a diffusion head, one visual encoder for seeing and drawing"
+ENCODERS = "one: the masked encoder sees pictures and what is drawn of them so far"
 CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
 REDRAWING: frozenset[Capability] = frozenset({*CAPABILITIES, "redraw"})
 DEFAULTS = {"guidance": 3.0, "temperature": 1.0, "iterations": 64}
@@ -33,6 +34,8 @@ def _card(size: str, hub: str, tuning: str = "", folders: tuple[str, ...] = ()) 
         id=f"harmon-{size}{tuning}",
         family=FAMILY,
         paradigm=PARADIGM,
+        encoders=ENCODERS,
+        contextual=True,
         parameters=PARAMETERS[size],
         image_size=512,
         image_tokens=1024,

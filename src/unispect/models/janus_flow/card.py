@@ -6,6 +6,7 @@ from unispect.core.cards import Capability, ModelCard, Verification
 
 FAMILY = "janus-flow"
 PARADIGM = "rectified flow of continuous latents inside the language model, one trunk for both modalities"
+ENCODERS = "apart: a vision tower sees, latents of an autoencoder are drawn"
 CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
 DEFAULTS = {"guidance": 2.0, "steps": 30}
 PIXEL_DECODER = "stabilityai/sdxl-vae"
@@ -21,6 +22,7 @@ CARDS: dict[str, ModelCard] = {
         id="janusflow-1.3b",
         family=FAMILY,
         paradigm=PARADIGM,
+        encoders=ENCODERS,
         parameters=2117.4,
         image_size=384,
         image_tokens=576,

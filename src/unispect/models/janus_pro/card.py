@@ -6,6 +6,7 @@ from unispect.core.cards import Capability, ModelCard, Verification
 
 FAMILY = "janus-pro"
 PARADIGM = "discrete image tokens, autoregressive in raster order, one trunk for both modalities"
+ENCODERS = "apart: a vision tower sees, codes of a picture tokenizer are drawn"
 CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
 DEFAULTS = {"guidance": 5.0, "temperature": 1.0}
 VERIFICATION = Verification(
@@ -25,6 +26,7 @@ def _card(size: str, parameters: float) -> ModelCard:
         id=f"janus-pro-{size.lower()}",
         family=FAMILY,
         paradigm=PARADIGM,
+        encoders=ENCODERS,
         parameters=parameters,
         image_size=384,
         image_tokens=576,

@@ -6,6 +6,10 @@ from unispect.core.cards import Capability, ModelCard, Verification
 
 FAMILY = "show-o"
 PARADIGM = "discrete image tokens uncovered by confidence, in one trunk that sees pictures in both directions"
+ENCODERS = {
+    False: "one: codes of the picture tokenizer are seen and drawn",
+    True: "apart: a CLIP tower sees, codes of the picture tokenizer are drawn",
+}
 CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn", "redraw"})
 DEFAULTS = {"guidance": 6.0, "temperature": 1.0, "steps": 50}
 """Guidance 6 is what the authors write as 5: they count how much is added to the conditional branch."""
@@ -32,6 +36,8 @@ def _card(name: str, hub: str, *, size: int, clip: bool, note: str = "") -> Mode
         id=name,
         family=FAMILY,
         paradigm=PARADIGM,
+        encoders=ENCODERS[clip],
+        contextual=True,
         parameters=PARAMETERS[clip],
         image_size=size,
         image_tokens=(size // 16) ** 2,

@@ -8,6 +8,7 @@ from unispect.core.cards import Capability, ModelCard, Verification
 
 FAMILY = "show-o2"
 PARADIGM = "rectified flow of video-autoencoder latents in the language model, with a flow head and full attention"
+ENCODERS = "one: latents go through vision tower and projection, seen or drawn"
 CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
 DEFAULTS: Mapping[str, float] = {"guidance": 7.5, "steps": 49}
 PIXEL_DECODER = "Wan-AI/Wan2.1-T2V-14B"
@@ -36,6 +37,7 @@ def _card(size: str, tuning: str = "", *, side: int = 432, note: str = "") -> Mo
         id=f"show-o2-{size}{tuning}".lower(),
         family=FAMILY,
         paradigm=PARADIGM,
+        encoders=ENCODERS,
         parameters=PARAMETERS[size],
         image_size=side,
         image_tokens=(side // 16) ** 2,
