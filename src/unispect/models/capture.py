@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from transformers.models.llama.modeling_llama import LlamaModel
     from transformers.models.phi.modeling_phi import PhiModel
     from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
+    from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLTextModel
 
     from unispect.models.decode.cache import KeyValueCache
 
-    Trunk = LlamaModel | Qwen2Model | PhiModel
+    Trunk = LlamaModel | Qwen2Model | PhiModel | Qwen2_5_VLTextModel
 
 
 def stream(
@@ -32,7 +33,8 @@ def stream(
     Args:
         trunk: a stock Llama-like trunk (`layers`, `rotary_emb`, a final norm).
         hidden: input embeddings [batch, length, width].
-        positions: position of every row [batch or 1, length]; default 0, 1, 2, ...
+        positions: position of every row [batch or 1, length], or [axes, batch, length] where the trunk's rotary
+            positions have several axes; default 0, 1, 2, ...
         mask: True where a row may look [batch, 1, length, keys]; None means causal (or everything, for one new row
             after a cache).
         cache: keys and values of earlier positions, extended in place.

@@ -53,9 +53,9 @@ def check_replies(encoded: Encoded, replies: Sequence[Reply]) -> None:
             raise UsageError(f"a prompt encoded for {encoded.goal} cannot be followed by a {type(reply).__name__}")
 
 
-def text_reply_segments(start: int, reply: TextReply, end: int) -> tuple[Segment, ...]:
-    """What the positions of a text reply are, from `start` on; the `end` token is template."""
+def text_reply_segments(start: int, reply: TextReply, *ends: int) -> tuple[Segment, ...]:
+    """What the positions of a text reply are, from `start` on; a token that ends it is template."""
     stop = start + len(reply.tokens)
-    ends = bool(reply.tokens) and reply.tokens[-1] == end
-    said = Segment(start, stop - ends, "text", "response")
-    return tuple(part for part in (said, Segment(stop - ends, stop, "text", "template")) if len(part))
+    last = bool(reply.tokens) and reply.tokens[-1] in ends
+    said = Segment(start, stop - last, "text", "response")
+    return tuple(part for part in (said, Segment(stop - last, stop, "text", "template")) if len(part))

@@ -11,7 +11,10 @@ from torch import Tensor
 
 from unispect.core.replies import TextSampling
 from unispect.models.capture import run
+from unispect.models.decode import positions as places
 from unispect.models.decode.chance import TIE, choose, exponential_draws
+from unispect.models.decode.positions import Positions
+from unispect.models.decode.repetition import penalised
 from unispect.models.decode.rows import Rows
 from unispect.models.decode.sight import Sight, extended
 
@@ -102,8 +105,12 @@ def write_tokens(
     end: int,
     how: TextSampling,
     sights: Sequence[Sight] | None = None,
+    positions: Sequence[Positions] | None = None,
+    stops: Sequence[int] = (),
+    penalty: float = 1.0,
+    said: Sequence[Tensor] = (),
 ) -> list[Written]:
-    """One text per sample, up to and with the end token.
+    """One text per sample, up to and with the token that ends it.
 
     Args:
         trunk: a stock Llama-like trunk.
@@ -113,10 +120,15 @@ def write_tokens(
         end: id of the end token.
         how: sampling.
         sights: what the positions of every prompt may look at; default: what stands before them.
+        positions: where the rows of every prompt stand; default: 0, 1, 2, ...
+        stops: other tokens that end a text.
+        penalty: on repetitions (see `repetition`); log-probabilities are told without it.
+        said: tokens of every prompt, which count as said; for a penalty.
     """
     count, limit = len(prompts), how.max_new_tokens
-    rows = Rows.of(trunk, prompts, limit - 1, sights)
+    rows = Rows.of(trunk, prompts, limit - 1, sights, positions)
     device = rows.state.device
+    ends = torch.tensor([end, *stops], device=device)
     tokens = torch.full((count, limit), end, dtype=torch.long, device=device)
     chances = torch.zeros(count, limit, device=device)
     lengths = torch.full((count,), limit, device=device)
@@ -129,23 +141,26 @@ def write_tokens(
         if how.temperature and noise is None:
             noise = exponential_draws(how.seeds, limit, logits.shape[-1])
         minus = next(noise).to(device).log() if noise is not None else None
+        held = [torch.cat([own.to(device), row[:step]]) for own, row in zip(said, tokens, strict=True)] if said else []
 
-        def alone(sample: int, step: int = step, minus: Tensor | None = minus) -> Tensor:
+        def alone(sample: int, step: int = step, minus: Tensor | None = minus, held: Sequence[Tensor] = held) -> Tensor:
             own = torch.cat([prompts[sample], embed(tokens[sample, :step])])
             seen = None if sights is None else extended(sights[sample], len(own), device)
-            state = run(trunk, own[None], mask=None if seen is None else seen[None, None])[:, -1]
-            return _text_scores(head(state).float(), how, None if minus is None else minus[sample : sample + 1])[0]
+            where = None if positions is None else places.batched([positions[sample]], [len(own)], device)
+            state = run(trunk, own[None], positions=where, mask=None if seen is None else seen[None, None])[:, -1]
+            scores = penalised(head(state).float(), held[sample : sample + 1], penalty)
+            return _text_scores(scores, how, None if minus is None else minus[sample : sample + 1])[0]
 
-        chosen = choose(_text_scores(logits, how, minus), tie, alone)
+        chosen = choose(_text_scores(penalised(logits, held, penalty), how, minus), tie, alone)
         running = lengths == limit
         tokens[:, step] = torch.where(running, chosen, end)
         chances[:, step] = logits.log_softmax(-1).gather(-1, chosen[:, None])[:, 0]
-        lengths = torch.where(running & (chosen == end), step + 1, lengths)
+        lengths = torch.where(running & torch.isin(chosen, ends), step + 1, lengths)
         if step + 1 == limit or bool((lengths <= step + 1).all()):
             break
         rows.extend(embed(tokens[:, step])[:, None])
     return [
-        Written(tuple(row[:length]), tuple(chance[:length]), row[length - 1] == end)
+        Written(tuple(row[:length]), tuple(chance[:length]), row[length - 1] in {end, *stops})
         for row, chance, length in zip(tokens.tolist(), chances.tolist(), lengths.tolist(), strict=True)
     ]
 
@@ -173,6 +188,7 @@ def score_answers(
     embed: Map,
     head: Map,
     sights: Sequence[Sight] | None = None,
+    positions: Sequence[Positions] | None = None,
 ) -> list[Tensor]:
     """For every sample the natural log-likelihoods [answers], float32 on the CPU; every prompt is run once.
 
@@ -183,6 +199,7 @@ def score_answers(
         embed: token ids -> embeddings.
         head: final states -> text logits.
         sights: what the positions of every prompt may look at; default: what stands before them.
+        positions: where the rows of every prompt stand; default: 0, 1, 2, ...
     """
     device = prompts[0].device
     flat = [torch.tensor(ids, device=device) for own in answers for ids in own]
@@ -192,7 +209,7 @@ def score_answers(
     longest = max(map(len, flat))
     padded = torch.nn.utils.rnn.pad_sequence(flat, batch_first=True, padding_value=-1)
     owner = torch.arange(len(prompts)).repeat_interleave(torch.tensor(counts)).to(device)
-    rows = Rows.of(trunk, prompts, longest - 1, sights).picked(owner)
+    rows = Rows.of(trunk, prompts, longest - 1, sights, positions).picked(owner)
     states = rows.state[:, None]
     if longest > 1:
         states = torch.cat([states, rows.extend(embed(padded[:, :-1].clamp_min(0)))], 1)

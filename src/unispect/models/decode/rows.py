@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from unispect.models.capture import run
+from unispect.models.decode import positions as places
 from unispect.models.decode.cache import KeyValueCache
+from unispect.models.decode.positions import Positions
 from unispect.models.decode.sight import Sight, batched
 
 if TYPE_CHECKING:
@@ -23,15 +25,25 @@ class Rows:
         state: the final norm's output at the newest position of every row [rows, width].
     """
 
-    def __init__(self, trunk: Trunk, cache: KeyValueCache, padding: Tensor, real: Tensor | None) -> None:
+    def __init__(
+        self, trunk: Trunk, cache: KeyValueCache, padding: Tensor, real: Tensor | None, ahead: Tensor | None = None
+    ) -> None:
         self._trunk = trunk
         self._cache = cache
         self._padding = padding  # padded positions in front of every row
         self._real = real  # [rows, room], False on padding; None when there is none
+        self._ahead = torch.zeros_like(padding) if ahead is None else ahead  # see `positions.ahead`
         self.state = torch.empty(0)
 
     @classmethod
-    def of(cls, trunk: Trunk, prompts: Sequence[Tensor], room: int, sights: Sequence[Sight] | None = None) -> Rows:
+    def of(
+        cls,
+        trunk: Trunk,
+        prompts: Sequence[Tensor],
+        room: int,
+        sights: Sequence[Sight] | None = None,
+        positions: Sequence[Positions] | None = None,
+    ) -> Rows:
         """Runs the prompts.
 
         Args:
@@ -39,6 +51,7 @@ class Rows:
             prompts: input embeddings [length_i, width] of every row; one and the same tensor is run only once.
             room: positions that may follow the prompts.
             sights: what the positions of every prompt may look at; default: what stands before them.
+            positions: where the rows of every prompt stand; default: 0, 1, 2, ...
         """
         distinct = {id(prompt): prompt for prompt in prompts}
         lengths = torch.tensor([len(prompt) for prompt in distinct.values()], device=prompts[0].device)
@@ -47,26 +60,33 @@ class Rows:
         real = None
         if min(map(len, prompts)) < longest:
             real = torch.arange(longest + room, device=lengths.device)[None] >= padding[:, None]
-        rows = cls(trunk, KeyValueCache(longest + room), padding, real)
+        own_positions = {
+            id(prompt): own for prompt, own in zip(prompts, positions or [None] * len(prompts), strict=True)
+        }
+        ahead = [places.ahead(own_positions[key], len(prompt)) for key, prompt in distinct.items()]
+        rows = cls(trunk, KeyValueCache(longest + room), padding, real, torch.tensor(ahead, device=lengths.device))
+        where = places.batched(list(own_positions.values()), lengths.tolist(), lengths.device, left=True)
         padded = torch.nn.utils.rnn.pad_sequence(list(distinct.values()), batch_first=True, padding_side="left")
-        if sights is None:
-            rows.extend(padded)
-        else:
+        mask = None
+        if sights is not None:
             own = {id(prompt): sight for prompt, sight in zip(prompts, sights, strict=True)}
-            rows.extend(padded, mask=batched(list(own.values()), lengths.tolist(), lengths.device, left=True))
+            mask = batched(list(own.values()), lengths.tolist(), lengths.device, left=True)
+        rows.extend(padded, mask, where)
         if len(distinct) == len(prompts):
             return rows
         place = {key: i for i, key in enumerate(distinct)}
         return rows.picked(torch.tensor([place[id(prompt)] for prompt in prompts], device=lengths.device))
 
-    def extend(self, new: Tensor, mask: Tensor | None = None) -> Tensor:
+    def extend(self, new: Tensor, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
         """Puts new embeddings [rows, count, width] behind every row; the final norm's output [rows, count, width].
 
-        They see everything before them, and each other causally, unless a `mask` [rows, 1, count, keys] says otherwise.
+        They see everything before them, and each other causally, unless a `mask` [rows, 1, count, keys] says otherwise;
+        they stand behind each other, unless `positions` [rows, count] or [axes, rows, count] say otherwise.
         """
         start = self._cache.length
         slots = torch.arange(start, start + new.shape[1], device=new.device)
-        positions = (slots[None] - self._padding[:, None]).clamp_min(0)
+        if positions is None:
+            positions = (slots[None] - self._padding[:, None]).clamp_min(0) + self._ahead[:, None]
         mask = self._mask(slots, start) if mask is None else mask
         out = run(self._trunk, new, positions=positions, mask=mask, cache=self._cache)
         self.state = out[:, -1]
@@ -83,7 +103,7 @@ class Rows:
     def picked(self, index: Tensor) -> Rows:
         """The rows of these numbers, in this order, as copies; a row may be picked several times."""
         real = None if self._real is None else self._real[index]
-        rows = Rows(self._trunk, self._cache.picked(index), self._padding[index], real)
+        rows = Rows(self._trunk, self._cache.picked(index), self._padding[index], real, self._ahead[index])
         rows.state = self.state[index]
         return rows
 
