@@ -41,7 +41,12 @@ def test_padding_stands_at_zero_on_its_side():
 def trunk() -> LlamaModel:
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
-    return LlamaModel(LlamaConfig(vocab_size=8, **sizes)).eval()
+    made = LlamaModel(LlamaConfig(vocab_size=8, **sizes)).eval()
+    for layer in made.layers:  # sharp, so that it matters where rows stand
+        layer.self_attn.q_proj.weight.data *= 20
+        layer.self_attn.k_proj.weight.data *= 20
+        layer.self_attn.o_proj.weight.data *= 20
+    return made
 
 
 @torch.no_grad()
