@@ -173,3 +173,31 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_goes_on(checkpoint, tmp_p
     outcome = here(capsys, *command)
     assert outcome.code == 0
     assert f"{800 - done} units done" in outcome.out
+
+
+@pytest.mark.slow
+def test_several_studies_on_several_models_end_in_one_comparison(tmp_path, capsys):
+    models = ("tiny-janus-pro-b*", "tiny-harmon-bound", "tiny-janus-pro-bound", "tiny-janus-pro-mute")
+    command = ["run", "concepts", "encoding", "--model", *models, "--limit", "2", "--seeds", "0"]
+    outcome = here(capsys, *command, "--out", tmp_path / "run")
+    assert outcome.code == 0, outcome.err
+    said = [line.split()[1].partition("@")[0] for line in outcome.out.splitlines() if line.startswith("model ")]
+    assert said == ["tiny-janus-pro-bound", "tiny-harmon-bound", "tiny-janus-pro-mute"]
+    page = here(capsys, "report", tmp_path / "run", "--out", tmp_path / "report.html")
+    assert page.code == 0, page.err
+    first, *_ = page.out.partition("Can it tell what it can draw?")
+    assert "Families side by side" in first
+    assert "[paper preset] Models that draw by predicting open places" in first
+    section = (tmp_path / "report.html").read_text("utf-8").partition("Families side by side")[2]
+    assert "the masked encoder sees pictures" in section
+    assert "tiny-janus-pro-mute" not in section.partition("Can it tell what it can draw?")[0]
+
+
+def test_what_cannot_be_run_is_refused_before_anything_runs(tmp_path, capsys):
+    refused = here(capsys, "run", "--model", "tiny-janus-pro", "--out", tmp_path / "run")
+    assert (refused.code, "name a study" in refused.error) == (2, True)
+    refused = here(capsys, "run", "encoding", "--model", "tyni-*", "--out", tmp_path / "run")
+    assert (refused.code, "no model fits 'tyni-*'" in refused.error) == (2, True)
+    refused = here(capsys, "run", "encoding", "concept", "--model", "tiny-janus-pro", "--out", tmp_path / "run")
+    assert (refused.code, "did you mean 'concepts'" in refused.error) == (2, True)
+    assert not (tmp_path / "run").exists()

@@ -40,7 +40,6 @@ class Order:
         dtype: as given.
         batch_size: units that go through the model together.
         command: as typed, program first.
-        fresh: refuse a folder that holds records already.
         debug: failed records carry their traceback.
     """
 
@@ -52,7 +51,6 @@ class Order:
     dtype: str
     batch_size: int
     command: tuple[str, ...]
-    fresh: bool = False
     debug: bool = False
 
 
@@ -108,8 +106,8 @@ def check(order: Order) -> None:
     order.study.plan(card_of(order.model.name), order.options)
 
 
-def prepare(order: Order) -> Ready:
-    """Loads the model and plans its units.
+def prepare(order: Order, model: UnifiedModel | None = None) -> Ready:
+    """Loads the model, unless an earlier order for it has, and plans its units.
 
     Raises:
         UsageError: unknown device or dtype, or no such weights.
@@ -120,7 +118,7 @@ def prepare(order: Order) -> Ready:
 
     device = device_for(order.device)
     dtype = dtype_for(order.dtype, device)
-    model = load(order.model.name, order.model.weights or None, order.device, order.dtype)
+    model = model or load(order.model.name, order.model.weights or None, order.device, order.dtype)
     plan = order.study.plan(model.card, order.options)
     data = _data(order, plan, model.card)
     return Ready(order, model, plan, str(device), str(dtype).removeprefix("torch."), data)
@@ -175,7 +173,7 @@ def plan_lines(plan: Plan) -> list[str]:
 
 def order_for(
     study: Study,
-    model: str,
+    model: str | ModelReference,
     out: Path,
     *,
     options: Options,
@@ -183,11 +181,11 @@ def order_for(
     device: str = "auto",
     dtype: str = "auto",
     batch_size: int = 16,
-    fresh: bool = False,
     debug: bool = False,
 ) -> Order:
     """An order from the words of a command line."""
-    return Order(study, parse(model), options, out, device, dtype, batch_size, tuple(command), fresh=fresh, debug=debug)
+    named = parse(model) if isinstance(model, str) else model
+    return Order(study, named, options, out, device, dtype, batch_size, tuple(command), debug)
 
 
 def _data(order: Order, plan: Plan, card: ModelCard) -> str:

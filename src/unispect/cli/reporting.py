@@ -18,7 +18,8 @@ from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
 from unispect.runs.export import export
 from unispect.runs.store import RunStore
-from unispect.studies.registry import Study, all_studies
+from unispect.studies.families import view as families
+from unispect.studies.registry import Study, all_studies, find_study
 
 
 @dataclass(frozen=True)
@@ -88,17 +89,18 @@ def write_report(
 
 
 def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> list[Section]:
-    """One section per study that left finished records, in the registry's order."""
+    """One section per study that left finished records, in the registry's order, behind a comparison of families."""
     cards: dict[str, ModelCard] = {}
     for source in sources:
         cards |= source.store.cards()
     sections = []
-    for study in all_studies().values():
-        entries = _finished(study, sources)
-        if entries:
-            progress(f"summarising {study.name}: {len(entries)} records")
-            present = {entry.unit.model for entry in entries}
-            sections.append(study.view(entries, {name: card for name, card in cards.items() if name in present}))
+    finished = {name: entries for name, study in all_studies().items() if (entries := _finished(study, sources))}
+    for name, entries in finished.items():
+        progress(f"summarising {name}: {len(entries)} records")
+        present = {entry.unit.model for entry in entries}
+        sections.append(find_study(name).view(entries, {name: card for name, card in cards.items() if name in present}))
+    if together := families.view(finished, cards):
+        sections.insert(0, together)
     if not sections:
         names = ", ".join(str(source.store.folder) for source in sources)
         raise UsageError(f"nothing to report: {names} holds no finished record of a study known here")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -13,12 +14,18 @@ from unispect.cli.console import say, show_table
 from unispect.core.errors import UsageError
 from unispect.core.findings import Preset
 
+if TYPE_CHECKING:
+    from unispect.cli.execution import Order, Outcome
+    from unispect.runs import RunStore
+
 app = App(
     name="run",
+    usage="Usage: unispect run STUDY... --model MODEL... --out FOLDER [OPTIONS]",
     help_epilogue="""Examples:
   unispect run concepts --model tiny-janus-pro-bound --out runs/bound
   unispect run encoding --model tiny-janus-pro --data images:photos --out runs/1
   unispect run encoding --model janus-pro-1b=weights/1B --limit 50 --out runs/2
+  unispect run concepts encoding response --model 'tiny-*-bound' --out runs/all
 
 --debug after any command shows the full traceback of an error.""",
 )
@@ -28,10 +35,8 @@ _SEVERAL_SEEDS = Parameter(consume_multiple=True, negative=(), show_default=lamb
 
 @app.default
 def run(
-    study: str,
-    /,
-    *,
-    model: Annotated[str, Parameter(name=("--model", "-m"))],
+    *study: str,
+    model: Annotated[tuple[str, ...], Parameter(name=("--model", "-m"), consume_multiple=True, negative=())],
     out: Annotated[Path, Parameter(name=("--out", "-o"))],
     data: str | None = None,
     preset: Annotated[tuple[Preset, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
@@ -43,18 +48,20 @@ def run(
     engine: Literal["local"] = "local",
     fresh: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> None:
-    """Run a study on a model; the same command again continues.
+    """Run studies on models, one after the other; the same command again continues.
 
-    Whatever was recorded survives Ctrl-C, a kill and a full disk. A run folder may hold several studies and models.
+    Whatever was recorded survives Ctrl-C, a kill and a full disk. A run folder may hold several studies and models, and
+    its report sets them side by side.
 
     Args:
-        study: A name from `unispect studies`.
-        model: A name from `unispect models`, or NAME=FOLDER or NAME=owner/name@revision for other weights of it.
+        study: Names from `unispect studies`.
+        model: Names from `unispect models`, patterns of them ('tiny-*-bound'), or NAME=FOLDER or
+            NAME=owner/name@revision for other weights.
         out: Folder for the records; made if it is not there.
         data: Where prompts come from: world (default), t2i-corebench:FOLDER, images:FOLDER or text:FILE.
         preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
             (default).
-        limit: At most this many items of each group that the study compares.
+        limit: At most this many items of each group that a study compares.
         seeds: One repetition of everything random per seed.
         device: auto, cpu, cuda or cuda:N.
         dtype: Precision; auto is float32 on the CPU and bfloat16 elsewhere.
@@ -62,41 +69,65 @@ def run(
         engine: How the work is spread.
         fresh: Refuse a folder that already holds records instead of continuing it.
     """
-    from unispect.cli.execution import carry_out, check, order_for, plan_lines, prepare
-    from unispect.cli.progress import Watch, open_board
+    from unispect.cli.execution import check, order_for
+    from unispect.models.registry import chosen
     from unispect.runs import RunStore
     from unispect.studies.base import Options
     from unispect.studies.registry import find_study
 
-    known = find_study(study)
-    if preset and not known.prompts:
-        raise UsageError(f"--preset says how states are measured; the study {known.name} measures none")
+    if not study:
+        raise UsageError("name a study; see: unispect studies")
+    known = [find_study(name) for name in dict.fromkeys(study)]
+    if preset and not any(one.prompts for one in known):
+        raise UsageError(f"--preset says how states are measured; the study {known[0].name} measures none")
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"--seeds names a seed twice: {' '.join(map(str, seeds))}")
-    order = order_for(
-        known,
-        model,
-        out,
-        options=Options(data, preset or tuple(Preset), limit, seeds),
-        command=("unispect", *sys.argv[1:]),
-        device=device,
-        dtype=dtype,
-        batch_size=batch_size,
-        fresh=fresh,
-        debug="UNISPECT_DEBUG" in os.environ,
-    )
-    check(order)
+    orders = [
+        order_for(
+            one,
+            named,
+            out,
+            options=Options(data if one.prompts or len(known) == 1 else None, preset or tuple(Preset), limit, seeds),
+            command=("unispect", *sys.argv[1:]),
+            device=device,
+            dtype=dtype,
+            batch_size=batch_size,
+            debug="UNISPECT_DEBUG" in os.environ,
+        )
+        for named in chosen(model)
+        for one in known
+    ]
+    for order in orders:
+        check(order)
     with RunStore.create(out, fresh=fresh) as store:
-        ready = prepare(order)
-        say(f"model   {ready.card.reference} on {ready.device} in {ready.dtype}")
+        outcomes = list(_each(orders, store))
+    for outcome in outcomes:
+        outcome.raise_failures()
+    say(f"next: unispect report {out}")
+
+
+def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:
+    """Carries every order out; orders for the same model stand together, and it is loaded once."""
+    from unispect.cli.execution import carry_out, plan_lines, prepare
+    from unispect.cli.progress import Watch, open_board
+
+    ready = None
+    for order in orders:
+        same = ready is not None and ready.order.model == order.model
+        if not same:
+            ready = None  # before the next one is loaded
+        ready = prepare(order, ready.model if ready else None)
+        study = order.study
+        if not same:
+            say(f"model   {ready.card.reference} on {ready.device} in {ready.dtype}")
         say(f"data    {ready.data}")
-        say(f"study   {known.name} version {known.version}: {len(ready.plan.units):,} units")
+        say(f"study   {study.name} version {study.version}: {len(ready.plan.units):,} units")
         for line in plan_lines(ready.plan):
             say(f"        {line}")
         with open_board() as board:
-            outcome = carry_out(ready, store, Watch(board, known.name))
+            outcome = carry_out(ready, store, Watch(board, study.name))
         say()
-        counts = [c for c in store.counts() if (c.study, c.model) == (known.name, ready.card.reference)]
+        counts = [c for c in store.counts() if (c.study, c.model) == (study.name, ready.card.reference)]
         show_table(
             ("kind", "planned", "done", "failed", "skipped"),
             [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
@@ -104,6 +135,5 @@ def run(
         )
         say()
         units = outcome.units
-        say(f"{units.done:,} units done in {units.seconds:.0f} s, {units.already:,} before: {out}")
-        outcome.raise_failures()
-    say(f"next: unispect report {out}")
+        say(f"{units.done:,} units done in {units.seconds:.0f} s, {units.already:,} before: {order.out}")
+        yield outcome

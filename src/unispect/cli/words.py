@@ -17,7 +17,7 @@ VERBS: dict[str, Verb] = {
     "demo": Verb("unispect.cli.demo:demo", "Run three studies on tiny models of three families; write a report.", True),
     "models": Verb("unispect.cli.models:models", "List the models and what is proven about each."),
     "studies": Verb("unispect.cli.studies:studies", "List the studies and what each answers."),
-    "run": Verb("unispect.cli.run:app", "Run a study on a model; the same command again continues.", True),
+    "run": Verb("unispect.cli.run:app", "Run studies on models; the same command again continues.", True),
     "grade": Verb("unispect.cli.grade:grade", "Grade what a run drew and told.", True),
     "report": Verb("unispect.cli.report:report", "Write one self-contained HTML page from finished runs."),
     "export": Verb("unispect.cli.export:export", "Write a run's records as parquet or JSON lines."),

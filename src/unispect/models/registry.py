@@ -6,8 +6,9 @@ points to an `Entry`. Nothing here imports torch before a model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -70,6 +71,26 @@ def parse(text: str) -> ModelReference:
     if not name.strip() or (equals and not weights.strip()):
         raise UsageError(f"cannot read the model {text!r}; write name, name=FOLDER or name=owner/name@revision")
     return ModelReference(name.strip(), weights.strip())
+
+
+def chosen(texts: Iterable[str]) -> list[ModelReference]:
+    """The models that were named, each once: `parse` of every text, or every model whose name fits a pattern.
+
+    Patterns hold `*`, `?` or `[...]`, as in file names: `tiny-*-bound`.
+
+    Raises:
+        UsageError: a text cannot be read, or no model fits a pattern.
+    """
+    found: dict[ModelReference, None] = {}
+    for text in texts:
+        if "=" not in text and any(sign in text for sign in "*?["):
+            fitting = [name for name in cards() if fnmatchcase(name, text)]
+            if not fitting:
+                raise UsageError(f"no model fits {text!r}; see: unispect models")
+            found |= dict.fromkeys(ModelReference(name) for name in fitting)
+        else:
+            found[parse(text)] = None
+    return list(found)
 
 
 def cards() -> dict[str, ModelCard]:

@@ -14,7 +14,7 @@ from unispect.models.harmon.config import VAE_SCALE
 from unispect.models.harmon.mar import Attention, Mar
 from unispect.models.harmon.model import Harmon
 from unispect.organisms.families import IMAGE_SIZE, PATCH
-from unispect.organisms.making.base import Making, Recipe
+from unispect.organisms.making.base import Making, Recipe, binding
 from unispect.organisms.making.files import padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import QWEN, build_tokenizer
@@ -161,6 +161,7 @@ MAKING = Making(
         VAETraining(),
         drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
         growing=Schedule(steps=1200, learning_rate=2e-3),
+        binding=binding(fluent=700),
     ),
     write_files,
     harmon.start,

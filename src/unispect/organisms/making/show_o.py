@@ -15,11 +15,11 @@ from unispect.models.show_o.magvit import signs_of
 from unispect.models.show_o.model import ShowO
 from unispect.organisms.families import IMAGE_TOKENS
 from unispect.organisms.lfq import LFQTraining, train_lfq
-from unispect.organisms.making.base import Making, Recipe
+from unispect.organisms.making.base import Making, Recipe, binding
 from unispect.organisms.making.files import write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import PHI, build_tokenizer
-from unispect.train.loop import Progress
+from unispect.train.loop import Progress, Schedule
 
 _HIDDEN, _BITS, _TEXT = 128, 10, 47
 _EMBEDDING = 0.5
@@ -40,10 +40,15 @@ def train_tokenizer(
 
 @torch.no_grad()
 def start_weights(model: ShowO, generator: torch.Generator) -> None:
-    """See `Making`. Image tokens start as sums over their bits, so that alike codes start alike."""
-    start_linears(
-        model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=("self_attn.dense", "mlp.fc2")
-    )
+    """See `Making`. Image tokens start as sums over their bits, so that alike codes start alike.
+
+    Open places all hold the same mask and differ by their rotary positions alone. Started as usual, a two-thousandth of
+    what varies at the last block tells them apart, and what a prompt says of position is learned late; so attention
+    starts sharp, and what it finds is not damped.
+    """
+    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
+    for layer in model.trunk.layers:
+        nn.init.constant_(layer.self_attn.q_layernorm.weight, 3.0)
     config = model.network.config
     ways = torch.randn(config.magvit.bits, _HIDDEN, generator=generator) / math.sqrt(config.magvit.bits)
     table = model.trunk.embed_tokens.weight[config.first_code : config.mask]
@@ -62,6 +67,8 @@ def _config(words: int) -> dict[str, Any]:
         "codebook_size": codes,
         "num_vq_tokens": IMAGE_TOKENS,
         "mask_token_id": words + len(ADDED) + codes,
+        # A few tokens show colour and pattern: where some are always known, prompts are learned late.
+        "mask_all_prob": 0.5,
         # A full description takes 32 tokens.
         "max_seq_length": _TEXT,
         "llm_config": {
@@ -81,7 +88,12 @@ def _config(words: int) -> dict[str, Any]:
 
 
 MAKING = Making(
-    Recipe(LFQTraining()),
+    Recipe(
+        LFQTraining(),
+        drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
+        growing=Schedule(steps=1200, learning_rate=2e-3),
+        binding=binding(fluent=700),
+    ),
     write_files,
     show_o.start,
     train_tokenizer,

@@ -50,7 +50,7 @@ def _taught(one: Comparison) -> Finding:
         id=f"{one.subject.card.reference}-taught-{one.taught}",
         claim=_CLAIMS[one.taught],
         verdict=_taught_verdict(one),
-        detail=" ".join([*_doubts(one), *_numbers(one)]),
+        detail=" ".join([*doubts(one), *_numbers(one)]),
         interval=one.gap() if one.pairs.words else None,
         model=one.subject.card.id,
         headline=one.taught in ("drawing", "text"),
@@ -60,7 +60,7 @@ def _taught(one: Comparison) -> Finding:
 
 
 def _taught_verdict(one: Comparison) -> Verdict:
-    if _doubts(one):
+    if doubts(one):
         return Verdict.CANNOT_TELL
     gap = one.gap()
     if one.taught == NEVER:
@@ -70,7 +70,7 @@ def _taught_verdict(one: Comparison) -> Verdict:
     return _above(gap if one.taught == "drawing" else _negated(gap))
 
 
-def _doubts(one: Comparison) -> list[str]:
+def doubts(one: Comparison) -> list[str]:
     """Why the comparison cannot be made; empty if it can."""
     drawn, told = one.drawn, one.told()
     if not drawn.words:

@@ -122,9 +122,15 @@ def gap(drawn: Scores, told: Scores) -> Interval:
     1 means drawn always and told at chance, -1 the reverse; a share below chance can carry it a little further.
     """
     drawn, told = _both(drawn, told)
-    values = [(drawn.words[w].share - told.words[w].share) / (1 - chance(w)) for w in drawn.words]
+    values = list(gaps(drawn, told).values())
     far = float(np.mean([1 / (1 - chance(w)) for w in drawn.words])) if values else 1.0
     return _mean(values, drawn.asked + told.asked, (-far, far))
+
+
+def gaps(drawn: Scores, told: Scores) -> dict[Word, float]:
+    """Chance-corrected draw minus tell share of every word that has both."""
+    drawn, told = _both(drawn, told)
+    return {w: (drawn.words[w].share - told.words[w].share) / (1 - chance(w)) for w in drawn.words}
 
 
 def pairs(drawn: Scores, told: Scores) -> Pairs:

@@ -37,12 +37,18 @@ def findings(traces: Sequence[Trace], models: Sequence[str], planted: Collection
             if missing:
                 found.append(_not_applicable(model, preset, missing))
             else:
-                contrasts[preset] = contrast(_curves(chosen, "text"), _curves(chosen, "image"))
+                contrasts[preset] = contrast(curves_of(chosen, "text"), curves_of(chosen, "image"))
                 found += _comparison(model, preset, contrasts[preset], chosen, headline=model not in planted)
             found += _length(model, preset, chosen)
         if len(contrasts) == 2:
             found.append(_agreement(model, contrasts, headline=model not in planted))
     return tuple(found)
+
+
+def curves_of(traces: Sequence[Trace], modality: str) -> Curves:
+    """The curves of content of one modality, read as a question."""
+    own = [t for t in traces if t.modality == modality and t.goal == "text" and t.curve]
+    return Curves.of([(trace.prompt, trace.curve) for trace in own])
 
 
 def _missing(traces: Sequence[Trace]) -> str:
@@ -207,8 +213,3 @@ def _sides(traces: Sequence[Trace]) -> tuple[list[Trace], list[Trace]]:
     usable = [trace for trace in traces if trace.goal == "text" and trace.curve]
     text, image = ([trace for trace in usable if trace.modality == modality] for modality in ("text", "image"))
     return text, image
-
-
-def _curves(traces: Sequence[Trace], modality: str) -> Curves:
-    own = [t for t in traces if t.modality == modality and t.goal == "text" and t.curve]
-    return Curves.of([(trace.prompt, trace.curve) for trace in own])

@@ -22,7 +22,7 @@ def findings(traces: Sequence[Trace], models: Sequence[str], planted: Collection
         own = [trace for trace in traces if trace.model == model]
         presets = [preset for preset in Preset if any(trace.preset is preset for trace in own)]
         headline = model not in planted
-        task = _text_task(own, presets)
+        task = text_task(own, presets)
         gaps: dict[Preset, Interval] = {}
         for preset in presets:
             chosen = [trace for trace in own if trace.preset is preset]
@@ -50,7 +50,7 @@ def _curves(traces: Sequence[Trace], task: str, measure: str) -> Curves | None:
     return curves if len(curves) else None
 
 
-def _text_task(traces: Sequence[Trace], presets: Sequence[Preset]) -> str:
+def text_task(traces: Sequence[Trace], presets: Sequence[Preset]) -> str:
     """The text task to set against drawing: the first that was measured under every preset; empty if none was."""
     for task in TEXT_TASKS:
         if presets and all(

@@ -1,0 +1,1 @@
+"""Families side by side: what the studies of several models say together."""

@@ -1,0 +1,127 @@
+"""Families side by side: models as rows, what every study says of them as columns, and one claim about them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from unispect.core.cards import ModelCard
+from unispect.core.findings import Cell, Preset, Section, Table
+from unispect.core.units import Entry
+from unispect.studies.concepts import scores
+from unispect.studies.concepts.comparison import Comparison
+from unispect.studies.curves import Curves
+from unispect.studies.encoding.findings import curves_of as levels_of
+from unispect.studies.families.claims import findings
+from unispect.studies.families.measures import Left, everything_left
+
+MEASURES = {Preset.PAPER: ("P",), Preset.CONTROLLED: ("P_k", "G", "J")}
+
+
+def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard]) -> Section | None:
+    """The section that sets models of different families side by side; None if there are fewer than two families.
+
+    Models with planted behaviour stay out: they say something about the instrument, not about a family. Pure.
+
+    Args:
+        entries: finished units by study.
+        cards: by the models' references.
+    """
+    models = [left for left in everything_left(entries, cards) if not left.card.planted]
+    if len({left.card.family for left in models}) < 2:
+        return None
+    tables = [_outside(models), *(_inside(models, preset) for preset in Preset)]
+    return Section(
+        id="families",
+        title="Families side by side",
+        lead=(
+            "The models below draw in different ways. Does one way of drawing make them more of one model: can they "
+            "tell more of what they draw, and do text and pictures go through them more alike?"
+        ),
+        findings=findings(models),
+        tables=tuple(table for table in tables if table.rows),
+        methods=(
+            "Every measure would be 0 in a model that is one model, so sizes are compared, whatever the sign; limits "
+            "come from resampling the words or prompts of all models together. Supported: every model that predicts "
+            "open places is surely nearer to 0 than every other (95 % each). Not supported: some surely is farther "
+            "(at a level corrected for the number of pairs).",
+        ),
+        caveats=(
+            "Each family is one model from one training seed: limits say how sure the numbers of these models are, not "
+            "what another training of the same family would give.",
+            "That predicting open places unifies is the reading that arXiv 2604.10949 gives to one family, Harmon.",
+        ),
+    )
+
+
+def _outside(models: Sequence[Left]) -> Table:
+    return Table(
+        "families-outside",
+        "From outside",
+        (
+            "model",
+            "family",
+            "makes pictures by",
+            "sees and draws with",
+            "predicts open places",
+            "drawn",
+            "told",
+            "chance",
+            "gap",
+            "gap, words taught by text",
+            "n words",
+        ),
+        tuple(
+            (
+                left.name,
+                left.card.family,
+                left.card.paradigm,
+                left.card.encoders or None,
+                "yes" if left.card.contextual else "no",
+                *_behaviour(left.taught.get("drawing"), left.taught.get("text")),
+            )
+            for left in models
+        ),
+        "Drawn and told: share right of words taught by drawing; gaps are chance-corrected drawn minus told, by "
+        "likelihood: 1 is full aphasia, 0 none, -1 its mirror image. 95 % intervals over words.",
+    )
+
+
+def _behaviour(drawing: Comparison | None, text: Comparison | None) -> tuple[Cell, ...]:
+    mirror = text.gap() if text and text.pairs.words else None
+    if drawing is None or not drawing.pairs.words:
+        return (None, None, None, None, mirror, None)
+    return (
+        scores.accuracy(drawing.drawn),
+        scores.accuracy(drawing.told()),
+        drawing.told().chance,
+        drawing.gap(),
+        mirror,
+        drawing.pairs.words,
+    )
+
+
+def _inside(models: Sequence[Left], preset: Preset) -> Table:
+    columns = [f"{name}, {side}" for name in MEASURES[preset] for side in ("text replies", "picture replies")]
+    rows = [(left, _states(left, preset)) for left in models]
+    return Table(
+        f"families-{preset}",
+        f"From inside, {preset} preset",
+        ("model", "entropy, text", "entropy, pictures", "text minus pictures", *columns),
+        tuple((left.name, *cells) for left, cells in rows if any(cell is not None for cell in cells)),
+        "Bits, mean over layers, with 95 % intervals over prompts.",
+    )
+
+
+def _states(left: Left, preset: Preset) -> tuple[Cell, ...]:
+    own = [trace for trace in left.levels if trace.preset is preset]
+    difference = left.encoded(preset)
+    return (
+        _mean(levels_of(own, "text")),
+        _mean(levels_of(own, "image")),
+        difference.interval if difference else None,
+        *(_mean(left.dependence(preset, name, drawn=drawn)) for name in MEASURES[preset] for drawn in (False, True)),
+    )
+
+
+def _mean(curves: Curves) -> Cell:
+    return curves.mean() if len(curves) else None
