@@ -89,7 +89,7 @@ def write_report(
 
 
 def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> list[Section]:
-    """One section per study that left finished records, in the registry's order, behind a comparison of families."""
+    """One section per study that left finished records, in the registry's order, and a comparison of families."""
     cards: dict[str, ModelCard] = {}
     for source in sources:
         cards |= source.store.cards()
@@ -100,7 +100,7 @@ def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> l
         present = {entry.unit.model for entry in entries}
         sections.append(find_study(name).view(entries, {name: card for name, card in cards.items() if name in present}))
     if together := families.view(finished, cards):
-        sections.insert(0, together)
+        sections.append(together)
     if not sections:
         names = ", ".join(str(source.store.folder) for source in sources)
         raise UsageError(f"nothing to report: {names} holds no finished record of a study known here")

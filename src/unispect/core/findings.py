@@ -155,7 +155,11 @@ class GalleryItem:
 
 @dataclass(frozen=True)
 class Section:
-    """One study's contribution to a report."""
+    """One study's contribution to a report.
+
+    Attributes:
+        study: False for a section that no study of its own stands behind.
+    """
 
     id: str
     title: str
@@ -166,3 +170,4 @@ class Section:
     gallery: tuple[GalleryItem, ...] = ()
     methods: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
+    study: bool = True

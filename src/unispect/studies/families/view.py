@@ -15,6 +15,10 @@ from unispect.studies.families.claims import findings
 from unispect.studies.families.measures import Left, everything_left
 
 MEASURES = {Preset.PAPER: ("P",), Preset.CONTROLLED: ("P_k", "G", "J")}
+UNITS = {
+    Preset.PAPER: "Bits.",
+    Preset.CONTROLLED: "Bits, but for J: 0 if prompt and reply fill the same space, near 1 if they share nothing.",
+}
 
 
 def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard]) -> Section | None:
@@ -29,7 +33,7 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
     models = [left for left in everything_left(entries, cards) if not left.card.planted]
     if len({left.card.family for left in models}) < 2:
         return None
-    tables = [_outside(models), *(_inside(models, preset) for preset in Preset)]
+    tables = [_makings(models), _outside(models), *(_inside(models, preset) for preset in Preset)]
     return Section(
         id="families",
         title="Families side by side",
@@ -50,37 +54,29 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
             "what another training of the same family would give.",
             "That predicting open places unifies is the reading that arXiv 2604.10949 gives to one family, Harmon.",
         ),
+        study=False,
+    )
+
+
+def _makings(models: Sequence[Left]) -> Table:
+    return Table(
+        "families-makings",
+        "How they draw",
+        ("model", "family", "makes pictures by", "sees and draws with", "predicts open places"),
+        tuple(
+            (card.id, card.family, card.paradigm, card.encoders or None, "yes" if card.contextual else "no")
+            for card in (left.card for left in models)
+        ),
     )
 
 
 def _outside(models: Sequence[Left]) -> Table:
+    cells = [(left, _behaviour(left.taught.get("drawing"), left.taught.get("text"))) for left in models]
     return Table(
         "families-outside",
         "From outside",
-        (
-            "model",
-            "family",
-            "makes pictures by",
-            "sees and draws with",
-            "predicts open places",
-            "drawn",
-            "told",
-            "chance",
-            "gap",
-            "gap, words taught by text",
-            "n words",
-        ),
-        tuple(
-            (
-                left.name,
-                left.card.family,
-                left.card.paradigm,
-                left.card.encoders or None,
-                "yes" if left.card.contextual else "no",
-                *_behaviour(left.taught.get("drawing"), left.taught.get("text")),
-            )
-            for left in models
-        ),
+        ("model", "drawn", "told", "chance", "gap", "gap, words taught by text", "n words"),
+        tuple((left.name, *own) for left, own in cells if any(cell is not None for cell in own)),
         "Drawn and told: share right of words taught by drawing; gaps are chance-corrected drawn minus told, by "
         "likelihood: 1 is full aphasia, 0 none, -1 its mirror image. 95 % intervals over words.",
     )
@@ -108,7 +104,7 @@ def _inside(models: Sequence[Left], preset: Preset) -> Table:
         f"From inside, {preset} preset",
         ("model", "entropy, text", "entropy, pictures", "text minus pictures", *columns),
         tuple((left.name, *cells) for left, cells in rows if any(cell is not None for cell in cells)),
-        "Bits, mean over layers, with 95 % intervals over prompts.",
+        f"Mean over layers, with 95 % intervals over prompts. {UNITS[preset]}",
     )
 
 
