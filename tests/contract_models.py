@@ -6,17 +6,21 @@ A new family adds one line here.
 from collections.abc import Callable
 from pathlib import Path
 
+import tiny_bagel
 import tiny_harmon
 import tiny_janus
 import tiny_janus_flow
+import tiny_omnigen2
 import tiny_show_o
 import tiny_show_o2
 
 import unispect
+from unispect.models.bagel.folder import load as load_bagel
 from unispect.models.base import UnifiedModel
 from unispect.models.harmon.folder import load as load_harmon
 from unispect.models.janus_flow.folder import load as load_janus_flow
 from unispect.models.janus_pro.folder import load
+from unispect.models.omnigen2.folder import load as load_omnigen2
 from unispect.models.show_o.folder import load as load_show_o
 from unispect.models.show_o2.folder import load as load_show_o2
 from unispect.organisms.families import SHIPPED
@@ -58,6 +62,18 @@ def show_o_clip(folder: Path, dtype: str) -> UnifiedModel:
     return load_show_o(tiny_show_o.TINY, folder, device="cpu", dtype=dtype)
 
 
+def omnigen2(folder: Path, dtype: str) -> UnifiedModel:
+    if not folder.exists():
+        tiny_omnigen2.write_checkpoint(folder)
+    return load_omnigen2(tiny_omnigen2.TINY, folder, device="cpu", dtype=dtype)
+
+
+def bagel(folder: Path, dtype: str) -> UnifiedModel:
+    if not folder.exists():
+        tiny_bagel.write_checkpoint(folder)
+    return load_bagel(tiny_bagel.TINY, folder, device="cpu", dtype=dtype)
+
+
 def organism(name: str) -> Callable[[Path, str], UnifiedModel]:
     """A shipped one, which has real weights and needs no folder."""
     return lambda _, dtype: unispect.load(name, device="cpu", dtype=dtype)
@@ -70,6 +86,8 @@ MODELS: dict[str, Callable[[Path, str], UnifiedModel]] = {
     "show-o": show_o,
     "show-o-clip-vit": show_o_clip,
     "show-o2": show_o2,
+    "bagel": bagel,
+    "omnigen2": omnigen2,
     **{family.organism: organism(family.organism) for family in SHIPPED.values()},
 }
 """Name -> (folder for its files, dtype) -> model."""

@@ -19,7 +19,7 @@ from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
-from unispect.models.base import Example, Trainable, UnifiedModel
+from unispect.models.base import DrawsApart, Example, Trainable, UnifiedModel
 
 TEXTS = ("a red circle", "the turquoise star at the bottom left", "plus", "a red circle", "what is it?")
 SEEDS = (11, 12, 13, 14, 15)
@@ -209,8 +209,20 @@ def replies_for(model: UnifiedModel, goal: Goal) -> tuple[Encoded, list[Reply]]:
     return encoded, list(model.write(encoded, TextSampling(SEEDS, max_new_tokens=6, temperature=1.0)))
 
 
+def need_states(model: UnifiedModel, goal: Goal) -> None:
+    """Skips where the backbone has no states of such replies, once the model has said so with its card's reason."""
+    if goal not in model.card.no_states:
+        return
+    encoded, replies = replies_for(model, goal)
+    with pytest.raises(Unsupported) as refusal:
+        list(model.states(encoded, replies))
+    assert refusal.value.reason == model.card.no_states[goal]
+    pytest.skip(f"{model.card.id} has no states of replies of kind {goal}: {model.card.no_states[goal]}")
+
+
 @pytest.mark.parametrize("goal", list(Goal))
 def test_a_reply_adds_rows_and_leaves_those_of_the_prompt(model: UnifiedModel, goal: Goal):
+    need_states(model, goal)
     encoded, replies = replies_for(model, goal)
     bare, full = list(model.states(encoded)), list(model.states(encoded, replies))
     check_segments(encoded, full)
@@ -226,6 +238,7 @@ def test_a_reply_adds_rows_and_leaves_those_of_the_prompt(model: UnifiedModel, g
 
 @pytest.mark.parametrize("goal", list(Goal))
 def test_states_do_not_depend_on_company(model: UnifiedModel, goal: Goal):
+    need_states(model, goal)
     encoded, replies = replies_for(model, goal)
     together = list(model.states(encoded, replies))
     for i, text in enumerate(TEXTS):
@@ -234,6 +247,29 @@ def test_states_do_not_depend_on_company(model: UnifiedModel, goal: Goal):
         ):
             torch.testing.assert_close(state.rows[i], alone.rows[0], rtol=1e-4, atol=1e-4)
             assert state.segments[i] == alone.segments[0]
+
+
+def test_states_inside_a_second_network_are_said_to_be_there_and_do_not_depend_on_company(model: UnifiedModel):
+    assert ("probe_decoder" in model.card.capabilities) == isinstance(model, DrawsApart)
+    if not isinstance(model, DrawsApart):
+        pytest.skip(f"{model.card.id} draws in its backbone")
+    encoded, replies = replies_for(model, Goal.IMAGE)
+    for at in (LAST, 0, 1):
+        together = list(model.decoder_states(encoded, replies, at=at))
+        check_segments(encoded, together)
+        assert [state.layer for state in together] == list(range(len(together)))
+        for i, text in enumerate(TEXTS):
+            own = model.encode([Prompt.of(text)], Goal.IMAGE)
+            for state, alone in zip(together, model.decoder_states(own, [replies[i]], at=at), strict=True):
+                assert state.step == at
+                torch.testing.assert_close(state.rows[i], alone.rows[0], rtol=1e-4, atol=1e-4)
+                assert state.segments[i] == alone.segments[0]
+                assert positions(state.segments[i], modality="image", roles=("response",))
+                assert positions(state.segments[i], modality="text", roles=("prompt",))
+        with pytest.raises(UsageError):
+            list(model.decoder_states(encoded, replies[:1], at=at))
+    with pytest.raises(UsageError, match="no step"):
+        list(model.decoder_states(encoded, replies, at=10_000))
 
 
 def test_no_more_than_two_layers_are_held(model: UnifiedModel):
@@ -300,7 +336,9 @@ def test_half_precision_runs(folder: tuple[str, Path]):
     assert all(reply.image.size[0] == model.card.image_size for reply in replies)
     assert write(model, seeing_prompts(), ())
     encoded = model.encode(text_prompts()[:2], Goal.IMAGE)
-    for state in model.states(encoded, replies):
+    shown = None if Goal.IMAGE in model.card.no_states else replies
+    inside = model.decoder_states(encoded, replies) if isinstance(model, DrawsApart) else ()
+    for state in (*model.states(encoded, shown), *inside):
         assert all(rows.dtype == torch.bfloat16 and torch.isfinite(rows).all() for rows in state.rows)
     scores = model.score(model.encode(text_prompts()[:1], Goal.TEXT), [["red", "blue"]])
     assert torch.isfinite(scores[0]).all()

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Capability = Literal["write", "draw", "score", "see", "probe", "learn", "redraw"]
-"""`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `learn` (losses),
-`redraw` a picture given in the prompt."""
+Capability = Literal["write", "draw", "score", "see", "probe", "probe_decoder", "learn", "redraw"]
+"""`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `probe_decoder` those
+of a second network that draws, `learn` (losses), `redraw` a picture given in the prompt."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class ModelCard:
         defaults: published sampling settings by name.
         taught: lexicon of `unispect.data.concepts` -> how its words were taught ("drawing", "text", "both"); lexicons
             that are absent were never taught.
+        no_states: kind of reply ("text", "image") -> why the backbone holds no rows of such replies: states of them are
+            refused with this reason, and studies of them report "not applicable".
         planted: for controls, the behaviour built in on purpose: "fluent" (tells whatever it draws) or "mute" (tells
             nothing of what it draws).
     """
@@ -70,6 +72,7 @@ class ModelCard:
     notes: tuple[str, ...] = ()
     defaults: Mapping[str, float] = field(default_factory=dict)
     taught: Mapping[str, str] = field(default_factory=dict)
+    no_states: Mapping[str, str] = field(default_factory=dict)
     planted: Literal["", "fluent", "mute"] = ""
 
     @property

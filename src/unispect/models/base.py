@@ -57,6 +57,20 @@ class UnifiedModel(Protocol):
 
         Layer 0 is the input of the first block, layer i the raw output of block i. Never holds more than two layers.
         With replies, rows of the response carry the role "response"; rows of the prompt are those of the prompt alone.
+        Replies of a kind named in `card.no_states` raise `Unsupported` with the reason that stands there.
+        """
+        ...
+
+
+@runtime_checkable
+class DrawsApart(Protocol):
+    """A model that draws in a second network, whose states are not those of its backbone ("probe_decoder")."""
+
+    def decoder_states(self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST) -> Iterator[LayerState]:
+        """The states inside the network that drew the pictures, one layer at a time, in order.
+
+        Layer 0 is the input of its first joint block, layer i the raw output of block i; they have nothing to do with
+        the layers of `states`. Rows of the prompt may have seen those of the picture. `at` chooses the step.
         """
         ...
 

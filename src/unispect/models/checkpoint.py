@@ -97,17 +97,20 @@ Pick = Callable[[Path], "Sequence[Path] | None"]
 """Folder -> its weight files, for layouts of their own; None where the usual names count."""
 
 
-def open_checkpoint(source: str | Path, revision: str | None = None, *, pick: Pick = lambda _: None) -> Checkpoint:
+def open_checkpoint(
+    source: str | Path, revision: str | None = None, *, pick: Pick = lambda _: None, fetched: Sequence[str] = ()
+) -> Checkpoint:
     """The checkpoint in a folder, or on the hub as `owner/name` or `owner/name@revision`.
 
-    The hub is asked only for what is not in its local cache, and not at all when HF_HUB_OFFLINE is set.
+    The hub is asked only for what is not in its local cache, and not at all when HF_HUB_OFFLINE is set. Of its weight
+    files those that are named as `fetched` are taken, where any are, else all.
 
     Raises:
         UsageError: there is neither such a folder nor a hub id of that form.
         CheckpointError: the files are missing, damaged or not plain weights; the message names the file.
     """
-    folder = _locate(str(source), revision)
-    shards = tuple(open_shard(path) for path in pick(folder) or _weight_files(folder))
+    folder = _locate(str(source), revision, fetched)
+    shards = tuple(open_shard(path) for path in pick(folder) or weight_files(folder))
     return Checkpoint(folder, _revision(folder, shards), shards)
 
 
@@ -128,6 +131,13 @@ def companion(folder: Path, name: str, hub: str) -> Path:
         raise CheckpointError(
             f"{folder} lacks {name}, and the hub cannot be asked for it; put {name} of {hub} there"
         ) from error
+
+
+def single(path: Path) -> Checkpoint:
+    """One file of weights as a checkpoint of its own."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Checkpoint(path.parent, f"sha256:{digest[:16]}", (open_shard(path),))
 
 
 def joined(main: Checkpoint, part: Checkpoint, prefix: str) -> Checkpoint:
@@ -151,7 +161,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _locate(source: str, revision: str | None) -> Path:
+def _locate(source: str, revision: str | None, fetched: Sequence[str]) -> Path:
     path = Path(source).expanduser()
     if path.is_dir():
         if revision:
@@ -162,10 +172,10 @@ def _locate(source: str, revision: str | None) -> Path:
     name, _, at = source.partition("@")
     if not _HUB_ID.fullmatch(name):
         raise UsageError(f"no folder {source!r}; give a checkpoint folder or a hub id such as owner/name@revision")
-    return _download(name, revision or at or None)
+    return _download(name, revision or at or None, fetched)
 
 
-def _download(name: str, revision: str | None) -> Path:
+def _download(name: str, revision: str | None, fetched: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -174,8 +184,8 @@ def _download(name: str, revision: str | None) -> Path:
 
     where = f"{name}@{revision}" if revision else name
     try:
-        folder = fetch("*.safetensors", *_READ_AS_TEXT)
-        if not any(folder.glob("*.safetensors")):
+        folder = fetch(*(fetched or ("*.safetensors",)), *_READ_AS_TEXT)
+        if not any(folder.rglob("*.safetensors")):
             folder = fetch("*.bin", "*.pth", "*.ckpt", *_READ_AS_TEXT)
     except LocalEntryNotFoundError as error:
         raise CheckpointError(
@@ -188,7 +198,12 @@ def _download(name: str, revision: str | None) -> Path:
     return folder
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """The weight files of a folder, by their usual names.
+
+    Raises:
+        CheckpointError: there are none, or an index names one that is missing.
+    """
     for index_name, single in zip(_INDEXED, _SINGLE, strict=False):
         if (folder / index_name).is_file():
             return _indexed_files(folder / index_name)

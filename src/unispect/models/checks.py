@@ -20,6 +20,12 @@ def require(card: ModelCard, capability: Capability) -> None:
         raise Unsupported(card.id, capability, "; ".join(card.notes))
 
 
+def check_states(card: ModelCard, goal: Goal) -> None:
+    """Raises `Unsupported`, with the card's reason, when the backbone holds no rows of replies of this kind."""
+    if goal in card.no_states:
+        raise Unsupported(card.id, "probe", card.no_states[goal])
+
+
 def inputs_for(encoded: Encoded, goal: Goal, kind: type[Inputs]) -> Inputs:
     """A model's own inputs of an encoded batch.
 

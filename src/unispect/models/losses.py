@@ -32,3 +32,17 @@ def codes_of_replies(
     pictures = [reply for reply in replies if isinstance(reply, Image)]
     tokenised = iter(targets(pictures) if pictures else ())
     return torch.stack([next(tokenised) if isinstance(reply, Image) else reply.to(device) for reply in replies])
+
+
+def moments_and_noise(seeds: Sequence[int], shape: Sequence[int], *, even: bool) -> tuple[Tensor, Tensor]:
+    """For every seed a time [seeds] in 0..1, and normal noise [seeds, *shape].
+
+    Times are evenly spread, or else the logistic of a normal number (arXiv 2403.03206).
+    """
+    moments, noise = [], []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed % 2**64)
+        lot = torch.rand((), generator=generator) if even else torch.randn((), generator=generator).sigmoid()
+        moments.append(lot)
+        noise.append(torch.randn(*shape, generator=generator))
+    return torch.stack(moments), torch.stack(noise)

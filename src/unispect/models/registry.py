@@ -21,6 +21,7 @@ from unispect.core.errors import UsageError, unknown
 from unispect.models.harmon.card import CARDS as HARMON
 from unispect.models.janus_flow.card import CARDS as JANUS_FLOW
 from unispect.models.janus_pro.card import CARDS as JANUS_PRO
+from unispect.models.omnigen2.card import CARDS as OMNIGEN2
 from unispect.models.show_o.card import CARDS as SHOW_O
 from unispect.models.show_o2.card import CARDS as SHOW_O2
 
@@ -35,6 +36,7 @@ _PUBLISHED = (
     ("unispect.models.harmon.folder:load", HARMON),
     ("unispect.models.show_o.folder:load", SHOW_O),
     ("unispect.models.show_o2.folder:load", SHOW_O2),
+    ("unispect.models.omnigen2.folder:load", OMNIGEN2),
 )
 """`load(card, weights, *, device, dtype)` of every family, and its cards."""
 

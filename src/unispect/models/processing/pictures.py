@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from unispect.core.errors import CheckpointError, DataError
+from unispect.core.seeds import seed_for
 from unispect.models.processing.template import rgb
 
 
@@ -119,3 +121,12 @@ def target_pixels(pictures: Sequence[Image.Image], size: int) -> Tensor:
             square = square.resize((size, size), Image.Resampling.BICUBIC)
         values.append(torch.from_numpy(np.asarray(square, np.float32)))
     return torch.stack(values).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+def posterior_noise(pixels: Tensor, shape: Sequence[int], seed: int) -> Tensor:
+    """Normal noise [*shape] to draw a picture's latents from their posterior by; the picture itself is half the seed.
+
+    So a picture in a prompt has the same latents wherever and whenever it is shown.
+    """
+    digest = hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed_for("posterior", seed, digest)))

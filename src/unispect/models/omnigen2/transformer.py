@@ -1,0 +1,192 @@
+"""The transformer that draws: stock Lumina2 blocks around a joint sequence of prompt, given pictures and drawn picture.
+
+Source: FACTS sections 3, 5 and 7. Names are the authors'. All rows of a sample see each other. A row stands at three
+coordinates: text at (l, l, l); the picture that begins at s at (s, row, column), where s counts text and, for every
+given picture before it, the longer of its sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import torch
+from diffusers.models.embeddings import Timesteps
+from diffusers.models.normalization import LuminaLayerNormContinuous
+from diffusers.models.transformers.transformer_lumina2 import (
+    Lumina2CombinedTimestepCaptionEmbedding,
+    Lumina2TransformerBlock,
+)
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unispect.models.omnigen2.config import REFERENCES, TransformerConfig
+
+THETA = 10000.0
+_WAVES = 256
+_TOLD = 1024
+"""Times are told in no more numbers than this (FACTS section 1)."""
+
+Grid = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What samples are drawn from, as far as it depends neither on time nor on what is drawn so far.
+
+    Attributes:
+        text: refined rows of the prompt [samples, room, width].
+        seen: True at rows that are there [samples, room + given pictures + drawn picture].
+        turns: of all rows, complex [samples, rows, half a head].
+        references: latents of given pictures, each [samples, channels, height, width].
+    """
+
+    text: Tensor
+    seen: Tensor
+    turns: Tensor
+    references: tuple[Tensor, ...] = ()
+
+    @property
+    def room(self) -> int:
+        """Rows that the prompt may take."""
+        return self.text.shape[1]
+
+
+class FlowTransformer(nn.Module):
+    """Velocities of latents, given a prompt's states, pictures and a time.
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, numbers, told = config.width, config.patch**2 * config.channels, min(config.width, _TOLD)
+        block = partial(
+            Lumina2TransformerBlock,
+            width,
+            config.heads,
+            config.key_heads,
+            config.multiple,
+            cast(float, config.growth),
+            config.eps,
+        )
+        self.x_embedder = nn.Linear(numbers, width)
+        self.ref_image_patch_embedder = nn.Linear(numbers, width)
+        self.time_caption_embed = Lumina2CombinedTimestepCaptionEmbedding(width, config.text_width, _WAVES, config.eps)
+        # Times multiplied beforehand lose digits (FACTS section 7).
+        self.time_caption_embed.time_proj = Timesteps(_WAVES, True, 0.0, scale=cast(int, config.time_scale))
+        self.noise_refiner = nn.ModuleList(block(modulation=True) for _ in range(config.refiners))
+        self.ref_image_refiner = nn.ModuleList(block(modulation=True) for _ in range(config.refiners))
+        self.context_refiner = nn.ModuleList(block(modulation=False) for _ in range(config.refiners))
+        self.layers = nn.ModuleList(block(modulation=True) for _ in range(config.layers))
+        self.norm_out = LuminaLayerNormContinuous(
+            width, told, elementwise_affine=False, eps=1e-6, bias=True, out_dim=numbers
+        )
+        self.image_index_embedding = nn.Parameter(torch.zeros(REFERENCES, width))
+
+    def condition(self, states: Tensor, lengths: Tensor, shape: Grid, references: Sequence[Tensor] = ()) -> Condition:
+        """What to draw from.
+
+        Args:
+            states: of prompts [samples, room, text width]; rows behind a prompt are never looked at.
+            lengths: of the prompts [samples].
+            shape: height and width of the latents to draw.
+            references: latents of given pictures, each [samples, channels, height, width].
+        """
+        room = states.shape[1]
+        grids = [self._grid(own.shape[2:]) for own in references]
+        turns = rotations(positions_of(lengths, room, [*grids, self._grid(shape)]), self.config.axes)
+        seen = torch.arange(room, device=states.device) < lengths[:, None]
+        text = self.time_caption_embed.caption_embedder(states)
+        for block in self.context_refiner:
+            text = block(text, seen, turns[:, :room])
+        pictures = turns.shape[1] - room
+        return Condition(text, F.pad(seen, (0, pictures), value=True), turns, tuple(references))
+
+    def time(self, times: Tensor) -> Tensor:
+        """Embeddings [count, ...] of times [count] in 0..1, 0 being noise."""
+        embed = self.time_caption_embed
+        return embed.timestep_embedder(embed.time_proj(times).to(self.x_embedder.weight.dtype))
+
+    def stream(self, condition: Condition, latents: Tensor, time: Tensor) -> Iterator[Tensor]:
+        """Joint rows [samples, rows, width] before the first joint block and behind every one.
+
+        Rows of the prompt come first, then those of given pictures, then those of the drawn one.
+
+        Args:
+            condition: of the samples.
+            latents: as drawn so far [samples, channels, height, width].
+            time: embedded; one row for all samples, or one for each.
+        """
+        dtype = self.x_embedder.weight.dtype
+        rows = [condition.text]
+        begin = condition.room
+        for number, picture in enumerate(condition.references):
+            given = self.ref_image_patch_embedder(self.patches(picture.to(dtype))) + self.image_index_embedding[number]
+            rows.append(self._refined(self.ref_image_refiner, given, condition.turns, begin, time))
+            begin += given.shape[1]
+        drawn = self.x_embedder(self.patches(latents.to(dtype)))
+        rows.append(self._refined(self.noise_refiner, drawn, condition.turns, begin, time))
+        hidden = torch.cat(rows, dim=1)
+        yield hidden
+        for block in self.layers:
+            hidden = block(hidden, condition.seen, condition.turns, time)
+            yield hidden
+
+    def forward(self, condition: Condition, latents: Tensor, time: Tensor) -> Tensor:
+        """Velocities [samples, channels, height, width]; see `stream`."""
+        hidden = condition.text
+        for state in self.stream(condition, latents, time):
+            hidden = state
+        rows, columns = self._grid(latents.shape[2:])
+        return self.flat(self.norm_out(hidden[:, -rows * columns :], time), (rows, columns))
+
+    def patches(self, latents: Tensor) -> Tensor:
+        """Squares of latents [pictures, positions, numbers], channels running fastest inside one."""
+        side, channels = self.config.patch, latents.shape[1]
+        rows, columns = self._grid(latents.shape[2:])
+        cut = latents.view(-1, channels, rows, side, columns, side)
+        return cut.permute(0, 2, 4, 3, 5, 1).reshape(len(latents), rows * columns, -1)
+
+    def flat(self, outputs: Tensor, grid: Grid) -> Tensor:
+        """The latents [pictures, channels, height, width] whose `patches` these are."""
+        side = self.config.patch
+        cut = outputs.view(len(outputs), *grid, side, side, -1)
+        return cut.permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)
+
+    def _refined(self, blocks: nn.ModuleList, rows: Tensor, turns: Tensor, begin: int, time: Tensor) -> Tensor:
+        own = turns[:, begin : begin + rows.shape[1]]
+        for block in blocks:
+            rows = block(rows, None, own, time)
+        return rows
+
+    def _grid(self, shape: Sequence[int]) -> Grid:
+        return shape[0] // self.config.patch, shape[1] // self.config.patch
+
+
+def positions_of(lengths: Tensor, room: int, grids: Sequence[Grid]) -> Tensor:
+    """Coordinates [samples, rows, 3] of `room` rows of the prompt, and of pictures of these rows and columns."""
+    text = torch.arange(room, device=lengths.device).expand(len(lengths), -1)
+    parts = [text[..., None].expand(-1, -1, 3)]
+    start = lengths.clone()
+    for rows, columns in grids:
+        place = torch.arange(rows * columns, device=lengths.device)
+        where = torch.stack([place, place // columns, place % columns], -1).repeat(len(lengths), 1, 1)
+        where[..., 0] = start[:, None]
+        parts.append(where)
+        start = start + max(rows, columns)
+    return torch.cat(parts, dim=1)
+
+
+def rotations(positions: Tensor, axes: Sequence[int]) -> Tensor:
+    """Turns [..., half a head] of rows at coordinates [..., 3], as complex numbers of double precision."""
+    angles = []
+    for place, width in enumerate(axes):
+        steps = torch.arange(0, width, 2, dtype=torch.float64, device=positions.device) / width
+        angles.append(positions[..., place, None].double() * THETA**-steps)
+    whole = torch.cat(angles, dim=-1)
+    return torch.polar(torch.ones_like(whole), whole)
