@@ -1,231 +1,50 @@
-"""The authors' outputs, reproduced in float32 from their checkpoint layout.
+"""How the authors' Harmon draws, reproduced in float32 from their checkpoint layout.
 
 Everything is read from the fixture folder: sizes, layer counts, cases, steps, guidance, single or sharded weights.
-Errors are relative to the largest value of what is compared, since random weights give latents of any size.
 """
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from harmon_reference import (
+    DRAW,
+    LATENTS,
+    PIXELS,
+    Fixture,
+    check_encoder,
+    check_states,
+    close,
+    read_fixture,
+    read_model,
+)
 from PIL import Image
-from reference import need_reference
-from safetensors.torch import load_file
 from torch import Tensor
 
 from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt, positions
-from unispect.core.replies import ImageReply, TextReply, TextSampling
+from unispect.core.replies import ImageReply
 from unispect.models.capture import run, stream
 from unispect.models.decode.masked import Iteration, iterations, left_open, spread
-from unispect.models.harmon.card import CARDS
 from unispect.models.harmon.diffusion import posterior, process, sample
 from unispect.models.harmon.drawing import Drawing, Draws
-from unispect.models.harmon.folder import load
 from unispect.models.harmon.model import Harmon
-from unispect.models.harmon.processing import PictureFormat
-from unispect.models.harmon.vae import latents_to_pixels, moments, picture_bytes, pixels_to_latents
+from unispect.models.harmon.vae import picture_bytes
 
-TOLERANCE = 2e-5
-LATENTS = 1e-4
-PIXELS = 1e-4
-WORST: dict[str, float] = {}
-"""Largest relative error by case group and kind."""
-
-OPENING, CLOSING = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
-DRAW = "Generate an image: "
-
-
-@dataclass(frozen=True)
-class Fixture:
-    folder: Path
-    cases: dict
-    tensors: dict[str, Tensor]
-
-    def need(self, group: str) -> dict:
-        if group not in self.cases:
-            pytest.skip(f"{self.folder} has no case group {group!r}")
-        return self.cases[group]
-
-    def __call__(self, name: str) -> Tensor:
-        return self.tensors[name]
-
-    def texts(self, group: str) -> list[str]:
-        """What users said in a group's prompts."""
-        case = self.need(group)
-        prompts = case.get("prompts") or [case["prompt"]]
-        assert all(text.startswith(OPENING) and text.endswith(CLOSING) for text in prompts)
-        return [text.removeprefix(OPENING).removesuffix(CLOSING) for text in prompts]
-
-    def iterations(self, group: str) -> range:
-        return range(self.need(group)["args"]["num_iter"])
+GROUPS = ("gen_cfg", "gen_linear", "gen_nocfg_t0", "gen_plain_steps", "recon")
+DRAWING = pytest.mark.parametrize("group", [*GROUPS, "gen_leftpad"])
 
 
 @pytest.fixture(scope="module")
 def fixture() -> Fixture:
-    folder = need_reference("harmon")
-    cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
-    return Fixture(folder, cases, load_file(folder / "cases.safetensors"))
+    return read_fixture()
 
 
 @pytest.fixture(scope="module")
 def model(fixture: Fixture) -> Harmon:
-    mar = json.loads((fixture.folder / "config.json").read_text(encoding="utf-8"))["mar"]
-    card = replace(CARDS["harmon-0.5b-reca"], image_size=mar["img_size"])
-    return load(card, fixture.folder, device="cpu", dtype="float32")
-
-
-def sized(model: Harmon, size: int) -> Harmon:
-    """The same model, looking at pictures of another size."""
-    tokens = (size // model.network.config.vae.stride) ** 2
-    processor = replace(model.processor, picture=PictureFormat(size), picture_tokens=tokens)
-    return Harmon(model.card, model.network, processor, model.drawing)
-
-
-def close(name: str, ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE) -> None:
-    assert ours.shape == theirs.shape, name
-    error = float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-12)) if theirs.numel() else 0.0
-    group = f"{name.split('.')[0]}.{name.split('.')[-1]}"
-    WORST[group] = max(WORST.get(group, 0.0), error)
-    assert error <= tolerance, f"{name}: {error:.2e}"
-
-
-def check_states(group: str, model: Harmon, encoded: Encoded, hidden: Tensor, masks: Tensor, **how) -> None:
-    """Every layer, and what the final norm makes of the last, against [layers + 2, samples, positions, width]."""
-    layers = [state.rows for state in model.states(encoded, **how)]
-    assert len(layers) == len(hidden) - 1
-    with torch.no_grad():
-        layers.append(tuple(model.trunk.norm(rows) for rows in layers[-1]))
-    for rows, theirs in zip(layers, hidden, strict=True):
-        for own, sample_, mask in zip(rows, theirs, masks.bool(), strict=False):
-            close(f"{group}.hidden", own, sample_[mask])
-
-
-# Text and understanding
-
-
-@pytest.mark.parametrize("group", ["text_single", "text_batch"])
-def test_text_is_read_as_by_the_authors(model: Harmon, fixture: Fixture, group: str):
-    encoded = model.encode([Prompt.of(text) for text in fixture.texts(group)], Goal.TEXT)
-    theirs = fixture(f"{group}.input_ids")
-    masks = fixture.tensors.get(f"{group}.attention_mask", torch.ones_like(theirs)).bool()
-    for own, ids, mask in zip(encoded.inputs.ids, theirs, masks, strict=True):
-        assert own.tolist() == ids[mask].tolist()
-    check_states(group, model, encoded, fixture(f"{group}.hidden_states"), masks)
-    *_, last = model.states(encoded)
-    for rows, logits, mask in zip(last.rows, fixture(f"{group}.logits"), masks, strict=True):
-        close(f"{group}.logits", model.network.text_logits(model.trunk.norm(rows)).detach(), logits[mask])
-
-
-def seen_prompts(fixture: Fixture, group: str, pictures: list[Image.Image]) -> list[Prompt]:
-    texts = [text.removeprefix("<image>\n") for text in fixture.texts(group)]
-    return [Prompt.of(picture, text) for picture, text in zip(pictures, texts, strict=True)]
-
-
-def looking(model: Harmon, fixture: Fixture) -> tuple[Harmon, Encoded]:
-    """The model at the size of the case of one picture, and the prompt that holds it."""
-    case = fixture.need("image_und")
-    looker = sized(model, case["image_size"])
-    raw = Image.fromarray(fixture("image_und.raw_image").numpy())
-    return looker, looker.encode(seen_prompts(fixture, "image_und", [raw]), Goal.TEXT)
-
-
-def test_a_picture_is_seen_as_by_the_authors(model: Harmon, fixture: Fixture):
-    looker, encoded = looking(model, fixture)
-    pixels = encoded.inputs.pixels
-    close("image_und.pixel_values", pixels, fixture("image_und.pixel_values"), 1e-6)
-    network = model.network
-    with torch.no_grad():
-        close("image_und.vae_moments", moments(network.vae, pixels), fixture("image_und.vae_moments"))
-        latents = pixels_to_latents(network.vae, pixels)
-        theirs = fixture("image_und.latents")
-        grid = (theirs.shape[1], theirs.shape[2])
-        close("image_und.latents", latents, theirs.flatten(1, 2))
-        places = torch.arange(grid[0] * grid[1])[None]
-        check_encoder("image_und", model, latents, places, grid, fixture("image_und.mar_enc_hidden"))
-        features, read = network.seen(latents, places, grid)
-        close("image_und.x_enc", features, fixture("image_und.x_enc"))
-        close("image_und.z_enc", read, fixture("image_und.z_enc"))
-        assert encoded.inputs.ids[0].tolist() == fixture("image_und.input_ids")[0].tolist()
-        close("image_und.inputs_embeds", looker.prompt_rows(encoded.inputs)[0], fixture("image_und.inputs_embeds")[0])
-        shown = positions(encoded.segments[0], modality="image", roles=("prompt", "template"))
-        assert len(shown) == fixture.need("image_und")["n_image_positions"]
-        hidden = fixture("image_und.hidden_states")
-        check_states("image_und", looker, encoded, hidden, torch.ones(hidden.shape[1:3]))
-        final = run(model.trunk, looker.prompt_rows(encoded.inputs)[0][None])
-        close("image_und.logits", network.text_logits(final), fixture("image_und.logits"))
-
-
-def check_encoder(group: str, model: Harmon, latents: Tensor, places: Tensor, grid, theirs: Tensor) -> None:
-    mar = model.network.mar
-    states = [mar.encoder_input(latents, places, grid)]
-    for block in mar.encoder_blocks:
-        states.append(block(states[-1]))
-    states.append(mar.encoder_norm(states[-1]))
-    assert torch.equal(states[-1], mar.encode(latents, places, grid))
-    for own, state in zip(states, theirs, strict=True):
-        close(f"{group}.mar_enc_hidden", own, state)
-
-
-def test_pictures_of_different_questions_share_a_batch(model: Harmon, fixture: Fixture):
-    group = "image_und_batch"
-    fixture.need(group)
-    pixels = fixture(f"{group}.pixel_values")
-    looker = sized(model, pixels.shape[-1])
-    blank = Image.new("RGB", (pixels.shape[-1],) * 2)
-    encoded = looker.encode(seen_prompts(fixture, group, [blank] * len(pixels)), Goal.TEXT)
-    encoded = replace(encoded, inputs=replace(encoded.inputs, pixels=pixels))
-    masks = fixture(f"{group}.attention_mask").bool()
-    for own, ids, mask in zip(encoded.inputs.ids, fixture(f"{group}.input_ids"), masks, strict=True):
-        assert own.tolist() == ids[mask].tolist()
-    with torch.no_grad():
-        latents, theirs = pixels_to_latents(model.network.vae, pixels), fixture(f"{group}.latents")
-        close(f"{group}.latents", latents, theirs.flatten(1, 2))
-        places = torch.arange(latents.shape[1]).expand(len(latents), -1)
-        features, read = model.network.seen(latents, places, tuple(theirs.shape[1:3]))
-        close(f"{group}.x_enc", features, fixture(f"{group}.x_enc"))
-        close(f"{group}.z_enc", read, fixture(f"{group}.z_enc"))
-        check_states(group, looker, encoded, fixture(f"{group}.hidden_states"), masks)
-        *_, last = looker.states(encoded)
-        for rows, logits, mask in zip(last.rows, fixture(f"{group}.logits"), masks, strict=True):
-            close(f"{group}.logits", model.network.text_logits(model.trunk.norm(rows)), logits[mask])
-
-
-@pytest.mark.parametrize("group", ["text_gen", "image_gen_text"])
-def test_greedy_text_and_its_states_are_the_authors(model: Harmon, fixture: Fixture, group: str):
-    fixture.need(group)
-    if group == "text_gen":
-        model, encoded = model, model.encode([Prompt.of(*fixture.texts("text_single"))], Goal.TEXT)
-    else:
-        model, encoded = looking(model, fixture)
-    theirs = fixture(f"{group}.generated_ids")[0].tolist()
-    reply = model.write(encoded, TextSampling(max_new_tokens=len(theirs)))[0]
-    assert list(reply.tokens) == theirs[: len(reply.tokens)]
-    assert reply.finished or len(reply.tokens) == len(theirs)
-    chances = fixture(f"{group}.scores")[0].log_softmax(-1)
-    own = torch.tensor(reply.log_probabilities)
-    close(f"{group}.scores", own, chances[torch.arange(len(own)), list(reply.tokens)])
-    hidden = fixture(f"{group}.joint_hidden")
-    full = TextReply("", tuple(theirs), (), finished=False)
-    check_states(group, model, encoded, hidden, torch.ones(hidden.shape[1:3]), replies=[full])
-
-
-def test_the_autoencoder_is_the_authors(model: Harmon, fixture: Fixture):
-    fixture.need("vae")
-    z = fixture("vae.z")
-    with torch.no_grad():
-        decoded = latents_to_pixels(model.network.vae, z.flatten(2).transpose(1, 2) * 0.2325, tuple(z.shape[2:]))
-    close("vae.decoded", decoded, fixture("vae.decoded"))
-
-
-# Drawing
-
-GROUPS = ("gen_cfg", "gen_linear", "gen_nocfg_t0", "gen_plain_steps", "recon")
-DRAWING = pytest.mark.parametrize("group", [*GROUPS, "gen_leftpad"])
+    return read_model(fixture)
 
 
 def drawing_of(fixture: Fixture, group: str) -> Drawing:
