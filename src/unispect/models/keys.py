@@ -91,12 +91,19 @@ def shapes_of(target: Target, shape: tuple[int, ...]) -> tuple[tuple[int, ...], 
 
 
 def fill(
-    network: nn.Module, checkpoint: Checkpoint, table: KeyTable, *, device: torch.device, dtype: torch.dtype
+    network: nn.Module,
+    checkpoint: Checkpoint,
+    table: KeyTable,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    exact: tuple[str, ...] = (),
 ) -> None:
     """Puts every published tensor where it belongs in a network built on the meta device.
 
     All names and shapes are checked before the first tensor is read. One published tensor at a time is held beside the
-    filled part of the network, so peak memory is about the network's own size.
+    filled part of the network, so peak memory is about the network's own size. What has a name of ours that begins as
+    one of `exact` is float32 whatever the dtype.
 
     Raises:
         CheckpointError: a key is missing, unknown, mis-shaped, given twice or not a float; names key and file.
@@ -115,7 +122,8 @@ def fill(
                     f"{shard.path}: {key!r} is {tensor.dtype}; only float weights of 16 bits or more can be loaded"
                 )
             for name, piece in zip(names_of(target), pieces_of(target, tensor), strict=True):
-                filled[name] = piece.to(device=device, dtype=dtype, copy=True)
+                kept = torch.float32 if exact and name.startswith(exact) else dtype
+                filled[name] = piece.to(device=device, dtype=kept, copy=True)
     network.load_state_dict(filled, strict=True, assign=True)
 
 

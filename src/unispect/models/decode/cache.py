@@ -41,6 +41,14 @@ class KeyValueCache:
         """Forgets every position from `length` on; their room is used again."""
         self._lengths = {layer: min(length, held) for layer, held in self._lengths.items()}
 
+    def first(self, count: int) -> KeyValueCache:
+        """A cache of the first rows, in the same buffers: what is appended to it, others of its kind overwrite."""
+        view = KeyValueCache(self.room)
+        view._keys = {layer: keys[:count] for layer, keys in self._keys.items()}
+        view._values = {layer: values[:count] for layer, values in self._values.items()}
+        view._lengths = dict(self._lengths)
+        return view
+
     def picked(self, index: Tensor) -> KeyValueCache:
         """A copy with the rows of these numbers, in this order."""
         copy = KeyValueCache(self.room)

@@ -18,7 +18,7 @@ Positions = Tensor | None
 
 def ahead(positions: Positions, length: int) -> int:
     """What has to be added to the place of a row that follows a sequence of `length` to give its position."""
-    return 0 if positions is None else int(positions.max()) + 1 - length
+    return 0 if positions is None or not length else int(positions.max()) + 1 - length
 
 
 def extended(positions: Tensor, total: int) -> Tensor:

@@ -10,7 +10,6 @@ for as `Wan2.1_VAE.pth`, `Wan2.1_VAE.safetensors` or folder `vae` (diffusers) in
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, companion, joined, open_checkpoint, open_shard, read_json
+from unispect.models.checkpoint import Checkpoint, companion, joined, open_checkpoint, read_json, single
 from unispect.models.devices import device_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.show_o2.card import DEFAULTS, PIXEL_DECODER
@@ -168,10 +167,7 @@ def _with_autoencoder(checkpoint: Checkpoint, content: Mapping[str, Any]) -> tup
 
 
 def _with_file(checkpoint: Checkpoint, path: Path) -> Checkpoint:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    part = Checkpoint(path.parent, f"sha256:{digest[:16]}", (open_shard(path),))
-    return joined(checkpoint, part, AUTOENCODER)
+    return joined(checkpoint, single(path), AUTOENCODER)
 
 
 def _sizes(folder: Path) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from unispect.models.base import Example, Losses
 from unispect.models.capture import pad_right, run
 from unispect.models.checks import inputs_for
 from unispect.models.decode.sight import batched, with_spans
-from unispect.models.losses import losses_of
+from unispect.models.losses import losses_of, moments_and_noise
 from unispect.models.show_o2.processing import Inputs
 
 if TYPE_CHECKING:
@@ -26,20 +26,6 @@ if TYPE_CHECKING:
 def losses(model: ShowO2, batch: Sequence[Example]) -> Losses:
     """Mean squared error of the velocity per latent number; mean cross entropy per answer token with its end token."""
     return losses_of(batch, partial(_draw_loss, model), partial(_tell_loss, model))
-
-
-def moments_and_noise(seeds: Sequence[int], shape: Sequence[int], *, even: bool) -> tuple[Tensor, Tensor]:
-    """For every seed a time [seeds] in 0..1, and normal noise [seeds, *shape].
-
-    Times are evenly spread, or else the logistic of a normal number (arXiv 2403.03206), as the authors' settings say.
-    """
-    moments, noise = [], []
-    for seed in seeds:
-        generator = torch.Generator().manual_seed(seed % 2**64)
-        lot = torch.rand((), generator=generator) if even else torch.randn((), generator=generator).sigmoid()
-        moments.append(lot)
-        noise.append(torch.randn(*shape, generator=generator))
-    return torch.stack(moments), torch.stack(noise)
 
 
 def _draw_loss(model: ShowO2, examples: Sequence[Example], replies: Sequence[Image.Image | Tensor]) -> Tensor:

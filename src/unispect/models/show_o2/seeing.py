@@ -7,15 +7,14 @@ The model was trained with the span as it should be.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from unispect.core.seeds import seed_for
 from unispect.models.decode.sight import Sight, with_spans
+from unispect.models.processing.pictures import posterior_noise
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Seeing:
         """What is drawn for pictures [pictures, 3, height, width]: [pictures, *shape]; None for means."""
         if not self.paper:
             return None
-        return torch.stack([torch.randn(*shape, generator=self._generator(own)) for own in pixels])
+        return torch.stack([posterior_noise(own, shape, self.seed) for own in pixels])
 
     def sight(self, length: int, pictures: Sequence[int], places: int) -> Sight:
         """What the positions of a prompt see.
@@ -47,7 +46,3 @@ class Seeing:
         """
         moved = [start + self.paper for start in pictures]
         return with_spans(length, [(start, start + 1 + places) for start in moved])
-
-    def _generator(self, pixels: Tensor) -> torch.Generator:
-        digest = hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
-        return torch.Generator().manual_seed(seed_for("posterior", self.seed, digest))

@@ -14,9 +14,9 @@ from torch import Tensor
 from unispect.core.errors import DataError, Unsupported
 from unispect.core.prompts import Goal, Prompt
 from unispect.models.base import Example
+from unispect.models.losses import moments_and_noise
 from unispect.models.show_o2.drawing import PromptedField, rounded_noise
 from unispect.models.show_o2.folder import load
-from unispect.models.show_o2.learning import moments_and_noise
 from unispect.models.show_o2.model import ShowO2
 from unispect.models.show_o2.processing import Inputs
 

@@ -1,0 +1,73 @@
+"""What is known about the published BAGEL models without loading them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from unispect.core.cards import Capability, ModelCard, Verification
+
+FAMILY = "bagel"
+PARADIGM = "rectified flow of latents in one attention with text, through a set of weights of their own in every layer"
+ENCODERS = "two: SigLIP sees, latents of the FLUX autoencoder are drawn; a picture to be redrawn goes through both"
+CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn", "redraw"})
+DEFAULTS: Mapping[str, float] = {
+    "guidance": 4.0,
+    "image_guidance": 1.0,
+    "steps": 49,
+    "shift": 3.0,
+    "interval_from": 0.4,
+    "interval_to": 1.0,
+    "renorm_min": 0.0,
+}
+"""Of drawing from text: the authors' notebook."""
+REDRAWING: Mapping[str, float] = {**DEFAULTS, "image_guidance": 2.0, "interval_from": 0.0}
+"""Where the prompt holds a picture: the authors' demo."""
+BASE = "ByteDance-Seed/BAGEL-7B-MoT"
+"""Holds what the weights of others lack: sizes, tokenizer and pixel autoencoder."""
+VERIFICATION = Verification(
+    keys="tests/unit/models/bagel/test_bagel_full_size.py",
+    numbers="tests/parity/test_bagel.py, test_bagel_drawing.py",
+    contract="tests/contract/test_models.py",
+)
+_NOTES = (
+    "Steps are Euler's; the authors count points in time, one more: their 50 are 49 here.",
+    "Pictures of a prompt for a picture are given as means of their latents; the authors draw from the posterior, as "
+    "model.shown can.",
+    "Prompts that hold special tokens as text keep them as text; the authors' would become special.",
+    "model.drawing (notebook) and model.redrawing (demo) hold the settings; the demo also guides by pictures (1.5) "
+    "where there are none, which is text guidance of 5.5.",
+    "To let it think first, set model.thinking.",
+)
+_RECA_NOTES = (
+    f"Weights in place of those of {BASE}, of which sizes, tokenizer and pixel autoencoder are taken: from the folder, "
+    "from folder BAGEL-7B-MoT in or beside it, or from the hub.",
+    "Trained with everything frozen that understands, so what it tells should be BAGEL's; check that before comparing.",
+    "Its authors draw without renorm, and so does it here.",
+)
+
+
+def _card(name: str, hub: str, notes: tuple[str, ...] = (), **defaults: float) -> ModelCard:
+    return ModelCard(
+        id=name,
+        family=FAMILY,
+        paradigm=PARADIGM,
+        encoders=ENCODERS,
+        parameters=14675.7,
+        image_size=1024,
+        image_tokens=4096,
+        hub=hub,
+        licence="Apache-2.0",
+        capabilities=CAPABILITIES,
+        verification=VERIFICATION,
+        notes=(*_NOTES, *notes),
+        defaults={**DEFAULTS, **defaults},
+    )
+
+
+CARDS: dict[str, ModelCard] = {
+    card.id: card
+    for card in (
+        _card("bagel-7b-mot", BASE),
+        _card("bagel-7b-mot-reca", "sanaka87/BAGEL-RecA", _RECA_NOTES, renorm_min=1.0),
+    )
+}

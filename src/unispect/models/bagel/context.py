@@ -1,0 +1,156 @@
+"""From prompts to what the trunk is run on: input rows, and what stands where.
+
+A sequence is probed, and learned from, in one pass with the mask of its blocks; that gives the numbers that the authors
+get block by block from a growing cache (FACTS section 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unispect.models.bagel.layout import Block, Kind, Layout, lay_out, without_last_text, without_pictures
+from unispect.models.bagel.network import BagelNetwork
+from unispect.models.bagel.processing import Inputs
+from unispect.models.bagel.trunk import routed
+from unispect.models.capture import pad_right, stream
+from unispect.models.decode import positions as places
+from unispect.models.decode.sight import batched
+from unispect.models.parts.flux import latents_of
+from unispect.models.voice import shared_rows
+
+
+@dataclass(frozen=True)
+class Context:
+    """A sequence: its input rows [length, width], and the blocks that they are."""
+
+    rows: Tensor
+    blocks: tuple[Block, ...]
+
+    @cached_property
+    def layout(self) -> Layout:
+        return lay_out(self.blocks)
+
+    def followed_by(self, rows: Tensor, kind: Kind, grid: tuple[int, int] = (0, 0)) -> Context:
+        """The same with one more block behind."""
+        block = Block(kind, len(self.rows), len(rows), grid, fixed=True)
+        return Context(torch.cat([self.rows, rows]), (*self.blocks, block))
+
+
+@dataclass(frozen=True)
+class Contexts:
+    """The three that guide a picture; those of which nothing is taken away are one and the same."""
+
+    whole: Context
+    textless: Context
+    pictureless: Context
+
+    def first(self, count: int) -> Sequence[Context]:
+        return (self.whole, self.textless, self.pictureless)[:count]
+
+
+def contexts_of(prompt: Context, thought: Tensor | None = None) -> Contexts:
+    """What guides the picture that follows a prompt.
+
+    Args:
+        prompt: all of it.
+        thought: input rows [length, width] of what was thought about it, which only the whole context holds.
+    """
+    whole = prompt if thought is None else prompt.followed_by(thought, "text")
+    pictureless = prompt
+    if any(block.kind != "text" for block in prompt.blocks):
+        pictureless = _part(prompt, without_pictures(prompt.blocks))
+    return Contexts(whole, _part(prompt, without_last_text(prompt.blocks)), pictureless)
+
+
+def prompts_of(network: BagelNetwork, inputs: Inputs, *, together: bool = False) -> list[Context]:
+    """Every prompt as a sequence; equal texts share one tensor of rows.
+
+    Args:
+        network: filled.
+        inputs: of the prompts.
+        together: run pictures of one size through what sees them at once. One by one, the default, their rows do not
+            depend on the batch in their last digits.
+    """
+    lengths = [len(ids) for ids in inputs.ids]
+    ids = torch.cat(inputs.ids).to(network.entry.weight.device)
+    rows = network.llm.embed_tokens(ids)
+    if inputs.pictures:
+        shown = torch.cat([_shown(blocks) for blocks in inputs.blocks]).to(ids.device)
+        found = torch.cat([own.to(rows.dtype) for own in _picture_rows(network, inputs, together)])
+        rows = rows.masked_scatter(shown[:, None], found)
+        parts = list(rows.split(lengths))
+    else:
+        parts = shared_rows(inputs.ids, rows.split(lengths))
+    return [Context(own, blocks) for own, blocks in zip(parts, inputs.blocks, strict=True)]
+
+
+def states_of(network: BagelNetwork, contexts: Sequence[Context]) -> Iterator[Tensor]:
+    """The trunk's input, then the raw output of every layer [contexts, longest, width]; padding stands behind."""
+    rows = pad_right([context.rows for context in contexts])
+    trunk = routed(network.llm, drawn_of(contexts, rows.shape[1]))
+    yield from stream(trunk, rows, **where(contexts, rows.device))
+
+
+def where(contexts: Sequence[Context], device: torch.device) -> dict[str, Tensor | None]:
+    """Positions and mask of padded sequences, as `capture.stream` takes them."""
+    lengths = [len(context.rows) for context in contexts]
+    return {
+        "positions": places.batched([context.layout.positions for context in contexts], lengths, device),
+        "mask": batched([context.layout.sight for context in contexts], lengths, device),
+    }
+
+
+def drawn_of(contexts: Sequence[Context], length: int) -> Tensor | None:
+    """Where latents stand in padded sequences [contexts, length]; None where there are none."""
+    if not any(bool(context.layout.drawn.any()) for context in contexts):
+        return None
+    flags = [F.pad(context.layout.drawn, (0, length - len(context.layout))) for context in contexts]
+    return torch.stack(flags).to(contexts[0].rows.device)
+
+
+def _part(prompt: Context, blocks: Sequence[Block]) -> Context:
+    rows = [prompt.rows[block.start : block.stop] for block in blocks]
+    return Context(torch.cat(rows) if rows else prompt.rows[:0], tuple(blocks))
+
+
+def _shown(blocks: Sequence[Block]) -> Tensor:
+    """Where a prompt's pictures stand, their markers left out [length]."""
+    found = torch.zeros(blocks[-1].stop, dtype=torch.bool)
+    for block in blocks:
+        if block.kind != "text":
+            found[block.start + 1 : block.stop - 1] = True
+    return found
+
+
+def _picture_rows(network: BagelNetwork, inputs: Inputs, together: bool) -> list[Tensor]:
+    """Input rows [positions, width] of every picture block, in reading order."""
+    kinds = [block.kind for blocks in inputs.blocks for block in blocks if block.kind != "text"]
+    groups: dict[object, list[int]] = {}
+    for number, (kind, pixels) in enumerate(zip(kinds, inputs.pictures, strict=True)):
+        groups.setdefault((kind, pixels.shape) if together else number, []).append(number)
+    found: dict[int, Tensor] = {}
+    for members in groups.values():
+        pixels = torch.stack([inputs.pictures[number] for number in members])
+        if kinds[members[0]] == "seen":
+            rows = network.seen_rows(pixels.to(network.entry.weight))
+        else:
+            rows = _kept_rows(network, pixels, [inputs.noise[number] for number in members])
+        found |= dict(zip(members, rows, strict=True))
+    return [found[number] for number in range(len(kinds))]
+
+
+def _kept_rows(network: BagelNetwork, pixels: Tensor, noise: Sequence[Tensor | None]) -> Tensor:
+    """Input rows [pictures, positions, width] of finished pictures as latents, told as of time 0."""
+    like = network.entry.weight
+    drawn = None if any(own is None for own in noise) else torch.stack([own for own in noise if own is not None])
+    with torch.no_grad():  # the pixel autoencoder never learns here
+        latents = latents_of(network.vae, pixels.to(like.device, network.vae.dtype), drawn)
+    patch = network.config.patch
+    grid = (latents.shape[2] // patch, latents.shape[3] // patch)
+    return network.drawn_rows(network.tokens(latents).to(like), torch.zeros(1, device=like.device), grid)

@@ -1,0 +1,220 @@
+"""The trunk: one transformer whose layers hold two complete sets of weights, and one attention over all rows.
+
+Source: FACTS section 1. Latents, noised or clean, pass through the set `gen`; text, the markers around pictures and
+what the vision tower sees pass through `und`. Which is which is known from what a row is: there is no learned router.
+Norms, MLPs, rotary positions and the attention itself are stock; only the routing is this package's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
+from transformers.models.qwen2.modeling_qwen2 import (
+    Qwen2MLP,
+    Qwen2RMSNorm,
+    Qwen2RotaryEmbedding,
+    apply_rotary_pos_emb,
+)
+
+from unispect.models.decode.prefix import BLOCK
+
+if TYPE_CHECKING:
+    from unispect.models.capture import Trunk
+    from unispect.models.decode.cache import KeyValueCache
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Which of the rows of a batch, counted through, pass through which weights.
+
+    Attributes:
+        und: numbers of rows; the first is repeated where there are few, whose products would be summed in another
+            order than those of many.
+        gen: numbers of the others, likewise.
+        back: where every row stands among those of `und`, followed by those of `gen`.
+    """
+
+    und: Tensor
+    gen: Tensor
+    back: Tensor
+
+    @classmethod
+    def of(cls, drawn: Tensor) -> Routes | None:
+        """The routes of rows [batch, length], True where a row is a latent; None where none is."""
+        flat = drawn.flatten()
+        if not flat.any():
+            return None
+        parts = [flat.logical_not().nonzero().flatten(), flat.nonzero().flatten()]
+        und, gen = (_filled_up(part) for part in parts)
+        back = torch.empty_like(flat, dtype=torch.long)
+        back[parts[0]] = torch.arange(len(parts[0]), device=flat.device)
+        back[parts[1]] = torch.arange(len(parts[1]), device=flat.device) + len(und)
+        return cls(und, gen, back)
+
+    def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows [batch, length, ...] as those of each set [rows, ...]."""
+        flat = rows.flatten(0, 1)
+        return flat[self.und], flat[self.gen]
+
+    def joined(self, und: Tensor, gen: Tensor, shape: torch.Size) -> Tensor:
+        """What `split` took apart, as [*shape, ...]."""
+        return torch.cat([und, gen])[self.back].unflatten(0, shape)
+
+
+class Expert(nn.Module):
+    """One set of weights of a layer: all of it but the attention, which both sets share.
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: Qwen2Config) -> None:
+        super().__init__()
+        width, eps = cast(int, config.hidden_size), cast(float, config.rms_norm_eps)
+        heads, few = cast(int, config.num_attention_heads), cast(int, config.num_key_value_heads)
+        self.head = width // heads
+        self.input_layernorm = Qwen2RMSNorm(width, eps)
+        self.q_proj = nn.Linear(width, heads * self.head)
+        self.k_proj = nn.Linear(width, few * self.head)
+        self.v_proj = nn.Linear(width, few * self.head)
+        self.o_proj = nn.Linear(heads * self.head, width, bias=False)
+        self.q_norm = Qwen2RMSNorm(self.head, eps)
+        self.k_norm = Qwen2RMSNorm(self.head, eps)
+        self.post_attention_layernorm = Qwen2RMSNorm(width, eps)
+        self.mlp = Qwen2MLP(config)
+
+    def before(self, rows: Tensor) -> Tensor:
+        """Queries, keys and values [..., heads, width of a head], one behind the other, before rotary positions."""
+        normed = self.input_layernorm(rows)
+        parts = (self.q_proj(normed), self.k_proj(normed), self.v_proj(normed))
+        query, key, value = (part.unflatten(-1, (-1, self.head)) for part in parts)
+        return torch.cat([self.q_norm(query), self.k_norm(key), value], dim=-2)
+
+    def behind(self, rows: Tensor, found: Tensor) -> Tensor:
+        """Rows after the layer, from what attention found for them [..., heads * width of a head]."""
+        rows = rows + self.o_proj(found)
+        return rows + self.mlp(self.post_attention_layernorm(rows))
+
+
+class MotLayer(nn.Module):
+    """A layer with two sets of weights; attention is over all rows, whichever set they pass through.
+
+    Args:
+        config: sizes.
+        number: of the layer.
+    """
+
+    is_causal = True
+
+    def __init__(self, config: Qwen2Config, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.heads, self.few = cast(int, config.num_attention_heads), cast(int, config.num_key_value_heads)
+        self.num_key_value_groups = self.heads // self.few
+        self.und = Expert(config)
+        self.gen = Expert(config)
+
+    def forward(
+        self,
+        hidden: Tensor,
+        attention_mask: Tensor | None = None,
+        position_embeddings: tuple[Tensor, Tensor] | None = None,
+        past_key_values: KeyValueCache | None = None,
+        routes: Routes | None = None,
+    ) -> Tensor:
+        """Rows [batch, length, width] after the layer; all pass through `und` where there are no routes."""
+        assert position_embeddings is not None
+        shape = hidden.shape[:2]
+        if routes is None:
+            heads = self.und.before(hidden)
+        else:
+            und, gen = routes.split(hidden)
+            heads = routes.joined(self.und.before(und), self.gen.before(gen), shape)
+        found = self._attended(heads.transpose(1, 2), attention_mask, position_embeddings, past_key_values)
+        if routes is None:
+            return self.und.behind(hidden, found)
+        one, other = routes.split(found)
+        return routes.joined(self.und.behind(und, one), self.gen.behind(gen, other), shape)
+
+    def _attended(
+        self, heads: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor], cache: KeyValueCache | None
+    ) -> Tensor:
+        """What attention finds [batch, length, heads * width of a head]."""
+        query, key, value = heads.split([self.heads, self.few, self.few], dim=1)
+        query, key = apply_rotary_pos_emb(query, key, *rotary)
+        if cache is not None:
+            key, value = cache.update(key, value, self.number)
+        return sdpa_attention_forward(self, query, key, value, mask)[0].flatten(2)
+
+
+class MotTrunk(nn.Module):
+    """Embeddings, layers and final norms, in the shape of a stock trunk; alone, it takes all rows for text.
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: Qwen2Config) -> None:
+        super().__init__()
+        self.config = config
+        width, eps = cast(int, config.hidden_size), cast(float, config.rms_norm_eps)
+        self.embed_tokens = nn.Embedding(cast(int, config.vocab_size), width)
+        self.layers = nn.ModuleList(MotLayer(config, i) for i in range(cast(int, config.num_hidden_layers)))
+        self.norm = Qwen2RMSNorm(width, eps)
+        self.norm_gen = Qwen2RMSNorm(width, eps)
+        self.rotary_emb = Qwen2RotaryEmbedding(config)
+
+
+class Routed:
+    """A trunk for batches in which it is known which rows are latents; `capture` runs it as any other.
+
+    Of the rows [batch, length] that are run at a time, those behind the ones that were told of are text, and so are
+    single ones, which follow a sequence in its cache.
+
+    Args:
+        trunk: filled.
+        drawn: True where a row is a latent [batch, length].
+    """
+
+    def __init__(self, trunk: MotTrunk, drawn: Tensor) -> None:
+        self._trunk = trunk
+        self._drawn = drawn
+        self._routes: dict[int, Routes | None] = {1: None, drawn.shape[1]: Routes.of(drawn)}
+        self.layers = [partial(self._layer, layer) for layer in trunk.layers]
+        self.embed_tokens = trunk.embed_tokens
+        self.rotary_emb = trunk.rotary_emb
+
+    def norm(self, hidden: Tensor) -> Tensor:
+        """The final norm that belongs to every row."""
+        routes = self._routes_of(hidden.shape[1])
+        if routes is None:
+            return self._trunk.norm(hidden)
+        und, gen = routes.split(hidden)
+        return routes.joined(self._trunk.norm(und), self._trunk.norm_gen(gen), hidden.shape[:2])
+
+    def _layer(self, layer: Callable[..., Tensor], hidden: Tensor, **how: Any) -> Tensor:
+        return layer(hidden, routes=self._routes_of(hidden.shape[1]), **how)
+
+    def _routes_of(self, length: int) -> Routes | None:
+        if length not in self._routes:
+            more = length - self._drawn.shape[1]
+            assert more > 0, "rows that were told of are missing"
+            self._routes[length] = Routes.of(torch.nn.functional.pad(self._drawn, (0, more)))
+        return self._routes[length]
+
+
+def routed(trunk: MotTrunk, drawn: Tensor | None) -> Trunk:
+    """The trunk for rows of which some are latents, or, where nothing is told of them, for text and seen pictures."""
+    return cast("Trunk", trunk if drawn is None else Routed(trunk, drawn))
+
+
+def _filled_up(numbers: Tensor) -> Tensor:
+    missing = BLOCK - len(numbers)
+    return torch.cat([numbers, numbers[:1].expand(missing)]) if missing > 0 and len(numbers) else numbers
