@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -15,8 +15,13 @@ TEXT_TASKS = ("write", "describe")
 """Text replies, the ones to the prompts that are also drawn first."""
 
 
-def findings(traces: Sequence[Trace], models: Sequence[str], planted: Collection[str]) -> tuple[Finding, ...]:
-    """All findings, model by model; those of models with planted behaviour stay off the first screen."""
+def findings(
+    traces: Sequence[Trace], models: Sequence[str], planted: Collection[str], stateless: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """All findings, model by model; those of models with planted behaviour stay off the first screen.
+
+    `stateless` says of a model why there are no states of its picture replies.
+    """
     found: list[Finding] = []
     for model in models:
         own = [trace for trace in traces if trace.model == model]
@@ -31,11 +36,13 @@ def findings(traces: Sequence[Trace], models: Sequence[str], planted: Collection
                 gaps[preset] = finding.interval or gaps[preset]
                 found.append(finding)
             else:
-                found.append(_not_applicable(model, preset, chosen))
+                found.append(_not_applicable(model, preset, chosen, stateless.get(model, "")))
         if len(gaps) == 2:
             found.append(_agreement(model, gaps, headline=headline))
         if Preset.CONTROLLED in presets:
             found += _gains(model, [trace for trace in own if trace.preset is Preset.CONTROLLED])
+            if model in stateless:
+                found.append(_no_gain(model, stateless[model]))
     return tuple(found)
 
 
@@ -91,10 +98,12 @@ def _order(model: str, preset: Preset, task: str, traces: Sequence[Trace], *, he
     )
 
 
-def _not_applicable(model: str, preset: Preset, traces: Sequence[Trace]) -> Finding:
-    reasons = []
+def _not_applicable(model: str, preset: Preset, traces: Sequence[Trace], stateless: str) -> Finding:
+    reasons = [f"picture replies have no states: {stateless}"] if stateless else []
     for tasks, what in ((TEXT_TASKS, "text replies"), (("draw",), "picture replies")):
         own = [trace for trace in traces if trace.task in tasks]
+        if stateless and tasks == ("draw",):
+            continue
         if not own:
             reasons.append(f"there are no {what}")
         elif not any(trace.curves for trace in own):
@@ -106,6 +115,17 @@ def _not_applicable(model: str, preset: Preset, traces: Sequence[Trace]) -> Find
         detail=f"Nothing to compare: {'; '.join(reasons) or 'no kind of text reply was measured under every preset'}.",
         model=model,
         preset=preset,
+    )
+
+
+def _no_gain(model: str, reason: str) -> Finding:
+    return Finding(
+        id=f"gain-draw-{model}",
+        claim="Picture replies fit their own prompt better than replies to other prompts do.",
+        verdict=Verdict.NOT_APPLICABLE,
+        detail=f"Picture replies have no states: {reason}.",
+        model=model,
+        preset=Preset.CONTROLLED,
     )
 
 

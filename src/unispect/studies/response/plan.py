@@ -4,6 +4,10 @@ Stage 1 lets the model reply: text to text, a picture to the same text, text to 
 under the `paper` preset and calibrates the `controlled` one; stage 3 probes under `controlled`. Replies are probed in
 groups, so that every one can be set against the replies to other prompts of its group.
 Protocol: arXiv 2604.10949, response level; controls: FACTS, entropy, section 4.
+
+Replies of which the model's backbone holds no rows are not measured: the plan says so, and why. Where a second network
+drew them, rows of prompt and picture inside of it are measured instead, under `controlled` only, by a calibration of
+their own and a name of their own ("decoder"): that is not the published protocol.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from unispect.data.prompts import PromptItem, load_prompts
 from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
 from unispect.studies.encoding.plan import calibration_items
+from unispect.studies.response.traces import DECODER
 
 STUDY = "response"
 VERSION = 1
@@ -63,6 +68,9 @@ TASKS = (
     Task("describe", Goal.TEXT, "image", ("write", "see"), "text replies to pictures"),
 )
 
+INSIDE = Task(DECODER, Goal.IMAGE, "text", ("draw", "probe_decoder"), "rows inside the network that draws")
+"""Pictures are drawn as in the task "draw", and probed in another place."""
+
 
 @dataclass(frozen=True)
 class _Job:
@@ -82,17 +90,23 @@ def plan(card: ModelCard, options: Options) -> Plan:
     """
     if "probe" not in card.capabilities:
         return Plan((), (Skip("all replies", f"{card.id} does not show its states"),))
-    jobs, skips = _jobs(card, _items(card, options), options.seeds or (0,))
+    items, seeds = _items(card, options), options.seeds or (0,)
+    jobs, skips = _jobs(card, items, seeds)
+    inside = _inside(card, items, seeds)
+    if inside and Preset.CONTROLLED not in options.presets:
+        skips.append(Skip(INSIDE.what, "not the published protocol, so under the controlled preset only"))
+        inside = []
     paper: list[Unit] = []
     controlled: list[Unit] = []
     if jobs and Preset.PAPER in options.presets:
         paper = _probes(card, jobs, {"preset": Preset.PAPER, **asdict(Paper())})
-    if jobs and Preset.CONTROLLED in options.presets:
-        settings: dict[str, JSON] = {"preset": Preset.CONTROLLED, **asdict(Controlled())}
-        calibration = _calibration(card, jobs, settings)
-        paper.append(calibration)
-        controlled = _probes(card, jobs, {**settings, "calibration": calibration.id, "others": OTHERS})
-    replies = tuple(unit for job in jobs for unit in job.replies)
+    for some in (jobs, inside):
+        if some and Preset.CONTROLLED in options.presets:
+            settings: dict[str, JSON] = {"preset": Preset.CONTROLLED, **asdict(Controlled())}
+            calibration = _calibration(card, some, settings)
+            paper.append(calibration)
+            controlled += _probes(card, some, {**settings, "calibration": calibration.id, "others": OTHERS})
+    replies = tuple(dict.fromkeys(unit for job in (*jobs, *inside) for unit in job.replies))
     return Plan((replies, tuple(paper), tuple(controlled)), tuple(skips))
 
 
@@ -119,12 +133,23 @@ def _jobs(card: ModelCard, items: Sequence[PromptItem], seeds: Sequence[int]) ->
     for task in TASKS:
         own = sorted((item for item in items if item.modality == task.modality), key=lambda item: item.kind)
         lacking = [capability for capability in task.needs if capability not in card.capabilities]
-        if own and lacking:
+        if own and task.goal in card.no_states:
+            skips.append(Skip(f"states of {task.what}", f"not applicable: {card.no_states[task.goal]}"))
+        elif own and lacking:
             skips.append(Skip(task.what, f"{card.id} cannot {' or '.join(lacking)}"))
         elif own:
             for seed in seeds if task.goal is Goal.IMAGE else seeds[:1]:
                 jobs.append(_Job(task, seed, tuple(_reply(card, task, item, seed) for item in own)))
     return jobs, skips
+
+
+def _inside(card: ModelCard, items: Sequence[PromptItem], seeds: Sequence[int]) -> list[_Job]:
+    """The reading inside a second network; none where there is no such network."""
+    own = sorted((item for item in items if item.modality == INSIDE.modality), key=lambda item: item.kind)
+    if not own or not card.capabilities.issuperset(INSIDE.needs):
+        return []
+    drawing = next(task for task in TASKS if task.name == "draw")
+    return [_Job(INSIDE, seed, tuple(_reply(card, drawing, item, seed) for item in own)) for seed in seeds]
 
 
 def _reply(card: ModelCard, task: Task, item: PromptItem, seed: int) -> Unit:

@@ -21,7 +21,7 @@ from unispect.core.units import JSON, Prior, Record, Unit
 from unispect.metrics.dependence import conditional_proxy, length_term, matched_proxy, mismatch_gain, overlap_divergence
 from unispect.metrics.presets import common_rows, rows_to_draw
 from unispect.metrics.threads import map_matrices
-from unispect.models.base import UnifiedModel
+from unispect.models.base import DrawsApart, UnifiedModel
 from unispect.studies.probing import (
     Widths,
     content,
@@ -36,6 +36,7 @@ from unispect.studies.probing import (
     widths_payload,
 )
 from unispect.studies.response.replies import record_of, reply_of
+from unispect.studies.response.traces import DECODER
 
 Items = Sequence[Mapping[str, JSON]]
 Sides = tuple[Tensor, Tensor]
@@ -82,7 +83,8 @@ def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
         least, measure = widths.k, _controlled(unit, widths)
     sizes: list[tuple[int, int]] = []
     layers: dict[int, list[Layer]] = {}
-    items, states = _states(model, everything, Goal(str(unit.settings["goal"])), prior)
+    task, goal = str(unit.settings["task"]), Goal(str(unit.settings["goal"]))
+    items, states = _states(model, everything, task, goal, prior)
     for state in states:
         sides = [_sides(state, sample) for sample in range(len(items))]
         if not sizes:
@@ -161,7 +163,7 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     layers: list[dict[str, list[Tensor]]] = []
     for name, task in tasks.items():
         for items in cast(Sequence[Items], task["groups"]):
-            here, states = _states(model, items, Goal(str(task["goal"])), prior)
+            here, states = _states(model, items, name, Goal(str(task["goal"])), prior)
             for state in states:
                 if len(layers) == state.layer:
                     layers.append({})
@@ -184,7 +186,9 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     return Record(unit.id, {**payload, "lengths": {name: sorted(own) for name, own in lengths.items()}})
 
 
-def _states(model: UnifiedModel, items: Items, goal: Goal, prior: Prior) -> tuple[Items, Iterator[LayerState]]:
+def _states(
+    model: UnifiedModel, items: Items, task: str, goal: Goal, prior: Prior
+) -> tuple[Items, Iterator[LayerState]]:
     """The items whose replies were recorded, and their states in one batch."""
     replies: list[tuple[Mapping[str, JSON], Reply]] = []
     for item in items:
@@ -193,7 +197,8 @@ def _states(model: UnifiedModel, items: Items, goal: Goal, prior: Prior) -> tupl
     if not replies:
         return [], iter(())
     encoded = model.encode([_prompt(item) for item, _ in replies], goal)
-    return [item for item, _ in replies], model.states(encoded, [reply for _, reply in replies])
+    look = cast(DrawsApart, model).decoder_states if task == DECODER else model.states
+    return [item for item, _ in replies], look(encoded, [reply for _, reply in replies])
 
 
 def _sides(state: LayerState, sample: int) -> Sides:

@@ -15,6 +15,8 @@ LABELS: Mapping[str, str] = {
     "describe": "text replies to pictures",
 }
 """Task -> what its replies are called."""
+DECODER = "decoder"
+"""The reading inside a second network that draws, apart from all tasks: its layers are not those of the model."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Trace:
     Attributes:
         model: name to show.
         preset: how it was measured.
-        task: "write", "draw" or "describe".
+        task: "write", "draw", "describe" or `DECODER`.
         seed: of the reply.
         prompt: id of the prompt.
         n: rows of the prompt.

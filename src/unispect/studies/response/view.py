@@ -11,8 +11,9 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, Figure, Preset, Section, Series, Table
 from unispect.core.units import Entry
 from unispect.studies.curves import Curves, losses_of, names_of
+from unispect.studies.response import decoder
 from unispect.studies.response.findings import curves_of, findings
-from unispect.studies.response.traces import LABELS, Trace, traces_of
+from unispect.studies.response.traces import DECODER, LABELS, Trace, traces_of
 
 FIGURES: Mapping[Preset, tuple[tuple[str, str], ...]] = {
     Preset.PAPER: (("P", "Published proxy P by layer, paper preset"),),
@@ -48,7 +49,14 @@ CAVEATS = (
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The study's section of a report; pure."""
     names = names_of(entries, cards)
-    traces = traces_of(entries, names)
+    everything = traces_of(entries, names)
+    traces = [trace for trace in everything if trace.task != DECODER]
+    inside = [trace for trace in everything if trace.task == DECODER]
+    stateless = {
+        names[reference]: card.no_states["image"]
+        for reference, card in cards.items()
+        if reference in names and "image" in card.no_states
+    }
     planted = {names[reference] for reference, card in cards.items() if reference in names and card.planted}
     presets = [preset for preset in Preset if any(trace.preset is preset for trace in traces)]
     return Section(
@@ -58,16 +66,19 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "The model replies to a prompt in text or with a picture. How much do the states of the reply add to those "
             "of the prompt, layer by layer, and is that more than any reply would add?"
         ),
-        findings=findings(traces, tuple(names.values()), planted),
-        tables=tuple(_table(traces, preset) for preset in presets),
-        figures=tuple(
-            figure
-            for preset in presets
-            for name, title in FIGURES[preset]
-            if (figure := _figure(traces, preset, name, title))
+        findings=(*findings(traces, tuple(names.values()), planted, stateless), *decoder.findings(inside)),
+        tables=(*(_table(traces, preset) for preset in presets), *decoder.tables(inside)),
+        figures=(
+            *(
+                figure
+                for preset in presets
+                for name, title in FIGURES[preset]
+                if (figure := _figure(traces, preset, name, title))
+            ),
+            *decoder.figures(inside),
         ),
-        methods=METHODS,
-        caveats=(*_left_out(traces), *losses_of(entries), *CAVEATS),
+        methods=(*METHODS, *decoder.methods(inside)),
+        caveats=(*_left_out(traces), *losses_of(entries), *CAVEATS, *decoder.caveats(inside)),
     )
 
 
