@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UnispectError, UsageError
-from unispect.core.units import Plan, digest
+from unispect.core.units import JSON, Plan, Unit, digest
+from unispect.data.items import WHERE
 from unispect.data.prompts import load_prompts
 from unispect.engine.grading import grade
 from unispect.engine.local import execute
@@ -190,9 +191,16 @@ def order_for(
 
 def _data(order: Order, plan: Plan, card: ModelCard) -> str:
     if order.study.prompts:
-        return load_prompts(order.options.data, limit=order.options.limit, image_size=card.image_size).summary
+        loaded = load_prompts(order.options.data, limit=order.options.limit, image_size=card.image_size)
+        used = {digest(_content(unit)): None for unit in plan.units if "prompt" in unit.inputs}
+        return f"{loaded.summary}; used: {len(used):,}, digest {digest(sorted(used))}"
     inputs = sorted({digest(unit.inputs) for unit in plan.units})
     return f"the study's own: {len(inputs):,} distinct inputs, digest {digest(inputs)}"
+
+
+def _content(unit: Unit) -> dict[str, JSON]:
+    prompt = cast(Mapping[str, JSON], unit.inputs["prompt"])
+    return {name: value for name, value in prompt.items() if name not in WHERE}
 
 
 def _invocation(ready: Ready) -> Invocation:

@@ -24,7 +24,7 @@ app = App(
     help_epilogue="""Examples:
   unispect run concepts --model tiny-janus-pro-bound --out runs/bound
   unispect run encoding --model tiny-janus-pro --data images:photos --out runs/1
-  unispect run encoding --model janus-pro-1b=weights/1B --limit 50 --out runs/2
+  unispect run encoding --model janus-pro-1b=weights/1B --data t2i-corebench:prompts mmbench:dev.tsv --out runs/2
   unispect run concepts encoding response --model 'tiny-*-bound' --out runs/all
 
 --debug after any command shows the full traceback of an error.""",
@@ -38,7 +38,7 @@ def run(
     *study: str,
     model: Annotated[tuple[str, ...], Parameter(name=("--model", "-m"), consume_multiple=True, negative=())],
     out: Annotated[Path, Parameter(name=("--out", "-o"))],
-    data: str | None = None,
+    data: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     preset: Annotated[tuple[Preset, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     limit: int | None = None,
     seeds: Annotated[tuple[int, ...], _SEVERAL_SEEDS] = (0, 1, 2),
@@ -58,7 +58,8 @@ def run(
         model: Names from `unispect models`, patterns of them ('tiny-*-bound'), or NAME=FOLDER or
             NAME=owner/name@revision for other weights.
         out: Folder for the records; made if it is not there.
-        data: Where prompts come from: world (default), t2i-corebench:FOLDER, images:FOLDER or text:FILE.
+        data: Where prompts come from, one or several of: world (default), world-types, t2i-corebench:FOLDER,
+            mmbench:FILE, images:FOLDER, text:FILE.
         preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
             (default).
         limit: At most this many items of each group that a study compares.
@@ -87,7 +88,9 @@ def run(
             one,
             named,
             out,
-            options=Options(data if one.prompts or len(known) == 1 else None, preset or tuple(Preset), limit, seeds),
+            options=Options(
+                (data or None) if one.prompts or len(known) == 1 else None, preset or tuple(Preset), limit, seeds
+            ),
             command=("unispect", *sys.argv[1:]),
             device=device,
             dtype=dtype,

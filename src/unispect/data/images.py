@@ -45,29 +45,41 @@ def file_sha256(path: Path) -> str:
 
 
 def open_picture(path: Path) -> tuple[Image.Image, str]:
-    """The first frame in mode RGB, upright by its EXIF tag, over white where transparent; and its file's SHA-256.
+    """The picture in a file, as `decoded` makes it, and the file's SHA-256.
 
     Raises:
-        DataError: the file cannot be read, is no picture of a known format, is damaged, or would unpack to more pixels
-            than Pillow's limit (a decompression bomb).
+        DataError: the file cannot be read, or as `decoded`.
     """
     data = _read(path)
+    return decoded(data, str(path)), hashlib.sha256(data).hexdigest()
+
+
+def decoded(data: bytes, name: str) -> Image.Image:
+    """The first frame in mode RGB, upright by its EXIF tag, over white where transparent.
+
+    Args:
+        data: of a picture's file.
+        name: for errors.
+
+    Raises:
+        DataError: this is no picture of a known format, is damaged, or would unpack to more pixels than Pillow's limit
+            (a decompression bomb).
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 picture.load()
-                upright = ImageOps.exif_transpose(picture)
-                return _rgb(upright), hashlib.sha256(data).hexdigest()
+                return _rgb(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = Image.MAX_IMAGE_PIXELS
         raise DataError(
-            f"picture {path} is refused: it unpacks to more than {limit:,} pixels; scale it down"
+            f"picture {name} is refused: it unpacks to more than {limit:,} pixels; scale it down"
         ) from error
     except Image.UnidentifiedImageError as error:
-        raise DataError(f"{path} is not a picture in a known format ({', '.join(FORMATS)})") from error
+        raise DataError(f"{name} is not a picture in a known format ({', '.join(FORMATS)})") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # what Pillow raises on damaged files
-        raise DataError(f"picture {path} is damaged: {error}") from error
+        raise DataError(f"picture {name} is damaged: {error}") from error
 
 
 def _read(path: Path) -> bytes:

@@ -1,9 +1,11 @@
 """Sets of prompts for the studies: where they come from, what kind each is, and a digest of what was used.
 
-`--data` takes
+`--data` takes one or several of
 
 * `world` (the default): names, descriptions and pictures from the concept world, which every organism knows;
+* `world-types`: texts from that world in three types of three lengths each, and its pictures;
 * `t2i-corebench:FOLDER`: the published prompts of T2I-CoReBench by reasoning type;
+* `mmbench:FILE`: the pictures of MMBench's table by ability;
 * `images:FOLDER`: any pictures, by sub-folder;
 * `text:FILE`: one prompt a line, optionally followed by a tab and its kind.
 """
@@ -11,47 +13,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from unispect.core.errors import DataError, UsageError, unknown
-from unispect.core.prompts import Modality, Prompt
-from unispect.core.seeds import generator_for
-from unispect.core.units import JSON, digest
-from unispect.data.concepts.language import description, draw_prompt
-from unispect.data.concepts.render import MIN_SIZE, render
-from unispect.data.concepts.world import VALUES, Concept, all_concepts
-from unispect.data.images import file_sha256, open_picture, picture_files
-from unispect.data.t2i_corebench import read_t2i_corebench
+from unispect.core.errors import DataError, UsageError
+from unispect.core.prompts import Prompt
+from unispect.core.units import JSON, Skip, digest
+from unispect.data.concepts.render import render
+from unispect.data.concepts.world import Concept
+from unispect.data.images import open_picture
+from unispect.data.items import PromptItem
+from unispect.data.mmbench import picture_at
+from unispect.data.sources import found_in
 
-WORLD_ITEMS = 40
-"""Items of each kind in the `world` set."""
+__all__ = ["PromptItem", "PromptSet", "load_prompts", "prompt_of"]
 
-SOURCES = ("world", "t2i-corebench:FOLDER", "images:FOLDER", "text:FILE")
-
-
-@dataclass(frozen=True)
-class PromptItem:
-    """One prompt.
-
-    Attributes:
-        id: unique in its set and readable (a published id, a path, a line number).
-        modality: of the content.
-        kind: the group a study compares it with.
-        inputs: what `prompt_of` needs to build it again, as JSON.
-    """
-
-    id: str
-    modality: Modality
-    kind: str
-    inputs: Mapping[str, JSON]
-
-    @property
-    def content(self) -> Mapping[str, JSON]:
-        """`inputs` without the place a file lies at: equal for equal content on every machine."""
-        return {key: value for key, value in self.inputs.items() if key != "path"}
+WORLD = "world"
+LISTED = 20
+"""Unusable rows that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +40,16 @@ class PromptSet:
     """Prompts in order.
 
     Attributes:
-        name: the specification it was loaded by.
+        name: the specifications it was loaded by.
         items: at least one, no two with equal content.
         digest: of kinds and contents, in order.
+        skips: what the sources hold and nobody can use.
     """
 
     name: str
     items: tuple[PromptItem, ...]
     digest: str
+    skips: tuple[Skip, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -76,15 +59,15 @@ class PromptSet:
         return f"{self.name}: {len(self.items)} prompts ({counts}), digest {self.digest}"
 
 
-def load_prompts(spec: str | None, *, limit: int | None = None, image_size: int = 384) -> PromptSet:
-    """The prompts named by `spec` (None: `world`), at most the first `limit` of each kind and modality.
+def load_prompts(spec: str | Sequence[str] | None, *, limit: int | None = None, image_size: int = 384) -> PromptSet:
+    """The prompts of one or several sources (none: `world`), at most the first `limit` of each kind and modality.
 
     A larger limit only adds prompts. Prompts with equal content are kept once.
 
     Args:
         spec: see the module's first lines.
         limit: at least 1.
-        image_size: side in pixels of pictures rendered for the `world` set, if they can be drawn that small.
+        image_size: side in pixels of pictures rendered from the world, if they can be drawn that small.
 
     Raises:
         UsageError: unknown specification, or nothing is left.
@@ -92,21 +75,22 @@ def load_prompts(spec: str | None, *, limit: int | None = None, image_size: int 
     """
     if limit is not None and limit < 1:
         raise UsageError(f"the limit must be at least 1, not {limit}")
-    name = spec or "world"
-    items = tuple(_first_of_each_kind(_without_repeats(_source(name, image_size)), limit))
+    names = (spec,) if isinstance(spec, str) else tuple(dict.fromkeys(spec or ()))
+    names = tuple(name for name in names if name) or (WORLD,)
+    skips: list[Skip] = []
+    found = ((name, one) for name in names for one in found_in(name, image_size))
+    items = tuple(_chosen(_without_repeats(_usable(_named_apart(found), skips)), limit, skips))
+    name = " + ".join(names)
     if not items:
-        raise UsageError(f"{name} holds no prompts")
-    for item in items:
-        if "path" in item.inputs:
-            prompt_of(item.inputs)  # a damaged picture stops the plan, not the run hours later
-    return PromptSet(name, items, digest([[i.modality, i.kind, i.content] for i in items]))
+        raise UsageError(f"{name} holds no prompts" + (f" ({skips[0].what}: {skips[0].reason})" if skips else ""))
+    return PromptSet(name, items, digest([[i.modality, i.kind, i.content] for i in items]), _few(skips, name))
 
 
 def prompt_of(inputs: Mapping[str, JSON]) -> Prompt:
-    """The prompt that an item's inputs describe: a text, a rendered concept, or a picture file.
+    """The prompt that an item's inputs describe: a text, a rendered concept, or a picture in a file or a table.
 
     Raises:
-        DataError: the picture file is gone, damaged, or no longer the one whose hash was recorded.
+        DataError: the picture is gone, damaged, or no longer the one whose hash was recorded.
     """
     if "text" in inputs:
         return Prompt.of(str(inputs["text"]))
@@ -114,81 +98,33 @@ def prompt_of(inputs: Mapping[str, JSON]) -> Prompt:
         values = cast(Mapping[str, str], inputs["concept"])
         return Prompt.of(render(Concept(**values), cast(int, inputs["size"])))
     if "sha256" in inputs:
-        path = Path(str(inputs["path"]))
+        path, planned = Path(str(inputs["path"])), str(inputs["sha256"])
+        if "place" in inputs:
+            start, size, column = cast(Sequence[int], inputs["place"])
+            return Prompt.of(picture_at(path, (start, size, column), planned))
         picture, sha256 = open_picture(path)
-        if sha256 != inputs["sha256"]:
-            raise DataError(f"picture {path} is not the one planned: its SHA-256 is {sha256}, not {inputs['sha256']}")
+        if sha256 != planned:
+            raise DataError(f"picture {path} is not the one planned: its SHA-256 is {sha256}, not {planned}")
         return Prompt.of(picture)
     raise DataError(f"inputs describe no prompt: {sorted(inputs)}")
 
 
-def _source(name: str, image_size: int) -> Iterator[PromptItem]:
-    if name == "world":
-        return _world(image_size)
-    scheme, colon, place = name.partition(":")
-    readers: dict[str, Callable[[Path], Iterator[PromptItem]]] = {
-        "t2i-corebench": _t2i_corebench,
-        "images": _images,
-        "text": _lines,
-    }
-    if scheme not in readers:
-        if Path(name).exists():
-            scheme = "images" if Path(name).is_dir() else "text"
-            raise UsageError(f"unknown data {name!r}; did you mean '{scheme}:{name}'?")
-        raise unknown("data", name, SOURCES)
-    if not colon or not place:
-        kind = "FILE" if scheme == "text" else "FOLDER"
-        raise UsageError(f"data {name!r} lacks its place; write {scheme}:{kind}")
-    return readers[scheme](Path(place))
+def _named_apart(found: Iterable[tuple[str, PromptItem | Skip]]) -> Iterator[PromptItem | Skip]:
+    """Items with names of their own: one that an earlier source took already is followed by its source."""
+    taken: set[str] = set()
+    for spec, one in found:
+        if isinstance(one, PromptItem):
+            one = replace(one, id=f"{one.id} ({spec})") if one.id in taken else one
+            taken.add(one.id)
+        yield one
 
 
-def _world(image_size: int) -> Iterator[PromptItem]:
-    concepts = list(all_concepts())
-    order = generator_for("world prompts").permutation(len(concepts))
-    shuffled = [concepts[i] for i in order]
-    texts: dict[str, tuple[int, Callable[[list[Concept]], str]]] = {
-        "name": (1, lambda group: draw_prompt(group[0].values)),
-        "list of names": (8, lambda group: ", ".join(draw_prompt(concept.values) for concept in group)),
-        "description": (1, lambda group: description(group[0].values)),
-        "two descriptions": (2, lambda group: " ".join(description(concept.values) for concept in group)),
-        "four descriptions": (4, lambda group: " ".join(description(concept.values) for concept in group)),
-    }
-    for kind, (size, say) in texts.items():
-        for i in range(WORLD_ITEMS):
-            text = say(shuffled[i * size : (i + 1) * size])
-            yield PromptItem(f"{kind} {i + 1}", "text", kind, {"text": text})
-    for pattern in VALUES["pattern"]:
-        for concept in [c for c in shuffled if c.pattern == pattern][:WORLD_ITEMS]:
-            inputs = {"concept": concept.values, "size": max(image_size, MIN_SIZE)}
-            yield PromptItem(f"picture of {draw_prompt(concept.values)}", "image", pattern, inputs)
-
-
-def _t2i_corebench(folder: Path) -> Iterator[PromptItem]:
-    for prompt in read_t2i_corebench(folder):
-        yield PromptItem(prompt.id, "text", prompt.kind, {"text": prompt.text})
-
-
-def _images(folder: Path) -> Iterator[PromptItem]:
-    for path, kind in picture_files(folder):
-        inputs = {"path": str(path), "sha256": file_sha256(path)}
-        yield PromptItem(path.relative_to(folder).as_posix(), "image", kind, inputs)
-
-
-def _lines(file: Path) -> Iterator[PromptItem]:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read prompts from {file}: {error.strerror or error}") from error
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        try:
-            text, tab, kind = line.decode("utf-8").partition("\t")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{file}, line {number} is not UTF-8 text: {error.reason}") from error
-        if not text.strip():
-            if tab:
-                raise DataError(f"{file}, line {number} has a kind but no prompt before the tab")
-            continue
-        yield PromptItem(f"line {number}", "text", kind.strip() or "text", {"text": text.strip()})
+def _usable(found: Iterable[PromptItem | Skip], skips: list[Skip]) -> Iterator[PromptItem]:
+    for one in found:
+        if isinstance(one, Skip):
+            skips.append(one)
+        else:
+            yield one
 
 
 def _without_repeats(items: Iterable[PromptItem]) -> Iterator[PromptItem]:
@@ -200,12 +136,27 @@ def _without_repeats(items: Iterable[PromptItem]) -> Iterator[PromptItem]:
             yield item
 
 
-def _first_of_each_kind(items: Iterable[PromptItem], limit: int | None) -> Iterator[PromptItem]:
-    if limit is None:
-        yield from items
-        return
+def _chosen(items: Iterable[PromptItem], limit: int | None, skips: list[Skip]) -> Iterator[PromptItem]:
+    """The first of each kind; a damaged picture stops the plan here, not the run hours later.
+
+    A damaged picture in a table is left out by name: unlike a file in a folder, it is not the user's to mend.
+    """
     counts: Counter[tuple[str, str]] = Counter()
     for item in items:
-        if counts[item.modality, item.kind] < limit:
-            counts[item.modality, item.kind] += 1
-            yield item
+        if limit is not None and counts[item.modality, item.kind] >= limit:
+            continue
+        if "path" in item.inputs:
+            try:
+                prompt_of(item.inputs)
+            except DataError as problem:
+                if "place" not in item.inputs:
+                    raise
+                skips.append(Skip(f"{Path(str(item.inputs['path'])).name}, {item.id}", str(problem)))
+                continue
+        counts[item.modality, item.kind] += 1
+        yield item
+
+
+def _few(skips: Sequence[Skip], name: str) -> tuple[Skip, ...]:
+    rest = len(skips) - LISTED
+    return (*skips[:LISTED], *([Skip(f"{rest} more rows of {name}", "unusable, too")] if rest > 0 else []))

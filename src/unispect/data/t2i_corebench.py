@@ -1,4 +1,4 @@
-"""The prompts of T2I-CoReBench (arXiv 2509.03516; data under Apache-2.0), read from a folder of its published files.
+"""The prompts of T2I-CoReBench (arXiv 2509.03516; data under Apache-2.0), read from a folder of its files.
 
 Twelve files, one per dimension, each an object `id -> {"Prompt": text, ...}` with 90 prompts.
 """
@@ -6,6 +6,7 @@ Twelve files, one per dimension, each an object `id -> {"Prompt": text, ...}` wi
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,8 @@ TYPES: dict[str, tuple[str, ...]] = {
     "inductive": ("R-GR", "R-AR"),
     "abductive": ("R-CR", "R-RR"),
 }
-"""Reasoning type -> dimensions, the taxonomy of the benchmark's paper (its files only say composition or reasoning)."""
+"""Reasoning type -> dimensions, the taxonomy of the benchmark's paper and project page (arXiv 2509.03516, section 3;
+t2i-corebench.github.io). The files themselves only say composition or reasoning."""
 
 
 class CorePrompt(NamedTuple):
@@ -32,34 +34,70 @@ class CorePrompt(NamedTuple):
 def read_t2i_corebench(folder: Path) -> list[CorePrompt]:
     """All prompts, type by type; inside a type the dimensions take turns, so a prefix holds them evenly.
 
+    The folder may hold the twelve JSON files, or be a copy of the authors' repository (`data/C-MI.json`) or of the hub
+    data set (`splits/C-MI.jsonl`, an object a line).
+
     Raises:
         DataError: the folder or one of the twelve files is missing, or a file is not of the published form.
     """
     if not folder.is_dir():
         raise DataError(f"no such folder: {folder} (expected the twelve T2I-CoReBench files C-MI.json ... R-RR.json)")
-    missing = [f"{name}.json" for name in chain(*TYPES.values()) if not (folder / f"{name}.json").is_file()]
-    if missing:
-        raise DataError(f"{folder} lacks {', '.join(missing)} of the twelve T2I-CoReBench files")
+    files = _files(folder)
     prompts: list[CorePrompt] = []
     for kind, dimensions in TYPES.items():
-        columns = [_read_dimension(folder / f"{name}.json", kind) for name in dimensions]
+        columns = [_read_dimension(files[name], name, kind) for name in dimensions]
         prompts += [prompt for row in zip_longest(*columns) for prompt in row if prompt is not None]
     return prompts
 
 
-def _read_dimension(file: Path, kind: str) -> list[CorePrompt]:
+LAYOUTS = ("{}.json", "data/{}.json", "splits/{}.jsonl", "{}.jsonl")
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Dimension -> its file, in the layout that most files are in."""
+    names = list(chain(*TYPES.values()))
+    layouts = [{name: folder / layout.format(name) for name in names} for layout in LAYOUTS]
+    best = max(layouts, key=lambda files: sum(file.is_file() for file in files.values()))
+    if missing := [file.relative_to(folder).as_posix() for file in best.values() if not file.is_file()]:
+        raise DataError(f"{folder} lacks {', '.join(missing)} of the twelve T2I-CoReBench files")
+    return best
+
+
+def _read_dimension(file: Path, dimension: str, kind: str) -> list[CorePrompt]:
     try:
-        entries = json.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        if file.suffix == ".jsonl":
+            return [_line(file, number, line, dimension, kind) for number, line in _lines(text)]
+        entries = json.loads(text)
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
         raise DataError(f"{file} is not JSON: {error.msg} at line {error.lineno}") from error
     if not isinstance(entries, dict):
         raise DataError(f"{file} must hold an object of prompts by id")
-    prompts = []
-    for name, entry in entries.items():
-        text = entry.get("Prompt") if isinstance(entry, dict) else None
-        if not isinstance(text, str) or not text.strip():
-            raise DataError(f"{file}: entry {name!r} has no text under 'Prompt'")
-        prompts.append(CorePrompt(name, kind, text))
-    return prompts
+    return [CorePrompt(name, kind, _text(file, f"entry {name!r}", entry)) for name, entry in entries.items()]
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
+
+
+def _line(file: Path, number: int, line: str, dimension: str, kind: str) -> CorePrompt:
+    """One object; its id under `id`, or the dimension and a number as in the JSON files."""
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{file} is not JSON: {error.msg} at line {number}") from error
+    text = _text(file, f"line {number}", entry)
+    named = [str(entry[key]) for key in ("id", "ID", "Id") if entry.get(key) not in (None, "")]
+    return CorePrompt(named[0] if named else f"{dimension}-{number:03}", kind, text)
+
+
+def _text(file: Path, where: str, entry: object) -> str:
+    fields = entry if isinstance(entry, dict) else {}
+    text = fields.get("Prompt", fields.get("prompt"))
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(f"{file}: {where} has no text under 'Prompt'")
+    return text

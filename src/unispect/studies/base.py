@@ -25,13 +25,13 @@ class Options:
     """What a user can say about any study; `None` takes the study's own default.
 
     Attributes:
-        data: where prompts come from (`world`, `t2i-corebench:FOLDER`, `images:FOLDER`, `text:FILE`).
+        data: where prompts come from, one source or several (see `unispect.data.prompts`).
         presets: measurement presets to run.
         limit: at most this many items (prompts or concepts) of each group the study compares.
         seeds: one full repetition of everything random per seed.
     """
 
-    data: str | None = None
+    data: str | tuple[str, ...] | None = None
     presets: tuple[Preset, ...] = (Preset.PAPER, Preset.CONTROLLED)
     limit: int | None = None
     seeds: tuple[int, ...] = (0, 1, 2)

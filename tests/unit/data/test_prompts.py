@@ -94,6 +94,65 @@ def test_damage_to_published_files_is_named(tmp_path: Path):
         load_prompts(f"t2i-corebench:{tmp_path / 'gone'}")
 
 
+@pytest.mark.parametrize("layout", ["data/{}.json", "splits/{}.jsonl", "{}.jsonl"])
+def test_other_layouts_of_the_published_prompts_hold_the_same(tmp_path: Path, layout: str):
+    (tmp_path / "flat").mkdir()
+    plain = load_prompts(f"t2i-corebench:{corebench(tmp_path / 'flat')}")
+    for name in chain(*TYPES.values()):
+        entries = json.loads((tmp_path / "flat" / f"{name}.json").read_text())
+        file = tmp_path / "copy" / layout.format(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = "\n".join(json.dumps({"id": id, **entry}) for id, entry in entries.items())
+        file.write_text(lines + "\n" if file.suffix == ".jsonl" else json.dumps(entries))
+    again = load_prompts(f"t2i-corebench:{tmp_path / 'copy'}")
+    assert (again.digest, [item.id for item in again.items]) == (plain.digest, [item.id for item in plain.items])
+
+
+def test_a_damaged_line_of_the_hub_layout_is_named(tmp_path: Path):
+    for name in chain(*TYPES.values()):
+        (tmp_path / f"{name}.jsonl").write_text('{"Prompt": "fine"}\n\n{"Prompt": "line \\u2028 separator"}\n')
+    assert load_prompts(f"t2i-corebench:{tmp_path}", limit=1).items[0].id == "C-MI-001"
+    (tmp_path / "C-MI.jsonl").write_text('{"Prompt": "fine"}\n{"Prompt": ""}\n')
+    with pytest.raises(DataError, match=r"C-MI.jsonl: line 2 has no text"):
+        load_prompts(f"t2i-corebench:{tmp_path}")
+    (tmp_path / "C-MI.jsonl").write_text('{"Prompt": "fine"}\noops\n')
+    with pytest.raises(DataError, match=r"C-MI.jsonl is not JSON: .* at line 2"):
+        load_prompts(f"t2i-corebench:{tmp_path}")
+
+
+def test_types_and_lengths_of_the_world_are_crossed():
+    texts = [item for item in load_prompts("world-types").items if item.modality == "text"]
+    words = {}
+    for item in texts:
+        length = item.id.split()[0]
+        words.setdefault((item.kind, length), []).append(len(prompt_of(item.inputs).text.split()))
+    assert len(words) == 9
+    for (_, length), own in words.items():
+        low, high = {"short": (20, 30), "middle": (42, 56), "long": (88, 114)}[length]
+        assert low <= min(own) <= max(own) <= high
+        assert len(own) >= 38
+    few = load_prompts("world-types", limit=3).items
+    assert {item.id.split()[0] for item in few if item.kind == "questions"} == {"short", "middle", "long"}
+
+
+def test_several_sources_come_together_and_names_stay_unique(tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text(f"prompt of {name}\nshared prompt\n")
+    (tmp_path / "pictures").mkdir()
+    specs = (f"text:{tmp_path / 'a.txt'}", f"text:{tmp_path / 'b.txt'}", f"images:{pictures(tmp_path / 'pictures')}")
+    prompts = load_prompts(specs)
+    assert [(i.modality, i.id) for i in prompts.items[:4]] == [
+        ("text", "line 1"),
+        ("text", "line 2"),
+        ("text", f"line 1 (text:{tmp_path / 'b.txt'})"),
+        ("image", "cats/1.png"),
+    ]
+    alone = load_prompts(specs[0])
+    assert [item.id for item in alone.items] == ["line 1", "line 2"]
+    assert load_prompts((specs[0], specs[0])).digest == alone.digest == load_prompts(specs[:1]).digest
+    assert load_prompts(specs, limit=1).summary.startswith(" + ".join(specs))
+
+
 def test_lines_of_a_file(tmp_path: Path):
     file = tmp_path / "prompts.txt"
     file.write_bytes("\ufeffa cat\tanimal\r\n\r\nein Bär\nand <b>this</b>\tmarkup\na cat\tanimal\n".encode())

@@ -79,8 +79,9 @@ def plan(card: ModelCard, options: Options) -> Plan:
     Raises:
         UsageError: the options make no sense for this study.
     """
-    if options.data not in (None, "world"):
-        raise UsageError(f"the concepts study knows one kind of data, 'world', not {options.data!r}")
+    data = (options.data,) if isinstance(options.data, str) else options.data or ()
+    if any(name != "world" for name in data):
+        raise UsageError(f"the concepts study knows one kind of data, 'world', not {', '.join(map(repr, data))}")
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit must be at least 1, not {options.limit}")
     names, skips = _lexicons(card)

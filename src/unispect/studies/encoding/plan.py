@@ -40,8 +40,10 @@ def plan(card: ModelCard, options: Options) -> Plan:
     """
     if "probe" not in card.capabilities:
         return Plan((), (Skip("all prompts", f"{card.id} does not show its states"),))
-    items = load_prompts(options.data, limit=options.limit, image_size=card.image_size).items
+    loaded = load_prompts(options.data, limit=options.limit, image_size=card.image_size)
+    items = loaded.items
     jobs, skips = _jobs(card, items)
+    skips += loaded.skips
     seed = options.seeds[0] if options.seeds else 0
 
     def trajectories(settings: dict[str, JSON]) -> list[Unit]:
