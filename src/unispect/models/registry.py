@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError, unknown
+from unispect.models.bagel.card import CARDS as BAGEL
 from unispect.models.harmon.card import CARDS as HARMON
 from unispect.models.janus_flow.card import CARDS as JANUS_FLOW
 from unispect.models.janus_pro.card import CARDS as JANUS_PRO
@@ -36,6 +37,7 @@ _PUBLISHED = (
     ("unispect.models.harmon.folder:load", HARMON),
     ("unispect.models.show_o.folder:load", SHOW_O),
     ("unispect.models.show_o2.folder:load", SHOW_O2),
+    ("unispect.models.bagel.folder:load", BAGEL),
     ("unispect.models.omnigen2.folder:load", OMNIGEN2),
 )
 """`load(card, weights, *, device, dtype)` of every family, and its cards."""
