@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from planted_states import CARD, FAR, HALF_MEDIAN, TEMPLATE, Planted, entropy
 
@@ -12,6 +13,7 @@ from unispect.core.findings import Preset, Verdict
 from unispect.engine.local import execute
 from unispect.runs import RunStore
 from unispect.studies.base import Options
+from unispect.studies.encoding.contrasts import half_way
 from unispect.studies.encoding.plan import plan
 from unispect.studies.encoding.run import run
 from unispect.studies.encoding.view import view
@@ -48,6 +50,8 @@ def test_paper_values_are_those_planted(entries):
         assert payload["content"] == pytest.approx([math.log2(n) for n in planted], abs=1e-6)
         full = [entropy([*EACH[n], *[1] * TEMPLATE], FAR) for n in planted]
         assert payload["full"] == pytest.approx(full, abs=1e-5)
+        assert payload["half"] == pytest.approx(payload["content"], abs=1e-6)  # far apart at any of these bandwidths
+        assert payload["double"] == pytest.approx(payload["content"], abs=1e-6)
         assert payload["content_distinct"] == list(planted)
         assert payload["full_distinct"] == [n + TEMPLATE for n in planted]
         assert (payload["rows"], payload["full_rows"]) == (ROWS, ROWS + TEMPLATE)
@@ -100,6 +104,68 @@ def test_the_view_returns_the_planted_trajectories_and_verdicts(entries):
     assert kinds["image", "text", "solid"][7].estimate == pytest.approx(5, abs=1e-6)
     assert all(row[4] == 3 for row in tables["kinds-controlled"].rows)
     assert not any(word in finding.detail for finding in section.findings for word in ("nan", "inf "))
+
+
+def test_tables_return_the_planted_ranks_levels_and_speed(entries):
+    tables = {table.id: table for table in view(entries, {}).tables}
+    (row,) = tables["contrast-paper"].rows
+    numbers = dict(zip(tables["contrast-paper"].columns, row, strict=True))
+    planted = {
+        "text, layer 0": 2,
+        "pictures, layer 0": 5,
+        "gap, layer 0": -3,
+        "gap, last layer": 0,
+        "gap, mean over layers": -4 / 3,
+        "area": 4 / 3,
+        "closing": -3,
+        "half-way": 0.5,  # -3, -1, 0: halved at layer 1 of 2
+    }
+    assert {name: numbers[name].estimate for name in planted} == pytest.approx(planted, abs=1e-6)
+
+    ranks = {row[1:4]: row for row in tables["ranks-paper"].rows}
+    rank_at_0, rank_at_end, share_at_0, share_at_end, half, double = (
+        cell.estimate for cell in ranks["text", "text", "description"][4:]
+    )
+    assert (rank_at_0, rank_at_end) == pytest.approx((4, 16), rel=1e-6)
+    assert (share_at_0, share_at_end) == pytest.approx((2 / 5, 4 / 5), abs=1e-6)
+    assert (half, double) == pytest.approx((3, 3), abs=1e-6)
+    wide = {row[1:4]: row for row in tables["ranks-controlled"].rows}["text", "text", "description"]
+    expected = [sum(entropy(EACH[n], math.exp(-d)) for n in TEXT) / 3 for d in (8, 0.5)]
+    assert [cell.estimate for cell in wide[8:]] == pytest.approx(expected, abs=1e-4)
+
+    embedding = tables["embedding-paper"]
+    assert embedding.columns[2:4] == ("text: name", "text: list of names")
+    assert embedding.columns[-1] == "picture: circles"
+    content, whole, drawn = embedding.rows
+    assert (content[1], drawn[1]) == ("content", "whole input before a picture")
+    assert [content[2].estimate, content[-1].estimate] == pytest.approx([2, 5], abs=1e-6)
+    assert whole[2].estimate == pytest.approx(entropy([*EACH[4], *[1] * TEMPLATE], FAR), abs=1e-5)
+    assert drawn[-1] is None
+
+
+def test_there_is_a_trajectory_for_every_kind_and_every_third_of_lengths(entries, tmp_path):
+    pictures = {figure.id: figure for figure in view(entries, {}).figures}["trajectories-image-kinds-paper"]
+    assert [line.label for line in pictures.panels["planted"]] == ["solid", "striped", "checkered", "zigzag", "circles"]
+    assert all(list(line.y) == pytest.approx([5, 4, 4]) for line in pictures.panels["planted"])
+
+    def count(text):
+        return {"n": 16, "d": 24, "T": 32}.get(text[:1], 40)
+
+    model = Planted(rows={"text": 40, "image": 40}, distinct={"text": (8, 16), "image": (8, 8)}, row_count=count)
+    texts = tmp_path / "prompts.txt"
+    texts.write_text("\n".join(f"{start}umber {i}\tkind {start}" for start in "ndT" for i in range(3)))
+    entries, _ = measure(tmp_path / "r", model, data=(f"text:{texts}",), presets=(Preset.PAPER,))
+    figures = {figure.id: figure.panels["planted"] for figure in view(entries, {}).figures}
+    assert {line.label for line in figures["trajectories-text-kinds-paper"]} == {"kind n", "kind d", "kind T"}
+    assert [line.label.split(":")[0] for line in figures["trajectories-lengths-paper"]] == ["short", "middle", "long"]
+    assert all(list(line.y) == pytest.approx([3, 4]) for line in figures["trajectories-lengths-paper"])
+    assert "trajectories-image-kinds-paper" not in figures
+
+
+def test_the_gap_may_never_be_halved():
+    assert math.isnan(half_way(np.array([1.0, 0.9, -0.6])))
+    assert half_way(np.array([[4.0, 3.0, -2.0, 9.0], [4.0, -1.0, 5.0, 5.0]])).tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert math.isnan(half_way(np.array([0.0, 0.0])))
 
 
 def test_what_length_alone_makes_under_paper_vanishes_under_controlled(tmp_path):

@@ -20,7 +20,7 @@ from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
 
 STUDY = "encoding"
-VERSION = 1
+VERSION = 2
 
 MODALITIES: tuple[Modality, ...] = ("text", "image")
 

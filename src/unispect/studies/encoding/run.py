@@ -42,6 +42,8 @@ Measure = Callable[[LayerState, int, Unit], Layer]
 Items = Sequence[Mapping[str, JSON]]
 
 CALIBRATION_BATCH = 8
+SWEEP = {"half": 0.5, "double": 2.0}
+"""Bandwidths beside the preset's own, as multiples of it."""
 
 
 def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
@@ -60,9 +62,12 @@ def _paper(unit: Unit) -> Measure:
 
     def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
         layer: Layer = {}
-        for name, rows in (("content", content(state, sample, _modality(unit))), ("full", state.rows[sample])):
+        own = content(state, sample, _modality(unit))
+        for name, rows in (("content", own), ("full", state.rows[sample])):
             found = renyi_entropy(rows, sigma=how.sigma, alpha=how.alpha, base=how.base)
             layer |= {name: found.value, f"{name}_distinct": found.distinct_rows}
+        for name, factor in SWEEP.items():
+            layer[name] = renyi_entropy(own, sigma=factor * how.sigma, alpha=how.alpha, base=how.base).value
         return layer
 
     return measure

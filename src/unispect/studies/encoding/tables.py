@@ -2,30 +2,85 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from unispect.core.findings import Cell, Preset, Table
 from unispect.studies.curves import Curves
+from unispect.studies.encoding.lengths import Terciles, differ
 from unispect.studies.encoding.traces import Trace
 
 Key = tuple[str, str, str, str]
 """Model, modality, goal and kind (or length)."""
 
 
+ROWS: tuple[tuple[str, str, Callable[[Trace], Sequence[float]]], ...] = (
+    ("content", "text", lambda trace: trace.curve),
+    ("whole input before a text reply", "text", lambda trace: trace.more["full"]),
+    ("whole input before a picture", "image", lambda trace: trace.more["full"]),
+)
+"""Label, goal and curve of the readings of the published table."""
+
+
 def tables(traces: Sequence[Trace], preset: Preset) -> tuple[Table, ...]:
-    """By kind of prompt; and by thirds of length, if text prompts differ in length."""
+    """By kind of prompt; and by thirds of length, if text prompts differ in length; then what the bits amount to."""
     chosen = [trace for trace in traces if trace.preset is preset]
     texts = [trace for trace in chosen if trace.modality == "text"]
     make = _paper if preset is Preset.PAPER else _controlled
-    found = [make("kinds", "Entropy by kind of prompt", _grouped(chosen, lambda trace: trace.kind))]
-    if len({trace.rows for trace in texts}) > 2:
-        terciles = _Terciles(texts)
+    kinds = _grouped(chosen, lambda trace: trace.kind)
+    found = [_embedding(chosen)] if preset is Preset.PAPER else []
+    found.append(make("kinds", "Entropy by kind of prompt", kinds))
+    if differ(texts):
         ordered = sorted(texts, key=lambda trace: trace.rows)
-        found.append(make("lengths", "Entropy of text by length", _grouped(ordered, terciles.name)))
-    return tuple(found)
+        found.append(make("lengths", "Entropy of text by length", _grouped(ordered, Terciles(texts).name)))
+    return (*found, _ranks(kinds, preset))
+
+
+def _embedding(traces: Sequence[Trace]) -> Table:
+    """Kinds as columns and models as rows: the form in which the paper prints its Table 1."""
+    groups = {
+        (trace.modality, trace.kind): None for trace in sorted(traces, key=lambda trace: trace.modality == "image")
+    }
+    rows: list[tuple[Cell, ...]] = []
+    for model in dict.fromkeys(trace.model for trace in traces):
+        for label, goal, read in ROWS:
+            own = [trace for trace in traces if (trace.model, trace.goal) == (model, goal)]
+            cells: list[Cell] = []
+            for group in groups:
+                these = [trace for trace in own if (trace.modality, trace.kind) == group]
+                cells.append(_curves(these, read).at(0) if these else None)
+            if any(cell is not None for cell in cells):
+                rows.append((model, label, *cells))
+    return Table(
+        f"embedding-{Preset.PAPER}",
+        "Embedding entropy as the published table prints it, paper preset",
+        ("model", "rows", *(f"{'picture' if modality == 'image' else 'text'}: {kind}" for modality, kind in groups)),
+        tuple(rows),
+        "Bits at layer 0, means over prompts with 95 % intervals. arXiv 2604.10949 does not say which rows its Table 1 "
+        "measures, so all readings are given.",
+    )
+
+
+def _ranks(groups: Mapping[Key, Sequence[Trace]], preset: Preset) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for key, everyone in groups.items():
+        own = [trace for trace in everyone if trace.curve]
+        if own:
+            ranks, shares = _curves(own, lambda trace: trace.effective()), _curves(own, lambda trace: trace.shares())
+            sweep = [_curves(own, lambda trace, name=name: trace.more[name]).mean() for name in ("half", "double")]
+            rows.append((*key, ranks.at(0), ranks.at(-1), shares.at(0), shares.at(-1), *sweep))
+    return Table(
+        f"ranks-{preset}",
+        f"Effective rank, share of the largest value, and other bandwidths, {preset} preset",
+        (
+            *("model", "content", "template", "kind", "effective rank, layer 0", "effective rank, last layer"),
+            *("share, layer 0", "share, last layer", "bits at half sigma", "bits at twice sigma"),
+        ),
+        tuple(rows),
+        "Effective rank: 2 to the entropy, the number of equally weighted, far-apart rows that would have it. Share: "
+        "entropy over log2 of the rows measured. Bits at other bandwidths: means over layers.",
+    )
 
 
 def _grouped(traces: Sequence[Trace], kind: Callable[[Trace], str]) -> Mapping[Key, Sequence[Trace]]:
@@ -35,22 +90,6 @@ def _grouped(traces: Sequence[Trace], kind: Callable[[Trace], str]) -> Mapping[K
             if (trace.model, trace.modality, trace.goal) == (model, modality, goal):
                 groups.setdefault((model, modality, goal, kind(trace)), []).append(trace)
     return groups
-
-
-class _Terciles:
-    """Thirds of the row counts of a model's text prompts."""
-
-    def __init__(self, texts: Sequence[Trace]) -> None:
-        rows: dict[str, list[int]] = defaultdict(list)
-        for trace in texts:
-            rows[trace.model].append(trace.rows)
-        self._edges = {model: np.quantile(own, [1 / 3, 2 / 3], method="higher") for model, own in rows.items()}
-
-    def name(self, trace: Trace) -> str:
-        low, high = (int(edge) for edge in self._edges[trace.model])
-        if trace.rows <= low:
-            return f"short: up to {low} rows"
-        return f"middle: {low + 1} to {high} rows" if trace.rows <= high else f"long: over {high} rows"
 
 
 def _paper(name: str, title: str, groups: Mapping[Key, Sequence[Trace]]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -26,7 +27,8 @@ class Trace:
         k: rows drawn (1 under the paper preset).
         curve: entropy of the content rows by layer, in bits; empty if the prompt was left out.
         left_out: why.
-        more: the other curves by name.
+        more: the other curves by name: the whole input (`full`, paper), `half` and `double` the bandwidth; under the
+            controlled preset also the shuffled `null` and `standardised` dimensions.
     """
 
     model: str
@@ -41,6 +43,19 @@ class Trace:
     curve: tuple[float, ...]
     left_out: str
     more: Mapping[str, tuple[float, ...]]
+
+    @property
+    def ceiling(self) -> float:
+        """The largest entropy possible, in bits: log2 of the rows measured."""
+        return math.log2(self.rows if self.preset is Preset.PAPER else self.k)
+
+    def shares(self) -> tuple[float, ...]:
+        """The curve over its ceiling; 1 throughout for a single row."""
+        return tuple(value / self.ceiling if self.ceiling else 1.0 for value in self.curve)
+
+    def effective(self) -> tuple[float, ...]:
+        """2 to the curve: how many equally weighted, far-apart rows would have that entropy."""
+        return tuple(2.0**value for value in self.curve)
 
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
