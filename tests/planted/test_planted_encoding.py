@@ -151,14 +151,14 @@ def test_there_is_a_trajectory_for_every_kind_and_every_third_of_lengths(entries
     def count(text):
         return {"n": 16, "d": 24, "T": 32}.get(text[:1], 40)
 
-    model = Planted(rows={"text": 40, "image": 40}, distinct={"text": (8, 16), "image": (8, 8)}, row_count=count)
+    model = Planted(rows={"text": 40, "image": 40}, distinct={"text": (8, 4), "image": (8, 8)}, row_count=count)
     texts = tmp_path / "prompts.txt"
     texts.write_text("\n".join(f"{start}umber {i}\tkind {start}" for start in "ndT" for i in range(3)))
     entries, _ = measure(tmp_path / "r", model, data=(f"text:{texts}",), presets=(Preset.PAPER,))
     figures = {figure.id: figure.panels["planted"] for figure in view(entries, {}).figures}
     assert {line.label for line in figures["trajectories-text-kinds-paper"]} == {"kind n", "kind d", "kind T"}
     assert [line.label.split(":")[0] for line in figures["trajectories-lengths-paper"]] == ["short", "middle", "long"]
-    assert all(list(line.y) == pytest.approx([3, 4]) for line in figures["trajectories-lengths-paper"])
+    assert all(list(line.y) == pytest.approx([3, 2]) for line in figures["trajectories-lengths-paper"])
     assert "trajectories-image-kinds-paper" not in figures
 
 
