@@ -95,6 +95,15 @@ FAMILIES: Mapping[str, Family] = {
         gate=0.9,
         shipped=False,
     ),
+    "omnigen2": Family(
+        "tiny-omnigen2",
+        "rectified flow of all latents at once, in a transformer of its own that hears the language model",
+        "omnigen2",
+        2.013,
+        {"guidance": 1.0, "steps": 20, "image_size": IMAGE_SIZE},
+        gate=0.9,
+        shipped=False,
+    ),
 }
 
 
@@ -130,7 +139,8 @@ def base_card(name: str) -> ModelCard:
         image_size=IMAGE_SIZE,
         image_tokens=IMAGE_TOKENS,
         licence="Apache-2.0",
-        capabilities=_CAPABILITIES,
+        capabilities=_CAPABILITIES | (published.capabilities & {"probe_decoder"}),
+        no_states=published.no_states,
         verification=Verification(contract="tests/contract/test_models.py", real_weights="shipped"),
         notes=(_GROWN_NOTE,),
         defaults=family.defaults,

@@ -22,7 +22,8 @@ _CLASSES = {
     "vae": "AutoencoderKL",
 }
 # Dtype and attention kernel are the caller's choice; a pad id would freeze one row of the embedding table.
-_LEFT_OUT = ("torch_dtype", "dtype", "pad_token_id", "architectures", "model_type", "transformers_version", "use_cache")
+_LEFT_OUT = ("torch_dtype", "dtype", "architectures", "model_type", "transformers_version", "use_cache")
+_NO_IDS = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
 
 
 @dataclass(frozen=True)
@@ -156,16 +157,14 @@ def _mllm(content: Mapping[str, Any], where: str) -> Qwen2_5_VLConfig:
         raise CheckpointError(f"{where}: mrope_section is {rope.get('mrope_section')!r}, which must add up to {half}")
     for one in (made, text, vision):
         one._attn_implementation = "sdpa"
-    text.pad_token_id = None
     return made
 
 
 def _kept(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _kept(value) if name == "text_config" and isinstance(value, Mapping) else value
-        for name, value in content.items()
-        if name not in _LEFT_OUT
-    }
+    kept = {name: value for name, value in content.items() if name not in (*_LEFT_OUT, *_NO_IDS)}
+    if isinstance(content.get("text_config"), Mapping):
+        return {**kept, "text_config": _kept(content["text_config"])}
+    return {**kept, **_NO_IDS}
 
 
 def _transformer(content: Mapping[str, Any], where: str) -> TransformerConfig:

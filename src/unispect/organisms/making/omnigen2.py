@@ -1,0 +1,184 @@
+"""The OmniGen2 organism: a vision-language model, and a transformer apart that draws 16 x 16 latents in 64 positions.
+
+The published language model was not changed by learning to draw. Here, as in the other families, everything but the
+picture tokenizer grows up together.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.normalization import LuminaRMSNormZero
+from diffusers.models.transformers.transformer_lumina2 import Lumina2TransformerBlock
+from torch import Tensor, nn
+
+from unispect.models.omnigen2 import folder as omnigen2
+from unispect.models.omnigen2.model import OmniGen2
+from unispect.organisms.families import IMAGE_SIZE, PATCH
+from unispect.organisms.making.base import Making, Recipe, binding
+from unispect.organisms.making.files import padded, write_all
+from unispect.organisms.making.start import start_linears
+from unispect.organisms.tokenizer import build_tokenizer
+from unispect.organisms.vae import VAETraining, train_vae
+from unispect.train.loop import Progress, Schedule
+
+SPECIAL = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|img|>",
+)
+_HIDDEN, _SEEN, _WIDTH, _HEADS, _LATENT = 128, 48, 80, 4, 4
+_SCALING_FACTOR = 0.3611
+_MERGED = 2
+_SHARP, _OPEN = 3.0, 1.0
+
+
+def write_files(folder: Path) -> None:
+    """See `Making`. Without a system line, which would be a hundred syllables long."""
+    tokenizer = build_tokenizer(SPECIAL)
+    place = tokenizer.token_to_id("<|image_pad|>")
+    write_all(
+        folder,
+        tokenizer,
+        {
+            "model_index.json": {"_class_name": "OmniGen2Pipeline"},
+            "processor_config.json": {"system_prompt": ""},
+            "preprocessor_config.json": {
+                "min_pixels": IMAGE_SIZE**2,
+                "max_pixels": IMAGE_SIZE**2,
+                "patch_size": PATCH // _MERGED,
+                "merge_size": _MERGED,
+                "temporal_patch_size": 2,
+            },
+            "mllm/config.json": _language(padded(tokenizer), place),
+            "transformer/config.json": _transformer(),
+            "vae/config.json": _autoencoder(),
+        },
+    )
+
+
+def train_tokenizer(
+    model: OmniGen2, pixels: Tensor, how: VAETraining, generator: torch.Generator, progress: Progress | None
+) -> None:
+    """See `Making`."""
+    train_vae(model.network.vae, _SCALING_FACTOR, pixels, how, generator, progress)
+
+
+@torch.no_grad()
+def start_weights(model: OmniGen2, generator: torch.Generator) -> None:
+    """See `Making`. The transformer starts with sharp attention and open gates, and says nothing yet.
+
+    Places of a picture differ by their rotary positions alone, and the prompt's words reach them by attention alone:
+    with even attention every place would be told the same.
+    """
+    transformer = model.network.transformer
+    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
+    for layer in model.trunk.layers:
+        layer.self_attn.q_proj.weight *= 2
+        layer.self_attn.k_proj.weight *= 2
+    for module in transformer.modules():
+        if isinstance(module, Lumina2TransformerBlock):
+            nn.init.constant_(module.attn.norm_q.weight, _SHARP)  # type: ignore[union-attr]
+        elif isinstance(module, LuminaRMSNormZero):
+            module.linear.weight *= 0.3
+            _, attention, _, inner = module.linear.bias.chunk(4)
+            nn.init.constant_(attention, _OPEN)
+            nn.init.constant_(inner, _OPEN)
+    last = transformer.norm_out.linear_2
+    assert isinstance(last, nn.Linear)
+    nn.init.zeros_(last.weight)
+    nn.init.normal_(transformer.image_index_embedding, std=1 / math.sqrt(_WIDTH), generator=generator)
+
+
+def _language(vocabulary: int, place: int | None) -> dict[str, Any]:
+    return {
+        "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+        "model_type": "qwen2_5_vl",
+        "vocab_size": vocabulary,
+        "hidden_size": _HIDDEN,
+        "intermediate_size": 320,
+        "num_hidden_layers": 5,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 4096,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1e6,
+        "rope_scaling": {"type": "default", "rope_type": "default", "mrope_section": [4, 6, 6]},
+        "image_token_id": place,
+        # Untied, as in the other families: organisms differ in how they draw and in nothing else.
+        "tie_word_embeddings": False,
+        "vision_config": {
+            "depth": 2,
+            "hidden_size": _SEEN,
+            "intermediate_size": 2 * _SEEN,
+            "num_heads": 4,
+            "patch_size": PATCH // _MERGED,
+            "spatial_merge_size": _MERGED,
+            "temporal_patch_size": 2,
+            "window_size": IMAGE_SIZE // 2,
+            "fullatt_block_indexes": [1],
+            "out_hidden_size": _HIDDEN,
+            "tokens_per_second": 2,
+        },
+    }
+
+
+def _transformer() -> dict[str, Any]:
+    return {
+        "_class_name": "OmniGen2Transformer2DModel",
+        "axes_dim_rope": [4, 8, 8],
+        "hidden_size": _WIDTH,
+        "in_channels": _LATENT,
+        "patch_size": 2,
+        "num_layers": 3,
+        "num_refiner_layers": 1,
+        "num_attention_heads": _HEADS,
+        "num_kv_heads": _HEADS,
+        "multiple_of": 16,
+        "ffn_dim_multiplier": 0.5,
+        "norm_eps": 1e-5,
+        "text_feat_dim": _HIDDEN,
+        "timestep_scale": 1000.0,
+    }
+
+
+def _autoencoder() -> dict[str, Any]:
+    """A quarter of the size on each side; unlike the published one, with the maps that bring latents to scale."""
+    return {
+        "_class_name": "AutoencoderKL",
+        "in_channels": 3,
+        "out_channels": 3,
+        "latent_channels": _LATENT,
+        "block_out_channels": [16, 32, 32],
+        "down_block_types": ["DownEncoderBlock2D"] * 3,
+        "up_block_types": ["UpDecoderBlock2D"] * 3,
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+        "sample_size": IMAGE_SIZE,
+        "scaling_factor": _SCALING_FACTOR,
+        "shift_factor": 0.0,
+        "use_quant_conv": True,
+        "use_post_quant_conv": True,
+    }
+
+
+MAKING = Making(
+    Recipe(
+        VAETraining(),
+        drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
+        binding=binding(fluent=700),
+    ),
+    write_files,
+    omnigen2.start,
+    train_tokenizer,
+    start_weights,
+    omnigen2.save,
+    heads=("text head",),  # the image head is a transformer of its own, most of which is hidden maps
+)

@@ -1,0 +1,98 @@
+"""The OmniGen2 organism before it has learned anything: its size, and whether a prompt is heard where it must be."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from unispect.core.prompts import Goal, Prompt
+from unispect.data.concepts.language import DESCRIBE, draw_prompt
+from unispect.data.concepts.render import render
+from unispect.data.concepts.world import VALUES, all_concepts
+from unispect.models.checks import inputs_for
+from unispect.models.omnigen2.drawing import condition_of
+from unispect.models.omnigen2.model import OmniGen2
+from unispect.models.omnigen2.processing import Inputs
+from unispect.organisms.families import FAMILIES, IMAGE_SIZE, IMAGE_TOKENS, base_card
+from unispect.organisms.making.omnigen2 import MAKING
+from unispect.organisms.recipe import LANGUAGE_MODEL
+
+
+@pytest.fixture
+def newborn(tmp_path: Path) -> OmniGen2:
+    MAKING.write_files(tmp_path)
+    model = MAKING.start(base_card("omnigen2"), tmp_path, seed=0)
+    MAKING.start_weights(model, torch.Generator().manual_seed(0))
+    assert isinstance(model, OmniGen2)
+    return model
+
+
+def test_both_networks_together_are_as_large_as_other_organisms(newborn: OmniGen2) -> None:
+    count = sum(parameter.numel() for parameter in newborn.network.parameters()) / 1e6
+    assert count < 2.1
+    assert FAMILIES["omnigen2"].parameters == pytest.approx(count, abs=0.001)
+    config = newborn.network.config
+    assert (config.text.hidden_size, config.text.num_hidden_layers, config.text.num_attention_heads) == (128, 5, 4)
+    assert not config.tied
+    assert newborn.card.image_tokens == IMAGE_TOKENS
+    assert newborn.card.no_states
+    assert "probe_decoder" in newborn.card.capabilities
+
+
+def test_binding_leaves_what_sees_and_draws_as_it_is(newborn: OmniGen2) -> None:
+    """New words are learned by the language model alone: the transformer hears them in the states it always hears."""
+    learning = {name for group in LANGUAGE_MODEL for name in newborn.parameter_groups()[group]}
+    assert all(name.startswith(("mllm.language_model.", "lm_head.")) for name in learning)
+    left = {name for name, _ in newborn.network.named_parameters()} - learning
+    assert all(name.startswith(("mllm.visual.", "transformer.", "vae.")) for name in left)
+
+
+def test_pictures_are_seen_and_drawn_in_64_places(newborn: OmniGen2) -> None:
+    picture = render(next(iter(all_concepts())), IMAGE_SIZE)
+    inputs = inputs_for(newborn.encode([Prompt.of(picture, DESCRIBE)], Goal.TEXT), Goal.TEXT, Inputs)
+    assert int((inputs.ids[0] == newborn.processor.special.place).sum()) == IMAGE_TOKENS
+    ids = newborn.encode([Prompt.of("star red")], Goal.IMAGE)
+    # No system line, of a hundred syllables.
+    assert ids.length(0) < 12
+
+
+@torch.no_grad()
+def rows_behind_the_last_block(model: OmniGen2) -> Tensor:
+    """Rows of the picture [positions named, places, width] at an early step, for prompts that differ by position."""
+    words = {"shape": "star", "color": "red", "pattern": "solid"}
+    prompts = [Prompt.of(draw_prompt({**words, "position": value})) for value in VALUES["position"]]
+    inputs = inputs_for(model.encode(prompts, Goal.IMAGE), Goal.IMAGE, Inputs)
+    transformer, shape = model.network.transformer, model.shapes(inputs)[0]
+    condition = condition_of(transformer, [source.prompt for source in model.sources(inputs)], shape[1:])
+    noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(1)).expand(len(prompts), -1, -1, -1)
+    (*_, last) = transformer.stream(condition, noise, transformer.time(torch.tensor([0.05])))
+    return last[:, -IMAGE_TOKENS:]
+
+
+def shares(told: Tensor) -> tuple[float, float]:
+    """Of all that varies: what the prompt says, and what it says of one place and not of the others."""
+    by_prompt = told - told.mean(0)
+    by_place = by_prompt - by_prompt.mean(1, keepdim=True)
+    return (by_prompt.var() / told.var()).item(), (by_place.var() / told.var()).item()
+
+
+def test_a_place_hears_what_a_prompt_says_of_it(newborn: OmniGen2) -> None:
+    """A hundredth of what varies says something else at another place: else position is learned too late."""
+    assert shares(rows_behind_the_last_block(newborn))[1] > 1e-2
+
+
+def test_even_attention_would_tell_all_places_the_same(newborn: OmniGen2) -> None:
+    open_ = shares(rows_behind_the_last_block(newborn))[1]
+    for module in newborn.network.transformer.modules():
+        norm = getattr(module, "norm_q", None)
+        if isinstance(norm, nn.Module):
+            nn.init.constant_(norm.weight, 1.0)  # type: ignore[arg-type]
+    assert shares(rows_behind_the_last_block(newborn))[1] < 0.2 * open_
+
+
+def test_it_starts_out_saying_nothing(newborn: OmniGen2) -> None:
+    transformer = newborn.network.transformer
+    with torch.no_grad():
+        condition = transformer.condition(torch.randn(1, 4, 128), torch.tensor([4]), (16, 16))
+        assert not transformer(condition, torch.randn(1, 4, 16, 16), transformer.time(torch.rand(1))).any()
