@@ -23,7 +23,7 @@ class Resize:
     """Bounds on the sides of a picture, in pixels.
 
     Attributes:
-        longest: no side is longer, but for a picture so long that its short side would be shorter than a stride.
+        longest: no side is longer.
         shortest: smaller pictures are enlarged to it, where `longest` allows.
         stride: sides are multiples of it.
         budget: pixels of the whole picture; where there are more, sides are shortened by the ratio of areas.
