@@ -1,10 +1,10 @@
 """What organisms learn from, step by step.
 
 Where a family is slow to hear prompts it first practises nothing but drawing real words (`DRAWING`). Growing up
-(`PRETRAINING`): real words are drawn, pictures are described, words are asked about, with options and
-without. Binding: new words of the lexicons are taught by drawing, by text or by both, beside a share of everything
-known, so that nothing is forgotten. The batch of a step depends on the seed and the step alone, so a stopped training
-goes on as if it had not been stopped.
+(`PRETRAINING`): real words are drawn, pictures are described, words are asked about, with options and without. Where
+letters are learned late, questions are practised for longer (`ASKING`). Binding: new words of the lexicons are taught
+by drawing, by text or by both, beside a share of everything known, so that nothing is forgotten. The batch of a step
+depends on the seed and the step alone, so a stopped training goes on as if it had not been stopped.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ _TELLING = 3.0
 
 DRAWING = Teaching(draw={REAL: 24}, tell={}, describe=0)
 PRETRAINING = Teaching(draw={REAL: 24}, tell={REAL: 72}, describe=8, choices=0.85)
+ASKING = Teaching(draw={REAL: 8}, tell={REAL: 96}, describe=4, choices=0.85)
 BOUND = Teaching(
     draw={REAL: 8, "drawing": 13, "both": 13}, tell={REAL: 12, "text": 16, "both": 16}, describe=4, choices=0.4
 )

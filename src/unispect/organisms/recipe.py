@@ -21,7 +21,7 @@ from unispect.core.seeds import seed_for
 from unispect.data.concepts.render import render
 from unispect.data.concepts.split import load_split
 from unispect.organisms import shipped
-from unispect.organisms.curriculum import BOUND, DRAWING, FLUENT, MUTE, PRETRAINING, Teaching, World, batch_for
+from unispect.organisms.curriculum import ASKING, BOUND, DRAWING, FLUENT, MUTE, PRETRAINING, Teaching, World, batch_for
 from unispect.organisms.difference import save_difference
 from unispect.organisms.families import IMAGE_SIZE, base_card, family_of
 from unispect.organisms.gates import Gate, measure_gates
@@ -80,6 +80,8 @@ def _grow(model: Organism, making: Making, out: Path, seed: int, recipe: Recipe,
     stages = [("growing up", "growing.pt", recipe.growing, PRETRAINING, seed)]
     if recipe.drawing:
         stages.insert(0, ("drawing", "drawing.pt", recipe.drawing, DRAWING, seed_for(seed, "drawing")))
+    if recipe.asking:
+        stages.append(("asking", "asking.pt", recipe.asking, ASKING, seed_for(seed, "asking")))
     for stage, file, schedule, teaching, lot in stages:
         train(
             model,
@@ -148,9 +150,7 @@ def _world(model: Organism) -> World:
 
 def _claim(out: Path, family: str, seed: int, recipe: Recipe) -> None:
     """The folder is this training's: its facts are written first and compared ever after."""
-    facts = json.loads(
-        json.dumps({"family": family, "seed": seed, "recipe": recipe}, default=lambda value: vars(value) | {})
-    )
+    facts = json.loads(json.dumps({"family": family, "seed": seed, "recipe": recipe}, default=_told))
     path = out / "training.json"
     if path.exists():
         found = json.loads(path.read_text("utf-8"))
@@ -159,6 +159,11 @@ def _claim(out: Path, family: str, seed: int, recipe: Recipe) -> None:
         return
     out.mkdir(parents=True, exist_ok=True)
     _note(out, {**facts, "versions": {"python": platform.python_version(), "torch": torch.__version__}})
+
+
+def _told(value: object) -> dict[str, object]:
+    """What is set: stages that a recipe does without are not mentioned; folders from before they existed still fit."""
+    return {name: own for name, own in vars(value).items() if own is not None}
 
 
 def _note(out: Path, facts: Mapping[str, object]) -> None:

@@ -1,6 +1,8 @@
 """Organisms are made by one command: stopped or not, the same bytes; another training's folder is left alone."""
 
+import json
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from unispect.organisms.shipped import VARIANTS
 from unispect.organisms.vq import VQTraining
 from unispect.train.loop import Schedule
 
+WEIGHTS = Path(str(files("unispect.organisms"))) / "weights"
 FILES = ("model.safetensors", *(f"{variant.name}.safetensors" for variant in VARIANTS))
 
 
@@ -39,7 +42,9 @@ def short(family: str) -> Recipe:
     )
     schedule = Schedule(steps=2, learning_rate=1e-3)
     binding = {variant.name: schedule for variant in VARIANTS}
-    return Recipe(few, growing=schedule, binding=binding, drawing=made.drawing and schedule)
+    return Recipe(
+        few, growing=schedule, binding=binding, drawing=made.drawing and schedule, asking=made.asking and schedule
+    )
 
 
 @pytest.mark.slow
@@ -56,6 +61,17 @@ def test_a_training_that_was_stopped_ends_in_the_same_bytes(family: str, tmp_pat
     train_organism(family, tmp_path / "parts", recipe=short(family))
     for name in FILES:
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.shipped])
+def test_what_ships_says_how_it_was_made(family: str) -> None:
+    told = json.loads((WEIGHTS / family / "training.json").read_text("utf-8"))["recipe"]
+    made = family_of(family).making.recipe
+    assert told["picture_tokenizer"] == vars(made.picture_tokenizer)
+    for stage in ("drawing", "growing", "asking"):
+        schedule = getattr(made, stage)
+        assert told.get(stage) == (schedule and vars(schedule)), stage
+    assert told["binding"] == {name: vars(schedule) for name, schedule in made.binding.items()}
 
 
 def test_the_folder_of_another_training_is_left_alone(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class Recipe:
         picture_tokenizer: how the family's picture tokenizer is trained.
         growing: learning real words.
         drawing: drawing real words before anything else, where that is learned late.
+        asking: questions above all, after growing up, where letters are learned late.
         binding: learning new words, by variant.
     """
 
@@ -39,6 +40,7 @@ class Recipe:
     growing: Schedule = field(default_factory=lambda: Schedule(steps=1000, learning_rate=2e-3))
     binding: Mapping[str, Schedule] = field(default_factory=binding)
     drawing: Schedule | None = None
+    asking: Schedule | None = None
 
 
 @dataclass(frozen=True)
