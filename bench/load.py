@@ -1,0 +1,96 @@
+"""What it takes to load a checkpoint: peak memory against the model's own size, on a random BAGEL of a given shape.
+
+The checkpoint is written and loaded in processes of their own. "peak" is the most memory the loading process held above
+what it held after its imports, file pages that it had mapped included; "size" is what the loaded weights take. Two
+copies of the weights would show as a ratio of 2.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+SHAPES: dict[str, dict[str, int]] = {
+    "0.1B": {"hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 12, "num_attention_heads": 8},
+    "1B": {"hidden_size": 1024, "intermediate_size": 4864, "num_hidden_layers": 26, "num_attention_heads": 8},
+}
+MIB = 2**20
+
+
+def write(folder: Path, shape: str) -> None:
+    """A folder in the published layout with random weights of 16 bits; the pixel autoencoder is the published size."""
+    import torch
+    from safetensors.torch import save_file
+    from tokenizers import AddedToken, Tokenizer, models
+
+    from unispect.models.bagel.config import network_config
+    from unispect.models.bagel.keys import AUTOENCODER, authors_table
+    from unispect.models.bagel.network import empty_network
+    from unispect.models.keys import published
+
+    language: dict[str, Any] = {"vocab_size": 32000, "num_key_value_heads": 4, "rope_theta": 1e6, **SHAPES[shape]}
+    vision = {"hidden_size": 576, "intermediate_size": 2152, "num_hidden_layers": 13, "num_attention_heads": 8}
+    vision |= {"patch_size": 14, "image_size": 980}
+    for name, content in (("llm_config", language), ("vit_config", vision), ("config", {"model_type": "bagel"})):
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    tokenizer = Tokenizer(models.BPE({"a": 0}, []))
+    special = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
+    tokenizer.add_special_tokens([AddedToken(text, special=True) for text in special])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = network_config(language=language, vision=vision, content={})
+    state = published(authors_table(config), empty_network(config).state_dict())
+    generator = torch.Generator().manual_seed(0)
+    for file, mine, dtype in (("ema", False, torch.bfloat16), ("ae", True, torch.float32)):
+        made = {
+            key.removeprefix(AUTOENCODER): torch.randn(tensor.shape, generator=generator, dtype=dtype)
+            for key, tensor in state.items()
+            if key.startswith(AUTOENCODER) == mine
+        }
+        save_file(made, folder / f"{file}.safetensors")
+
+
+def held() -> int:
+    """Bytes that this process holds now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def load(folder: Path, dtype: str) -> tuple[int, int, int, float]:
+    """Parameters, bytes of the weights, bytes at the peak beyond the imports, seconds."""
+    from unispect.models.bagel.card import CARDS
+    from unispect.models.bagel.folder import load as load_bagel
+
+    before, start = held(), time.perf_counter()
+    model = load_bagel(CARDS["bagel-7b-mot"], folder, device="cpu", dtype=dtype)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    tensors = list(model.network.state_dict().values())
+    return sum(t.numel() for t in tensors), sum(t.numel() * t.element_size() for t in tensors), peak, seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", nargs="+", choices=list(SHAPES), default=["0.1B", "1B"])
+    parser.add_argument("--dtype", nargs="+", default=["bfloat16"])
+    args = parser.parse_args()
+    apart = multiprocessing.get_context("spawn")
+    print("shape  dtype     parameters  size MiB  peak MiB  peak / size  seconds")
+    for shape in args.shape:
+        with tempfile.TemporaryDirectory() as name:
+            with apart.Pool(1) as pool:
+                pool.apply(write, (Path(name), shape))
+            for dtype in args.dtype:
+                with apart.Pool(1) as pool:
+                    count, size, peak, seconds = pool.apply(load, (Path(name), dtype))
+                print(
+                    f"{shape:>5}  {dtype:8}  {count / 1e6:8.1f} M  {size / MIB:8.0f}  {peak / MIB:8.0f}  "
+                    f"{peak / size:11.2f}  {seconds:7.1f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
