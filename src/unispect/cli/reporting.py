@@ -20,6 +20,7 @@ from unispect.runs.export import export
 from unispect.runs.store import RunStore
 from unispect.studies.families import view as families
 from unispect.studies.registry import Study, all_studies, find_study
+from unispect.studies.statements import view as statements
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def write_report(
 
 
 def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> list[Section]:
-    """One section per study that left finished records, in the registry's order, and a comparison of families."""
+    """One section per study that left finished records, in the registry's order, then those over several of them."""
     cards: dict[str, ModelCard] = {}
     for source in sources:
         cards |= source.store.cards()
@@ -99,8 +100,9 @@ def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> l
         progress(f"summarising {name}: {len(entries)} records")
         present = {entry.unit.model for entry in entries}
         sections.append(find_study(name).view(entries, {name: card for name, card in cards.items() if name in present}))
-    if together := families.view(finished, cards):
-        sections.append(together)
+    for over_all in (families.view, statements.view):
+        if together := over_all(finished, cards):
+            sections.append(together)
     if not sections:
         names = ", ".join(str(source.store.folder) for source in sources)
         raise UsageError(f"nothing to report: {names} holds no finished record of a study known here")

@@ -58,7 +58,7 @@ def test_every_file_of_the_package_is_a_verb_or_a_helper():
     ("arguments", "message"),
     [
         (["demmo"], "unknown command 'demmo'; did you mean 'demo'?"),
-        (["xyzzy"], "unknown command 'xyzzy'; known: demo, doctor"),
+        (["xyzzy"], "unknown command 'xyzzy'; known: check, demo"),
         (["studies", "--verbos"], "Unknown option: --verbos"),
         (["run"], "requires an argument"),
     ],

@@ -1,0 +1,13 @@
+"""All statements, in the order of docs/pseudo-unification.md."""
+
+from __future__ import annotations
+
+from unispect.studies.statements import embedding, layers, modalities, replies
+from unispect.studies.statements.base import Statement
+
+STATEMENTS: tuple[Statement, ...] = (
+    *embedding.STATEMENTS,
+    *layers.STATEMENTS,
+    *modalities.STATEMENTS,
+    *replies.STATEMENTS,
+)

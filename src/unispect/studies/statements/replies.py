@@ -1,0 +1,107 @@
+"""Statements about replies: figure 7. The measure is P under the paper preset and P_k under the controlled one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unispect.core.cards import ModelCard
+from unispect.core.findings import Verdict
+from unispect.studies.curves import everywhere_above, of_gaps
+from unispect.studies.statements.base import Outcome, Statement, only, retrained
+from unispect.studies.statements.cells import Cells, Floats, Row
+from unispect.studies.statements.evidence import Evidence, Missing
+from unispect.studies.statements.shapes import deep, quarter
+
+LEVEL = 0.25
+"""Bits between text and picture replies at the end that count as level."""
+
+
+def text_above(evidence: Evidence) -> Outcome:
+    text, drawn = evidence.dependence()
+    gap = of_gaps(text, drawn, lambda gaps: gaps.mean(axis=-1))
+    return Outcome(everywhere_above(text, drawn), gap, "The verdict asks for every layer; the number is their mean.")
+
+
+def crossing(evidence: Evidence) -> Outcome:
+    text, drawn = evidence.dependence()
+    rows: list[Row] = [
+        (side, prompt, values)
+        for side, curves in (("text", text), ("image", drawn))
+        for prompt, values in zip(curves.prompts, curves.values.tolist(), strict=True)
+    ]
+
+    def margin(means: Floats) -> Floats:
+        told, shown = means[..., 0, :], means[..., 1, :]
+        early = (shown - told)[..., : quarter(means.shape[-1]) + 1].mean(axis=-1)
+        rise = deep(told) - told[..., 0]
+        end = deep(told) - deep(shown)
+        return np.minimum.reduce([early, rise, np.maximum(end, LEVEL - np.abs(end))])
+
+    return Outcome.of(Cells.of(rows).interval(margin))
+
+
+def no_curve(evidence: Evidence) -> Outcome:
+    if "image" in evidence.card.no_states:
+        return Outcome(Verdict.SUPPORTED, note=f"By construction: {evidence.card.no_states['image']}.")
+    if not evidence.replies:
+        raise Missing("no replies were measured")
+    drawn = any(trace.task == "draw" and trace.curves for trace in evidence.replies)
+    return Outcome(Verdict.NOT_SUPPORTED if drawn else Verdict.CANNOT_TELL)
+
+
+def _all_but_harmon(card: ModelCard) -> str:
+    if card.family == "harmon":
+        return "about all families but harmon"
+    return "pictures have no rows in the backbone: see R3" if "image" in card.no_states else ""
+
+
+def _harmon(again: bool, other: str):
+    def about(card: ModelCard) -> str:
+        return only("harmon")(card) or ("" if retrained(card) is again else f"judged by {other}")
+
+    return about
+
+
+_CROSSING = (
+    "smallest of: pictures minus text in the first quarter of the depth; rise of text; text minus pictures at the end, "
+    f"or {LEVEL} minus its size; bits"
+)
+
+STATEMENTS = (
+    Statement(
+        "R1",
+        "Text replies lie above picture replies at every layer.",
+        "figure 7, all but Harmon",
+        "text minus picture replies, bits",
+        text_above,
+        about=_all_but_harmon,
+        replies=True,
+    ),
+    Statement(
+        "R2",
+        "Picture replies lie above text replies in early layers, and text replies rise to end above or level.",
+        "figure 7, Harmon",
+        _CROSSING,
+        crossing,
+        about=_harmon(False, "R4"),
+        replies=True,
+    ),
+    Statement(
+        "R3",
+        "Picture replies have no curve: prompt and reply have the same rows.",
+        "figure 7, OmniGen2",
+        "none; what the model is made of decides",
+        no_curve,
+        about=only("omnigen2"),
+        replies=True,
+    ),
+    Statement(
+        "R4",
+        "After RecA, too: picture replies above text in early layers, text rising to end above or level.",
+        "not discussed; judged like R2",
+        _CROSSING,
+        crossing,
+        about=_harmon(True, "R2"),
+        replies=True,
+    ),
+)
