@@ -115,6 +115,7 @@ def test_what_stands_inside_the_second_network_is_given_back_under_its_own_name(
     found = finding(section, "gain-decoder")
     assert found.claim.startswith("Decoder side, not the paper's protocol")
     assert found.preset is Preset.CONTROLLED
+    assert found.interval is not None
     assert found.interval.estimate == pytest.approx(apart / 2, abs=1e-4)
     assert found.seeds == (0, 1)
     assert "16 pictures of 8 prompts" in found.detail
@@ -137,7 +138,7 @@ def test_figures_and_tables_hold_one_network_each(measured):
 
 def test_the_published_preset_is_asked_nothing_of_it(model: Apart, tmp_path: Path):
     entries, section, skips = measure(tmp_path / "paper", model, presets=(Preset.PAPER,))
-    assert {e.unit.settings["task"] for e in entries if e.unit.kind != "calibrate"} == {"write"}
+    assert {str(e.unit.settings["task"]) for e in entries if e.unit.kind != "calibrate"} == {"write"}
     assert any("controlled preset only" in skip for skip in skips)
     assert not any("decoder" in one.id for one in (*section.findings, *section.figures, *section.tables))
 

@@ -68,7 +68,9 @@ class OmniGen2Network(nn.Module):
         """
         # Without being told which tokens are pictures, the stock model silently counts up (FACTS section 9, item 1).
         found, _ = self.mllm.get_rope_index(
-            ids[None], mm_token_type_ids=cast(torch.IntTensor, shown[None].int()), image_grid_thw=grids
+            cast(torch.LongTensor, ids[None]),
+            mm_token_type_ids=cast(torch.IntTensor, shown[None].int()),
+            image_grid_thw=cast(torch.LongTensor, grids),
         )
         return found[:, 0]
 

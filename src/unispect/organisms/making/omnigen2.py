@@ -37,7 +37,9 @@ SPECIAL = (
 _HIDDEN, _SEEN, _WIDTH, _HEADS, _LATENT = 128, 48, 80, 4, 4
 _SCALING_FACTOR = 0.3611
 _MERGED = 2
-_SHARP, _OPEN = 3.0, 1.0
+_SHARP, _COMMON = 4.0, 1.5
+_HEARD, _THOUGHT = 2.0, 0.5
+"""Gates, before their tanh, of what attention finds and of what a block makes of it."""
 
 
 def write_files(folder: Path) -> None:
@@ -75,22 +77,25 @@ def train_tokenizer(
 def start_weights(model: OmniGen2, generator: torch.Generator) -> None:
     """See `Making`. The transformer starts with sharp attention and open gates, and says nothing yet.
 
-    Places of a picture differ by their rotary positions alone, and the prompt's words reach them by attention alone:
-    with even attention every place would be told the same.
+    Places of a picture hold noise and differ by their rotary positions alone, which only attention reads. Where rows
+    are nothing but noise, so is what each of them looks for; so all have a common part from the start. Then a
+    hundredth of what varies behind the last block, whatever the noise, is what a prompt says of one place and not of
+    others; without the common part it is a twenty-thousandth.
     """
     transformer = model.network.transformer
     start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
-    for layer in model.trunk.layers:
-        layer.self_attn.q_proj.weight *= 2
-        layer.self_attn.k_proj.weight *= 2
+    for name, weight in model.trunk.named_parameters():
+        if name.endswith(("q_proj.weight", "k_proj.weight")):
+            weight *= 2
     for module in transformer.modules():
         if isinstance(module, Lumina2TransformerBlock):
             nn.init.constant_(module.attn.norm_q.weight, _SHARP)  # type: ignore[union-attr]
         elif isinstance(module, LuminaRMSNormZero):
             module.linear.weight *= 0.3
             _, attention, _, inner = module.linear.bias.chunk(4)
-            nn.init.constant_(attention, _OPEN)
-            nn.init.constant_(inner, _OPEN)
+            nn.init.constant_(attention, _HEARD)
+            nn.init.constant_(inner, _THOUGHT)
+    nn.init.normal_(transformer.x_embedder.bias, std=_COMMON, generator=generator)
     last = transformer.norm_out.linear_2
     assert isinstance(last, nn.Linear)
     nn.init.zeros_(last.weight)

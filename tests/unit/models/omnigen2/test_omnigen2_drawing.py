@@ -70,6 +70,7 @@ def test_prompts_with_and_without_pictures_are_drawn_as_alone(model: OmniGen2, h
     for prompt, seed, reply in zip(MIXED, seeds, together, strict=True):
         (alone,) = draw(own, [prompt], [seed], guidance=3.0)
         assert reply.latents is not None
+        assert alone.latents is not None
         np.testing.assert_allclose(alone.latents, reply.latents, atol=1e-5, rtol=0)
         assert alone.image.size == reply.image.size
 
@@ -183,7 +184,8 @@ def test_sizes_follow_the_request_or_the_one_given_picture(
 ):
     """Cut to whole positions of 8 pixels; what was made smaller to be drawn is enlarged again."""
     (reply,) = draw(drawing(model, **how), [prompt], [1], steps=1)
-    assert np.shape(reply.latents)[1:] == (drawn[0] // 4, drawn[1] // 4)
+    assert reply.latents is not None
+    assert reply.latents.shape[1:] == (drawn[0] // 4, drawn[1] // 4)
     assert reply.image.size == shown
 
 
