@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Capability = Literal["write", "draw", "score", "see", "probe", "probe_decoder", "learn", "redraw"]
-"""`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `probe_decoder` those
-of a second network that draws, `learn` (losses), `redraw` a picture given in the prompt."""
+"""`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `probe_decoder`
+those of a second network that draws, `learn` (losses), `redraw` a picture given in the prompt."""
 
 
 @dataclass(frozen=True)
