@@ -67,6 +67,7 @@ class Planted:
         spoil: text of prompts whose states hold NaN from layer 1 on.
         row_count: overrides `rows` for a text.
         refuse: text of prompts that cannot be encoded.
+        progress: share of its echo that a picture has at a step of drawing.
     """
 
     rows: Mapping[Modality, int]
@@ -76,6 +77,7 @@ class Planted:
     spoil: str = ""
     row_count: Callable[[str], int | None] = lambda text: None
     refuse: str = ""
+    progress: Callable[[int], float] = lambda at: 1.0
     card: ModelCard = CARD
     batches: list[int] = field(default_factory=list)
 
@@ -118,7 +120,7 @@ class Planted:
                 numbers = [*range(TEMPLATE), *content]
                 if replies is not None:
                     m = self.reply_rows[encoded.goal]
-                    echoed = round(m * self.echo[encoded.goal][layer])
+                    echoed = round(m * self.echo[encoded.goal][layer] * self.progress(at))
                     foreign = [330 + i for i in range(m - echoed)]  # no prompt's own
                     numbers += [content[i % len(content)] for i in range(echoed)] + foreign
                     said: Modality = "text" if isinstance(replies[place], TextReply) else "image"

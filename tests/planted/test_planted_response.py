@@ -2,17 +2,22 @@
 
 import json
 import math
+from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 import pytest
-from planted_states import FAR, HALF_MEDIAN, Planted, entropy
+from planted_states import CARD, FAR, HALF_MEDIAN, Planted, entropy
 
+from unispect.core.encoded import LAST
 from unispect.core.findings import Preset, Verdict
 from unispect.core.prompts import Goal
 from unispect.engine.local import execute
 from unispect.runs import RunStore
 from unispect.studies.base import Options
-from unispect.studies.response.plan import plan
+from unispect.studies.response.plan import plan, steps_of
 from unispect.studies.response.run import run
+from unispect.studies.response.traces import STEPS, traces_of
 from unispect.studies.response.view import view
 
 N, M_TEXT, M_IMAGE = 32, 32, 64
@@ -128,6 +133,37 @@ def test_the_view_returns_curves_and_verdicts(entries):
     row = next(row for row in tables["layer-means-paper"].rows if row[1] == "text replies")
     assert row[2:8] == (9, 9, 0, 32.0, 32.0, 1.0)
     assert not any("nan" in finding.detail for finding in section.findings)
+
+
+def test_pictures_on_the_way_have_the_mean_of_the_planted_steps(tmp_path):
+    """Six steps are probed at 1, 3 and 5, where a picture repeats none, half and all of what it repeats at last."""
+    card = replace(CARD, defaults={"steps": 6})
+    model = Planted(**MODEL, card=card, progress=lambda at: {1: 0.0, 3: 0.5, 5: 1.0, LAST: 1.0}[at])
+    entries, summary = measure(tmp_path, model)
+    assert summary.failed == 0
+    steps = [entry.unit for entry in entries if "at" in entry.unit.settings]
+    assert {(unit.settings["at"], unit.settings["task"], unit.seed) for unit in steps} == {
+        (step, "draw", 0) for step in (1, 3, 5)
+    }
+    traces = [trace for trace in traces_of(entries, {card.reference: "planted"}) if trace.task == STEPS]
+    assert Counter(trace.preset for trace in traces) == {Preset.PAPER: 9, Preset.CONTROLLED: 9}
+    expected = np.mean([joint(M_IMAGE, share, FAR) - math.log2(N) for share in (0.0, 0.5, 1.0)])
+    for trace in traces:
+        assert (trace.n, trace.m) == (N, M_IMAGE)
+        if trace.preset is Preset.PAPER:
+            assert trace.curves["P"] == pytest.approx([expected] * 3, abs=1e-4)
+    section = view(entries, {card.reference: card})
+    labels = {line.label for figure in section.figures for line in figure.panels["planted"]}
+    assert {"picture replies", "picture replies, mean over steps"} <= labels
+    gains = {finding.id: finding for finding in section.findings}
+    assert gains["gain-steps-planted"].interval.n == 9
+
+
+def test_models_without_steps_are_probed_at_the_end_only(entries):
+    assert not [entry for entry in entries if "at" in entry.unit.settings]
+    assert steps_of(replace(CARD, defaults={"iterations": 64})) == (10, 32, 53)
+    assert steps_of(replace(CARD, defaults={"steps": 2})) == (0, 1)
+    assert steps_of(replace(CARD, defaults={"steps": 28}, no_states={"image": "elsewhere"})) == ()
 
 
 def test_length_alone_orders_replies_under_paper_only(tmp_path):

@@ -38,6 +38,8 @@ OTHERS = 4
 """Replies to other prompts that each reply is compared with."""
 CALIBRATION_PROMPTS = 16
 """Replies of each task that decide bandwidths and row count, at most."""
+STEPS = 3
+"""Steps at which a picture is probed on the way."""
 MAX_NEW_TOKENS = 256
 WORLD_KIND = "description"
 """The kind of text in the `world` set that one picture can answer and that is long enough to be compared."""
@@ -90,8 +92,9 @@ def plan(card: ModelCard, options: Options) -> Plan:
     """
     if "probe" not in card.capabilities:
         return Plan((), (Skip("all replies", f"{card.id} does not show its states"),))
-    items, seeds = _items(card, options), options.seeds or (0,)
+    (items, unusable), seeds = _items(card, options), options.seeds or (0,)
     jobs, skips = _jobs(card, items, seeds)
+    skips += unusable
     inside = _inside(card, items, seeds)
     if inside and Preset.CONTROLLED not in options.presets:
         skips.append(Skip(INSIDE.what, "not the published protocol, so under the controlled preset only"))
@@ -99,13 +102,13 @@ def plan(card: ModelCard, options: Options) -> Plan:
     paper: list[Unit] = []
     controlled: list[Unit] = []
     if jobs and Preset.PAPER in options.presets:
-        paper = _probes(card, jobs, {"preset": Preset.PAPER, **asdict(Paper())})
+        paper = _all_probes(card, jobs, {"preset": Preset.PAPER, **asdict(Paper())})
     for some in (jobs, inside):
         if some and Preset.CONTROLLED in options.presets:
             settings: dict[str, JSON] = {"preset": Preset.CONTROLLED, **asdict(Controlled())}
             calibration = _calibration(card, some, settings)
             paper.append(calibration)
-            controlled += _probes(card, some, {**settings, "calibration": calibration.id, "others": OTHERS})
+            controlled += _all_probes(card, some, {**settings, "calibration": calibration.id, "others": OTHERS})
     replies = tuple(dict.fromkeys(unit for job in (*jobs, *inside) for unit in job.replies))
     return Plan((replies, tuple(paper), tuple(controlled)), tuple(skips))
 
@@ -117,14 +120,17 @@ def groups(units: Sequence[Unit]) -> list[Sequence[Unit]]:
     return [units[start:stop] for start, stop in pairwise(edges)]
 
 
-def _items(card: ModelCard, options: Options) -> list[PromptItem]:
-    """The prompts to reply to; from the world, its plain descriptions and as many pictures of all patterns alike."""
+def _items(card: ModelCard, options: Options) -> tuple[list[PromptItem], Sequence[Skip]]:
+    """The prompts to reply to, and what in the data is unusable.
+
+    From the world come its plain descriptions and as many pictures of all patterns alike.
+    """
     limit = LIMIT if options.limit is None else options.limit
     loaded = load_prompts(options.data, limit=limit, image_size=card.image_size)
     if loaded.name != "world":
-        return list(loaded.items)
+        return list(loaded.items), loaded.skips
     texts = [item for item in loaded.items if item.kind == WORLD_KIND]
-    return [*texts, *calibration_items(loaded.items, "image", len(texts))]
+    return [*texts, *calibration_items(loaded.items, "image", len(texts))], loaded.skips
 
 
 def _jobs(card: ModelCard, items: Sequence[PromptItem], seeds: Sequence[int]) -> tuple[list[_Job], list[Skip]]:
@@ -180,6 +186,21 @@ def _calibration(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, J
                 "groups": [items[i : i + GROUP] for i in range(0, len(items), GROUP)],
             }
     return Unit(STUDY, VERSION, "calibrate", card.reference, inputs, settings, jobs[0].seed)
+
+
+def steps_of(card: ModelCard) -> tuple[int, ...]:
+    """Steps of drawing that are probed beside the last: the middles of equal parts; none where there are no steps."""
+    total = int(card.defaults.get("steps", card.defaults.get("iterations", 0)))
+    if total < 2 or "image" in card.no_states:
+        return ()
+    return tuple(dict.fromkeys((2 * part + 1) * total // (2 * STEPS) for part in range(STEPS)))
+
+
+def _all_probes(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JSON]) -> list[Unit]:
+    """Probes of finished replies, and of the first seed's pictures on the way."""
+    drawn = [job for job in jobs if job.task.name == "draw"][:1]
+    on_the_way = [unit for step in steps_of(card) for unit in _probes(card, drawn, {**settings, "at": step})]
+    return [*_probes(card, jobs, settings), *on_the_way]
 
 
 def _probes(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JSON]) -> list[Unit]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from unispect.core.encoded import LayerState
+from unispect.core.encoded import LAST, LayerState
 from unispect.core.errors import PriorMissing, StateError
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Prompt
@@ -84,7 +84,7 @@ def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     sizes: list[tuple[int, int]] = []
     layers: dict[int, list[Layer]] = {}
     task, goal = str(unit.settings["task"]), Goal(str(unit.settings["goal"]))
-    items, states = _states(model, everything, task, goal, prior)
+    items, states = _states(model, everything, task, goal, prior, at=cast(int, unit.settings.get("at", LAST)))
     for state in states:
         sides = [_sides(state, sample) for sample in range(len(items))]
         if not sizes:
@@ -187,9 +187,9 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
 
 
 def _states(
-    model: UnifiedModel, items: Items, task: str, goal: Goal, prior: Prior
+    model: UnifiedModel, items: Items, task: str, goal: Goal, prior: Prior, *, at: int = LAST
 ) -> tuple[Items, Iterator[LayerState]]:
-    """The items whose replies were recorded, and their states in one batch."""
+    """The items whose replies were recorded, and their states in one batch, `at` a step of drawing."""
     replies: list[tuple[Mapping[str, JSON], Reply]] = []
     for item in items:
         with suppress(PriorMissing):
@@ -198,7 +198,7 @@ def _states(
         return [], iter(())
     encoded = model.encode([_prompt(item) for item, _ in replies], goal)
     look = cast(DrawsApart, model).decoder_states if task == DECODER else model.states
-    return [item for item, _ in replies], look(encoded, [reply for _, reply in replies])
+    return [item for item, _ in replies], look(encoded, [reply for _, reply in replies], at=at)
 
 
 def _sides(state: LayerState, sample: int) -> Sides:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
+
+import numpy as np
 
 from unispect.core.findings import Preset
 from unispect.core.units import JSON, Entry
@@ -12,9 +14,12 @@ from unispect.core.units import JSON, Entry
 LABELS: Mapping[str, str] = {
     "write": "text replies",
     "draw": "picture replies",
+    "steps": "picture replies, mean over steps",
     "describe": "text replies to pictures",
 }
 """Task -> what its replies are called."""
+STEPS = "steps"
+"""Pictures on the way: the mean over the steps that were probed."""
 DECODER = "decoder"
 """The reading inside a second network that draws, apart from all tasks: its layers are not those of the model."""
 
@@ -26,7 +31,7 @@ class Trace:
     Attributes:
         model: name to show.
         preset: how it was measured.
-        task: "write", "draw", "describe" or `DECODER`.
+        task: "write", "draw", "describe", `STEPS` or `DECODER`.
         seed: of the reply.
         prompt: id of the prompt.
         n: rows of the prompt.
@@ -51,13 +56,33 @@ class Trace:
 
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
-    """The traces of all finished probes, in the order of `entries`."""
-    return [
-        _trace(entry, item, names[entry.unit.model])
-        for entry in entries
-        if entry.unit.kind == "probe" and entry.record.status == "done"
-        for item in cast(Sequence[Mapping[str, JSON]], entry.record.payload["items"])
-    ]
+    """The traces of all finished probes, in the order of `entries`; those of steps come last, as their means."""
+    finished: list[Trace] = []
+    on_the_way: dict[tuple[str, Preset, int, str], list[Trace]] = {}
+    for entry in entries:
+        if entry.unit.kind != "probe" or entry.record.status != "done":
+            continue
+        for item in cast(Sequence[Mapping[str, JSON]], entry.record.payload["items"]):
+            trace = _trace(entry, item, names[entry.unit.model])
+            if "at" in entry.unit.settings:
+                on_the_way.setdefault((trace.model, trace.preset, trace.seed, trace.prompt), []).append(trace)
+            else:
+                finished.append(trace)
+    return [*finished, *map(_mean, on_the_way.values())]
+
+
+def _mean(steps: Sequence[Trace]) -> Trace:
+    """The mean of a picture's traces over the steps that could be measured."""
+    usable = [trace for trace in steps if trace.curves]
+    if not usable:
+        return replace(steps[0], task=STEPS)
+    curves = {
+        name: tuple(np.mean([trace.curves[name] for trace in usable], axis=0).tolist())
+        for name in usable[0].curves
+        if all(name in trace.curves for trace in usable)
+    }
+    n, m, term = np.mean([(trace.n, trace.m, trace.length_term) for trace in usable], axis=0).tolist()
+    return replace(usable[0], task=STEPS, n=round(n), m=round(m), length_term=term, curves=curves)
 
 
 def _trace(entry: Entry, item: Mapping[str, JSON], model: str) -> Trace:

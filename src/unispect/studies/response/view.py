@@ -32,7 +32,7 @@ CAPTIONS = {
 
 METHODS = (
     "Text replies are greedy; pictures are sampled once per seed at the model's published settings. States come from "
-    "one pass over prompt and finished reply.",
+    "one pass over prompt and finished reply; 'mean over steps' is read at three steps of drawing, first seed only.",
     "Prompt rows n are the user's content; reply rows m are what the model produced; template rows are left out.",
     "paper: P on raw rows with sigma = 1 (arXiv 2604.10949). controlled: one bandwidth per layer for prompts and "
     "replies of both modalities, half the median distance between equally many distinct text and picture rows; k rows "

@@ -113,7 +113,7 @@ class Evidence:
             own = [t for t in self.replies if t.task == task and MEASURE[self.preset] in t.curves]
             curves = [(trace.prompt, self._dependence(trace)) for trace in own]
             if not curves:
-                raise Missing(f"no {what} were measured")
+                raise Missing(f"no {what} were measured under every preset")
             found.append(Curves.of(curves))
         text, drawn = found
         return text, drawn
