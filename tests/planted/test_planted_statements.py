@@ -104,7 +104,7 @@ def test_what_is_not_about_a_model_is_not_judged(section):
 def test_numbers_under_the_controlled_preset_are_those_planted(section):
     found = verdicts(section, Preset.CONTROLLED)  # 16 rows of every prompt, all apart at layers 0 and 3
     assert found["T1"][1].estimate == pytest.approx(0, abs=1e-4)
-    assert found["T1"][0] is Verdict.CANNOT_TELL
+    assert found["T1"][0] is Verdict.NOT_SUPPORTED  # surely no difference, and none is not a higher entropy
     apart = entropy([1] * 16, HALF_MEDIAN)
     assert found["F4d"][1].estimate == pytest.approx(apart - 2, abs=1e-4)
     assert found["F4e-large"][1].estimate < 0.75 * apart - 1  # four rows repeated: at most 2 bits, far fewer here

@@ -11,6 +11,7 @@ import binascii
 import csv
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -35,7 +36,8 @@ LONGEST = 64 * 2**20
 """Characters of one value, at most: a picture of 48 MiB."""
 
 
-class TableRow(NamedTuple):
+@dataclass(frozen=True)
+class TableRow:
     """A usable row.
 
     Attributes:

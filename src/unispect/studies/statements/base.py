@@ -10,6 +10,8 @@ from unispect.core.findings import Interval, Verdict
 from unispect.studies.curves import above
 from unispect.studies.statements.evidence import Evidence, Missing
 
+LEAST = 0.01
+"""Bits (or shares) that a number must exceed 0 by: saturated states differ in the third digit, and surely so."""
 LARGE, SMALL = 6000.0, 3000.0
 """Millions of parameters, in total: from the first on a model is large, up to the second small."""
 
@@ -20,7 +22,7 @@ class Outcome:
 
     Attributes:
         verdict: of the statement.
-        interval: the statistic; above 0 where the statement holds.
+        interval: the statistic; above `LEAST` where the statement holds.
         note: more to say, as sentences.
     """
 
@@ -30,8 +32,8 @@ class Outcome:
 
     @classmethod
     def of(cls, interval: Interval, note: str = "") -> Outcome:
-        """Supported above 0, not supported below, cannot tell otherwise."""
-        return cls(above(interval), interval, note)
+        """Supported if surely above `LEAST`, not supported if surely below, cannot tell otherwise."""
+        return cls(above(interval, LEAST), interval, note)
 
 
 Judge = Callable[[Evidence], Outcome]

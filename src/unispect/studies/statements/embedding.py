@@ -113,7 +113,7 @@ def _apart(pairs: Sequence[tuple[Evidence, Evidence]], most: float, modalities: 
 
 
 def _at_start(evidence: Evidence, modality: str) -> list[Row]:
-    found = [
+    found: list[Row] = [
         ((evidence.name, modality), trace.prompt, trace.curve[:1])
         for trace in evidence.levels
         if trace.modality == modality

@@ -8,7 +8,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, Finding, Preset, Section, Table, Verdict
 from unispect.core.units import Entry
 from unispect.studies.curves import shown
-from unispect.studies.statements.base import Outcome, tiny
+from unispect.studies.statements.base import LEAST, Outcome, tiny
 from unispect.studies.statements.evidence import all_evidence
 from unispect.studies.statements.judged import Judged, judge
 from unispect.studies.statements.registry import STATEMENTS
@@ -38,8 +38,9 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
         findings=tuple(finding for one in judged for finding in _findings(one)),
         tables=(_verdicts(judged), _rules()),
         methods=(
-            "A statement is supported if the 95 % interval of its number (bootstrap over prompts) lies above 0, not "
-            "supported if it lies below. Kinds of prompt count alike, whatever their number of prompts.",
+            f"A statement is supported if the 95 % interval of its number (bootstrap over prompts) lies above {LEAST}, "
+            "not supported if it lies below; smaller numbers count as none, since saturated states differ in the third "
+            "digit. Kinds of prompt count alike, whatever their number of prompts.",
             "Artefact candidates. Length: row counts alone, whatever the rows hold, give the verdict of the paper "
             "preset. Scale: half or twice the bandwidth changes it. Filler or template: only the whole input under the "
             "paper preset has the opposite verdict, and most of what it adds are repeats of one row, or not.",
