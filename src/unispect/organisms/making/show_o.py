@@ -92,7 +92,7 @@ MAKING = Making(
         LFQTraining(),
         drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
         growing=Schedule(steps=1200, learning_rate=2e-3),
-        asking=Schedule(steps=300, learning_rate=1e-3, matrix_rate=1.5e-3),
+        asking=Schedule(steps=600, learning_rate=2e-3),
         binding=binding(fluent=700),
     ),
     write_files,
