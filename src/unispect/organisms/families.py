@@ -95,6 +95,15 @@ FAMILIES: Mapping[str, Family] = {
         gate=0.9,
         shipped=False,
     ),
+    "bagel": Family(
+        "tiny-bagel",
+        "rectified flow of all latents at once, in one attention with text, through weights of their own",
+        "bagel",
+        2.049,
+        {"guidance": 1.0, "steps": 20},
+        gate=0.9,
+        shipped=False,
+    ),
     "omnigen2": Family(
         "tiny-omnigen2",
         "rectified flow of all latents at once, in a transformer of its own that hears the language model",
