@@ -62,7 +62,8 @@ def kept_by(model: Bagel, context: Context) -> Kept:
     """Keys and values of a sequence in one pass."""
     cache, length = Kept(), len(context.rows)
     trunk = routed(model.network.llm, drawn_of([context], length))
-    run(trunk, context.rows[None], cache=cast(Any, cache), **where([context], model.device))
+    positions, mask = where([context], model.device)
+    run(trunk, context.rows[None], positions=positions, mask=mask, cache=cast(Any, cache))
     return cache
 
 

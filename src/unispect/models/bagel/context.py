@@ -94,16 +94,15 @@ def states_of(network: BagelNetwork, contexts: Sequence[Context]) -> Iterator[Te
     """The trunk's input, then the raw output of every layer [contexts, longest, width]; padding stands behind."""
     rows = pad_right([context.rows for context in contexts])
     trunk = routed(network.llm, drawn_of(contexts, rows.shape[1]))
-    yield from stream(trunk, rows, **where(contexts, rows.device))
+    positions, mask = where(contexts, rows.device)
+    yield from stream(trunk, rows, positions=positions, mask=mask)
 
 
-def where(contexts: Sequence[Context], device: torch.device) -> dict[str, Tensor | None]:
-    """Positions and mask of padded sequences, as `capture.stream` takes them."""
+def where(contexts: Sequence[Context], device: torch.device) -> tuple[Tensor | None, Tensor | None]:
+    """Positions [contexts, longest] and mask [contexts, 1, longest, longest] of padded sequences."""
     lengths = [len(context.rows) for context in contexts]
-    return {
-        "positions": places.batched([context.layout.positions for context in contexts], lengths, device),
-        "mask": batched([context.layout.sight for context in contexts], lengths, device),
-    }
+    positions = places.batched([context.layout.positions for context in contexts], lengths, device)
+    return positions, batched([context.layout.sight for context in contexts], lengths, device)
 
 
 def drawn_of(contexts: Sequence[Context], length: int) -> Tensor | None:

@@ -147,12 +147,12 @@ def _weights(folder: Path) -> list[Path] | None:
 def _config(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> BagelConfig:
     content = _optional(folder, _CONTENT)
     check_family(content, str(folder))
-    seen, drawn = (shapes.get(name) for name in (SEEN_PLACES, DRAWN_PLACES))
+    seen, drawn = (math.isqrt(shapes[name][0]) if name in shapes else None for name in (SEEN_PLACES, DRAWN_PLACES))
     return network_config(
         language=read_json(_found(folder, _LANGUAGE)),
         vision=read_json(_found(folder, _VISION)),
         content=content,
-        tables=(seen and math.isqrt(seen[0]), drawn and math.isqrt(drawn[0])),
+        tables=(seen, drawn),
         where=str(folder),
     )
 

@@ -38,7 +38,8 @@ def states_behind(model: Bagel, sequences: Sequence[Context]) -> Tensor:
     """The final norms' output [sequences, longest, width] of sequences of any blocks, in one pass."""
     rows = pad_right([own.rows for own in sequences])
     trunk = routed(model.network.llm, drawn_of(sequences, rows.shape[1]))
-    return run(trunk, rows, **where(sequences, rows.device))
+    positions, mask = where(sequences, rows.device)
+    return run(trunk, rows, positions=positions, mask=mask)
 
 
 def _draw_loss(model: Bagel, examples: Sequence[Example], replies: Sequence[Image.Image | Tensor]) -> Tensor:

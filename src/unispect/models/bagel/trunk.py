@@ -131,23 +131,19 @@ class MotLayer(nn.Module):
     ) -> Tensor:
         """Rows [batch, length, width] after the layer; all pass through `und` where there are no routes."""
         assert position_embeddings is not None
-        shape = hidden.shape[:2]
+        kept = (attention_mask, position_embeddings, past_key_values)
         if routes is None:
-            heads = self.und.before(hidden)
-        else:
-            und, gen = routes.split(hidden)
-            heads = routes.joined(self.und.before(und), self.gen.before(gen), shape)
-        found = self._attended(heads.transpose(1, 2), attention_mask, position_embeddings, past_key_values)
-        if routes is None:
-            return self.und.behind(hidden, found)
-        one, other = routes.split(found)
-        return routes.joined(self.und.behind(und, one), self.gen.behind(gen, other), shape)
+            return self.und.behind(hidden, self._attended(self.und.before(hidden), *kept))
+        und, gen = routes.split(hidden)
+        heads = routes.joined(self.und.before(und), self.gen.before(gen), hidden.shape[:2])
+        one, other = routes.split(self._attended(heads, *kept))
+        return routes.joined(self.und.behind(und, one), self.gen.behind(gen, other), hidden.shape[:2])
 
     def _attended(
         self, heads: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor], cache: KeyValueCache | None
     ) -> Tensor:
         """What attention finds [batch, length, heads * width of a head]."""
-        query, key, value = heads.split([self.heads, self.few, self.few], dim=1)
+        query, key, value = heads.transpose(1, 2).split([self.heads, self.few, self.few], dim=1)
         query, key = apply_rotary_pos_emb(query, key, *rotary)
         if cache is not None:
             key, value = cache.update(key, value, self.number)
