@@ -84,7 +84,6 @@ FAMILIES: Mapping[str, Family] = {
         1.673,
         {"guidance": 1.0, "temperature": 1.0, "steps": 16},
         gate=0.9,
-        shipped=False,
     ),
     "show-o2": Family(
         "tiny-show-o2",

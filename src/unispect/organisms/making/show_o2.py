@@ -136,6 +136,8 @@ MAKING = Making(
     Recipe(
         VAETraining(steps=900),
         drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
+        growing=Schedule(steps=600, learning_rate=2e-3),
+        asking=Schedule(steps=500, learning_rate=2e-3),
         binding=binding(fluent=700),
     ),
     write_files,
