@@ -46,7 +46,7 @@ _RECA_NOTES = (
 )
 
 
-def _card(name: str, hub: str, notes: tuple[str, ...] = (), **defaults: float) -> ModelCard:
+def _card(name: str, hub: str, licence: str, notes: tuple[str, ...] = (), **defaults: float) -> ModelCard:
     return ModelCard(
         id=name,
         family=FAMILY,
@@ -56,7 +56,7 @@ def _card(name: str, hub: str, notes: tuple[str, ...] = (), **defaults: float) -
         image_size=1024,
         image_tokens=4096,
         hub=hub,
-        licence="Apache-2.0",
+        licence=licence,
         capabilities=CAPABILITIES,
         verification=VERIFICATION,
         notes=(*_NOTES, *notes),
@@ -67,7 +67,7 @@ def _card(name: str, hub: str, notes: tuple[str, ...] = (), **defaults: float) -
 CARDS: dict[str, ModelCard] = {
     card.id: card
     for card in (
-        _card("bagel-7b-mot", BASE),
-        _card("bagel-7b-mot-reca", "sanaka87/BAGEL-RecA", _RECA_NOTES, renorm_min=1.0),
+        _card("bagel-7b-mot", BASE, "Apache-2.0"),
+        _card("bagel-7b-mot-reca", "sanaka87/BAGEL-RecA", "see its page on the hub", _RECA_NOTES, renorm_min=1.0),
     )
 }
