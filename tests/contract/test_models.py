@@ -232,8 +232,10 @@ def test_a_reply_adds_rows_and_leaves_those_of_the_prompt(model: UnifiedModel, g
             torch.testing.assert_close(longer[: len(rows)], rows, rtol=1e-4, atol=1e-4)
             assert after.segments[i][: len(before.segments[i])] == before.segments[i]
             added = positions(after.segments[i], roles=("response",))
-            assert added
-            assert added[0] >= len(rows)
+            reply = replies[i]
+            silent = isinstance(reply, TextReply) and reply.finished and len(reply.tokens) == 1  # it ended at once
+            assert bool(added) != silent
+            assert silent or added[0] >= len(rows)
 
 
 @pytest.mark.parametrize("goal", list(Goal))

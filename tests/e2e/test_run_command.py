@@ -149,6 +149,7 @@ class Told(io.TextIOWrapper):
             os.kill(os.getpid(), signal.SIGINT)
         return super().write(text)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with interrupts ignored
 sys.stderr = Told(sys.stderr.buffer, encoding="utf-8", line_buffering=True)
 from unispect.cli import main
 sys.exit(main())

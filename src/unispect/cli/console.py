@@ -19,12 +19,13 @@ PIPED_WIDTH = 160
 
 def console() -> Console:
     """Standard output. Markup is off: model names, prompts and replies are shown, never obeyed."""
-    return _console(sys.stdout.isatty(), id(sys.stdout))
+    return _console(sys.stdout.isatty(), os.environ.get("COLUMNS", ""))
 
 
 @cache
-def _console(terminal: bool, _stream: int) -> Console:
-    width = None if terminal or "COLUMNS" in os.environ else PIPED_WIDTH
+def _console(terminal: bool, columns: str) -> Console:
+    """Writes to whatever is standard output then."""
+    width = None if terminal or columns else PIPED_WIDTH
     return Console(markup=False, emoji=False, highlight=False, soft_wrap=False, width=width)
 
 

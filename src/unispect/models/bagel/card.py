@@ -26,7 +26,7 @@ BASE = "ByteDance-Seed/BAGEL-7B-MoT"
 """Holds what the weights of others lack: sizes, tokenizer and pixel autoencoder."""
 VERIFICATION = Verification(
     keys="tests/unit/models/bagel/test_bagel_full_size.py",
-    numbers="tests/parity/test_bagel_drawing.py",
+    numbers="tests/parity/test_authors_bagel_drawing.py",
     contract="tests/contract/test_models.py",
 )
 _NOTES = (

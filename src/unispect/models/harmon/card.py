@@ -12,7 +12,7 @@ REDRAWING: frozenset[Capability] = frozenset({*CAPABILITIES, "redraw"})
 DEFAULTS = {"guidance": 3.0, "temperature": 1.0, "iterations": 64}
 VERIFICATION = Verification(
     keys="tests/unit/models/harmon/test_harmon_full_size.py",
-    numbers="tests/parity/test_harmon_drawing.py",
+    numbers="tests/parity/test_authors_harmon_drawing.py",
     contract="tests/contract/test_models.py",
 )
 _NOTES = (

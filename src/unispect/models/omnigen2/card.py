@@ -21,7 +21,7 @@ NO_STATES: Mapping[str, str] = {
 DEFAULTS: Mapping[str, float] = {"guidance": 4.0, "image_guidance": 1.0, "steps": 28, "image_size": 1024}
 VERIFICATION = Verification(
     keys="tests/unit/models/omnigen2/test_omnigen2_full_size.py",
-    numbers="tests/parity/test_omnigen2_drawing.py",
+    numbers="tests/parity/test_authors_omnigen2_drawing.py",
     contract="tests/contract/test_models.py",
 )
 

@@ -15,7 +15,7 @@ PIXEL_DECODER = "Wan-AI/Wan2.1-T2V-14B"
 """Where the pixel autoencoder is published; the model's own checkpoint does not hold it."""
 VERIFICATION = Verification(
     keys="tests/unit/models/show_o2/test_show_o2_full_size.py",
-    numbers="tests/parity/test_show_o2_drawing.py",
+    numbers="tests/parity/test_authors_show_o2_drawing.py",
     contract="tests/contract/test_models.py",
 )
 _NOTES = (
