@@ -47,8 +47,9 @@ def start_weights(model: ShowO, generator: torch.Generator) -> None:
     starts sharp, and what it finds is not damped.
     """
     start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
-    for layer in model.trunk.layers:
-        nn.init.constant_(layer.self_attn.q_layernorm.weight, 3.0)
+    for name, weight in model.trunk.named_parameters():
+        if name.endswith("q_layernorm.weight"):
+            weight.fill_(3.0)
     config = model.network.config
     ways = torch.randn(config.magvit.bits, _HIDDEN, generator=generator) / math.sqrt(config.magvit.bits)
     table = model.trunk.embed_tokens.weight[config.first_code : config.mask]

@@ -66,9 +66,9 @@ def start_weights(model: ShowO2, generator: torch.Generator) -> None:
     """
     network = model.network
     start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
-    for layer in model.trunk.layers:
-        layer.self_attn.q_proj.weight *= 2
-        layer.self_attn.k_proj.weight *= 2
+    for name, weight in model.trunk.named_parameters():
+        if name.endswith(("q_proj.weight", "k_proj.weight")):
+            weight *= 2
     nn.init.normal_(network.seen_positions.weight, std=_PLACES, generator=generator)
     for conv in (network.seen_patches, network.drawn_patches):
         nn.init.kaiming_normal_(conv.weight, nonlinearity="linear", generator=generator)
