@@ -92,7 +92,6 @@ FAMILIES: Mapping[str, Family] = {
         1.932,
         {"guidance": 1.0, "steps": 20},
         gate=0.9,
-        shipped=False,
     ),
     "bagel": Family(
         "tiny-bagel",
