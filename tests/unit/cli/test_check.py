@@ -10,7 +10,8 @@ from commands import here
 from unispect.data.t2i_corebench import TYPES
 
 
-def test_the_printed_numbers_need_no_data(capsys: pytest.CaptureFixture[str]):
+def test_the_printed_numbers_need_no_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("COLUMNS", "200")  # cells are broken to fit
     out = here(capsys, "check", "table-1").out
     assert "10 of 10" in out
     assert "BAGEL-14B and Show-o2-7B (+5.19)" in out
