@@ -4,6 +4,8 @@ Errors are relative to the largest value of what is compared, since random weigh
 """
 
 import json
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,10 +56,13 @@ class Fixture:
         return range(self.need(group)["args"]["num_iter"])
 
 
-def read_fixture() -> Fixture:
+def read_fixture() -> Iterator[Fixture]:
+    """For a fixture of pytest's; the largest errors are printed at its end."""
     folder = need_reference("harmon")
     cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
-    return Fixture(folder, cases, load_file(folder / "cases.safetensors"))
+    yield Fixture(folder, cases, load_file(folder / "cases.safetensors"))
+    for group, error in sorted(WORST.items()):
+        sys.stdout.write(f"{group:40} {error:.1e}\n")
 
 
 def read_model(fixture: Fixture) -> Harmon:

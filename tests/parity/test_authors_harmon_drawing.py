@@ -38,8 +38,8 @@ DRAWING = pytest.mark.parametrize("group", [*GROUPS, "gen_leftpad"])
 
 
 @pytest.fixture(scope="module")
-def fixture() -> Fixture:
-    return read_fixture()
+def fixture() -> Iterator[Fixture]:
+    yield from read_fixture()
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 Everything is read from the fixture folder: sizes, layer counts, cases, steps, guidance, single or sharded weights.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,8 +20,8 @@ from unispect.models.harmon.vae import latents_to_pixels, moments, pixels_to_lat
 
 
 @pytest.fixture(scope="module")
-def fixture() -> Fixture:
-    return read_fixture()
+def fixture() -> Iterator[Fixture]:
+    yield from read_fixture()
 
 
 @pytest.fixture(scope="module")
