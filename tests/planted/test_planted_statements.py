@@ -187,8 +187,6 @@ def test_shuffled_labels_of_prompts_give_no_finding(tmp_path):
         findings = {f.id: f.verdict for f in encoding_view(shuffled, {}).findings}
         for name in ("levels", "start"):
             found[name] += findings[f"{name}-paper-planted"] is Verdict.SUPPORTED
-    two_sided = found.pop("levels")  # claims a difference of either sign: wrong once in twenty by construction
-    assert two_sided <= RATE * REPEATS + 2 * np.sqrt(RATE * (1 - RATE) * REPEATS)
     assert max(found.values()) <= RATE * REPEATS, found
 
 

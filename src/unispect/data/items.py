@@ -21,12 +21,14 @@ class PromptItem:
         modality: of the content.
         kind: the group a study compares it with.
         inputs: what `unispect.data.prompts.prompt_of` needs to build it again, as JSON.
+        question: what the source asks about a picture; empty if it asks nothing.
     """
 
     id: str
     modality: Modality
     kind: str
     inputs: Mapping[str, JSON]
+    question: str = ""
 
     @property
     def content(self) -> Mapping[str, JSON]:

@@ -31,6 +31,9 @@ TYPES: Mapping[str, str] = {
 """Level-2 ability as the table spells it -> what it is called here; in the order of arXiv 2604.10949, Table 1."""
 
 NEEDED = ("index", "image", "l2-category")
+LETTERS = ("A", "B", "C", "D")
+NOTHING = ("", "nan")
+"""How the table writes that a row has no hint or no such option."""
 SPLIT = "dev"
 LONGEST = 64 * 2**20
 """Characters of one value, at most: a picture of 48 MiB."""
@@ -45,12 +48,14 @@ class TableRow:
         kind: a value of `TYPES`.
         place: where the row stands: first byte, number of bytes, column of the picture.
         sha256: of the picture's file.
+        question: the row's hint, question and lettered options, one a line; empty if it has none.
     """
 
     index: str
     kind: str
     place: tuple[int, int, int]
     sha256: str
+    question: str
 
 
 class BadRow(NamedTuple):
@@ -125,7 +130,13 @@ def _row(names: list[str], values: list[str], span: tuple[int, int], number: int
     if not data:
         return BadRow(name, "its picture is not base64" if row["image"].strip() else "has no picture")
     place = (*span, names.index("image"))
-    return TableRow(index or str(number), TYPES[row["l2-category"]], place, hashlib.sha256(data).hexdigest())
+    sha256 = hashlib.sha256(data).hexdigest()
+    return TableRow(index or str(number), TYPES[row["l2-category"]], place, sha256, _question(row))
+
+
+def _question(row: Mapping[str, str]) -> str:
+    lines = [(name, row.get(name, "").strip()) for name in ("hint", "question", *LETTERS)]
+    return "\n".join(f"{name}. {line}" if name in LETTERS else line for name, line in lines if line not in NOTHING)
 
 
 def _bytes(text: str) -> bytes | None:

@@ -42,7 +42,7 @@ class PromptSet:
     Attributes:
         name: the specifications it was loaded by.
         items: at least one, no two with equal content.
-        digest: of kinds and contents, in order.
+        digest: of kinds, contents and questions, in order.
         skips: what the sources hold and nobody can use.
     """
 
@@ -83,7 +83,8 @@ def load_prompts(spec: str | Sequence[str] | None, *, limit: int | None = None, 
     name = " + ".join(names)
     if not items:
         raise UsageError(f"{name} holds no prompts" + (f" ({skips[0].what}: {skips[0].reason})" if skips else ""))
-    return PromptSet(name, items, digest([[i.modality, i.kind, i.content] for i in items]), _few(skips, name))
+    used = [[item.modality, item.kind, item.content, *filter(None, [item.question])] for item in items]
+    return PromptSet(name, items, digest(used), _few(skips, name))
 
 
 def prompt_of(inputs: Mapping[str, JSON]) -> Prompt:

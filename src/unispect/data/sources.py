@@ -29,7 +29,7 @@ def _mmbench(file: Path) -> Found:
             yield Skip(f"{file.name}, {row.name}", row.reason)
         else:
             inputs = {"path": str(file), "place": list(row.place), "sha256": row.sha256}
-            yield PromptItem(f"picture {row.index}", "image", row.kind, inputs)
+            yield PromptItem(f"picture {row.index}", "image", row.kind, inputs, row.question)
 
 
 def _images(folder: Path) -> Found:

@@ -41,6 +41,8 @@ _INDEXED = (
 _SUFFIXES = (".safetensors", ".bin", ".pth")
 _WRAPPERS = ("state_dict", "model", "module")
 _READ_AS_TEXT = ("*.json", "*.txt", "*.model")
+_HISTORY = "training.json"
+"""How the weights came about, beside them; the weights decide what is computed."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -329,4 +331,5 @@ def _revision(folder: Path, shards: tuple[Shard, ...]) -> str:
 
 def _digested(folder: Path, shards: tuple[Shard, ...]) -> Iterator[Path]:
     weights = {shard.path for shard in shards}
-    yield from sorted(weights | {path for pattern in _READ_AS_TEXT for path in folder.glob(pattern)})
+    texts = {path for pattern in _READ_AS_TEXT for path in folder.glob(pattern) if path.name != _HISTORY}
+    yield from sorted(weights | texts)

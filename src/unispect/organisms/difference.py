@@ -1,6 +1,7 @@
-"""A trained variant stored as its difference from another model: eight bits a weight, one scale a row.
+"""A trained variant stored as its difference from another model: eleven steps a weight, one scale a row.
 
 The stored difference is the variant: what ships, what is measured and what users load are the same rounded weights.
+Nine weights of eleven steps fit a word of 32 bits, so a weight takes 3.6 bits and all organisms together 40 MB.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from unispect.core.errors import CheckpointError
 
 _STEPS = ".steps"
 _SCALE = ".scale"
+_FARTHEST = 5
+_PLACES = (2 * _FARTHEST + 1) ** torch.arange(9)
+_SIGN = 2**31
 
 
 def save_difference(path: Path, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
@@ -27,8 +31,9 @@ def save_difference(path: Path, before: Mapping[str, Tensor], after: Mapping[str
         if not change.any():
             continue
         rows = change.reshape(len(change), -1)
-        scale = (rows.abs().amax(1) / 127).clamp(min=torch.finfo(torch.float16).tiny).half()
-        stored[name + _STEPS] = (rows / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8).view_as(change)
+        scale = (rows.abs().amax(1) / _FARTHEST).clamp(min=torch.finfo(torch.float16).tiny).half()
+        steps = (rows / scale.float()[:, None]).round().clamp(-_FARTHEST, _FARTHEST)
+        stored[name + _STEPS] = _packed(steps.flatten().long())
         stored[name + _SCALE] = scale
     save_file(stored, str(path))
 
@@ -44,11 +49,28 @@ def apply_difference(path: Path, weights: Mapping[str, Tensor]) -> None:
         stored = load_file(str(path))
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); install the package again") from error
-    for key, steps in stored.items():
+    for key, words in stored.items():
         if not key.endswith(_STEPS):
             continue
         name = key.removesuffix(_STEPS)
-        if name not in weights or weights[name].shape != steps.shape:
+        old, scale = weights.get(name), stored.get(name + _SCALE)
+        if old is None or scale is None or len(scale) != len(old) or len(words) != _words(old.numel()):
             raise CheckpointError(f"{path}: {name} does not fit the model it changes")
-        scale = stored[name + _SCALE].float().reshape(-1, *[1] * (steps.dim() - 1))
-        weights[name].add_((steps.float() * scale).to(weights[name]))
+        steps = _unpacked(words)[: old.numel()].view(len(old), -1)
+        old.add_((steps.float() * scale.float()[:, None]).view_as(old).to(old))
+
+
+def _words(weights: int) -> int:
+    return -(-weights // len(_PLACES))
+
+
+def _packed(steps: Tensor) -> Tensor:
+    """Steps [weights] of -5..5 as the digits of words, int32 [words]."""
+    digits = torch.zeros(_words(len(steps)) * len(_PLACES), dtype=torch.long)
+    digits[: len(steps)] = steps + _FARTHEST
+    return ((digits.view(-1, len(_PLACES)) * _PLACES).sum(1) - _SIGN).int()
+
+
+def _unpacked(words: Tensor) -> Tensor:
+    digits = (words.long() + _SIGN)[:, None] // _PLACES % (2 * _FARTHEST + 1)
+    return digits.flatten() - _FARTHEST

@@ -61,6 +61,7 @@ class Contrast:
         start: at layer 0.
         end: at the last layer.
         mean: averaged over layers: the signed area between the curves, per layer.
+        strict: the same at the 97.5 % level, by which a claim that holds for either sign is judged.
         area: averaged size whatever the sign; never below zero, so it cannot by itself show a difference.
         closing: size at the end minus size at the start; negative if the curves approach each other.
     """
@@ -68,6 +69,7 @@ class Contrast:
     start: Interval
     end: Interval
     mean: Interval
+    strict: Interval
     area: Interval
     closing: Interval
 
@@ -75,13 +77,17 @@ class Contrast:
 def contrast(first: Curves, second: Curves) -> Contrast:
     """How two sets of curves differ; intervals by resampling the prompts of both together."""
 
-    def interval(function: Callable[[Floats], Floats]) -> Interval:
-        return of_gaps(first, second, function)
+    def interval(function: Callable[[Floats], Floats], level: float = 0.95) -> Interval:
+        return of_gaps(first, second, function, level=level)
+
+    def over_layers(gaps: Floats) -> Floats:
+        return gaps.mean(axis=-1)
 
     return Contrast(
         start=interval(lambda gaps: gaps[..., 0]),
         end=interval(lambda gaps: gaps[..., -1]),
-        mean=interval(lambda gaps: gaps.mean(axis=-1)),
+        mean=interval(over_layers),
+        strict=interval(over_layers, 0.975),
         area=interval(lambda gaps: np.abs(gaps).mean(axis=-1)),
         closing=interval(lambda gaps: np.abs(gaps[..., -1]) - np.abs(gaps[..., 0])),
     )

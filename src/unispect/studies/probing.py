@@ -40,8 +40,9 @@ def measured(model: str, layer: int, prompt: str, function: Callable[[], T]) -> 
 
 
 def prompt_in(inputs: Mapping[str, JSON]) -> Prompt:
-    """The prompt described under "prompt" in a unit's inputs."""
-    return prompt_of(cast(Mapping[str, JSON], inputs["prompt"]))
+    """The prompt described under "prompt" in a unit's inputs, followed by its "question" if there is one."""
+    prompt = prompt_of(cast(Mapping[str, JSON], inputs["prompt"]))
+    return Prompt.of(*prompt.parts, str(inputs["question"])) if "question" in inputs else prompt
 
 
 def some_rows(rows: Tensor, most: int, *keys: object) -> list[Tensor]:

@@ -6,35 +6,12 @@ import io
 from pathlib import Path
 
 import pytest
+from mmbench_table import ABILITIES, COLUMNS, encoded, row, table
 from PIL import Image
 
 from unispect.core.errors import DataError, UsageError
 from unispect.data.mmbench import LONGEST, TYPES, BadRow, read_mmbench
 from unispect.data.prompts import load_prompts, prompt_of
-
-COLUMNS = ("index", "question", "hint", "A", "B", "C", "D", "answer", "category", "image", "source", "l2-category")
-COLUMNS += ("comment", "split")
-ABILITIES = list(TYPES)
-
-
-def encoded(color, size=(8, 6), form="JPEG") -> str:
-    content = io.BytesIO()
-    Image.new("RGB", size, color).save(content, format=form)
-    return base64.b64encode(content.getvalue()).decode()
-
-
-def row(index, image, ability=ABILITIES[0], **more):
-    values = {"index": index, "question": "What is it?", "A": "this", "answer": "A", "image": image, "split": "dev"}
-    return {**dict.fromkeys(COLUMNS, ""), **values, "l2-category": ability, **more}
-
-
-def table(file: Path, rows, columns=COLUMNS) -> Path:
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-    return file
-
 
 COLORS = ("red", "green", "blue", "yellow", "purple", "turquoise")
 
@@ -162,8 +139,21 @@ def test_other_splits_are_left_alone_and_bytes_that_are_no_text_named(tmp_path: 
 
 def test_the_digest_does_not_depend_on_the_table_around_the_pictures(tmp_path: Path):
     one = table(tmp_path / "one.tsv", [row(1, encoded("green"))])
-    other = table(tmp_path / "other.tsv", [row(5, encoded("green"), question="longer " * 9)])
-    assert load_prompts(f"mmbench:{one}").digest == load_prompts(f"mmbench:{other}").digest
+    other = table(tmp_path / "other.tsv", [row(5, encoded("green"), comment="longer " * 9)])
+    asked = table(tmp_path / "asked.tsv", [row(1, encoded("green"), question="And what is this?")])
+    digests = [load_prompts(f"mmbench:{file}").digest for file in (one, other, asked)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_picture_comes_with_what_its_first_row_asks(tmp_path: Path):
+    rows = [
+        row(1, encoded("green"), hint="Look at the leaf.", B="that", C="nan", D=""),
+        row(2, encoded("green"), question="Which color?"),
+        row(3, encoded("red"), question="", A=""),
+    ]
+    first, other = load_prompts(f"mmbench:{table(tmp_path / 'dev.tsv', rows)}").items
+    assert first.question == "Look at the leaf.\nWhat is it?\nA. this\nB. that"
+    assert other.question == ""
 
 
 def test_a_table_that_changed_after_planning_is_refused(tmp_path: Path):

@@ -243,9 +243,11 @@ def test_the_revision_is_a_digest_of_what_decides_the_outcome(good: Path, folder
     changed = open_checkpoint(folder).revision
     assert changed != before
     (folder / "processor_config.json").write_text(json.dumps({"num_image_tokens": 16, "system_prompt": ""}))
-    assert open_checkpoint(folder).revision not in (before, changed)
+    configured = open_checkpoint(folder).revision
+    assert configured not in (before, changed)
     (folder / "notes.md").write_text("not part of the model")
-    assert open_checkpoint(folder).revision == open_checkpoint(folder).revision
+    (folder / "training.json").write_text('{"seed": 0}')
+    assert open_checkpoint(folder).revision == configured
 
 
 def test_a_source_that_is_nothing_is_a_usage_error(good: Path):

@@ -47,6 +47,10 @@ def test_the_files_are_small(family: str) -> None:
     assert max(sizes.values()) <= LARGEST.get(family, 5_000_000)
 
 
+def test_all_weights_together_fit_forty_million_bytes() -> None:
+    assert sum(path.stat().st_size for path in WEIGHTS.rglob("*.safetensors")) <= 40_000_000
+
+
 @pytest.mark.parametrize("family", SHIPPED)
 def test_binding_changed_the_language_model_only(family: str) -> None:
     groups = unispect.load(SHIPPED[family].organism, device="cpu").parameter_groups()  # pyright: ignore

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from mmbench_table import encoded, row, table
 from planted_states import CARD
 
 from unispect.core.findings import Preset
@@ -40,6 +41,15 @@ def test_encoding_measures_text_in_both_templates_and_pictures_in_one():
     units = encoding.plan(CARD, Options(limit=2, presets=(Preset.PAPER,))).units
     pairs = {(unit.inputs["modality"], unit.settings["goal"]) for unit in units}
     assert pairs == {("text", "text"), ("text", "image"), ("image", "text")}
+
+
+def test_a_picture_is_measured_alone_and_beside_its_question(tmp_path):
+    rows = [row(1, encoded("green")), row(2, encoded("red"), question="")]
+    data = f"mmbench:{table(tmp_path / 'dev.tsv', rows)}"
+    units = encoding.plan(CARD, Options(data=data, presets=(Preset.PAPER,))).units
+    assert [unit.inputs.get("question") for unit in units] == [None, "What is it?\nA. this", None, "A. this"]
+    replies = response.plan(CARD, Options(data=data, presets=(Preset.PAPER,))).stages[0]
+    assert [unit.inputs["question"] for unit in replies] == ["What is it?\nA. this", "A. this"]
 
 
 def test_calibration_takes_kinds_in_turns():

@@ -178,6 +178,8 @@ MAKING = Making(
     Recipe(
         VAETraining(),
         drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
+        growing=Schedule(steps=1100, learning_rate=2e-3),
+        asking=Schedule(steps=500, learning_rate=2e-3),
         binding=binding(fluent=700),
     ),
     write_files,

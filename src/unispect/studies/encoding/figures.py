@@ -9,7 +9,12 @@ from unispect.studies.curves import Curves
 from unispect.studies.encoding.lengths import Terciles, differ
 from unispect.studies.encoding.traces import Trace
 
-LINES = (("text", "text", "text"), ("text, to be drawn", "text", "image"), ("pictures", "image", "text"))
+LINES = (
+    ("text", "text", "text"),
+    ("text, to be drawn", "text", "image"),
+    ("pictures", "image", "text"),
+    ("pictures, with a question", "image", "question"),
+)
 """Label, modality and goal of the lines of the first figure."""
 MOST = 8
 """Kinds that one panel can tell apart."""

@@ -85,12 +85,14 @@ def _comparison(
         basis = f"{counts}; {text[0].k} rows from each"
     start = negated(gap.start)
     note, steady = _variants(text, image, gap.mean) if preset is Preset.CONTROLLED else ("", True)
+    if gap.mean.excludes(0) and not gap.strict.excludes(0):
+        note += " The 97.5 % interval, which decides where either sign would do, holds 0."
     where = "higher in pictures" if gap.mean.estimate < 0 else "higher in text"
     return (
         Finding(
             id=f"levels-{preset}-{model}",
             claim="Text and pictures run at different entropies through the layers.",
-            verdict=differs(gap.mean) if steady else Verdict.CANNOT_TELL,
+            verdict=differs(gap.strict) if steady else Verdict.CANNOT_TELL,
             detail=(
                 f"Text minus pictures, mean over layers: {shown(gap.mean)} bits, {where}; size whatever the sign "
                 f"{gap.area.estimate:.2f} bits ({basis}).{note}"

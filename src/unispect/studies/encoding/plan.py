@@ -32,7 +32,8 @@ def plan(card: ModelCard, options: Options) -> Plan:
     """Units for every prompt, template and preset.
 
     Text is measured in both templates, the one that precedes a text reply and the one that precedes a picture; pictures
-    in the former. Nothing here is random but the rows drawn, so one seed is enough: the first.
+    in the former, alone and, where the data ask something about them, followed by that question. Nothing here is random
+    but the rows drawn, so one seed is enough: the first.
 
     Raises:
         UsageError: nothing to do; the reasons are listed.
@@ -48,8 +49,9 @@ def plan(card: ModelCard, options: Options) -> Plan:
 
     def trajectories(settings: dict[str, JSON]) -> list[Unit]:
         return [
-            Unit(STUDY, VERSION, "trajectory", card.reference, inputs_of(item), {**settings, "goal": goal}, seed)
+            Unit(STUDY, VERSION, "trajectory", card.reference, inputs, {**settings, "goal": goal}, seed)
             for goal, item in jobs
+            for inputs in ([inputs_of(item)] + [inputs_of(item) | {"question": item.question}] * bool(item.question))
         ]
 
     first: list[Unit] = []

@@ -19,6 +19,8 @@ ROWS: tuple[tuple[str, str, Callable[[Trace], Sequence[float]]], ...] = (
     ("content", "text", lambda trace: trace.curve),
     ("whole input before a text reply", "text", lambda trace: trace.more["full"]),
     ("whole input before a picture", "image", lambda trace: trace.more["full"]),
+    ("content beside a question", "question", lambda trace: trace.curve),
+    ("whole input with a question", "question", lambda trace: trace.more["full"]),
 )
 """Label, goal and curve of the readings of the published table."""
 
@@ -124,8 +126,8 @@ def _paper(name: str, title: str, groups: Mapping[Key, Sequence[Trace]]) -> Tabl
         f"{title}, paper preset",
         (*columns, "rows with template", "bits with template, layer 0"),
         tuple(rows),
-        "Means over prompts. Template: what the reply would be. log2 rows: the largest value possible. Layer 0 is what "
-        "the published table calls embedding entropy.",
+        "Means over prompts. Template: what the reply would be, or that a question follows the picture. log2 rows: the "
+        "largest value possible. Layer 0 is what the published table calls embedding entropy.",
     )
 
 

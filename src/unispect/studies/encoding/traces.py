@@ -19,7 +19,8 @@ class Trace:
         model: name to show.
         preset: how it was measured.
         modality: of the content.
-        goal: "text" or "image": what the template asks for.
+        goal: "text" or "image", what the template asks for; "question" before a text reply where the picture is
+            followed by a question.
         kind: group of the prompt.
         prompt: its id, unique in the prompt set.
         rows: content rows.
@@ -76,7 +77,7 @@ def _trace(entry: Entry, model: str) -> Trace:
         model=model,
         preset=preset,
         modality=str(inputs["modality"]),
-        goal=str(settings["goal"]),
+        goal="question" if "question" in inputs else str(settings["goal"]),
         kind=str(inputs["group"]),
         prompt=f"{inputs['modality']} {inputs['id']}",
         rows=cast(int, payload["rows"]),

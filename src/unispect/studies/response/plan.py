@@ -161,7 +161,7 @@ def _inside(card: ModelCard, items: Sequence[PromptItem], seeds: Sequence[int]) 
 def _reply(card: ModelCard, task: Task, item: PromptItem, seed: int) -> Unit:
     inputs: dict[str, JSON] = {"id": item.id, "group": item.kind, "prompt": dict(item.inputs)}
     if task.modality == "image":
-        inputs["question"] = DESCRIBE
+        inputs["question"] = item.question or DESCRIBE
     settings: dict[str, JSON] = {"task": task.name, "goal": task.goal}
     if task.goal is Goal.TEXT:
         settings |= {"max_new_tokens": MAX_NEW_TOKENS, "temperature": 0.0}

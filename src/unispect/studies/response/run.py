@@ -14,7 +14,7 @@ from torch import Tensor
 from unispect.core.encoded import LAST, LayerState
 from unispect.core.errors import PriorMissing, StateError
 from unispect.core.findings import Preset
-from unispect.core.prompts import Goal, Prompt
+from unispect.core.prompts import Goal
 from unispect.core.replies import ImageSampling, Reply, TextSampling
 from unispect.core.seeds import generator_for, seed_for
 from unispect.core.units import JSON, Prior, Record, Unit
@@ -64,7 +64,7 @@ def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Re
 def _reply(model: UnifiedModel, units: Sequence[Unit]) -> Iterator[Record]:
     settings = units[0].settings
     goal = Goal(str(settings["goal"]))
-    encoded = model.encode([_prompt(unit.inputs) for unit in units], goal)
+    encoded = model.encode([prompt_in(unit.inputs) for unit in units], goal)
     seeds = tuple(seed_for(unit.id, "reply") for unit in units)
     if goal is Goal.TEXT:
         length, temperature = cast(int, settings["max_new_tokens"]), cast(float, settings["temperature"])
@@ -196,15 +196,10 @@ def _states(
             replies.append((item, reply_of(prior(str(item["reply"])))))
     if not replies:
         return [], iter(())
-    encoded = model.encode([_prompt(item) for item, _ in replies], goal)
+    encoded = model.encode([prompt_in(item) for item, _ in replies], goal)
     look = cast(DrawsApart, model).decoder_states if task == DECODER else model.states
     return [item for item, _ in replies], look(encoded, [reply for _, reply in replies], at=at)
 
 
 def _sides(state: LayerState, sample: int) -> Sides:
     return content(state, sample, None), content(state, sample, None, "response")
-
-
-def _prompt(inputs: Mapping[str, JSON]) -> Prompt:
-    prompt = prompt_in(inputs)
-    return Prompt((*prompt.parts, str(inputs["question"]))) if "question" in inputs else prompt
