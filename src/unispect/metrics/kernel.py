@@ -10,6 +10,7 @@ Source: FACTS, entropy, sections 5 and 6.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +22,9 @@ FEW = 8
 """Coordinates that tell most rows apart."""
 
 Precision = Literal["auto", "float32", "float64"]
+
+LOWEST = -80.0
+"""Exponents below it count as it: the kernel is then 2e-35."""
 
 SAFE32 = 2e-6
 """Largest tolerated error of a kernel entry in float32: costs less than 5e-4 bit."""
@@ -108,11 +112,25 @@ def row_kernel(rows: Tensor, sigma: float, *, precision: Precision = "auto") -> 
     Raises:
         ValueError: see `checked`; or sigma is not a positive number.
     """
-    if not (sigma > 0 and math.isfinite(sigma)):
-        raise ValueError(f"sigma must be a positive number, not {sigma}")
+    return row_kernels(rows, (sigma,), precision=precision)[0]
+
+
+def row_kernels(rows: Tensor, sigmas: Sequence[float], *, precision: Precision = "auto") -> list[RowKernel]:
+    """`row_kernel` at several bandwidths, from the same distances: those that suffice for the narrowest.
+
+    Raises:
+        ValueError: as `row_kernel`.
+    """
+    for sigma in sigmas:
+        if not (sigma > 0 and math.isfinite(sigma)):
+            raise ValueError(f"sigma must be a positive number, not {sigma}")
     merged, index = distinct_rows(checked(rows))
-    distances, method = _distances(merged, float(sigma), precision)
-    return RowKernel(distances.div_(-2).exp_().cpu(), index, float(sigma), method)
+    narrowest = float(min(sigmas))
+    distances, method = _distances(merged, narrowest, precision)
+    return [
+        RowKernel(_exponential(distances * (-((narrowest / sigma) ** 2) / 2)).cpu(), index, float(sigma), method)
+        for sigma in sigmas
+    ]
 
 
 def squared_distances(rows: Tensor, sigma: float, safe: float = math.inf) -> Tensor | None:
@@ -133,9 +151,14 @@ def squared_distances(rows: Tensor, sigma: float, safe: float = math.inf) -> Ten
     if not math.isfinite(worst):
         return None
     errors = torch.maximum(error[..., :, None], error[..., None, :])
-    moved = errors * (errors - distances / 2).clamp_(max=0).exp_()
+    moved = errors * _exponential((errors - distances / 2).clamp_(max=0))
     torch.diagonal(moved, dim1=-2, dim2=-1).zero_()
     return None if float(moved.max()) > safe else distances
+
+
+def _exponential(values: Tensor) -> Tensor:
+    """exp of `values`, in place. Results near the smallest float take thirty times as long and are never of any use."""
+    return values.clamp_(min=LOWEST).exp_()
 
 
 def exact_distances(rows: Tensor, sigma: float) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unispect.metrics.entropy import renyi_entropy
+from unispect.metrics.entropy import renyi_entropies, renyi_entropy
 from unispect.metrics.kernel import distinct_rows, row_kernel
 from unispect.metrics.spectrum import renyi
 
@@ -234,3 +234,42 @@ def test_kernel_values():
     assert kernel.distinct == 2
     assert kernel.matrix.tolist() == [[1, pytest.approx(math.exp(-0.5))], [pytest.approx(math.exp(-0.5)), 1]]
     assert kernel.shares().tolist() == pytest.approx([2 / 3, 1 / 3])
+
+
+def crowd(groups: int, each: int, spread: float, apart: float, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.randn(groups, 1, 24, generator=generator) * apart
+    rows = (centres + spread * torch.randn(groups, each, 24, generator=generator)).flatten(0, 1)
+    return rows[torch.randperm(len(rows), generator=generator)].double()
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1.01, 2.0])
+@pytest.mark.parametrize(("groups", "each"), [(40, 1), (20, 4), (3, 30), (1, 60)])
+@pytest.mark.parametrize("apart", [0.5, 1.3, 1.6, 4.0])
+def test_solving_groups_apart_changes_nothing(alpha, groups, each, apart):
+    rows = crowd(groups, each, 0.2, apart)
+    kernel = row_kernel(rows, 1.0)
+    found = renyi_entropy(rows, sigma=1.0, alpha=alpha, base=math.e)
+    whole = torch.linalg.eigvalsh(kernel.matrix / len(rows)).numpy()
+    assert found.value == pytest.approx(renyi(whole, alpha), abs=1e-9)
+
+
+def test_matrices_that_fall_apart_are_solved_in_pieces(monkeypatch):
+    solved = []
+    solver = torch.linalg.eigvalsh
+    monkeypatch.setattr(torch.linalg, "eigvalsh", lambda matrix: solved.append(tuple(matrix.shape)) or solver(matrix))
+    renyi_entropy(crowd(20, 4, 0.2, 4.0), sigma=1.0)
+    assert solved == [(20, 4, 4)]
+
+
+def test_several_bandwidths_give_what_each_gives_alone():
+    rows = crowd(20, 4, 0.2, 0.5).float()
+    for one, alone in zip(
+        renyi_entropies(rows, sigmas=(1.0, 0.5, 2.0)),
+        [renyi_entropy(rows, sigma=sigma) for sigma in (1.0, 0.5, 2.0)],
+        strict=True,
+    ):
+        assert one.sigma == alone.sigma
+        assert one.value == pytest.approx(alone.value, abs=1e-6)
+    with pytest.raises(ValueError, match="sigma must be a positive number"):
+        renyi_entropies(rows, sigmas=(1.0, 0.0))

@@ -17,7 +17,7 @@ from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality, Prompt, positions
 from unispect.core.seeds import generator_for
 from unispect.core.units import JSON, Prior, Record, Unit
-from unispect.metrics.entropy import renyi_entropy
+from unispect.metrics.entropy import renyi_entropies, renyi_entropy
 from unispect.metrics.presets import rows_to_draw
 from unispect.metrics.sampling import sampled_entropies
 from unispect.metrics.threads import map_matrices
@@ -63,12 +63,12 @@ def _paper(unit: Unit) -> Measure:
     def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
         layer: Layer = {}
         own = content(state, sample, _modality(unit))
-        for name, rows in (("content", own), ("full", state.rows[sample])):
-            found = renyi_entropy(rows, sigma=how.sigma, alpha=how.alpha, base=how.base)
-            layer |= {name: found.value, f"{name}_distinct": found.distinct_rows}
-        for name, factor in SWEEP.items():
-            layer[name] = renyi_entropy(own, sigma=factor * how.sigma, alpha=how.alpha, base=how.base).value
-        return layer
+        sweep = (how.sigma, *(factor * how.sigma for factor in SWEEP.values()))
+        found = renyi_entropies(own, sigmas=sweep, alpha=how.alpha, base=how.base)
+        full = renyi_entropy(state.rows[sample], sigma=how.sigma, alpha=how.alpha, base=how.base)
+        for name, one in (("content", found[0]), ("full", full)):
+            layer |= {name: one.value, f"{name}_distinct": one.distinct_rows}
+        return layer | {name: one.value for name, one in zip(SWEEP, found[1:], strict=True)}
 
     return measure
 
