@@ -157,7 +157,7 @@ def squared_distances(rows: Tensor, sigma: float, safe: float = math.inf) -> Ten
 
 
 def _exponential(values: Tensor) -> Tensor:
-    """exp of `values`, in place. Results near the smallest float take thirty times as long and are never of any use."""
+    """Exp of `values`, in place. Results near the smallest float take thirty times as long and are never of any use."""
     return values.clamp_(min=LOWEST).exp_()
 
 
