@@ -19,6 +19,7 @@ from unispect.report.write import write_page
 from unispect.runs.export import export
 from unispect.runs.store import RunStore
 from unispect.studies.families import view as families
+from unispect.studies.mechanism import view as mechanism
 from unispect.studies.registry import Study, all_studies, find_study
 from unispect.studies.statements import view as statements
 
@@ -100,7 +101,7 @@ def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> l
         progress(f"summarising {name}: {len(entries)} records")
         present = {entry.unit.model for entry in entries}
         sections.append(find_study(name).view(entries, {name: card for name, card in cards.items() if name in present}))
-    for over_all in (families.view, statements.view):
+    for over_all in (families.view, mechanism.view, statements.view):
         if together := over_all(finished, cards):
             sections.append(together)
     if not sections:

@@ -4,6 +4,7 @@
 
 * `world` (the default): names, descriptions and pictures from the concept world, which every organism knows;
 * `world-types`: texts from that world in three types of three lengths each, and its pictures;
+* `world-words`: held-out combinations of that world named in the words of each lexicon, and their pictures;
 * `t2i-corebench:FOLDER`: the published prompts of T2I-CoReBench by reasoning type;
 * `mmbench:FILE`: the pictures of MMBench's table by ability;
 * `images:FOLDER`: any pictures, by sub-folder;

@@ -12,7 +12,7 @@ from unispect.data.images import file_sha256, picture_files
 from unispect.data.items import PromptItem
 from unispect.data.mmbench import BadRow, read_mmbench
 from unispect.data.t2i_corebench import read_t2i_corebench
-from unispect.data.world_prompts import world, world_types
+from unispect.data.world_prompts import world, world_types, world_words
 
 Found = Iterator[PromptItem | Skip]
 """Prompts in order, and what cannot be used with the reason."""
@@ -74,7 +74,11 @@ FILES: Mapping[str, Source] = {
     "images": Source("FOLDER", _images),
     "text": Source("FILE", _lines),
 }
-WORLDS: Mapping[str, Callable[[int], Found]] = {"world": world, "world-types": world_types}
+WORLDS: Mapping[str, Callable[[int], Found]] = {
+    "world": world,
+    "world-types": world_types,
+    "world-words": world_words,
+}
 SOURCES = (*WORLDS, *(f"{name}:{source.place}" for name, source in FILES.items()))
 
 

@@ -1,4 +1,4 @@
-"""Prompts from the concept world, which every organism knows: by kind, or by type and length crossed."""
+"""Prompts from the concept world, which organisms know: by kind, by type and length crossed, or in invented words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from itertools import cycle, islice
 
 from unispect.core.seeds import generator_for
 from unispect.data.concepts.language import description, draw_prompt, kind_question, meaning_question
+from unispect.data.concepts.lexicons import LEXICONS, Lexicon
 from unispect.data.concepts.render import MIN_SIZE
+from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import VALUES, Concept, all_concepts
 from unispect.data.items import PromptItem
 
@@ -78,6 +80,30 @@ def world_types(image_size: int) -> Iterator[PromptItem]:
     yield from _pictures(shuffled, image_size)
 
 
+def world_words(image_size: int) -> Iterator[PromptItem]:
+    """Held-out combinations named in invented words, a kind for each lexicon, and their pictures.
+
+    They are the combinations that the concepts study asks for, in its order.
+    """
+    concepts = load_split().held_out
+    for lexicon in LEXICONS:
+        for concept in concepts:
+            text = draw_prompt(Lexicon(lexicon).words(concept))
+            yield PromptItem(words_id(lexicon, concept), "text", lexicon, {"text": text})
+    for concept in concepts:
+        yield _picture(concept, "picture", image_size)
+
+
+def words_id(lexicon: str, concept: Concept) -> str:
+    """How `world_words` calls a combination in the words of a lexicon."""
+    return f"{lexicon}: {draw_prompt(concept.values)}"
+
+
+def picture_id(concept: Concept) -> str:
+    """How a picture of a combination is called."""
+    return f"picture of {draw_prompt(concept.values)}"
+
+
 def _filled(pieces: Iterator[str], words: int) -> str:
     """Pieces in order until the next would lead further from the number of words than stopping does."""
     said: list[str] = []
@@ -94,8 +120,12 @@ def _filled(pieces: Iterator[str], words: int) -> str:
 def _pictures(concepts: Sequence[Concept], image_size: int) -> Iterator[PromptItem]:
     for pattern in VALUES["pattern"]:
         for concept in [c for c in concepts if c.pattern == pattern][:ITEMS]:
-            inputs = {"concept": concept.values, "size": max(image_size, MIN_SIZE)}
-            yield PromptItem(f"picture of {draw_prompt(concept.values)}", "image", pattern, inputs)
+            yield _picture(concept, pattern, image_size)
+
+
+def _picture(concept: Concept, kind: str, image_size: int) -> PromptItem:
+    inputs = {"concept": concept.values, "size": max(image_size, MIN_SIZE)}
+    return PromptItem(picture_id(concept), "image", kind, inputs)
 
 
 def _shuffled(name: str) -> list[Concept]:
