@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from unispect.core.errors import StateError
 from unispect.models.base import Example, Losses
 from unispect.train.gradients import add_gradients, workers
-from unispect.train.optimisers import make_optimisers, take_step
+from unispect.train.optimisers import make_optimisers, set_rates, take_step
 from unispect.train.state import load_state, save_state
 
 Groups = Iterable[tuple[float, Sequence[Example]]]
@@ -102,7 +102,8 @@ def train(
             norm = nn.utils.clip_grad_norm_(parameters, schedule.clip)
             if not torch.isfinite(norm):
                 raise StateError(f"{stage}: the gradient is not finite at step {step + 1}; lower the learning rate")
-            take_step(optimisers, schedule.share(step))
+            set_rates(optimisers, schedule.share(step))
+            take_step(optimisers)
             if progress and (step % 10 == 9 or step == schedule.steps - 1):
                 progress(stage, step + 1, schedule.steps, seen)
             if checkpoint and ((step + 1) % every == 0 or step == schedule.steps - 1):

@@ -34,10 +34,15 @@ def make_optimisers(
     return made
 
 
-def take_step(optimisers: Optimisers, share: float) -> None:
-    """One step at a share of every group's highest learning rate; the gradients are gone then."""
+def set_rates(optimisers: Optimisers, share: float) -> None:
+    """Sets the learning rate of every group to a share of its highest."""
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["lr"] = group["highest"] * share
+
+
+def take_step(optimisers: Optimisers) -> None:
+    """One step; the gradients are gone then."""
+    for optimiser in optimisers:
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
