@@ -23,7 +23,7 @@ from unispect.models.taught import Taught, joined, read_taught
 from unispect.train import memory
 from unispect.train.course import Course, Draft, make_course
 from unispect.train.crew import Crew, assemble
-from unispect.train.folder import RUN, STEPS, Bound, Whole, write_bound
+from unispect.train.folder import PEFT, RUN, STEPS, Bound, Whole, write_bound
 from unispect.train.gradients import small_steps
 from unispect.train.journal import Journal, Watch
 from unispect.train.learning import Learned, set_learning, whole_state
@@ -131,7 +131,7 @@ def prepare(order: Order) -> Ready:
         raise UsageError(f"recipe {order.title} is for {', '.join(recipe.families)}, not for {card.family}")
     crew = assemble(order.device, recipe)
     make_course(recipe, card.image_size)  # what is wrong with the data shows before anything large is loaded
-    _check_memory(order, crew, memory.least(card, recipe), "its weights alone take")
+    _check_memory(order, crew, memory.least(card, recipe), "the weights alone take", "use a larger machine")
     model = load(order.model, device=str(crew.device), dtype="float32")
     if not isinstance(model, Speaker):
         raise Unsupported(card.id, "learn", "it does not say what its answers are made of")
@@ -140,7 +140,8 @@ def prepare(order: Order) -> Ready:
     with _threads(model, crew), crew.precision():
         kept = memory.kept_by(model, [course.example(draft, model) for draft in _widest(course)])
     needs = memory.estimate(model.network, learned, recipe, kept, share=crew.size if crew.together else 1)
-    _check_memory(order, crew, needs.total, "the training takes about")
+    hint = "lower 'micro_batch', set 'gradient_checkpointing' or 'lora', hold the model on more devices together"
+    _check_memory(order, crew, needs.total, "the training takes about", hint)
     return Ready(order, crew, model, course, learned, needs)
 
 
@@ -267,7 +268,8 @@ def _write(ready: Ready, learner: nn.Module, folder: Path, steps: int) -> None:
         config = ready.learned.adapters
         adapters = None
         if config:
-            adapters = config, get_peft_model_state_dict(network, state_dict=state, adapter_name="default")  # pyright: ignore
+            found = get_peft_model_state_dict(network, state_dict=state, adapter_name="default")  # pyright: ignore
+            adapters = config, {PEFT + name: tensor for name, tensor in found.items()}
         whole = Whole(whole_state(network, state), getattr(network, "config", None))
         taught = Taught(
             model=parse(order.model).name,
@@ -289,12 +291,12 @@ def _widest(course: Course) -> list[Draft]:
     return list(kinds.values())
 
 
-def _check_memory(order: Order, crew: Crew, needed: int, what: str) -> None:
+def _check_memory(order: Order, crew: Crew, needed: int, what: str, hint: str) -> None:
     there = memory.available(crew.device, crew.here)
     if needed > there and not order.whatever_memory:
         raise UsageError(
-            f"{what} {needed / memory.GIB:.1f} GiB on {crew.device}, and {there / memory.GIB:.1f} GiB are free: lower "
-            "'micro_batch', set 'gradient_checkpointing' or 'lora', use more devices, or insist with --whatever-memory"
+            f"{what} {needed / memory.GIB:.1f} GiB on {crew.device}, and {there / memory.GIB:.1f} GiB are free: {hint}, "
+            "or insist with --whatever-memory"
         )
 
 

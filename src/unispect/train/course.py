@@ -205,8 +205,8 @@ def _beside(recipe: Recipe, count: int) -> list[Stream]:
         return []
     if not auxiliary.source:
         raise UsageError(
-            f"the recipe learns other pictures beside the new words ({auxiliary.meant or 'any with captions'}), which do "
-            "not come with this package: give them with --auxiliary FOLDER, or leave them out with --auxiliary none"
+            f"the recipe learns other pictures beside the new words ({auxiliary.meant or 'any with captions'}), which "
+            "do not come with this package: give them with --auxiliary FOLDER, or leave them out with --auxiliary none"
         )
     if auxiliary.source != WORLD:
         return [_captioned(recipe, load_captions(auxiliary.source), count)]

@@ -23,6 +23,8 @@ from unispect.models.taught import TAUGHT, Taught, write_taught
 WEIGHTS = "model.safetensors"
 RUN, STEPS, ADAPTER = "training", "steps", "adapter"
 """Folders beside the weights: of the training itself, of weights on the way, and of adapters."""
+PEFT = "base_model.model."
+"""How names of tensors begin in an adapter file that peft reads."""
 _TEXTS = ("*.json", "*.txt", "*.model")
 _OURS = frozenset({RUN, STEPS, ADAPTER})
 _LEFT_OUT = ("*.index.json", "training.json", TAUGHT)
