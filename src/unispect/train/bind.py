@@ -130,12 +130,12 @@ def prepare(order: Order) -> Ready:
     if recipe.families and card.family not in recipe.families:
         raise UsageError(f"recipe {order.title} is for {', '.join(recipe.families)}, not for {card.family}")
     crew = assemble(order.device, recipe)
-    make_course(recipe, card.image_size)  # what is wrong with the data shows before anything large is loaded
+    course = make_course(recipe, card.image_size)  # what is wrong shows before anything large is loaded
     _check_memory(order, crew, memory.least(card, recipe), "the weights alone take", "use a larger machine")
     model = load(order.model, device=str(crew.device), dtype="float32")
     if not isinstance(model, Speaker):
         raise Unsupported(card.id, "learn", "it does not say what its answers are made of")
-    course = make_course(recipe, model.card.image_size)
+    course = course.sized(model.card.image_size)
     learned = set_learning(model, recipe)
     with _threads(model, crew), crew.precision():
         kept = memory.kept_by(model, [course.example(draft, model) for draft in _widest(course)])
@@ -295,8 +295,8 @@ def _check_memory(order: Order, crew: Crew, needed: int, what: str, hint: str) -
     there = memory.available(crew.device, crew.here)
     if needed > there and not order.whatever_memory:
         raise UsageError(
-            f"{what} {needed / memory.GIB:.1f} GiB on {crew.device}, and {there / memory.GIB:.1f} GiB are free: {hint}, "
-            "or insist with --whatever-memory"
+            f"{what} {needed / memory.GIB:.1f} GiB on {crew.device}, and {there / memory.GIB:.1f} GiB are free: "
+            f"{hint}, or insist with --whatever-memory"
         )
 
 

@@ -89,6 +89,10 @@ class Course:
     streams: tuple[Stream, ...]
     _targets: dict[Concept, Tensor] = field(default_factory=dict, repr=False)
 
+    def sized(self, size: int) -> Course:
+        """The same with pictures of `size` pixels."""
+        return replace(self, size=max(size, MIN_SIZE), _targets={})
+
     @property
     def steps(self) -> int:
         """Optimiser steps: as stated, or until every drawing prompt was learned as often as stated.
@@ -149,7 +153,7 @@ def make_course(recipe: Recipe, size: int) -> Course:
     empty = [stream.name for stream in streams if stream.per_step < 1]
     if empty:
         raise UsageError(f"a batch of {recipe.batch} leaves no room for {', '.join(empty)}; raise 'batch'")
-    return Course(recipe, max(size, MIN_SIZE), tuple(streams))
+    return Course(recipe, size, tuple(streams)).sized(size)
 
 
 def _kinds(direction: str) -> Sequence[str]:

@@ -9,6 +9,7 @@ import pytest
 import tiny_binding
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from tiny_binding import FAMILIES, order
 
 import unispect
@@ -168,6 +169,46 @@ def test_adapters_leave_the_weights_alone_and_merge_into_what_was_learned(janus:
 
 def answered(model) -> torch.Tensor:
     return torch.cat(model.score(model.encode([Prompt.of("What is red?")], Goal.TEXT), [["blue", "a star"]]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_adapters_are_heard_in_every_family(family: str, tmp_path: Path) -> None:
+    ready = prepare(order(family, tmp_path / "model", tmp_path / "out", lora={"rank": 2, "alpha": 4}))
+    bind(ready)
+    still = [
+        name
+        for name, parameter in ready.model.network.named_parameters()
+        if ".lora_B." in name and not parameter.any()  # where adapters begin, these are zero
+    ]
+    assert not still
+    merged = unispect.load(f"tiny-random-{family}={tmp_path / 'out'}", device="cpu")
+    assert torch.allclose(answered(ready.model), answered(merged), atol=1e-4)
+
+
+def test_holding_a_model_together_learns_the_same(janus: Path, tmp_path: Path, monkeypatch) -> None:
+    """The way of FSDP and DeepSpeed through accelerate, with the one process there is here."""
+    settings = {"steps": 4, "save_every": 2, "batch": 8, "micro_batch": 2}
+    bind(prepare(order("janus-pro", janus, tmp_path / "plain", **settings)))
+    monkeypatch.setattr(binding.Crew, "together", True)
+    asked = order("janus-pro", janus, tmp_path / "together", **settings)
+    ready = prepare(asked)
+    with pytest.raises(Stopped):
+        bind(ready, stop_after_saving(asked.run))
+    bind(prepare(asked))
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("plain", "together"))
+    assert max(float((one[key] - other[key]).abs().max()) for key in one) < 1e-5
+
+
+def stop_after_saving(run: Path):
+    """Stops at the end, as if killed after the last state was saved and before weights were written."""
+
+    def look(stage: str, step: int, steps: int, values: dict[str, float]) -> None:
+        if step == steps:
+            assert (run / "state" / "step.json").exists()
+            raise Stopped
+
+    return look
 
 
 def test_gradient_checkpointing_changes_memory_and_no_weight(janus: Path, tmp_path: Path) -> None:
