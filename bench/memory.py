@@ -16,9 +16,8 @@ from typing import Any
 GIB = 2**30
 CASES: dict[str, dict[str, Any]] = {
     "tiny-janus-pro, 24 at a time": {"model": "tiny-janus-pro", "batch": 24, "optimiser": "muon"},
-    "1B widths, 4 of 24 blocks, 1 at a time": {"depth": 4, "batch": 1},
-    "1B widths, 4 of 24 blocks, 2 at a time": {"depth": 4, "batch": 2},
-    "1B widths, 4 of 24 blocks, 2 at a time, blocks computed again": {"depth": 4, "batch": 2, "spare": True},
+    "1B widths, 2 of 24 blocks, 2 at a time": {"depth": 2, "batch": 2},
+    "1B widths, 2 of 24 blocks, 2 at a time, computed again": {"depth": 2, "batch": 2, "spare": True},
 }
 WORDS = 16384
 
@@ -95,12 +94,12 @@ def measure(model: str, batch: int, optimiser: str, spare: bool, found) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="the organism alone")
-    small = parser.parse_args().small
+    parser.add_argument("--cases", type=int, default=len(CASES), help="how many of the cases, from the first on")
+    cases = list(CASES.items())[: parser.parse_args().cases]
     context = multiprocessing.get_context("spawn")
     print(f"{'case':<64} {'said':>9} {'measured':>9} {'ratio':>6}")
     with tempfile.TemporaryDirectory() as folder:
-        for name, case in list(CASES.items())[: 1 if small else None]:
+        for name, case in cases:
             model = case.get("model")
             if model is None:
                 place = Path(folder) / str(case["depth"])

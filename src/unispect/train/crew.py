@@ -144,8 +144,8 @@ class Crew:
         """The network's tensors, put together; None where the network here is whole."""
         if not self.together:
             return None
-        state = self.accelerator.get_state_dict(learner)
-        return {name.removeprefix("network."): tensor for name, tensor in (state or {}).items()}
+        state: dict[str, Any] = self.accelerator.get_state_dict(learner) or {}
+        return {name.removeprefix("network."): tensor for name, tensor in state.items()}
 
 
 def assemble(device: str, recipe: Recipe) -> Crew:

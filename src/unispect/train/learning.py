@@ -68,7 +68,9 @@ def set_learning(model: Trainable, recipe: Recipe) -> Learned:
         return _with_adapters(network, groups, chosen, recipe)
     named = dict(network.named_parameters())
     names = tuple(name for group in chosen for name in groups[group])
-    parameters = tuple(named[name].requires_grad_(True) for name in names)
+    parameters = tuple(named[name] for name in names)
+    for parameter in parameters:
+        parameter.requires_grad_(True)
     maps = {f"{name}.weight" for name in _linear(network, groups.get("backbone", ()))}
     return Learned(
         names,
