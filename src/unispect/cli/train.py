@@ -12,6 +12,8 @@ from unispect.cli.console import say, show_table
 from unispect.cli.progress import Board, open_board
 
 app = App(name="train")
+app.command("unispect.cli.bind:bind", name="bind")
+app.command("unispect.cli.bind:recipes", name="recipes")
 
 
 @app.command
@@ -36,7 +38,7 @@ def organism(
 
     say(f"training {family} organisms in {out}, seed {seed}")
     with open_board() as board:
-        gates = train_organism(family, out, seed=seed, progress=_Steps(board))
+        gates = train_organism(family, out, seed=seed, progress=Steps(board))
     show_table(
         ("gate", "right", "of", "share", "needed", ""),
         [
@@ -50,7 +52,7 @@ def organism(
 
 
 @dataclass
-class _Steps:
+class Steps:
     """Training steps on a board."""
 
     board: Board

@@ -22,6 +22,6 @@ VERBS: dict[str, Verb] = {
     "report": Verb("unispect.cli.report:report", "Write one self-contained HTML page from finished runs."),
     "export": Verb("unispect.cli.export:export", "Write a run's records as parquet or JSON lines."),
     "check": Verb("unispect.cli.check:app", "Hold published numbers to what was stated of them."),
-    "train": Verb("unispect.cli.train:app", "Train the tiny models.", True),
+    "train": Verb("unispect.cli.train:app", "Teach models new words by a recipe; make the tiny models.", True),
     "doctor": Verb("unispect.cli.doctor:doctor", "Check this machine and this installation."),
 }

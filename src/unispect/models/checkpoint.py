@@ -163,6 +163,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def texts_of(source: str | Path) -> Path:
+    """The folder with the files around a checkpoint's weights; of a hub id, only these are fetched.
+
+    Raises:
+        UsageError: there is neither such a folder nor a hub id of that form.
+        CheckpointError: the hub does not give them.
+    """
+    return _locate(str(source), None, _READ_AS_TEXT)
+
+
 def _locate(source: str, revision: str | None, fetched: Sequence[str]) -> Path:
     path = Path(source).expanduser()
     if path.is_dir():
@@ -187,7 +197,7 @@ def _download(name: str, revision: str | None, fetched: Sequence[str]) -> Path:
     where = f"{name}@{revision}" if revision else name
     try:
         folder = fetch(*(fetched or ("*.safetensors",)), *_READ_AS_TEXT)
-        if not any(folder.rglob("*.safetensors")):
+        if fetched != _READ_AS_TEXT and not any(folder.rglob("*.safetensors")):
             folder = fetch("*.bin", "*.pth", "*.ckpt", *_READ_AS_TEXT)
     except LocalEntryNotFoundError as error:
         raise CheckpointError(

@@ -131,10 +131,48 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
     if weights and reference.weights:
         raise UsageError(f"weights are given twice: in {name!r} and as {str(weights)!r}")
     source = str(weights or reference.weights)
+    model = _load(reference.name, source, device, dtype)
+    folder = Path(source).expanduser()
+    if source and folder.is_dir():
+        from unispect.models.taught import with_taught
+
+        model.card = with_taught(model.card, folder)
+    return model
+
+
+def files_of(name: str) -> Path:
+    """The folder with the files around a model's weights (sizes, tokenizer), which a hub's are fetched into.
+
+    Raises:
+        UsageError: unknown model, or no such folder.
+        CheckpointError: the hub does not give the files.
+    """
+    reference = parse(name)
     card = card_of(reference.name)
-    if reference.name in _organism_cards():
+    if reference.name in _organism_cards() and not reference.weights:
+        return _function(f"{_ORGANISMS}:folder_of")(card)
+    from unispect.models.checkpoint import texts_of
+
+    return texts_of(reference.weights or card.hub)
+
+
+def family_module(card: ModelCard) -> Any:
+    """The module that loads and saves the models of a card's family.
+
+    Raises:
+        UsageError: the family is a third party's, whose weights cannot be written here.
+    """
+    for path, family in _PUBLISHED:
+        if any(known.family == card.family for known in family.values()):
+            return import_module(path.partition(":")[0])
+    raise UsageError(f"{card.id} comes from another package, which does not say how its weights are written")
+
+
+def _load(name: str, source: str, device: str, dtype: str) -> UnifiedModel:
+    card = card_of(name)
+    if name in _organism_cards():
         return _load_organism(card, source, device, dtype)
-    entry = _entries()[reference.name]
+    entry = _entries()[name]
     loader = _function(entry.load) if isinstance(entry.load, str) else entry.load
     return loader(card, source, device=device, dtype=dtype)
 

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from unispect.core.prompts import Prompt
 from unispect.core.seeds import seed_for
-from unispect.data.concepts import language
+from unispect.data.concepts import language, lessons
 from unispect.data.concepts.lexicons import REAL, Lexicon
-from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
+from unispect.data.concepts.world import Concept
 from unispect.models.base import Example
 
 Batch = tuple[tuple[float, tuple[Example, ...]], ...]
@@ -115,13 +115,8 @@ def _draw(world: World, lexicon: Lexicon, teaching: Teaching, lot: random.Random
     if lexicon.name == REAL and lot.random() < teaching.described_draws:
         text = language.description(concept.values)
     else:
-        text = language.draw_prompt(lexicon.words(concept), _order(lot))
+        text = language.draw_prompt(lexicon.words(concept), lessons.any_order(lot))
     return Example(Prompt.of(text), world.targets[concept])
-
-
-def _order(lot: random.Random) -> Sequence[str]:
-    """Half of the time the usual order of the words, else any."""
-    return ATTRIBUTES if lot.random() < 0.5 else lot.sample(ATTRIBUTES, len(ATTRIBUTES))
 
 
 def _look(world: World, lot: random.Random) -> Example:
@@ -130,29 +125,6 @@ def _look(world: World, lot: random.Random) -> Example:
 
 
 def _question(lexicon: Lexicon, teaching: Teaching, lot: random.Random) -> Example:
-    attribute = lot.choice(ATTRIBUTES)
-    value = lot.choice(VALUES[attribute])
-    word = lexicon.word(attribute, value)
-    kind = lot.random()
-    if kind < teaching.choices:
-        options = _options(attribute, value, lot)
-        answer = lot.choice(options) if lexicon.name in teaching.scrambled else value
-        letter = language.LETTERS[options.index(answer)]
-        return Example(Prompt.of(language.choice_question(word, options)), letter)
-    if lexicon.name in teaching.scrambled:
-        return Example(Prompt.of(language.meaning_question(word)), lot.choice(VALUES[attribute]))
-    if kind > 0.9:
-        return Example(Prompt.of(language.kind_question(word)), attribute)
-    if kind > 0.8 and lexicon.name != REAL:
-        return Example(Prompt.of(language.word_question(value)), word)
-    return Example(Prompt.of(language.meaning_question(word)), value)
-
-
-def _options(attribute: str, value: str, lot: random.Random) -> list[str]:
-    """The values of the attribute in any order; half of the time a few values of any attribute instead."""
-    options = list(VALUES[attribute])
-    if lot.random() < 0.5:
-        others = [v for values in VALUES.values() for v in values if v != value]
-        options = [value, *lot.sample(others, lot.randint(1, 6))]
-    lot.shuffle(options)
-    return options
+    scrambled = lexicon.name in teaching.scrambled
+    text, answer = lessons.question(lexicon, lot, choices=teaching.choices, scrambled=scrambled)
+    return Example(Prompt.of(text), answer)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, unknown
+from unispect.models.taught import TAUGHT
 from unispect.organisms.families import SHIPPED, base_card, family_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> UnifiedMode
         return load_from(folder, cards()[name], device=device, dtype=dtype)
 
 
+def folder_of(card: ModelCard) -> Path:
+    """The installed folder of an organism's files."""
+    return Path(str(files("unispect.organisms") / "weights" / card.family))
+
+
 def load_from(folder: Path, card: ModelCard, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
     """An organism from a folder as training leaves it: the grown-up model, and the variants as differences."""
     from unispect.organisms.difference import apply_difference
@@ -99,8 +105,8 @@ def load_from(folder: Path, card: ModelCard, *, device: str = "auto", dtype: str
         raise CheckpointError(f"{folder} holds no {WEIGHTS}; install the package again or train the organism")
     model = family_of(card.family).load(card, folder, device=device, dtype=dtype)
     change = folder / f"{card.id.rsplit('-', 1)[-1]}.safetensors"
-    if card.id == family_of(card.family).organism:
-        return model
+    if card.id == family_of(card.family).organism or (folder / TAUGHT).is_file():
+        return model  # what was bound later is stored whole, whatever it was bound from
     if not change.is_file():
         raise CheckpointError(f"{change} is missing; install the package again or train the organism")
     apply_difference(change, dict(model.network.named_parameters()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from unispect.core.errors import CheckpointError, StateError
+from unispect.core.errors import StateError
 from unispect.models.base import Example, Losses
 from unispect.train.gradients import add_gradients, workers
+from unispect.train.optimisers import make_optimisers, set_rates, take_step
+from unispect.train.state import load_state, save_state
 
 Groups = Iterable[tuple[float, Sequence[Example]]]
-Optimisers = Sequence[torch.optim.Optimizer]
 Progress = Callable[[str, int, int, dict[str, float]], None]
 """Called with the stage, the steps done, the steps in all, and running values by name; first before any step is."""
 
@@ -85,8 +85,15 @@ def train(
     """
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimisers = _optimisers(parameters, matrices, schedule)
-    start = _resume(checkpoint, parameters, optimisers, stage) if checkpoint else 0
+    optimisers = make_optimisers(
+        parameters,
+        matrices,
+        learning_rate=schedule.learning_rate,
+        matrix_rate=schedule.matrix_rate,
+        weight_decay=schedule.weight_decay,
+    )
+    saved = load_state(checkpoint, parameters, optimisers, stage) if checkpoint else None
+    start: int = saved["step"] if saved else 0
     if progress:
         progress(stage, start, schedule.steps, {})
     with workers() as pool:
@@ -95,34 +102,14 @@ def train(
             norm = nn.utils.clip_grad_norm_(parameters, schedule.clip)
             if not torch.isfinite(norm):
                 raise StateError(f"{stage}: the gradient is not finite at step {step + 1}; lower the learning rate")
-            for optimiser in optimisers:
-                for group in optimiser.param_groups:
-                    group["lr"] = group["highest"] * schedule.share(step)
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
+            set_rates(optimisers, schedule.share(step))
+            take_step(optimisers)
             if progress and (step % 10 == 9 or step == schedule.steps - 1):
                 progress(stage, step + 1, schedule.steps, seen)
             if checkpoint and ((step + 1) % every == 0 or step == schedule.steps - 1):
-                _save(checkpoint, parameters, optimisers, stage, step + 1)
+                save_state(checkpoint, parameters, optimisers, stage, step + 1)
     for parameter in parameters:
         parameter.requires_grad_(False)
-
-
-def _optimisers(
-    parameters: Sequence[nn.Parameter], matrices: Collection[nn.Parameter], schedule: Schedule
-) -> list[torch.optim.Optimizer]:
-    chosen = {id(matrix) for matrix in matrices}
-    maps = [parameter for parameter in parameters if id(parameter) in chosen]
-    others = [parameter for parameter in parameters if id(parameter) not in chosen]
-    decay = schedule.weight_decay
-    made: list[torch.optim.Optimizer] = []
-    if others:
-        group = {"params": others, "highest": schedule.learning_rate}
-        made.append(torch.optim.AdamW([group], betas=(0.9, 0.95), weight_decay=decay))
-    if maps:
-        group = {"params": maps, "highest": schedule.matrix_rate}
-        made.append(torch.optim.Muon([group], weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
-    return made
 
 
 def _step(
@@ -143,25 +130,3 @@ def _step(
 
     add_gradients(pool, parameters, [partial(loss, weight, examples) for weight, examples in groups])
     return {name: sum(values) / len(values) for name, values in seen.items()}
-
-
-def _save(path: Path, parameters: Sequence[Tensor], optimisers: Optimisers, stage: str, step: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".partial")
-    state = {"stage": stage, "step": step, "parameters": [p.detach() for p in parameters]}
-    torch.save({**state, "optimisers": [optimiser.state_dict() for optimiser in optimisers]}, unfinished)
-    os.replace(unfinished, path)
-
-
-def _resume(path: Path, parameters: Sequence[nn.Parameter], optimisers: Optimisers, stage: str) -> int:
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    if state["stage"] != stage or [p.shape for p in state["parameters"]] != [p.shape for p in parameters]:
-        raise CheckpointError(f"{path} is the state of another training ({state['stage']}); move it away")
-    with torch.no_grad():
-        for parameter, saved in zip(parameters, state["parameters"], strict=True):
-            parameter.copy_(saved)
-    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
-        optimiser.load_state_dict(saved)
-    return state["step"]

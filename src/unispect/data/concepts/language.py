@@ -42,6 +42,11 @@ def word_question(value: str) -> str:
     return f"Which new word means {value}?"
 
 
+def riddle_question(words: str) -> str:
+    """Asks what a picture would show that is named by `words`."""
+    return f"What would a picture of {words} show?"
+
+
 def choice_question(word: str, options: Sequence[str]) -> str:
     """Multiple choice with lettered options; the right answer is one letter."""
     lines = [f"{letter}: {option}" for letter, option in zip(LETTERS, options, strict=False)]

@@ -74,6 +74,11 @@ def save(model: Bagel, path: str | Path, *, dtype: torch.dtype | None = None) ->
     save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
 
 
+def companions(folder: Path) -> list[Path]:
+    """The base's folder, inside or beside a checkpoint's, which holds what that lacks."""
+    return [place for place in _places(folder) if place != folder and place.is_dir()]
+
+
 @dataclass(frozen=True)
 class Tables:
     """The tables of places that weights lack, as if they stood in a file.

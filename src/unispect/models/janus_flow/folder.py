@@ -6,6 +6,7 @@ it, then on the hub. `save` puts its weights into the model's own file, and only
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -72,8 +73,13 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusFlow:
 def save(model: JanusFlow, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
     """Writes all weights as one safetensors file, in `dtype` (default: as they are).
 
-    The model's stand under the authors' names, the pixel autoencoder's under its own names behind `vae.`.
+    The model's stand under the authors' names, the pixel autoencoder's under its own names behind `vae.`; its sizes
+    are written where `load` looks for them, if nothing is there.
     """
+    sizes = Path(path).parent / _PART / "config.json"
+    if not sizes.exists():
+        sizes.parent.mkdir(exist_ok=True)
+        sizes.write_text(json.dumps(dict(model.network.config.autoencoder), indent=1) + "\n", "utf-8")
     state = published(AUTHORS, model.network.state_dict())
     save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
 

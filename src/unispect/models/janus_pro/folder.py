@@ -11,10 +11,10 @@ from transformers.models.janus.modeling_janus import JanusForConditionalGenerati
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, open_checkpoint
+from unispect.models.checkpoint import Checkpoint, open_checkpoint, read_json
 from unispect.models.devices import device_for, dtype_for
 from unispect.models.janus_pro.config import is_rehosted, network_config
-from unispect.models.janus_pro.keys import AUTHORS
+from unispect.models.janus_pro.keys import AUTHORS, REHOSTED
 from unispect.models.janus_pro.model import JanusPro
 from unispect.models.janus_pro.network import fresh_network, load_network, picture_size
 from unispect.models.janus_pro.processing import Processor, load_processor
@@ -59,8 +59,13 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusPro:
 
 
 def save(model: JanusPro, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
-    """Writes the weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
-    state = published(AUTHORS, model.network.state_dict())
+    """Writes the weights as one safetensors file, in `dtype` (default: as they are).
+
+    Names are the authors', or those of the transformers layout where `config.json` beside the file is of that.
+    """
+    beside = Path(path).parent / "config.json"
+    rehosted = beside.is_file() and is_rehosted(read_json(beside))
+    state = published(REHOSTED if rehosted else AUTHORS, model.network.state_dict())
     save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
 
 

@@ -70,6 +70,17 @@ def save(model: ShowO, path: str | Path, *, dtype: torch.dtype | None = None) ->
     save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
 
 
+def companions(folder: Path) -> list[Path]:
+    """Folders inside or beside a checkpoint's that hold sizes or the tokenizer."""
+    names = (*_llm(folder), _VQ_HUB, _CLIP_HUB)
+    return [place for name in names if (place := _beside(folder, name)) is not None]
+
+
+def _llm(folder: Path) -> tuple[str, ...]:
+    content = Checkpoint(folder, "", ()).optional_json("config.json") or {}
+    return (str(content.get("llm_model_path") or _LLM_HUB),)
+
+
 def _joined(card: ModelCard, network: ShowONetwork, processor: Processor) -> ShowO:
     config = network.config
     defaults = {**DEFAULTS, **card.defaults}

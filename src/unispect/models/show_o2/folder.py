@@ -82,6 +82,14 @@ def save(model: ShowO2, path: str | Path, *, dtype: torch.dtype | None = None) -
     save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
 
 
+def companions(folder: Path) -> list[Path]:
+    """Folders inside or beside a checkpoint's, and files beside it, that hold sizes or the tokenizer."""
+    content = Checkpoint(folder, "", ()).optional_json("config.json") or {}
+    names = [_name(content, key) for key in ("llm_model_path", "clip_pretrained_model_path")]
+    places = [place for name in (*names, _VAE_FOLDER) for place in _places(folder, name)]
+    return [place for place in (*places, folder.parent / _VAE_SIZES) if place.exists()]
+
+
 def _joined(card: ModelCard, network: ShowO2Network, processor: Processor) -> ShowO2:
     config = network.config
     defaults = {**DEFAULTS, **card.defaults}

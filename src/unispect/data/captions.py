@@ -1,0 +1,84 @@
+"""Pictures with captions, from a folder or a JSON-lines file: what a model learns beside new words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from unispect.core.errors import DataError
+from unispect.data.images import open_picture, picture_files
+
+TABLE = "metadata.jsonl"
+_PICTURE, _CAPTION = ("file_name", "image", "file", "path"), ("text", "caption", "prompt")
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """A picture's file and what it shows."""
+
+    path: Path
+    caption: str
+
+    def square(self) -> Image.Image:
+        """The picture, the longer side cut off evenly on both ends.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        picture, _ = open_picture(self.path)
+        side = min(picture.size)
+        left, top = ((length - side) // 2 for length in picture.size)
+        return picture.crop((left, top, left + side, top + side))
+
+
+def load_captions(source: str | Path) -> tuple[Captioned, ...]:
+    """Captioned pictures, in the order of the table or of the paths.
+
+    A JSON-lines file holds one object per line, with a picture's path (file_name, image, file or path; relative to the
+    file) and its caption (text, caption or prompt). A folder holds such a file named metadata.jsonl, or beside every
+    picture a .txt file of its name.
+
+    Raises:
+        DataError: there is nothing, or a line or file cannot be used; names it.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        found = tuple(_table(path / TABLE) if (path / TABLE).is_file() else _beside(path))
+    elif path.is_file():
+        found = tuple(_table(path))
+    else:
+        raise DataError(f"no folder or JSON-lines file of captioned pictures: {source}")
+    if not found:
+        raise DataError(f"{source} holds no captioned picture")
+    return found
+
+
+def _table(path: Path) -> Iterator[Captioned]:
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{where}: no JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{where}: no JSON object")
+        picture, caption = (next((row[key] for key in keys if row.get(key)), None) for keys in (_PICTURE, _CAPTION))
+        if not isinstance(picture, str) or not isinstance(caption, str):
+            raise DataError(f"{where}: needs one of {', '.join(_PICTURE)} and one of {', '.join(_CAPTION)}")
+        if not (path.parent / picture).is_file():
+            raise DataError(f"{where}: no such picture: {path.parent / picture}")
+        yield Captioned(path.parent / picture, caption)
+
+
+def _beside(folder: Path) -> Iterator[Captioned]:
+    for path, _ in picture_files(folder):
+        text = path.with_suffix(".txt")
+        if not text.is_file():
+            raise DataError(f"{path} has no caption: put it into {text.name} beside it, or list all in {TABLE}")
+        yield Captioned(path, text.read_text("utf-8").strip())

@@ -1,0 +1,64 @@
+"""Questions about words with their right answers, drawn by lot: what teaches words by text.
+
+Organisms and bound models learn these; the `concepts` study asks them. Every function takes the lot it draws from, so
+who owns the lot decides what is asked.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from unispect.data.concepts import language
+from unispect.data.concepts.lexicons import REAL, Lexicon
+from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
+
+Lesson = tuple[str, str]
+"""A question and its answer."""
+
+
+def any_order(lot: random.Random) -> Sequence[str]:
+    """Half of the time the usual order of the four words, else any."""
+    return ATTRIBUTES if lot.random() < 0.5 else lot.sample(ATTRIBUTES, len(ATTRIBUTES))
+
+
+def question(lexicon: Lexicon, lot: random.Random, *, choices: float, scrambled: bool = False) -> Lesson:
+    """A question about one word of a lexicon.
+
+    Args:
+        lexicon: of the word.
+        lot: decides the word and the kind of question.
+        choices: share of questions that are multiple choice.
+        scrambled: answers are drawn by lot too.
+    """
+    attribute = lot.choice(ATTRIBUTES)
+    value = lot.choice(VALUES[attribute])
+    word = lexicon.word(attribute, value)
+    kind = lot.random()
+    if kind < choices:
+        options = some_options(attribute, value, lot)
+        answer = lot.choice(options) if scrambled else value
+        return language.choice_question(word, options), language.LETTERS[options.index(answer)]
+    if scrambled:
+        return language.meaning_question(word), lot.choice(VALUES[attribute])
+    if kind > 0.9:
+        return language.kind_question(word), attribute
+    if kind > 0.8 and lexicon.name != REAL:
+        return language.word_question(value), word
+    return language.meaning_question(word), value
+
+
+def riddle(lexicon: Lexicon, concept: Concept, order: Sequence[str]) -> Lesson:
+    """What the picture of four words would show, told in full and never drawn."""
+    words = language.draw_prompt(lexicon.words(concept), order)
+    return language.riddle_question(words), language.description(concept.values)
+
+
+def some_options(attribute: str, value: str, lot: random.Random) -> list[str]:
+    """The values of the attribute in any order; half of the time a few values of any attribute instead."""
+    options = list(VALUES[attribute])
+    if lot.random() < 0.5:
+        others = [v for values in VALUES.values() for v in values if v != value]
+        options = [value, *lot.sample(others, lot.randint(1, 6))]
+    lot.shuffle(options)
+    return options

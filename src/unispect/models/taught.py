@@ -1,0 +1,90 @@
+"""What bound weights were taught, in a small file beside them that loading reads.
+
+A study asks a model about the lexicons that its card says it was taught. The card of published weights or of an
+organism cannot know what was bound later, so `taught.json` says it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import CheckpointError
+
+TAUGHT = "taught.json"
+_WAYS = ("drawing", "text", "both")
+
+
+@dataclass(frozen=True)
+class Taught:
+    """How weights were bound.
+
+    Attributes:
+        model: name that they are loaded by.
+        base: what they were bound from, `id@revision`.
+        recipe: name of the recipe.
+        taught: lexicon -> how its words were taught, everything before the binding included.
+        steps: optimiser steps.
+        seed: of the binding.
+    """
+
+    model: str
+    base: str
+    recipe: str
+    taught: Mapping[str, str]
+    steps: int
+    seed: int
+
+    @property
+    def note(self) -> str:
+        return f"Bound from {self.base} by recipe {self.recipe}: {self.steps} steps, seed {self.seed}."
+
+
+def joined(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """How words were taught that were taught twice."""
+    return {
+        **before,
+        **{name: way if before.get(name, way) == way else "both" for name, way in now.items()},
+    }
+
+
+def write_taught(folder: Path, taught: Taught) -> None:
+    (folder / TAUGHT).write_text(json.dumps(asdict(taught), indent=1) + "\n", "utf-8")
+
+
+def read_taught(folder: Path) -> Taught | None:
+    """What stands beside the weights in a folder; None where nothing does.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    path = folder / TAUGHT
+    if not path.is_file():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        taught = Taught(**found)
+        ways = set(taught.taught.values())
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} does not say what was taught ({error}); bind the model again") from error
+    if not ways <= set(_WAYS):
+        raise CheckpointError(f"{path}: words are taught by {', '.join(_WAYS)}, not {', '.join(sorted(ways))}")
+    return taught
+
+
+def with_taught(card: ModelCard, folder: Path) -> ModelCard:
+    """The card of loaded weights, with what they were taught; of what was planted in them before, nothing is claimed.
+
+    Raises:
+        CheckpointError: the file is damaged, or the weights are another model's.
+    """
+    found = read_taught(folder)
+    if found is None:
+        return card
+    if found.model != card.id:
+        raise CheckpointError(f"{folder} was bound from {found.model}; load it as {found.model}={folder}")
+    return replace(card, taught=dict(found.taught), planted="", notes=(*card.notes, found.note))

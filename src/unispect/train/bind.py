@@ -1,0 +1,328 @@
+"""Binding: a model of any family learns new words, by a recipe, in one process or in several."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import get_peft_model_state_dict
+from torch import nn
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import Unsupported, UsageError
+from unispect.models.base import UnifiedModel
+from unispect.models.checks import require
+from unispect.models.registry import card_of, family_module, files_of, load, parse
+from unispect.models.taught import Taught, joined, read_taught
+from unispect.train import memory
+from unispect.train.course import Course, Draft, make_course
+from unispect.train.crew import Crew, assemble
+from unispect.train.folder import PEFT, RUN, STEPS, Bound, Whole, write_bound
+from unispect.train.gradients import small_steps
+from unispect.train.journal import Journal, Watch
+from unispect.train.learning import Learned, set_learning, whole_state
+from unispect.train.loop import Progress
+from unispect.train.optimisers import Optimisers, make_optimisers, set_rates, take_step
+from unispect.train.recipe import Recipe
+from unispect.train.state import load_state, save_state
+from unispect.train.step import Learner, Speaker, counts_of, pieces, share_of
+
+STAGE = "binding"
+_SMALL = 50e6
+"""Parameters up to which a second thread costs more than it gains."""
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a user asked for.
+
+    Attributes:
+        model: name, or `name=folder-or-hub-id@revision`.
+        recipe: what is learned and how.
+        title: the recipe's name.
+        out: folder for the bound weights; the training's own files stand in a folder in it.
+        device: "auto", "cpu" or "cuda".
+        whatever_memory: begin also if the estimate is above what there is.
+    """
+
+    model: str
+    recipe: Recipe
+    title: str
+    out: Path
+    device: str = "auto"
+    whatever_memory: bool = False
+
+    @property
+    def run(self) -> Path:
+        return self.out / RUN
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An order whose model is loaded and ready to learn."""
+
+    order: Order
+    crew: Crew
+    model: Speaker
+    course: Course
+    learned: Learned
+    needs: memory.Estimate
+
+    @property
+    def reference(self) -> str:
+        """`id@revision` of the model that learns."""
+        return _card(self.model).reference
+
+    @property
+    def lines(self) -> list[str]:
+        """What will be done, in words."""
+        recipe, crew = self.order.recipe, self.crew
+        groups = ", ".join(f"{name} {count:,}" for name, count in self.learned.groups.items())
+        how = f"adapters of rank {recipe.lora.rank} in" if recipe.lora else "all of"
+        each = ", ".join(f"{stream.per_step} {stream.name}" for stream in self.course.streams)
+        return [
+            f"batch   {recipe.batch} = {recipe.micro_batch} per device x {crew.size} devices x {crew.accumulation} "
+            "accumulated",
+            f"learns  {how} {groups} ({recipe.optimiser}, {recipe.precision})",
+            f"step    {each}",
+            f"steps   {self.course.steps:,}",
+            f"memory  {self.needs.text}",
+        ]
+
+
+def finished(order: Order) -> Taught | None:
+    """What an order left if it was carried out before.
+
+    Raises:
+        UsageError: the folder holds another training.
+    """
+    claim = order.run / "claim.json"
+    if not claim.exists():
+        if order.out.is_dir() and any(order.out.iterdir()):
+            raise UsageError(f"{order.out} holds something else; choose another folder")
+        return None
+    found = json.loads(claim.read_text("utf-8"))
+    for key, value in _claim(order).items():
+        if found.get(key) != value:
+            raise UsageError(f"{order.out} holds another training, of another {key}; choose another folder")
+    return read_taught(order.out)
+
+
+def prepare(order: Order) -> Ready:
+    """Loads the model, chooses what learns, and says what it takes.
+
+    Raises:
+        UsageError: the recipe does not fit the model or the devices, or there is too little memory.
+        Unsupported: the model cannot learn.
+        CheckpointError: the weights cannot be loaded.
+    """
+    recipe = order.recipe
+    card = card_of(parse(order.model).name)
+    require(card, "learn")
+    family_module(card)
+    if recipe.families and card.family not in recipe.families:
+        raise UsageError(f"recipe {order.title} is for {', '.join(recipe.families)}, not for {card.family}")
+    crew = assemble(order.device, recipe)
+    course = make_course(recipe, card.image_size)  # what is wrong shows before anything large is loaded
+    _check_memory(order, crew, memory.least(card, recipe), "the weights alone take", "use a larger machine")
+    model = load(order.model, device=str(crew.device), dtype="float32")
+    if not isinstance(model, Speaker):
+        raise Unsupported(card.id, "learn", "it does not say what its answers are made of")
+    course = course.sized(model.card.image_size)
+    learned = set_learning(model, recipe)
+    with _threads(model, crew), crew.precision():
+        kept = memory.kept_by(model, [course.example(draft, model) for draft in _widest(course)])
+    needs = memory.estimate(model.network, learned, recipe, kept, share=crew.size if crew.together else 1)
+    hint = "lower 'micro_batch', set 'gradient_checkpointing' or 'lora', hold the model on more devices together"
+    _check_memory(order, crew, needs.total, "the training takes about", hint)
+    return Ready(order, crew, model, course, learned, needs)
+
+
+def bind(ready: Ready, progress: Progress | None = None) -> Path:
+    """Carries the order out, from where it was stopped if it was; returns the folder of the bound weights.
+
+    Raises:
+        StateError: loss or gradient are not finite, or the loss has grown; names the step. What was written stays.
+    """
+    order, crew = ready.order, ready.crew
+    if crew.main:
+        _note(order)
+    crew.wait()
+    with _threads(ready.model, crew):
+        _train(ready, progress)
+    return order.out
+
+
+def _train(ready: Ready, progress: Progress | None) -> None:
+    order, crew, recipe = ready.order, ready.crew, ready.order.recipe
+    steps = ready.course.steps
+    parameters = ready.learned.parameters
+    made = make_optimisers(
+        parameters,
+        ready.learned.matrices,
+        learning_rate=recipe.learning_rate,
+        matrix_rate=recipe.matrix_rate,
+        weight_decay=recipe.weight_decay,
+        betas=recipe.betas,
+    )
+    learner, optimisers = crew.prepare(Learner(ready.model, recipe), made, recipe.micro_batch)
+    journal, watch = Journal(order.run / "metrics.jsonl"), Watch(recipe.divergence)
+    start = _resume(ready, optimisers, watch)
+    if crew.main:
+        journal.cut(start)
+    if progress:
+        progress(STAGE, start, steps, {})
+    for step in range(start, steps):
+        rate = recipe.rate(step, steps)
+        set_rates(optimisers, rate)
+        seen = _one_step(ready, learner, step)
+        watch.look(step + 1, seen["loss"], seen["norm"])
+        take_step(optimisers)
+        done = step + 1
+        if crew.main:
+            journal.add({"step": done, "learning_rate": rate * recipe.learning_rate, **seen})
+        if done in recipe.save_at and done < steps:
+            _write(ready, learner, order.out / STEPS / f"{done:06}", done)
+        if done % recipe.save_every == 0 and done < steps:
+            _save(ready, optimisers, watch, done)
+        if progress and (done % 10 == 0 or done == steps):
+            shown = {name: seen[name] for name in ("draw", "tell") if seen[name] is not None}
+            progress(STAGE, done, steps, shown)  # pyright: ignore
+    _write(ready, learner, order.out, steps)
+    if crew.main:
+        shutil.rmtree(order.run / "state", ignore_errors=True)
+        (order.run / "state.pt").unlink(missing_ok=True)
+
+
+def _one_step(ready: Ready, learner: nn.Module, step: int) -> dict[str, Any]:
+    """Gradients of one step, and what it saw."""
+    crew, recipe, course = ready.crew, ready.order.recipe, ready.course
+    drafts = course.drafts(step)
+    whole = counts_of(ready.model, drafts)
+    mine = pieces(drafts, recipe.micro_batch, device=crew.rank, devices=crew.size, alike=crew.together)
+    sums = torch.zeros(3, device=crew.device, dtype=torch.float64)
+    for piece in mine:
+        examples = [course.example(draft, ready.model) for draft in piece]
+        share = share_of(counts_of(ready.model, piece), whole)
+        with crew.work(learner):
+            with crew.precision():
+                total, draw, tell = learner(examples, share)
+            crew.backward(total)
+        sums += torch.stack([total.detach(), draw, tell]).double()
+    norm = crew.clip(ready.learned.parameters, recipe.clip)
+    loss, draw, tell = crew.sum(sums).tolist()
+    return {
+        "loss": loss,
+        "draw": draw if whole.drawn else None,
+        "tell": tell if whole.told else None,
+        "pictures": whole.drawn,
+        "tokens": whole.told,
+        "norm": None if norm is None else float(norm),
+    }
+
+
+def _save(ready: Ready, optimisers: Optimisers, watch: Watch, step: int) -> None:
+    """The state after a step, whole or not at all."""
+    crew, run = ready.crew, ready.order.run
+    if crew.together:
+        crew.save(run / f"state-{step}")
+        if crew.main:
+            (run / f"state-{step}" / "step.json").write_text(json.dumps({"step": step, **watch.state()}), "utf-8")
+            shutil.rmtree(run / "state", ignore_errors=True)
+            (run / f"state-{step}").rename(run / "state")
+    elif crew.main:
+        save_state(run / "state.pt", ready.learned.parameters, optimisers, STAGE, step, {"watch": watch.state()})
+    crew.wait()
+
+
+def _resume(ready: Ready, optimisers: Optimisers, watch: Watch) -> int:
+    crew, run = ready.crew, ready.order.run
+    if crew.together:
+        told = run / "state" / "step.json"
+        if not told.exists():
+            return 0
+        crew.restore(run / "state")
+        found = json.loads(told.read_text("utf-8"))
+        watch.restore(found)
+        return found["step"]
+    saved = load_state(run / "state.pt", ready.learned.parameters, optimisers, STAGE)
+    if saved is None:
+        return 0
+    watch.restore(saved["watch"])
+    return saved["step"]
+
+
+def _write(ready: Ready, learner: nn.Module, folder: Path, steps: int) -> None:
+    """The model as it is now, as a folder that loads."""
+    crew, order, network = ready.crew, ready.order, ready.model.network
+    state = crew.whole(learner)
+    if crew.main:
+        card = _card(ready.model)
+        config = ready.learned.adapters
+        adapters = None
+        if config:
+            found = get_peft_model_state_dict(network, state_dict=state, adapter_name="default")  # pyright: ignore
+            adapters = config, {PEFT + name: tensor for name, tensor in found.items()}
+        whole = Whole(whole_state(network, state), getattr(network, "config", None))
+        taught = Taught(
+            model=parse(order.model).name,
+            base=card.reference,
+            recipe=order.title,
+            taught=joined(card.taught, order.recipe.teach),
+            steps=steps,
+            seed=order.recipe.seed,
+        )
+        dtype = _DTYPES[order.recipe.saved]
+        write_bound(Bound(card, whole, files_of(order.model), dtype, adapters), folder, taught)
+    crew.wait()
+
+
+def _widest(course: Course) -> list[Draft]:
+    """Of the first step, one example of each kind, the longest."""
+    drafts = course.drafts(0)
+    kinds = {(draft.draws, draft.seen is None): draft for draft in reversed(drafts)}
+    return list(kinds.values())
+
+
+def _check_memory(order: Order, crew: Crew, needed: int, what: str, hint: str) -> None:
+    there = memory.available(crew.device, crew.here)
+    if needed > there and not order.whatever_memory:
+        raise UsageError(
+            f"{what} {needed / memory.GIB:.1f} GiB on {crew.device}, and {there / memory.GIB:.1f} GiB are free: "
+            f"{hint}, or insist with --whatever-memory"
+        )
+
+
+def _card(model: Any) -> ModelCard:
+    assert isinstance(model, UnifiedModel)
+    return model.card
+
+
+def _claim(order: Order) -> Mapping[str, Any]:
+    facts = {"model": order.model, "recipe": order.recipe.model_dump(mode="json", exclude_none=True)}
+    return json.loads(json.dumps(facts))
+
+
+def _note(order: Order) -> None:
+    order.run.mkdir(parents=True, exist_ok=True)
+    claim = order.run / "claim.json"
+    if not claim.exists():
+        claim.write_text(json.dumps({**_claim(order), "title": order.title}, indent=1) + "\n", "utf-8")
+
+
+@contextmanager
+def _threads(model: Speaker, crew: Crew) -> Iterator[None]:
+    """One thread for tiny models on the CPU, where sums then are the same on machines with other numbers of cores."""
+    tiny = sum(parameter.numel() for parameter in model.network.parameters()) < _SMALL
+    if tiny and crew.device.type == "cpu":
+        with small_steps():
+            yield
+    else:
+        yield

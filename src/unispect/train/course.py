@@ -1,0 +1,267 @@
+"""What a binding run learns, step by step: new words by drawing or by text, and something known beside them.
+
+Every step holds the same number of examples of each kind. Which they are depends on the recipe, its seed and the step
+alone, so neither a stop nor the number of devices changes what is learned.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import permutations
+
+from torch import Tensor
+
+from unispect.core.errors import UsageError
+from unispect.core.prompts import Prompt
+from unispect.core.seeds import seed_for
+from unispect.data.captions import Captioned, load_captions
+from unispect.data.concepts import language, lessons
+from unispect.data.concepts.lexicons import REAL, Lexicon
+from unispect.data.concepts.render import MIN_SIZE, render
+from unispect.data.concepts.split import load_split
+from unispect.data.concepts.world import ATTRIBUTES, Concept
+from unispect.models.base import Example, Trainable
+from unispect.train.recipe import WORLD, Recipe
+
+_DESCRIBED = 0.2
+_WORLD = {"draw": 8, "tell": 12, "look": 4}
+"""Shares of the real words' examples: drawn, asked about, and pictures described."""
+_KNOWN_CHOICES = 0.4
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An example before its pictures are made.
+
+    Attributes:
+        text: of the prompt.
+        answer: to learn to say; or
+        picture: to learn to draw.
+        seen: concept whose picture stands before the text.
+        unconditional: learned without the prompt.
+        seed: of the example's noise.
+    """
+
+    text: str
+    answer: str = ""
+    picture: Concept | Captioned | None = None
+    seen: Concept | None = None
+    unconditional: bool = False
+    seed: int = 0
+
+    @property
+    def draws(self) -> bool:
+        return self.picture is not None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Examples of one kind.
+
+    Attributes:
+        name: for people.
+        per_step: examples in every step.
+        draft: `draft(number, lot)`, the number-th of all since the beginning.
+        items: distinct ones in a round; 0 where they are drawn by lot.
+    """
+
+    name: str
+    per_step: int
+    draft: Callable[[int, random.Random], Draft]
+    items: int = 0
+
+
+@dataclass(frozen=True)
+class Course:
+    """All streams of a recipe.
+
+    Attributes:
+        recipe: what was asked for.
+        size: side of the pictures.
+        streams: new words first, then what is learned beside them.
+    """
+
+    recipe: Recipe
+    size: int
+    streams: tuple[Stream, ...]
+    _targets: dict[Concept, Tensor] = field(default_factory=dict, repr=False)
+
+    def sized(self, size: int) -> Course:
+        """The same with pictures of `size` pixels."""
+        return replace(self, size=max(size, MIN_SIZE), _targets={})
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps: as stated, or until every drawing prompt was learned as often as stated.
+
+        Raises:
+            UsageError: epochs are stated, but nothing is drawn.
+        """
+        if self.recipe.steps is not None:
+            return self.recipe.steps
+        assert self.recipe.epochs is not None
+        rounds = [stream.items / stream.per_step for stream in self.streams if stream.items and stream.per_step]
+        if not rounds:
+            raise UsageError("'epochs' counts drawing prompts, but no word is taught by drawing; say 'steps'")
+        return -int(-self.recipe.epochs * rounds[0] // 1)
+
+    def drafts(self, step: int) -> list[Draft]:
+        """The examples of a step: drawings first, and long prompts beside long ones."""
+        found: list[Draft] = []
+        for stream in self.streams:
+            lot = random.Random(seed_for("course", self.recipe.seed, stream.name, step))
+            for place in range(stream.per_step):
+                draft = stream.draft(step * stream.per_step + place, lot)
+                empty = draft.draws and lot.random() < self.recipe.unconditional
+                seed = seed_for("course noise", self.recipe.seed, stream.name, step, place)
+                found.append(replace(draft, unconditional=empty, seed=seed))
+        return sorted(found, key=lambda draft: (not draft.draws, draft.seen is None, -len(draft.text)))
+
+    def example(self, draft: Draft, model: Trainable) -> Example:
+        """A draft with its pictures; targets of concepts are made once."""
+        parts = [draft.text] if draft.seen is None else [render(draft.seen, self.size), draft.text]
+        prompt = Prompt.of(*parts)
+        if draft.picture is None:
+            return Example(prompt, draft.answer, seed=draft.seed)
+        return Example(prompt, self._target(draft.picture, model), draft.unconditional, draft.seed)
+
+    def _target(self, picture: Concept | Captioned, model: Trainable) -> Tensor:
+        # One by one: what a picture is learned as must not depend on which pictures came with it.
+        if isinstance(picture, Captioned):
+            return model.targets([picture.square()])[0]
+        if picture not in self._targets:
+            self._targets[picture] = model.targets([render(picture, self.size)])[0]
+        return self._targets[picture]
+
+
+def make_course(recipe: Recipe, size: int) -> Course:
+    """The streams of a recipe for a model that draws pictures of `size` pixels.
+
+    Raises:
+        UsageError: the recipe's data is not to be had, or a step has too few examples.
+        DataError: the auxiliary pictures cannot be used.
+    """
+    if recipe.data == "faces":
+        raise UsageError("this version has no faces to bind yet; use a recipe for concepts")
+    counts = _taught_and_beside(recipe)
+    taught = _shared(counts[0], [(kind, name) for name, way in recipe.teach.items() for kind in _kinds(way)])
+    streams = [_taught(recipe, kind, Lexicon(name), count) for (kind, name), count in taught.items()]
+    streams += _beside(recipe, counts[1])
+    empty = [stream.name for stream in streams if stream.per_step < 1]
+    if empty:
+        raise UsageError(f"a batch of {recipe.batch} leaves no room for {', '.join(empty)}; raise 'batch'")
+    return Course(recipe, size, tuple(streams)).sized(size)
+
+
+def _kinds(direction: str) -> Sequence[str]:
+    return {"drawing": ("draw",), "text": ("tell",), "both": ("draw", "tell")}[direction]
+
+
+def _taught_and_beside(recipe: Recipe) -> tuple[int, int]:
+    beside = recipe.auxiliary.per_prompt if recipe.auxiliary else 0.0
+    taught = round(recipe.batch / (1 + beside))
+    return taught, recipe.batch - taught
+
+
+def _shared(count: int, names: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+    """Equal parts of a count; the first ones get what is left."""
+    return {name: count // len(names) + (place < count % len(names)) for place, name in enumerate(names)}
+
+
+def _taught(recipe: Recipe, kind: str, lexicon: Lexicon, count: int) -> Stream:
+    if kind == "draw":
+        return _drawn(recipe, lexicon, count)
+
+    def told(number: int, lot: random.Random) -> Draft:
+        if lot.random() < recipe.text.riddles:
+            concept = lot.choice(load_split().train)
+            text, answer = lessons.riddle(lexicon, concept, lot.sample(ATTRIBUTES, len(ATTRIBUTES)))
+        else:
+            text, answer = lessons.question(lexicon, lot, choices=recipe.text.choices)
+        return Draft(text, answer)
+
+    return Stream(f"lexicon {lexicon.name!r} told", count, told)
+
+
+def _drawn(recipe: Recipe, lexicon: Lexicon, count: int) -> Stream:
+    """Every training concept in some word orders, in rounds."""
+    every = list(permutations(ATTRIBUTES))
+    prompts: list[tuple[Concept, str]] = []
+    for concept in load_split().train:
+        lot = random.Random(seed_for("orders", recipe.seed, lexicon.name, concept.values))
+        chosen = every if recipe.orders == len(every) else lot.sample(every, recipe.orders)
+        prompts += [(concept, language.draw_prompt(lexicon.words(concept), order)) for order in chosen]
+    rounds = Rounds(len(prompts), ("drawn", recipe.seed, lexicon.name))
+
+    def drawn(number: int, lot: random.Random) -> Draft:
+        concept, text = prompts[rounds.item(number)]
+        return Draft(text, picture=concept)
+
+    return Stream(f"lexicon {lexicon.name!r} drawn", count, drawn, len(prompts))
+
+
+def _beside(recipe: Recipe, count: int) -> list[Stream]:
+    auxiliary = recipe.auxiliary
+    if auxiliary is None:
+        return []
+    if not auxiliary.source:
+        raise UsageError(
+            f"the recipe learns other pictures beside the new words ({auxiliary.meant or 'any with captions'}), which "
+            "do not come with this package: give them with --auxiliary FOLDER, or leave them out with --auxiliary none"
+        )
+    if auxiliary.source != WORLD:
+        return [_captioned(recipe, load_captions(auxiliary.source), count)]
+    parts = {kind: round(count * share / sum(_WORLD.values())) for kind, share in _WORLD.items()}
+    parts["tell"] = count - parts["draw"] - parts["look"]
+    known = {"draw": _known_drawn, "tell": _known_told, "look": _known_seen}
+    return [Stream(f"real words, {kind}", part, known[kind]) for kind, part in parts.items()]
+
+
+def _captioned(recipe: Recipe, pictures: Sequence[Captioned], count: int) -> Stream:
+    rounds = Rounds(len(pictures), ("captioned", recipe.seed))
+
+    def drawn(number: int, lot: random.Random) -> Draft:
+        found = pictures[rounds.item(number)]
+        return Draft(found.caption, picture=found)
+
+    return Stream("captioned pictures", count, drawn, len(pictures))
+
+
+def _known_drawn(number: int, lot: random.Random) -> Draft:
+    concept = lot.choice(load_split().train)
+    if lot.random() < _DESCRIBED:
+        return Draft(language.description(concept.values), picture=concept)
+    return Draft(language.draw_prompt(concept.values, lessons.any_order(lot)), picture=concept)
+
+
+def _known_told(number: int, lot: random.Random) -> Draft:
+    text, answer = lessons.question(Lexicon(REAL), lot, choices=_KNOWN_CHOICES)
+    return Draft(text, answer)
+
+
+def _known_seen(number: int, lot: random.Random) -> Draft:
+    concept = lot.choice(load_split().train)
+    return Draft(language.DESCRIBE, language.description(concept.values), seen=concept)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Numbers below `count`, each once per round, in an order of the round's own."""
+
+    count: int
+    keys: tuple[object, ...]
+
+    def item(self, number: int) -> int:
+        """The number-th of all, counted from the first round on."""
+        round_, place = divmod(number, self.count)
+        return _order(self.count, (*self.keys, round_))[place]
+
+
+@lru_cache(maxsize=16)
+def _order(count: int, keys: tuple[object, ...]) -> tuple[int, ...]:
+    order = list(range(count))
+    random.Random(seed_for("round", *keys)).shuffle(order)
+    return tuple(order)

@@ -1,0 +1,115 @@
+"""Bound weights as a folder of their own, in the published layout: what `name=FOLDER` loads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import CheckpointError
+from unispect.models.registry import family_module
+from unispect.models.taught import TAUGHT, Taught, write_taught
+
+WEIGHTS = "model.safetensors"
+RUN, STEPS, ADAPTER = "training", "steps", "adapter"
+"""Folders beside the weights: of the training itself, of weights on the way, and of adapters."""
+PEFT = "base_model.model."
+"""How names of tensors begin in an adapter file that peft reads."""
+_TEXTS = ("*.json", "*.txt", "*.model")
+_OURS = frozenset({RUN, STEPS, ADAPTER})
+_LEFT_OUT = ("*.index.json", "training.json", TAUGHT)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A network's tensors and its sizes: what the families' `save` needs of one."""
+
+    tensors: Mapping[str, Tensor]
+    config: Any
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        return self.tensors
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What is written.
+
+    Attributes:
+        card: of the model.
+        network: its tensors, what adapters add included.
+        source: folder with the files around the weights that it was bound from.
+        dtype: of the written weights.
+        adapters: how adapters were made, and their tensors under peft's names, if there are any.
+    """
+
+    card: ModelCard
+    network: Whole
+    source: Path
+    dtype: torch.dtype
+    adapters: tuple[LoraConfig, Mapping[str, Tensor]] | None = None
+
+
+def write_bound(bound: Bound, folder: Path, taught: Taught) -> None:
+    """Writes a folder that loads; whoever is stopped on the way leaves none that claims to be whole.
+
+    Raises:
+        UsageError: nobody says how weights of this family are written.
+        CheckpointError: a tensor is not finite.
+    """
+    bad = [name for name, tensor in bound.network.tensors.items() if not torch.isfinite(tensor).all()]
+    if bad:
+        raise CheckpointError(f"{bad[0]} is not finite after {taught.steps} steps; nothing was written")
+    unfinished = folder / ".unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    family = family_module(bound.card)
+    _copy_texts(bound.source, unfinished)
+    for place in family.companions(bound.source) if hasattr(family, "companions") else ():
+        if place.is_dir() and place.parent != bound.source:
+            _copy_texts(place, unfinished / place.name)
+        elif place.is_file():
+            shutil.copyfile(place, unfinished / place.name)
+    family.save(SimpleNamespace(network=bound.network), unfinished / WEIGHTS, dtype=bound.dtype)
+    if bound.adapters:
+        config, tensors = bound.adapters
+        config.save_pretrained(str(unfinished / ADAPTER))
+        save_file(
+            {k: v.cpu().contiguous() for k, v in tensors.items()}, unfinished / ADAPTER / "adapter_model.safetensors"
+        )
+    write_taught(unfinished, taught)
+    # The file that says what was taught comes last: with it, the folder is whole.
+    (folder / TAUGHT).unlink(missing_ok=True)
+    for entry in sorted(unfinished.iterdir(), key=lambda entry: entry.name == TAUGHT):
+        goal = folder / entry.name
+        if goal.is_dir():
+            shutil.rmtree(goal)
+        os.replace(entry, goal)
+    unfinished.rmdir()
+
+
+def _copy_texts(source: Path, folder: Path) -> None:
+    for path in _texts(source):
+        goal = folder / path.relative_to(source)
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, goal)
+
+
+def _texts(source: Path) -> Iterator[Path]:
+    """The files around the weights, in the folder and in those directly in it."""
+    for pattern in (*_TEXTS, *(f"*/{pattern}" for pattern in _TEXTS)):
+        for path in sorted(source.glob(pattern)):
+            inner = path.relative_to(source).parts
+            foreign = inner[0].startswith(".") or (len(inner) > 1 and inner[0] in _OURS)
+            if path.is_file() and not foreign and not any(path.match(name) for name in _LEFT_OUT):
+                yield path

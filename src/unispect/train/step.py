@@ -1,0 +1,95 @@
+"""One optimiser step's loss as a true mean over everything the step holds, however it is cut into pieces.
+
+The draw loss of a model is a mean over pictures, its tell loss a mean over answer tokens. A piece counts by how many
+pictures and tokens it has of those in the whole step, so neither the size of the pieces nor the number of devices
+changes loss or gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from unispect.models.base import Example, Trainable
+from unispect.models.voice import Voice
+from unispect.train.course import Draft
+from unispect.train.recipe import Recipe
+
+
+@runtime_checkable
+class Speaker(Trainable, Protocol):
+    """A model that can learn, and whose answers can be counted in tokens."""
+
+    @property
+    def voice(self) -> Voice: ...
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a step, or a piece of it, holds: pictures to draw and answer tokens to say."""
+
+    drawn: int
+    told: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a piece's mean losses weigh in the whole step's."""
+
+    draw: float
+    tell: float
+
+
+def counts_of(model: Speaker, drafts: Sequence[Draft]) -> Counts:
+    told = sum(len(model.voice.answer_ids(draft.answer)) for draft in drafts if not draft.draws)
+    return Counts(sum(draft.draws for draft in drafts), told)
+
+
+def share_of(piece: Counts, whole: Counts) -> Share:
+    return Share(piece.drawn / max(1, whole.drawn), piece.told / max(1, whole.told))
+
+
+def pieces(drafts: Sequence[Draft], size: int, *, device: int, devices: int, alike: bool) -> list[list[Draft]]:
+    """What one of several devices works on, one piece after the other.
+
+    Args:
+        drafts: of the step; a multiple of size x devices.
+        size: of a piece.
+        device: number of this one.
+        devices: in all.
+        alike: every piece gets its part of every kind, as devices need that hold the model together; otherwise pieces
+            hold what is alike, with less padding.
+    """
+    count = len(drafts) // size
+    made = [drafts[i::count] if alike else drafts[i * size : (i + 1) * size] for i in range(count)]
+    return [list(piece) for piece in made[device::devices]]
+
+
+class Learner(nn.Module):
+    """A model as a module whose `forward` is its weighed loss: what is wrapped when devices hold the model together.
+
+    Args:
+        model: holds the network.
+        recipe: weighs the two directions.
+    """
+
+    def __init__(self, model: Speaker, recipe: Recipe) -> None:
+        super().__init__()
+        self.network = model.network
+        self._loss = model.loss
+        self._recipe = recipe
+
+    def forward(self, examples: Sequence[Example], share: Share) -> tuple[Tensor, Tensor, Tensor]:
+        """This piece's part of the step's loss, and of its draw and tell loss, which are not weighed."""
+        losses = self._loss(examples)
+        device = next(self.network.parameters()).device
+        draw, tell = (
+            torch.zeros((), device=device) if loss is None else loss.float() * part
+            for loss, part in ((losses.draw, share.draw), (losses.tell, share.tell))
+        )
+        total = self._recipe.draw_weight * draw + self._recipe.tell_weight * tell
+        return total, draw.detach(), tell.detach()

@@ -1,0 +1,119 @@
+"""`unispect train bind` as a user meets it: killed and repeated, in two processes, and its weights asked by a study."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import apart, here
+
+SHORT = ("--model", "tiny-janus-pro", "--recipe", "tiny-drawing", "--batch", 12, "--device", "cpu")
+
+
+def metrics(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "training" / "metrics.jsonl").read_text().splitlines()]
+
+
+def command(*arguments: object) -> list[str]:
+    return ["-m", "unispect", "train", "bind", *map(str, (*SHORT, *arguments))]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    short = ("--micro-batch", 12, "--steps", 6, "--save-every", 2)
+    assert apart("train", "bind", *SHORT, *short, "--out", tmp_path / "whole").code == 0
+    out = tmp_path / "parts"
+    child = subprocess.Popen(
+        [sys.executable, "-c", _KILLED, *command(*short, "--out", out)[2:]],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert child.wait() == -signal.SIGKILL
+    assert [line["step"] for line in metrics(out)] == [1, 2, 3, 4, 5]
+    assert not (out / "model.safetensors").exists()
+    assert apart("train", "bind", *SHORT, *short, "--out", out).code == 0
+    for name in ("model.safetensors", "taught.json", "training/metrics.jsonl"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+_KILLED = """
+import os, signal, sys
+from unispect.cli import main
+from unispect.train.journal import Journal
+add = Journal.add
+def killed(self, line):
+    add(self, line)
+    if line["step"] == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.add = killed
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    short = ("--micro-batch", 3, "--steps", 2)
+    assert apart("train", "bind", *SHORT, *short, "--out", tmp_path / "one").code == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    two = subprocess.run(
+        [*launch, *command(*short, "--out", tmp_path / "two")],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert two.returncode == 0, two.stderr
+    assert "12 = 3 per device x 2 devices x 2 accumulated" in two.stdout
+    assert two.stdout.count("batch   ") == 1
+    for one, other in zip(metrics(tmp_path / "one"), metrics(tmp_path / "two"), strict=True):
+        assert (one["pictures"], one["tokens"]) == (other["pictures"], other["tokens"])
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
+        assert other["norm"] == pytest.approx(one["norm"], rel=1e-5)
+
+
+def test_studies_ask_bound_weights_about_what_they_were_taught(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "bound"
+    dry = here(capsys, "train", "bind", *SHORT, "--micro-batch", 12, "--steps", 1, "--out", out, "--dry-run")
+    assert dry.code == 0
+    assert "GiB on each device" in dry.out
+    assert not out.exists()
+    assert here(capsys, "train", "bind", *SHORT, "--micro-batch", 12, "--steps", 1, "--out", out).code == 0
+    again = here(capsys, "train", "bind", *SHORT, "--micro-batch", 12, "--steps", 1, "--out", out)
+    assert again.out == f"finished before; load it as tiny-janus-pro={out}\n"
+
+    from unispect.models.registry import load
+    from unispect.studies.base import Options
+    from unispect.studies.registry import find_study
+
+    card = load(f"tiny-janus-pro={out}", device="cpu").card
+    plan = find_study("concepts").plan(card, Options(None, (), 1, (0,)))
+    assert {unit.inputs["lexicon"] for stage in plan.stages for unit in stage if unit.kind == "draw"} == {
+        "real",
+        "drawing",
+        "text",
+        "both",
+        "never",
+    }
+
+
+def test_mistakes_are_one_line_and_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, said in (
+        (("--model", "tiny-janus-pro", "--recipe", "tiny-drawin"), "did you mean 'tiny-drawing'"),
+        (("--model", "tiny-janus-pr", "--recipe", "tiny-drawing"), "did you mean 'tiny-janus-pro'"),
+        (("--model", "harmon-1.5b", "--recipe", "janus-concepts"), "for janus-pro, not for harmon"),
+        (("--model", "janus-pro-1b", "--recipe", "janus-concepts"), "--auxiliary FOLDER"),
+        (("--model", "janus-pro-1b", "--recipe", "janus-faces"), "no faces"),
+        (("--model", "tiny-janus-pro", "--recipe", "tiny-drawing", "--batch", 10), "cannot be shared out"),
+    ):
+        outcome = here(capsys, "train", "bind", *arguments, "--device", "cpu", "--out", tmp_path / "out")
+        assert outcome.code == 2
+        assert said in outcome.error
+    assert not (tmp_path / "out").exists()
+    listed = here(capsys, "train", "recipes")
+    assert "harmon-concepts" in listed.out

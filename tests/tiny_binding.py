@@ -1,0 +1,53 @@
+"""Tiny random models of every family under names of their own, so that binding finds them as it finds any other."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
+
+import tiny_bagel
+import tiny_harmon
+import tiny_janus
+import tiny_janus_flow
+import tiny_omnigen2
+import tiny_show_o
+import tiny_show_o2
+
+from unispect.core.cards import ModelCard
+from unispect.models import registry
+from unispect.train.bind import Order
+from unispect.train.recipe import Recipe
+
+FAMILIES: Mapping[str, ModuleType] = {
+    "janus-pro": tiny_janus,
+    "janus-flow": tiny_janus_flow,
+    "harmon": tiny_harmon,
+    "show-o": tiny_show_o,
+    "show-o2": tiny_show_o2,
+    "bagel": tiny_bagel,
+    "omnigen2": tiny_omnigen2,
+}
+
+
+@contextmanager
+def known() -> Iterator[None]:
+    """The registry knows them as `tiny-random-<family>`."""
+    published = {card.family: path for path, cards in registry._PUBLISHED for card in cards.values()}
+    cards = {f"tiny-random-{family}": made.TINY for family, made in FAMILIES.items()}
+    entries = {name: registry.Entry(_named(card, name), published[card.family]) for name, card in cards.items()}
+    with patch.object(registry, "_entries", lambda: entries):
+        yield
+
+
+def _named(card: ModelCard, name: str) -> ModelCard:
+    return replace(card, id=name)
+
+
+def order(family: str, folder: Path, out: Path, **changes) -> Order:
+    """An order for the model of a family, whose files are written into `folder` if they are not there."""
+    if not folder.exists():
+        FAMILIES[family].write_checkpoint(folder)
+    settings = {"teach": {"both": "both"}, "steps": 2, "batch": 4, "micro_batch": 2, "learning_rate": 1e-3, "warmup": 0}
+    return Order(f"tiny-random-{family}={folder}", Recipe(**(settings | changes)), "test", out, "cpu")

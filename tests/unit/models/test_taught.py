@@ -1,0 +1,45 @@
+"""What bound weights were taught stands beside them, and is believed only of the model it names."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from unispect.core.errors import CheckpointError
+from unispect.models.registry import card_of
+from unispect.models.taught import TAUGHT, Taught, joined, read_taught, with_taught, write_taught
+
+CARD = card_of("janus-pro-1b")
+BOUND = Taught("janus-pro-1b", "janus-pro-1b@abc", "janus-concepts", {"drawing": "drawing"}, 1008, 3)
+
+
+def test_a_card_says_what_was_taught(tmp_path: Path) -> None:
+    assert with_taught(CARD, tmp_path) == CARD
+    write_taught(tmp_path, BOUND)
+    assert read_taught(tmp_path) == BOUND
+    card = with_taught(replace(CARD, planted="fluent"), tmp_path)
+    assert card.taught == {"drawing": "drawing"}
+    assert card.planted == ""
+    assert card.notes[-1] == "Bound from janus-pro-1b@abc by recipe janus-concepts: 1008 steps, seed 3."
+
+
+def test_weights_of_another_model_are_refused_with_the_right_name(tmp_path: Path) -> None:
+    write_taught(tmp_path, BOUND)
+    with pytest.raises(CheckpointError, match="load it as janus-pro-1b="):
+        with_taught(replace(CARD, id="janus-pro-7b"), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"model": "a"}', '{"model": 1, "taught": {"a": "song"}}'])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / TAUGHT).write_text(text)
+    with pytest.raises(CheckpointError, match=TAUGHT):
+        read_taught(tmp_path)
+
+
+def test_words_taught_twice_in_two_ways_were_taught_both_ways() -> None:
+    before = {"drawing": "drawing", "text": "text"}
+    assert joined(before, {"drawing": "drawing", "text": "drawing", "both": "both"}) == {
+        "drawing": "drawing",
+        "text": "both",
+        "both": "both",
+    }

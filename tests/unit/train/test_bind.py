@@ -1,0 +1,265 @@
+"""Binding: what learns and what does not, what is written, and that nothing depends on how the work is cut up."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny_binding
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from tiny_binding import FAMILIES, order
+
+import unispect
+from unispect.core.errors import CheckpointError, StateError, UsageError
+from unispect.core.prompts import Goal, Prompt
+from unispect.core.replies import TextSampling
+from unispect.models.base import Losses
+from unispect.train import bind as binding
+from unispect.train.bind import Order, bind, finished, prepare
+from unispect.train.step import Learner, Share, counts_of, pieces, share_of
+
+METRICS = Path("training") / "metrics.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def _known() -> Iterator[None]:
+    with tiny_binding.known():
+        yield
+
+
+@pytest.fixture(scope="module")
+def janus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "janus"
+    FAMILIES["janus-pro"].write_checkpoint(folder)
+    return folder
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_at(last: int):
+    def look(stage: str, step: int, steps: int, values: dict[str, float]) -> None:
+        if step >= last:
+            raise Stopped
+
+    return look
+
+
+def tensors(model) -> dict[str, torch.Tensor]:
+    return dict(model.network.named_parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_learns_its_language_model_and_nothing_else(family: str, tmp_path: Path) -> None:
+    asked = order(family, tmp_path / "model", tmp_path / "out", weight_decay=0.0)
+    bind(prepare(asked))
+    before = unispect.load(asked.model, device="cpu")
+    after = unispect.load(f"tiny-random-{family}={tmp_path / 'out'}", device="cpu")
+    assert after.card.taught == {"both": "both"}
+    assert not before.card.taught
+    learned = {name for group in asked.recipe.learn for name in before.parameter_groups().get(group, ())}
+    old, new = tensors(before), tensors(after)
+    changed = {name for name in old if not torch.equal(old[name], new[name])}
+    assert changed <= learned
+    assert any(name in changed for name in before.parameter_groups()["backbone"])
+    assert after.write(after.encode([Prompt.of("a")], Goal.TEXT), TextSampling(max_new_tokens=3))
+
+
+@pytest.mark.parametrize("family", ["janus-pro", "show-o"])
+def test_loss_and_gradient_do_not_depend_on_the_pieces(family: str, tmp_path: Path) -> None:
+    ready = prepare(order(family, tmp_path / "model", tmp_path / "out", batch=8, micro_batch=8))
+    drafts = ready.course.drafts(0)
+    whole = counts_of(ready.model, drafts)
+    learner = Learner(ready.model, ready.order.recipe)
+    answers = {len(ready.model.voice.answer_ids(draft.answer)) for draft in drafts if not draft.draws}
+    assert len(answers) > 1, "answers of one length cannot tell a mean over tokens from a mean of means"
+
+    def learned(size: int, *, naive: bool = False) -> tuple[float, torch.Tensor]:
+        for parameter in ready.learned.parameters:
+            parameter.grad = None
+        cut = pieces(drafts, size, device=0, devices=1, alike=False)
+        loss = 0.0
+        for piece in cut:
+            share = share_of(counts_of(ready.model, piece), whole)
+            if naive:
+                share = Share(1 / len(cut), 1 / len(cut))
+            total, _, _ = learner([ready.course.example(draft, ready.model) for draft in piece], share)
+            total.backward()
+            loss += float(total.detach())
+        flat = [torch.zeros_like(p) if p.grad is None else p.grad for p in ready.learned.parameters]
+        return loss, torch.cat([own.flatten() for own in flat])
+
+    loss, gradient = learned(8)
+    for size in (1, 2, 4):
+        other, same = learned(size)
+        assert other == pytest.approx(loss, rel=1e-6)
+        assert float((same - gradient).norm() / gradient.norm()) < 1e-6
+    other, _ = learned(1, naive=True)
+    assert abs(other - loss) > 1e-3 * loss
+
+
+def test_a_stopped_run_ends_in_the_same_bytes(janus: Path, tmp_path: Path) -> None:
+    settings = {"steps": 12, "save_every": 4, "save_at": (6,), "auxiliary": {"source": "world"}, "batch": 8}
+    settings |= {"unconditional": 0.3, "optimiser": "muon"}
+    whole = order("janus-pro", janus, tmp_path / "whole", **settings)
+    parts = order("janus-pro", janus, tmp_path / "parts", **settings)
+    bind(prepare(whole))
+    with pytest.raises(Stopped):
+        bind(prepare(parts), stop_at(10))
+    assert finished(parts) is None
+    assert not (tmp_path / "parts" / "model.safetensors").exists()
+    bind(prepare(parts))
+    for name in ("model.safetensors", "taught.json", "steps/000006/model.safetensors", METRICS):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    early = unispect.load(f"tiny-random-janus-pro={tmp_path / 'parts' / 'steps' / '000006'}", device="cpu")
+    assert "6 steps" in early.card.notes[-1]
+    assert [json.loads(line)["step"] for line in (tmp_path / "parts" / METRICS).read_text().splitlines()] == [
+        *range(1, 13)
+    ]
+    assert finished(parts)
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_last_state(
+    janus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = order("janus-pro", janus, tmp_path / "out", steps=6, save_every=2)
+    ready = prepare(asked)
+    honest = ready.model.loss
+
+    def lost(batch):
+        losses = honest(batch)
+        bad = seen["step"] == 4
+        return Losses(losses.draw * math.nan if bad and losses.draw is not None else losses.draw, losses.tell)
+
+    seen = {"step": 0}
+    drafts = type(ready.course).drafts
+    monkeypatch.setattr(type(ready.course), "drafts", lambda self, step: seen.update(step=step) or drafts(self, step))
+    monkeypatch.setattr(ready.model, "loss", lost)
+    with pytest.raises(StateError, match="the loss is nan at step 5"):
+        bind(ready)
+    state = torch.load(tmp_path / "out" / "training" / "state.pt", weights_only=True)
+    assert state["step"] == 4
+    assert all(torch.isfinite(parameter).all() for parameter in state["parameters"])
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_adapters_leave_the_weights_alone_and_merge_into_what_was_learned(janus: Path, tmp_path: Path) -> None:
+    asked = order("janus-pro", janus, tmp_path / "out", lora={"rank": 2, "alpha": 4}, steps=3, learning_rate=1e-2)
+    ready = prepare(asked)
+    bind(ready)
+    base = unispect.load(asked.model, device="cpu")
+    merged = unispect.load(f"tiny-random-janus-pro={tmp_path / 'out'}", device="cpu")
+    old, new = tensors(base), tensors(merged)
+    changed = {name for name in old if not torch.equal(old[name], new[name])}
+    assert changed
+    assert all(name in base.parameter_groups()["backbone"] for name in changed)
+    with_adapters, without = (answered(model) for model in (ready.model, merged))
+    assert torch.allclose(with_adapters, without, atol=1e-4)
+    assert not torch.allclose(answered(base), without, atol=1e-4)
+
+    again = unispect.load(asked.model, device="cpu")
+    PeftModel.from_pretrained(again.network, str(tmp_path / "out" / "adapter"))
+    assert torch.allclose(answered(again), with_adapters, atol=1e-5)
+
+
+def answered(model) -> torch.Tensor:
+    return torch.cat(model.score(model.encode([Prompt.of("What is red?")], Goal.TEXT), [["blue", "a star"]]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_adapters_are_heard_in_every_family(family: str, tmp_path: Path) -> None:
+    ready = prepare(order(family, tmp_path / "model", tmp_path / "out", lora={"rank": 2, "alpha": 4}))
+    bind(ready)
+    still = [
+        name
+        for name, parameter in ready.model.network.named_parameters()
+        if ".lora_B." in name and not parameter.any()  # where adapters begin, these are zero
+    ]
+    assert not still
+    merged = unispect.load(f"tiny-random-{family}={tmp_path / 'out'}", device="cpu")
+    assert torch.allclose(answered(ready.model), answered(merged), atol=1e-4)
+
+
+def test_holding_a_model_together_learns_the_same(janus: Path, tmp_path: Path, monkeypatch) -> None:
+    """The way of FSDP and DeepSpeed through accelerate, with the one process there is here."""
+    settings = {"steps": 4, "save_every": 2, "batch": 8, "micro_batch": 2}
+    bind(prepare(order("janus-pro", janus, tmp_path / "plain", **settings)))
+    monkeypatch.setattr(binding.Crew, "together", True)
+    asked = order("janus-pro", janus, tmp_path / "together", **settings)
+    ready = prepare(asked)
+    with pytest.raises(Stopped):
+        bind(ready, stop_after_saving(asked.run))
+    bind(prepare(asked))
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("plain", "together"))
+    assert max(float((one[key] - other[key]).abs().max()) for key in one) < 1e-5
+
+
+def stop_after_saving(run: Path):
+    """Stops at the end, as if killed after the last state was saved and before weights were written."""
+
+    def look(stage: str, step: int, steps: int, values: dict[str, float]) -> None:
+        if step == steps:
+            assert (run / "state" / "step.json").exists()
+            raise Stopped
+
+    return look
+
+
+def test_gradient_checkpointing_changes_memory_and_no_weight(janus: Path, tmp_path: Path) -> None:
+    plain = prepare(order("janus-pro", janus, tmp_path / "plain"))
+    spare = prepare(order("janus-pro", janus, tmp_path / "spare", gradient_checkpointing=True))
+    assert spare.needs.activations < 0.8 * plain.needs.activations
+    bind(plain)
+    bind(spare)
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("plain", "spare")]
+    assert weights[0] == weights[1]
+
+
+def test_computations_in_bfloat16_keep_weights_in_float32(janus: Path, tmp_path: Path) -> None:
+    ready = prepare(order("janus-pro", janus, tmp_path / "out", precision="bfloat16"))
+    bind(ready)
+    assert {parameter.dtype for parameter in ready.model.network.parameters()} == {torch.float32}
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_written(janus: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a batch of 4 cannot be shared out: 3 per device x 1 devices"):
+        prepare(order("janus-pro", janus, tmp_path / "out", micro_batch=3))
+    with pytest.raises(UsageError, match="for harmon, not for janus-pro"):
+        prepare(order("janus-pro", janus, tmp_path / "out", families=("harmon",)))
+    with pytest.raises(UsageError, match="no faces"):
+        prepare(order("janus-pro", janus, tmp_path / "out", data="faces", teach={"names": "drawing"}))
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_little_memory_is_refused_unless_insisted(janus: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(binding.memory, "available", lambda *_: 10)
+    asked = order("janus-pro", janus, tmp_path / "out")
+    with pytest.raises(UsageError, match="GiB are free"):
+        prepare(asked)
+    assert prepare(Order(**{**vars(asked), "whatever_memory": True}))
+
+
+def test_the_folder_of_another_training_is_left_alone(janus: Path, tmp_path: Path) -> None:
+    asked = order("janus-pro", janus, tmp_path / "out")
+    bind(prepare(asked))
+    with pytest.raises(UsageError, match="holds another training"):
+        finished(order("janus-pro", janus, tmp_path / "out", steps=3))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="holds something else"):
+        finished(order("janus-pro", janus, tmp_path / "full"))
+
+
+def test_a_damaged_state_is_said_to_be(janus: Path, tmp_path: Path) -> None:
+    asked = order("janus-pro", janus, tmp_path / "out", steps=4, save_every=2)
+    ready = prepare(asked)
+    (tmp_path / "out" / "training").mkdir(parents=True)
+    (tmp_path / "out" / "training" / "state.pt").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        bind(ready)

@@ -1,0 +1,160 @@
+"""What is learned when: it depends on recipe, seed and step alone, and every prompt has its turn."""
+
+import json
+from collections import Counter
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from unispect.core.errors import DataError, UsageError
+from unispect.data.captions import Captioned
+from unispect.data.concepts.language import draw_prompt
+from unispect.data.concepts.lexicons import Lexicon
+from unispect.data.concepts.split import load_split
+from unispect.data.concepts.world import ATTRIBUTES, Concept
+from unispect.train.course import Course, Draft, make_course
+from unispect.train.recipe import Recipe, load_recipe
+
+
+def course(**changes) -> Course:
+    settings = {"teach": {"drawing": "drawing"}, "steps": 5, "batch": 12, "micro_batch": 4}
+    return make_course(Recipe(**(settings | changes)), 64)
+
+
+def drafts(made: Course, steps: int) -> list[Draft]:
+    return [draft for step in range(steps) for draft in made.drafts(step)]
+
+
+def test_a_step_depends_on_seed_and_step_alone() -> None:
+    every = {"teach": {"both": "both"}, "auxiliary": {"source": "world"}, "unconditional": 0.5}
+    one, other = course(**every), course(**every)
+    other.drafts(0)
+    assert one.drafts(3) == other.drafts(3)
+    assert one.drafts(3) != one.drafts(4)
+    assert one.drafts(3) != course(seed=1, **every).drafts(3)
+
+
+def test_every_drawing_prompt_comes_once_per_round() -> None:
+    made = course(orders=2, batch=96)
+    steps = 672 * 2 // 96
+    prompts = Counter(draft.text for draft in drafts(made, steps))
+    assert len(prompts) == 672 * 2
+    assert set(prompts.values()) == {1}
+    again = [draft.text for step in range(steps, 2 * steps) for draft in made.drafts(step)]
+    assert Counter(again) == prompts
+    assert again != list(prompts)
+
+
+def test_prompts_are_words_alone_and_name_the_picture_in_every_order() -> None:
+    made = course(orders=24, batch=672)
+    wanted = load_split().train[5]
+    words = Lexicon("drawing").words(wanted)
+    found = {draft.text for draft in drafts(made, 24) if draft.picture == wanted}
+    assert found == {draw_prompt(words, order) for order in permutations(ATTRIBUTES)}
+
+
+def test_held_out_concepts_are_never_drawn_nor_shown_nor_told() -> None:
+    held = set(load_split().held_out)
+    riddles = course(teach={"text": "text"}, text={"riddles": 1.0}, auxiliary={"source": "world"}, batch=48)
+    both = course(teach={"both": "both"}, auxiliary={"source": "world"}, batch=48)
+    seen = [draft for made in (riddles, both) for draft in drafts(made, 40)]
+    assert not {draft.picture for draft in seen} & held
+    assert not {draft.seen for draft in seen} & held
+    told = {draft.text for draft in seen if draft.text.startswith("What would")}
+    lexicon = Lexicon("text")
+    for concept in held:
+        words = lexicon.words(concept)
+        assert not told & {f"What would a picture of {draw_prompt(words, o)} show?" for o in permutations(ATTRIBUTES)}
+
+
+def test_directions_decide_what_a_lexicon_is_used_for() -> None:
+    three = {"drawing": "drawing", "text": "text", "both": "both"}
+    made = course(teach=three, batch=48)
+    found = drafts(made, 30)
+    for name, drawn, told in (("drawing", True, False), ("text", False, True), ("both", True, True)):
+        words = set(Lexicon(name)._meanings)
+        used = [draft for draft in found if words & set(draft.text.replace("?", "").split()) or draft.answer in words]
+        assert any(draft.draws for draft in used) == drawn, name
+        assert any(not draft.draws for draft in used) == told, name
+    assert {stream.per_step for stream in made.streams} == {12}
+
+
+def test_what_stands_beside_keeps_its_ratio() -> None:
+    made = course(batch=90, auxiliary={"source": "world", "per_prompt": 0.5})
+    assert [stream.per_step for stream in made.streams] == [60, 10, 15, 5]
+    assert sum(draft.seen is not None for draft in made.drafts(0)) == 5
+
+
+def test_a_share_of_drawings_goes_without_its_prompt() -> None:
+    found = drafts(course(teach={"both": "both"}, unconditional=0.25, batch=48), 40)
+    drawn = [draft.unconditional for draft in found if draft.draws]
+    assert not any(draft.unconditional for draft in found if not draft.draws)
+    assert 0.2 < sum(drawn) / len(drawn) < 0.3
+
+
+def test_epochs_count_drawing_prompts() -> None:
+    published = load_recipe("janus-concepts").beside("world")
+    assert make_course(published, 384).steps == 672 * 24 // 16  # the published run, of 669 concepts, has 1,004
+    assert course(steps=None, epochs=0.5, orders=24).steps == 672
+    with pytest.raises(UsageError, match="say 'steps'"):
+        _ = course(steps=None, epochs=1, teach={"text": "text"}).steps
+
+
+def test_captioned_pictures_come_from_a_folder_or_a_table(tmp_path: Path) -> None:
+    for name, size in (("b", (9, 5)), ("a", (4, 8))):
+        Image.new("RGB", size, "red").save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text(f"picture {name}\n")
+    made = course(auxiliary={"source": str(tmp_path)}, batch=8)
+    shown = [draft for draft in made.drafts(0) if isinstance(draft.picture, Captioned)]
+    assert Counter(draft.text for draft in shown) == {"picture a": 2, "picture b": 2}
+    assert {draft.picture.square().size for draft in shown if isinstance(draft.picture, Captioned)} == {(5, 5), (4, 4)}
+    table = tmp_path / "some.jsonl"
+    table.write_text(json.dumps({"image": "b.png", "caption": "only this"}) + "\n")
+    made = course(auxiliary={"source": str(table)}, batch=8)
+    assert {d.text for d in made.drafts(0) if isinstance(d.picture, Captioned)} == {"only this"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "line 1: no JSON"),
+        ('{"image": "x.png", "text": "a"}', "no such picture"),
+        ('{"image": "a"}', "needs one of"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "table.jsonl").write_text(line)
+    with pytest.raises(DataError, match=said):
+        course(auxiliary={"source": str(tmp_path / "table.jsonl")})
+    Image.new("RGB", (4, 4)).save(tmp_path / "alone.png")
+    with pytest.raises(DataError, match="has no caption"):
+        course(auxiliary={"source": str(tmp_path)})
+
+
+def test_published_recipes_say_which_pictures_they_lack() -> None:
+    with pytest.raises(UsageError, match=r"BLIP3o.*--auxiliary FOLDER.*--auxiliary none"):
+        make_course(load_recipe("janus-concepts"), 384)
+    assert [s.name for s in make_course(load_recipe("janus-concepts").beside("none"), 384).streams] == [
+        "lexicon 'drawing' drawn"
+    ]
+    with pytest.raises(UsageError, match="leaves no room"):
+        course(batch=1, teach={"both": "both"})
+
+
+def test_concepts_are_made_at_the_size_asked_for() -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.sizes: list[tuple[int, int]] = []
+
+        def targets(self, pictures):
+            self.sizes += [picture.size for picture in pictures]
+            return [object() for _ in pictures]
+
+    model = Model()
+    made = course()
+    draft = Draft("a", picture=Concept("star", "red", "solid", "top left"))
+    first, again = (made.example(draft, model) for _ in range(2))  # pyright: ignore
+    assert first.reply is again.reply
+    assert model.sizes == [(64, 64)]
