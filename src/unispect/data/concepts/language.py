@@ -54,7 +54,8 @@ def choice_question(word: str, options: Sequence[str]) -> str:
 def member_question(kind: str, options: Sequence[str]) -> str:
     """Multiple choice: which of the options is a word of a kind ("shape", ...); the right answer is one letter."""
     lines = [f"{letter}: {option}" for letter, option in zip(LETTERS, options, strict=False)]
-    return "\n".join([f"Which of these is a {kind}?", *lines, f"Answer with the letter of the option that is a {kind}."])
+    closing = f"Answer with the letter of the option that is a {kind}."
+    return "\n".join([f"Which of these is a {kind}?", *lines, closing])
 
 
 def visualise_question(word: str) -> str:

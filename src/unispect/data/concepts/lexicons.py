@@ -22,7 +22,7 @@ LEXICONS = ("drawing", "text", "both", "never")
 """The lexicons, by what their words are taught with."""
 
 PUBLISHED = "published"
-"""The lexicon of arXiv 2510.21842 itself, for models that were taught its words (`unispect.data.concepts.published`)."""
+"""The lexicon of arXiv 2510.21842 itself, for models that were taught its words."""
 
 REAL = "real"
 """The name under which the real words stand in for a lexicon."""

@@ -1,7 +1,7 @@
-"""The published multiple-choice protocol: its words, its seeds and its shuffles, so that numbers can be set side by side.
+"""The published multiple-choice protocol: its words, seeds and shuffles, so that numbers can be set side by side.
 
-Source: arXiv 2510.21842; facts/modal_aphasia.md sections (c), (d), (f) and (h). The wording of the questions is ours, since
-only the order of the options and the answer keys are known.
+Source: arXiv 2510.21842; facts/modal_aphasia.md sections (c), (d), (f) and (h). The wording of the questions is ours;
+their order, the order of their options and the answer keys are the published ones.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ REPORTED: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "Harmon-1.5B": MappingProxyType({"text": 47.92, "train": 95.75, "test": 95.76}),
     }
 )
-"""Published scores in percent: text by multiple choice (invented word to meaning, discounted; chance 18.99), and pictures of
-combinations from training and of others."""
+"""Published scores in percent: text by multiple choice (invented word to meaning, discounted; chance 18.99), and
+pictures of combinations from training and of others."""
 
 
 @dataclass(frozen=True)
