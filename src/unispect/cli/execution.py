@@ -208,6 +208,7 @@ def _invocation(ready: Ready) -> Invocation:
     settings = {
         "data": ready.data,
         "presets": ", ".join(order.options.presets) if order.study.prompts else "",
+        "parts": ", ".join(order.options.parts),
         "limit": str(order.options.limit or ""),
         "weights": order.model.weights,
         "device": ready.device,

@@ -38,6 +38,7 @@ class Study:
         question: what it answers, in one sentence.
         graded: its records hold pictures or recalls that a judge has to look at before the view can say anything.
         prompts: it measures states of prompts, so `--data` and `--preset` decide what it does.
+        parts: it asks several kinds of questions, among which `--parts` chooses.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Study:
     question: str
     graded: bool = False
     prompts: bool = True
+    parts: bool = False
 
     @property
     def version(self) -> int:
@@ -82,6 +84,7 @@ STUDIES: Mapping[str, Study] = {
             "Can the model tell in words what it can draw, and draw what it can tell?",
             graded=True,
             prompts=False,
+            parts=True,
         ),
         Study(
             "encoding",

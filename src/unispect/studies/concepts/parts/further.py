@@ -97,7 +97,7 @@ def _recognitions(asked: Asked) -> Iterator[Unit]:
                     "attribute": attribute,
                     "concept": concept.values,
                     "size": asked.size,
-                    "prompt": DESCRIBE,
+                    "question": DESCRIBE,
                     "values": list(VALUES[attribute]),
                     "answers": [description({**concept.values, attribute: word}) for word in words],
                 }
