@@ -60,7 +60,7 @@ def run(
             NAME=owner/name@revision for other weights.
         out: Folder for the records; made if it is not there.
         data: Where prompts come from, one or several of: world (default), world-types, t2i-corebench:FOLDER,
-            mmbench:FILE, images:FOLDER, text:FILE.
+            mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE.
         preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
             (default).
         parts: What the concepts study asks, one or several of: battery (default: draw, likelihood, choice, recall,
@@ -83,7 +83,7 @@ def run(
     if not study:
         raise UsageError("name a study; see: unispect studies")
     known = [find_study(name) for name in dict.fromkeys(study)]
-    if preset and not any(one.prompts for one in known):
+    if preset and not any(one.presets for one in known):
         raise UsageError(f"--preset says how states are measured; the study {known[0].name} measures none")
     if parts and not any(one.parts for one in known):
         raise UsageError(f"--parts says what the concepts study asks; the study {known[0].name} has no parts")

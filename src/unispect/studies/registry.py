@@ -37,7 +37,8 @@ class Study:
         package: dotted name.
         question: what it answers, in one sentence.
         graded: its records hold pictures or recalls that a judge has to look at before the view can say anything.
-        prompts: it measures states of prompts, so `--data` and `--preset` decide what it does.
+        prompts: its prompts come from `--data`.
+        presets: it measures states, and `--preset` says how.
         parts: it asks several kinds of questions, among which `--parts` chooses.
     """
 
@@ -46,6 +47,7 @@ class Study:
     question: str
     graded: bool = False
     prompts: bool = True
+    presets: bool = True
     parts: bool = False
 
     @property
@@ -84,6 +86,7 @@ STUDIES: Mapping[str, Study] = {
             "Can the model tell in words what it can draw, and draw what it can tell?",
             graded=True,
             prompts=False,
+            presets=False,
             parts=True,
         ),
         Study(
@@ -95,6 +98,12 @@ STUDIES: Mapping[str, Study] = {
             "response",
             "unispect.studies.response",
             "How much do the states of a text reply and of a drawn reply depend on their prompt, layer by layer?",
+        ),
+        Study(
+            "drawing",
+            "unispect.studies.drawing",
+            "What does the model draw from a list of prompts, for whoever judges pictures?",
+            presets=False,
         ),
     )
 }

@@ -37,11 +37,12 @@ class Cured:
 
     @property
     def plain(self) -> Scores:
-        return self.one.told(PLAIN[self.way])
+        """Of the words that were also told with the cure."""
+        return self.one.told(PLAIN[self.way]).among(self.one.told(self.way).words)
 
     @property
     def told(self) -> Scores:
-        return self.one.told(self.way)
+        return self.one.told(self.way).among(self.plain.words)
 
     @property
     def gain(self) -> Interval:
@@ -89,9 +90,9 @@ def cure_table(compared: Sequence[Comparison]) -> Table:
         "Told: share right, every word counting equally, with 95 % bootstrap intervals over words. Plainly: by "
         "likelihood, or by free recall where the cure ends in a written reply. Draw, look: the model sees the "
         "picture that it drew from four words, and describes it or is asked about each word. Visualise first: a "
-        "sentence before the question asks to imagine the picture. Gain: chance-corrected, for words that have both. "
-        "Only with it: words told right more often than not with the cure and wrong without; p is the exact McNemar "
-        "test of these two columns, Holm-adjusted over the table.",
+        "sentence before the question asks to imagine the picture. Gain: chance-corrected. All of words that have "
+        "both. Only with it: words told right more often than not with the cure and wrong without; p is the exact "
+        "McNemar test of these two columns, Holm-adjusted over the table.",
     )
 
 

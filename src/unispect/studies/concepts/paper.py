@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from unispect.core.findings import Cell, Interval, Table
 from unispect.core.units import Entry
 from unispect.data.concepts.language import LETTERS
+from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.published import REPORTED, parse_letter
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
 from unispect.metrics.intervals import bootstrap_of_totals
@@ -41,12 +42,13 @@ class Letter:
 
 @dataclass(frozen=True)
 class Picture:
-    """One published drawing: the share of its four attributes that are right."""
+    """One published drawing: the shares of its four attributes that are right, and that show any value clearly."""
 
     part: str
     lexicon: str
     concept: tuple[str, ...]
     right: float
+    clear: float
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def _picture(entry: Entry) -> Picture:
     inputs: Mapping[str, Any] = entry.unit.inputs
     shown: Mapping[str, Any] = entry.grades[JUDGE].payload["values"]  # type: ignore[assignment]
     right = float(np.mean([shown[attribute] == value for attribute, value in inputs["concept"].items()]))
-    return Picture(inputs["part"], inputs["lexicon"], tuple(inputs["concept"].values()), right)
+    clear = float(np.mean([value is not None for value in shown.values()]))
+    return Picture(inputs["part"], inputs["lexicon"], tuple(inputs["concept"].values()), right, clear)
 
 
 def paper_table(papers: Sequence[tuple[Subject, Paper]]) -> Table:
@@ -93,7 +96,7 @@ def paper_table(papers: Sequence[tuple[Subject, Paper]]) -> Table:
             "discounted",
             "strict",
             "by seed",
-            "parsed",
+            "readable",
             "chance",
             "best single letter",
             "n",
@@ -119,7 +122,7 @@ def _reported() -> str:
 def _rows(subject: Subject, paper: Paper) -> Iterator[tuple[Cell, ...]]:
     lexicons = dict.fromkeys([letter.lexicon for letter in paper.letters] + [one.lexicon for one in paper.pictures])
     for lexicon in lexicons:
-        taught = subject.card.taught.get(lexicon, "" if lexicon == "real" else NEVER) or "-"
+        taught = subject.card.taught.get(lexicon, NEVER) if lexicon != REAL else "-"
         for invented, direction in DIRECTIONS.items():
             letters = [one for one in paper.letters if (one.lexicon, one.invented) == (lexicon, invented)]
             if letters:
@@ -128,7 +131,8 @@ def _rows(subject: Subject, paper: Paper) -> Iterator[tuple[Cell, ...]]:
             pictures = [one for one in paper.pictures if (one.lexicon, one.part) == (lexicon, part)]
             if pictures:
                 share = _mean_picture(pictures)
-                rest = (None, 1.0, _chance(), None, len(pictures))
+                clear = float(np.mean([one.clear for one in pictures]))
+                rest = (None, clear, _chance(), None, len(pictures))
                 yield (subject.card.id, lexicon, taught, measure, None, share, *rest)
 
 

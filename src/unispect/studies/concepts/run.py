@@ -20,6 +20,7 @@ from unispect.data.concepts.language import LETTERS, choice_question, member_que
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
 from unispect.models.base import UnifiedModel
+from unispect.studies.pictures import png
 
 _TOGETHER = 64
 """Questions scored at once; a question costs a prompt and its few short answers."""
@@ -59,7 +60,7 @@ def _draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outc
         guidance=settings["guidance"],
         temperature=settings["temperature"],
     )
-    return [({}, {"picture": _png(reply.image)}) for reply in model.draw(encoded, how)]
+    return [({}, {"picture": png(reply.image)}) for reply in model.draw(encoded, how)]
 
 
 def _recall(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
@@ -159,12 +160,6 @@ def _own_picture(unit: Unit, prior: Prior) -> Image:
     """What the model drew in an earlier stage."""
     with Pillow.open(io.BytesIO(prior(str(unit.inputs["drawing"])).pictures["picture"])) as picture:
         return picture.convert("RGB")
-
-
-def _png(image: Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format="PNG")
-    return file.getvalue()
 
 
 def _finite(scores: JSON) -> bool:

@@ -31,7 +31,8 @@ def _drawn(one: Comparison, task: str) -> Scores:
 
 def _riddle(one: Comparison, riddles: Scores) -> Finding:
     """A definition in words that were never drawn must be drawn."""
-    control = scores.corrected(scores.draw_scores(one.subject.evidence.drawn(REAL, "description")))
+    real = scores.draw_scores(one.subject.evidence.drawn(REAL, "description"))
+    control = scores.corrected(real)
     share = scores.corrected(riddles)
     if share.low > KNOWN:
         verdict = Verdict.SUPPORTED
@@ -40,12 +41,16 @@ def _riddle(one: Comparison, riddles: Scores) -> Finding:
     else:
         verdict = Verdict.CANNOT_TELL
     names = f"; from four names {_percent(one.drawn)}" if one.drawn.words else ""
+    evidence = one.subject.evidence
+    drawable = [name for name, how in one.subject.card.taught.items() if how == "drawing"]
+    known = scores.draw_scores(d for name in drawable for d in evidence.drawn(name, RIDDLE))
+    also = f" In words taught by drawing: {_percent(known)}." if known.words else ""
     return Finding(
         id=f"{one.subject.card.reference}-riddle",
         claim="A picture that is defined in words taught by text is drawn (riddles).",
         verdict=verdict,
         detail=f"Drawn right {_percent(riddles)} from a defining sentence{names}; chance "
-        f"{100 * riddles.chance:.0f} %. The same sentence in real words: {100 * control.estimate:.0f} % above chance.",
+        f"{100 * riddles.chance:.0f} %. The same sentence in real words: {_percent(real)}.{also}",
         interval=share,
         model=one.subject.card.id,
         chance=0.0,
@@ -69,4 +74,6 @@ def _orders(one: Comparison, orders: Scores) -> Finding:
 
 
 def _percent(part: Scores) -> str:
+    if not part.words:
+        return "not asked"
     return f"{100 * scores.accuracy(part).estimate:.0f} %"
