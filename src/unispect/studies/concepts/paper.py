@@ -157,7 +157,9 @@ def macro(letters: Sequence[Letter]) -> Interval:
     totals = np.zeros((len(words), len(ATTRIBUTES), 2))
     for one in letters:
         totals[words.index((one.attribute, one.value)), ATTRIBUTES.index(one.attribute)] += (one.said == one.key, 1)
-    return bootstrap_of_totals(totals.reshape(len(words), -1), _over_attributes, n=len(letters), support=(0.0, 1.0))
+    return bootstrap_of_totals(
+        totals.reshape(len(words), 2 * len(ATTRIBUTES)), _over_attributes, n=len(letters), support=(0.0, 1.0)
+    )
 
 
 def _over_attributes(sums: NDArray[np.float64]) -> NDArray[np.float64]:
