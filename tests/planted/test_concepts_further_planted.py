@@ -141,11 +141,11 @@ def test_a_model_that_hears_the_usual_order_only_is_noticed():
 
 def test_the_published_protocol_finds_what_is_planted():
     section = aphasic("paper")
-    told = row(section, "published", words="text", measure="invented word -> meaning")
+    told = row(section, "published", words="text", measure="invented word to meaning")
     assert told["discounted"].estimate == told["strict"].estimate == told["readable"] == 1
     assert (told["n"], told["by seed"]) == (66, "100.0 %, 100.0 %, 100.0 %")
     assert told["best single letter"] == pytest.approx((0.294 + 0.3732 + 0.2881) / 3, abs=1e-3)
-    silent = row(section, "published", words="drawing", measure="invented word -> meaning")
+    silent = row(section, "published", words="drawing", measure="invented word to meaning")
     assert (silent["strict"].estimate, silent["readable"]) == (0, 0)
     assert silent["discounted"].n == 0  # nothing could be read, so nothing is known
     for part in ("combinations learned from", "other combinations"):
@@ -162,7 +162,7 @@ def test_unreadable_replies_raise_the_discounted_score_only():
             return "I would rather not say." if letter in "BCDEFG" else letter
 
     section = section_of(Shy(card(), draws=ALL, tells=ALL), options=options("paper"))
-    told = row(section, "published", words="drawing", measure="invented word -> meaning")
+    told = row(section, "published", words="drawing", measure="invented word to meaning")
     assert told["discounted"].estimate == 1
     assert told["strict"].estimate < 0.5
     assert told["readable"] < 0.5
@@ -176,9 +176,9 @@ def test_names_of_whole_pictures_are_asked_of_who_was_taught_them():
 
     taught = card(taught={"drawing": "drawing", NAMES: "drawing"})
     section = section_of(Naming(taught, draws=DRAWN, tells=TOLD), options=options("names"))
-    drawn = row(section, "whole-names", direction="name -> drawing")
+    drawn = row(section, "whole-names", direction="name to drawing")
     assert (drawn["right"].estimate, drawn["n names"]) == (1, 7)
-    told = row(section, "whole-names", direction="name -> telling")
+    told = row(section, "whole-names", direction="name to telling")
     assert not told["right"].excludes(told["chance"])
 
 

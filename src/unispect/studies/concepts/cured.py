@@ -54,6 +54,11 @@ class Cured:
         return scores.pairs(self.told, self.plain)
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the pictures that were looked at; none where nothing is drawn."""
+        return self.one.subject.evidence.seeds if self.way in (LOOKED, LOOKED_LIKELIHOOD) else ()
+
+    @property
     def control(self) -> float:
         return self.one.subject.control(self.way)
 
@@ -79,12 +84,13 @@ def cure_table(compared: Sequence[Comparison]) -> Table:
             "told with it",
             "chance",
             "gain",
+            "on real words",
             "only with it",
             "only plainly",
             "p",
-            "on real words",
             "n words",
             "n judged",
+            "seeds",
         ),
         tuple(_row(cured, float(p)) for cured, p in zip(found, adjusted, strict=True)),
         "Told: share right, every word counting equally, with 95 % bootstrap intervals over words. Plainly: by "
@@ -106,12 +112,13 @@ def _row(cured: Cured, p: float) -> tuple[Cell, ...]:
         scores.accuracy(cured.told),
         cured.told.chance,
         cured.gain,
+        None if math.isnan(cured.control) else cured.control,
         cells.only_drawn,
         cells.only_told,
         p,
-        None if math.isnan(cured.control) else cured.control,
         cells.words,
         cured.told.asked,
+        len(cured.seeds) or None,
     )
 
 
@@ -133,7 +140,7 @@ def cure_findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
             interval=cured.gain,
             model=one.subject.card.id,
             chance=0.0,
-            seeds=one.subject.evidence.seeds if cured.way in (LOOKED, LOOKED_LIKELIHOOD) else (),
+            seeds=cured.seeds,
         )
 
 

@@ -23,7 +23,7 @@ from unispect.metrics.intervals import bootstrap_of_totals
 from unispect.studies.concepts.comparison import NEVER, Subject
 from unispect.studies.concepts.evidence import JUDGE
 
-DIRECTIONS = {True: "invented word -> meaning", False: "meaning -> invented word"}
+DIRECTIONS = {True: "invented word to meaning", False: "meaning to invented word"}
 PICTURES = {"train": "drawing, combinations learned from", "test": "drawing, other combinations"}
 
 

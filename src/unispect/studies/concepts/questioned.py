@@ -86,11 +86,11 @@ def _name_rows(subject: Subject) -> Iterator[tuple[Cell, ...]]:
     if drawn:
         right = [drawing.right(attribute) for drawing in drawn for attribute in ATTRIBUTES]
         names = [_key(drawing) for drawing in drawn for _ in ATTRIBUTES]
-        yield from _name_row(subject, "name -> drawing", right, names, len({drawing.seed for drawing in drawn}))
+        yield from _name_row(subject, "name to drawing", right, names, len({drawing.seed for drawing in drawn}))
     told = subject.evidence.told(NAMES, CALLED)
     if told:
         names = [str(place // len(ATTRIBUTES)) for place in range(len(told))]
-        yield from _name_row(subject, "name -> telling", [telling.credit for telling in told], names, 1)
+        yield from _name_row(subject, "name to telling", [telling.credit for telling in told], names, 1)
 
 
 def _name_row(
