@@ -26,8 +26,8 @@ def _t2i_corebench(folder: Path) -> Found:
 
 def _geneval(file: Path) -> Found:
     for prompt in read_geneval(file):
-        kept: JSON = {"index": prompt.index, "metadata": prompt.metadata}
-        yield PromptItem(f"geneval {prompt.index:05}", "text", prompt.tag, {"text": prompt.text, KEY: kept})
+        kept: JSON = {"index": prompt.place, "metadata": prompt.metadata}
+        yield PromptItem(f"geneval {prompt.place:05}", "text", prompt.tag, {"text": prompt.text, KEY: kept})
 
 
 def _mmbench(file: Path) -> Found:
