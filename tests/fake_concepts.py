@@ -6,9 +6,11 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import groupby
 
 import torch
+from PIL.Image import Image, frombytes
 
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import Encoded
@@ -66,30 +68,30 @@ class FakeModel:
         return [TextReply(self._answer(prompt), (1,), (0.0,), True) for prompt in encoded.inputs]
 
     def score(self, encoded, answers) -> list[torch.Tensor]:
-        return [self._scores(prompt.text, own) for prompt, own in zip(encoded.inputs, answers, strict=True)]
+        return [
+            self._seen(prompt, own) if prompt.images else self._scores(prompt.text, own)
+            for prompt, own in zip(encoded.inputs, answers, strict=True)
+        ]
 
     def states(self, encoded, replies=None, *, at=-1):
         raise NotImplementedError
 
     def _pictured(self, text: str, seed: int) -> Concept:
-        if "The picture shows" in text:
-            return Concept(**read_description(text))
-        known = self._values(text, self.draws)
+        known = read_description(text) if "The picture shows" in text else {}
+        if None in known.values() or not known:
+            known = self._values(text, self.draws)
         return Concept(**{a: known.get(a) or pick(VALUES[a], "drawn", text, seed, a) for a in ATTRIBUTES})
 
     def _values(self, text: str, lexicons: LexiconNames) -> dict[str, str]:
-        found = {}
-        for name in lexicons:
-            for attribute in ATTRIBUTES:
-                for value in VALUES[attribute]:
-                    if re.search(rf"\b{Lexicon(name).word(attribute, value)}\b", text):
-                        found[attribute] = value
-        return found
+        found = dict(meanings(name)[1][word] for name in lexicons for word in meanings(name)[0].findall(text))
+        return {attribute: found[attribute] for attribute in ATTRIBUTES if attribute in found}
 
     def _answer(self, prompt) -> str:
         if prompt.text.endswith(DESCRIBE):
-            truth = grade(prompt.images[0]).values
+            truth = shown(prompt.images[0])
             return description(truth) if self.sees else "A picture."
+        if prompt.text.startswith("Which option"):
+            return self._right(prompt.text, ()) or "hm"
         return self._meaning(prompt.text) or "no idea"
 
     def _meaning(self, text: str) -> str | None:
@@ -105,16 +107,49 @@ class FakeModel:
             scores[list(answers).index(right)] = -0.1
         return scores
 
+    def _seen(self, prompt, answers: Sequence[str]) -> torch.Tensor:
+        """Which answer says most of what the picture shows, in words that are known for telling."""
+        truth = shown(prompt.images[0]) if self.sees else {}
+        guess = generator_for("fake", prompt.text).normal(0, 0.01, len(answers))
+        known = [self._values(answer, self.tells) for answer in answers]
+        return torch.tensor(
+            [g + sum(truth.get(a) == v for a, v in k.items()) for g, k in zip(guess, known, strict=True)]
+        )
+
     def _right(self, text: str, answers: Sequence[str]) -> str | None:
+        if text.startswith("What kind of word"):
+            return next(iter(self._values(text, self.tells)), None)
+        if text.startswith("Which of these is a"):
+            question, *options = text.splitlines()
+            kind = question.removeprefix("Which of these is a ").rstrip("?")
+            return next((line[0] for line in options[:-1] if kind in self._values(line[3:], self.tells)), None)
         if text.startswith("Which option"):
             question, *options = text.splitlines()
             meaning = self._meaning(question)
-            letter = next((line[0] for line in options if line[3:] == meaning), None)
+            letter = next((line[0] for line in options[:-1] if meaning in (line[3:], self._meaning(line[3:]))), None)
+            letter = letter if meaning else None
             return self.letters(letter or "") if self.letters else letter
         if text.startswith("Which new word"):
             value = text.removeprefix("Which new word means ").rstrip("?")
             return next((word for word in answers if self._meaning(word) == value), None)
         return self._meaning(text)
+
+
+@cache
+def meanings(lexicon: str) -> tuple[re.Pattern[str], dict[str, tuple[str, str]]]:
+    """What finds the words of a lexicon in a text, and what each of them means."""
+    words = {Lexicon(lexicon).word(a, value): (a, value) for a in ATTRIBUTES for value in VALUES[a]}
+    return re.compile(rf"\b(?:{'|'.join(words)})\b"), words
+
+
+def shown(picture: Image) -> Mapping[str, str | None]:
+    """What a picture shows; the same pictures are looked at again and again."""
+    return _shown(picture.size, picture.tobytes())
+
+
+@cache
+def _shown(size: tuple[int, int], pixels: bytes) -> Mapping[str, str | None]:
+    return grade(frombytes("RGB", size, pixels)).values
 
 
 def pick(options: Sequence[str], *keys: object) -> str:

@@ -207,7 +207,8 @@ def _invocation(ready: Ready) -> Invocation:
     order = ready.order
     settings = {
         "data": ready.data,
-        "presets": ", ".join(order.options.presets) if order.study.prompts else "",
+        "presets": ", ".join(order.options.presets) if order.study.presets else "",
+        "parts": ", ".join(order.options.parts),
         "limit": str(order.options.limit or ""),
         "weights": order.model.weights,
         "device": ready.device,

@@ -16,20 +16,25 @@ def export(
     /,
     *,
     out: Path | None = None,
-    file_format: Annotated[Literal["parquet", "jsonl"] | None, Parameter(name="--format")] = None,
+    file_format: Annotated[Literal["parquet", "jsonl", "geneval"] | None, Parameter(name="--format")] = None,
 ) -> None:
-    """Write a run's records as parquet or JSON lines.
+    """Write a run's records as parquet or JSON lines, or its pictures for GenEval's scorer.
 
-    One row per record, in the order of planning; pictures are named by their file in the run folder.
+    One row per record, in the order of planning; pictures are named by their file in the run folder. For GenEval, a
+    folder per prompt with its object and its pictures, as the official scorer reads them.
 
     Args:
         run: Folder of the run.
-        out: File to write; by default the run folder's name with the format's ending, in the current folder.
+        out: File to write (for geneval a new folder); by default the run folder's name with the format's ending, in the
+            current folder.
         file_format: Format of the file; by default what `--out` ends in, else parquet.
     """
     from unispect.runs.export import export as write
     from unispect.runs.store import RunStore
 
+    if file_format == "geneval":
+        _pictures(run, out or Path(f"{run.resolve().name}-geneval"))
+        return
     ending = f".{file_format}" if file_format else ""
     target = out or Path(run.resolve().name + (ending or ".parquet"))
     if ending and target.suffix != ending:
@@ -37,5 +42,20 @@ def export(
     with RunStore.open(run) as store:
         written = write(store, target)
     say(f"{written.rows} records in {written.path}")
-    if written.pending:
-        say(f"{written.pending} planned units have no record yet; repeat the run's command to finish it")
+    _say_pending(written.pending)
+
+
+def _pictures(run: Path, folder: Path) -> None:
+    from unispect.runs.geneval import export_geneval
+    from unispect.runs.store import RunStore
+
+    with RunStore.open(run) as store:
+        written = export_geneval(store, folder)
+    each = f", a folder for each of {len(written.models)} models" if len(written.models) > 1 else ""
+    say(f"{written.pictures} pictures of {written.prompts} prompts in {written.path}{each}")
+    _say_pending(written.pending)
+
+
+def _say_pending(pending: int) -> None:
+    if pending:
+        say(f"{pending} planned units have no record yet; repeat the run's command to finish it")

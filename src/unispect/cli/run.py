@@ -40,6 +40,7 @@ def run(
     out: Annotated[Path, Parameter(name=("--out", "-o"))],
     data: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     preset: Annotated[tuple[Preset, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
+    parts: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     limit: int | None = None,
     seeds: Annotated[tuple[int, ...], _SEVERAL_SEEDS] = (0, 1, 2),
     device: str = "auto",
@@ -59,9 +60,12 @@ def run(
             NAME=owner/name@revision for other weights.
         out: Folder for the records; made if it is not there.
         data: Where prompts come from, one or several of: world (default), world-types, t2i-corebench:FOLDER,
-            mmbench:FILE, images:FOLDER, text:FILE.
+            mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE.
         preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
             (default).
+        parts: What the concepts study asks, one or several of: battery (default: draw, likelihood, choice, recall,
+            reverse, describe), reordered, orders, riddle, questions (kind, member, recognise), names, cures (relook,
+            look, visualise), paper, retain, all.
         limit: At most this many items of each group that a study compares.
         seeds: One repetition of everything random per seed.
         device: auto, cpu, cuda or cuda:N.
@@ -79,8 +83,10 @@ def run(
     if not study:
         raise UsageError("name a study; see: unispect studies")
     known = [find_study(name) for name in dict.fromkeys(study)]
-    if preset and not any(one.prompts for one in known):
+    if preset and not any(one.presets for one in known):
         raise UsageError(f"--preset says how states are measured; the study {known[0].name} measures none")
+    if parts and not any(one.parts for one in known):
+        raise UsageError(f"--parts says what the concepts study asks; the study {known[0].name} has no parts")
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"--seeds names a seed twice: {' '.join(map(str, seeds))}")
     orders = [
@@ -89,7 +95,11 @@ def run(
             named,
             out,
             options=Options(
-                (data or None) if one.prompts or len(known) == 1 else None, preset or tuple(Preset), limit, seeds
+                (data or None) if one.prompts or len(known) == 1 else None,
+                preset or tuple(Preset),
+                limit,
+                seeds,
+                parts if one.parts else (),
             ),
             command=("unispect", *sys.argv[1:]),
             device=device,

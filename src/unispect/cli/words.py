@@ -20,7 +20,7 @@ VERBS: dict[str, Verb] = {
     "run": Verb("unispect.cli.run:app", "Run studies on models; the same command again continues.", True),
     "grade": Verb("unispect.cli.grade:grade", "Grade what a run drew and told.", True),
     "report": Verb("unispect.cli.report:report", "Write one self-contained HTML page from finished runs."),
-    "export": Verb("unispect.cli.export:export", "Write a run's records as parquet or JSON lines."),
+    "export": Verb("unispect.cli.export:export", "Write a run's records as parquet or JSON lines, or its pictures."),
     "check": Verb("unispect.cli.check:app", "Hold published numbers to what was stated of them."),
     "train": Verb("unispect.cli.train:app", "Teach models new words by a recipe; make the tiny models.", True),
     "doctor": Verb("unispect.cli.doctor:doctor", "Check this machine and this installation."),

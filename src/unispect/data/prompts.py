@@ -7,6 +7,7 @@
 * `world-words`: held-out combinations of that world named in the words of each lexicon, and their pictures;
 * `t2i-corebench:FOLDER`: the published prompts of T2I-CoReBench by reasoning type;
 * `mmbench:FILE`: the pictures of MMBench's table by ability;
+* `geneval:FILE`: prompts in GenEval's form, an object a line, by task;
 * `images:FOLDER`: any pictures, by sub-folder;
 * `text:FILE`: one prompt a line, optionally followed by a tab and its kind.
 """

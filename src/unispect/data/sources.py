@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unispect.core.errors import DataError, UsageError, unknown
-from unispect.core.units import Skip
+from unispect.core.units import JSON, Skip
+from unispect.data.geneval import KEY, read_geneval
 from unispect.data.images import file_sha256, picture_files
 from unispect.data.items import PromptItem
 from unispect.data.mmbench import BadRow, read_mmbench
@@ -21,6 +22,12 @@ Found = Iterator[PromptItem | Skip]
 def _t2i_corebench(folder: Path) -> Found:
     for prompt in read_t2i_corebench(folder):
         yield PromptItem(prompt.id, "text", prompt.kind, {"text": prompt.text})
+
+
+def _geneval(file: Path) -> Found:
+    for prompt in read_geneval(file):
+        kept: JSON = {"index": prompt.place, "metadata": prompt.metadata}
+        yield PromptItem(f"geneval {prompt.place:05}", "text", prompt.tag, {"text": prompt.text, KEY: kept})
 
 
 def _mmbench(file: Path) -> Found:
@@ -71,6 +78,7 @@ class Source:
 FILES: Mapping[str, Source] = {
     "t2i-corebench": Source("FOLDER", _t2i_corebench),
     "mmbench": Source("FILE", _mmbench),
+    "geneval": Source("FILE", _geneval),
     "images": Source("FOLDER", _images),
     "text": Source("FILE", _lines),
 }

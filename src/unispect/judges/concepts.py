@@ -19,21 +19,24 @@ from unispect.judges.registry import OpenBlob
 
 NAME = "rules"
 STUDY = "concepts"
+PICTURES, DESCRIPTIONS = ("draw", "paper-draw"), ("describe", "relook")
+RECALLS = ("recall", "visualise-recall")
+"""Kinds of units by what they leave."""
 
 
 def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
-    """What the record of a `draw`, `describe` or `recall` unit shows; None for other units and unfinished records.
+    """What a drawn picture, a description or a recalled meaning shows; None for other units and unfinished records.
 
     Raises:
         DataError: a drawn picture cannot be read.
     """
     if unit.study != STUDY or record.status != "done":
         return None
-    if unit.kind == "draw":
+    if unit.kind in PICTURES:
         return Grade(unit.id, NAME, _picture(_open(unit, record, open_blob)))
-    if unit.kind == "describe":
+    if unit.kind in DESCRIPTIONS:
         return Grade(unit.id, NAME, {"values": read_description(str(record.payload["text"]))})
-    if unit.kind == "recall":
+    if unit.kind in RECALLS:
         return Grade(unit.id, NAME, {"value": read_meaning(str(record.payload["text"]))})
     return None
 

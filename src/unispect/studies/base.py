@@ -29,9 +29,11 @@ class Options:
         presets: measurement presets to run.
         limit: at most this many items (prompts or concepts) of each group the study compares.
         seeds: one full repetition of everything random per seed.
+        parts: of a study that asks several kinds of questions, which ones; none for the study's own choice.
     """
 
     data: str | tuple[str, ...] | None = None
     presets: tuple[Preset, ...] = (Preset.PAPER, Preset.CONTROLLED)
     limit: int | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
+    parts: tuple[str, ...] = ()

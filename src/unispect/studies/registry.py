@@ -37,7 +37,9 @@ class Study:
         package: dotted name.
         question: what it answers, in one sentence.
         graded: its records hold pictures or recalls that a judge has to look at before the view can say anything.
-        prompts: it measures states of prompts, so `--data` and `--preset` decide what it does.
+        prompts: its prompts come from `--data`.
+        presets: it measures states, and `--preset` says how.
+        parts: it asks several kinds of questions, among which `--parts` chooses.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Study:
     question: str
     graded: bool = False
     prompts: bool = True
+    presets: bool = True
+    parts: bool = False
 
     @property
     def version(self) -> int:
@@ -82,6 +86,8 @@ STUDIES: Mapping[str, Study] = {
             "Can the model tell in words what it can draw, and draw what it can tell?",
             graded=True,
             prompts=False,
+            presets=False,
+            parts=True,
         ),
         Study(
             "encoding",
@@ -92,6 +98,12 @@ STUDIES: Mapping[str, Study] = {
             "response",
             "unispect.studies.response",
             "How much do the states of a text reply and of a drawn reply depend on their prompt, layer by layer?",
+        ),
+        Study(
+            "drawing",
+            "unispect.studies.drawing",
+            "What does the model draw from a list of prompts, for whoever judges pictures?",
+            presets=False,
         ),
     )
 }

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from unispect.data.concepts.world import ATTRIBUTES
 
 DESCRIBE = "Describe the picture."
+CONTINUE = "Continue the text:"
 LETTERS = "ABCDEFG"
 
 
@@ -53,3 +54,20 @@ def choice_question(word: str, options: Sequence[str]) -> str:
     return "\n".join(
         [f"Which option best matches {word}?", *lines, f"Answer with the letter of the option that matches {word}."]
     )
+
+
+def member_question(kind: str, options: Sequence[str]) -> str:
+    """Multiple choice: which of the options is a word of a kind ("shape", ...); the right answer is one letter."""
+    lines = [f"{letter}: {option}" for letter, option in zip(LETTERS, options, strict=False)]
+    closing = f"Answer with the letter of the option that is a {kind}."
+    return "\n".join([f"Which of these is a {kind}?", *lines, closing])
+
+
+def visualise_question(word: str) -> str:
+    """`meaning_question`, after a sentence that asks to imagine the picture first (visualise-first prompting)."""
+    return f"Before you answer, imagine a picture of {word}. {meaning_question(word)}"
+
+
+def called_question(name: str) -> str:
+    """Asks for the description of the whole picture that has a name of its own."""
+    return f"What does the picture called {name} show?"

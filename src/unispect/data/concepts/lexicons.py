@@ -15,10 +15,14 @@ from importlib.resources import files
 
 from unispect.core.errors import unknown
 from unispect.core.seeds import seed_for
+from unispect.data.concepts.published import WORDS
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
 
 LEXICONS = ("drawing", "text", "both", "never")
 """The lexicons, by what their words are taught with."""
+
+PUBLISHED = "published"
+"""The lexicon of arXiv 2510.21842 itself, for models that were taught its words."""
 
 REAL = "real"
 """The name under which the real words stand in for a lexicon."""
@@ -33,7 +37,7 @@ Words = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The words of one lexicon; `Lexicon("real")` holds the real words.
+    """The words of one lexicon; `Lexicon("real")` holds the real words, `Lexicon("published")` the published ones.
 
     Raises:
         UsageError: there is no lexicon of that name.
@@ -42,8 +46,8 @@ class Lexicon:
     name: str
 
     def __post_init__(self) -> None:
-        if self.name not in (REAL, *LEXICONS):
-            raise unknown("lexicon", self.name, (REAL, *LEXICONS))
+        if self.name not in (REAL, *LEXICONS, PUBLISHED):
+            raise unknown("lexicon", self.name, (REAL, *LEXICONS, PUBLISHED))
 
     def word(self, attribute: str, value: str) -> str:
         """The word that stands for a value."""
@@ -64,7 +68,8 @@ class Lexicon:
 
 @cache
 def _pinned() -> Mapping[str, Words]:
-    return json.loads(files("unispect.data.concepts").joinpath(LEXICON_FILE).read_text("utf-8"))
+    own = json.loads(files("unispect.data.concepts").joinpath(LEXICON_FILE).read_text("utf-8"))
+    return {**own, PUBLISHED: WORDS}
 
 
 def build_lexicons() -> dict[str, dict[str, dict[str, str]]]:

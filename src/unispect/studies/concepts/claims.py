@@ -66,7 +66,7 @@ def _taught_verdict(one: Comparison) -> Verdict:
     if one.taught == NEVER:
         return _nothing_known(scores.corrected(one.drawn), scores.corrected(one.told()))
     if one.taught == "both":
-        return _equal(gap)
+        return equal(gap)
     return _above(gap if one.taught == "drawing" else _negated(gap))
 
 
@@ -115,7 +115,7 @@ def _agrees(one: Comparison, way: str) -> Finding:
         control = _percent(one.subject.control(way))
         why = f"Its format control fails: {control} of real words right, {_percent(READABLE)} needed. "
     else:
-        verdict, why = _equal(difference), ""
+        verdict, why = equal(difference), ""
     told = f"Told right by likelihood {_share(one.told())}, by {way} {_share(one.told(way))}"
     return Finding(
         id=f"{one.subject.card.reference}-{way.replace(' ', '-')}",
@@ -182,9 +182,9 @@ _PLANTED = {"fluent": "no aphasia", "mute": "full aphasia"}
 
 
 def _fluent(gap: Interval, drawn: Interval, told: Interval) -> Verdict:
-    if _equal(gap) is Verdict.SUPPORTED and drawn.low > KNOWN and told.low > KNOWN:
+    if equal(gap) is Verdict.SUPPORTED and drawn.low > KNOWN and told.low > KNOWN:
         return Verdict.SUPPORTED
-    if _equal(gap) is Verdict.NOT_SUPPORTED or drawn.high < KNOWN or told.high < KNOWN:
+    if equal(gap) is Verdict.NOT_SUPPORTED or drawn.high < KNOWN or told.high < KNOWN:
         return Verdict.NOT_SUPPORTED
     return Verdict.CANNOT_TELL
 
@@ -201,7 +201,8 @@ def _above(gap: Interval) -> Verdict:
     return Verdict.NOT_SUPPORTED if gap.high < SMALL else Verdict.CANNOT_TELL
 
 
-def _equal(gap: Interval) -> Verdict:
+def equal(gap: Interval) -> Verdict:
+    """Whether two scores are equal but for `SMALL`, by the interval of their difference."""
     if gap.low > -SMALL and gap.high < SMALL:
         return Verdict.SUPPORTED
     return Verdict.NOT_SUPPORTED if gap.low > SMALL or gap.high < -SMALL else Verdict.CANNOT_TELL

@@ -142,6 +142,13 @@ def best(scores: Sequence[float] | np.ndarray, answers: Sequence[str]) -> str | 
     return answers[int(top[0])] if len(top) == 1 else None
 
 
+def without_letters(orders: Sequence[Sequence[str]], scores: Sequence[Sequence[float]]) -> tuple[list[str], np.ndarray]:
+    """The options, and the mean log-likelihood of each one's letters; it stands equally often at each of them."""
+    options = sorted(orders[0])
+    rows = [[row[order.index(o)] for o in options] for order, row in zip(orders, scores, strict=True)]
+    return options, np.mean(rows, axis=0)
+
+
 def _drawing(entry: Entry) -> Drawing:
     inputs: Mapping[str, Any] = entry.unit.inputs
     return Drawing(
@@ -199,14 +206,11 @@ def _chosen(entry: Entry) -> tuple[Telling, Telling]:
     """
     inputs: Mapping[str, Any] = entry.unit.inputs
     payload: Mapping[str, Any] = entry.record.payload
-    options = sorted(inputs["orders"][0])
-    total = np.zeros(len(options))
+    options, mean = without_letters(inputs["orders"], payload["scores"])
     hits, picks = [], []
     for order, letters in zip(inputs["orders"], payload["scores"], strict=True):
-        total += [letters[order.index(option)] for option in options]
         hits.append(credit(letters, order.index(inputs["value"])))
         picks.append(best(letters, order))
-    mean = total / len(hits)
     always = picks[0] if len(set(picks)) == 1 else None
     return (
         _telling(entry, CHOICE, best(mean, options), credit(mean, options.index(inputs["value"]))),

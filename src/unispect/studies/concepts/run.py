@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from PIL import Image as Pillow
 from PIL.Image import Image
 
 from unispect.core.errors import Unsupported, UsageError
@@ -15,10 +16,11 @@ from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
 from unispect.core.seeds import seed_for
 from unispect.core.units import JSON, Prior, Record, Unit
-from unispect.data.concepts.language import LETTERS, choice_question
+from unispect.data.concepts.language import LETTERS, choice_question, member_question
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
 from unispect.models.base import UnifiedModel
+from unispect.studies.pictures import png
 
 _TOGETHER = 64
 """Questions scored at once; a question costs a prompt and its few short answers."""
@@ -36,7 +38,7 @@ def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Re
         raise UsageError(f"the concepts study has no procedure {kind!r}")
     start = time.perf_counter()
     try:
-        outcomes = _PROCEDURES[kind](model, units)
+        outcomes = _PROCEDURES[kind](model, units, prior)
     except Unsupported as error:
         for unit in units:
             yield Record(unit.id, status="skipped", error=str(error))
@@ -50,7 +52,7 @@ def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Re
             yield Record(unit.id, status="failed", error=reason, seconds=seconds)
 
 
-def _draw(model: UnifiedModel, units: Sequence[Unit]) -> list[Outcome]:
+def _draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
     encoded = model.encode([Prompt.of(str(unit.inputs["prompt"])) for unit in units], Goal.IMAGE)
     settings: Mapping[str, Any] = units[0].settings
     how = ImageSampling(
@@ -58,19 +60,20 @@ def _draw(model: UnifiedModel, units: Sequence[Unit]) -> list[Outcome]:
         guidance=settings["guidance"],
         temperature=settings["temperature"],
     )
-    return [({}, {"picture": _png(reply.image)}) for reply in model.draw(encoded, how)]
+    return [({}, {"picture": png(reply.image)}) for reply in model.draw(encoded, how)]
 
 
-def _recall(model: UnifiedModel, units: Sequence[Unit]) -> list[Outcome]:
+def _recall(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
     return _write(model, units, [Prompt.of(str(unit.inputs["question"])) for unit in units])
 
 
-def _describe(model: UnifiedModel, units: Sequence[Unit]) -> list[Outcome]:
-    prompts = []
-    for unit in units:
-        inputs: Mapping[str, Any] = unit.inputs
-        prompts.append(Prompt.of(render(Concept(**inputs["concept"]), inputs["size"]), inputs["prompt"]))
-    return _write(model, units, prompts)
+def _describe(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+    return _write(model, units, [Prompt.of(_true_picture(unit), str(unit.inputs["prompt"])) for unit in units])
+
+
+def _relook(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+    """The model's own picture is described."""
+    return _write(model, units, [Prompt.of(_own_picture(unit, prior), str(unit.inputs["prompt"])) for unit in units])
 
 
 def _write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
@@ -80,35 +83,83 @@ def _write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]
     return [({"text": reply.text, "finished": reply.finished}, {}) for reply in replies]
 
 
-def _likelihood(model: UnifiedModel, units: Sequence[Unit]) -> list[Outcome]:
+def _likelihood(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
     """`scores`: the log-likelihood of each of the unit's answers."""
+    return _one_row(model, units, [Prompt.of(str(unit.inputs["question"])) for unit in units])
+
+
+def _likelihood_seen(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+    """The same, behind the true picture."""
+    return _one_row(model, units, [Prompt.of(_true_picture(unit), str(unit.inputs["question"])) for unit in units])
+
+
+def _one_row(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
     inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
-    scores = _score(model, [one["question"] for one in inputs], [one["answers"] for one in inputs])
-    return [({"scores": row}, {}) for row in scores]
+    return [({"scores": row}, {}) for row in _score(model, prompts, [one["answers"] for one in inputs])]
 
 
-def _choice(model: UnifiedModel, units: Sequence[Unit]) -> list[Outcome]:
+def _choice(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
     """`scores`: for each of the unit's orders the log-likelihood of each letter."""
     inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
-    questions = [choice_question(one["word"], order) for one in inputs for order in one["orders"]]
+    return _lettered(model, inputs, lambda one, order: choice_question(one["word"], order))
+
+
+def _member(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+    """The same, for words of a kind."""
+    inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
+    return _lettered(model, inputs, lambda one, order: member_question(one["attribute"], order))
+
+
+def _lettered(
+    model: UnifiedModel,
+    inputs: Sequence[Mapping[str, Any]],
+    question: Callable[[Mapping[str, Any], Sequence[str]], str],
+) -> list[Outcome]:
+    prompts = [Prompt.of(question(one, order)) for one in inputs for order in one["orders"]]
     letters = [list(LETTERS[: len(order)]) for one in inputs for order in one["orders"]]
-    rows = iter(_score(model, questions, letters))
+    rows = iter(_score(model, prompts, letters))
     return [({"scores": [next(rows) for _ in one["orders"]]}, {}) for one in inputs]
 
 
-def _score(model: UnifiedModel, questions: Sequence[str], answers: Sequence[Sequence[str]]) -> list[list[float]]:
+def _called(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+    """`scores`: for each of the unit's questions the log-likelihood of each answer."""
+    return _rows(model, units, lambda unit: ())
+
+
+def _look(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+    """The same, with the model's own picture before every question."""
+    return _rows(model, units, lambda unit: (_own_picture(unit, prior),))
+
+
+def _rows(model: UnifiedModel, units: Sequence[Unit], before: Callable[[Unit], tuple[Image, ...]]) -> list[Outcome]:
+    inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
+    prompts, answers = [], []
+    for unit, one in zip(units, inputs, strict=True):
+        pictures = before(unit)
+        prompts += [Prompt.of(*pictures, question) for question in one["questions"]]
+        answers += one["answers"]
+    rows = iter(_score(model, prompts, answers))
+    return [({"scores": [next(rows) for _ in one["questions"]]}, {}) for one in inputs]
+
+
+def _score(model: UnifiedModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]) -> list[list[float]]:
     scores: list[list[float]] = []
-    for start in range(0, len(questions), _TOGETHER):
+    for start in range(0, len(prompts), _TOGETHER):
         some = slice(start, start + _TOGETHER)
-        encoded = model.encode([Prompt.of(question) for question in questions[some]], Goal.TEXT)
+        encoded = model.encode(prompts[some], Goal.TEXT)
         scores += [[round(x, 4) for x in row.tolist()] for row in model.score(encoded, answers[some])]
     return scores
 
 
-def _png(image: Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format="PNG")
-    return file.getvalue()
+def _true_picture(unit: Unit) -> Image:
+    inputs: Mapping[str, Any] = unit.inputs
+    return render(Concept(**inputs["concept"]), inputs["size"])
+
+
+def _own_picture(unit: Unit, prior: Prior) -> Image:
+    """What the model drew in an earlier stage."""
+    with Pillow.open(io.BytesIO(prior(str(unit.inputs["drawing"])).pictures["picture"])) as picture:
+        return picture.convert("RGB")
 
 
 def _finite(scores: JSON) -> bool:
@@ -117,11 +168,23 @@ def _finite(scores: JSON) -> bool:
     return not isinstance(scores, float) or math.isfinite(scores)
 
 
-_PROCEDURES: Mapping[str, Callable[[UnifiedModel, Sequence[Unit]], list[Outcome]]] = {
+_PROCEDURES: Mapping[str, Callable[[UnifiedModel, Sequence[Unit], Prior], list[Outcome]]] = {
     "draw": _draw,
     "likelihood": _likelihood,
     "choice": _choice,
     "recall": _recall,
     "reverse": _likelihood,
     "describe": _describe,
+    "kind": _likelihood,
+    "member": _member,
+    "recognise": _likelihood_seen,
+    "called": _called,
+    "relook": _relook,
+    "look": _look,
+    "visualise": _likelihood,
+    "visualise-recall": _recall,
+    "paper-ask": _recall,
+    "paper-draw": _draw,
+    "retain": _likelihood,
+    "retain-seen": _likelihood_seen,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,11 @@ class Pairs:
 
 
 def chance(word: Word) -> float:
-    return 1 / len(VALUES[word.attribute])
+    return chance_of(word.attribute)
+
+
+def chance_of(attribute: str) -> float:
+    return 1 / len(VALUES[attribute])
 
 
 def draw_scores(drawings: Iterable[Drawing]) -> Scores:
@@ -131,6 +135,12 @@ def gaps(drawn: Scores, told: Scores) -> dict[Word, float]:
     """Chance-corrected draw minus tell share of every word that has both."""
     drawn, told = _both(drawn, told)
     return {w: (drawn.words[w].share - told.words[w].share) / (1 - chance(w)) for w in drawn.words}
+
+
+def beyond(interval: Interval, level: float) -> Interval:
+    """A share as chance-corrected, all its words having the same chance level."""
+    estimate, low, high = ((x - level) / (1 - level) for x in (interval.estimate, interval.low, interval.high))
+    return replace(interval, estimate=estimate, low=low, high=high)
 
 
 def pairs(drawn: Scores, told: Scores) -> Pairs:

@@ -11,9 +11,13 @@ from unispect.data.concepts.world import ATTRIBUTES
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import READABLE, Comparison, Subject
 from unispect.studies.concepts.evidence import LIKELIHOOD, RAW_CHOICE, REVERSE, WAYS
+from unispect.studies.concepts.parts.further import REORDERED, RIDDLE
 from unispect.studies.concepts.scores import Scores
 
 Row = tuple[Cell, ...]
+
+TASKS = {REORDERED: "name, in other orders", RIDDLE: "definition in these words"}
+"""Tasks of drawings beyond the battery, by what they start from."""
 
 
 def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple[Table, ...]:
@@ -119,6 +123,10 @@ def _battery_rows(subject: Subject, compared: Sequence[Comparison]) -> Iterator[
                 subject, "name", "drawing", one.words, one.drawn, _whole([d.truth == d.shown for d in drawings])
             )
             yield from _row(subject, "name", "telling (likelihood)", one.words, one.told(LIKELIHOOD), None)
+            for task, start in TASKS.items():
+                drawings = [drawing for name in one.lexicons for drawing in evidence.drawn(name, task)]
+                whole = _whole([d.truth == d.shown for d in drawings])
+                yield from _row(subject, start, "drawing", one.words, scores.draw_scores(drawings), whole)
     described = evidence.drawn(REAL, "description")
     whole = _whole([d.truth == d.shown for d in described])
     yield from _row(subject, "description", "drawing", "real words", scores.draw_scores(described), whole)

@@ -11,10 +11,16 @@ from unispect.core.units import Entry
 from unispect.data.concepts.world import VALUES
 from unispect.studies.concepts.claims import KNOWN, SMALL, findings
 from unispect.studies.concepts.comparison import READABLE, Subject, comparisons
+from unispect.studies.concepts.cured import cure_findings, cure_table
 from unispect.studies.concepts.evidence import evidence
 from unispect.studies.concepts.gallery import gallery
+from unispect.studies.concepts.paper import paper_of, paper_table
 from unispect.studies.concepts.plan import MIN_ORDERS, STUDY
+from unispect.studies.concepts.questioned import name_table, question_table
+from unispect.studies.concepts.retained import kept_of, retention
 from unispect.studies.concepts.tables import tables
+from unispect.studies.concepts.tellings import further
+from unispect.studies.concepts.transfer import transfer_findings
 
 
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
@@ -22,8 +28,17 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     by_model: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_model[entry.unit.model].append(entry)
-    subjects = [Subject(cards[model], evidence(own)) for model, own in by_model.items()]
+    subjects = [Subject(cards[model], further(evidence(own), own)) for model, own in by_model.items()]
     compared = comparisons(subjects)
+    own = list(zip(subjects, by_model.values(), strict=True))
+    kept, keeps = retention([(subject, kept_of(entries)) for subject, entries in own])
+    more = (
+        question_table(compared),
+        name_table(subjects),
+        cure_table(compared),
+        paper_table([(subject, paper_of(entries)) for subject, entries in own]),
+        kept,
+    )
     return Section(
         id=STUDY,
         title="Can it tell what it can draw?",
@@ -31,8 +46,8 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "Each model is asked to draw concepts by name and, apart from that, to say what the names mean. Words that "
             "it draws but cannot tell are modal aphasia; words that it tells but cannot draw are its mirror image."
         ),
-        findings=tuple(findings(compared)),
-        tables=tables(subjects, compared),
+        findings=(*findings(compared), *transfer_findings(compared), *cure_findings(compared), *keeps),
+        tables=tuple(table for table in (*tables(subjects, compared), *more) if table.rows),
         gallery=tuple(gallery(compared)),
         methods=METHODS,
         caveats=tuple(_caveats(subjects)),

@@ -1,0 +1,47 @@
+"""Names for whole pictures: one six-letter word for each of the 840 combinations, which says nothing about its parts.
+
+The published release has such names and never asks about them (facts/modal_aphasia.md section (c)). These are our own,
+made from nothing and always the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import count
+
+from unispect.core.seeds import seed_for
+from unispect.data.concepts.world import Concept, all_concepts
+
+NAMES = "names"
+"""What a card's `taught` calls the whole-picture names."""
+
+_SEED = "unispect names 1"
+_ONSETS, _VOWELS = "bdfgjklmnprstvz", "aeiou"
+
+
+def name_of(concept: Concept) -> str:
+    """The name of one combination."""
+    return all_names()[concept]
+
+
+@cache
+def all_names() -> Mapping[Concept, str]:
+    """Combination -> name; any two names differ in at least two letters."""
+    words = _distinct()
+    return {concept: next(words) for concept in all_concepts()}
+
+
+def _distinct() -> Iterator[str]:
+    taken: set[tuple[int, str]] = set()
+    for attempt in count():
+        word = "".join(_letter(attempt, place) for place in range(6))
+        holes = {(place, word[:place] + word[place + 1 :]) for place in range(6)}
+        if not holes & taken:
+            taken |= holes
+            yield word
+
+
+def _letter(attempt: int, place: int) -> str:
+    letters = _VOWELS if place % 2 else _ONSETS
+    return letters[seed_for(_SEED, attempt, place) % len(letters)]

@@ -1,0 +1,93 @@
+"""A run's pictures as the folder that GenEval's official scorer reads.
+
+One folder per prompt, named by its place in the file (`00000`), with the prompt's object in `metadata.jsonl` and the
+pictures in `samples/0000.png` and on, in the order of seeds. Runs of several models have such a folder for each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unispect.core.errors import StoreError, UsageError
+from unispect.core.units import Entry
+from unispect.runs.durable import TEMPORARY
+from unispect.runs.reading import RunReader
+
+KEY = "geneval"
+"""Under which a unit's prompt holds `{"index": ..., "metadata": ...}`."""
+
+
+@dataclass(frozen=True)
+class ExportedFolder:
+    """What went into the folder, and how many planned units of the run had no record."""
+
+    path: Path
+    prompts: int
+    pictures: int
+    models: tuple[str, ...]
+    pending: int
+
+
+def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
+    """Writes the pictures drawn from GenEval prompts; the folder appears when it is complete.
+
+    Raises:
+        UsageError: the folder is there already, or the run holds no such pictures.
+        StoreError: the run is damaged, or the folder cannot be written.
+    """
+    path = Path(target)
+    if path.exists():
+        raise UsageError(f"{path} is there already; name a new folder")
+    building = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with store.snapshot():
+            drawn = _drawn(store)
+            pending = sum(count.pending for count in store.counts())
+            for model, prompts in drawn.items():
+                folder = building / _folder_name(model) if len(drawn) > 1 else building
+                for index, entries in prompts.items():
+                    _write(store, folder / f"{index:05}", entries)
+        building.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    counts = [len(entries) for prompts in drawn.values() for entries in prompts.values()]
+    return ExportedFolder(path, len(counts), sum(counts), tuple(drawn), pending)
+
+
+def _drawn(store: RunReader) -> dict[str, dict[int, list[Entry]]]:
+    """Model -> place of the prompt -> what was drawn, by seed."""
+    found: dict[str, dict[int, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+    for entry in store.entries():
+        prompt = entry.unit.inputs.get("prompt")
+        if isinstance(prompt, Mapping) and KEY in prompt and entry.record.status == "done" and entry.record.blobs:
+            about: Mapping[str, Any] = prompt[KEY]  # type: ignore[assignment]
+            found[entry.unit.model][about["index"]].append(entry)
+    if not found:
+        raise UsageError(
+            "the run holds no pictures of GenEval prompts; draw some with: unispect run drawing --data geneval:FILE"
+        )
+    return {model: dict(sorted(prompts.items())) for model, prompts in found.items()}
+
+
+def _write(store: RunReader, folder: Path, entries: list[Entry]) -> None:
+    (folder / "samples").mkdir(parents=True)
+    about: Mapping[str, Any] = entries[0].unit.inputs["prompt"][KEY]  # type: ignore[index]
+    line = json.dumps(about["metadata"], ensure_ascii=True)
+    (folder / "metadata.jsonl").write_text(line + "\n", encoding="ascii")
+    for number, entry in enumerate(sorted(entries, key=lambda entry: entry.unit.seed)):
+        (sha256,) = entry.record.blobs.values()
+        (folder / "samples" / f"{number:04}.png").write_bytes(store.open_blob(sha256))
+
+
+def _folder_name(model: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._@-]+", "-", model)

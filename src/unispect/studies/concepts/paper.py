@@ -1,0 +1,187 @@
+"""The published scores, as published: replies of one letter, with and without the unreadable ones, and picture scores.
+
+Never mixed with the battery's: other sampling, one order of the options, means over attributes.
+Source: arXiv 2510.21842; facts/modal_aphasia.md sections (d), (f) and (h).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unispect.core.findings import Cell, Interval, Table
+from unispect.core.units import Entry
+from unispect.data.concepts.language import LETTERS
+from unispect.data.concepts.lexicons import REAL
+from unispect.data.concepts.published import REPORTED, parse_letter
+from unispect.data.concepts.world import ATTRIBUTES, VALUES
+from unispect.metrics.intervals import bootstrap_of_totals
+from unispect.studies.concepts.comparison import NEVER, Subject
+from unispect.studies.concepts.evidence import JUDGE
+
+DIRECTIONS = {True: "invented word to meaning", False: "meaning to invented word"}
+PICTURES = {"train": "drawing, combinations learned from", "test": "drawing, other combinations"}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One published question: which letter was right and which one was answered, None if no single one was."""
+
+    lexicon: str
+    attribute: str
+    value: str
+    invented: bool
+    seed: int
+    key: str
+    said: str | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One published drawing: the shares of its four attributes that are right, and that show any value clearly."""
+
+    part: str
+    lexicon: str
+    concept: tuple[str, ...]
+    right: float
+    clear: float
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What one model left in the published protocol."""
+
+    letters: tuple[Letter, ...]
+    pictures: tuple[Picture, ...]
+
+
+def paper_of(entries: Iterable[Entry]) -> Paper:
+    """Read from the records of one model; pictures that were not judged count nowhere."""
+    done = [entry for entry in entries if entry.record.status == "done"]
+    return Paper(
+        tuple(_letter(entry) for entry in done if entry.unit.kind == "paper-ask"),
+        tuple(_picture(entry) for entry in done if entry.unit.kind == "paper-draw" and JUDGE in entry.grades),
+    )
+
+
+def _letter(entry: Entry) -> Letter:
+    inputs: Mapping[str, Any] = entry.unit.inputs
+    said = parse_letter(str(entry.record.payload["text"]), len(inputs["options"]))
+    about = (inputs["lexicon"], inputs["attribute"], inputs["value"], inputs["invented"])
+    return Letter(*about, entry.unit.seed, inputs["key"], said)
+
+
+def _picture(entry: Entry) -> Picture:
+    inputs: Mapping[str, Any] = entry.unit.inputs
+    shown: Mapping[str, Any] = entry.grades[JUDGE].payload["values"]  # type: ignore[assignment]
+    right = float(np.mean([shown[attribute] == value for attribute, value in inputs["concept"].items()]))
+    clear = float(np.mean([value is not None for value in shown.values()]))
+    return Picture(inputs["part"], inputs["lexicon"], tuple(inputs["concept"].values()), right, clear)
+
+
+def paper_table(papers: Sequence[tuple[Subject, Paper]]) -> Table:
+    """One row per model, lexicon and measure, in percent as published."""
+    return Table(
+        "published",
+        "The published protocol",
+        (
+            "model",
+            "words",
+            "taught by",
+            "measure",
+            "discounted",
+            "strict",
+            "by seed",
+            "readable",
+            "chance",
+            "best single letter",
+            "n",
+        ),
+        tuple(row for subject, paper in papers for row in _rows(subject, paper)),
+        "Letters: greedy replies to 22 questions per direction, each in one order of the options, for three seeds; a "
+        "reply of one letter counts. Discounted, the published score: right of those that could be read, per "
+        "attribute, then the mean over attributes; strict: right of all. By seed: discounted. Best single letter: "
+        "what answering the same letter always would have scored, mean over seeds. Pictures: without sampling or "
+        "guidance, mean share of attributes right, by our grader (the published one reads 384 and 512 pixels only). "
+        "Intervals resample words or combinations; the published ones are over three trained models. Questions are "
+        f"in our words; options and keys are the published ones. Published: {_reported()}.",
+    )
+
+
+def _reported() -> str:
+    return "; ".join(
+        f"{model} letters {one['text']:.1f} % (chance 19.0 %), pictures {one['train']:.1f} / {one['test']:.1f} %"
+        for model, one in REPORTED.items()
+    )
+
+
+def _rows(subject: Subject, paper: Paper) -> Iterator[tuple[Cell, ...]]:
+    lexicons = dict.fromkeys([letter.lexicon for letter in paper.letters] + [one.lexicon for one in paper.pictures])
+    for lexicon in lexicons:
+        taught = subject.card.taught.get(lexicon, NEVER) if lexicon != REAL else "-"
+        for invented, direction in DIRECTIONS.items():
+            letters = [one for one in paper.letters if (one.lexicon, one.invented) == (lexicon, invented)]
+            if letters:
+                yield (subject.card.id, lexicon, taught, direction, *_scored(letters))
+        for part, measure in PICTURES.items():
+            pictures = [one for one in paper.pictures if (one.lexicon, one.part) == (lexicon, part)]
+            if pictures:
+                share = _mean_picture(pictures)
+                clear = float(np.mean([one.clear for one in pictures]))
+                rest = (None, clear, _chance(), None, len(pictures))
+                yield (subject.card.id, lexicon, taught, measure, None, share, *rest)
+
+
+def _scored(letters: Sequence[Letter]) -> tuple[Cell, ...]:
+    seeds = sorted({one.seed for one in letters})
+    parsed = [one for one in letters if one.said is not None]
+    by_seed = [macro([one for one in parsed if one.seed == seed]).estimate for seed in seeds]
+    return (
+        macro(parsed),
+        macro(letters),
+        ", ".join("-" if np.isnan(share) else f"{100 * share:.1f} %" for share in by_seed),
+        len(parsed) / len(letters),
+        _chance(),
+        float(np.mean([best_single_letter([one for one in letters if one.seed == seed]) for seed in seeds])),
+        len(letters),
+    )
+
+
+def macro(letters: Sequence[Letter]) -> Interval:
+    """Share right per attribute, then the mean over attributes; limits from resampling words."""
+    words = list(dict.fromkeys((one.attribute, one.value) for one in letters))
+    totals = np.zeros((len(words), len(ATTRIBUTES), 2))
+    for one in letters:
+        totals[words.index((one.attribute, one.value)), ATTRIBUTES.index(one.attribute)] += (one.said == one.key, 1)
+    return bootstrap_of_totals(
+        totals.reshape(len(words), 2 * len(ATTRIBUTES)), _over_attributes, n=len(letters), support=(0.0, 1.0)
+    )
+
+
+def _over_attributes(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN where an attribute has no words."""
+    table = sums.reshape(*sums.shape[:-1], len(ATTRIBUTES), 2)
+    return (table[..., 0] / table[..., 1]).mean(axis=-1)
+
+
+def best_single_letter(letters: Sequence[Letter]) -> float:
+    """What always answering one letter would score, for the letter that scores best."""
+    return max(_single(letters, letter) for letter in LETTERS)
+
+
+def _single(letters: Sequence[Letter], letter: str) -> float:
+    shares = [[one.key == letter for one in letters if one.attribute == attribute] for attribute in ATTRIBUTES]
+    return float(np.mean([np.mean(share) for share in shares if share]))
+
+
+def _mean_picture(pictures: Sequence[Picture]) -> Interval:
+    totals = np.array([[one.right, 1.0] for one in pictures])
+    return bootstrap_of_totals(totals, lambda sums: sums[..., 0] / sums[..., 1], support=(0.0, 1.0))
+
+
+def _chance() -> float:
+    return float(np.mean([1 / len(values) for values in VALUES.values()]))

@@ -1,0 +1,1 @@
+"""What is asked in the concepts study, part by part."""

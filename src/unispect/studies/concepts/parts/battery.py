@@ -1,0 +1,107 @@
+"""The battery that every model is put through: {name, picture, description} -> {draw, tell}."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from unispect.core.units import JSON, Unit
+from unispect.data.concepts.language import (
+    DESCRIBE,
+    choice_question,
+    description,
+    draw_prompt,
+    meaning_question,
+    word_question,
+)
+from unispect.data.concepts.lexicons import REAL, Lexicon
+from unispect.data.concepts.world import VALUES, Concept
+from unispect.studies.concepts.parts.asked import Asked, Part, about, balanced_orders
+
+DRAW_TEMPERATURE = 1.0
+RECALL_TOKENS = 48
+DESCRIBE_TOKENS = 128
+
+
+def drawing(asked: Asked, task: str, lexicon: str, concept: Concept, prompt: str, seed: int, **more: JSON) -> Unit:
+    """A picture to draw, sampled at temperature 1."""
+    settings: dict[str, JSON] = {"temperature": DRAW_TEMPERATURE, "guidance": asked.card.defaults.get("guidance")}
+    inputs: dict[str, JSON] = {"task": task, "lexicon": lexicon, "concept": concept.values, "prompt": prompt}
+    return asked.unit("draw", inputs | more, settings, seed)
+
+
+def named(asked: Asked, lexicon: Lexicon, concept: Concept, seed: int) -> Unit:
+    """A picture to draw by its four words in the usual order."""
+    return drawing(asked, "name", lexicon.name, concept, draw_prompt(lexicon.words(concept)), seed)
+
+
+def described(asked: Asked, concept: Concept, seed: int) -> Unit:
+    """A picture to draw from its full description in real words."""
+    return drawing(asked, "description", REAL, concept, description(concept.values), seed)
+
+
+def names_drawn(asked: Asked) -> Iterator[Unit]:
+    """By name in every lexicon."""
+    for seed in asked.seeds:
+        for concept in asked.concepts:
+            yield from (named(asked, lexicon, concept, seed) for lexicon in asked.lexicons)
+
+
+def descriptions_drawn(asked: Asked) -> Iterator[Unit]:
+    """From full descriptions in real words."""
+    for seed in asked.seeds:
+        yield from (described(asked, concept, seed) for concept in asked.concepts)
+
+
+def _drawings(asked: Asked) -> Iterator[Unit]:
+    """By name in every lexicon, and from a full description in real words."""
+    for seed in asked.seeds:
+        for concept in asked.concepts:
+            yield from (named(asked, lexicon, concept, seed) for lexicon in asked.lexicons)
+            yield described(asked, concept, seed)
+
+
+def likelihoods(asked: Asked) -> Iterator[Unit]:
+    """What every word means, by likelihood."""
+    for lexicon, attribute, value, word in asked.words():
+        inputs = about(lexicon, attribute, value, word, meaning_question(word))
+        yield asked.unit("likelihood", inputs | {"answers": list(VALUES[attribute])}, {})
+
+
+def _choices(asked: Asked) -> Iterator[Unit]:
+    for lexicon, attribute, value, word in asked.words():
+        orders = balanced_orders(VALUES[attribute], lexicon.name, word)
+        inputs = about(lexicon, attribute, value, word, choice_question(word, orders[0]))
+        yield asked.unit("choice", inputs | {"orders": [list(order) for order in orders]}, {})
+
+
+def recalls(asked: Asked) -> Iterator[Unit]:
+    """What every word means, in the model's own words."""
+    for lexicon, attribute, value, word in asked.words():
+        inputs = about(lexicon, attribute, value, word, meaning_question(word))
+        yield asked.unit("recall", inputs, {"max_new_tokens": RECALL_TOKENS})
+
+
+def _reversals(asked: Asked) -> Iterator[Unit]:
+    """Which word means a value; real words are left out, where the answer would be the question."""
+    for lexicon, attribute, value, word in asked.words():
+        if lexicon.name != REAL:
+            answers = [lexicon.word(attribute, other) for other in VALUES[attribute]]
+            inputs = about(lexicon, attribute, value, word, word_question(value))
+            yield asked.unit("reverse", inputs | {"answers": answers}, {})
+
+
+def _descriptions(asked: Asked) -> Iterator[Unit]:
+    """Of true pictures, at the model's own size."""
+    for concept in asked.concepts:
+        inputs: dict[str, JSON] = {"concept": concept.values, "size": asked.size, "prompt": DESCRIBE}
+        yield asked.unit("describe", inputs, {"max_new_tokens": DESCRIBE_TOKENS})
+
+
+PARTS = (
+    Part("draw", "name and description -> drawing", ("draw",), _drawings),
+    Part("likelihood", "name -> telling, by likelihood", ("score",), likelihoods),
+    Part("choice", "name -> telling, by multiple choice", ("score",), _choices),
+    Part("recall", "name -> telling, by free recall", ("write",), recalls),
+    Part("reverse", "meaning -> name, by likelihood", ("score",), _reversals),
+    Part("describe", "picture -> telling", ("write", "see"), _descriptions),
+)

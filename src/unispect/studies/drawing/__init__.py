@@ -1,0 +1,1 @@
+"""What does the model draw from a list of prompts, for whoever judges pictures?"""

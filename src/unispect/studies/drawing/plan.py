@@ -1,0 +1,41 @@
+"""What is drawn: every text prompt, once per seed, as the model's authors sample."""
+
+from __future__ import annotations
+
+from unispect.core.cards import ModelCard
+from unispect.core.units import JSON, Plan, Skip, Unit
+from unispect.data.prompts import load_prompts
+from unispect.studies.base import Options
+
+STUDY = "drawing"
+VERSION = 1
+
+
+def plan(card: ModelCard, options: Options) -> Plan:
+    """One unit per text prompt and seed; pictures among the prompts are left out.
+
+    Raises:
+        UsageError: nothing to do; the reasons are listed.
+        DataError: the prompts cannot be read.
+    """
+    if "draw" not in card.capabilities:
+        return Plan((), (Skip("all pictures", f"{card.id} cannot draw"),))
+    loaded = load_prompts(options.data, limit=options.limit, image_size=card.image_size)
+    items = [item for item in loaded.items if item.modality == "text"]
+    left_out = len(loaded.items) - len(items)
+    skips = [Skip(f"{left_out} pictures", "prompts of this study are texts")] if left_out else []
+    settings: dict[str, JSON] = {"defaults": dict(card.defaults)}
+    units = [
+        Unit(
+            STUDY,
+            VERSION,
+            "draw",
+            card.reference,
+            {"id": item.id, "group": item.kind, "prompt": dict(item.inputs)},
+            settings,
+            seed,
+        )
+        for item in items
+        for seed in dict.fromkeys(options.seeds)
+    ]
+    return Plan((tuple(units),), (*skips, *loaded.skips))

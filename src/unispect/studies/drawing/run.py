@@ -1,0 +1,30 @@
+"""How the pictures of the drawing study are drawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from unispect.core.errors import Unsupported
+from unispect.core.prompts import Goal
+from unispect.core.replies import ImageSampling
+from unispect.core.seeds import seed_for
+from unispect.core.units import Prior, Record, Unit
+from unispect.models.base import UnifiedModel
+from unispect.studies.pictures import png
+from unispect.studies.probing import prompt_in
+
+
+def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    """One picture per unit, in their order, by the model's published defaults."""
+    start = time.perf_counter()
+    try:
+        encoded = model.encode([prompt_in(unit.inputs) for unit in units], Goal.IMAGE)
+        replies = model.draw(encoded, ImageSampling(seeds=tuple(seed_for(unit.id) for unit in units)))
+    except Unsupported as error:
+        for unit in units:
+            yield Record(unit.id, status="skipped", error=str(error))
+        return
+    seconds = (time.perf_counter() - start) / len(units)
+    for unit, reply in zip(units, replies, strict=True):
+        yield Record(unit.id, {}, pictures={"picture": png(reply.image)}, seconds=seconds)

@@ -1,0 +1,69 @@
+"""What was drawn: counts, and the first pictures. What they show is for an outside judge to say."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from unispect.core.cards import ModelCard
+from unispect.core.findings import Cell, GalleryItem, Section, Table
+from unispect.core.units import Entry
+
+STUDY = "drawing"
+OF_EACH = 3
+
+
+def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
+    """The section of one or several models; `cards` by the models' references, as units carry them. Pure."""
+    drawn = [entry for entry in entries if entry.record.status == "done"]
+    return Section(
+        id=STUDY,
+        title="What does it draw?",
+        lead="Prompts are drawn once per seed; nothing here judges the pictures.",
+        tables=(Table("drawn", "Pictures", ("model", "kind", "prompts", "pictures", "seeds"), _rows(drawn, cards)),),
+        gallery=tuple(_gallery(drawn, cards)),
+        methods=("Pictures are sampled as the model's authors do, each from a generator of its own.",),
+        caveats=(
+            "No score: GenEval's official scorer needs a detector that this package does not bring. "
+            "unispect export RUN --format geneval writes the folder that it reads.",
+        ),
+    )
+
+
+def _rows(drawn: Sequence[Entry], cards: Mapping[str, ModelCard]) -> tuple[tuple[Cell, ...], ...]:
+    groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in drawn:
+        groups[entry.unit.model, str(entry.unit.inputs["group"])].append(entry)
+    return tuple(
+        (
+            cards[model].id,
+            kind,
+            len({str(entry.unit.inputs["id"]) for entry in own}),
+            len(own),
+            len({entry.unit.seed for entry in own}),
+        )
+        for (model, kind), own in groups.items()
+    )
+
+
+def _gallery(drawn: Sequence[Entry], cards: Mapping[str, ModelCard]) -> list[GalleryItem]:
+    """The first pictures of every kind, of the first seed that drew them."""
+    shown: Counter[tuple[str, str]] = Counter()
+    seen: set[tuple[str, str]] = set()
+    items = []
+    for entry in drawn:
+        model, inputs = entry.unit.model, entry.unit.inputs
+        key, prompt = (model, str(inputs["group"])), (model, str(inputs["id"]))
+        if shown[key] < OF_EACH and prompt not in seen and entry.record.blobs:
+            shown[key] += 1
+            seen.add(prompt)
+            items.append(_item(entry, cards[model].id))
+    return items
+
+
+def _item(entry: Entry, model: str) -> GalleryItem:
+    inputs = entry.unit.inputs
+    content = inputs["prompt"]
+    text = str(content["text"]) if isinstance(content, Mapping) else ""
+    group = f"{model}: {inputs['group']}"
+    return GalleryItem(entry.record.blobs["picture"], text, {}, {}, {}, model, group)
