@@ -100,7 +100,6 @@ FAMILIES: Mapping[str, Family] = {
         2.049,
         {"guidance": 1.0, "steps": 20},
         gate=0.9,
-        shipped=False,
     ),
     "omnigen2": Family(
         "tiny-omnigen2",
