@@ -26,6 +26,7 @@ from unispect.data.concepts.reading import read_description
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
 from unispect.judges.concepts import judge
+from unispect.judges.registry import Judge
 from unispect.studies.base import Options
 from unispect.studies.concepts.plan import plan
 from unispect.studies.concepts.run import run
@@ -166,10 +167,11 @@ def entries_of(model: FakeModel, options: Options, batch: int = 7) -> list[Entry
         for start in range(0, len(units), batch):
             some = units[start : start + batch]
             records |= {record.unit: record for record in run(model, some, records.__getitem__)}
-    return [_judged(unit, records[unit.id]) for unit in planned.units]
+    return [judged(judge, unit, records[unit.id]) for unit in planned.units]
 
 
-def _judged(unit: Unit, record: Record) -> Entry:
+def judged(judge: Judge, unit: Unit, record: Record) -> Entry:
+    """A record as a store gives it back, with what the judge says of it."""
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in record.pictures.items()}
     by_hash = {hashes[name]: data for name, data in record.pictures.items()}
     kept = replace(record, pictures={}, blobs=hashes)

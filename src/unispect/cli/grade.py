@@ -14,7 +14,8 @@ def grade(run: Path, /, *, judge: str = "rules") -> None:
 
     Args:
         run: Folder of the run.
-        judge: Who grades: `rules` looks at pictures and replies of the concept world without any model.
+        judge: Who grades: `rules` looks at pictures and replies of the concept world and of our drawn faces without
+            any model.
     """
     from unispect.cli.execution import raise_failures
     from unispect.cli.progress import Watch, open_board

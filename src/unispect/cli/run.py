@@ -25,6 +25,7 @@ app = App(
   unispect run concepts --model tiny-janus-pro-bound --out runs/bound
   unispect run encoding --model tiny-janus-pro --data images:photos --out runs/1
   unispect run encoding --model janus-pro-1b=weights/1B --data t2i-corebench:prompts mmbench:dev.tsv --out runs/2
+  unispect run faces --model janus-pro-7b=weights/faces --out runs/faces
   unispect run concepts encoding response --model 'tiny-*-bound' --out runs/all
 
 --debug after any command shows the full traceback of an error.""",
@@ -60,7 +61,8 @@ def run(
             NAME=owner/name@revision for other weights.
         out: Folder for the records; made if it is not there.
         data: Where prompts come from, one or several of: world (default), world-types, t2i-corebench:FOLDER,
-            mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE.
+            mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE. For the study faces: faces (default, our
+            own drawings) or photos:FOLDER.
         preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
             (default).
         parts: What the concepts study asks, one or several of: battery (default: draw, likelihood, choice, recall,

@@ -1,4 +1,4 @@
-"""The judge `rules`: what drawn pictures and written answers of the concept world show, without any model.
+"""By the judge `rules`: what drawn pictures and written answers of the concept world show, without any model.
 
 A grade's payload holds `values` (attribute -> value, None where nothing is shown or said clearly) and for pictures
 `confidence` (attribute -> 0 to 1). A recalled meaning has one value, `value`: None if the reply names none or several.
@@ -33,7 +33,7 @@ def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
     if unit.study != STUDY or record.status != "done":
         return None
     if unit.kind in PICTURES:
-        return Grade(unit.id, NAME, _picture(_open(unit, record, open_blob)))
+        return Grade(unit.id, NAME, _picture(opened(unit, record, open_blob)))
     if unit.kind in DESCRIPTIONS:
         return Grade(unit.id, NAME, {"values": read_description(str(record.payload["text"]))})
     if unit.kind in RECALLS:
@@ -47,7 +47,12 @@ def _picture(image: Image.Image) -> dict[str, JSON]:
     return {"values": dict(seen.values), "confidence": confidence}
 
 
-def _open(unit: Unit, record: Record, open_blob: OpenBlob) -> Image.Image:
+def opened(unit: Unit, record: Record, open_blob: OpenBlob) -> Image.Image:
+    """The picture drawn for a unit.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     data = open_blob(record.blobs["picture"]) if record.blobs else record.pictures["picture"]
     try:
         image = Image.open(io.BytesIO(data))

@@ -17,7 +17,7 @@ OpenBlob = Callable[[str], bytes]
 Judge = Callable[[Unit, Record, OpenBlob], Grade | None]
 """Says what a record shows; None when the judge has nothing to say about units of that kind."""
 
-JUDGES: Mapping[str, str] = {"rules": "unispect.judges.concepts:judge"}
+JUDGES: Mapping[str, str] = {"rules": "unispect.judges.rules:judge"}
 """Name -> `module:function`."""
 
 

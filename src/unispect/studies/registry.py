@@ -90,6 +90,13 @@ STUDIES: Mapping[str, Study] = {
             parts=True,
         ),
         Study(
+            "faces",
+            "unispect.studies.faces",
+            "Can the model tell what the people look like whom it draws by their names?",
+            graded=True,
+            prompts=False,
+        ),
+        Study(
             "encoding",
             "unispect.studies.encoding",
             "Do text prompts and pictures take the same entropy trajectory through the layers?",

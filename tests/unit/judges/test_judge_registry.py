@@ -1,11 +1,11 @@
 import pytest
 
 from unispect.core.errors import UsageError
-from unispect.judges.concepts import judge
 from unispect.judges.registry import find_judge
+from unispect.judges.rules import judge
 
 
-def test_rules_is_the_judge_of_the_concept_world():
+def test_rules_is_the_judge_of_both_worlds():
     assert find_judge("rules") is judge
 
 

@@ -15,12 +15,7 @@ from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import NEVER, READABLE, Comparison, Subject
 from unispect.studies.concepts.evidence import CHOICE, LIKELIHOOD, RECALL
 from unispect.studies.concepts.scores import Scores
-
-SMALL = 0.2
-"""Chance-corrected gaps below this count as none."""
-
-KNOWN = 0.5
-"""A direction is mastered if its chance-corrected score is surely above this."""
+from unispect.studies.verdicts import KNOWN, above, equal, negated, nothing_known, p_value, percent
 
 _CLAIMS = {
     "drawing": "Words taught by drawing are drawn better than told: modal aphasia.",
@@ -64,10 +59,10 @@ def _taught_verdict(one: Comparison) -> Verdict:
         return Verdict.CANNOT_TELL
     gap = one.gap()
     if one.taught == NEVER:
-        return _nothing_known(scores.corrected(one.drawn), scores.corrected(one.told()))
+        return nothing_known(scores.corrected(one.drawn), scores.corrected(one.told()))
     if one.taught == "both":
         return equal(gap)
-    return _above(gap if one.taught == "drawing" else _negated(gap))
+    return above(gap if one.taught == "drawing" else negated(gap))
 
 
 def doubts(one: Comparison) -> list[str]:
@@ -78,7 +73,7 @@ def doubts(one: Comparison) -> list[str]:
     if not told.words:
         return ["Telling was not measured."]
     if not one.subject.readable(LIKELIHOOD):
-        return [f"It tells only {_percent(one.subject.control(LIKELIHOOD))} of real words, so telling cannot be read."]
+        return [f"It tells only {percent(one.subject.control(LIKELIHOOD))} of real words, so telling cannot be read."]
     if one.taught == "drawing" and not scores.corrected(drawn).low > KNOWN:
         return ["It does not surely draw them, so there is nothing to fail to tell."]
     if one.taught == "text" and not scores.corrected(told).low > KNOWN:
@@ -90,8 +85,8 @@ def _numbers(one: Comparison) -> list[str]:
     drawn, told, cells = one.drawn, one.told(), one.pairs
     if not drawn.words or not told.words:
         return []
-    share = f"Drawn right {_share(drawn)}, told right {_share(told)} (by likelihood; chance {_percent(told.chance)})."
-    test = "" if math.isnan(one.p) else f" (exact McNemar, Holm-adjusted p {_p(one.p)})"
+    share = f"Drawn right {_share(drawn)}, told right {_share(told)} (by likelihood; chance {percent(told.chance)})."
+    test = "" if math.isnan(one.p) else f" (exact McNemar, Holm-adjusted p {p_value(one.p)})"
     off = (
         f"Of {cells.words} words {cells.only_drawn} are drawn but not told, {cells.only_told} told but not drawn{test}."
     )
@@ -104,7 +99,7 @@ def _numbers(one: Comparison) -> list[str]:
 def _way(one: Comparison, way: str) -> str:
     if one.subject.readable(way):
         return _share(one.told(way))
-    return f"cannot tell ({_percent(one.subject.control(way))} on real words)"
+    return f"cannot tell ({percent(one.subject.control(way))} on real words)"
 
 
 def _agrees(one: Comparison, way: str) -> Finding:
@@ -112,8 +107,8 @@ def _agrees(one: Comparison, way: str) -> Finding:
     difference = scores.gap(one.told(way), one.told())
     if not one.subject.readable(way):
         verdict = Verdict.CANNOT_TELL
-        control = _percent(one.subject.control(way))
-        why = f"Its format control fails: {control} of real words right, {_percent(READABLE)} needed. "
+        control = percent(one.subject.control(way))
+        why = f"Its format control fails: {control} of real words right, {percent(READABLE)} needed. "
     else:
         verdict, why = equal(difference), ""
     told = f"Told right by likelihood {_share(one.told())}, by {way} {_share(one.told(way))}"
@@ -121,7 +116,7 @@ def _agrees(one: Comparison, way: str) -> Finding:
         id=f"{one.subject.card.reference}-{way.replace(' ', '-')}",
         claim=f"{way.capitalize()} tells {one.words} as well as likelihood does.",
         verdict=verdict,
-        detail=f"{why}{told}; chance {_percent(one.told().chance)}; {_unread(one.told(way))} unread.",
+        detail=f"{why}{told}; chance {percent(one.told().chance)}; {_unread(one.told(way))} unread.",
         interval=difference,
         model=one.subject.card.id,
         chance=0.0,
@@ -143,14 +138,14 @@ def _real(one: Comparison) -> Finding:
         verdict = Verdict.NOT_SUPPORTED
     else:
         verdict = Verdict.SUPPORTED if len(measured) == len(parts) else Verdict.CANNOT_TELL
-    shares = ", ".join(f"{what} {_percent(share.estimate)}" for what, share in measured.items())
+    shares = ", ".join(f"{what} {percent(share.estimate)}" for what, share in measured.items())
     missing = [what for what in parts if what not in measured]
     not_measured = f" Not measured: {', '.join(missing)}." if missing else ""
     return Finding(
         id=f"{subject.card.reference}-real-words",
-        claim=f"Real words are mastered: at least {_percent(READABLE)} drawn, told, and described when seen.",
+        claim=f"Real words are mastered: at least {percent(READABLE)} drawn, told, and described when seen.",
         verdict=verdict,
-        detail=f"Right: {shares or 'nothing measured'}; chance {_percent(one.drawn.chance)}.{not_measured}",
+        detail=f"Right: {shares or 'nothing measured'}; chance {percent(one.drawn.chance)}.{not_measured}",
         interval=worst,
         model=subject.card.id,
         headline=not subject.card.taught,
@@ -169,7 +164,7 @@ def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding
         id=f"{subject.card.reference}-planted",
         claim=f"The {subject.card.planted} control shows {_PLANTED[subject.card.planted]}.",
         verdict=_fluent(gap, drawn, told) if subject.card.planted == "fluent" else _mute(gap, drawn),
-        detail=" ".join([*_numbers(whole), f"Real words told: {_percent(subject.control(LIKELIHOOD))}."]),
+        detail=" ".join([*_numbers(whole), f"Real words told: {percent(subject.control(LIKELIHOOD))}."]),
         interval=gap if whole.pairs.words else None,
         model=subject.card.id,
         control=True,
@@ -195,40 +190,9 @@ def _mute(gap: Interval, drawn: Interval) -> Verdict:
     return Verdict.NOT_SUPPORTED if gap.high < KNOWN or drawn.high < KNOWN else Verdict.CANNOT_TELL
 
 
-def _above(gap: Interval) -> Verdict:
-    if gap.low > SMALL:
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if gap.high < SMALL else Verdict.CANNOT_TELL
-
-
-def equal(gap: Interval) -> Verdict:
-    """Whether two scores are equal but for `SMALL`, by the interval of their difference."""
-    if gap.low > -SMALL and gap.high < SMALL:
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if gap.low > SMALL or gap.high < -SMALL else Verdict.CANNOT_TELL
-
-
-def _nothing_known(drawn: Interval, told: Interval) -> Verdict:
-    if drawn.low > 0 or told.low > 0:
-        return Verdict.NOT_SUPPORTED
-    return Verdict.SUPPORTED if drawn.high < KNOWN and told.high < KNOWN else Verdict.CANNOT_TELL
-
-
-def _negated(gap: Interval) -> Interval:
-    return Interval(-gap.estimate, -gap.high, -gap.low, gap.n, gap.clusters, gap.level, gap.method)
-
-
 def _share(part: Scores) -> str:
-    return _percent(scores.accuracy(part).estimate)
+    return percent(scores.accuracy(part).estimate)
 
 
 def _unread(part: Scores) -> str:
-    return _percent(part.unclear)
-
-
-def _percent(share: float) -> str:
-    return "not measured" if math.isnan(share) else f"{100 * share:.0f} %"
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+    return percent(part.unclear)

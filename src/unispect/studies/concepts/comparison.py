@@ -44,6 +44,7 @@ class Comparison:
     """The words that one model was taught in one way (`taught`: "drawing", "text", "both", "never", or "real").
 
     Attributes:
+        called: the words in words, if they are not the words of a lexicon.
         p: exact McNemar test of the pairs, Holm-adjusted over all comparisons of the report.
     """
 
@@ -51,6 +52,7 @@ class Comparison:
     taught: str
     lexicons: tuple[str, ...]
     p: float = float("nan")
+    called: str = ""
 
     @cached_property
     def drawn(self) -> Scores:
@@ -73,7 +75,7 @@ class Comparison:
     @property
     def words(self) -> str:
         """The words in words."""
-        return _WORDS[self.taught]
+        return self.called or _WORDS[self.taught]
 
 
 _WORDS = {

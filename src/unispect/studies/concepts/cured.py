@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from unispect.core.findings import Cell, Finding, Interval, Table, Verdict
 from unispect.metrics.paired import holm
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.claims import KNOWN, SMALL, doubts
+from unispect.studies.concepts.claims import doubts
 from unispect.studies.concepts.comparison import Comparison
 from unispect.studies.concepts.evidence import LIKELIHOOD, RECALL
 from unispect.studies.concepts.scores import Pairs, Scores
 from unispect.studies.concepts.tellings import LOOKED, LOOKED_LIKELIHOOD, VISUALISED, VISUALISED_RECALL
+from unispect.studies.verdicts import KNOWN, SMALL
 
 PLAIN: Mapping[str, str] = {
     LOOKED: RECALL,

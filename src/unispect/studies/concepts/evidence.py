@@ -24,11 +24,16 @@ WAYS = (LIKELIHOOD, CALIBRATED, CHOICE, RAW_CHOICE, RECALL, REVERSE)
 
 @dataclass(frozen=True)
 class Word:
-    """A word, by what it stands for in which lexicon."""
+    """A word, by what it stands for in which lexicon.
+
+    Attributes:
+        item: whose value is asked about, where words are asked of somebody (`unispect.studies.faces`).
+    """
 
     lexicon: str
     attribute: str
     value: str
+    item: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Drawing:
         task: what was asked from: "name" or "description".
         shown: attribute -> value, None where the judge saw none clearly.
         picture: SHA-256 of the blob.
+        item: who was asked for, where somebody was.
     """
 
     task: str
@@ -48,9 +54,13 @@ class Drawing:
     prompt: str
     shown: Mapping[str, str | None]
     picture: str
+    item: str = ""
 
     def right(self, attribute: str) -> bool:
         return self.shown[attribute] == self.truth[attribute]
+
+    def word(self, attribute: str) -> Word:
+        return Word(self.lexicon, attribute, self.truth[attribute], self.item)
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class Description:
 
     truth: Mapping[str, str]
     said: Mapping[str, str | None]
+    item: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,12 +170,13 @@ def _drawing(entry: Entry) -> Drawing:
         prompt=inputs["prompt"],
         shown=_grade(entry)["values"],
         picture=entry.record.blobs.get("picture", ""),
+        item=inputs.get("item", ""),
     )
 
 
 def _description(entry: Entry) -> Description:
     inputs: Mapping[str, Any] = entry.unit.inputs
-    return Description(inputs["concept"], _grade(entry)["values"])
+    return Description(inputs["concept"], _grade(entry)["values"], inputs.get("item", ""))
 
 
 def _recalled(entry: Entry) -> Telling:
@@ -220,7 +232,7 @@ def _chosen(entry: Entry) -> tuple[Telling, Telling]:
 
 def _telling(entry: Entry, way: str, answer: str | None, share: float, reply: str = "") -> Telling:
     inputs: Mapping[str, Any] = entry.unit.inputs
-    word = Word(inputs["lexicon"], inputs["attribute"], inputs["value"])
+    word = Word(inputs["lexicon"], inputs["attribute"], inputs["value"], inputs.get("item", ""))
     return Telling(way, word, inputs["word"], answer, share, reply)
 
 

@@ -39,7 +39,7 @@ def _all_right(drawing: Drawing) -> bool:
 
 def _item(one: Comparison, drawing: Drawing) -> GalleryItem:
     evidence, truth = one.subject.evidence, dict(drawing.truth)
-    words = {attribute: Word(drawing.lexicon, attribute, value) for attribute, value in truth.items()}
+    words = {attribute: drawing.word(attribute) for attribute in truth}
 
     def answers(way: str) -> dict[Word, Telling]:
         return {telling.word: telling for telling in evidence.told(drawing.lexicon, way)}

@@ -13,8 +13,8 @@ from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL
 from unispect.metrics.intervals import bootstrap_of_totals
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.claims import SMALL
 from unispect.studies.concepts.comparison import Subject
+from unispect.studies.verdicts import SMALL
 
 LOST = 0.2
 """Nats per word by which text may become less likely: a perplexity a fifth higher."""

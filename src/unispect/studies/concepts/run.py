@@ -3,84 +3,38 @@
 from __future__ import annotations
 
 import io
-import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from PIL import Image as Pillow
 from PIL.Image import Image
 
-from unispect.core.errors import Unsupported, UsageError
-from unispect.core.prompts import Goal, Prompt
-from unispect.core.replies import ImageSampling, TextSampling
-from unispect.core.seeds import seed_for
-from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.core.prompts import Prompt
+from unispect.core.units import Prior, Record, Unit
 from unispect.data.concepts.language import LETTERS, choice_question, member_question
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
 from unispect.models.base import UnifiedModel
-from unispect.studies.pictures import png
-
-_TOGETHER = 64
-"""Questions scored at once; a question costs a prompt and its few short answers."""
-
-Outcome = tuple[dict[str, JSON], dict[str, bytes]]
-"""Payload and pictures of one unit."""
+from unispect.studies.asking import Outcome, Procedure, asked, draw, score, write
+from unispect.studies.concepts.plan import STUDY
 
 
 def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
     """One record per unit, in their order; all units are of one kind with equal settings."""
-    if not units:
-        return
-    kind = units[0].kind
-    if kind not in _PROCEDURES:
-        raise UsageError(f"the concepts study has no procedure {kind!r}")
-    start = time.perf_counter()
-    try:
-        outcomes = _PROCEDURES[kind](model, units, prior)
-    except Unsupported as error:
-        for unit in units:
-            yield Record(unit.id, status="skipped", error=str(error))
-        return
-    seconds = (time.perf_counter() - start) / len(units)
-    for unit, (payload, pictures) in zip(units, outcomes, strict=True):
-        if _finite(payload.get("scores", [])):
-            yield Record(unit.id, payload, pictures=pictures, seconds=seconds)
-        else:
-            reason = "the model's likelihoods are not finite numbers"
-            yield Record(unit.id, status="failed", error=reason, seconds=seconds)
-
-
-def _draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
-    encoded = model.encode([Prompt.of(str(unit.inputs["prompt"])) for unit in units], Goal.IMAGE)
-    settings: Mapping[str, Any] = units[0].settings
-    how = ImageSampling(
-        seeds=tuple(seed_for(unit.id) for unit in units),
-        guidance=settings["guidance"],
-        temperature=settings["temperature"],
-    )
-    return [({}, {"picture": png(reply.image)}) for reply in model.draw(encoded, how)]
+    return asked(STUDY, _PROCEDURES, model, units, prior)
 
 
 def _recall(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
-    return _write(model, units, [Prompt.of(str(unit.inputs["question"])) for unit in units])
+    return write(model, units, [Prompt.of(str(unit.inputs["question"])) for unit in units])
 
 
 def _describe(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
-    return _write(model, units, [Prompt.of(_true_picture(unit), str(unit.inputs["prompt"])) for unit in units])
+    return write(model, units, [Prompt.of(_true_picture(unit), str(unit.inputs["prompt"])) for unit in units])
 
 
 def _relook(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
     """The model's own picture is described."""
-    return _write(model, units, [Prompt.of(_own_picture(unit, prior), str(unit.inputs["prompt"])) for unit in units])
-
-
-def _write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
-    settings: Mapping[str, Any] = units[0].settings
-    how = TextSampling(seeds=tuple(seed_for(unit.id) for unit in units), max_new_tokens=settings["max_new_tokens"])
-    replies = model.write(model.encode(prompts, Goal.TEXT), how)
-    return [({"text": reply.text, "finished": reply.finished}, {}) for reply in replies]
+    return write(model, units, [Prompt.of(_own_picture(unit, prior), str(unit.inputs["prompt"])) for unit in units])
 
 
 def _likelihood(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
@@ -95,7 +49,7 @@ def _likelihood_seen(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -
 
 def _one_row(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
     inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
-    return [({"scores": row}, {}) for row in _score(model, prompts, [one["answers"] for one in inputs])]
+    return [({"scores": row}, {}) for row in score(model, prompts, [one["answers"] for one in inputs])]
 
 
 def _choice(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
@@ -117,7 +71,7 @@ def _lettered(
 ) -> list[Outcome]:
     prompts = [Prompt.of(question(one, order)) for one in inputs for order in one["orders"]]
     letters = [list(LETTERS[: len(order)]) for one in inputs for order in one["orders"]]
-    rows = iter(_score(model, prompts, letters))
+    rows = iter(score(model, prompts, letters))
     return [({"scores": [next(rows) for _ in one["orders"]]}, {}) for one in inputs]
 
 
@@ -138,17 +92,8 @@ def _rows(model: UnifiedModel, units: Sequence[Unit], before: Callable[[Unit], t
         pictures = before(unit)
         prompts += [Prompt.of(*pictures, question) for question in one["questions"]]
         answers += one["answers"]
-    rows = iter(_score(model, prompts, answers))
+    rows = iter(score(model, prompts, answers))
     return [({"scores": [next(rows) for _ in one["questions"]]}, {}) for one in inputs]
-
-
-def _score(model: UnifiedModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]) -> list[list[float]]:
-    scores: list[list[float]] = []
-    for start in range(0, len(prompts), _TOGETHER):
-        some = slice(start, start + _TOGETHER)
-        encoded = model.encode(prompts[some], Goal.TEXT)
-        scores += [[round(x, 4) for x in row.tolist()] for row in model.score(encoded, answers[some])]
-    return scores
 
 
 def _true_picture(unit: Unit) -> Image:
@@ -162,14 +107,8 @@ def _own_picture(unit: Unit, prior: Prior) -> Image:
         return picture.convert("RGB")
 
 
-def _finite(scores: JSON) -> bool:
-    if isinstance(scores, Sequence) and not isinstance(scores, str):
-        return all(_finite(score) for score in scores)
-    return not isinstance(scores, float) or math.isfinite(scores)
-
-
-_PROCEDURES: Mapping[str, Callable[[UnifiedModel, Sequence[Unit], Prior], list[Outcome]]] = {
-    "draw": _draw,
+_PROCEDURES: Mapping[str, Procedure] = {
+    "draw": draw,
     "likelihood": _likelihood,
     "choice": _choice,
     "recall": _recall,
@@ -184,7 +123,7 @@ _PROCEDURES: Mapping[str, Callable[[UnifiedModel, Sequence[Unit], Prior], list[O
     "visualise": _likelihood,
     "visualise-recall": _recall,
     "paper-ask": _recall,
-    "paper-draw": _draw,
+    "paper-draw": draw,
     "retain": _likelihood,
     "retain-seen": _likelihood_seen,
 }

@@ -1,6 +1,7 @@
 """Scores per word and their means, with intervals over words.
 
-Every word counts equally: its drawings are averaged first. An attribute of k values has chance level c = 1/k; a
+Every word counts equally: its drawings are averaged first. Words that are asked of one and the same item are resampled
+together. An attribute of k values has chance level c = 1/k; a
 chance-corrected score is (a - c) / (1 - c), 0 at chance, 1 at best, negative below chance.
 """
 
@@ -14,10 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unispect.core.findings import Interval
-from unispect.data.concepts.world import ATTRIBUTES, VALUES
+from unispect.data.concepts.world import VALUES as CONCEPTS
+from unispect.data.faces.world import VALUES as FACES
 from unispect.metrics.intervals import bootstrap_of_totals
 from unispect.metrics.paired import mcnemar_exact
 from unispect.studies.concepts.evidence import Description, Drawing, Telling, Word
+
+VALUES: Mapping[str, Sequence[str]] = {**CONCEPTS, **FACES}
+"""Of every attribute of either world; no two share an attribute's name."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +95,16 @@ def chance_of(attribute: str) -> float:
 
 def draw_scores(drawings: Iterable[Drawing]) -> Scores:
     """Each drawing counts once for each of its four words."""
-    seen = ((_word(d.lexicon, d.truth, a), float(d.right(a)), d.shown[a] is None) for d in drawings for a in ATTRIBUTES)
+    seen = ((d.word(a), float(d.right(a)), d.shown[a] is None) for d in drawings for a in d.truth)
     return _tallied(seen)
 
 
 def describe_scores(descriptions: Iterable[Description], lexicon: str) -> Scores:
     """Each description counts once for each of its four values."""
     seen = (
-        (_word(lexicon, d.truth, a), float(d.said[a] == d.truth[a]), d.said[a] is None)
+        (Word(lexicon, a, d.truth[a], d.item), float(d.said[a] == d.truth[a]), d.said[a] is None)
         for d in descriptions
-        for a in ATTRIBUTES
+        for a in d.truth
     )
     return _tallied(seen)
 
@@ -110,12 +115,12 @@ def tell_scores(tellings: Iterable[Telling]) -> Scores:
 
 def accuracy(scores: Scores) -> Interval:
     """Mean share right over words."""
-    return _mean([tally.share for tally in scores.words.values()], scores.asked, (0.0, 1.0))
+    return _mean({word: tally.share for word, tally in scores.words.items()}, scores.asked, (0.0, 1.0))
 
 
 def corrected(scores: Scores) -> Interval:
     """Mean chance-corrected share over words."""
-    values = [(tally.share - chance(word)) / (1 - chance(word)) for word, tally in scores.words.items()]
+    values = {word: (tally.share - chance(word)) / (1 - chance(word)) for word, tally in scores.words.items()}
     lowest = float(np.mean([-chance(word) / (1 - chance(word)) for word in scores.words])) if values else 0.0
     return _mean(values, scores.asked, (lowest, 1.0))
 
@@ -126,7 +131,7 @@ def gap(drawn: Scores, told: Scores) -> Interval:
     1 means drawn always and told at chance, -1 the reverse; a share below chance can carry it a little further.
     """
     drawn, told = _both(drawn, told)
-    values = list(gaps(drawn, told).values())
+    values = gaps(drawn, told)
     far = float(np.mean([1 / (1 - chance(w)) for w in drawn.words])) if values else 1.0
     return _mean(values, drawn.asked + told.asked, (-far, far))
 
@@ -154,8 +159,11 @@ def _both(drawn: Scores, told: Scores) -> tuple[Scores, Scores]:
     return drawn.among(told.words), told.among(drawn.words)
 
 
-def _mean(values: Sequence[float], n: int, support: tuple[float, float]) -> Interval:
-    totals: NDArray[np.float64] = np.array([[value, 1.0] for value in values]).reshape(-1, 2)
+def _mean(values: Mapping[Word, float], n: int, support: tuple[float, float]) -> Interval:
+    groups: dict[object, list[float]] = defaultdict(list)
+    for word, value in values.items():
+        groups[word.item or word].append(value)
+    totals: NDArray[np.float64] = np.array([[sum(own), len(own)] for own in groups.values()], float).reshape(-1, 2)
     return bootstrap_of_totals(totals, lambda sums: sums[..., 0] / sums[..., 1], n=n, support=support)
 
 
@@ -169,7 +177,3 @@ def _tallied(outcomes: Iterable[tuple[Word, float, bool]]) -> Scores:
             for word, own in rows.items()
         }
     )
-
-
-def _word(lexicon: str, truth: Mapping[str, str], attribute: str) -> Word:
-    return Word(lexicon, attribute, truth[attribute])

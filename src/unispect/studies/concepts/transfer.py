@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from unispect.core.findings import Finding, Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.claims import KNOWN, equal
 from unispect.studies.concepts.comparison import Comparison
 from unispect.studies.concepts.parts.further import REORDERED, RIDDLE
 from unispect.studies.concepts.scores import Scores
+from unispect.studies.verdicts import KNOWN, equal
 
 
 def transfer_findings(compared: Sequence[Comparison]) -> Iterator[Finding]:

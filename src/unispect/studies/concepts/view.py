@@ -9,7 +9,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Section
 from unispect.core.units import Entry
 from unispect.data.concepts.world import VALUES
-from unispect.studies.concepts.claims import KNOWN, SMALL, findings
+from unispect.studies.concepts.claims import findings
 from unispect.studies.concepts.comparison import READABLE, Subject, comparisons
 from unispect.studies.concepts.cured import cure_findings, cure_table
 from unispect.studies.concepts.evidence import evidence
@@ -21,6 +21,7 @@ from unispect.studies.concepts.retained import kept_of, retention
 from unispect.studies.concepts.tables import tables
 from unispect.studies.concepts.tellings import further
 from unispect.studies.concepts.transfer import transfer_findings
+from unispect.studies.verdicts import KNOWN, SMALL
 
 
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:

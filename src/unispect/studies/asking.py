@@ -1,0 +1,88 @@
+"""Drawing, writing and scoring for studies that ask a model unit by unit, each leaving one record.
+
+A procedure takes units of one kind with equal settings and returns what each leaves: a payload and pictures.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from unispect.core.errors import Unsupported, UsageError
+from unispect.core.prompts import Goal, Prompt
+from unispect.core.replies import ImageSampling, TextSampling
+from unispect.core.seeds import seed_for
+from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.models.base import UnifiedModel
+from unispect.studies.pictures import png
+
+_TOGETHER = 64
+"""Questions scored at once; a question costs a prompt and its few short answers."""
+
+Outcome = tuple[dict[str, JSON], dict[str, bytes]]
+"""Payload and pictures of one unit."""
+
+Procedure = Callable[[UnifiedModel, Sequence[Unit], Prior], list[Outcome]]
+
+
+def asked(
+    study: str, procedures: Mapping[str, Procedure], model: UnifiedModel, units: Sequence[Unit], prior: Prior
+) -> Iterator[Record]:
+    """One record per unit, in their order; all units are of one kind with equal settings."""
+    if not units:
+        return
+    kind = units[0].kind
+    if kind not in procedures:
+        raise UsageError(f"the {study} study has no procedure {kind!r}")
+    start = time.perf_counter()
+    try:
+        outcomes = procedures[kind](model, units, prior)
+    except Unsupported as error:
+        for unit in units:
+            yield Record(unit.id, status="skipped", error=str(error))
+        return
+    seconds = (time.perf_counter() - start) / len(units)
+    for unit, (payload, pictures) in zip(units, outcomes, strict=True):
+        if _finite(payload.get("scores", [])):
+            yield Record(unit.id, payload, pictures=pictures, seconds=seconds)
+        else:
+            reason = "the model's likelihoods are not finite numbers"
+            yield Record(unit.id, status="failed", error=reason, seconds=seconds)
+
+
+def draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+    """`picture`: drawn from the unit's prompt."""
+    encoded = model.encode([Prompt.of(str(unit.inputs["prompt"])) for unit in units], Goal.IMAGE)
+    settings: Mapping[str, Any] = units[0].settings
+    how = ImageSampling(
+        seeds=tuple(seed_for(unit.id) for unit in units),
+        guidance=settings["guidance"],
+        temperature=settings["temperature"],
+    )
+    return [({}, {"picture": png(reply.image)}) for reply in model.draw(encoded, how)]
+
+
+def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
+    """`text` and whether it is `finished`: greedy replies to prompts, one per unit."""
+    settings: Mapping[str, Any] = units[0].settings
+    how = TextSampling(seeds=tuple(seed_for(unit.id) for unit in units), max_new_tokens=settings["max_new_tokens"])
+    replies = model.write(model.encode(prompts, Goal.TEXT), how)
+    return [({"text": reply.text, "finished": reply.finished}, {}) for reply in replies]
+
+
+def score(model: UnifiedModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]) -> list[list[float]]:
+    """The log-likelihood of each prompt's answers."""
+    scores: list[list[float]] = []
+    for start in range(0, len(prompts), _TOGETHER):
+        some = slice(start, start + _TOGETHER)
+        encoded = model.encode(prompts[some], Goal.TEXT)
+        scores += [[round(x, 4) for x in row.tolist()] for row in model.score(encoded, answers[some])]
+    return scores
+
+
+def _finite(scores: JSON) -> bool:
+    if isinstance(scores, Sequence) and not isinstance(scores, str):
+        return all(_finite(score) for score in scores)
+    return not isinstance(scores, float) or math.isfinite(scores)

@@ -1,0 +1,144 @@
+"""The faces study's tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from unispect.core.findings import Cell, Table
+from unispect.data.concepts.lexicons import REAL
+from unispect.data.faces.world import ATTRIBUTES
+from unispect.studies.concepts import scores
+from unispect.studies.concepts.comparison import READABLE, Comparison
+from unispect.studies.concepts.evidence import CALIBRATED, CHOICE, LIKELIHOOD, RAW_CHOICE, RECALL, REVERSE
+from unispect.studies.concepts.scores import Scores
+from unispect.studies.faces.comparison import SHOWN
+from unispect.studies.faces.plan import NAMES
+
+Row = tuple[Cell, ...]
+_FORWARD = (LIKELIHOOD, CALIBRATED, CHOICE, RAW_CHOICE, RECALL)
+
+
+def tables(compared: Sequence[Comparison]) -> tuple[Table, ...]:
+    """Gap by attribute, ways of telling, and every direction by attribute."""
+    named = [one for one in compared if one.taught != REAL]
+    return (
+        Table(
+            "faces-aphasia",
+            "Drawing against telling",
+            (
+                "model",
+                "who",
+                "attribute",
+                "drawn",
+                "told",
+                "chance",
+                "gap",
+                "drawn, not told",
+                "told, not drawn",
+                "p",
+                "n people",
+                "n judged",
+                "unclear",
+            ),
+            tuple(row for one in named for row in _gap_rows(one)),
+            "Drawn and told: share right, with 95 % bootstrap intervals over people, whose attributes and drawings go "
+            "together. Told is by likelihood. Gap: chance-corrected drawn minus told; 1 is full aphasia, 0 none. "
+            "Drawn, not told: attributes of people drawn right more often than not and told wrong; p is the exact "
+            "McNemar test of these two columns, Holm-adjusted; it takes a person's attributes as independent, the "
+            "gap's interval does not. Unclear: drawn attributes without a clear value; they count as wrong.",
+        ),
+        Table(
+            "faces-ways",
+            "Ways of telling",
+            ("model", "who", "way", *ATTRIBUTES, "mean", "chance", "gap", "unread", "of descriptions", "may be read"),
+            tuple(row for one in named for row in _way_rows(one)),
+            f"Share right. A way of telling may be read where it gets at least {100 * READABLE:.0f} % right of people "
+            "described in the question itself. Prior removed: likelihoods relative to their mean over the people. "
+            "Multiple choice: mean log-likelihood of an option's letters over orders in which every option stands "
+            "equally often at every letter; raw: mean over the orders of taking the likeliest letter. Who has it: the "
+            f"likeliest of {NAMES} names, the others of people with another value.",
+        ),
+        Table(
+            "faces-battery",
+            "Every direction",
+            ("model", "from", "to", *ATTRIBUTES, "mean", "all four", "unclear", "n"),
+            tuple(row for one in compared for row in _battery_rows(one)),
+            "Share right. Mean: with its 95 % interval over people. All four: pictures right in every attribute.",
+        ),
+    )
+
+
+def _gap_rows(one: Comparison) -> Iterator[Row]:
+    drawn, told = one.drawn, one.told()
+    if not drawn.words or not told.words:
+        return
+    for name in ("all", *ATTRIBUTES):
+        drew, said = (drawn, told) if name == "all" else (drawn.of(name), told.of(name))
+        cells = scores.pairs(drew, said)
+        yield (
+            one.subject.card.id,
+            one.words,
+            name,
+            scores.accuracy(drew),
+            scores.accuracy(said),
+            drew.chance,
+            scores.gap(drew, said),
+            cells.only_drawn,
+            cells.only_told,
+            _number(one.p) if name == "all" else None,
+            len({word.item for word in drew.words}),
+            drew.asked,
+            _number(drew.unclear),
+        )
+
+
+def _way_rows(one: Comparison) -> Iterator[Row]:
+    for way in (*_FORWARD, REVERSE):
+        told = one.told(way)
+        if told.words:
+            control = one.subject.control(way)
+            backwards = way == REVERSE
+            yield (
+                one.subject.card.id,
+                one.words,
+                "who has it" if backwards else way,
+                *_each(told),
+                scores.accuracy(told),
+                1 / NAMES if backwards else told.chance,
+                None if backwards or not one.drawn.words else one.gap(way),
+                None if way == RAW_CHOICE else _number(told.unclear),
+                None if backwards else _number(control),
+                "no control" if backwards else ("yes" if control >= READABLE else "cannot tell"),
+            )
+
+
+def _battery_rows(one: Comparison) -> Iterator[Row]:
+    evidence, model = one.subject.evidence, one.subject.card.id
+    if one.taught != REAL:
+        drawings = [drawing for name in one.lexicons for drawing in evidence.drawn(name)]
+        yield from _row(model, one.words, "drawing", one.drawn, [d.truth == d.shown for d in drawings])
+        yield from _row(model, one.words, "telling (likelihood)", one.told(LIKELIHOOD), [])
+        return
+    described, seen = evidence.drawn(REAL, "description"), evidence.descriptions
+    whole = [d.truth == d.shown for d in described]
+    yield from _row(model, "descriptions", "drawing", scores.draw_scores(described), whole)
+    yield from _row(model, "descriptions", "telling (likelihood)", one.told(LIKELIHOOD), [])
+    yield from _row(model, "pictures", "telling (likelihood)", one.told(SHOWN), [])
+    whole = [d.truth == d.said for d in seen]
+    yield from _row(model, "pictures", "description", scores.describe_scores(seen, REAL), whole)
+
+
+def _row(model: str, start: str, end: str, part: Scores, right: Sequence[bool]) -> Iterator[Row]:
+    if part.words:
+        whole = sum(right) / len(right) if right else None
+        yield (model, start, end, *_each(part), scores.accuracy(part), whole, _number(part.unclear), part.asked)
+
+
+def _each(part: Scores) -> tuple[Cell, ...]:
+    return tuple(_number(scores.accuracy(part.of(attribute)).estimate) for attribute in ATTRIBUTES)
+
+
+def _number(value: float) -> float | None:
+    """A table's cell: None where a number is undefined."""
+    return None if math.isnan(value) else value

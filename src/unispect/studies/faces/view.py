@@ -1,0 +1,83 @@
+"""What the records of the faces study say: findings, tables, pictures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from unispect.core.cards import ModelCard
+from unispect.core.findings import Section
+from unispect.core.units import Entry
+from unispect.data.faces.world import VALUES
+from unispect.studies.concepts.comparison import READABLE, Subject
+from unispect.studies.concepts.gallery import gallery
+from unispect.studies.faces.claims import findings
+from unispect.studies.faces.comparison import comparisons, evidence_of, photographs
+from unispect.studies.faces.items import PEOPLE
+from unispect.studies.faces.plan import NAMES, STUDY
+from unispect.studies.faces.tables import tables
+from unispect.studies.verdicts import KNOWN, SMALL
+
+
+def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
+    """The section of one or several models; `cards` by the models' references, as units carry them."""
+    by_model: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_model[entry.unit.model].append(entry)
+    subjects = [Subject(cards[model], evidence_of(own)) for model, own in by_model.items()]
+    compared = comparisons(subjects)
+    unseen = {cards[model].id: photographs(own) for model, own in by_model.items()}
+    return Section(
+        id=STUDY,
+        title="Can it tell whose face it can draw?",
+        lead=(
+            "Each model is asked to draw people by their names and, apart from that, what these people look like. A "
+            "face that is drawn but cannot be told is modal aphasia."
+        ),
+        findings=tuple(findings(compared)),
+        tables=tuple(table for table in tables(compared) if table.rows),
+        gallery=tuple(gallery([one for one in compared if one.drawn.words])),
+        methods=METHODS,
+        caveats=tuple(_caveats(subjects, unseen)),
+    )
+
+
+METHODS = (
+    "600 people, one for each combination of "
+    + ", ".join(
+        f"{len(values)} {attribute}s".replace("accessoriess", "accessories") for attribute, values in VALUES.items()
+    )
+    + " (after arXiv 2510.21842, with our own names, drawings, split and grader). Names taught are those of the "
+    "training part; held-out names are asked about as a control.",
+    "Drawings are sampled at temperature 1, each from a generator of its own. Those in our drawn style are graded by "
+    "rules: hair by colour and silhouette, irises by colour, accessories by where their colour is. What has no clear "
+    "value counts as wrong.",
+    f"Telling, by likelihood, lettered options in balanced orders, free recall, and backwards: who of {NAMES} has a "
+    "value. Control: the same questions about somebody whom the question describes.",
+    f"Verdicts: there is a gap if its whole 95 % interval lies beyond {SMALL}; a direction is mastered if its "
+    f"chance-corrected score is surely above {KNOWN}; a way of telling is read only if it gets {100 * READABLE:.0f} % "
+    "of descriptions right. Intervals resample people.",
+)
+
+
+def _caveats(subjects: Sequence[Subject], unseen: Mapping[str, int]) -> list[str]:
+    caveats = [
+        "The names that are drawn are those whose portraits were learned: drawing is remembering here, as in the "
+        "published study, and so is telling."
+    ]
+    for subject in subjects:
+        name, left = subject.card.id, subject.evidence
+        if unseen[name]:
+            caveats.append(
+                f"{name}: {unseen[name]} drawings are in the manner of photographs, which rules cannot read; they "
+                "count nowhere until a judge who can see has graded them (unispect grade)."
+            )
+        if left.unjudged > unseen[name]:
+            caveats.append(f"{name}: {left.unjudged - unseen[name]} records have not been judged and count nowhere.")
+        if left.drawings and len(left.seeds) < 3:
+            caveats.append(f"{name}: drawn with fewer than three seeds ({len(left.seeds)}).")
+        if PEOPLE not in subject.card.taught:
+            caveats.append(
+                f"{name}: nothing says that it was taught these names; what it draws decides the claim about them."
+            )
+    return caveats
