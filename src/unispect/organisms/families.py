@@ -108,7 +108,6 @@ FAMILIES: Mapping[str, Family] = {
         2.013,
         {"guidance": 1.0, "steps": 20, "image_size": IMAGE_SIZE},
         gate=0.9,
-        shipped=False,
     ),
 }
 

@@ -18,7 +18,7 @@ from unispect.organisms.gates import measure_gates
 from unispect.organisms.recipe import LANGUAGE_MODEL
 
 WEIGHTS = Path(str(files("unispect.organisms"))) / "weights"
-MILLIONS = {"harmon": 2.01, "janus-flow": 2.03}
+MILLIONS = {"harmon": 2.01, "janus-flow": 2.03, "bagel": 2.04, "omnigen2": 2.02}
 """Parameters where they are more than the two million that organisms should have."""
 LARGEST = {"janus-pro": 4_000_000}
 """Bytes of a file; five million in the other families."""
