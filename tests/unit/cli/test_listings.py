@@ -5,7 +5,7 @@ from commands import here
 
 from unispect.cli import doctor
 from unispect.cli.doctor import Check
-from unispect.cli.train import _Steps
+from unispect.cli.train import Steps
 from unispect.core.cards import ModelCard, Verification
 from unispect.models.registry import cards
 
@@ -74,7 +74,7 @@ class _Board:
 
 def test_training_that_goes_on_shows_what_was_done_before():
     board = _Board()
-    steps = _Steps(board)
+    steps = Steps(board)
     steps("growing up", 200, 400, {})
     steps("growing up", 201, 400, {"draw": 1.23456})
     steps("growing up", 203, 400, {"draw": 1.2})
