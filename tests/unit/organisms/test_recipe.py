@@ -48,8 +48,12 @@ def short(family: str) -> Recipe:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_training_that_was_stopped_ends_in_the_same_bytes(family: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["janus-pro", "omnigen2"])  # with the fewest stages and with all of them
+def test_a_training_that_was_stopped_ends_in_the_same_bytes(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unispect.organisms.recipe.measure_gates", lambda *_, **__: [])  # half a minute each time
+
     def stop(stage: str, step: int, steps: int, values: dict[str, float]) -> None:
         if stage == "binding: fluent" and step == steps:
             raise Stopped
