@@ -71,7 +71,7 @@ def test_all_600_portraits_are_read_right(size):
 @pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES[1:])
 def test_disturbed_portraits_are_read_right(change):
-    shares = read(64, 64, change, every=4, start=1)
+    shares = read(64, 64, change, every=1)  # all 600: near the goal a sample of them decides nothing
     assert min(shares.values()) >= 0.99, shares
 
 
