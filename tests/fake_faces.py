@@ -72,7 +72,8 @@ class FaceModel:
         if prompt.images:
             return grade(prompt.images[0]).values if self.able else {}
         if "portrait" in text:
-            return read_description(text) if self.able else {}
+            asked = text.splitlines()[0]  # lettered options name other values
+            return read_description(asked) if self.able else {}
         return next((NAMES[name].values for name in self.tells if name in text), {})
 
     def _answer(self, prompt) -> str:

@@ -30,7 +30,8 @@ BRACKET = {torch.float32: 1e-6, torch.float64: 1e-10}
 
 
 SMALLEST = 1e-30
-"""Entries that are nothing to an entropy of order 1, where no bound as simple as that of other orders is at hand."""
+"""Entries that are nothing to an entropy of order 1: by Audenaert's inequality all of them together move it by less
+than 1e-20 nats, for up to 100,000 rows."""
 
 
 @dataclass(frozen=True)
