@@ -17,21 +17,13 @@ import torch
 from torch import Tensor
 
 from unispect.metrics.bandwidth import Bandwidth, UndefinedBandwidth, bandwidth
-from unispect.metrics.blocks import eigenvalues
+from unispect.metrics.blocks import spectrum
 from unispect.metrics.kernel import Precision, RowKernel, checked, row_kernel, row_kernels
 from unispect.metrics.spectrum import renyi
 from unispect.metrics.threads import one_thread
 
 ALPHA = 1.01
 """The order used by arXiv 2604.10949."""
-
-BRACKET = {torch.float32: 1e-6, torch.float64: 1e-10}
-"""Bounds closer than this (nats) replace the solver: no wider than the round-off of the solver itself."""
-
-
-SMALLEST = 1e-30
-"""Entries that are nothing to an entropy of order 1: by Audenaert's inequality all of them together move it by less
-than 1e-20 nats, for up to 100,000 rows."""
 
 
 @dataclass(frozen=True)
@@ -156,48 +148,10 @@ def entropy_of(
     if len(kept) < kernel.distinct:
         chosen = torch.from_numpy(kept)
         matrix = matrix[chosen][:, chosen]
-    root = torch.from_numpy(np.sqrt(p)).to(matrix.dtype)
-    weighted = matrix * root[:, None] * root[None, :]
-
-    high = renyi(p, alpha)
-    low, drift = _bounds(weighted, p, alpha, high)
-    if min(high - low, drift) <= BRACKET[matrix.dtype]:
-        value = high if drift < high - low else (high + low) / 2
-        return estimate(value, 0.0, f"{kernel.method}, bracket")
-    spectrum = eigenvalues(weighted, _negligible(len(kept), alpha, high, BRACKET[matrix.dtype]))
-    trace_error = abs(1 - float(spectrum[spectrum > 0].sum()))
-    return estimate(min(renyi(spectrum, alpha), high), trace_error, f"{kernel.method}, eigenvalues")
-
-
-def _bounds(weighted: Tensor, p: np.ndarray, alpha: float, high: float) -> tuple[float, float]:
-    """A lower bound on the entropy, and a bound on its distance from that of the diagonal `p` (`high`); both in nats.
-
-    With T half the trace norm of the off-diagonal part, the spectrum is within 2T of `p` in total (Mirsky). Then the
-    sums of p^alpha differ by at most 2 alpha T; for alpha = 1 Audenaert's inequality bounds the entropies themselves.
-    """
-    off = weighted - torch.diag(torch.diagonal(weighted))
-    frobenius = float(torch.linalg.vector_norm(off, dtype=torch.float64))
-    low = -math.log(float((p * p).sum()) + frobenius**2) if alpha <= 2 else 0.0
-    distance = frobenius * math.sqrt(len(p)) / 2
-    if distance == 0:
-        return low, 0.0
-    if alpha == 1:
-        return low, distance * (math.log(len(p)) + 1 - math.log(distance)) if distance < 0.5 else math.inf
-    moved = 2 * alpha * distance
-    power_sum = math.exp((1 - alpha) * high)
-    return low, moved / (alpha - 1) / (power_sum - moved) if alpha > 1 and moved < power_sum else math.inf
-
-
-def _negligible(n: int, alpha: float, high: float, error: float) -> float:
-    """A size of entries: all that are no larger may be left out, and the entropy moves by at most `error` nats.
-
-    The bound is that of `_bounds`, solved for the largest entry.
-    """
-    if alpha <= 1:
-        return SMALLEST if alpha == 1 else 0.0
-    power_sum = math.exp((1 - alpha) * high)  # of any spectrum with an entropy of at most `high`, this or more
-    moved = power_sum * error * (alpha - 1) / (1 + error * (alpha - 1))
-    return moved / alpha / n**1.5
+    values, excess = spectrum(matrix, p, alpha, kernel.tolerance)
+    trace_error = abs(1 - float(values[values > 0].sum()))
+    nats = min(renyi(values, alpha), renyi(p, alpha)) - excess / 2
+    return estimate(max(nats, 0.0), trace_error, f"{kernel.method}, {'bracket' if values is p else 'eigenvalues'}")
 
 
 def _log(n: int, base: float) -> float:

@@ -23,13 +23,22 @@ FEW = 8
 
 Precision = Literal["auto", "float32", "float64"]
 
-LOWEST = -80.0
-"""Exponents below it count as it: the kernel is then 2e-35."""
+LOWEST = -40.0
+"""Exponents below it count as it. The kernel is then 4e-18, nothing beside round-off, and its squares are still far
+from the smallest float32: arithmetic there takes thirty times as long."""
 
 SAFE32 = 2e-6
 """Largest tolerated error of a kernel entry in float32: costs less than 5e-4 bit."""
 SAFE64 = 1e-9
 """The same in float64; beyond it distances are taken from differences of coordinates."""
+
+NARROW = 256
+"""Width up to which products in float64 cost less than finding out whether float32 would do."""
+
+CLOSE = 1e-6
+"""Nats by which an entropy may be off to spare the solver: no more than its round-off in float32."""
+CLOSE64 = 1e-10
+"""The same for rows in float64, or where float64 is insisted on."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +50,14 @@ class RowKernel:
         index: [rows], the distinct row that each row equals.
         sigma: bandwidth.
         method: how the distances were computed.
+        tolerance: nats by which an entropy may be off.
     """
 
     matrix: Tensor
     index: np.ndarray
     sigma: float
     method: str
+    tolerance: float
 
     @property
     def distinct(self) -> int:
@@ -127,10 +138,17 @@ def row_kernels(rows: Tensor, sigmas: Sequence[float], *, precision: Precision =
     merged, index = distinct_rows(checked(rows))
     narrowest = float(min(sigmas))
     distances, method = _distances(merged, narrowest, precision)
-    return [
-        RowKernel(_exponential(distances * (-((narrowest / sigma) ** 2) / 2)).cpu(), index, float(sigma), method)
-        for sigma in sigmas
-    ]
+    tolerance = CLOSE
+    if precision == "float64" or rows.dtype == torch.float64:
+        tolerance = CLOSE64
+    else:
+        distances = distances.float()  # differences have been taken: what is left is a relative error
+
+    def kernel(sigma: float) -> RowKernel:
+        values = _exponential(distances * (-((narrowest / sigma) ** 2) / 2)).cpu()
+        return RowKernel(values, index, float(sigma), method, tolerance)
+
+    return [kernel(sigma) for sigma in sigmas]
 
 
 def squared_distances(rows: Tensor, sigma: float, safe: float = math.inf) -> Tensor | None:
@@ -140,9 +158,11 @@ def squared_distances(rows: Tensor, sigma: float, safe: float = math.inf) -> Ten
     `safe`.
     """
     centred = (rows - rows.mean(dim=-2, keepdim=True)).div_(sigma)
-    distances = centred @ centred.mT
-    squares = torch.diagonal(distances, dim1=-2, dim2=-1).clone()
-    distances.mul_(-2).add_(squares[..., :, None]).add_(squares[..., None, :]).clamp_(min=0)
+    squares = centred.square().sum(dim=-1)
+    # -2 x.y + |y|^2 in one pass over the matrix: at these sizes passes cost more than products
+    flat = centred.reshape(-1, *centred.shape[-2:])
+    distances = torch.baddbmm(squares.reshape(len(flat), 1, -1), flat, flat.mT, alpha=-2).reshape(*squares.shape, -1)
+    distances.add_(squares[..., :, None]).clamp_(min=0)
     torch.diagonal(distances, dim1=-2, dim2=-1).zero_()
     error = squares.double() * (2 * torch.finfo(rows.dtype).eps)
     worst = float(error.max())
@@ -157,7 +177,7 @@ def squared_distances(rows: Tensor, sigma: float, safe: float = math.inf) -> Ten
 
 
 def _exponential(values: Tensor) -> Tensor:
-    """Exp of `values`, in place. Results near the smallest float take thirty times as long and are never of any use."""
+    """Exp of `values`, in place."""
     return values.clamp_(min=LOWEST).exp_()
 
 
@@ -169,7 +189,8 @@ def exact_distances(rows: Tensor, sigma: float) -> Tensor:
 
 def _distances(rows: Tensor, sigma: float, precision: Precision) -> tuple[Tensor, str]:
     """Squared distances between distinct rows, in units of sigma^2, and how they were computed."""
-    if precision == "float32" or (precision == "auto" and rows.dtype != torch.float64):
+    narrow = rows.shape[1] <= NARROW
+    if precision == "float32" or (precision == "auto" and rows.dtype != torch.float64 and not narrow):
         distances = squared_distances(rows.float(), sigma, math.inf if precision == "float32" else SAFE32)
         if distances is not None:
             return distances, "float32 product"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unispect.metrics.entropy import renyi_entropies, renyi_entropy
-from unispect.metrics.kernel import distinct_rows, row_kernel
+from unispect.metrics.kernel import NARROW, distinct_rows, row_kernel
 from unispect.metrics.spectrum import renyi
 
 seeds = st.integers(0, 2**32 - 1)
@@ -192,8 +192,12 @@ def test_automatic_precision_widens_exactly_where_float32_fails():
     assert found.method.startswith("float64")
     further = rows * torch.tensor([1e6, 1.0])
     assert renyi_entropy(further, sigma=1.0).method.startswith("float64 differences")
-    assert bits(further) == pytest.approx(truth, abs=1e-9)
-    assert renyi_entropy(normal(0, 50, 8, torch.float32), sigma=2.0).method.startswith("float32 product")
+    assert bits(further) == pytest.approx(truth, abs=1e-6)
+    assert bits(further.double()) == pytest.approx(truth, abs=1e-9)
+    wide = normal(0, 50, NARROW + 1, torch.float32)
+    assert renyi_entropy(wide, sigma=9.0).method.startswith("float32 product")
+    assert renyi_entropy(1e4 * wide + wide.sign(), sigma=9.0).method.startswith("float32 product")  # all far apart
+    assert renyi_entropy(100 * wide[:25].repeat(2, 1) + wide, sigma=9.0).method.startswith("float64 product")
 
 
 def test_values_by_hand_for_two_rows():
@@ -260,6 +264,19 @@ def test_matrices_that_fall_apart_are_solved_in_pieces(monkeypatch):
     monkeypatch.setattr(torch.linalg, "eigvalsh", lambda matrix: solved.append(tuple(matrix.shape)) or solver(matrix))
     renyi_entropy(crowd(20, 4, 0.2, 4.0), sigma=1.0)
     assert solved == [(20, 4, 4)]
+
+
+def test_rows_in_float32_are_solved_in_pieces_that_see_each_other_a_little(monkeypatch):
+    """The pieces see each other by up to 1e-3; the value must still be that of the whole, to the stated 1e-6 nats."""
+    rows = crowd(40, 3, 0.4, 1.0).float()
+    kernel = row_kernel(rows.double(), 1.0).matrix
+    whole = renyi(torch.linalg.eigvalsh(kernel / len(rows)).numpy(), 1.01)
+    solved = []
+    solver = torch.linalg.eigvalsh
+    monkeypatch.setattr(torch.linalg, "eigvalsh", lambda matrix: solved.append(matrix.shape[-1]) or solver(matrix))
+    assert renyi_entropy(rows, sigma=1.0, base=math.e).value == pytest.approx(whole, abs=1e-6)
+    assert max(solved) < len(rows) / 2
+    assert kernel[kernel < 0.03].max() > 1e-4
 
 
 def test_several_bandwidths_give_what_each_gives_alone():
