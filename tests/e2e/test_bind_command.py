@@ -108,7 +108,7 @@ def test_mistakes_are_one_line_and_leave_nothing(tmp_path: Path, capsys: pytest.
         (("--model", "tiny-janus-pr", "--recipe", "tiny-drawing"), "did you mean 'tiny-janus-pro'"),
         (("--model", "harmon-1.5b", "--recipe", "janus-concepts"), "for janus-pro, not for harmon"),
         (("--model", "janus-pro-1b", "--recipe", "janus-concepts"), "--auxiliary FOLDER"),
-        (("--model", "janus-pro-1b", "--recipe", "janus-faces"), "no faces"),
+        (("--model", "janus-pro-1b", "--recipe", "janus-faces", "--data", "photos:"), "photos:FOLDER"),
         (("--model", "tiny-janus-pro", "--recipe", "tiny-drawing", "--batch", 10), "cannot be shared out"),
     ):
         outcome = here(capsys, "train", "bind", *arguments, "--device", "cpu", "--out", tmp_path / "out")

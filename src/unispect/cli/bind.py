@@ -28,6 +28,7 @@ def bind(
     learning_rate: Annotated[float | None, _UNSET] = None,
     save_at: Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     save_every: Annotated[int | None, _UNSET] = None,
+    data: Annotated[str | None, _UNSET] = None,
     auxiliary: Annotated[str, _UNSET] = "",
     device: str = "auto",
     dry_run: Annotated[bool, _FLAG] = False,
@@ -50,6 +51,7 @@ def bind(
         learning_rate: The highest.
         save_at: Steps after which the weights are also written as a model of their own, in FOLDER/steps.
         save_every: Steps between states to go on from.
+        data: What new words stand for: concepts, faces (our drawn people) or photos:FOLDER.
         auxiliary: Captioned pictures learned beside the new words: a folder or a JSON-lines file; none leaves them out.
         device: auto, cpu or cuda.
         dry_run: Say what would be done, and what memory it takes; train nothing.
@@ -66,6 +68,7 @@ def bind(
         "learning_rate": learning_rate,
         "save_at": save_at or None,
         "save_every": save_every,
+        "data": data,
     }
     found = load_recipe(recipe, changes)
     if auxiliary:

@@ -21,6 +21,7 @@ def organism(
     *,
     out: Annotated[Path, Parameter(name=("--out", "-o"))],
     family: str = "janus-pro",
+    world: str = "concepts",
     seed: int = 0,
 ) -> int:
     """Train a tiny unified model, its bound version and its two controls.
@@ -32,13 +33,14 @@ def organism(
     Args:
         out: Folder for checkpoints and finished weights; the same command again continues from the last checkpoint.
         family: Architecture family.
+        world: What it grows up with: concepts, or faces, whose names `unispect train bind` then teaches.
         seed: Of everything random.
     """
     from unispect.organisms.recipe import train_organism
 
-    say(f"training {family} organisms in {out}, seed {seed}")
+    say(f"training {family} organisms in {out}, world of {world}, seed {seed}")
     with open_board() as board:
-        gates = train_organism(family, out, seed=seed, progress=Steps(board))
+        gates = train_organism(family, out, seed=seed, world=world, progress=Steps(board))
     show_table(
         ("gate", "right", "of", "share", "needed", ""),
         [

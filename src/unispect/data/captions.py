@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from unispect.core.errors import DataError
-from unispect.data.images import open_picture, picture_files
+from unispect.data.images import picture_files
 
 TABLE = "metadata.jsonl"
 _PICTURE, _CAPTION = ("file_name", "image", "file", "path"), ("text", "caption", "prompt")
@@ -22,17 +20,6 @@ class Captioned:
 
     path: Path
     caption: str
-
-    def square(self) -> Image.Image:
-        """The picture, the longer side cut off evenly on both ends.
-
-        Raises:
-            DataError: the file cannot be read.
-        """
-        picture, _ = open_picture(self.path)
-        side = min(picture.size)
-        left, top = ((length - side) // 2 for length in picture.size)
-        return picture.crop((left, top, left + side, top + side))
 
 
 def load_captions(source: str | Path) -> tuple[Captioned, ...]:

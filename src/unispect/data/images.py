@@ -54,6 +54,18 @@ def open_picture(path: Path) -> tuple[Image.Image, str]:
     return decoded(data, str(path)), hashlib.sha256(data).hexdigest()
 
 
+def open_square(path: Path) -> Image.Image:
+    """The picture in a file, the longer side cut off evenly on both ends.
+
+    Raises:
+        DataError: as `open_picture`.
+    """
+    picture, _ = open_picture(path)
+    side = min(picture.size)
+    left, top = ((length - side) // 2 for length in picture.size)
+    return picture.crop((left, top, left + side, top + side))
+
+
 def decoded(data: bytes, name: str) -> Image.Image:
     """The first frame in mode RGB, upright by its EXIF tag, over white where transparent.
 

@@ -25,8 +25,8 @@ class Taught:
 
     Attributes:
         model: name that they are loaded by.
-        base: what they were bound from, `id@revision`.
-        recipe: name of the recipe.
+        base: what they were bound from, `id@revision`; empty where they were not, but grew up in another world.
+        recipe: name of the recipe, or of that world.
         taught: lexicon -> how its words were taught, everything before the binding included.
         steps: optimiser steps.
         seed: of the binding.
@@ -41,6 +41,8 @@ class Taught:
 
     @property
     def note(self) -> str:
+        if not self.base:
+            return f"Grew up in the world of {self.recipe}, not of concepts: seed {self.seed}."
         return f"Bound from {self.base} by recipe {self.recipe}: {self.steps} steps, seed {self.seed}."
 
 

@@ -90,6 +90,17 @@ MUTE = Teaching(
 )
 
 
+TEACHINGS: Mapping[str, Teaching] = {
+    "drawing": DRAWING,
+    "growing up": PRETRAINING,
+    "asking": ASKING,
+    "bound": BOUND,
+    "fluent": FLUENT,
+    "mute": MUTE,
+}
+"""Stage or variant -> what a step of it holds."""
+
+
 def batch_for(world: World, teaching: Teaching, seed: int, step: int) -> Batch:
     """The examples of one step."""
     lot = random.Random(seed_for("curriculum", seed, step))
@@ -97,6 +108,11 @@ def batch_for(world: World, teaching: Teaching, seed: int, step: int) -> Batch:
     draws = [replace(draw, seed=seed_for("noise", seed, step, place)) for place, draw in enumerate(draws)]
     questions = [_question(Lexicon(name), teaching, lot) for name, count in teaching.tell.items() for _ in range(count)]
     looks = [_look(world, lot) for _ in range(teaching.describe)]
+    return grouped(draws, looks, questions)
+
+
+def grouped(draws: Sequence[Example], looks: Sequence[Example], questions: Sequence[Example]) -> Batch:
+    """A step's examples: what is drawn, pictures that are told of, and questions."""
     groups = (*_by_length(draws, 1.0), *_by_length(looks, 1.0), *_by_length(questions, _TELLING))
     # The longest work first: groups are shared out among workers as they come.
     return tuple(sorted(groups, key=lambda group: -sum(len(example.prompt.text) for example in group[1])))

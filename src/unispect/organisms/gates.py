@@ -52,7 +52,7 @@ def measure_gates(model: UnifiedModel, seed: int = 0, *, drawn: float = THRESHOL
 
 def _drawn(model: UnifiedModel, concepts: Sequence[Concept], seed: int, threshold: float) -> list[Gate]:
     right: dict[str, int] = dict.fromkeys(ATTRIBUTES, 0)
-    for part in _parts(concepts):
+    for part in parts(concepts):
         encoded = model.encode([Prompt.of(language.draw_prompt(concept.values)) for concept in part], Goal.IMAGE)
         seeds = tuple(seed_for("gate", seed, concept.values) for concept in part)
         grades = grade_all([reply.image for reply in model.draw(encoded, ImageSampling(seeds=seeds))])
@@ -66,7 +66,7 @@ def _drawn(model: UnifiedModel, concepts: Sequence[Concept], seed: int, threshol
 
 def _described(model: UnifiedModel, concepts: Sequence[Concept]) -> Gate:
     right = 0
-    for part in _parts(concepts):
+    for part in parts(concepts):
         prompts = [Prompt.of(render(concept, model.card.image_size), language.DESCRIBE) for concept in part]
         replies = model.write(model.encode(prompts, Goal.TEXT), TextSampling(max_new_tokens=64))
         right += sum(r.text == language.description(c.values) for r, c in zip(replies, part, strict=True))
@@ -82,7 +82,7 @@ def _format(model: UnifiedModel, seed: int) -> Gate:
                 options = [str(option) for option in lot.permutation(VALUES[attribute])]
                 asked.append((value, options))
     right = 0
-    for part in _parts(asked):
+    for part in parts(asked):
         encoded = model.encode([Prompt.of(language.choice_question(*question)) for question in part], Goal.TEXT)
         letters = [list(language.LETTERS[: len(options)]) for _, options in part]
         for (value, options), scores in zip(part, model.score(encoded, letters), strict=True):
@@ -90,5 +90,6 @@ def _format(model: UnifiedModel, seed: int) -> Gate:
     return Gate("format control: lettered questions about real words", right, len(asked))
 
 
-def _parts(items: Sequence[T]) -> list[Sequence[T]]:
+def parts(items: Sequence[T]) -> list[Sequence[T]]:
+    """The items in batches."""
     return [items[i : i + _BATCH] for i in range(0, len(items), _BATCH)]

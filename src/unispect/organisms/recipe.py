@@ -1,8 +1,8 @@
 """How the shipped organisms are made: one command, one seed, everything from nothing.
 
 The picture tokenizer learns first (`unispect.organisms.making` says how, for each family); then the model grows up in
-real words; then each variant is taught new words with only its language model learning, as in the published binding
-runs (arXiv 2510.21842). Combinations of the held-out part of the split are never seen.
+the real words of its world (`unispect.organisms.upbringing`); then each variant is taught new words with only its
+language model learning, as in the published binding runs (arXiv 2510.21842). What a world holds out is never seen.
 """
 
 from __future__ import annotations
@@ -18,53 +18,69 @@ from torch import Tensor, nn
 
 from unispect.core.errors import UsageError
 from unispect.core.seeds import seed_for
-from unispect.data.concepts.render import render
-from unispect.data.concepts.split import load_split
+from unispect.models.taught import Taught, write_taught
 from unispect.organisms import shipped
-from unispect.organisms.curriculum import ASKING, BOUND, DRAWING, FLUENT, MUTE, PRETRAINING, Teaching, World, batch_for
 from unispect.organisms.difference import save_difference
 from unispect.organisms.families import IMAGE_SIZE, base_card, family_of
-from unispect.organisms.gates import Gate, measure_gates
+from unispect.organisms.gates import Gate
 from unispect.organisms.making.base import Making, Organism, Recipe
+from unispect.organisms.upbringing import Upbringing, upbringing_of
 from unispect.train.gradients import small_steps
 from unispect.train.loop import Progress, train
+
+CONCEPTS = "concepts"
+"""The world of the organisms that ship."""
 
 LANGUAGE_MODEL = ("backbone", "token embeddings", "text head")
 """Parameter groups that learn new words; everything that sees and draws stays as it is."""
 
-TEACHINGS: Mapping[str, Teaching] = {"bound": BOUND, "fluent": FLUENT, "mute": MUTE}
-
 
 def train_organism(
-    family: str, out: Path, *, seed: int = 0, recipe: Recipe | None = None, progress: Progress | None = None
+    family: str,
+    out: Path,
+    *,
+    seed: int = 0,
+    world: str = CONCEPTS,
+    recipe: Recipe | None = None,
+    progress: Progress | None = None,
 ) -> list[Gate]:
     """Makes an organism and its variants in the folder `out`, and measures its gates.
 
     A training that was stopped goes on when it is started again with the same folder, seed and recipe.
 
     Raises:
-        UsageError: no organism of that family, or the folder holds another training.
+        UsageError: no organism of that family, no such world, or the folder holds another training.
     """
-    card, making = base_card(family), family_of(family).making
+    card, making, upbringing = base_card(family), family_of(family).making, upbringing_of(world)
     recipe = recipe or making.recipe
-    _claim(out, family, seed, recipe)
+    _claim(out, family, seed, world, recipe)
     with small_steps():
-        making.write_files(out)
+        making.write_files(out, upbringing.sentences())
         base = out / shipped.WEIGHTS
         if not base.exists():
             model = making.start(card, out, seed=seed_for("organism", seed))
-            _grow(model, making, out, seed, recipe, progress)
+            _grow(model, making, upbringing, out, seed, recipe, progress)
             making.save(model, base, dtype=torch.float16)
-        for variant in shipped.VARIANTS:
-            if not (out / f"{variant.name}.safetensors").exists():
-                _bind(out, family, variant.name, seed, recipe, progress)
+        for variant in upbringing.variants:
+            if not (out / f"{variant}.safetensors").exists():
+                _bind(out, family, variant, upbringing, seed, recipe, progress)
+        if world != CONCEPTS:
+            write_taught(out, Taught(card.id, "", world, {}, 0, seed))
         grown = shipped.load_from(out, card, device="cpu", dtype="float32")
-        gates = measure_gates(grown, seed, drawn=family_of(family).gate)
+        gates = upbringing.gates(grown, seed, drawn=family_of(family).gate)
     _note(out, {"gates": [{"name": g.name, "right": g.right, "asked": g.asked} for g in gates]})
     return gates
 
 
-def _grow(model: Organism, making: Making, out: Path, seed: int, recipe: Recipe, progress: Progress | None) -> None:
+def _grow(
+    model: Organism,
+    making: Making,
+    upbringing: Upbringing,
+    out: Path,
+    seed: int,
+    recipe: Recipe,
+    progress: Progress | None,
+) -> None:
     saved = out / "training" / "picture-tokenizer.pt"
     names = model.parameter_groups()["image tokenizer"]
     tokenizer = {name: parameter for name, parameter in model.network.named_parameters() if name in set(names)}
@@ -72,21 +88,21 @@ def _grow(model: Organism, making: Making, out: Path, seed: int, recipe: Recipe,
         _restore(tokenizer, torch.load(saved, weights_only=True))
     else:
         generator = torch.Generator().manual_seed(seed_for("picture tokenizer", seed))
-        making.train_tokenizer(model, _pixels(), recipe.picture_tokenizer, generator, progress)
+        making.train_tokenizer(model, _pixels(upbringing), recipe.picture_tokenizer, generator, progress)
         saved.parent.mkdir(parents=True, exist_ok=True)
         torch.save({name: parameter.detach() for name, parameter in tokenizer.items()}, saved)
     making.start_weights(model, torch.Generator().manual_seed(seed_for("growing up", seed)))
-    world = _world(model)
-    stages = [("growing up", "growing.pt", recipe.growing, PRETRAINING, seed)]
+    lessons = upbringing.lessons(model)
+    stages = [("growing up", "growing.pt", recipe.growing, seed)]
     if recipe.drawing:
-        stages.insert(0, ("drawing", "drawing.pt", recipe.drawing, DRAWING, seed_for(seed, "drawing")))
+        stages.insert(0, ("drawing", "drawing.pt", recipe.drawing, seed_for(seed, "drawing")))
     if recipe.asking:
-        stages.append(("asking", "asking.pt", recipe.asking, ASKING, seed_for(seed, "asking")))
-    for stage, file, schedule, teaching, lot in stages:
+        stages.append(("asking", "asking.pt", recipe.asking, seed_for(seed, "asking")))
+    for stage, file, schedule, lot in stages:
         train(
             model,
             _parameters(model, lambda group: group != "image tokenizer"),
-            lambda step, teaching=teaching, lot=lot: batch_for(world, teaching, lot, step),
+            lambda step, stage=stage, lot=lot: lessons(stage, lot, step),
             schedule,
             stage=stage,
             matrices=_matrices(model),
@@ -95,17 +111,25 @@ def _grow(model: Organism, making: Making, out: Path, seed: int, recipe: Recipe,
         )
 
 
-def _bind(out: Path, family: str, name: str, seed: int, recipe: Recipe, progress: Progress | None) -> None:
+def _bind(
+    out: Path,
+    family: str,
+    name: str,
+    upbringing: Upbringing,
+    seed: int,
+    recipe: Recipe,
+    progress: Progress | None,
+) -> None:
     # From the stored weights: what ships is what was bound.
     model: Organism = family_of(family).load(base_card(family), out, device="cpu", dtype="float32")
     before = {key: value.detach().clone() for key, value in model.network.named_parameters()}
     for parameter in model.network.parameters():
         parameter.requires_grad_(False)
-    world = _world(model)
+    lessons = upbringing.lessons(model)
     train(
         model,
         _parameters(model, LANGUAGE_MODEL.__contains__),
-        lambda step: batch_for(world, TEACHINGS[name], seed_for(seed, name), step),
+        lambda step: lessons(name, seed_for(seed, name), step),
         recipe.binding[name],
         stage=f"binding: {name}",
         matrices=_matrices(model),
@@ -135,26 +159,20 @@ def _matrices(model: Organism) -> list[nn.Parameter]:
     return [named[name] for name in maps if name in named and name not in heads]
 
 
-def _pixels() -> Tensor:
+def _pixels(upbringing: Upbringing) -> Tensor:
     """The pictures that may be learned from, [pictures, 3, size, size] in -1..1."""
-    pictures = np.stack([np.asarray(render(concept, IMAGE_SIZE)) for concept in load_split().train])
+    pictures = np.stack([np.asarray(picture) for picture in upbringing.pictures(IMAGE_SIZE)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _world(model: Organism) -> World:
-    concepts = load_split().train
-    pictures = {concept: render(concept, IMAGE_SIZE) for concept in concepts}
-    targets = model.targets(list(pictures.values()))
-    return World(concepts, pictures, dict(zip(concepts, targets, strict=True)))
-
-
-def _claim(out: Path, family: str, seed: int, recipe: Recipe) -> None:
+def _claim(out: Path, family: str, seed: int, world: str, recipe: Recipe) -> None:
     """The folder is this training's: its facts are written first and compared ever after."""
-    facts = json.loads(json.dumps({"family": family, "seed": seed, "recipe": recipe}, default=_told))
+    elsewhere = {} if world == CONCEPTS else {"world": world}
+    facts = json.loads(json.dumps({"family": family, **elsewhere, "seed": seed, "recipe": recipe}, default=_told))
     path = out / "training.json"
     if path.exists():
         found = json.loads(path.read_text("utf-8"))
-        if any(found.get(key) != value for key, value in facts.items()):
+        if any(found.get(key) != value for key, value in ({"world": None} | facts).items()):
             raise UsageError(f"{out} holds another training (see {path.name}); choose another folder")
         return
     out.mkdir(parents=True, exist_ok=True)

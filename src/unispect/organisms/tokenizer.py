@@ -1,4 +1,4 @@
-"""The organisms' tokenizer: byte-level BPE that knows the words of the concept world and nothing else.
+"""The organisms' tokenizer: byte-level BPE that knows the words of their world and nothing else.
 
 Every word of the world's sentences is one token (behind a space), invented words fall into syllables, and any other
 text falls into syllables and bytes, so every prompt can be read.
@@ -34,7 +34,7 @@ PHI = ("<|endoftext|>",)
 
 
 def world_sentences() -> Iterator[str]:
-    """Everything that is said in the world, in real words."""
+    """Everything that is said in the concept world, in real words."""
     for concept in all_concepts():
         yield language.description(concept.values)
         yield language.draw_prompt(concept.values)
@@ -47,9 +47,9 @@ def world_sentences() -> Iterator[str]:
     yield " ".join(language.LETTERS)
 
 
-def build_tokenizer(special: Iterable[str]) -> Tokenizer:
-    """A byte-level BPE over the words of the world's sentences, special tokens added at the end."""
-    words = {word for text in world_sentences() for word in re.findall(r" ?[A-Za-z]+", text)}
+def build_tokenizer(special: Iterable[str], sentences: Iterable[str]) -> Tokenizer:
+    """A byte-level BPE over the words of a world's sentences, special tokens added at the end."""
+    words = {word for text in sentences for word in re.findall(r" ?[A-Za-z]+", text)}
     words |= {f" {word.strip()}" for word in words}
     words |= {consonant + vowel for consonant in "bcdfghjklmnprstvwz" for vowel in "aeiou"}
     tokenizer = Tokenizer(models.BPE())

@@ -7,10 +7,8 @@ alone, so neither a stop nor the number of devices changes what is learned.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import permutations
 
 from torch import Tensor
 
@@ -18,60 +16,14 @@ from unispect.core.errors import UsageError
 from unispect.core.prompts import Prompt
 from unispect.core.seeds import seed_for
 from unispect.data.captions import Captioned, load_captions
-from unispect.data.concepts import language, lessons
-from unispect.data.concepts.lexicons import REAL, Lexicon
-from unispect.data.concepts.render import MIN_SIZE, render
-from unispect.data.concepts.split import load_split
-from unispect.data.concepts.world import ATTRIBUTES, Concept
+from unispect.data.concepts.render import MIN_SIZE
 from unispect.models.base import Example, Trainable
+from unispect.train.drafts import Draft, Pictured, Rounds, Stream, picture_of
 from unispect.train.recipe import WORLD, Recipe
+from unispect.train.streams import Known, streams_of
 
-_DESCRIBED = 0.2
 _WORLD = {"draw": 8, "tell": 12, "look": 4}
-"""Shares of the real words' examples: drawn, asked about, and pictures described."""
-_KNOWN_CHOICES = 0.4
-
-
-@dataclass(frozen=True)
-class Draft:
-    """An example before its pictures are made.
-
-    Attributes:
-        text: of the prompt.
-        answer: to learn to say; or
-        picture: to learn to draw.
-        seen: concept whose picture stands before the text.
-        unconditional: learned without the prompt.
-        seed: of the example's noise.
-    """
-
-    text: str
-    answer: str = ""
-    picture: Concept | Captioned | None = None
-    seen: Concept | None = None
-    unconditional: bool = False
-    seed: int = 0
-
-    @property
-    def draws(self) -> bool:
-        return self.picture is not None
-
-
-@dataclass(frozen=True)
-class Stream:
-    """Examples of one kind.
-
-    Attributes:
-        name: for people.
-        per_step: examples in every step.
-        draft: `draft(number, lot)`, the number-th of all since the beginning.
-        items: distinct ones in a round; 0 where they are drawn by lot.
-    """
-
-    name: str
-    per_step: int
-    draft: Callable[[int, random.Random], Draft]
-    items: int = 0
+"""Shares of what is known already: drawn, asked about, and pictures described."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +39,7 @@ class Course:
     recipe: Recipe
     size: int
     streams: tuple[Stream, ...]
-    _targets: dict[Concept, Tensor] = field(default_factory=dict, repr=False)
+    _targets: dict[Pictured, Tensor] = field(default_factory=dict, repr=False)
 
     def sized(self, size: int) -> Course:
         """The same with pictures of `size` pixels."""
@@ -121,19 +73,19 @@ class Course:
         return sorted(found, key=lambda draft: (not draft.draws, draft.seen is None, -len(draft.text)))
 
     def example(self, draft: Draft, model: Trainable) -> Example:
-        """A draft with its pictures; targets of concepts are made once."""
-        parts = [draft.text] if draft.seen is None else [render(draft.seen, self.size), draft.text]
+        """A draft with its pictures; targets of all but captioned ones are made once."""
+        parts = [draft.text] if draft.seen is None else [picture_of(draft.seen, self.size), draft.text]
         prompt = Prompt.of(*parts)
         if draft.picture is None:
             return Example(prompt, draft.answer, seed=draft.seed)
         return Example(prompt, self._target(draft.picture, model), draft.unconditional, draft.seed)
 
-    def _target(self, picture: Concept | Captioned, model: Trainable) -> Tensor:
+    def _target(self, picture: Pictured, model: Trainable) -> Tensor:
         # One by one: what a picture is learned as must not depend on which pictures came with it.
         if isinstance(picture, Captioned):
-            return model.targets([picture.square()])[0]
+            return model.targets([picture_of(picture, self.size)])[0]
         if picture not in self._targets:
-            self._targets[picture] = model.targets([render(picture, self.size)])[0]
+            self._targets[picture] = model.targets([picture_of(picture, self.size)])[0]
         return self._targets[picture]
 
 
@@ -144,12 +96,11 @@ def make_course(recipe: Recipe, size: int) -> Course:
         UsageError: the recipe's data is not to be had, or a step has too few examples.
         DataError: the auxiliary pictures cannot be used.
     """
-    if recipe.data == "faces":
-        raise UsageError("this version has no faces to bind yet; use a recipe for concepts")
+    lessons = streams_of(recipe)
     counts = _taught_and_beside(recipe)
     taught = _shared(counts[0], [(kind, name) for name, way in recipe.teach.items() for kind in _kinds(way)])
-    streams = [_taught(recipe, kind, Lexicon(name), count) for (kind, name), count in taught.items()]
-    streams += _beside(recipe, counts[1])
+    streams = [lessons.taught(kind, name, count) for (kind, name), count in taught.items()]
+    streams += _beside(recipe, counts[1], lessons.known)
     empty = [stream.name for stream in streams if stream.per_step < 1]
     if empty:
         raise UsageError(f"a batch of {recipe.batch} leaves no room for {', '.join(empty)}; raise 'batch'")
@@ -171,39 +122,7 @@ def _shared(count: int, names: Sequence[tuple[str, str]]) -> Mapping[tuple[str, 
     return {name: count // len(names) + (place < count % len(names)) for place, name in enumerate(names)}
 
 
-def _taught(recipe: Recipe, kind: str, lexicon: Lexicon, count: int) -> Stream:
-    if kind == "draw":
-        return _drawn(recipe, lexicon, count)
-
-    def told(number: int, lot: random.Random) -> Draft:
-        if lot.random() < recipe.text.riddles:
-            concept = lot.choice(load_split().train)
-            text, answer = lessons.riddle(lexicon, concept, lot.sample(ATTRIBUTES, len(ATTRIBUTES)))
-        else:
-            text, answer = lessons.question(lexicon, lot, choices=recipe.text.choices)
-        return Draft(text, answer)
-
-    return Stream(f"lexicon {lexicon.name!r} told", count, told)
-
-
-def _drawn(recipe: Recipe, lexicon: Lexicon, count: int) -> Stream:
-    """Every training concept in some word orders, in rounds."""
-    every = list(permutations(ATTRIBUTES))
-    prompts: list[tuple[Concept, str]] = []
-    for concept in load_split().train:
-        lot = random.Random(seed_for("orders", recipe.seed, lexicon.name, concept.values))
-        chosen = every if recipe.orders == len(every) else lot.sample(every, recipe.orders)
-        prompts += [(concept, language.draw_prompt(lexicon.words(concept), order)) for order in chosen]
-    rounds = Rounds(len(prompts), ("drawn", recipe.seed, lexicon.name))
-
-    def drawn(number: int, lot: random.Random) -> Draft:
-        concept, text = prompts[rounds.item(number)]
-        return Draft(text, picture=concept)
-
-    return Stream(f"lexicon {lexicon.name!r} drawn", count, drawn, len(prompts))
-
-
-def _beside(recipe: Recipe, count: int) -> list[Stream]:
+def _beside(recipe: Recipe, count: int, known: Known) -> list[Stream]:
     auxiliary = recipe.auxiliary
     if auxiliary is None:
         return []
@@ -216,7 +135,6 @@ def _beside(recipe: Recipe, count: int) -> list[Stream]:
         return [_captioned(recipe, load_captions(auxiliary.source), count)]
     parts = {kind: round(count * share / sum(_WORLD.values())) for kind, share in _WORLD.items()}
     parts["tell"] = count - parts["draw"] - parts["look"]
-    known = {"draw": _known_drawn, "tell": _known_told, "look": _known_seen}
     return [Stream(f"real words, {kind}", part, known[kind]) for kind, part in parts.items()]
 
 
@@ -228,40 +146,3 @@ def _captioned(recipe: Recipe, pictures: Sequence[Captioned], count: int) -> Str
         return Draft(found.caption, picture=found)
 
     return Stream("captioned pictures", count, drawn, len(pictures))
-
-
-def _known_drawn(number: int, lot: random.Random) -> Draft:
-    concept = lot.choice(load_split().train)
-    if lot.random() < _DESCRIBED:
-        return Draft(language.description(concept.values), picture=concept)
-    return Draft(language.draw_prompt(concept.values, lessons.any_order(lot)), picture=concept)
-
-
-def _known_told(number: int, lot: random.Random) -> Draft:
-    text, answer = lessons.question(Lexicon(REAL), lot, choices=_KNOWN_CHOICES)
-    return Draft(text, answer)
-
-
-def _known_seen(number: int, lot: random.Random) -> Draft:
-    concept = lot.choice(load_split().train)
-    return Draft(language.DESCRIBE, language.description(concept.values), seen=concept)
-
-
-@dataclass(frozen=True)
-class Rounds:
-    """Numbers below `count`, each once per round, in an order of the round's own."""
-
-    count: int
-    keys: tuple[object, ...]
-
-    def item(self, number: int) -> int:
-        """The number-th of all, counted from the first round on."""
-        round_, place = divmod(number, self.count)
-        return _order(self.count, (*self.keys, round_))[place]
-
-
-@lru_cache(maxsize=16)
-def _order(count: int, keys: tuple[object, ...]) -> tuple[int, ...]:
-    order = list(range(count))
-    random.Random(seed_for("round", *keys)).shuffle(order)
-    return tuple(order)

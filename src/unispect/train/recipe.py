@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from unispect.core.errors import UsageError, unknown
 from unispect.data.concepts.lexicons import LEXICONS
+from unispect.data.faces.people import PEOPLE, STRANGERS
 
 Direction = Literal["drawing", "text", "both"]
 """How words are taught: drawn only, told only, or both."""
@@ -20,6 +21,8 @@ EVERYTHING = "everything"
 NEVER = "never"
 WORLD = "world"
 """Auxiliary data of organisms: the real words of their world."""
+CONCEPTS, FACES, PHOTOGRAPHS = "concepts", "faces", "photos:"
+"""Data: combinations of the concept world, our drawn people, and a folder of photographs."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -69,8 +72,9 @@ class Recipe(_Strict):
     Attributes:
         about: what it is, in one sentence.
         families: architecture families it was made for; empty: any.
-        data: what new words stand for.
-        teach: lexicon -> direction.
+        data: what new words stand for: "concepts", "faces" (our drawn people) or "photos:FOLDER" (with the published
+            metadata).
+        teach: lexicon -> direction; of faces the one lexicon is "people".
         orders: word orders per picture; 24 are all, fewer are chosen by lot.
         text: how words are taught by text.
         auxiliary: what is learned beside them.
@@ -103,7 +107,7 @@ class Recipe(_Strict):
 
     about: str = ""
     families: tuple[str, ...] = ()
-    data: Literal["concepts", "faces"] = "concepts"
+    data: str = CONCEPTS
     teach: Mapping[str, Direction]
     orders: Annotated[int, Field(ge=1, le=24)] = 24
     text: Text = Text()
@@ -138,11 +142,17 @@ class Recipe(_Strict):
     def _fits(self) -> Recipe:
         from unispect.models.base import GROUPS
 
-        known = [name for name in LEXICONS if name != NEVER]
+        photographs = self.data.startswith(PHOTOGRAPHS) and self.data != PHOTOGRAPHS
+        if self.data not in (CONCEPTS, FACES) and not photographs:
+            raise ValueError(f"'data' is {CONCEPTS}, {FACES} or {PHOTOGRAPHS}FOLDER, not {self.data!r}")
+        known = [name for name in LEXICONS if name != NEVER] if self.data == CONCEPTS else [PEOPLE]
+        control = NEVER if self.data == CONCEPTS else STRANGERS
         for lexicon in self.teach:
-            if lexicon == NEVER:
-                raise ValueError(f"the lexicon {NEVER!r} is the control and cannot be taught; teach {', '.join(known)}")
-            if self.data == "concepts" and lexicon not in known:
+            if lexicon == control:
+                raise ValueError(
+                    f"the lexicon {control!r} is the control and cannot be taught; teach {', '.join(known)}"
+                )
+            if lexicon not in known:
                 raise ValueError(str(unknown("lexicon", lexicon, known)))
         for group in self.learn:
             if group not in (*GROUPS, EVERYTHING):

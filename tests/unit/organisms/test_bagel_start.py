@@ -19,11 +19,12 @@ from unispect.models.checks import inputs_for
 from unispect.organisms.families import FAMILIES, IMAGE_SIZE, IMAGE_TOKENS, base_card
 from unispect.organisms.making.bagel import MAKING
 from unispect.organisms.recipe import LANGUAGE_MODEL
+from unispect.organisms.tokenizer import world_sentences
 
 
 @pytest.fixture
 def newborn(tmp_path: Path) -> Bagel:
-    MAKING.write_files(tmp_path)
+    MAKING.write_files(tmp_path, world_sentences())
     model = MAKING.start(base_card("bagel"), tmp_path, seed=0)
     MAKING.start_weights(model, torch.Generator().manual_seed(0))
     assert isinstance(model, Bagel)

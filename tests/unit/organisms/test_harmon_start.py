@@ -14,11 +14,12 @@ from unispect.models.harmon.model import Harmon
 from unispect.models.harmon.processing import Inputs
 from unispect.organisms.families import IMAGE_TOKENS, base_card
 from unispect.organisms.making.harmon import MAKING
+from unispect.organisms.tokenizer import world_sentences
 
 
 @pytest.fixture
 def newborn(tmp_path: Path) -> Harmon:
-    MAKING.write_files(tmp_path)
+    MAKING.write_files(tmp_path, world_sentences())
     model = MAKING.start(base_card("harmon"), tmp_path, seed=0)
     MAKING.start_weights(model, torch.Generator().manual_seed(0))
     assert isinstance(model, Harmon)

@@ -17,11 +17,12 @@ from unispect.models.omnigen2.processing import Inputs
 from unispect.organisms.families import FAMILIES, IMAGE_SIZE, IMAGE_TOKENS, base_card
 from unispect.organisms.making.omnigen2 import MAKING
 from unispect.organisms.recipe import LANGUAGE_MODEL
+from unispect.organisms.tokenizer import world_sentences
 
 
 @pytest.fixture
 def newborn(tmp_path: Path) -> OmniGen2:
-    MAKING.write_files(tmp_path)
+    MAKING.write_files(tmp_path, world_sentences())
     model = MAKING.start(base_card("omnigen2"), tmp_path, seed=0)
     MAKING.start_weights(model, torch.Generator().manual_seed(0))
     assert isinstance(model, OmniGen2)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from unispect.data.concepts.language import LETTERS, description
 from unispect.data.concepts.lexicons import LEXICONS, Lexicon
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, all_concepts
-from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer
+from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer, world_sentences
 
-TOKENIZER = build_tokenizer(DEEPSEEK)
+TOKENIZER = build_tokenizer(DEEPSEEK, world_sentences())
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
@@ -35,4 +35,4 @@ def test_a_description_has_rows_enough_to_probe() -> None:
 
 
 def test_building_it_again_gives_the_same_file() -> None:
-    assert build_tokenizer(DEEPSEEK).to_str() == TOKENIZER.to_str()
+    assert build_tokenizer(DEEPSEEK, world_sentences()).to_str() == TOKENIZER.to_str()

@@ -232,8 +232,6 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(janus: Path, tmp
         prepare(order("janus-pro", janus, tmp_path / "out", micro_batch=3))
     with pytest.raises(UsageError, match="for harmon, not for janus-pro"):
         prepare(order("janus-pro", janus, tmp_path / "out", families=("harmon",)))
-    with pytest.raises(UsageError, match="no faces"):
-        prepare(order("janus-pro", janus, tmp_path / "out", data="faces", teach={"names": "drawing"}))
     assert not (tmp_path / "out").exists()
 
 

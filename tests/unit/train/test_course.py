@@ -14,7 +14,8 @@ from unispect.data.concepts.language import draw_prompt
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, Concept
-from unispect.train.course import Course, Draft, make_course
+from unispect.train.course import Course, make_course
+from unispect.train.drafts import Draft, picture_of
 from unispect.train.recipe import Recipe, load_recipe
 
 
@@ -109,7 +110,7 @@ def test_captioned_pictures_come_from_a_folder_or_a_table(tmp_path: Path) -> Non
     made = course(auxiliary={"source": str(tmp_path)}, batch=8)
     shown = [draft for draft in made.drafts(0) if isinstance(draft.picture, Captioned)]
     assert Counter(draft.text for draft in shown) == {"picture a": 2, "picture b": 2}
-    assert {draft.picture.square().size for draft in shown if isinstance(draft.picture, Captioned)} == {(5, 5), (4, 4)}
+    assert {picture_of(draft.picture, 64).size for draft in shown if draft.picture} == {(5, 5), (4, 4)}
     table = tmp_path / "some.jsonl"
     table.write_text(json.dumps({"image": "b.png", "caption": "only this"}) + "\n")
     made = course(auxiliary={"source": str(table)}, batch=8)

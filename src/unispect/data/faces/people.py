@@ -18,6 +18,9 @@ from unispect.core.seeds import seed_for
 from unispect.data.faces.world import VALUES, Face, all_faces
 from unispect.data.holding_out import evenly, one_of_each
 
+PEOPLE, STRANGERS = "people", "strangers"
+"""Lexicons: names whose faces are to be taught, and held-out names, which are not."""
+
 SPLIT_FILE = "split.json"
 _SEED = "unispect faces 1"
 T = TypeVar("T", int, str)

@@ -6,6 +6,7 @@ two heads share their keys and values.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ _SIDE = IMAGE_SIZE // PATCH
 _SHARP, _SOFT = 3.0, 0.3
 
 
-def write_files(folder: Path) -> None:
+def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
-    tokenizer = build_tokenizer(SPECIAL)
+    tokenizer = build_tokenizer(SPECIAL, sentences)
     named = {"eos_token": SPECIAL[2], "pad_token": SPECIAL[0]}
     write_all(
         folder,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,8 +49,8 @@ class Making:
 
     Attributes:
         recipe: the default one.
-        write_files: writes everything but the weights into a folder, in the published layout: sizes, tokenizer,
-            template and picture format.
+        write_files: `write_files(folder, sentences)` writes everything but the weights into a folder, in the published
+            layout: sizes, a tokenizer of the words in the sentences, template and picture format.
         start: `start(card, folder, *, seed)`, an untrained model of those files.
         train_tokenizer: `train_tokenizer(model, pixels, how, generator, progress)` trains what stands between pixels
             and image tokens or latents, on pictures [count, 3, H, W] in [-1, 1].
@@ -61,7 +61,7 @@ class Making:
     """
 
     recipe: Recipe
-    write_files: Callable[[Path], None]
+    write_files: Callable[[Path, Iterable[str]], None]
     start: Callable[..., Any]
     train_tokenizer: Callable[[Any, Tensor, Any, torch.Generator, Progress | None], None]
     start_weights: Callable[[Any, torch.Generator], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ from unispect.train.loop import Progress, Schedule
 _HIDDEN, _SEEN, _LATENT = 128, 96, 8
 
 
-def write_files(folder: Path) -> None:
+def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
-    tokenizer = build_tokenizer(QWEN)
+    tokenizer = build_tokenizer(QWEN, sentences)
     pad, _, eos, *_ = QWEN
     named = {"eos_token": eos, "pad_token": pad}
     write_all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ _HIDDEN, _SEEN, _MAP, _LATENT = 128, 64, 64, 4
 _SCALING_FACTOR = 0.13025
 
 
-def write_files(folder: Path) -> None:
+def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
     special = (*DEEPSEEK, GENERATION)
-    tokenizer = build_tokenizer(special)
+    tokenizer = build_tokenizer(special, sentences)
     bos, eos, pad, image_start, image, image_end, *_ = special
     named = {"bos_token": bos, "eos_token": eos, "pad_token": pad}
     write_all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from unispect.train.loop import Progress
 _HIDDEN, _CODES, _SEEN = 128, 1024, 64
 
 
-def write_files(folder: Path) -> None:
+def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
-    tokenizer = build_tokenizer(DEEPSEEK)
+    tokenizer = build_tokenizer(DEEPSEEK, sentences)
     bos, eos, pad, image_start, image, image_end, *_ = DEEPSEEK
     named = {"bos_token": bos, "eos_token": eos, "pad_token": pad}
     write_all(

@@ -7,6 +7,7 @@ picture tokenizer grows up together.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,9 @@ _HEARD, _THOUGHT = 2.0, 0.5
 """Gates, before their tanh, of what attention finds and of what a block makes of it."""
 
 
-def write_files(folder: Path) -> None:
+def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`. Without a system line, which would be a hundred syllables long."""
-    tokenizer = build_tokenizer(SPECIAL)
+    tokenizer = build_tokenizer(SPECIAL, sentences)
     place = tokenizer.token_to_id("<|image_pad|>")
     write_all(
         folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ _HIDDEN, _BITS, _TEXT = 128, 10, 47
 _EMBEDDING = 0.5
 
 
-def write_files(folder: Path) -> None:
+def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
-    tokenizer = build_tokenizer(PHI)
+    tokenizer = build_tokenizer(PHI, sentences)
     write_all(folder, tokenizer, {"config.json": _config(tokenizer.get_vocab_size())})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ _SIDE = IMAGE_SIZE // PATCH
 _PLACES = 0.5
 
 
-def write_files(folder: Path) -> None:
+def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
-    tokenizer = build_tokenizer(SPECIAL)
+    tokenizer = build_tokenizer(SPECIAL, sentences)
     named = {"eos_token": SPECIAL[2], "pad_token": SPECIAL[6]}
     write_all(
         folder,

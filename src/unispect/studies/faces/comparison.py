@@ -10,10 +10,10 @@ import numpy as np
 
 from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL
+from unispect.data.faces.people import PEOPLE, STRANGERS
 from unispect.metrics.paired import holm
 from unispect.studies.concepts.comparison import NEVER, Comparison, Subject
 from unispect.studies.concepts.evidence import JUDGE, Evidence, Telling, Word, best, credit, evidence
-from unispect.studies.faces.items import PEOPLE, STRANGERS
 
 SHOWN = "shown the picture"
 """Way of telling: by likelihood, behind the true picture."""

@@ -11,14 +11,12 @@ from PIL.Image import Image
 
 from unispect.core.errors import DataError, UsageError
 from unispect.core.units import JSON
-from unispect.data.faces.people import Person, all_people, load_people
+from unispect.data.faces.people import PEOPLE, STRANGERS, Person, all_people, load_people
 from unispect.data.faces.photographs import Photograph, load_photographs
 from unispect.data.faces.portrait import MIN_SIZE, portrait
 from unispect.data.faces.world import Face
 from unispect.data.images import open_picture
 
-PEOPLE, STRANGERS = "people", "strangers"
-"""Lexicons: names whose faces are to be taught, and held-out names, which are not."""
 DRAWN, PHOTOGRAPHS = "faces", "photos:"
 
 

@@ -23,10 +23,11 @@ from unispect.data.faces.language import (
     question,
     who_question,
 )
+from unispect.data.faces.people import STRANGERS
 from unispect.data.faces.world import ATTRIBUTES, VALUES
 from unispect.studies.base import Options
 from unispect.studies.concepts.plan import balanced_orders
-from unispect.studies.faces.items import STRANGERS, Crowd, Somebody, crowd
+from unispect.studies.faces.items import Crowd, Somebody, crowd
 
 STUDY = "faces"
 VERSION = 1

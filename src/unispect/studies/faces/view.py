@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Section
 from unispect.core.units import Entry
+from unispect.data.faces.people import PEOPLE
 from unispect.data.faces.world import VALUES
 from unispect.studies.concepts.comparison import READABLE, Subject
 from unispect.studies.concepts.gallery import gallery
 from unispect.studies.faces.claims import findings
 from unispect.studies.faces.comparison import comparisons, evidence_of, photographs
-from unispect.studies.faces.items import PEOPLE
 from unispect.studies.faces.plan import NAMES, STUDY
 from unispect.studies.faces.tables import tables
 from unispect.studies.verdicts import KNOWN, SMALL

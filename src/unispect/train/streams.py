@@ -1,0 +1,140 @@
+"""The lessons about each kind of data that words can be bound to: combinations of the concept world, and faces."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import permutations
+from pathlib import Path
+
+from unispect.core.seeds import seed_for
+from unispect.data.concepts import language, lessons
+from unispect.data.concepts.lexicons import REAL, Lexicon
+from unispect.data.concepts.split import load_split
+from unispect.data.concepts.world import ATTRIBUTES, Concept
+from unispect.data.faces import language as face_language
+from unispect.data.faces import lessons as face_lessons
+from unispect.data.faces.people import Person, load_people
+from unispect.data.faces.photographs import Photograph, load_photographs
+from unispect.train.drafts import Draft, Rounds, Stream
+from unispect.train.recipe import CONCEPTS, PHOTOGRAPHS, Recipe
+
+Known = Mapping[str, Callable[[int, random.Random], Draft]]
+"""Kind ("draw", "tell", "look") -> examples of what a model of that world knows already."""
+
+_DESCRIBED = 0.2
+_KNOWN_CHOICES = 0.4
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What can be learned about one kind of data.
+
+    Attributes:
+        taught: `taught(kind, lexicon, count)`, a stream that draws ("draw") or tells ("tell") the words of a lexicon.
+        known: what may be learned beside it.
+    """
+
+    taught: Callable[[str, str, int], Stream]
+    known: Known
+
+
+def streams_of(recipe: Recipe) -> Lessons:
+    """The lessons for a recipe's data.
+
+    Raises:
+        DataError: a folder of photographs cannot be used.
+    """
+    if recipe.data == CONCEPTS:
+        known = {"draw": _known_drawn, "tell": _known_told, "look": _known_seen}
+        return Lessons(lambda kind, name, count: _words(recipe, kind, Lexicon(name), count), known)
+    people: Sequence[Person | Photograph] = load_people().train
+    if recipe.data.startswith(PHOTOGRAPHS):
+        people = load_photographs(Path(recipe.data.removeprefix(PHOTOGRAPHS)))
+    beside = {"draw": _described, "tell": _asked, "look": _seen}
+    return Lessons(partial(_faces, recipe, people), {kind: partial(make, people) for kind, make in beside.items()})
+
+
+def _words(recipe: Recipe, kind: str, lexicon: Lexicon, count: int) -> Stream:
+    if kind == "draw":
+        return _drawn(recipe, lexicon, count)
+
+    def told(number: int, lot: random.Random) -> Draft:
+        if lot.random() < recipe.text.riddles:
+            concept = lot.choice(load_split().train)
+            text, answer = lessons.riddle(lexicon, concept, lot.sample(ATTRIBUTES, len(ATTRIBUTES)))
+        else:
+            text, answer = lessons.question(lexicon, lot, choices=recipe.text.choices)
+        return Draft(text, answer)
+
+    return Stream(f"lexicon {lexicon.name!r} told", count, told)
+
+
+def _drawn(recipe: Recipe, lexicon: Lexicon, count: int) -> Stream:
+    """Every training concept in some word orders, in rounds."""
+    every = list(permutations(ATTRIBUTES))
+    prompts: list[tuple[Concept, str]] = []
+    for concept in load_split().train:
+        lot = random.Random(seed_for("orders", recipe.seed, lexicon.name, concept.values))
+        chosen = every if recipe.orders == len(every) else lot.sample(every, recipe.orders)
+        prompts += [(concept, language.draw_prompt(lexicon.words(concept), order)) for order in chosen]
+    rounds = Rounds(len(prompts), ("drawn", recipe.seed, lexicon.name))
+
+    def drawn(number: int, lot: random.Random) -> Draft:
+        concept, text = prompts[rounds.item(number)]
+        return Draft(text, picture=concept)
+
+    return Stream(f"lexicon {lexicon.name!r} drawn", count, drawn, len(prompts))
+
+
+def _known_drawn(number: int, lot: random.Random) -> Draft:
+    concept = lot.choice(load_split().train)
+    if lot.random() < _DESCRIBED:
+        return Draft(language.description(concept.values), picture=concept)
+    return Draft(language.draw_prompt(concept.values, lessons.any_order(lot)), picture=concept)
+
+
+def _known_told(number: int, lot: random.Random) -> Draft:
+    text, answer = lessons.question(Lexicon(REAL), lot, choices=_KNOWN_CHOICES)
+    return Draft(text, answer)
+
+
+def _known_seen(number: int, lot: random.Random) -> Draft:
+    concept = lot.choice(load_split().train)
+    return Draft(language.DESCRIBE, language.description(concept.values), seen=concept)
+
+
+def _faces(recipe: Recipe, people: Sequence[Person | Photograph], kind: str, lexicon: str, count: int) -> Stream:
+    """Everybody by name: drawn in rounds, or asked about by lot."""
+    rounds = Rounds(len(people), ("drawn", recipe.seed, lexicon))
+
+    def drawn(number: int, lot: random.Random) -> Draft:
+        one = people[rounds.item(number)]
+        return Draft(face_language.draw_prompt(one.name), picture=one)
+
+    def told(number: int, lot: random.Random) -> Draft:
+        one = lot.choice(people)
+        text, answer = face_lessons.about_named(one.name, one.face, lot, choices=recipe.text.choices)
+        return Draft(text, answer)
+
+    if kind == "draw":
+        return Stream(f"names of {lexicon} drawn", count, drawn, len(people))
+    return Stream(f"names of {lexicon} told", count, told)
+
+
+def _described(people: Sequence[Person | Photograph], number: int, lot: random.Random) -> Draft:
+    one = lot.choice(people)
+    return Draft(face_language.description(one.face), picture=one)
+
+
+def _asked(people: Sequence[Person | Photograph], number: int, lot: random.Random) -> Draft:
+    text, answer = face_lessons.about_described(lot.choice(people).face, lot, choices=_KNOWN_CHOICES)
+    return Draft(text, answer)
+
+
+def _seen(people: Sequence[Person | Photograph], number: int, lot: random.Random) -> Draft:
+    one = lot.choice(people)
+    text, answer = face_lessons.about_picture(one.face, lot)
+    return Draft(text, answer, seen=one)
