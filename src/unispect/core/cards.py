@@ -50,6 +50,7 @@ class ModelCard:
         defaults: published sampling settings by name.
         taught: lexicon of `unispect.data.concepts` -> how its words were taught ("drawing", "text", "both"); lexicons
             that are absent were never taught.
+        bound_steps: optimiser steps by which they were bound to the weights; 0 where that is not known.
         no_states: kind of reply ("text", "image") -> why the backbone holds no rows of such replies: states of them are
             refused with this reason, and studies of them report "not applicable".
         planted: for controls, the behaviour built in on purpose: "fluent" (tells whatever it draws) or "mute" (tells
@@ -72,6 +73,7 @@ class ModelCard:
     notes: tuple[str, ...] = ()
     defaults: Mapping[str, float] = field(default_factory=dict)
     taught: Mapping[str, str] = field(default_factory=dict)
+    bound_steps: int = 0
     no_states: Mapping[str, str] = field(default_factory=dict)
     planted: Literal["", "fluent", "mute"] = ""
 

@@ -89,4 +89,6 @@ def with_taught(card: ModelCard, folder: Path) -> ModelCard:
         return card
     if found.model != card.id:
         raise CheckpointError(f"{folder} was bound from {found.model}; load it as {found.model}={folder}")
-    return replace(card, taught=dict(found.taught), planted="", notes=(*card.notes, found.note))
+    return replace(
+        card, taught=dict(found.taught), bound_steps=found.steps, planted="", notes=(*card.notes, found.note)
+    )

@@ -180,11 +180,17 @@ def shown(interval: Interval, digits: int = 2) -> str:
 
 
 def names_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> dict[str, str]:
-    """Model reference -> the name to show: its id, or the whole reference where two revisions share an id."""
+    """Model reference -> the name to show.
+
+    Its id; where several revisions share an id, with the steps that each was bound by, or else the whole reference.
+    """
     references = list(dict.fromkeys(entry.unit.model for entry in entries))
     ids = {reference: _id(reference, cards) for reference in references}
-    shared = {name for name, count in Counter(ids.values()).items() if count > 1}
-    return {reference: reference if name in shared else name for reference, name in ids.items()}
+    doses = {one: f"{name}, {cards[one].bound_steps} steps" if one in cards else one for one, name in ids.items()}
+    shared, alike = Counter(ids.values()), Counter(doses.values())
+    return {
+        one: name if shared[name] == 1 else doses[one] if alike[doses[one]] == 1 else one for one, name in ids.items()
+    }
 
 
 def _id(reference: str, cards: Mapping[str, ModelCard]) -> str:

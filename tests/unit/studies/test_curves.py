@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,6 +131,9 @@ def test_models_are_named_by_id_unless_two_share_it():
     assert names_of([entry("tiny@1"), entry("big@1")], cards) == {"tiny@1": "tiny", "big@1": "big"}
     assert names_of([entry("tiny@1"), entry("tiny@2")], cards) == {"tiny@1": "tiny@1", "tiny@2": "tiny@2"}
     assert names_of([entry("unknown@3")], {}) == {"unknown@3": "unknown"}
+    doses = {f"tiny@{n}": replace(cards["tiny@1"], revision=str(n), bound_steps=10 * n) for n in (1, 2)}
+    names = {"tiny@1": "tiny, 10 steps", "tiny@2": "tiny, 20 steps"}
+    assert names_of([entry("tiny@1"), entry("tiny@2")], doses) == names
 
 
 def test_losses_are_counted_by_reason():

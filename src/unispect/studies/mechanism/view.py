@@ -15,6 +15,7 @@ from unispect.metrics.association import Association, spearman
 from unispect.metrics.paired import holm
 from unispect.studies.curves import shown
 from unispect.studies.families.measures import Left, everything_left
+from unispect.studies.mechanism import doses
 from unispect.studies.mechanism.words import MEASURES, Inside, Numbers, gaps
 
 TAUGHT = ("drawing", "text", "both", "never")
@@ -44,7 +45,7 @@ class Pairing:
 
 
 def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard]) -> Section | None:
-    """The section that sets gaps against layers; None where no word has both. Pure.
+    """The section that sets gaps against layers; None where no word has both and no doses were measured. Pure.
 
     Args:
         entries: finished units by study.
@@ -57,9 +58,10 @@ def section(models: Sequence[Left]) -> Section | None:
     """The section for models that were taught words; see `view`."""
     pairings = [one for left in models for one in _over_words(left)] + _over_models(models)
     pairings = _adjusted(pairings)
-    if not pairings:
+    curves = doses.figures(models)
+    if not pairings and not curves:
         return None
-    tables = (_pairings(pairings), *(table for table in [_models(models)] if table.rows))
+    tables = tuple(table for table in (_pairings(pairings), _models(models)) if table.rows)
     return Section(
         id="mechanism",
         title="From outside to inside",
@@ -69,6 +71,7 @@ def section(models: Sequence[Left]) -> Section | None:
         ),
         findings=tuple(_finding(one) for one in pairings),
         tables=tables,
+        figures=curves,
         methods=(
             "Each word has one gap (chance-corrected drawn minus told, by likelihood) and, per measure, the mean over "
             "the held-out combinations that are named with it, all layers alike. Spearman's correlation, ranks taken "
