@@ -18,9 +18,9 @@ class Organism(UnifiedModel, Trainable, Protocol):
     """A model that can be trained and probed."""
 
 
-def binding(*, fluent: int = 350) -> Mapping[str, Schedule]:
+def binding(*, fluent: int = 350, others: int = 300) -> Mapping[str, Schedule]:
     """Schedules by variant; `fluent` steps for the one that has most to learn."""
-    steps = {"bound": 300, "fluent": fluent, "mute": 300}
+    steps = {"bound": others, "fluent": fluent, "mute": others}
     return {variant: Schedule(steps=count, learning_rate=1.5e-3, matrix_rate=2e-3) for variant, count in steps.items()}
 
 

@@ -181,7 +181,7 @@ MAKING = Making(
         drawing=Schedule(steps=400, learning_rate=2e-3, matrix_rate=4e-3),
         growing=Schedule(steps=1100, learning_rate=2e-3),
         asking=Schedule(steps=500, learning_rate=2e-3),
-        binding=binding(fluent=700),
+        binding=binding(fluent=2000, others=1000),
     ),
     write_files,
     omnigen2.start,
