@@ -99,7 +99,11 @@ def make_course(recipe: Recipe, size: int) -> Course:
     lessons = streams_of(recipe)
     counts = _taught_and_beside(recipe)
     taught = _shared(counts[0], [(kind, name) for name, way in recipe.teach.items() for kind in _kinds(way)])
-    streams = [lessons.taught(kind, name, count) for (kind, name), count in taught.items()]
+    streams: list[Stream] = []
+    for (kind, name), count in taught.items():
+        shown = round(recipe.recognise * count) if kind == "draw" else 0
+        streams.append(lessons.taught(kind, name, count - shown))
+        streams += [lessons.taught("recognise", name, shown)] if shown else []
     streams += _beside(recipe, counts[1], lessons.known)
     empty = [stream.name for stream in streams if stream.per_step < 1]
     if empty:

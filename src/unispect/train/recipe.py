@@ -77,6 +77,7 @@ class Recipe(_Strict):
         teach: lexicon -> direction; of faces the one lexicon is "people".
         orders: word orders per picture; 24 are all, fewer are chosen by lot.
         text: how words are taught by text.
+        recognise: share of the examples of words taught by drawing that show the picture and learn to say its words.
         auxiliary: what is learned beside them.
         unconditional: share of drawing examples learned without their prompt.
         learn: groups of parameters that learn (`unispect.models.base.GROUPS`), or "everything" but the image tokenizer.
@@ -111,6 +112,7 @@ class Recipe(_Strict):
     teach: Mapping[str, Direction]
     orders: Annotated[int, Field(ge=1, le=24)] = 24
     text: Text = Text()
+    recognise: Share = 0.0
     auxiliary: Auxiliary | None = None
     unconditional: Share = 0.0
     learn: tuple[str, ...] = ("backbone", "token embeddings", "text head")

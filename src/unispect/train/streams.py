@@ -33,7 +33,8 @@ class Lessons:
     """What can be learned about one kind of data.
 
     Attributes:
-        taught: `taught(kind, lexicon, count)`, a stream that draws ("draw") or tells ("tell") the words of a lexicon.
+        taught: `taught(kind, lexicon, count)`, a stream that draws ("draw") or tells ("tell") the words of a lexicon,
+            or says which of them a shown picture has ("recognise").
         known: what may be learned beside it.
     """
 
@@ -60,6 +61,8 @@ def streams_of(recipe: Recipe) -> Lessons:
 def _words(recipe: Recipe, kind: str, lexicon: Lexicon, count: int) -> Stream:
     if kind == "draw":
         return _drawn(recipe, lexicon, count)
+    if kind == "recognise":
+        return Stream(f"lexicon {lexicon.name!r} recognised", count, partial(_recognised, lexicon))
 
     def told(number: int, lot: random.Random) -> Draft:
         if lot.random() < recipe.text.riddles:
@@ -87,6 +90,11 @@ def _drawn(recipe: Recipe, lexicon: Lexicon, count: int) -> Stream:
         return Draft(text, picture=concept)
 
     return Stream(f"lexicon {lexicon.name!r} drawn", count, drawn, len(prompts))
+
+
+def _recognised(lexicon: Lexicon, number: int, lot: random.Random) -> Draft:
+    concept = lot.choice(load_split().train)
+    return Draft(language.NAME, language.draw_prompt(lexicon.words(concept)), seen=concept)
 
 
 def _known_drawn(number: int, lot: random.Random) -> Draft:
@@ -119,6 +127,12 @@ def _faces(recipe: Recipe, people: Sequence[Person | Photograph], kind: str, lex
         text, answer = face_lessons.about_named(one.name, one.face, lot, choices=recipe.text.choices)
         return Draft(text, answer)
 
+    def recognised(number: int, lot: random.Random) -> Draft:
+        one = lot.choice(people)
+        return Draft(face_language.WHO, one.name, seen=one)
+
+    if kind == "recognise":
+        return Stream(f"names of {lexicon} recognised", count, recognised)
     if kind == "draw":
         return Stream(f"names of {lexicon} drawn", count, drawn, len(people))
     return Stream(f"names of {lexicon} told", count, told)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from unispect.core.errors import DataError, UsageError
 from unispect.data.captions import Captioned
-from unispect.data.concepts.language import draw_prompt
+from unispect.data.concepts.language import NAME, draw_prompt
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, Concept
@@ -93,6 +93,22 @@ def test_a_share_of_drawings_goes_without_its_prompt() -> None:
     drawn = [draft.unconditional for draft in found if draft.draws]
     assert not any(draft.unconditional for draft in found if not draft.draws)
     assert 0.2 < sum(drawn) / len(drawn) < 0.3
+
+
+def test_recognition_shows_pictures_that_are_also_drawn_and_learns_their_words() -> None:
+    made = course(teach={"drawing": "drawing", "text": "text"}, recognise=0.5, batch=48)
+    assert {stream.name: stream.per_step for stream in made.streams} == {
+        "lexicon 'drawing' drawn": 12,
+        "lexicon 'drawing' recognised": 12,
+        "lexicon 'text' told": 24,
+    }
+    shown = [draft for draft in drafts(made, 20) if draft.seen]
+    assert len(shown) == 240
+    lexicon = Lexicon("drawing")
+    for draft in shown:
+        assert isinstance(draft.seen, Concept)
+        assert (draft.text, draft.answer) == (NAME, draw_prompt(lexicon.words(draft.seen)))
+    assert not {draft.seen for draft in shown} & set(load_split().held_out)
 
 
 def test_epochs_count_drawing_prompts() -> None:

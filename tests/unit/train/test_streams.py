@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from unispect.core.errors import DataError, UsageError
-from unispect.data.faces.language import DESCRIBE, LETTERS, description
+from unispect.data.faces.language import DESCRIBE, LETTERS, WHO, description
 from unispect.data.faces.lessons import about_described, about_named, about_picture
 from unispect.data.faces.people import Person, all_people, load_people
 from unispect.data.faces.photographs import Photograph
@@ -55,6 +55,12 @@ def test_a_direction_decides_whether_names_are_told() -> None:
         found = drafts(course(teach={"people": way}), 40)
         assert any(draft.answer for draft in found) == told
         assert any(draft.draws for draft in found) == (way != "text")
+
+
+def test_portraits_are_recognised_by_name() -> None:
+    shown = [draft for draft in drafts(course(recognise=0.25), 20) if draft.seen]
+    assert len(shown) == 60
+    assert all(isinstance(d.seen, Person) and (d.text, d.answer) == (WHO, d.seen.name) for d in shown)
 
 
 def right(text: str, answer: str, values: set[str]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from unispect.data.concepts.world import ATTRIBUTES
 
 DESCRIBE = "Describe the picture."
+NAME = "Name the picture."
 CONTINUE = "Continue the text:"
 LETTERS = "ABCDEFG"
 

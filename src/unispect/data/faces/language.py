@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from unispect.data.faces.world import Face
 
 DESCRIBE = "Describe the person in the picture: eye color, hair color, hair style and accessories."
+WHO = "Who is the person in the picture?"
 IN_PICTURE = "the person in the picture"
 LETTERS = "ABCDEF"
 
