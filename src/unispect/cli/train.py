@@ -22,6 +22,7 @@ def organism(
     out: Annotated[Path, Parameter(name=("--out", "-o"))],
     family: str = "janus-pro",
     world: str = "concepts",
+    tied: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     seed: int = 0,
 ) -> int:
     """Train a tiny unified model, its bound version and its two controls.
@@ -34,13 +35,14 @@ def organism(
         out: Folder for checkpoints and finished weights; the same command again continues from the last checkpoint.
         family: Architecture family.
         world: What it grows up with: concepts, or faces, whose names `unispect train bind` then teaches.
+        tied: Text head and token embeddings are one table, in families whose published models have it so.
         seed: Of everything random.
     """
     from unispect.organisms.recipe import train_organism
 
     say(f"training {family} organisms in {out}, world of {world}, seed {seed}")
     with open_board() as board:
-        gates = train_organism(family, out, seed=seed, world=world, progress=Steps(board))
+        gates = train_organism(family, out, seed=seed, world=world, tied=tied, progress=Steps(board))
     show_table(
         ("gate", "right", "of", "share", "needed", ""),
         [

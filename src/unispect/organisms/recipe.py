@@ -31,6 +31,8 @@ from unispect.train.loop import Progress, train
 CONCEPTS = "concepts"
 """The world of the organisms that ship."""
 
+_TIED = '"tie_word_embeddings": false', '"tie_word_embeddings": true'
+
 LANGUAGE_MODEL = ("backbone", "token embeddings", "text head")
 """Parameter groups that learn new words; everything that sees and draws stays as it is."""
 
@@ -41,6 +43,7 @@ def train_organism(
     *,
     seed: int = 0,
     world: str = CONCEPTS,
+    tied: bool = False,
     recipe: Recipe | None = None,
     progress: Progress | None = None,
 ) -> list[Gate]:
@@ -49,16 +52,22 @@ def train_organism(
     A training that was stopped goes on when it is started again with the same folder, seed and recipe.
 
     Raises:
-        UsageError: no organism of that family, no such world, or the folder holds another training.
+        UsageError: no organism of that family, no such world, the family's text head cannot be `tied` to its token
+            embeddings, or the folder holds another training.
     """
     card, making, upbringing = base_card(family), family_of(family).making, upbringing_of(world)
     recipe = recipe or making.recipe
-    _claim(out, family, seed, world, recipe)
+    special = {"world": world} if world != CONCEPTS else {}
+    _claim(out, {"family": family, "seed": seed, "recipe": recipe, **special, **({"tied": True} if tied else {})})
     with small_steps():
         making.write_files(out, upbringing.sentences())
+        if tied:
+            tie(out)
         base = out / shipped.WEIGHTS
         if not base.exists():
             model = making.start(card, out, seed=seed_for("organism", seed))
+            if tied and "text head" in model.parameter_groups():
+                raise UsageError(f"{family} models keep a text head of their own; it cannot be tied")
             _grow(model, making, upbringing, out, seed, recipe, progress)
             making.save(model, base, dtype=torch.float16)
         for variant in upbringing.variants:
@@ -165,14 +174,19 @@ def _pixels(upbringing: Upbringing) -> Tensor:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _claim(out: Path, family: str, seed: int, world: str, recipe: Recipe) -> None:
+def tie(folder: Path) -> None:
+    """Makes the text head of a family's files that of its token embeddings."""
+    for path in folder.rglob("*config.json"):
+        path.write_text(path.read_text("utf-8").replace(*_TIED), "utf-8")
+
+
+def _claim(out: Path, told: Mapping[str, object]) -> None:
     """The folder is this training's: its facts are written first and compared ever after."""
-    elsewhere = {} if world == CONCEPTS else {"world": world}
-    facts = json.loads(json.dumps({"family": family, **elsewhere, "seed": seed, "recipe": recipe}, default=_told))
+    facts = json.loads(json.dumps(told, default=_told))
     path = out / "training.json"
     if path.exists():
         found = json.loads(path.read_text("utf-8"))
-        if any(found.get(key) != value for key, value in ({"world": None} | facts).items()):
+        if any(found.get(key) != value for key, value in ({"world": None, "tied": None} | facts).items()):
             raise UsageError(f"{out} holds another training (see {path.name}); choose another folder")
         return
     out.mkdir(parents=True, exist_ok=True)
