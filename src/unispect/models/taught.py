@@ -25,11 +25,12 @@ class Taught:
 
     Attributes:
         model: name that they are loaded by.
-        base: what they were bound from, `id@revision`; empty where they were not, but grew up in another world.
-        recipe: name of the recipe, or of that world.
+        base: what they were bound from, `id@revision`; empty where they were not bound, but grew up in another world.
+        recipe: name of the recipe.
         taught: lexicon -> how its words were taught, everything before the binding included.
         steps: optimiser steps.
         seed: of the binding.
+        world: that an organism grew up in; empty for the one its card tells of.
     """
 
     model: str
@@ -38,11 +39,13 @@ class Taught:
     taught: Mapping[str, str]
     steps: int
     seed: int
+    world: str = ""
 
     @property
     def note(self) -> str:
+        """What binding did; empty where there was none."""
         if not self.base:
-            return f"Grew up in the world of {self.recipe}, not of concepts: seed {self.seed}."
+            return ""
         return f"Bound from {self.base} by recipe {self.recipe}: {self.steps} steps, seed {self.seed}."
 
 
@@ -89,6 +92,8 @@ def with_taught(card: ModelCard, folder: Path) -> ModelCard:
         return card
     if found.model != card.id:
         raise CheckpointError(f"{folder} was bound from {found.model}; load it as {found.model}={folder}")
-    return replace(
-        card, taught=dict(found.taught), bound_steps=found.steps, planted="", notes=(*card.notes, found.note)
+    before = (
+        (f"Trained from scratch on pictures of {found.world}; it knows nothing else.",) if found.world else card.notes
     )
+    notes = (*before, found.note) if found.note else before
+    return replace(card, taught=dict(found.taught), bound_steps=found.steps, planted="", notes=notes)

@@ -74,7 +74,7 @@ def train_organism(
             if not (out / f"{variant}.safetensors").exists():
                 _bind(out, family, variant, upbringing, seed, recipe, progress)
         if world != CONCEPTS:
-            write_taught(out, Taught(card.id, "", world, {}, 0, seed))
+            write_taught(out, Taught(card.id, "", "", {}, 0, seed, world))
         grown = shipped.load_from(out, card, device="cpu", dtype="float32")
         gates = upbringing.gates(grown, seed, drawn=family_of(family).gate)
     _note(out, {"gates": [{"name": g.name, "right": g.right, "asked": g.asked} for g in gates]})

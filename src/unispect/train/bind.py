@@ -278,6 +278,7 @@ def _write(ready: Ready, learner: nn.Module, folder: Path, steps: int) -> None:
             taught=joined(card.taught, order.recipe.teach),
             steps=steps,
             seed=order.recipe.seed,
+            world=before.world if (before := read_taught(files_of(order.model))) else "",
         )
         dtype = _DTYPES[order.recipe.saved]
         write_bound(Bound(card, whole, files_of(order.model), dtype, adapters), folder, taught)

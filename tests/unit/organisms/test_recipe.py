@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import unispect
 from unispect.core.errors import UsageError
 from unispect.organisms import recipe
 from unispect.organisms.families import FAMILIES, family_of
@@ -16,7 +17,9 @@ from unispect.organisms.recipe import train_organism
 from unispect.organisms.shipped import VARIANTS
 from unispect.organisms.upbringing import upbringing_of
 from unispect.organisms.vq import VQTraining
+from unispect.train.bind import Order, bind, prepare
 from unispect.train.loop import Schedule
+from unispect.train.recipe import load_recipe
 
 WEIGHTS = Path(str(files("unispect.organisms"))) / "weights"
 FILES = ("model.safetensors", *(f"{variant.name}.safetensors" for variant in VARIANTS))
@@ -62,6 +65,25 @@ def test_a_training_that_was_stopped_ends_in_the_same_bytes(family: str, tmp_pat
     train_organism(family, tmp_path / "parts", recipe=short(family))
     for name in FILES:
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_an_organism_that_grew_up_with_faces_is_taught_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unispect.organisms.portraits.PICTURES", 1)
+    train_organism("janus-flow", tmp_path / "grown", world="faces", recipe=short("janus-flow"))
+    assert not any((tmp_path / "grown" / f"{variant.name}.safetensors").exists() for variant in VARIANTS)
+    with pytest.raises(UsageError, match="holds another training"):
+        train_organism("janus-flow", tmp_path / "grown", recipe=short("janus-flow"))
+    grown = f"tiny-janusflow={tmp_path / 'grown'}"
+    how = load_recipe("tiny-faces", {"steps": 1, "batch": 24, "micro_batch": 24})
+    taught = bind(prepare(Order(grown, how, "tiny-faces", tmp_path / "taught", "cpu")))
+    before, after = (
+        unispect.load(f"tiny-janusflow={folder}", device="cpu").card for folder in (tmp_path / "grown", taught)
+    )
+    known = "Trained from scratch on pictures of faces; it knows nothing else."
+    assert (before.notes, after.notes[0]) == ((known,), known)
+    assert (before.taught, after.taught) == ({}, {"people": "drawing"})
+    assert after.bound_steps == 1
 
 
 @pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.shipped])
