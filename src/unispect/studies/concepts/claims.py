@@ -47,7 +47,7 @@ def _taught(one: Comparison) -> Finding:
         verdict=_taught_verdict(one),
         detail=" ".join([*doubts(one), *_numbers(one)]),
         interval=one.gap() if one.pairs.words else None,
-        model=one.subject.card.id,
+        model=one.subject.name,
         headline=one.taught in ("drawing", "text"),
         chance=0.0,
         seeds=one.subject.evidence.seeds,
@@ -118,7 +118,7 @@ def _agrees(one: Comparison, way: str) -> Finding:
         verdict=verdict,
         detail=f"{why}{told}; chance {percent(one.told().chance)}; {_unread(one.told(way))} unread.",
         interval=difference,
-        model=one.subject.card.id,
+        model=one.subject.name,
         chance=0.0,
     )
 
@@ -147,7 +147,7 @@ def _real(one: Comparison) -> Finding:
         verdict=verdict,
         detail=f"Right: {shares or 'nothing measured'}; chance {percent(one.drawn.chance)}.{not_measured}",
         interval=worst,
-        model=subject.card.id,
+        model=subject.name,
         headline=not subject.card.taught,
         seeds=subject.evidence.seeds,
     )
@@ -166,7 +166,7 @@ def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding
         verdict=_fluent(gap, drawn, told) if subject.card.planted == "fluent" else _mute(gap, drawn),
         detail=" ".join([*_numbers(whole), f"Real words told: {percent(subject.control(LIKELIHOOD))}."]),
         interval=gap if whole.pairs.words else None,
-        model=subject.card.id,
+        model=subject.name,
         control=True,
         chance=0.0,
         seeds=subject.evidence.seeds,

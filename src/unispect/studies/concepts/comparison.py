@@ -25,10 +25,19 @@ _CONTROL_OF = {LIKELIHOOD: LIKELIHOOD, CALIBRATED: LIKELIHOOD, CHOICE: CHOICE, R
 
 @dataclass(frozen=True)
 class Subject:
-    """A model with everything it left."""
+    """A model with everything it left.
+
+    Attributes:
+        shown: name to show, where its id is not enough to tell it from others.
+    """
 
     card: ModelCard
     evidence: Evidence
+    shown: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.shown or self.card.id
 
     def control(self, way: str) -> float:
         """Share of real words told right in the format of `way`; NaN where it was not asked."""

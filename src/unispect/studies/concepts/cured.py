@@ -106,7 +106,7 @@ def cure_table(compared: Sequence[Comparison]) -> Table:
 def _row(cured: Cured, p: float) -> tuple[Cell, ...]:
     cells = cured.pairs
     return (
-        cured.one.subject.card.id,
+        cured.one.subject.name,
         cured.one.words,
         cured.way,
         scores.accuracy(cured.plain),
@@ -139,7 +139,7 @@ def cure_findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
             f"{100 * cured.told.chance:.0f} %, {_percent(cured.control)} on real words. Of {cured.pairs.words} words "
             f"{cured.pairs.only_drawn} are told only with it, {cured.pairs.only_told} only without.",
             interval=cured.gain,
-            model=one.subject.card.id,
+            model=one.subject.name,
             chance=0.0,
             seeds=cured.seeds,
         )

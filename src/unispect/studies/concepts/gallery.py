@@ -52,7 +52,7 @@ def _item(one: Comparison, drawing: Drawing) -> GalleryItem:
         truth=truth,
         drawn=dict(drawing.shown),
         told={attribute: likely[word].answer if word in likely else None for attribute, word in words.items()},
-        model=one.subject.card.id,
-        group=f"{one.subject.card.id}: {one.words}",
+        model=one.subject.name,
+        group=f"{one.subject.name}: {one.words}",
         reply="; ".join(replies),
     )

@@ -126,14 +126,14 @@ def _rows(subject: Subject, paper: Paper) -> Iterator[tuple[Cell, ...]]:
         for invented, direction in DIRECTIONS.items():
             letters = [one for one in paper.letters if (one.lexicon, one.invented) == (lexicon, invented)]
             if letters:
-                yield (subject.card.id, lexicon, taught, direction, *_scored(letters))
+                yield (subject.name, lexicon, taught, direction, *_scored(letters))
         for part, measure in PICTURES.items():
             pictures = [one for one in paper.pictures if (one.lexicon, one.part) == (lexicon, part)]
             if pictures:
                 share = _mean_picture(pictures)
                 clear = float(np.mean([one.clear for one in pictures]))
                 rest = (None, clear, _chance(), None, len(pictures))
-                yield (subject.card.id, lexicon, taught, measure, None, share, *rest)
+                yield (subject.name, lexicon, taught, measure, None, share, *rest)
 
 
 def _scored(letters: Sequence[Letter]) -> tuple[Cell, ...]:

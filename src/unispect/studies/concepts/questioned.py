@@ -56,7 +56,7 @@ def _rows(one: Comparison) -> Iterator[tuple[Cell, ...]]:
             corrected = scores.corrected(told) if way == RECOGNISED else scores.beyond(share, KINDS)
             control = one.subject.control(way)
             yield (
-                one.subject.card.id,
+                one.subject.name,
                 one.words,
                 way,
                 share,
@@ -98,7 +98,7 @@ def _name_row(
 ) -> Iterator[tuple[Cell, ...]]:
     share = clustered_bootstrap(right, names, support=(0.0, 1.0))
     chance = float(np.mean([scores.chance_of(attribute) for attribute in ATTRIBUTES]))
-    yield (subject.card.id, way, share, chance, len(set(names)), len(right), seeds)
+    yield (subject.name, way, share, chance, len(set(names)), len(right), seeds)
 
 
 def _key(drawing: Drawing) -> str:

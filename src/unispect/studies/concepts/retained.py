@@ -76,7 +76,7 @@ def retention(left: Sequence[tuple[Subject, Kept]]) -> tuple[Table, tuple[Findin
     losses = [loss for model in left if (base := _base(model[0], left)) for loss in _losses(model, base)]
     rows: list[tuple[Cell, ...]] = []
     for loss in losses:
-        name, base = loss.subject.card.id, loss.base.card.id
+        name, base = loss.subject.name, loss.base.name
         rows.append((name, base, loss.what, loss.before, loss.after, loss.lost, loss.allowed, loss.lost.n))
     table = Table(
         "retention",
@@ -134,11 +134,11 @@ def _findings(losses: Sequence[Loss]) -> Iterator[Finding]:
         shown = "; ".join(f"{loss.what} {loss.lost.estimate:+.2f} (allowed {loss.allowed})" for loss in own)
         yield Finding(
             id=f"{subject}-retention",
-            claim=f"Learning new words cost little of what {worst.base.card.id} could do.",
+            claim=f"Learning new words cost little of what {worst.base.name} could do.",
             verdict=verdict,
             detail=f"Lost: {shown}. The interval is of what was lost most: {worst.what}.",
             interval=worst.lost,
-            model=worst.subject.card.id,
+            model=worst.subject.name,
             chance=0.0,
             seeds=worst.subject.evidence.seeds,
         )

@@ -80,7 +80,7 @@ def _gap_rows(one: Comparison) -> Iterator[Row]:
         drew, said = chosen(drawn), chosen(told)
         cells = scores.pairs(drew, said)
         yield (
-            one.subject.card.id,
+            one.subject.name,
             one.words,
             name,
             scores.accuracy(drew),
@@ -102,7 +102,7 @@ def _way_rows(one: Comparison) -> Iterator[Row]:
         if told.words:
             control = one.subject.control(way)
             yield (
-                one.subject.card.id,
+                one.subject.name,
                 one.words,
                 way,
                 scores.accuracy(told),
@@ -140,7 +140,7 @@ def _row(subject: Subject, start: str, end: str, words: str, part: Scores, whole
         each: list[Interval] = [scores.accuracy(part.of(attribute)) for attribute in ATTRIBUTES]
         shares = tuple(_number(share.estimate) for share in each)
         mean = scores.accuracy(part)
-        yield (subject.card.id, start, end, words, *shares, mean, whole, _number(part.unclear), part.asked)
+        yield (subject.name, start, end, words, *shares, mean, whole, _number(part.unclear), part.asked)
 
 
 def _whole(right: Sequence[bool]) -> float | None:

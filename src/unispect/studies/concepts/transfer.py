@@ -52,7 +52,7 @@ def _riddle(one: Comparison, riddles: Scores) -> Finding:
         detail=f"Drawn right {_percent(riddles)} from a defining sentence{names}; chance "
         f"{100 * riddles.chance:.0f} %. The same sentence in real words: {_percent(real)}.{also}",
         interval=share,
-        model=one.subject.card.id,
+        model=one.subject.name,
         chance=0.0,
         seeds=one.subject.evidence.seeds,
     )
@@ -67,7 +67,7 @@ def _orders(one: Comparison, orders: Scores) -> Finding:
         detail=f"Drawn right {_percent(one.drawn)} in the usual order, {_percent(orders)} in others; chance "
         f"{100 * orders.chance:.0f} %.",
         interval=difference,
-        model=one.subject.card.id,
+        model=one.subject.name,
         chance=0.0,
         seeds=one.subject.evidence.seeds,
     )

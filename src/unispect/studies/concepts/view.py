@@ -21,6 +21,7 @@ from unispect.studies.concepts.retained import kept_of, retention
 from unispect.studies.concepts.tables import tables
 from unispect.studies.concepts.tellings import further
 from unispect.studies.concepts.transfer import transfer_findings
+from unispect.studies.curves import names_of
 from unispect.studies.verdicts import KNOWN, SMALL
 
 
@@ -29,7 +30,8 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     by_model: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_model[entry.unit.model].append(entry)
-    subjects = [Subject(cards[model], further(evidence(own), own)) for model, own in by_model.items()]
+    names = names_of(entries, cards)
+    subjects = [Subject(cards[one], further(evidence(own), own), names[one]) for one, own in by_model.items()]
     compared = comparisons(subjects)
     own = list(zip(subjects, by_model.values(), strict=True))
     kept, keeps = retention([(subject, kept_of(entries)) for subject, entries in own])
@@ -75,7 +77,7 @@ def _caveats(subjects: Sequence[Subject]) -> list[str]:
         "free recall does not."
     ]
     for subject in subjects:
-        name, left = subject.card.id, subject.evidence
+        name, left = subject.name, subject.evidence
         if left.unjudged:
             caveats.append(f"{name}: {left.unjudged} records have not been judged and count nowhere.")
         if left.drawings and len(left.seeds) < 3:

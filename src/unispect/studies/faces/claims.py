@@ -40,7 +40,7 @@ def _named(one: Comparison) -> Finding:
         verdict=_verdict(one),
         detail=" ".join([*doubts(one), *_numbers(one)]),
         interval=one.gap() if one.pairs.words else None,
-        model=one.subject.card.id,
+        model=one.subject.name,
         headline=one.taught != NEVER,
         chance=0.0,
         seeds=one.subject.evidence.seeds,
@@ -112,7 +112,7 @@ def _agrees(one: Comparison, way: str) -> Finding:
         verdict=equal(difference) if readable else Verdict.CANNOT_TELL,
         detail=f"{why}{told}; chance {percent(one.told().chance)}; {percent(one.told(way).unclear)} unread.",
         interval=difference,
-        model=one.subject.card.id,
+        model=one.subject.name,
         chance=0.0,
     )
 
@@ -137,7 +137,7 @@ def _described(one: Comparison) -> Finding:
         detail=f"Right: {shares or 'nothing measured'}; chance {percent(one.told().chance)}."
         + (f" Not measured: {', '.join(missing)}." if missing else ""),
         interval=min(measured.values(), key=lambda share: share.estimate, default=None),
-        model=subject.card.id,
+        model=subject.name,
         seeds=subject.evidence.seeds,
     )
 

@@ -77,7 +77,7 @@ def _gap_rows(one: Comparison) -> Iterator[Row]:
         drew, said = (drawn, told) if name == "all" else (drawn.of(name), told.of(name))
         cells = scores.pairs(drew, said)
         yield (
-            one.subject.card.id,
+            one.subject.name,
             one.words,
             name,
             scores.accuracy(drew),
@@ -100,7 +100,7 @@ def _way_rows(one: Comparison) -> Iterator[Row]:
             control = one.subject.control(way)
             backwards = way == REVERSE
             yield (
-                one.subject.card.id,
+                one.subject.name,
                 one.words,
                 "who has it" if backwards else way,
                 *_each(told),
@@ -114,7 +114,7 @@ def _way_rows(one: Comparison) -> Iterator[Row]:
 
 
 def _battery_rows(one: Comparison) -> Iterator[Row]:
-    evidence, model = one.subject.evidence, one.subject.card.id
+    evidence, model = one.subject.evidence, one.subject.name
     if one.taught != REAL:
         drawings = [drawing for name in one.lexicons for drawing in evidence.drawn(name)]
         yield from _row(model, one.words, "drawing", one.drawn, [d.truth == d.shown for d in drawings])

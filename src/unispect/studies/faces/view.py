@@ -12,6 +12,7 @@ from unispect.data.faces.people import PEOPLE
 from unispect.data.faces.world import VALUES
 from unispect.studies.concepts.comparison import READABLE, Subject
 from unispect.studies.concepts.gallery import gallery
+from unispect.studies.curves import names_of
 from unispect.studies.faces.claims import findings
 from unispect.studies.faces.comparison import comparisons, evidence_of, photographs
 from unispect.studies.faces.plan import NAMES, STUDY
@@ -24,9 +25,10 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     by_model: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_model[entry.unit.model].append(entry)
-    subjects = [Subject(cards[model], evidence_of(own)) for model, own in by_model.items()]
+    names = names_of(entries, cards)
+    subjects = [Subject(cards[one], evidence_of(own), names[one]) for one, own in by_model.items()]
     compared = comparisons(subjects)
-    unseen = {cards[model].id: photographs(own) for model, own in by_model.items()}
+    unseen = {names[model]: photographs(own) for model, own in by_model.items()}
     return Section(
         id=STUDY,
         title="Can it tell whose face it can draw?",
@@ -66,7 +68,7 @@ def _caveats(subjects: Sequence[Subject], unseen: Mapping[str, int]) -> list[str
         "published study, and so is telling."
     ]
     for subject in subjects:
-        name, left = subject.card.id, subject.evidence
+        name, left = subject.name, subject.evidence
         if unseen[name]:
             caveats.append(
                 f"{name}: {unseen[name]} drawings are in the manner of photographs, which rules cannot read; they "

@@ -135,7 +135,9 @@ def everything_left(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, 
     flat = [entry for study in ("concepts", "encoding", "response") for entry in entries.get(study, ())]
     names = names_of(flat, cards)
     own = {name: list(_of(entries, name)) for name in names}
-    subjects = {name: Subject(cards[name], evidence(concepts)) for name, (concepts, *_) in own.items() if concepts}
+    subjects = {
+        name: Subject(cards[name], evidence(concepts), names[name]) for name, (concepts, *_) in own.items() if concepts
+    }
     compared = comparisons(subjects.values())
     return [
         Left(

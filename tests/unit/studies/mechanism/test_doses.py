@@ -6,6 +6,8 @@ import pytest
 from planted_words import taught, with_levels
 
 from unispect.core.findings import Preset
+from unispect.core.units import Entry, Record, Unit
+from unispect.studies.concepts.view import view
 from unispect.studies.families.measures import Left
 from unispect.studies.mechanism.doses import figures
 from unispect.studies.mechanism.view import section
@@ -32,6 +34,21 @@ def test_checkpoints_become_curves_in_the_order_of_their_steps():
     assert [line.label for line in inside.panels["m"]] == ["entropy of names minus pictures"]
     assert list(inside.panels["m"][0].y) == pytest.approx([0.0, 0.0, 0.0])
     assert "from 10 to 40 steps" in outside.summary
+
+
+def test_checkpoints_are_told_apart_by_their_steps_wherever_a_model_is_named():
+    card = replace(checkpoint(10, 0.0).card, taught={})
+    entries = [
+        Entry(
+            Unit("concepts", 1, "retain", f"m@{steps}", {}, {}),
+            Record(f"u{steps}", status="failed", error="x"),
+        )
+        for steps in (10, 20)
+    ]
+    cards = {f"m@{steps}": replace(card, revision=str(steps), bound_steps=steps) for steps in (10, 20)}
+    caveats = view(entries, cards).caveats
+    for steps in (10, 20):
+        assert any(caveat.startswith(f"m, {steps} steps was taught no invented words") for caveat in caveats)
 
 
 def test_two_checkpoints_and_other_models_are_no_curve():
