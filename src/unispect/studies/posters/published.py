@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unispect.core.errors import DataError
-from unispect.data.posters.items import MODALITIES, Modality
+from unispect.data.posters.items import MODALITIES
 from unispect.data.posters.published import Grading, Poster, read_json
 from unispect.studies.posters.scoring import MEASURES, GradedReply, Tally, mean_defined, share, tally
 
@@ -162,7 +162,7 @@ def compare(path: Path, settings: Mapping[str, Sequence[Grading]]) -> Comparison
     return Comparison(path, walk.numbers, walk.differences, absent, sorted(set(settings) - set(known)))
 
 
-def _of_grading(table: Mapping[str, Mapping[Modality, Tally]]) -> dict[str, Any]:
+def _of_grading(table: Mapping[str, Mapping[str, Tally]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for modality in MODALITIES:
         tallies = [one[modality] for one in table.values()]
@@ -176,7 +176,7 @@ def _of_grading(table: Mapping[str, Mapping[Modality, Tally]]) -> dict[str, Any]
     return found
 
 
-def _of_poster(name: str, gradings: Sequence[Mapping[Modality, Tally]]) -> dict[str, Any]:
+def _of_poster(name: str, gradings: Sequence[Mapping[str, Tally]]) -> dict[str, Any]:
     found: dict[str, Any] = {"poster_name": name}
     for modality in MODALITIES:
         tallies = [one[modality] for one in gradings]

@@ -1,8 +1,8 @@
 """Scores of graded posters, from the items of their rubrics, with intervals over posters and over samples.
 
 A sample is a reply of its own; a second grading of the same reply is no new sample. So gradings of a sample are
-averaged first, then samples of a poster, then posters. A rate that is undefined (nothing unwanted on the rubric) is left out
-of the mean at every level.
+averaged first, then samples of a poster, then posters. A rate that is undefined (nothing unwanted on the rubric) is
+left out of the mean at every level.
 """
 
 from __future__ import annotations
