@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 app = App(
     name="check",
-    usage="Usage: unispect check table-1 [OPTIONS]",
+    usage="Usage: unispect check table-1|posters [OPTIONS]",
     help_epilogue="""Examples:
   unispect check table-1
   unispect check table-1 --data t2i-corebench:FOLDER --tokenizer tokenizer.json
+  unispect check posters real_world_data
 
 --debug after any command shows the full traceback of an error.""",
 )
@@ -72,6 +73,20 @@ def table_1(
     found = tokens.statistics(prompts, tokens.tokenizer(tokenizer) if tokenizer else tokens.words)
     _say_statistics(found, loaded.digest, str(tokenizer) if tokenizer else "")
     _say_predictions(found)
+
+
+@app.command(name="posters")
+def posters(folder: Path, /) -> None:
+    """Recompute the poster scores of arXiv 2510.21842 from every graded item, and hold stored counts to them.
+
+    An expected.json in the folder or beside it is held to what comes out, number by number.
+
+    Args:
+        folder: With posters-1.json, posters-2.json, ... (one per grading), and sub-folders of such files.
+    """
+    from unispect.cli.posters import show
+
+    show(folder)
 
 
 def _say_statistics(found: Sequence[Statistics], digest: str, tokenizer: str) -> None:
