@@ -1,0 +1,205 @@
+"""Replies by request, on the disk before anybody sees them: what was paid for is never paid for again.
+
+A cassette is one file of JSON lines that only grows. Every attempt leaves a line before it is made (`sent`) and one when
+it is over (`reply` or `lost`), each on the disk before the program goes on. A kill can tear the last line; it is cut
+off when the file is opened for writing. An attempt that was sent and never ended may have been paid for: it counts at
+the most it could have cost, and its request is asked again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from unispect.core.errors import StoreError, UsageError
+from unispect.core.units import JSON, canonical_json, digest
+from unispect.judges.chat.values import Reply, Usage
+from unispect.runs.durable import sync_folder
+
+VERSION = 1
+
+Mode = Literal["record", "replay"]
+"""`record` replays what is there and adds what is not; `replay` asks nobody."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A reply on a cassette."""
+
+    reply: Reply
+    cost: float | None
+
+
+class Cassette:
+    """An open cassette; close it, or use it in a `with` statement. Safe to share between threads.
+
+    Raises:
+        UsageError: there is none to replay, or the file is something else.
+        StoreError: another process is writing to it, it is damaged, or it cannot be written.
+    """
+
+    def __init__(self, path: str | Path, mode: Mode = "record") -> None:
+        self.path = Path(path)
+        self.mode: Mode = mode
+        self._lock = threading.Lock()
+        self._held: dict[str, Held] = {}
+        self._open: dict[int, float] = {}
+        self._settled = 0.0
+        self._number = 0
+        self._whole = True
+        if mode == "replay" and not self.path.is_file():
+            raise UsageError(f"there is no cassette {self.path} to replay")
+        try:
+            self._file = os.open(self.path, os.O_RDONLY if mode == "replay" else os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreError(f"the cassette {self.path} cannot be opened: {error.strerror}") from error
+        try:
+            if mode == "record":
+                self._claim()
+            self._end = self._load()
+            if mode == "record":
+                os.ftruncate(self._file, self._end)
+                if not self._end:
+                    self._add({"kind": "cassette", "version": VERSION})
+                    sync_folder(self.path.resolve().parent)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _claim(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(f"the cassette {self.path} is in use by another process") from error
+
+    def close(self) -> None:
+        """Lets go of the file; calling it again does nothing."""
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def find(self, key: str) -> Held | None:
+        """The reply to the request of that key, if it was ever recorded."""
+        with self._lock:
+            return self._held.get(key)
+
+    @property
+    def spent(self) -> float:
+        """What everything on it cost, attempts without an end counted at their most."""
+        with self._lock:
+            return self._settled + sum(self._open.values())
+
+    @property
+    def unfinished(self) -> int:
+        """Attempts that were sent and never ended: those on their way, now or when a program was killed."""
+        with self._lock:
+            return len(self._open)
+
+    def sent(self, key: str, at_most: float) -> int:
+        """Notes that an attempt is about to be made; returns its number."""
+        with self._lock:
+            number = self._number + 1
+            self._add({"kind": "sent", "number": number, "key": key, "at_most": at_most})
+            self._take({"kind": "sent", "number": number, "key": key, "at_most": at_most})
+            return number
+
+    def lost(self, number: int, cost: float, what: str) -> None:
+        """Notes that an attempt ended without a reply, and what it cost at most."""
+        self._end_attempt({"kind": "lost", "number": number, "cost": cost, "what": what})
+
+    def keep(self, number: int, key: str, about: Mapping[str, JSON], reply: Reply, cost: float | None) -> None:
+        """Records a reply; once this returns, no kill and no power failure takes it away.
+
+        Args:
+            number: of the attempt.
+            key: of the request.
+            about: the request and where it went, for people who read the file.
+            reply: as it came.
+            cost: None if it has no price.
+        """
+        entry = {"kind": "reply", "number": number, "key": key, "reply": asdict(reply), "cost": cost}
+        self._end_attempt(entry | {"about": about})
+
+    def _end_attempt(self, entry: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._add(entry)
+            self._take(entry)
+
+    def _add(self, entry: Mapping[str, Any]) -> None:
+        if self.mode == "replay" or self._file < 0 or not self._whole:
+            raise StoreError(f"the cassette {self.path} is not open for recording")
+        line = (canonical_json({"entry": entry, "sum": digest(entry)}) + "\n").encode("utf-8", "backslashreplace")
+        try:
+            written = 0
+            while written < len(line):
+                written += os.pwrite(self._file, line[written:], self._end + written)
+            os.fsync(self._file)
+        except OSError as error:
+            # After a failed write nothing more may be paid for: what came back could not be kept.
+            self._whole = False
+            raise StoreError(f"the cassette {self.path} cannot be written: {error.strerror}") from error
+        self._end += len(line)
+
+    def _load(self) -> int:
+        """Reads every line; where the last whole one ends."""
+        data = b"".join(iter(lambda: os.read(self._file, 2**20), b""))
+        whole = data.rfind(b"\n") + 1
+        if not whole and data and not b'{"entry":{"kind":"cassette"'.startswith(data[:27]):
+            raise UsageError(f"{self.path} is not a cassette")
+        for number, line in enumerate(data[:whole].splitlines(keepends=False), start=1):
+            entry = _entry(line)
+            if number == 1 and (entry is None or entry.get("kind") != "cassette"):
+                raise UsageError(f"{self.path} is not a cassette")
+            if entry is None:
+                raise StoreError(
+                    f"the cassette {self.path} is damaged in line {number}; restore it from a copy, or delete the line: "
+                    "what it held may be paid for again"
+                )
+            self._take(entry)
+        return whole
+
+    def _take(self, entry: Mapping[str, Any]) -> None:
+        kind = entry["kind"]
+        if kind == "cassette":
+            if entry["version"] != VERSION:
+                raise UsageError(f"the cassette {self.path} is of version {entry['version']}, not {VERSION}")
+            return
+        number = entry["number"]
+        if kind == "sent":
+            self._number = number
+            self._open[number] = entry["at_most"]
+            return
+        self._open.pop(number, None)
+        self._settled += entry["cost"] or 0.0
+        if kind == "reply":
+            said = dict(entry["reply"])
+            usage = said.pop("usage")
+            self._held[entry["key"]] = Held(Reply(**said, usage=usage and Usage(**usage)), entry["cost"])
+
+
+def _entry(line: bytes) -> Mapping[str, Any] | None:
+    """What a line says; None if it does not hold what was written."""
+    try:
+        outer = json.loads(line)
+        return outer["entry"] if digest(outer["entry"]) == outer["sum"] else None
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,264 @@
+"""A chat model that can be relied on: asked once, paid once, within its limits, and everything counted."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from unispect.core.errors import UnispectError, UsageError
+from unispect.core.units import canonical_json
+from unispect.judges.chat.budget import Budget, Price
+from unispect.judges.chat.cassette import Cassette
+from unispect.judges.chat.faults import AskError, Fault
+from unispect.judges.chat.patience import Pace, Patience, Time
+from unispect.judges.chat.reading import read
+from unispect.judges.chat.values import Answer, Client, Outcome, Reply, Request, T, Usage
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What asking came to, in this process.
+
+    Attributes:
+        parsed: answers in the form asked for.
+        unparsed: answers that were not; they are in no way errors.
+        failed: requests without an answer.
+        replayed: answers that came from the cassette, among the first two.
+        attempts: calls that were made.
+        lost: attempts among them that brought no reply.
+        input_tokens: of replies that were paid for in this process.
+        output_tokens: of these.
+        uncounted: replies among these whose provider named no tokens.
+        cost: spent on the cassette or, without one, in this process; what may have been charged counts at its most.
+        unfinished: attempts on the cassette that never ended, such as those on their way when a program was killed.
+    """
+
+    parsed: int = 0
+    unparsed: int = 0
+    failed: int = 0
+    replayed: int = 0
+    attempts: int = 0
+    lost: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    uncounted: int = 0
+    cost: float = 0.0
+    unfinished: int = 0
+
+
+class Chat:
+    """Asks one chat model. Safe to use from several threads.
+
+    Args:
+        client: how it is reached.
+        cassette: replies already paid for, and the place for new ones; without one, nothing is kept.
+        price: of the model; without it nothing is known of cost.
+        max_cost: never pass this, counting everything on the cassette and every call at the most it can cost.
+        patience: when to try again.
+        pace: how many requests a minute.
+        concurrency: calls on their way at the same time.
+        time: where waiting happens.
+
+    Raises:
+        UsageError: a limit on the cost without a price, or a limit that is no number.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        cassette: Cassette | None = None,
+        price: Price | None = None,
+        max_cost: float | None = None,
+        patience: Patience | None = None,
+        pace: Pace | None = None,
+        concurrency: int = 4,
+        time: Time | None = None,
+    ) -> None:
+        if concurrency < 1:
+            raise UsageError(f"concurrency must be at least 1, not {concurrency}")
+        self._client = client
+        self._cassette = cassette
+        self._budget = Budget(price, max_cost, 0.0 if cassette is None else cassette.spent)
+        self._patience = patience or Patience()
+        self._time = time or Time()
+        self._pace = pace or Pace(time=self._time)
+        self._concurrency = concurrency
+        self._places = threading.BoundedSemaphore(concurrency)
+        self._lock = threading.Lock()
+        self._asking: dict[str, threading.Lock] = {}
+        self._counts: Counter[str] = Counter()
+
+    def tally(self) -> Tally:
+        """What asking came to so far."""
+        with self._lock:
+            counts = dict(self._counts)
+        unfinished = 0 if self._cassette is None else self._cassette.unfinished
+        return Tally(**counts, cost=self._budget.spent, unfinished=unfinished)
+
+    def ask(self, request: Request[T]) -> Answer[T]:
+        """The answer to a request, from the cassette if it is there; an unparsed one is an answer.
+
+        Raises:
+            BudgetExceeded: it could have cost more than is left; no call was made.
+            AskError: no attempt brought a reply, or the cassette is only replayed and does not hold it.
+            UsageError: there is no key, or the request holds it.
+            StoreError: the cassette cannot be written.
+        """
+        try:
+            answer = self._ask(request)
+        except UnispectError:
+            self._count(failed=1)
+            raise
+        self._count(**{answer.outcome.value: 1}, replayed=int(answer.replayed))
+        return answer
+
+    def ask_all(self, requests: Sequence[Request[T]]) -> list[Answer[T] | UnispectError]:
+        """For each request its answer or why there is none, in order, several at a time.
+
+        After a failure that every other request would share (no key, budget spent, full disk) no more calls are made;
+        what is on the cassette is still answered.
+        """
+        stop: list[UnispectError] = []
+
+        def one(request: Request[T]) -> Answer[T] | UnispectError:
+            try:
+                if stop and not self._is_held(request):
+                    self._count(failed=1)
+                    return stop[0]
+                return self.ask(request)
+            except UnispectError as error:
+                if not isinstance(error, AskError) or error.hopeless:
+                    stop.append(error)
+                return error
+
+        with ThreadPoolExecutor(self._concurrency) as pool:
+            try:
+                return list(pool.map(one, requests))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _key(self, request: Request[Any]) -> str:
+        return request.key(self._client.name, self._client.model)
+
+    def _is_held(self, request: Request[Any]) -> bool:
+        return self._cassette is not None and self._cassette.find(self._key(request)) is not None
+
+    def _ask(self, request: Request[T]) -> Answer[T]:
+        key = self._key(request)
+        with self._lock:
+            alone = self._asking.setdefault(key, threading.Lock())
+        with alone:  # equal requests at the same time are paid for once: the later ones find the reply
+            if self._cassette is not None and (held := self._cassette.find(key)):
+                return self._answer(request, key, held.reply, held.cost, replayed=True)
+            if self._cassette is not None and self._cassette.mode == "replay":
+                raise AskError(f"the cassette {self._cassette.path} holds no reply to request {key}")
+            reply, cost = self._pay(request, key)
+            return self._answer(request, key, reply, cost, replayed=False)
+
+    def _answer(self, request: Request[T], key: str, reply: Reply, cost: float | None, *, replayed: bool) -> Answer[T]:
+        value, reason = read(request, reply)
+        return Answer(
+            outcome=Outcome.UNPARSED if value is None else Outcome.PARSED,
+            value=value,
+            reply=reply,
+            reason=reason,
+            key=key,
+            cost=cost,
+            replayed=replayed,
+            client=self._client.name,
+            model=self._client.model,
+            temperature=request.temperature,
+            seed=request.seed,
+            seed_sent=self._client.seeded,
+        )
+
+    def _pay(self, request: Request[Any], key: str) -> tuple[Reply, float | None]:
+        self._client.prepare()
+        about = self._about(request)
+        if self._client.secret.occurs_in(canonical_json(about)):
+            raise UsageError(
+                f"request {key}, its model or its endpoint holds the API key; keys come from the environment"
+            )
+        attempt = 0
+        while True:
+            attempt += 1
+            with self._places:
+                self._pace.turn()
+                outcome, cost = self._attempt(request, key, about)
+            if isinstance(outcome, Reply):
+                return outcome, cost
+            pause = self._patience.pause(outcome, key, attempt)
+            if pause is None:
+                raise AskError(
+                    f"{self._client.model} at {self._client.endpoint} gave no answer: {outcome.what} "
+                    f"(attempt {attempt}"
+                    + (f", asked to wait {outcome.wait:g} s" if outcome.wait else "")
+                    + f", request {key})",
+                    hopeless=outcome.hopeless,
+                )
+            if outcome.crowded:
+                self._pace.hold(pause)
+            else:
+                self._time.sleep(pause)
+
+    def _about(self, request: Request[Any]) -> Mapping[str, Any]:
+        return {
+            "client": self._client.name,
+            "model": self._client.model,
+            "endpoint": self._client.endpoint,
+            "seed_sent": self._client.seeded,
+            "request": request.identity,
+        }
+
+    def _attempt(self, request: Request[Any], key: str, about: Mapping[str, Any]) -> tuple[Reply | Fault, float | None]:
+        """One call, with its lines on the cassette and its place in the budget."""
+        at_most = self._budget.at_most(request)
+        self._budget.set_aside(at_most)
+        cost: float | None = at_most  # whatever interrupts the call: it may have been paid for
+        try:
+            number = 0 if self._cassette is None else self._cassette.sent(key, at_most)
+            self._count(attempts=1)
+            outcome = self._scrubbed(self._client.send(request))
+            cost = self._cost(outcome, at_most)
+            if isinstance(outcome, Fault):
+                self._count(lost=1)
+                if self._cassette is not None:
+                    self._cassette.lost(number, cost or 0.0, outcome.what)
+            else:
+                self._count_tokens(outcome.usage)
+                if self._cassette is not None:
+                    self._cassette.keep(number, key, about, outcome, cost)
+        finally:
+            self._budget.settle(at_most, cost or 0.0)
+        return outcome, cost
+
+    def _cost(self, outcome: Reply | Fault, at_most: float) -> float | None:
+        if isinstance(outcome, Fault):
+            return at_most if outcome.paid else 0.0
+        if self._budget.price is None:
+            return None
+        return at_most if outcome.usage is None else self._budget.price.of(outcome.usage)
+
+    def _scrubbed(self, outcome: Reply | Fault) -> Reply | Fault:
+        """The same without the key, should a server repeat it."""
+        scrub = self._client.secret.scrub
+        if isinstance(outcome, Fault):
+            return replace(outcome, what=scrub(outcome.what))
+        words = {name: scrub(getattr(outcome, name)) for name in ("text", "model", "finish", "refusal", "id")}
+        return replace(outcome, **words)
+
+    def _count_tokens(self, usage: Usage | None) -> None:
+        if usage is None:
+            self._count(uncounted=1)
+        else:
+            self._count(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+
+    def _count(self, **more: int) -> None:
+        with self._lock:
+            self._counts.update(more)

@@ -1,0 +1,149 @@
+"""HTTP that ends: within its time and within its size, whoever uses the client."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from unispect.core.errors import UsageError
+from unispect.judges.chat.faults import Fault
+from unispect.judges.chat.values import Limits
+
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+
+def checked_url(url: str, *, with_key: bool) -> str:
+    """A base URL without a slash at its end.
+
+    Raises:
+        UsageError: it is no http(s) URL, holds a user, password or query (it is recorded; keys do not belong there),
+            or would carry a key in the clear to another machine.
+    """
+    if "@" in url or "?" in url or "#" in url:
+        raise UsageError("the base URL must hold no user, password, query or fragment; keys come from the environment")
+    scheme, host = _split(url)
+    if scheme not in ("http", "https") or not host:
+        raise UsageError("the base URL must look like https://host/v1")
+    if scheme == "http" and with_key and host not in _LOCAL:
+        raise UsageError(f"a key would go to {host} in the clear; use https, or an endpoint without a key")
+    return url.rstrip("/")
+
+
+def _split(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+        return (parts.scheme, parts.hostname or "") if parts.port != 0 else ("", "")
+    except ValueError:  # a port or an address that is none
+        return "", ""
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()  # reading the certificates takes longer than a call on the loopback
+
+
+class Cut(httpx2.TransportError):
+    """The client itself ended an exchange; `fault` says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(fault.what)
+
+
+class _Wire:
+    """Remembers the newest socket of an exchange, so that another thread can cut it."""
+
+    def __init__(self) -> None:
+        self.late = threading.Event()
+        self._socket: socket.socket | None = None
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._socket = info["return_value"].get_extra_info("socket")
+            if self.late.is_set():
+                self.cut()
+
+    def cut(self) -> None:
+        """Ends the exchange: whoever reads sees the end of the stream at once."""
+        self.late.set()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                # The plain method: that of a TLS socket takes the session from under the thread that reads.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class BoundedClient(httpx2.Client):
+    """An HTTP client whose every exchange keeps to `limits`; the vendors' packages take it too.
+
+    Timeouts of the HTTP library start anew with every byte, so a server that drips would hold a request for ever: a
+    timer of its own cuts the connection when the total is over. Connections are not used twice, which makes an exchange
+    the only user of its own. Redirects are not followed: they would take the key elsewhere.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._bounds = limits
+        super().__init__(
+            verify=_trust(),
+            timeout=httpx2.Timeout(limits.read, connect=limits.connect),
+            limits=httpx2.Limits(max_keepalive_connections=0),
+            follow_redirects=False,
+        )
+
+    def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        """The response, read whole.
+
+        Raises:
+            Cut: it took too long, is too large, or is compressed.
+            httpx2.HTTPError: the exchange failed otherwise.
+        """
+        wire = _Wire()
+        request.headers["accept-encoding"] = "identity"
+        request.extensions = {**request.extensions, "trace": wire.trace, "timeout": self.timeout.as_dict()}
+        timer = threading.Timer(self._bounds.total, wire.cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = self._read(request, {**how, "stream": True, "follow_redirects": False})
+        except httpx2.HTTPError:
+            if not wire.late.is_set():
+                raise
+        finally:
+            timer.cancel()
+        if wire.late.is_set():  # the end of the stream looks like that of a response without a length
+            raise Cut(Fault(f"no whole response within {self._bounds.total:g} s", again=True, paid=True))
+        return response
+
+    def _read(self, request: httpx2.Request, how: Mapping[str, Any]) -> httpx2.Response:
+        response = super().send(request, **how)
+        try:
+            paid = response.status_code == httpx2.codes.OK
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise Cut(Fault("the response is compressed, which was not asked for", paid=paid))
+            data = bytearray()
+            for chunk in response.iter_raw():
+                data += chunk
+                if len(data) > self._bounds.bytes:
+                    raise Cut(Fault(f"the response is larger than {self._bounds.bytes} bytes", paid=paid))
+        finally:
+            response.close()
+        headers = [(name, value) for name, value in response.headers.items() if name != "transfer-encoding"]
+        return httpx2.Response(response.status_code, headers=headers, content=bytes(data), request=request)
+
+
+def fault_of(error: BaseException | None, limits: Limits) -> Fault:
+    """What an exception of the HTTP library means, in words that hold nothing of the request."""
+    if isinstance(error, Cut):
+        return error.fault
+    if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+        return Fault(f"no connection ({type(error).__name__})", again=True)
+    if isinstance(error, httpx2.TimeoutException):
+        return Fault(f"nothing came for {limits.read:g} s", again=True, paid=True)
+    return Fault(f"the connection broke ({type(error).__name__})", again=True, paid=True)

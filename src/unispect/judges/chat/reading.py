@@ -1,0 +1,35 @@
+"""From the text of a reply to a validated answer, or to the reason why there is none."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import ValidationError
+
+from unispect.judges.chat.values import Reply, Request, T
+
+_FENCED = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL | re.IGNORECASE)
+
+
+def read(request: Request[T], reply: Reply) -> tuple[T | None, str]:
+    """The answer and no reason, or no answer and the reason.
+
+    The whole text must be the JSON, bare or in one code fence: what is picked from the midst of prose might be an
+    example, or a quotation of what was judged. Types are strict: `"3"` is no number.
+    """
+    if reply.refusal:
+        return None, "the model refused"
+    if not reply.text.strip():
+        return None, _cut(reply, "the reply is empty")
+    fenced = _FENCED.match(reply.text)
+    try:
+        return request.schema.model_validate_json(fenced[1] if fenced else reply.text.strip(), strict=True), ""
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        return None, _cut(reply, f"{place}: {first['msg']}" if place else first["msg"])
+
+
+def _cut(reply: Reply, reason: str) -> str:
+    cut = reply.finish.lower() in ("length", "max_tokens")
+    return f"cut off at the limit of tokens ({reason})" if cut else reason

@@ -1,0 +1,237 @@
+"""What is asked of a chat model, and what comes back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from unispect.core.prompts import Prompt
+from unispect.core.units import JSON, digest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from unispect.judges.chat.faults import Fault
+    from unispect.judges.chat.secret import Secret
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one attempt may take.
+
+    Attributes:
+        connect: seconds until a connection stands.
+        read: seconds without a byte.
+        total: seconds from sending to the last byte.
+        bytes: of the response.
+    """
+
+    connect: float = 10.0
+    read: float = 120.0
+    total: float = 300.0
+    bytes: int = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Request(Generic[T]):
+    """Text and pictures in reading order, and the form of the answer.
+
+    Attributes:
+        prompt: what is asked. For a judge: without the answer key.
+        schema: the answer's form; each request is validated against it by pydantic, strictly.
+        system: instructions that stand before the prompt.
+        max_tokens: of the answer; what it may cost rests on this.
+        temperature: None sends none, for models that refuse it.
+        seed: sent where the client has a place for it, and part of the request's identity in any case: another seed
+            asks again.
+    """
+
+    prompt: Prompt
+    schema: type[T]
+    system: str = ""
+    max_tokens: int = 1024
+    temperature: float | None = 0.0
+    seed: int = 0
+
+    @cached_property
+    def form(self) -> dict[str, Any]:
+        """The JSON schema of the answer, closed: every property is required and no other is allowed."""
+        return closed(self.schema.model_json_schema())
+
+    @cached_property
+    def identity(self) -> Mapping[str, JSON]:
+        """Everything that decides the answer, as JSON; pictures by their pixels."""
+        parts = [{"text": part} if isinstance(part, str) else _picture(part) for part in self.prompt.parts]
+        return {
+            "system": self.system,
+            "parts": parts,
+            "form": self.form,
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "seed": self.seed,
+        }
+
+    def key(self, client: str, model: str) -> str:
+        """Equal for equal requests to the same model through the same kind of client."""
+        return digest([client, model, self.identity])
+
+
+def _picture(image: Image) -> dict[str, JSON]:
+    pixels = image.convert("RGB")
+    return {"picture": hashlib.sha256(pixels.tobytes()).hexdigest(), "size": list(pixels.size)}
+
+
+def png(image: Image) -> bytes:
+    """The picture as the bytes of a PNG file."""
+    file = io.BytesIO()
+    image.convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
+def png_base64(image: Image) -> str:
+    """The picture as a PNG file in base64."""
+    return base64.b64encode(png(image)).decode("ascii")
+
+
+def closed(schema: Any) -> Any:
+    """A JSON schema in the strict subset that providers enforce: objects require all of their properties, no others."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {name: closed(part) for name, part in schema.items() if name != "default" or isinstance(part, dict)}
+    if "properties" in result and result.get("type") == "object":
+        result |= {"additionalProperties": False, "required": list(result["properties"])}
+    return result
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens a provider charges for."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a provider sent, before anybody made sense of it.
+
+    Attributes:
+        text: of the model; empty if it wrote none.
+        model: which one answered, in the provider's words.
+        usage: None if the provider did not say.
+        finish: why it stopped, in the provider's words.
+        refusal: what it said instead of answering.
+        id: of the response at the provider.
+    """
+
+    text: str
+    model: str = ""
+    usage: Usage | None = None
+    finish: str = ""
+    refusal: str = ""
+    id: str = ""
+
+
+class Outcome(StrEnum):
+    """What became of a reply."""
+
+    PARSED = "parsed"
+    UNPARSED = "unparsed"
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """A reply, read. An unparsed one is an answer like any other: it is kept, counted, and has its raw text.
+
+    Attributes:
+        outcome: whether the reply had the form that was asked for.
+        value: the validated answer; None exactly if `outcome` is unparsed.
+        reply: as it came.
+        reason: why it is unparsed; empty otherwise.
+        key: of the request, under which a cassette holds the reply.
+        cost: what it was charged with, in the currency of the price table; None without a price.
+        replayed: it came from a cassette.
+        client: kind of client, part of the record.
+        temperature: asked for.
+        seed: asked for.
+        seed_sent: the client has a place for seeds.
+    """
+
+    outcome: Outcome
+    value: T | None
+    reply: Reply
+    reason: str
+    key: str
+    cost: float | None
+    replayed: bool
+    client: str
+    model: str
+    temperature: float | None
+    seed: int
+    seed_sent: bool
+
+    @property
+    def text(self) -> str:
+        """The raw text of the reply."""
+        return self.reply.text
+
+    def as_payload(self) -> dict[str, JSON]:
+        """What a grade keeps of it: no time, host, path or cost, so a replay leaves the same payload."""
+        return {
+            "outcome": self.outcome.value,
+            "value": None if self.value is None else self.value.model_dump(mode="json"),
+            "text": self.reply.text,
+            "reason": self.reason,
+            "request": self.key,
+            "client": self.client,
+            "model": self.model,
+            "answered_by": self.reply.model,
+            "temperature": self.temperature,
+            "seed": self.seed,
+            "seed_sent": self.seed_sent,
+        }
+
+
+class Client(Protocol):
+    """One way to reach one chat model; one attempt at a time, with no patience of its own."""
+
+    @property
+    def name(self) -> str:
+        """Kind of client; part of a request's key."""
+        ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def endpoint(self) -> str:
+        """Where it is, for the record."""
+        ...
+
+    @property
+    def seeded(self) -> bool:
+        """Seeds are sent."""
+        ...
+
+    @property
+    def secret(self) -> Secret: ...
+
+    def prepare(self) -> None:
+        """Fails now if it cannot be asked at all (no key, package not installed)."""
+        ...
+
+    def send(self, request: Request[Any]) -> Reply | Fault:
+        """The reply to one attempt, or why there is none; faults are values and never raised."""
+        ...

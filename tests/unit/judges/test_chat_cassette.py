@@ -1,0 +1,176 @@
+import json
+import threading
+
+import pytest
+from chat_samples import PRICE, REPLY_COST, chat, question
+from loopback_judge import KEY, VARIABLE, loopback, reset, say
+from PIL import Image
+
+from unispect.core.errors import StoreError, UsageError
+from unispect.core.prompts import Prompt
+from unispect.judges.chat import AskError, Cassette, Outcome, Reply, Request, Usage
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv(VARIABLE, KEY)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def server():
+    with loopback() as running:
+        yield running
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "tape.jsonl"
+
+
+def test_a_replay_gives_the_same_payloads_and_asks_nobody(server, path, monkeypatch):
+    server.acts = [say("no JSON at all")]
+    requests = [question(f"item {number}") for number in range(4)]
+    with Cassette(path) as tape:
+        first = [chat(server.url, cassette=tape, concurrency=1).ask(request) for request in requests]
+    monkeypatch.delenv(VARIABLE)
+    with Cassette(path, "replay") as tape:
+        judge = chat("http://127.0.0.1:1", cassette=tape)
+        again = judge.ask_all(requests)
+        assert [answer.as_payload() for answer in again] == [answer.as_payload() for answer in first]
+        assert (judge.tally().replayed, judge.tally().unparsed, judge.tally().attempts) == (4, 1, 0)
+        with pytest.raises(AskError, match="holds no reply"):
+            judge.ask(question("another"))
+    assert [answer.outcome for answer in again].count(Outcome.UNPARSED) == 1
+    assert len(server.paid) == 4
+
+
+def test_whatever_decides_an_answer_is_part_of_the_key(server):
+    red, blue = (Image.new("RGB", (4, 4), colour) for colour in ("red", "blue"))
+    base = question()
+    different = [
+        question("other"),
+        question(seed=1),
+        question(temperature=0.5),
+        question(max_tokens=51),
+        question(system="be brief"),
+        Request(Prompt.of("is it there?", red), base.schema, max_tokens=50),
+        Request(Prompt.of("is it there?", blue), base.schema, max_tokens=50),
+        Request(Prompt.of("is it there?", red.resize((2, 8))), base.schema, max_tokens=50),
+    ]
+    keys = [request.key("c", "m") for request in [base, *different]] + [base.key("c", "n"), base.key("d", "m")]
+    assert len(set(keys)) == len(keys)
+    assert question().key("c", "m") == base.key("c", "m")
+
+
+def test_the_request_is_recorded_with_seed_and_temperature(server, path):
+    with Cassette(path) as tape:
+        chat(server.url, cassette=tape).ask(question(seed=7, temperature=0.3))
+    entry = json.loads(path.read_text().splitlines()[-1])["entry"]
+    assert entry["about"]["request"]["seed"] == server.seen[0]["seed"] == 7
+    assert entry["about"]["request"]["temperature"] == server.seen[0]["temperature"] == 0.3
+    assert entry["about"]["seed_sent"] is True
+
+
+def test_equal_requests_at_the_same_time_are_paid_for_once(server, path):
+    with Cassette(path) as tape:
+        answers = chat(server.url, cassette=tape, concurrency=4).ask_all([question()] * 8)
+    assert len(server.paid) == 1
+    assert [answer.replayed for answer in answers].count(False) == 1
+
+
+def filled(path, replies=3):
+    with Cassette(path) as tape:
+        for number in range(replies):
+            tape.keep(tape.sent(f"k{number}", 1.0), f"k{number}", {}, Reply("é", usage=Usage(1, 2)), 0.25)
+    return path.read_bytes()
+
+
+def test_every_torn_end_is_cut_off_and_the_rest_is_kept(path):
+    whole = filled(path)
+    starts = [0, *[place + 1 for place, byte in enumerate(whole) if byte == 10]]
+    for length in {*range(0, len(whole), 7), *starts, *(start - 1 for start in starts[1:])}:
+        path.write_bytes(whole[:length])
+        lines = sum(start <= length for start in starts[1:])
+        with Cassette(path) as tape:
+            assert len(tape) == max(0, (lines - 1) // 2)
+            assert tape.unfinished == (lines > 1 and lines % 2 == 0)
+            tape.keep(tape.sent("new", 1.0), "new", {}, Reply("x"), None)
+        with Cassette(path) as tape:
+            assert tape.find("new").reply.text == "x"
+
+
+def test_damage_in_the_middle_is_an_error_that_names_the_line(path):
+    whole = filled(path)
+    path.write_bytes(whole.replace(b'"cost":0.25', b'"cost":0.00', 1))
+    with pytest.raises(StoreError, match="damaged in line 3"):
+        Cassette(path)
+
+
+def test_another_file_is_left_alone(path):
+    for content in (b"hello\n", b'{"a": 1}\n', b"no line end"):
+        path.write_bytes(content)
+        with pytest.raises(UsageError, match="is not a cassette"):
+            Cassette(path)
+        assert path.read_bytes() == content
+
+
+def test_one_writer_and_no_replay_of_nothing(path):
+    with Cassette(path), pytest.raises(StoreError, match="in use by another process"):
+        Cassette(path)
+    with Cassette(path):
+        pass
+    with pytest.raises(UsageError, match="there is no cassette"):
+        Cassette(path.with_name("none"), "replay")
+
+
+def test_attempts_without_an_end_count_at_their_most(path):
+    with Cassette(path) as tape:
+        tape.sent("a", 0.5)
+        tape.lost(tape.sent("a", 0.5), 0.125, "reset")
+        tape.keep(tape.sent("a", 0.5), "a", {}, Reply("x"), 0.25)
+    with Cassette(path) as tape:
+        assert (tape.spent, tape.unfinished) == (0.875, 1)
+
+
+def test_lost_attempts_stay_on_the_bill(server, path):
+    server.acts = [reset]
+    with Cassette(path) as tape:
+        chat(server.url, cassette=tape, price=PRICE).ask(question())
+        spent = tape.spent
+    assert spent == pytest.approx(REPLY_COST + PRICE.at_most(question()))
+    with Cassette(path) as tape:
+        assert chat(server.url, cassette=tape, price=PRICE).tally().cost == spent
+
+
+def test_when_the_disk_is_full_nothing_more_is_paid_for(server, path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    with Cassette(path) as tape:
+        judge = chat(server.url, cassette=tape, concurrency=1)
+        judge.ask(question("item 0"))
+        monkeypatch.setattr("os.pwrite", full)
+        answers = judge.ask_all([question(f"item {number}") for number in range(5)])
+        monkeypatch.undo()
+    assert answers[0].replayed
+    assert [type(answer) for answer in answers[1:]] == [StoreError] * 4
+    assert len(server.seen) == 1
+
+
+def test_threads_share_a_cassette(path):
+    with Cassette(path) as tape:
+
+        def work(name):
+            for number in range(10):
+                key = f"{name}-{number}"
+                tape.keep(tape.sent(key, 0.0), key, {}, Reply(key), None)
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    with Cassette(path, "replay") as tape:
+        assert (len(tape), tape.unfinished) == (40, 0)
+        assert tape.find("3-9").reply.text == "3-9"

@@ -1,0 +1,94 @@
+import pickle
+
+import pytest
+from chat_samples import chat, client, question
+from loopback_judge import KEY, VARIABLE, loopback
+from pydantic import BaseModel
+
+from unispect.core.errors import UsageError
+from unispect.core.prompts import Prompt
+from unispect.judges.chat import Request, Secret
+from unispect.judges.chat.anthropic_sdk import AnthropicSDK
+from unispect.judges.chat.openai_http import OpenAIHTTP
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv(VARIABLE, KEY)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def test_a_secret_holds_the_name_only():
+    secret = Secret(VARIABLE)
+    assert secret.value() == KEY
+    assert KEY not in repr(secret) + str(vars(secret)) + repr(client("http://127.0.0.1:1"))
+    assert KEY.encode() not in pickle.dumps(secret)
+
+
+def test_without_a_key_nothing_is_sent(monkeypatch):
+    monkeypatch.delenv(VARIABLE)
+    with loopback() as server:
+        with pytest.raises(UsageError, match=f"{VARIABLE} is not set"):
+            chat(server.url).ask(question())
+        assert server.seen == []
+
+
+@pytest.mark.parametrize("key", ["sk-planted\nx-evil: 1", "sk-plänted-key", "sk planted key"])
+def test_a_key_that_cannot_be_sent_is_not_quoted(monkeypatch, key):
+    monkeypatch.setenv(VARIABLE, key)
+    with pytest.raises(UsageError, match="cannot be a key") as caught:
+        Secret(VARIABLE).value()
+    assert "pl" not in str(caught.value).replace("replace", "")
+
+
+def test_keys_are_masked_however_they_are_spelled():
+    spelled = [KEY, "sk-planted%2F0123456789%2Bsecret"]
+    assert [Secret(VARIABLE).scrub(f"a {text} b") for text in spelled] == ["a [key] b"] * 2
+
+
+def test_a_placeholder_is_no_secret(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "EMPTY")
+    assert Secret(VARIABLE).scrub("the set is EMPTY") == "the set is EMPTY"
+
+
+class Leak(BaseModel):
+    seen: bool
+
+
+@pytest.mark.parametrize(
+    "request_", [question(f"my key is {KEY}"), question(system=KEY), Request(Prompt.of("a", KEY), Leak)]
+)
+def test_a_request_that_holds_the_key_is_refused(request_):
+    with loopback() as server:
+        with pytest.raises(UsageError, match="holds the API key") as caught:
+            chat(server.url).ask(request_)
+        assert server.seen == []
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (f"https://user:{KEY}@host/v1", "no user, password"),
+        (f"https://host/v1?key={KEY}", "no user, password"),
+        ("http://judge.example.org/v1", "in the clear"),
+        ("ftp://host/v1", "must look like"),
+        ("host/v1", "must look like"),
+    ],
+)
+def test_urls_that_could_give_a_key_away_are_refused(url, words):
+    for make in (lambda: OpenAIHTTP("m", url, Secret(VARIABLE)), lambda: AnthropicSDK("m", base_url=url)):
+        with pytest.raises(UsageError, match=words) as caught:
+            make()
+        assert KEY not in str(caught.value)
+
+
+def test_an_endpoint_may_want_no_key():
+    with loopback() as server:
+        from chat_samples import Clock
+
+        from unispect.judges.chat import Chat
+
+        judge = Chat(OpenAIHTTP("m", server.url + "/v1"), time=Clock().time)
+        assert judge.ask(question()).value.seen
+        assert not {"authorization", "Authorization"} & set(server.headers[0])
