@@ -15,7 +15,7 @@ def main(url: str, cassette: str, items: str, max_cost: str) -> None:
         judge = chat(url, cassette=tape, price=PRICE, max_cost=float(max_cost), concurrency=2)
         judge.ask_all([question(f"item {number}") for number in range(int(items))])
         tally = judge.tally()
-    print(tally.parsed, tally.replayed, tally.attempts, tally.unfinished)
+    sys.stdout.write(f"{tally.parsed} {tally.replayed} {tally.attempts} {tally.unfinished}\n")
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def test_a_price_table(tmp_path):
     (tmp_path / "prices.yaml").write_text("judge-1: {input: 2.5, output: 10, picture_tokens: 1600}\n")
     assert load_prices(tmp_path / "prices.yaml")["judge-1"] == Price(input=2.5, output=10, picture_tokens=1600)
     (tmp_path / "prices.yaml").write_text("judge-1: {input: -2.5, output: 10}\n")
-    with pytest.raises(UsageError, match="judge-1.input"):
+    with pytest.raises(UsageError, match=r"judge-1\.input"):
         load_prices(tmp_path / "prices.yaml")
     with pytest.raises(UsageError, match="cannot be read"):
         load_prices(tmp_path / "none.yaml")

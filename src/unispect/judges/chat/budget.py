@@ -110,7 +110,7 @@ class Budget:
         return self.price.at_most(request)
 
     def set_aside(self, cost: float) -> None:
-        """Keeps `cost` for one attempt; waits for calls on their way if only what is set aside for them stands against it.
+        """Keeps `cost` for one attempt; waits while only what is set aside for calls on their way stands against it.
 
         Raises:
             BudgetExceeded: it does not fit into what is left even if they turn out to cost nothing.

@@ -1,9 +1,9 @@
 """Replies by request, on the disk before anybody sees them: what was paid for is never paid for again.
 
-A cassette is one file of JSON lines that only grows. Every attempt leaves a line before it is made (`sent`) and one when
-it is over (`reply` or `lost`), each on the disk before the program goes on. A kill can tear the last line; it is cut
-off when the file is opened for writing. An attempt that was sent and never ended may have been paid for: it counts at
-the most it could have cost, and its request is asked again.
+A cassette is one file of JSON lines that only grows. Every attempt leaves a line before it is made (`sent`) and one
+when it is over (`reply` or `lost`), each on the disk before the program goes on. A kill can tear the last line; it is
+cut off when the file is opened for writing. An attempt that was sent and never ended may have been paid for: it counts
+at the most it could have cost, and its request is asked again.
 """
 
 from __future__ import annotations
@@ -171,8 +171,8 @@ class Cassette:
                 raise UsageError(f"{self.path} is not a cassette")
             if entry is None:
                 raise StoreError(
-                    f"the cassette {self.path} is damaged in line {number}; restore it from a copy, or delete the line: "
-                    "what it held may be paid for again"
+                    f"the cassette {self.path} is damaged in line {number}; restore it from a copy, or delete the "
+                    "line: what it held may be paid for again"
                 )
             self._take(entry)
         return whole

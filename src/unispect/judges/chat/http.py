@@ -110,6 +110,7 @@ class BoundedClient(httpx2.Client):
         timer = threading.Timer(self._bounds.total, wire.cut)
         timer.daemon = True
         timer.start()
+        response = None
         try:
             response = self._read(request, {**how, "stream": True, "follow_redirects": False})
         except httpx2.HTTPError:
@@ -117,7 +118,7 @@ class BoundedClient(httpx2.Client):
                 raise
         finally:
             timer.cancel()
-        if wire.late.is_set():  # the end of the stream looks like that of a response without a length
+        if response is None or wire.late.is_set():  # the end of the stream looks like that of a response without a length
             raise Cut(Fault(f"no whole response within {self._bounds.total:g} s", again=True, paid=True))
         return response
 

@@ -1,0 +1,112 @@
+"""The vendors' own packages against the loopback server, where they are installed."""
+
+import logging
+from dataclasses import replace
+
+import loopback_judge as server_acts
+import pytest
+from chat_samples import PRICE, ROOMY, Clock, Verdict
+from loopback_judge import KEY, VARIABLE, loopback, refuse, say
+from PIL import Image
+
+from unispect.core.errors import UsageError
+from unispect.core.prompts import Prompt
+from unispect.judges.chat import AskError, Chat, Patience, Request, Secret
+from unispect.judges.chat.anthropic_sdk import AnthropicSDK
+from unispect.judges.chat.google_sdk import GoogleSDK
+from unispect.judges.chat.openai_sdk import OpenAISDK
+
+CLIENTS = {"openai": (OpenAISDK, "/v1"), "anthropic": (AnthropicSDK, ""), "google.genai": (GoogleSDK, "")}
+ASKED = Request(
+    Prompt.of("what is ", Image.new("RGB", (8, 8), "red"), "?"),
+    Verdict,
+    "be fair",
+    max_tokens=50,
+    temperature=0.3,
+    seed=7,
+)
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv(VARIABLE, KEY)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def server():
+    with loopback() as running:
+        yield running
+
+
+@pytest.fixture(params=CLIENTS)
+def vendor(request):
+    pytest.importorskip(request.param)
+    return request.param
+
+
+def judge_of(vendor, server, limits=ROOMY, attempts=2):
+    kind, path = CLIENTS[vendor]
+    client = kind("loop", Secret(VARIABLE), server.url + path, limits)
+    return Chat(client, price=PRICE, patience=Patience(attempts=attempts), time=Clock().time)
+
+
+def test_text_and_pictures_go_out_and_answers_and_counts_come_back(vendor, server):
+    judge = judge_of(vendor, server)
+    answer = judge.ask(ASKED)
+    assert (answer.value, answer.reply.model) == (Verdict(seen=True), "loop-1")
+    assert (answer.reply.usage.input_tokens, answer.reply.usage.output_tokens) == (100, 20)
+    assert answer.cost == pytest.approx(0.0003)
+    sent = str(server.seen[0])
+    assert "be fair" in sent
+    assert "what is " in sent
+    assert "iVBOR" in sent  # the base64 of a PNG's first bytes
+    assert "additionalProperties" in sent
+    assert "0.3" in sent
+    assert answer.seed_sent == ("'seed': 7" in sent) == (vendor != "anthropic")
+    assert "50" in sent
+
+
+def test_another_form_is_unparsed(vendor, server):
+    server.otherwise = say("I would rather talk.")
+    answer = judge_of(vendor, server).ask(ASKED)
+    assert (answer.value, answer.text) == (None, "I would rather talk.")
+
+
+FAULTS = {
+    "429": (refuse(429, Retry_After="3"), "status 429", {}),
+    "500": (refuse(500), "status 500", {}),
+    "401": (refuse(401), "status 401", {}),
+    "hang": (server_acts.hang, "nothing came for", {"read": 0.2}),
+    "slow drip": (server_acts.drip, "no whole response within", {"total": 0.3}),
+    "truncated JSON": (server_acts.half_json, "gave no answer", {}),
+    "truncated body": (server_acts.half_body, "the connection broke", {}),
+    "10 MB": (server_acts.huge, "larger than 100000 bytes", {}),
+    "another JSON": (server_acts.not_chat, "gave no answer", {}),
+    "reset": (server_acts.reset, "the connection broke", {}),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_are_those_of_plain_http_and_hold_no_key(vendor, server, name, caplog):
+    caplog.set_level(logging.DEBUG)
+    act, words, tight = FAULTS[name]
+    server.otherwise = act
+    judge = judge_of(vendor, server, replace(ROOMY, **tight))
+    with pytest.raises(AskError, match=words) as caught:
+        judge.ask(ASKED)
+    # The packages have patience of their own, which must be off: ours counts, prices and waits.
+    assert len(server.seen) == judge.tally().attempts == (1 if name in ("401", "10 MB") else 2)
+    assert KEY not in repr(caught.value) + caplog.text
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_package_that_is_not_installed_is_named(name, server, monkeypatch):
+    def missing(package):
+        raise ImportError(package)
+
+    monkeypatch.setattr("unispect.judges.chat.sdk.import_module", missing)
+    with pytest.raises(UsageError, match=r"pip install 'unispect\[judges\]'"):
+        judge_of(name, server).ask(ASKED)
+    assert server.seen == []
