@@ -1,0 +1,68 @@
+"""How far two judges, or a judge and a person, say the same about the same items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from unispect.core.errors import UsageError
+from unispect.core.findings import Interval
+from unispect.metrics.agreement import Rating, krippendorff_alpha
+from unispect.metrics.intervals import clustered_bootstrap
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement beyond chance.
+
+    Attributes:
+        alpha: Krippendorff's, with an interval over items; 1 is full agreement, 0 what chance gives.
+        items: that any of the raters was shown.
+        shared: rated by two or more; the others say nothing about agreement.
+        unrated: rater -> items without a rating, unparsed answers among them.
+    """
+
+    alpha: Interval
+    items: int
+    shared: int
+    unrated: Mapping[str, int]
+
+    def __str__(self) -> str:
+        alpha, missing = self.alpha, ", ".join(f"{rater} {count}" for rater, count in self.unrated.items())
+        value = f"{alpha.estimate:.3f} ({alpha.low:.3f} to {alpha.high:.3f})"
+        return f"Krippendorff's alpha {value} on {self.shared} of {self.items} items; without a rating: {missing}"
+
+
+def agreement(
+    ratings: Mapping[str, Mapping[str, Rating]],
+    level: Literal["nominal", "interval"] = "nominal",
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Agreement:
+    """The agreement of raters over items.
+
+    Args:
+        ratings: rater -> item -> what it said; None (or no entry) where it gave no rating that could be read.
+        level: categories, or numbers whose distance counts.
+        seed: of the resampling of items.
+        resamples: of the items.
+
+    Raises:
+        UsageError: fewer than two raters.
+    """
+    if len(ratings) < 2:
+        raise UsageError(f"agreement needs two raters or more, not {len(ratings)}")
+    items = sorted({item for rated in ratings.values() for item in rated})
+    rows = [[rated.get(item) for item in items] for rated in ratings.values()]
+    shared = [i for i in range(len(items)) if sum(row[i] is not None for row in rows) >= 2]
+
+    def alpha(chosen: np.ndarray) -> float:
+        return krippendorff_alpha([[row[int(i)] for i in chosen] for row in rows], level)
+
+    interval = clustered_bootstrap(shared, shared, statistic=alpha, seed=seed, resamples=resamples, support=(-1.0, 1.0))
+    unrated = {rater: sum(rating is None for rating in row) for rater, row in zip(ratings, rows, strict=True)}
+    return Agreement(interval, len(items), len(shared), unrated)
