@@ -3,7 +3,7 @@ import threading
 
 import pytest
 from chat_samples import PRICE, REPLY_COST, chat, question
-from loopback_judge import KEY, VARIABLE, loopback, reset, say
+from loopback_judge import KEY, VARIABLE, loopback, refuse, reset, say
 from PIL import Image
 
 from unispect.core.errors import StoreError, UsageError
@@ -156,6 +156,24 @@ def test_when_the_disk_is_full_nothing_more_is_paid_for(server, path, monkeypatc
     assert answers[0].replayed
     assert [type(answer) for answer in answers[1:]] == [StoreError] * 4
     assert len(server.seen) == 1
+
+
+def test_any_text_comes_back_as_it_was(path):
+    text = "\u2028 \ud800 \x00 \r\n é 🦊"
+    with Cassette(path) as tape:
+        tape.keep(tape.sent("a", 0.0), "a", {}, Reply(text), None)
+    with Cassette(path) as tape:
+        assert tape.find("a").reply.text == text
+
+
+def test_after_a_wrong_key_what_is_there_is_still_answered(server, path):
+    with Cassette(path) as tape:
+        judge = chat(server.url, cassette=tape, concurrency=1)
+        judge.ask(question("held"))
+        server.otherwise = refuse(401)
+        answers = judge.ask_all([question("new"), question("held"), question("newer")])
+    assert [isinstance(answer, AskError) for answer in answers] == [True, False, True]
+    assert len(server.seen) == 2
 
 
 def test_threads_share_a_cassette(path):

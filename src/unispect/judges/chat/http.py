@@ -146,6 +146,8 @@ def fault_of(error: BaseException | None, limits: Limits) -> Fault:
     if isinstance(error, Cut):
         return error.fault
     if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return Fault("the certificate of the server is not trusted", hopeless=True)
         return Fault(f"no connection ({type(error).__name__})", again=True)
     if isinstance(error, httpx2.TimeoutException):
         return Fault(f"nothing came for {limits.read:g} s", again=True, paid=True)
