@@ -84,7 +84,7 @@ def spectrum(kernel: Tensor, p: np.ndarray, alpha: float, error: float) -> tuple
             excess = sum(_links(kernel, root, block) for block in blocks) / power_sum
             if excess <= error:
                 return p if alone else np.concatenate([_solved(kernel, root, block) for block in blocks]), excess
-    return _solved(kernel, root, _by_size(np.zeros(len(p), dtype=np.int64))[0]), 0.0
+    return torch.linalg.eigvalsh(kernel * root[:, None] * root).double().numpy(), 0.0
 
 
 def _promising(kernel: Tensor, p: np.ndarray, error: float) -> Iterator[float]:
