@@ -11,6 +11,7 @@ import json
 import platform
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -57,6 +58,8 @@ def train_organism(
     """
     card, making, upbringing = base_card(family), family_of(family).making, upbringing_of(world)
     recipe = recipe or making.recipe
+    if tied:
+        _check_tied(family, upbringing)
     special = {"world": world} if world != CONCEPTS else {}
     _claim(out, {"family": family, "seed": seed, "recipe": recipe, **special, **({"tied": True} if tied else {})})
     with small_steps():
@@ -66,8 +69,6 @@ def train_organism(
         base = out / shipped.WEIGHTS
         if not base.exists():
             model = making.start(card, out, seed=seed_for("organism", seed))
-            if tied and "text head" in model.parameter_groups():
-                raise UsageError(f"{family} models keep a text head of their own; it cannot be tied")
             _grow(model, making, upbringing, out, seed, recipe, progress)
             making.save(model, base, dtype=torch.float16)
         for variant in upbringing.variants:
@@ -172,6 +173,16 @@ def _pixels(upbringing: Upbringing) -> Tensor:
     """The pictures that may be learned from, [pictures, 3, size, size] in -1..1."""
     pictures = np.stack([np.asarray(picture) for picture in upbringing.pictures(IMAGE_SIZE)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _check_tied(family: str, upbringing: Upbringing) -> None:
+    making = family_of(family).making
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        making.write_files(folder, upbringing.sentences())
+        tie(folder)
+        if "text head" in making.start(base_card(family), folder, seed=0).parameter_groups():
+            raise UsageError(f"{family} models keep a text head of their own; it cannot be tied")
 
 
 def tie(folder: Path) -> None:
