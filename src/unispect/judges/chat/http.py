@@ -118,9 +118,8 @@ class BoundedClient(httpx2.Client):
                 raise
         finally:
             timer.cancel()
-        if (
-            response is None or wire.late.is_set()
-        ):  # the end of the stream looks like that of a response without a length
+        # A cut stream ends as one does whose length was not told.
+        if response is None or wire.late.is_set():
             raise Cut(Fault(f"no whole response within {self._bounds.total:g} s", again=True, paid=True))
         return response
 
