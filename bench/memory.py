@@ -27,8 +27,9 @@ def write(folder: Path, depth: int) -> None:
     from unispect.models.janus_pro.folder import save, start
     from unispect.models.registry import card_of
     from unispect.organisms.making.janus_pro import write_files
+    from unispect.organisms.tokenizer import world_sentences
 
-    write_files(folder)
+    write_files(folder, world_sentences())
     config = json.loads((folder / "config.json").read_text())
     config["language_config"] |= {"hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": depth}
     config["language_config"] |= {"num_attention_heads": 16, "num_key_value_heads": 16, "vocab_size": WORDS}
