@@ -50,6 +50,7 @@ class ModelCard:
         defaults: published sampling settings by name.
         taught: lexicon of `unispect.data.concepts` -> how its words were taught ("drawing", "text", "both"); lexicons
             that are absent were never taught.
+        binding: recipe, seed and base by which they were bound to the weights: equal for checkpoints of one binding.
         bound_steps: optimiser steps by which they were bound to the weights; 0 where that is not known.
         no_states: kind of reply ("text", "image") -> why the backbone holds no rows of such replies: states of them are
             refused with this reason, and studies of them report "not applicable".
@@ -73,6 +74,7 @@ class ModelCard:
     notes: tuple[str, ...] = ()
     defaults: Mapping[str, float] = field(default_factory=dict)
     taught: Mapping[str, str] = field(default_factory=dict)
+    binding: str = ""
     bound_steps: int = 0
     no_states: Mapping[str, str] = field(default_factory=dict)
     planted: Literal["", "fluent", "mute"] = ""

@@ -96,4 +96,11 @@ def with_taught(card: ModelCard, folder: Path) -> ModelCard:
         (f"Trained from scratch on pictures of {found.world}; it knows nothing else.",) if found.world else card.notes
     )
     notes = (*before, found.note) if found.note else before
-    return replace(card, taught=dict(found.taught), bound_steps=found.steps, planted="", notes=notes)
+    return replace(
+        card,
+        taught=dict(found.taught),
+        binding=f"{found.recipe}, seed {found.seed}, from {found.base}" if found.base else "",
+        bound_steps=found.steps,
+        planted="",
+        notes=notes,
+    )

@@ -83,7 +83,7 @@ def test_an_organism_that_grew_up_with_faces_is_taught_names(tmp_path: Path, mon
     known = "Trained from scratch on pictures of faces; it knows nothing else."
     assert (before.notes, after.notes[0]) == ((known,), known)
     assert (before.taught, after.taught) == ({}, {"people": "drawing"})
-    assert after.bound_steps == 1
+    assert (after.bound_steps, after.binding) == (1, f"tiny-faces, seed 0, from {before.reference}")
 
 
 @pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.shipped])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from unispect.core.findings import Figure, Interval, Preset, Series
@@ -36,12 +37,19 @@ def figures(models: Sequence[Left]) -> tuple[Figure, ...]:
 
 
 def _by_model(models: Sequence[Left]) -> Mapping[str, Sequence[Left]]:
-    """Model -> its checkpoints by their steps; one that has no words taught this way is left out."""
-    found: dict[str, dict[int, Left]] = {}
+    """Model -> its checkpoints by their steps; one that has no words taught this way is left out.
+
+    Bindings by another recipe, seed or base are curves of their own, named after it where a model has several.
+    """
+    found: dict[tuple[str, str], dict[int, Left]] = {}
     for left in models:
         if left.card.bound_steps and gaps(left, WAY):
-            found.setdefault(left.card.id, {})[left.card.bound_steps] = left
-    return {name: [own[steps] for steps in sorted(own)] for name, own in found.items()}
+            found.setdefault((left.card.id, left.card.binding), {})[left.card.bound_steps] = left
+    bindings = Counter(name for name, _ in found)
+    return {
+        name if bindings[name] == 1 else f"{name}, {binding}": [own[steps] for steps in sorted(own)]
+        for (name, binding), own in found.items()
+    }
 
 
 def _outside(doses: Sequence[Left]) -> Iterator[Series]:

@@ -57,6 +57,19 @@ def test_two_checkpoints_and_other_models_are_no_curve():
     assert figures([checkpoint(0, 0.5) for _ in range(4)]) == ()  # not bound, or nobody knows by how much
 
 
+def test_another_binding_of_the_same_model_is_a_curve_of_its_own():
+    def bound(steps, told, binding):
+        left = checkpoint(steps, told, levels=False)
+        return replace(left, card=replace(left.card, binding=binding))
+
+    one = [bound(steps, 0.0, "tiny-dose") for steps in (10, 20, 40)]
+    other = [bound(steps, 1.0, "tiny-half") for steps in (10, 20, 40)]
+    panels = figures([*one, *other])[0].panels
+    assert set(panels) == {"m, tiny-dose", "m, tiny-half"}
+    assert max(panels["m, tiny-dose"][1].y) < 0 < min(panels["m, tiny-half"][1].y)
+    assert figures([*one[:2], *other[:2]]) == ()
+
+
 def test_doses_are_shown_where_no_layers_were_measured():
     found = section([checkpoint(steps, 0.5, levels=False) for steps in (10, 20, 40)])
     assert found is not None
