@@ -7,7 +7,7 @@ import sys
 
 from chat_samples import PRICE, chat, question
 
-from unispect.judges.chat import Cassette
+from unispect.chat import Cassette
 
 
 def main(url: str, cassette: str, items: str, max_cost: str) -> None:

@@ -7,9 +7,9 @@ import threading
 from loopback_judge import VARIABLE
 from pydantic import BaseModel
 
+from unispect.chat import Chat, Limits, Patience, Price, Request, Secret, Time
+from unispect.chat.openai_http import OpenAIHTTP
 from unispect.core.prompts import Prompt
-from unispect.judges.chat import Chat, Limits, Patience, Price, Request, Secret, Time
-from unispect.judges.chat.openai_http import OpenAIHTTP
 
 ROOMY = Limits(connect=20.0, read=20.0, total=60.0, bytes=100_000)
 """Only what hangs or drips meets the limits of time, which tests of those make tight; a busy machine does not."""

@@ -5,11 +5,11 @@ from chat_samples import chat, client, question
 from loopback_judge import KEY, VARIABLE, loopback
 from pydantic import BaseModel
 
+from unispect.chat import Request, Secret
+from unispect.chat.anthropic_sdk import AnthropicSDK
+from unispect.chat.openai_http import OpenAIHTTP
 from unispect.core.errors import UsageError
 from unispect.core.prompts import Prompt
-from unispect.judges.chat import Request, Secret
-from unispect.judges.chat.anthropic_sdk import AnthropicSDK
-from unispect.judges.chat.openai_http import OpenAIHTTP
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +87,7 @@ def test_an_endpoint_may_want_no_key():
     with loopback() as server:
         from chat_samples import Clock
 
-        from unispect.judges.chat import Chat
+        from unispect.chat import Chat
 
         judge = Chat(OpenAIHTTP("m", server.url + "/v1"), time=Clock().time)
         assert judge.ask(question()).value.seen

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from unispect.chat.faults import AskError
+from unispect.chat.values import Request, Usage
 from unispect.core.errors import UsageError
 from unispect.core.units import canonical_json
-from unispect.judges.chat.faults import AskError
-from unispect.judges.chat.values import Request, Usage
 
 MILLION = 1e6
 TEMPLATE_TOKENS = 256

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from unispect.chat import Reply, Request
+from unispect.chat.openai_http import OpenAIHTTP
+from unispect.chat.reading import read
 from unispect.core.prompts import Prompt
-from unispect.judges.chat import Reply, Request
-from unispect.judges.chat.openai_http import OpenAIHTTP
-from unispect.judges.chat.reading import read
 
 
 class Item(BaseModel):

@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx2
 
-from unispect.judges.chat.faults import Fault
-from unispect.judges.chat.http import BoundedClient, checked_url
-from unispect.judges.chat.sdk import fault_in, package
-from unispect.judges.chat.secret import Secret
-from unispect.judges.chat.values import Limits, Reply, Request, Usage, png
+from unispect.chat.faults import Fault
+from unispect.chat.http import BoundedClient, checked_url
+from unispect.chat.sdk import fault_in, package
+from unispect.chat.secret import Secret
+from unispect.chat.values import Limits, Reply, Request, Usage, png
 
 
 @dataclass(frozen=True)

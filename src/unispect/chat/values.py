@@ -19,8 +19,8 @@ from unispect.core.units import JSON, digest
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from unispect.judges.chat.faults import Fault
-    from unispect.judges.chat.secret import Secret
+    from unispect.chat.faults import Fault
+    from unispect.chat.secret import Secret
 
 T = TypeVar("T", bound=BaseModel)
 

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import httpx2
 from pydantic import BaseModel, ValidationError
 
+from unispect.chat.faults import Fault, of_status
+from unispect.chat.http import BoundedClient, checked_url, fault_of
+from unispect.chat.secret import Secret
+from unispect.chat.values import Limits, Reply, Request, Usage, png_base64
 from unispect.core.units import canonical_json
-from unispect.judges.chat.faults import Fault, of_status
-from unispect.judges.chat.http import BoundedClient, checked_url, fault_of
-from unispect.judges.chat.secret import Secret
-from unispect.judges.chat.values import Limits, Reply, Request, Usage, png_base64
 
 Forms = Literal["schema", "object", "words"]
 """How the form of the answer is asked for: by JSON schema, as "some JSON object" (with the schema in words), or in

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from unispect.chat.values import Reply, Usage
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import JSON, canonical_json, digest
-from unispect.judges.chat.values import Reply, Usage
 from unispect.runs.durable import sync_folder
 
 VERSION = 1

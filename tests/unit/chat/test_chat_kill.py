@@ -12,7 +12,7 @@ import pytest
 from chat_samples import PRICE, REPLY_COST, question
 from loopback_judge import KEY, VARIABLE, asked, loopback, say
 
-from unispect.judges.chat import Cassette
+from unispect.chat import Cassette
 
 PROGRAM = Path(__file__).parents[2] / "asker_to_kill.py"
 ITEMS = 12

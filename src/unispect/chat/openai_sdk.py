@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from unispect.judges.chat.faults import Fault
-from unispect.judges.chat.http import BoundedClient, checked_url
-from unispect.judges.chat.openai_http import OpenAIHTTP, reply_of
-from unispect.judges.chat.sdk import fault_in, package
-from unispect.judges.chat.secret import Secret
-from unispect.judges.chat.values import Limits, Reply, Request
+from unispect.chat.faults import Fault
+from unispect.chat.http import BoundedClient, checked_url
+from unispect.chat.openai_http import OpenAIHTTP, reply_of
+from unispect.chat.sdk import fault_in, package
+from unispect.chat.secret import Secret
+from unispect.chat.values import Limits, Reply, Request
 
 
 @dataclass(frozen=True)

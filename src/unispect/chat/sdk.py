@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx2
 
+from unispect.chat.faults import Fault, of_status
+from unispect.chat.http import fault_of
+from unispect.chat.values import Limits
 from unispect.core.errors import UsageError
-from unispect.judges.chat.faults import Fault, of_status
-from unispect.judges.chat.http import fault_of
-from unispect.judges.chat.values import Limits
 
 
 def package(name: str) -> Any:

@@ -6,9 +6,9 @@ from chat_samples import PRICE, REPLY_COST, chat, question
 from loopback_judge import KEY, VARIABLE, loopback, refuse, reset, say
 from PIL import Image
 
+from unispect.chat import AskError, Cassette, Outcome, Reply, Request, Usage
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.prompts import Prompt
-from unispect.judges.chat import AskError, Cassette, Outcome, Reply, Request, Usage
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from unispect.chat.faults import Fault
+from unispect.chat.values import Limits
 from unispect.core.errors import UsageError
-from unispect.judges.chat.faults import Fault
-from unispect.judges.chat.values import Limits
 
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from loopback_judge import KEY, VARIABLE, loopback, refuse, reset, say
 from PIL import Image
 
+from unispect.chat import BudgetExceeded, Cassette, Price, Request, Usage, load_prices
+from unispect.chat.budget import Budget
 from unispect.core.errors import UsageError
 from unispect.core.prompts import Prompt
-from unispect.judges.chat import BudgetExceeded, Cassette, Price, Request, Usage, load_prices
-from unispect.judges.chat.budget import Budget
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import re
 
 from pydantic import ValidationError
 
-from unispect.judges.chat.values import Reply, Request, T
+from unispect.chat.values import Reply, Request, T
 
 _FENCED = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL | re.IGNORECASE)
 

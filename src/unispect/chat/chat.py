@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from unispect.chat.budget import Budget, Price
+from unispect.chat.cassette import Cassette
+from unispect.chat.faults import AskError, Fault
+from unispect.chat.patience import Pace, Patience, Time
+from unispect.chat.reading import read
+from unispect.chat.values import Answer, Client, Outcome, Reply, Request, T, Usage
 from unispect.core.errors import UnispectError, UsageError
 from unispect.core.units import canonical_json
-from unispect.judges.chat.budget import Budget, Price
-from unispect.judges.chat.cassette import Cassette
-from unispect.judges.chat.faults import AskError, Fault
-from unispect.judges.chat.patience import Pace, Patience, Time
-from unispect.judges.chat.reading import read
-from unispect.judges.chat.values import Answer, Client, Outcome, Reply, Request, T, Usage
 
 
 @dataclass(frozen=True)

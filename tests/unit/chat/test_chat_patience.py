@@ -5,9 +5,9 @@ from chat_samples import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unispect.chat import Fault, Pace, Patience
+from unispect.chat.faults import asked_to_wait, of_status
 from unispect.core.errors import UsageError
-from unispect.judges.chat import Fault, Pace, Patience
-from unispect.judges.chat.faults import asked_to_wait, of_status
 
 NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
 

@@ -9,12 +9,12 @@ from chat_samples import PRICE, ROOMY, Clock, Verdict
 from loopback_judge import KEY, VARIABLE, loopback, refuse, say
 from PIL import Image
 
+from unispect.chat import AskError, Chat, Patience, Request, Secret
+from unispect.chat.anthropic_sdk import AnthropicSDK
+from unispect.chat.google_sdk import GoogleSDK
+from unispect.chat.openai_sdk import OpenAISDK
 from unispect.core.errors import UsageError
 from unispect.core.prompts import Prompt
-from unispect.judges.chat import AskError, Chat, Patience, Request, Secret
-from unispect.judges.chat.anthropic_sdk import AnthropicSDK
-from unispect.judges.chat.google_sdk import GoogleSDK
-from unispect.judges.chat.openai_sdk import OpenAISDK
 
 CLIENTS = {"openai": (OpenAISDK, "/v1"), "anthropic": (AnthropicSDK, ""), "google.genai": (GoogleSDK, "")}
 ASKED = Request(
@@ -106,7 +106,7 @@ def test_a_package_that_is_not_installed_is_named(name, server, monkeypatch):
     def missing(package):
         raise ImportError(package)
 
-    monkeypatch.setattr("unispect.judges.chat.sdk.import_module", missing)
+    monkeypatch.setattr("unispect.chat.sdk.import_module", missing)
     with pytest.raises(UsageError, match=r"pip install 'unispect\[judges\]'"):
         judge_of(name, server).ask(ASKED)
     assert server.seen == []

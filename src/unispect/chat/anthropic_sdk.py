@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from unispect.judges.chat.faults import Fault
-from unispect.judges.chat.http import BoundedClient, checked_url
-from unispect.judges.chat.sdk import fault_in, package
-from unispect.judges.chat.secret import Secret
-from unispect.judges.chat.values import Limits, Reply, Request, Usage, png_base64
+from unispect.chat.faults import Fault
+from unispect.chat.http import BoundedClient, checked_url
+from unispect.chat.sdk import fault_in, package
+from unispect.chat.secret import Secret
+from unispect.chat.values import Limits, Reply, Request, Usage, png_base64
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from unispect.chat.faults import Fault
 from unispect.core.errors import UsageError
 from unispect.core.seeds import seed_for
-from unispect.judges.chat.faults import Fault
 
 
 @dataclass(frozen=True)

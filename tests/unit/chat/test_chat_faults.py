@@ -8,7 +8,7 @@ import pytest
 from chat_samples import PRICE, REPLY_COST, ROOMY, Clock, chat, question
 from loopback_judge import KEY, VARIABLE, loopback, refuse, say
 
-from unispect.judges.chat import AskError, Cassette, Limits, Outcome
+from unispect.chat import AskError, Cassette, Limits, Outcome
 
 
 @pytest.fixture(autouse=True)

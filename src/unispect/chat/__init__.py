@@ -1,0 +1,31 @@
+"""Chat models over the network: `ask(request) -> answer`, with limits on what that may take and cost."""
+
+from unispect.chat.budget import BudgetExceeded, Price, load_prices
+from unispect.chat.cassette import Cassette
+from unispect.chat.chat import Chat, Tally
+from unispect.chat.faults import AskError, Fault
+from unispect.chat.patience import Pace, Patience, Time
+from unispect.chat.secret import Secret
+from unispect.chat.values import Answer, Client, Limits, Outcome, Reply, Request, Usage
+
+__all__ = [
+    "Answer",
+    "AskError",
+    "BudgetExceeded",
+    "Cassette",
+    "Chat",
+    "Client",
+    "Fault",
+    "Limits",
+    "Outcome",
+    "Pace",
+    "Patience",
+    "Price",
+    "Reply",
+    "Request",
+    "Secret",
+    "Tally",
+    "Time",
+    "Usage",
+    "load_prices",
+]
