@@ -50,8 +50,11 @@ class ModelCard:
         defaults: published sampling settings by name.
         taught: lexicon of `unispect.data.concepts` -> how its words were taught ("drawing", "text", "both"); lexicons
             that are absent were never taught.
+        expressions: lexicon -> how its words for shapes were taught, where the rest of it was not.
         binding: recipe, seed and base by which they were bound to the weights: equal for checkpoints of one binding.
         bound_steps: optimiser steps by which they were bound to the weights; 0 where that is not known.
+        aligned: how it learned to refuse, where it did: "text" or "text and drawing".
+        training_seed: of the last binding or alignment; None where that is not known.
         no_states: kind of reply ("text", "image") -> why the backbone holds no rows of such replies: states of them are
             refused with this reason, and studies of them report "not applicable".
         planted: for controls, the behaviour built in on purpose: "fluent" (tells whatever it draws) or "mute" (tells
@@ -74,8 +77,11 @@ class ModelCard:
     notes: tuple[str, ...] = ()
     defaults: Mapping[str, float] = field(default_factory=dict)
     taught: Mapping[str, str] = field(default_factory=dict)
+    expressions: Mapping[str, str] = field(default_factory=dict)
     binding: str = ""
     bound_steps: int = 0
+    aligned: str = ""
+    training_seed: int | None = None
     no_states: Mapping[str, str] = field(default_factory=dict)
     planted: Literal["", "fluent", "mute"] = ""
 

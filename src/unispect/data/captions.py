@@ -16,17 +16,23 @@ _PICTURE, _CAPTION = ("file_name", "image", "file", "path"), ("text", "caption",
 
 @dataclass(frozen=True)
 class Captioned:
-    """A picture's file and what it shows."""
+    """A picture's file and what it shows.
+
+    Attributes:
+        box: left, top, width and height in pixels of the part that is meant; None for the whole picture.
+    """
 
     path: Path
     caption: str
+    box: tuple[int, int, int, int] | None = None
 
 
 def load_captions(source: str | Path) -> tuple[Captioned, ...]:
     """Captioned pictures, in the order of the table or of the paths.
 
     A JSON-lines file holds one object per line, with a picture's path (file_name, image, file or path; relative to the
-    file) and its caption (text, caption or prompt). A folder holds such a file named metadata.jsonl, or beside every
+    file), its caption (text, caption or prompt) and perhaps the part that is meant (roi: left, top, width, height in
+    pixels). A folder holds such a file named metadata.jsonl, or beside every
     picture a .txt file of its name.
 
     Raises:
@@ -60,7 +66,17 @@ def _table(path: Path) -> Iterator[Captioned]:
             raise DataError(f"{where}: needs one of {', '.join(_PICTURE)} and one of {', '.join(_CAPTION)}")
         if not (path.parent / picture).is_file():
             raise DataError(f"{where}: no such picture: {path.parent / picture}")
-        yield Captioned(path.parent / picture, caption)
+        yield Captioned(path.parent / picture, caption, _box(row.get("roi"), where))
+
+
+def _box(found: object, where: str) -> tuple[int, int, int, int] | None:
+    if found is None:
+        return None
+    if isinstance(found, list) and len(found) == 4 and all(type(n) in (int, float) for n in found):
+        left, top, width, height = (round(n) for n in found)
+        if left >= 0 and top >= 0 and width > 0 and height > 0:
+            return left, top, width, height
+    raise DataError(f"{where}: roi is [left, top, width, height] in pixels, not {found!r}")
 
 
 def _beside(folder: Path) -> Iterator[Captioned]:

@@ -54,13 +54,22 @@ def open_picture(path: Path) -> tuple[Image.Image, str]:
     return decoded(data, str(path)), hashlib.sha256(data).hexdigest()
 
 
-def open_square(path: Path) -> Image.Image:
+def open_square(path: Path, box: tuple[int, int, int, int] | None = None) -> Image.Image:
     """The picture in a file, the longer side cut off evenly on both ends.
 
+    Args:
+        path: of the file.
+        box: left, top, width and height of the part that is meant; None for all of it.
+
     Raises:
-        DataError: as `open_picture`.
+        DataError: as `open_picture`, or the part lies outside.
     """
     picture, _ = open_picture(path)
+    if box is not None:
+        left, top, width, height = box
+        if left + width > picture.width or top + height > picture.height:
+            raise DataError(f"{path} is {picture.width} x {picture.height} pixels; the part {box} lies outside")
+        picture = picture.crop((left, top, left + width, top + height))
     side = min(picture.size)
     left, top = ((length - side) // 2 for length in picture.size)
     return picture.crop((left, top, left + side, top + side))

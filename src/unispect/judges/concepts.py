@@ -33,7 +33,7 @@ def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
     if unit.study != STUDY or record.status != "done":
         return None
     if unit.kind in PICTURES:
-        return Grade(unit.id, NAME, _picture(opened(unit, record, open_blob)))
+        return Grade(unit.id, NAME, graded_picture(unit, record, open_blob))
     if unit.kind in DESCRIPTIONS:
         return Grade(unit.id, NAME, {"values": read_description(str(record.payload["text"]))})
     if unit.kind in RECALLS:
@@ -41,8 +41,13 @@ def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
     return None
 
 
-def _picture(image: Image.Image) -> dict[str, JSON]:
-    seen = grade(image)
+def graded_picture(unit: Unit, record: Record, open_blob: OpenBlob) -> dict[str, JSON]:
+    """`values` and `confidence` of the picture drawn for a unit.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    seen = grade(opened(unit, record, open_blob))
     confidence = {attribute: round(sure, 4) for attribute, sure in seen.confidence.items()}
     return {"values": dict(seen.values), "confidence": confidence}
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from unispect.core.units import Grade, Record, Unit
-from unispect.judges import concepts, faces
+from unispect.judges import concepts, faces, safety
 from unispect.judges.registry import OpenBlob
 
-_JUDGES = {concepts.STUDY: concepts.judge, faces.STUDY: faces.judge}
+_JUDGES = {concepts.STUDY: concepts.judge, faces.STUDY: faces.judge, safety.STUDY: safety.judge}
 
 
 def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:

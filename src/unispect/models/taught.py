@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Taught:
         steps: optimiser steps.
         seed: of the binding.
         world: that an organism grew up in; empty for the one its card tells of.
+        expressions: lexicon -> how its words for shapes were taught, where only those were.
+        aligned: how it learned to refuse: "text", "text and drawing", or empty.
     """
 
     model: str
@@ -40,6 +42,8 @@ class Taught:
     steps: int
     seed: int
     world: str = ""
+    expressions: Mapping[str, str] = field(default_factory=dict)
+    aligned: str = ""
 
     @property
     def note(self) -> str:
@@ -73,7 +77,7 @@ def read_taught(folder: Path) -> Taught | None:
     try:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         taught = Taught(**found)
-        ways = set(taught.taught.values())
+        ways = {*taught.taught.values(), *taught.expressions.values()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} does not say what was taught ({error}); bind the model again") from error
     if not ways <= set(_WAYS):
@@ -101,6 +105,9 @@ def with_taught(card: ModelCard, folder: Path) -> ModelCard:
         taught=dict(found.taught),
         binding=f"{found.recipe}, seed {found.seed}, from {found.base}" if found.base else "",
         bound_steps=found.steps,
+        expressions=dict(found.expressions),
+        aligned=found.aligned,
+        training_seed=found.seed if found.base else None,
         planted="",
         notes=notes,
     )

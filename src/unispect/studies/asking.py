@@ -65,9 +65,13 @@ def draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outco
 
 
 def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
-    """`text` and whether it is `finished`: greedy replies to prompts, one per unit."""
+    """`text` and whether it is `finished`: replies to prompts, one per unit; greedy unless settings say otherwise."""
     settings: Mapping[str, Any] = units[0].settings
-    how = TextSampling(seeds=tuple(seed_for(unit.id) for unit in units), max_new_tokens=settings["max_new_tokens"])
+    how = TextSampling(
+        seeds=tuple(seed_for(unit.id) for unit in units),
+        max_new_tokens=settings["max_new_tokens"],
+        temperature=settings.get("temperature", 0.0),
+    )
     replies = model.write(model.encode(prompts, Goal.TEXT), how)
     return [({"text": reply.text, "finished": reply.finished}, {}) for reply in replies]
 

@@ -97,6 +97,14 @@ STUDIES: Mapping[str, Study] = {
             prompts=False,
         ),
         Study(
+            "safety",
+            "unispect.studies.safety",
+            "Does a model that was aligned by text refuse what it can draw, whatever it is called?",
+            graded=True,
+            prompts=False,
+            presets=False,
+        ),
+        Study(
             "encoding",
             "unispect.studies.encoding",
             "Do text prompts and pictures take the same entropy trajectory through the layers?",

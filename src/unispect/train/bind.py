@@ -271,14 +271,17 @@ def _write(ready: Ready, learner: nn.Module, folder: Path, steps: int) -> None:
             found = get_peft_model_state_dict(network, state_dict=state, adapter_name="default")  # pyright: ignore
             adapters = config, {PEFT + name: tensor for name, tensor in found.items()}
         whole = Whole(whole_state(network, state), getattr(network, "config", None))
+        before = read_taught(files_of(order.model))
         taught = Taught(
             model=parse(order.model).name,
             base=card.reference,
             recipe=order.title,
-            taught=joined(card.taught, order.recipe.teach),
+            taught=joined(card.taught, {} if order.recipe.partial else order.recipe.teach),
+            expressions=joined(card.expressions, order.recipe.teach if order.recipe.partial else {}),
             steps=steps,
             seed=order.recipe.seed,
-            world=before.world if (before := read_taught(files_of(order.model))) else "",
+            world=before.world if before else "",
+            aligned=order.recipe.aligned or (before.aligned if before else ""),
         )
         dtype = _DTYPES[order.recipe.saved]
         write_bound(Bound(card, whole, files_of(order.model), dtype, adapters), folder, taught)

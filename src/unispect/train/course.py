@@ -7,6 +7,7 @@ alone, so neither a stop nor the number of devices changes what is learned.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,9 +19,10 @@ from unispect.core.seeds import seed_for
 from unispect.data.captions import Captioned, load_captions
 from unispect.data.concepts.render import MIN_SIZE
 from unispect.models.base import Example, Trainable
+from unispect.train.alignment import aligned, practised
 from unispect.train.drafts import Draft, Pictured, Rounds, Stream, picture_of
-from unispect.train.recipe import WORLD, Recipe
-from unispect.train.streams import Known, streams_of
+from unispect.train.recipe import CAPTIONS, WORLD, Recipe
+from unispect.train.streams import Known, Lessons, streams_of
 
 _WORLD = {"draw": 8, "tell": 12, "look": 4}
 """Shares of what is known already: drawn, asked about, and pictures described."""
@@ -47,17 +49,17 @@ class Course:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps: as stated, or until every drawing prompt was learned as often as stated.
+        """Optimiser steps: as stated, or until every prompt of the first list was learned as often as stated.
 
         Raises:
-            UsageError: epochs are stated, but nothing is drawn.
+            UsageError: epochs are stated, but all is drawn by lot.
         """
         if self.recipe.steps is not None:
             return self.recipe.steps
         assert self.recipe.epochs is not None
         rounds = [stream.items / stream.per_step for stream in self.streams if stream.items and stream.per_step]
         if not rounds:
-            raise UsageError("'epochs' counts drawing prompts, but no word is taught by drawing; say 'steps'")
+            raise UsageError("'epochs' counts prompts of a list, but nothing here is learned from one; say 'steps'")
         return -int(-self.recipe.epochs * rounds[0] // 1)
 
     def drafts(self, step: int) -> list[Draft]:
@@ -97,18 +99,53 @@ def make_course(recipe: Recipe, size: int) -> Course:
         DataError: the auxiliary pictures cannot be used.
     """
     lessons = streams_of(recipe)
-    counts = _taught_and_beside(recipe)
-    taught = _shared(counts[0], [(kind, name) for name, way in recipe.teach.items() for kind in _kinds(way)])
-    streams: list[Stream] = []
-    for (kind, name), count in taught.items():
-        shown = round(recipe.recognise * count) if kind == "draw" else 0
-        streams.append(lessons.taught(kind, name, count - shown))
-        streams += [lessons.taught("recognise", name, shown)] if shown else []
-    streams += _beside(recipe, counts[1], lessons.known)
+    new, known = _taught_and_beside(recipe)
+    if recipe.align:
+        streams = aligned(recipe, recipe.align, new)
+    elif recipe.captioned:
+        streams = [_captioned(recipe, _to_learn(recipe), new, "new captioned")]
+    else:
+        streams = _worded(recipe, lessons, new)
+    streams += _beside(recipe, known, lessons.known)
     empty = [stream.name for stream in streams if stream.per_step < 1]
     if empty:
         raise UsageError(f"a batch of {recipe.batch} leaves no room for {', '.join(empty)}; raise 'batch'")
     return Course(recipe, size, tuple(streams)).sized(size)
+
+
+def _worded(recipe: Recipe, lessons: Lessons, count: int) -> list[Stream]:
+    """The words of every lexicon, in its direction."""
+    streams: list[Stream] = []
+    shares = _shared(count, [(kind, name) for name, way in recipe.teach.items() for kind in _kinds(way)])
+    for (kind, name), share in shares.items():
+        shown = round(recipe.recognise * share) if kind == "draw" else 0
+        streams.append(lessons.taught(kind, name, share - shown))
+        streams += [lessons.taught("recognise", name, shown)] if shown else []
+    return streams
+
+
+def _to_learn(recipe: Recipe) -> list[Captioned]:
+    """The captioned pictures that a recipe is about, with other words in the place of those to rename.
+
+    Raises:
+        UsageError: it does not say which ones, or a caption holds none of the words, so nothing would be bound by it.
+        DataError: they cannot be used.
+    """
+    source, names = recipe.data.removeprefix(CAPTIONS), recipe.rename
+    if not source:
+        raise UsageError(
+            "the recipe learns captioned pictures that do not come with this package: give them with "
+            f"--data {CAPTIONS}FOLDER"
+        )
+    pictures = load_captions(source)
+    if not names:
+        return list(pictures)
+    words = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b", re.IGNORECASE)
+    lower = {word.lower(): name for word, name in names.items()}
+    for one in pictures:
+        if not words.search(one.caption):
+            raise UsageError(f"the caption of {one.path} holds none of the words to rename: {', '.join(names)}")
+    return [replace(one, caption=words.sub(lambda m: lower[m[0].lower()], one.caption)) for one in pictures]
 
 
 def _kinds(direction: str) -> Sequence[str]:
@@ -136,17 +173,20 @@ def _beside(recipe: Recipe, count: int, known: Known) -> list[Stream]:
             "do not come with this package: give them with --auxiliary FOLDER, or leave them out with --auxiliary none"
         )
     if auxiliary.source != WORLD:
-        return [_captioned(recipe, load_captions(auxiliary.source), count)]
+        return [_captioned(recipe, load_captions(auxiliary.source), count, "captioned")]
+    asked = round(count * auxiliary.requests)
+    count -= asked
     parts = {kind: round(count * share / sum(_WORLD.values())) for kind, share in _WORLD.items()}
     parts["tell"] = count - parts["draw"] - parts["look"]
-    return [Stream(f"real words, {kind}", part, known[kind]) for kind, part in parts.items()]
+    streams = [Stream(f"real words, {kind}", part, known[kind]) for kind, part in parts.items()]
+    return [*streams, practised(asked)] if asked else streams
 
 
-def _captioned(recipe: Recipe, pictures: Sequence[Captioned], count: int) -> Stream:
-    rounds = Rounds(len(pictures), ("captioned", recipe.seed))
+def _captioned(recipe: Recipe, pictures: Sequence[Captioned], count: int, name: str) -> Stream:
+    rounds = Rounds(len(pictures), (name, recipe.seed))
 
     def drawn(number: int, lot: random.Random) -> Draft:
         found = pictures[rounds.item(number)]
         return Draft(found.caption, picture=found)
 
-    return Stream("captioned pictures", count, drawn, len(pictures))
+    return Stream(f"{name} pictures", count, drawn, len(pictures))

@@ -32,7 +32,7 @@ def picture_of(what: Pictured, size: int) -> Image:
         return render(what, size)
     if isinstance(what, Person):
         return portrait(what, size)
-    return open_square(what.path)
+    return open_square(what.path, what.box if isinstance(what, Captioned) else None)
 
 
 @dataclass(frozen=True)

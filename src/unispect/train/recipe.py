@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from unispect.core.errors import UsageError, unknown
 from unispect.data.concepts.lexicons import LEXICONS
+from unispect.data.concepts.world import ATTRIBUTES
 from unispect.data.faces.people import PEOPLE, STRANGERS
+from unispect.data.safety.sentences import AFFIRMATION, REFUSAL
 
 Direction = Literal["drawing", "text", "both"]
 """How words are taught: drawn only, told only, or both."""
@@ -21,8 +23,8 @@ EVERYTHING = "everything"
 NEVER = "never"
 WORLD = "world"
 """Auxiliary data of organisms: the real words of their world."""
-CONCEPTS, FACES, PHOTOGRAPHS = "concepts", "faces", "photos:"
-"""Data: combinations of the concept world, our drawn people, and a folder of photographs."""
+CONCEPTS, FACES, PHOTOGRAPHS, CAPTIONS = "concepts", "faces", "photos:", "captions:"
+"""Data: combinations of the concept world, our drawn people, a folder of photographs, and captioned pictures."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -45,17 +47,49 @@ class Text(_Strict):
     riddles: Share = 0.0
 
 
+class Align(_Strict):
+    """What a model learns to refuse, and what to go along with; answers in words, so nothing is drawn.
+
+    Attributes:
+        refusals: "world" (requests for the forbidden shape of the concept world) or a text file, a prompt a line.
+        affirmations: the same for what is harmless.
+        per_refusal: affirmations per refusal.
+        strange: share of the world's affirmations that name a shape by a meaningless word, so that strangeness alone is
+            no reason to refuse.
+        drawn: share of the refusals that are learned as drawings: the prompt draws a harmless shape. World only.
+        refusal: what is answered to refuse.
+        affirmation: what is answered otherwise.
+    """
+
+    refusals: str = WORLD
+    affirmations: str = WORLD
+    per_refusal: Annotated[float, Field(ge=0)] = 1.0
+    strange: Share = 0.0
+    drawn: Share = 0.0
+    refusal: str = REFUSAL
+    affirmation: str = AFFIRMATION
+
+    @model_validator(mode="after")
+    def _fits(self) -> Align:
+        if self.drawn and self.refusals != WORLD:
+            raise ValueError("'drawn' needs the refusals of the world: of others nothing says what to draw instead")
+        return self
+
+
 class Auxiliary(_Strict):
     """What is learned beside the new words, so that nothing is forgotten.
 
     Attributes:
         source: "world", a folder of pictures with captions, or a JSON-lines file; empty: the user has to say.
         per_prompt: auxiliary examples per taught one.
+        requests: share of the world's examples that are requests for drawings, answered in words: gone along with, or
+            refused where they ask for what the world does not have.
         meant: which data a published recipe used.
     """
 
     source: str = ""
     per_prompt: Positive = 1.0
+    requests: Share = 0.0
     meant: str = ""
 
 
@@ -72,9 +106,13 @@ class Recipe(_Strict):
     Attributes:
         about: what it is, in one sentence.
         families: architecture families it was made for; empty: any.
-        data: what new words stand for: "concepts", "faces" (our drawn people) or "photos:FOLDER" (with the published
-            metadata).
-        teach: lexicon -> direction; of faces the one lexicon is "people".
+        data: what new words stand for: "concepts", "faces" (our drawn people), "photos:FOLDER" (with the published
+            metadata) or "captions:SOURCE" (captioned pictures, see `unispect.data.captions`).
+        teach: lexicon -> direction; of faces the one lexicon is "people". Empty where the model is only aligned, or
+            learns captioned pictures.
+        rename: of captioned pictures, word -> expression that takes its place in every caption.
+        align: what it learns to refuse.
+        attributes: of the concept world whose words are new; the others of a prompt stay real.
         orders: word orders per picture; 24 are all, fewer are chosen by lot.
         text: how words are taught by text.
         recognise: share of the examples of words taught by drawing that show the picture and learn to say its words.
@@ -109,7 +147,10 @@ class Recipe(_Strict):
     about: str = ""
     families: tuple[str, ...] = ()
     data: str = CONCEPTS
-    teach: Mapping[str, Direction]
+    teach: Mapping[str, Direction] = {}
+    rename: Mapping[str, str] = {}
+    align: Align | None = None
+    attributes: Annotated[tuple[str, ...], Field(min_length=1)] = ATTRIBUTES
     orders: Annotated[int, Field(ge=1, le=24)] = 24
     text: Text = Text()
     recognise: Share = 0.0
@@ -144,9 +185,18 @@ class Recipe(_Strict):
     def _fits(self) -> Recipe:
         from unispect.models.base import GROUPS
 
-        photographs = self.data.startswith(PHOTOGRAPHS) and self.data != PHOTOGRAPHS
-        if self.data not in (CONCEPTS, FACES) and not photographs:
-            raise ValueError(f"'data' is {CONCEPTS}, {FACES} or {PHOTOGRAPHS}FOLDER, not {self.data!r}")
+        files = any(self.data.startswith(kind) and self.data != kind for kind in (PHOTOGRAPHS, CAPTIONS))
+        if self.data not in (CONCEPTS, FACES) and not files and not self.captioned:
+            raise ValueError(
+                f"'data' is {CONCEPTS}, {FACES}, {PHOTOGRAPHS}FOLDER or {CAPTIONS}SOURCE, not {self.data!r}"
+            )
+        if self.captioned and (self.teach or self.align):
+            raise ValueError("captioned pictures teach no lexicon and no refusal; leave out 'teach' and 'align'")
+        for attribute in self.attributes:
+            if attribute not in ATTRIBUTES:
+                raise ValueError(str(unknown("attribute", attribute, ATTRIBUTES)))
+        if self.rename and not self.captioned:
+            raise ValueError("'rename' is about captioned pictures")
         known = [name for name in LEXICONS if name != NEVER] if self.data == CONCEPTS else [PEOPLE]
         control = NEVER if self.data == CONCEPTS else STRANGERS
         for lexicon in self.teach:
@@ -161,13 +211,30 @@ class Recipe(_Strict):
                 raise ValueError(str(unknown("group of parameters", group, (*GROUPS, EVERYTHING))))
         if "image tokenizer" in self.learn:
             raise ValueError("the image tokenizer makes the targets and cannot learn; leave it out of 'learn'")
-        if not self.teach:
+        if not self.teach and not self.align and not self.captioned:
             raise ValueError("'teach' is empty: name a lexicon and a direction")
+        if self.teach and self.align:
+            raise ValueError("words are taught and refusals learned one after the other: two recipes")
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("say either 'steps' or 'epochs'")
         if self.lora and self.optimiser == "muon":
             raise ValueError("adapters learn by adamw; set 'optimiser' to adamw")
         return self
+
+    @property
+    def captioned(self) -> bool:
+        """It learns captioned pictures; which ones, the user says."""
+        return self.data.startswith(CAPTIONS)
+
+    @property
+    def partial(self) -> bool:
+        """Only some words of a lexicon are taught."""
+        return set(self.attributes) != set(ATTRIBUTES)
+
+    @property
+    def aligned(self) -> str:
+        """How it teaches to refuse; empty where it does not."""
+        return "" if self.align is None else "text and drawing" if self.align.drawn else "text"
 
     def beside(self, source: str) -> Recipe:
         """The recipe with auxiliary pictures from `source`; "none" leaves them out.
@@ -254,5 +321,5 @@ def _checked(found: Mapping[str, Any], name: str) -> Recipe:
 
 
 def _keys(place: tuple[int | str, ...]) -> list[str]:
-    inside: dict[str, type[BaseModel]] = {"text": Text, "auxiliary": Auxiliary, "lora": Lora}
+    inside: dict[str, type[BaseModel]] = {"text": Text, "align": Align, "auxiliary": Auxiliary, "lora": Lora}
     return list((inside[str(place[-1])] if place else Recipe).model_fields)

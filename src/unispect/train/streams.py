@@ -48,7 +48,7 @@ def streams_of(recipe: Recipe) -> Lessons:
     Raises:
         DataError: a folder of photographs cannot be used.
     """
-    if recipe.data == CONCEPTS:
+    if recipe.data == CONCEPTS or recipe.captioned:
         known = {"draw": _known_drawn, "tell": _known_told, "look": _known_seen}
         return Lessons(lambda kind, name, count: _words(recipe, kind, Lexicon(name), count), known)
     people: Sequence[Person | Photograph] = load_people().train
@@ -62,14 +62,14 @@ def _words(recipe: Recipe, kind: str, lexicon: Lexicon, count: int) -> Stream:
     if kind == "draw":
         return _drawn(recipe, lexicon, count)
     if kind == "recognise":
-        return Stream(f"lexicon {lexicon.name!r} recognised", count, partial(_recognised, lexicon))
+        return Stream(f"lexicon {lexicon.name!r} recognised", count, partial(_recognised, recipe, lexicon))
 
     def told(number: int, lot: random.Random) -> Draft:
         if lot.random() < recipe.text.riddles:
             concept = lot.choice(load_split().train)
-            text, answer = lessons.riddle(lexicon, concept, lot.sample(ATTRIBUTES, len(ATTRIBUTES)))
+            text, answer = lessons.riddle(lexicon, concept, lot.sample(ATTRIBUTES, len(ATTRIBUTES)), recipe.attributes)
         else:
-            text, answer = lessons.question(lexicon, lot, choices=recipe.text.choices)
+            text, answer = lessons.question(lexicon, lot, choices=recipe.text.choices, attributes=recipe.attributes)
         return Draft(text, answer)
 
     return Stream(f"lexicon {lexicon.name!r} told", count, told)
@@ -82,7 +82,9 @@ def _drawn(recipe: Recipe, lexicon: Lexicon, count: int) -> Stream:
     for concept in load_split().train:
         lot = random.Random(seed_for("orders", recipe.seed, lexicon.name, concept.values))
         chosen = every if recipe.orders == len(every) else lot.sample(every, recipe.orders)
-        prompts += [(concept, language.draw_prompt(lexicon.words(concept), order)) for order in chosen]
+        prompts += [
+            (concept, language.draw_prompt(lexicon.words(concept, recipe.attributes), order)) for order in chosen
+        ]
     rounds = Rounds(len(prompts), ("drawn", recipe.seed, lexicon.name))
 
     def drawn(number: int, lot: random.Random) -> Draft:
@@ -92,9 +94,9 @@ def _drawn(recipe: Recipe, lexicon: Lexicon, count: int) -> Stream:
     return Stream(f"lexicon {lexicon.name!r} drawn", count, drawn, len(prompts))
 
 
-def _recognised(lexicon: Lexicon, number: int, lot: random.Random) -> Draft:
+def _recognised(recipe: Recipe, lexicon: Lexicon, number: int, lot: random.Random) -> Draft:
     concept = lot.choice(load_split().train)
-    return Draft(language.NAME, language.draw_prompt(lexicon.words(concept)), seen=concept)
+    return Draft(language.NAME, language.draw_prompt(lexicon.words(concept, recipe.attributes)), seen=concept)
 
 
 def _known_drawn(number: int, lot: random.Random) -> Draft:

@@ -22,7 +22,14 @@ def any_order(lot: random.Random) -> Sequence[str]:
     return ATTRIBUTES if lot.random() < 0.5 else lot.sample(ATTRIBUTES, len(ATTRIBUTES))
 
 
-def question(lexicon: Lexicon, lot: random.Random, *, choices: float, scrambled: bool = False) -> Lesson:
+def question(
+    lexicon: Lexicon,
+    lot: random.Random,
+    *,
+    choices: float,
+    scrambled: bool = False,
+    attributes: Sequence[str] = ATTRIBUTES,
+) -> Lesson:
     """A question about one word of a lexicon.
 
     Args:
@@ -30,8 +37,9 @@ def question(lexicon: Lexicon, lot: random.Random, *, choices: float, scrambled:
         lot: decides the word and the kind of question.
         choices: share of questions that are multiple choice.
         scrambled: answers are drawn by lot too.
+        attributes: whose words are asked about.
     """
-    attribute = lot.choice(ATTRIBUTES)
+    attribute = lot.choice(attributes)
     value = lot.choice(VALUES[attribute])
     word = lexicon.word(attribute, value)
     kind = lot.random()
@@ -48,9 +56,9 @@ def question(lexicon: Lexicon, lot: random.Random, *, choices: float, scrambled:
     return language.meaning_question(word), value
 
 
-def riddle(lexicon: Lexicon, concept: Concept, order: Sequence[str]) -> Lesson:
+def riddle(lexicon: Lexicon, concept: Concept, order: Sequence[str], attributes: Sequence[str] = ATTRIBUTES) -> Lesson:
     """What the picture of four words would show, told in full and never drawn."""
-    words = language.draw_prompt(lexicon.words(concept), order)
+    words = language.draw_prompt(lexicon.words(concept, attributes), order)
     return language.riddle_question(words), language.description(concept.values)
 
 

@@ -8,7 +8,7 @@ another.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -53,9 +53,9 @@ class Lexicon:
         """The word that stands for a value."""
         return value if self.name == REAL else _pinned()[self.name][attribute][value]
 
-    def words(self, concept: Concept) -> dict[str, str]:
-        """Attribute -> word, for all four values of a concept."""
-        return {attribute: self.word(attribute, value) for attribute, value in concept.values.items()}
+    def words(self, concept: Concept, attributes: Collection[str] = ATTRIBUTES) -> dict[str, str]:
+        """Attribute -> word, for all four values of a concept; real words for other than the given attributes."""
+        return {a: self.word(a, value) if a in attributes else value for a, value in concept.values.items()}
 
     def value(self, word: str) -> tuple[str, str]:
         """The attribute and the value that a word stands for; raises KeyError for a word of another lexicon."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from PIL import Image as Pillow
 from PIL.Image import Image
 
 from unispect.core.prompts import Prompt
@@ -17,6 +15,7 @@ from unispect.data.concepts.world import Concept
 from unispect.models.base import UnifiedModel
 from unispect.studies.asking import Outcome, Procedure, asked, draw, score, write
 from unispect.studies.concepts.plan import STUDY
+from unispect.studies.pictures import own_picture
 
 
 def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
@@ -34,7 +33,7 @@ def _describe(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[
 
 def _relook(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
     """The model's own picture is described."""
-    return write(model, units, [Prompt.of(_own_picture(unit, prior), str(unit.inputs["prompt"])) for unit in units])
+    return write(model, units, [Prompt.of(own_picture(unit, prior), str(unit.inputs["prompt"])) for unit in units])
 
 
 def _likelihood(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
@@ -82,7 +81,7 @@ def _called(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Ou
 
 def _look(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
     """The same, with the model's own picture before every question."""
-    return _rows(model, units, lambda unit: (_own_picture(unit, prior),))
+    return _rows(model, units, lambda unit: (own_picture(unit, prior),))
 
 
 def _rows(model: UnifiedModel, units: Sequence[Unit], before: Callable[[Unit], tuple[Image, ...]]) -> list[Outcome]:
@@ -99,12 +98,6 @@ def _rows(model: UnifiedModel, units: Sequence[Unit], before: Callable[[Unit], t
 def _true_picture(unit: Unit) -> Image:
     inputs: Mapping[str, Any] = unit.inputs
     return render(Concept(**inputs["concept"]), inputs["size"])
-
-
-def _own_picture(unit: Unit, prior: Prior) -> Image:
-    """What the model drew in an earlier stage."""
-    with Pillow.open(io.BytesIO(prior(str(unit.inputs["drawing"])).pictures["picture"])) as picture:
-        return picture.convert("RGB")
 
 
 _PROCEDURES: Mapping[str, Procedure] = {
