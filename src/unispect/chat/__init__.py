@@ -4,6 +4,7 @@ from unispect.chat.budget import BudgetExceeded, Price, load_prices
 from unispect.chat.cassette import Cassette
 from unispect.chat.chat import Chat, Tally
 from unispect.chat.faults import AskError, Fault
+from unispect.chat.named import Spending, chat_for, client_for, is_named
 from unispect.chat.patience import Pace, Patience, Time
 from unispect.chat.secret import Secret
 from unispect.chat.values import Answer, Client, Limits, Outcome, Reply, Request, Usage
@@ -24,8 +25,12 @@ __all__ = [
     "Reply",
     "Request",
     "Secret",
+    "Spending",
     "Tally",
     "Time",
     "Usage",
+    "chat_for",
+    "client_for",
+    "is_named",
     "load_prices",
 ]

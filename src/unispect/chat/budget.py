@@ -45,20 +45,25 @@ class Price(BaseModel):
         return (usage.input_tokens * self.input + usage.output_tokens * self.output) / MILLION
 
     def at_most(self, request: Request[Any]) -> float:
-        """The most a request can cost: no token of text is shorter than one byte, and the answer has a limit.
-
-        The form is counted twice: some clients send it, and then providers repeat it to the model.
+        """The most a request can cost (`tokens_at_most`).
 
         Raises:
             UsageError: it holds pictures and `picture_tokens` is not known.
         """
-        pictures = len(request.prompt.images)
-        if pictures and self.picture_tokens is None:
+        if request.prompt.images and self.picture_tokens is None:
             raise UsageError("a budget for requests with pictures needs picture_tokens in the price of the model")
-        letters = len((request.system + request.prompt.text).encode("utf-8", "surrogatepass"))
-        form = 2 * len(canonical_json(request.form).encode())
-        tokens = letters + form + TEMPLATE_TOKENS + pictures * (self.picture_tokens or 0)
-        return self.of(Usage(tokens, request.max_tokens))
+        return self.of(tokens_at_most(request, self.picture_tokens or 0))
+
+
+def tokens_at_most(request: Request[Any], picture_tokens: int = 0) -> Usage:
+    """The most tokens a request can take: none of text is shorter than one byte, and the answer has a limit.
+
+    The form is counted twice: some clients send it, and then providers repeat it to the model.
+    """
+    letters = len((request.system + request.prompt.text).encode("utf-8", "surrogatepass"))
+    form = 2 * len(canonical_json(request.form).encode()) if request.form else 0
+    read = letters + form + TEMPLATE_TOKENS + len(request.prompt.images) * picture_tokens
+    return Usage(read, request.max_tokens)
 
 
 def load_prices(path: str | Path) -> Mapping[str, Price]:
@@ -108,6 +113,12 @@ class Budget:
         if self.price is None or (self._most is None and self.price.picture_tokens is None and request.prompt.images):
             return 0.0
         return self.price.at_most(request)
+
+    def tokens_at_most(self, request: Request[Any]) -> int:
+        """The most tokens one attempt at `request` can take, as far as that is known."""
+        pictures = self.price.picture_tokens if self.price else None
+        usage = tokens_at_most(request, pictures or 0)
+        return usage.input_tokens + usage.output_tokens
 
     def set_aside(self, cost: float) -> None:
         """Keeps `cost` for one attempt; waits while only what is set aside for calls on their way stands against it.

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from unispect.chat.budget import Budget, Price
 from unispect.chat.cassette import Cassette
@@ -59,7 +60,7 @@ class Chat:
         price: of the model; without it nothing is known of cost.
         max_cost: never pass this, counting everything on the cassette and every call at the most it can cost.
         patience: when to try again.
-        pace: how many requests a minute.
+        pace: how many requests and tokens a minute.
         concurrency: calls on their way at the same time.
         time: where waiting happens.
 
@@ -92,6 +93,24 @@ class Chat:
         self._lock = threading.Lock()
         self._asking: dict[str, threading.Lock] = {}
         self._counts: Counter[str] = Counter()
+
+    def close(self) -> None:
+        """Closes the cassette, if there is one; calling it again does nothing."""
+        if self._cassette is not None:
+            self._cassette.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def client(self) -> Client:
+        """How the model is reached."""
+        return self._client
 
     def tally(self) -> Tally:
         """What asking came to so far."""
@@ -164,7 +183,7 @@ class Chat:
     def _answer(self, request: Request[T], key: str, reply: Reply, cost: float | None, *, replayed: bool) -> Answer[T]:
         value, reason = read(request, reply)
         return Answer(
-            outcome=Outcome.UNPARSED if value is None else Outcome.PARSED,
+            outcome=Outcome.UNPARSED if reason else Outcome.PARSED,
             value=value,
             reply=reply,
             reason=reason,
@@ -189,8 +208,10 @@ class Chat:
         while True:
             attempt += 1
             with self._places:
-                self._pace.turn()
+                turn = self._pace.turn(self._budget.tokens_at_most(request))
                 outcome, cost = self._attempt(request, key, about)
+                if isinstance(outcome, Reply) and outcome.usage is not None:
+                    self._pace.took(turn, outcome.usage.input_tokens + outcome.usage.output_tokens)
             if isinstance(outcome, Reply):
                 return outcome, cost
             pause = self._patience.pause(outcome, key, attempt)

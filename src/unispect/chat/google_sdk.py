@@ -9,7 +9,7 @@ import httpx2
 
 from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, checked_url
-from unispect.chat.sdk import fault_in, package
+from unispect.chat.sdk import NO_KEY, fault_in, package
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Request, Usage, png
 
@@ -51,7 +51,7 @@ class GoogleSDK:
         try:
             with BoundedClient(self.limits) as http:
                 options = types.HttpOptions(base_url=self.base_url, httpx_client=http)
-                client = genai.Client(api_key=self.secret.value(), vertexai=False, http_options=options)
+                client = genai.Client(api_key=self.secret.value() or NO_KEY, vertexai=False, http_options=options)
                 answer = client.models.generate_content(
                     model=self.model,
                     contents=[types.Content(role="user", parts=[_part(types, part) for part in request.prompt.parts])],
@@ -66,9 +66,9 @@ def _config(request: Request[Any]) -> dict[str, Any]:
     config: dict[str, Any] = {
         "max_output_tokens": request.max_tokens,
         "seed": request.seed,
-        "response_mime_type": "application/json",
-        "response_json_schema": request.form,
     }
+    if request.form is not None:
+        config |= {"response_mime_type": "application/json", "response_json_schema": request.form}
     if request.system:
         config["system_instruction"] = request.system
     if request.temperature is not None:

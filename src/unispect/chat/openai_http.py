@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
 import httpx2
@@ -72,7 +71,7 @@ class OpenAIHTTP:
     def __post_init__(self) -> None:
         checked_url(self.base_url, with_key=bool(self.secret.variable))
 
-    @cached_property
+    @property
     def endpoint(self) -> str:
         return self.base_url.rstrip("/") + "/chat/completions"
 
@@ -101,13 +100,15 @@ class OpenAIHTTP:
         """What is posted."""
         body = {
             "model": self.model,
-            "messages": messages(request, worded=self.forms != "schema"),
+            "messages": messages(request, worded=self.forms != "schema" and request.form is not None),
             self.limit_name: request.max_tokens,
         }
         if request.temperature is not None:
             body["temperature"] = request.temperature
         if self.seeded:
             body["seed"] = request.seed
+        if request.form is None:
+            return body
         if self.forms == "schema":
             form = {"name": "answer", "strict": True, "schema": request.form}
             body["response_format"] = {"type": "json_schema", "json_schema": form}

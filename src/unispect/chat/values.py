@@ -48,7 +48,8 @@ class Request(Generic[T]):
 
     Attributes:
         prompt: what is asked. For a judge: without the answer key.
-        schema: the answer's form; each request is validated against it by pydantic, strictly.
+        schema: the answer's form; each reply is validated against it by pydantic, strictly. None for plain text, which
+            every reply is that says something, is whole and is no refusal.
         system: instructions that stand before the prompt.
         max_tokens: of the answer; what it may cost rests on this.
         temperature: None sends none, for models that refuse it.
@@ -57,16 +58,16 @@ class Request(Generic[T]):
     """
 
     prompt: Prompt
-    schema: type[T]
+    schema: type[T] | None = None
     system: str = ""
     max_tokens: int = 1024
     temperature: float | None = 0.0
     seed: int = 0
 
     @cached_property
-    def form(self) -> dict[str, Any]:
-        """The JSON schema of the answer, closed: every property is required and no other is allowed."""
-        return closed(self.schema.model_json_schema())
+    def form(self) -> dict[str, Any] | None:
+        """The JSON schema of the answer, closed: every property is required and no other is allowed. None for text."""
+        return None if self.schema is None else closed(self.schema.model_json_schema())
 
     @cached_property
     def identity(self) -> Mapping[str, JSON]:
@@ -157,7 +158,7 @@ class Answer(Generic[T]):
 
     Attributes:
         outcome: whether the reply had the form that was asked for.
-        value: the validated answer; None exactly if `outcome` is unparsed.
+        value: the validated answer; None if `outcome` is unparsed, and for plain text, which is `text`.
         reply: as it came.
         reason: why it is unparsed; empty otherwise.
         key: of the request, under which a cassette holds the reply.
