@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from pydantic import ValidationError
 
-from unispect.chat.values import Reply, Request, T
+from unispect.chat.pictures import PictureRequest, picture_in
+from unispect.chat.values import Reply, Request
 
 _FENCED = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL | re.IGNORECASE)
 
 CUT_OFF = "cut off at the limit of tokens"
 
 
-def read(request: Request[T], reply: Reply) -> tuple[T | None, str]:
+def read(request: Request[Any] | PictureRequest, reply: Reply) -> tuple[Any, str]:
     """The answer and no reason, or no answer and the reason; for text without a form, the text is the answer.
 
     The whole text must be the JSON, bare or in one code fence: what is picked from the midst of prose might be an
     example, or a quotation of what was judged. Types are strict: `"3"` is no number.
     """
+    if isinstance(request, PictureRequest):
+        return picture_in(reply)
     if reply.refusal:
         return None, "the model refused"
     if not reply.text.strip():

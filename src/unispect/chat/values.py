@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unispect.chat.secret import Secret
 
 T = TypeVar("T", bound=BaseModel)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Request(Generic[T]):
     @cached_property
     def identity(self) -> Mapping[str, JSON]:
         """Everything that decides the answer, as JSON; pictures by their pixels."""
-        parts = [{"text": part} if isinstance(part, str) else _picture(part) for part in self.prompt.parts]
+        parts = [part_identity(part) for part in self.prompt.parts]
         return {
             "system": self.system,
             "parts": parts,
@@ -85,6 +86,11 @@ class Request(Generic[T]):
     def key(self, client: str, model: str) -> str:
         """Equal for equal requests to the same model through the same kind of client."""
         return digest([client, model, self.identity])
+
+
+def part_identity(part: str | Image) -> dict[str, JSON]:
+    """A part of a prompt as JSON; a picture by its pixels."""
+    return {"text": part} if isinstance(part, str) else _picture(part)
 
 
 def _picture(image: Image) -> dict[str, JSON]:
@@ -135,6 +141,7 @@ class Reply:
         finish: why it stopped, in the provider's words.
         refusal: what it said instead of answering.
         id: of the response at the provider.
+        picture: the file that came, as it came; empty if none did.
     """
 
     text: str
@@ -143,6 +150,7 @@ class Reply:
     finish: str = ""
     refusal: str = ""
     id: str = ""
+    picture: bytes = field(default=b"", repr=False)
 
 
 class Outcome(StrEnum):
@@ -153,12 +161,13 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Answer(Generic[T]):
+class Answer(Generic[V]):
     """A reply, read. An unparsed one is an answer like any other: it is kept, counted, and has its raw text.
 
     Attributes:
         outcome: whether the reply had the form that was asked for.
-        value: the validated answer; None if `outcome` is unparsed, and for plain text, which is `text`.
+        value: the validated answer, or the picture that was asked for; None if `outcome` is unparsed, and for plain
+            text, which is `text`.
         reply: as it came.
         reason: why it is unparsed; empty otherwise.
         key: of the request, under which a cassette holds the reply.
@@ -171,7 +180,7 @@ class Answer(Generic[T]):
     """
 
     outcome: Outcome
-    value: T | None
+    value: V | None
     reply: Reply
     reason: str
     key: str
@@ -192,7 +201,7 @@ class Answer(Generic[T]):
         """What a grade keeps of it: no time, host, path or cost, so a replay leaves the same payload."""
         return {
             "outcome": self.outcome.value,
-            "value": None if self.value is None else self.value.model_dump(mode="json"),
+            "value": self.value.model_dump(mode="json") if isinstance(self.value, BaseModel) else None,
             "text": self.reply.text,
             "reason": self.reason,
             "request": self.key,
@@ -233,6 +242,6 @@ class Client(Protocol):
         """Fails now if it cannot be asked at all (no key, package not installed)."""
         ...
 
-    def send(self, request: Request[Any]) -> Reply | Fault:
-        """The reply to one attempt, or why there is none; faults are values and never raised."""
+    def send(self, request: Any) -> Reply | Fault:
+        """The reply to one attempt at a request of a kind it knows, or why there is none; faults are never raised."""
         ...
