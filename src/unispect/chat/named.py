@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from unispect.chat.anthropic_sdk import AnthropicSDK
-from unispect.chat.budget import Price, load_prices
+from unispect.chat.budget import Ledger, Price, load_prices
 from unispect.chat.cassette import Cassette
 from unispect.chat.chat import Chat
 from unispect.chat.google_sdk import GoogleSDK
 from unispect.chat.http import LOCAL, checked_url
 from unispect.chat.openai_http import OpenAIHTTP
+from unispect.chat.openai_pictures import OpenAIPictures
 from unispect.chat.openai_sdk import OpenAISDK
 from unispect.chat.patience import Pace
+from unispect.chat.pictures import LIMITS as PICTURES
 from unispect.chat.secret import Secret
 from unispect.chat.values import Client
-from unispect.core.errors import UsageError, unknown
+from unispect.core.errors import Unsupported, UsageError, unknown
 
 SPELLING = "PROVIDER:MODEL or PROVIDER:MODEL@BASE_URL"
 
@@ -130,7 +133,11 @@ def client_for(spec: str, *, key_from: str | None = None) -> Client:
     Raises:
         UsageError: the name cannot be read, or nobody said which key goes to a machine that is not the provider's.
     """
-    named = parse(spec)
+    return client_of(parse(spec), key_from)
+
+
+def client_of(named: Named, key_from: str | None = None) -> Client:
+    """The way to a chat model; see `client_for`."""
     secret = named.secret(key_from)
     if named.provider == "anthropic":
         return AnthropicSDK(named.model, secret, named.base_url)
@@ -140,6 +147,21 @@ def client_for(spec: str, *, key_from: str | None = None) -> Client:
         return OpenAISDK(named.model, secret, named.base_url)
     limit = "max_completion_tokens" if named.own else "max_tokens"
     return OpenAIHTTP(named.model, named.base_url, secret, limit_name=limit)
+
+
+def drawer_of(named: Named, key_from: str | None = None) -> Client:
+    """The way to a model that draws; OpenAI's are reached over plain HTTP in any case.
+
+    Raises:
+        Unsupported: the provider has none.
+        UsageError: as `client_for`.
+    """
+    if named.provider == "anthropic":
+        raise Unsupported(f"anthropic:{named.model}", "draw", "Anthropic offers no model that draws pictures")
+    secret = named.secret(key_from)
+    if named.provider == "google":
+        return GoogleSDK(named.model, secret, named.base_url, PICTURES)
+    return OpenAIPictures(named.model, named.base_url, secret, ask_for_bytes=not named.own)
 
 
 @dataclass(frozen=True)
@@ -194,25 +216,47 @@ def chat_for(spec: str, spending: Spending | None = None, *, key_from: str | Non
         UsageError: see `client_for` and `Spending.price_of`; or no key, or no package.
         StoreError: the cassette cannot be used.
     """
-    spending = spending or Spending()
-    client = client_for(spec, key_from=key_from)
+    return chats_for([client_for(spec, key_from=key_from)], spending or Spending())[0]
+
+
+def ready(client: Client, spending: Spending) -> Price | None:
+    """The price of a client's model. Finds what is missing; nothing is sent and no cassette opened.
+
+    Raises:
+        UsageError: no price, no key or no package.
+    """
     price = spending.price_of(client.model)
     if spending.replay and spending.cassette is None:
         raise UsageError("a replay needs a cassette")
     if not spending.replay:
         client.prepare()
+    return price
+
+
+def chats_for(clients: Sequence[Client], spending: Spending) -> list[Chat]:
+    """One chat for each client; they share a cassette and its limit on the cost.
+
+    Raises:
+        UsageError: see `ready`.
+        StoreError: the cassette cannot be used.
+    """
+    prices = [ready(client, spending) for client in clients]
     cassette = None
     if spending.cassette is not None:
         cassette = Cassette(spending.cassette, "replay" if spending.replay else "record")
     try:
-        return Chat(
-            client,
-            cassette=cassette,
-            price=price,
-            max_cost=spending.max_cost,
-            pace=spending.pace,
-            concurrency=spending.concurrency,
-        )
+        ledger = Ledger(spending.max_cost, 0.0 if cassette is None else cassette.spent)
+        return [
+            Chat(
+                client,
+                cassette=cassette,
+                price=price,
+                ledger=ledger,
+                pace=spending.pace,
+                concurrency=spending.concurrency,
+            )
+            for client, price in zip(clients, prices, strict=True)
+        ]
     except UsageError:
         if cassette is not None:
             cassette.close()

@@ -63,8 +63,15 @@ class Unsupported(UnispectError):
         super().__init__(f"{model} cannot {capability}" + (f": {reason}" if reason else ""))
 
 
-class Refused(UnispectError):
-    """The model would not answer this request; its units are skipped with these words, and counted.
+class NoReply(UnispectError):
+    """The model's answer to this request is no reply of the kind that was asked for, and asking again brings the same.
+
+    Its unit is skipped with these words, so that studies can count it.
+    """
+
+
+class Refused(NoReply):
+    """The model would not answer this request.
 
     Args:
         model: id of the model.
