@@ -133,13 +133,13 @@ class RemoteModel:
 
     def bill(self) -> Mapping[str, str]:
         """What asking came to so far, in words."""
-        lines = {}
-        for what, chat in (("writing", self.writer), ("drawing", self.drawer)):
-            if chat is not None and any((tally := chat.tally()).__dict__.values()):
-                lines[what] = _asked(tally)
-        chats = [chat for chat in (self.writer, self.drawer) if chat is not None]
+        chats = {what: chat for what, chat in (("writing", self.writer), ("drawing", self.drawer)) if chat is not None}
+        lines = {what: words for what, chat in chats.items() if (words := _asked(chat.tally()))}
+        shared = next(iter(chats.values())).tally()  # the cassette and what was spent on it
+        if shared.unfinished:
+            lines["without an end"] = f"{shared.unfinished:,} calls, when a command was killed; counted at their most"
         if self.priced:
-            lines["cost"] = f"{chats[0].tally().cost:.4f} in all sessions, what may have been charged at its most"
+            lines["cost"] = f"{shared.cost:.4f} over all commands, what may have been charged at its most"
         return lines
 
     def close(self) -> None:
@@ -179,11 +179,13 @@ def _written(answer: Answer[Any]) -> TextReply:
 
 def _asked(tally: Tally) -> str:
     answered = tally.parsed + tally.unparsed
-    words = [f"{answered:,} replies ({tally.replayed:,} from before)", f"{tally.attempts:,} calls"]
+    if not (answered or tally.failed or tally.attempts):
+        return ""
+    words = [f"{answered - tally.replayed:,} new replies in {tally.attempts:,} calls"]
+    if tally.replayed:
+        words.append(f"{tally.replayed:,} from the cassette")
     if tally.unparsed:
-        words.append(f"{tally.unparsed:,} replies refused, empty, cut off or unreadable")
+        words.append(f"{tally.unparsed:,} refused, empty, cut off or unreadable")
     if tally.failed:
         words.append(f"{tally.failed:,} requests without a reply")
-    if tally.unfinished:
-        words.append(f"{tally.unfinished:,} calls that never ended")
-    return ", ".join(words) + f"; {tally.input_tokens:,} tokens read, {tally.output_tokens:,} written or drawn"
+    return f"{', '.join(words)}; {tally.input_tokens:,} tokens read, {tally.output_tokens:,} written or drawn"

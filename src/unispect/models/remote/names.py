@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from unispect.chat.named import Named, parse
-from unispect.core.cards import Capability, ModelCard
+from unispect.core.cards import Capability, ModelCard, Verification
 from unispect.core.errors import UsageError
 from unispect.core.units import digest
 
@@ -118,6 +118,7 @@ def card_for(spec: str, asking: Asking | None = None) -> ModelCard:
         revision=digest(about)[:12],
         licence="terms of the provider",
         capabilities=frozenset(can),
+        verification=Verification(contract="tests/contract/test_remote_contract.py, against a server on the loopback"),
         notes=(
             "behind an API only what it writes and draws can be seen, neither likelihoods nor states",
             "the provider may change what stands behind a name",
