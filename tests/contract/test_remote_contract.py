@@ -143,6 +143,16 @@ def test_what_concerns_all_is_said_first(make, server, tmp_path):
     assert KEY not in str(model.bill())
 
 
+def test_one_limit_holds_for_what_writes_and_what_draws(make, server, tmp_path):
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("chat: {input: 0, output: 10000}\nimage: {per_picture: 0.25}")
+    model = make(prices=prices, max_cost=0.4)
+    model.write(model.encode(prompts("a"), Goal.TEXT), TextSampling(max_new_tokens=20))  # 20 tokens: 0.2
+    with pytest.raises(Halted, match=r"could cost 0\.25 and 0\.2 of 0\.4 is spent"):
+        model.draw(model.encode(prompts("a"), Goal.IMAGE), ImageSampling((1,)))
+    assert len(server.paid) == 1
+
+
 def test_what_it_cannot_do_is_said(make):
     model = make()
     to_write, to_draw = (model.encode(prompts(), goal) for goal in Goal)

@@ -23,7 +23,7 @@ LIMITS = Limits(read=300.0, total=600.0, bytes=32 * 2**20)
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What providers send; nothing else is opened."""
 MOST_PIXELS = 2**25
-"""Four times what providers draw; a small file can hold many more."""
+"""Twice the largest that providers draw (4096 x 4096); a small file can hold many more."""
 
 
 @dataclass(frozen=True)

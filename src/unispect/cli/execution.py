@@ -117,8 +117,6 @@ class Outcome:
         Raises:
             UnispectError: how many failed, and the most frequent reason; or why it stopped before the end.
         """
-        if self.units.halted:
-            raise UnispectError(f"stopped with {self.units.left:,} units left undone: {self.units.halted}")
         raise_failures(self.units, "units")
         if self.grades:
             raise_failures(self.grades, "grades")
@@ -201,11 +199,13 @@ def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
 
 
 def raise_failures(summary: Summary, what: str) -> None:
-    """Returns if nothing failed.
+    """Returns if nothing failed and nothing was left.
 
     Raises:
-        UnispectError: how many failed, and the most frequent reason.
+        UnispectError: how many failed, and the most frequent reason; or why it stopped before the end.
     """
+    if summary.halted:
+        raise UnispectError(f"stopped with {summary.left:,} {what} left undone: {summary.halted}")
     if summary.failed:
         cause = next(iter(summary.causes))
         every = summary.done + summary.failed + summary.skipped
