@@ -15,6 +15,7 @@ from loopback_pictures import WORDS, artist, moderate
 
 from unispect.runs import RunStore
 
+LOCAL = "openai:+image@http://127.0.0.1:1/v1"
 PROMPTS = [f"picture number {number}" for number in range(6)]
 
 
@@ -125,8 +126,14 @@ def test_a_replay_asks_nobody_and_needs_no_key(server, files, capsys, monkeypatc
         (("--model", "openai:chat+"), "write PROVIDER:CHAT"),
         (("--model", "anthropic:a+b"), "no model that draws"),
         (("--model", "openai:+image@https://api.example.org/v1"), "--key-from VARIABLE"),
-        (("--model", "openai:+image@http://127.0.0.1:1/v1", "--max-cost", "1"), "--prices"),
-        (("--model", "openai:+image@http://127.0.0.1:1/v1", "--max-cost", "1", "--prices", "PRICES"), "per_picture"),
+        (("--model", LOCAL, "--max-cost", "1"), "--prices"),
+        (("--model", LOCAL, "--max-cost", "1", "--prices", "PRICES"), "per_picture"),
+        (("--model", LOCAL, "--max-cost", "nan"), "must be 0 or more"),
+        (("--model", LOCAL, "--concurrency", "0"), "at least 1"),
+        (("--model", LOCAL, "--tokens-per-minute", "-3"), "more than 0"),
+        (("--model", LOCAL, "--thinking-tokens", "-3"), "0 or more"),
+        (("--model", LOCAL, "--replay"), "to replay"),
+        (("--model", LOCAL, "--prices", "nothing.yaml"), "the price table nothing.yaml cannot be read: No such file"),
         (("--model", "tiny-janus-pro", "--max-cost", "1"), "--max-cost is for models behind an API"),
         (("--model", "openai:a", "openai:b", "--cassette", "tape"), "--cassette is for one model"),
     ],

@@ -113,7 +113,8 @@ def load_prices(path: str | Path) -> Mapping[str, Price]:
     try:
         return TypeAdapter(dict[str, Price]).validate_python(yaml.safe_load(Path(path).read_text("utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"the price table {path} cannot be read: {error}") from error
+        cause = (isinstance(error, OSError) and error.strerror) or error
+        raise UsageError(f"the price table {path} cannot be read: {cause}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise UsageError(f"the price table {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

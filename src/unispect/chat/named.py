@@ -176,6 +176,9 @@ class Spending:
         tokens_per_minute: at most so many, read and written.
         concurrency: calls on their way at the same time.
         replay: ask nobody; answers come from the cassette only.
+
+    Raises:
+        UsageError: a limit makes no sense, or there is nothing to replay.
     """
 
     prices: Path | None = None
@@ -185,6 +188,16 @@ class Spending:
     tokens_per_minute: float | None = None
     concurrency: int = 4
     replay: bool = False
+
+    def __post_init__(self) -> None:
+        Ledger(self.max_cost)
+        self.pace  # noqa: B018 - checks its numbers
+        if self.concurrency < 1:
+            raise UsageError(f"concurrency must be at least 1, not {self.concurrency}")
+        if self.replay and self.cassette is None:
+            raise UsageError("a replay needs a cassette")
+        if self.replay and self.cassette is not None and not self.cassette.is_file():
+            raise UsageError(f"there is no cassette {self.cassette} to replay")
 
     def price_of(self, model: str) -> Price | None:
         """The price of a model; None without a table.
@@ -226,8 +239,6 @@ def ready(client: Client, spending: Spending) -> Price | None:
         UsageError: no price, no key or no package.
     """
     price = spending.price_of(client.model)
-    if spending.replay and spending.cassette is None:
-        raise UsageError("a replay needs a cassette")
     if not spending.replay:
         client.prepare()
     return price

@@ -136,6 +136,7 @@ def check(order: Order) -> None:
     if order.behind_api:
         from unispect.models.remote.loading import check as check_remote
 
+        _ = order.remote.asking  # checks its numbers
         check_remote(order.model.name, order.remote.spending(card.id, order.out), key_from=order.remote.key_from)
 
 
