@@ -1,10 +1,12 @@
 """Chat models over the network: `ask(request) -> answer`, with limits on what that may take and cost."""
 
-from unispect.chat.budget import BudgetExceeded, Price, load_prices
+from unispect.chat.budget import BudgetExceeded, Ledger, Price, load_prices
 from unispect.chat.cassette import Cassette
 from unispect.chat.chat import Chat, Tally
-from unispect.chat.faults import AskError, Fault
+from unispect.chat.faults import AskError, Fault, Hopeless
+from unispect.chat.named import Spending, chat_for, client_for, is_named
 from unispect.chat.patience import Pace, Patience, Time
+from unispect.chat.pictures import PictureRequest
 from unispect.chat.secret import Secret
 from unispect.chat.values import Answer, Client, Limits, Outcome, Reply, Request, Usage
 
@@ -16,16 +18,23 @@ __all__ = [
     "Chat",
     "Client",
     "Fault",
+    "Hopeless",
+    "Ledger",
     "Limits",
     "Outcome",
     "Pace",
     "Patience",
+    "PictureRequest",
     "Price",
     "Reply",
     "Request",
     "Secret",
+    "Spending",
     "Tally",
     "Time",
     "Usage",
+    "chat_for",
+    "client_for",
+    "is_named",
     "load_prices",
 ]

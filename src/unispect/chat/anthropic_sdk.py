@@ -7,7 +7,7 @@ from typing import Any
 
 from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, checked_url
-from unispect.chat.sdk import fault_in, package
+from unispect.chat.sdk import NO_KEY, fault_in, package
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Request, Usage, png_base64
 
@@ -48,7 +48,7 @@ class AnthropicSDK:
         try:
             with BoundedClient(self.limits) as http:
                 client = anthropic.Anthropic(
-                    api_key=self.secret.value(), base_url=self.base_url, max_retries=0, http_client=http
+                    api_key=self.secret.value() or NO_KEY, base_url=self.base_url, max_retries=0, http_client=http
                 )
                 return _reply(client.messages.create(**self.body(request)))
         except (anthropic.AnthropicError, AttributeError, TypeError, ValueError) as error:
@@ -60,8 +60,9 @@ class AnthropicSDK:
             "model": self.model,
             "max_tokens": request.max_tokens,
             "messages": [{"role": "user", "content": [_part(part) for part in request.prompt.parts]}],
-            "output_config": {"format": {"type": "json_schema", "schema": request.form}},
         }
+        if request.form is not None:
+            body["output_config"] = {"format": {"type": "json_schema", "schema": request.form}}
         if request.system:
             body["system"] = request.system
         if request.temperature is not None:  # the package no longer names it, and older models still take it

@@ -3,17 +3,19 @@
 A cassette is one file of JSON lines that only grows. Every attempt leaves a line before it is made (`sent`) and one
 when it is over (`reply` or `lost`), each on the disk before the program goes on. A kill can tear the last line; it is
 cut off when the file is opened for writing. An attempt that was sent and never ended may have been paid for: it counts
-at the most it could have cost, and its request is asked again.
+at the most it could have cost, and its request is asked again. Pictures lie beside it, in the folder `NAME.pictures`,
+by their hash, on the disk before the line that names them.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -21,7 +23,7 @@ from typing import Any, Literal, Self
 from unispect.chat.values import Reply, Usage
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import JSON, canonical_json, digest
-from unispect.runs.durable import sync_folder
+from unispect.runs.durable import sync_folder, write
 
 VERSION = 1
 
@@ -35,6 +37,8 @@ class Held:
 
     reply: Reply
     cost: float | None
+    picture: str = ""
+    """SHA-256 of its picture, which is read when it is asked for."""
 
 
 class Cassette:
@@ -97,10 +101,49 @@ class Cassette:
     def __len__(self) -> int:
         return len(self._held)
 
-    def find(self, key: str) -> Held | None:
-        """The reply to the request of that key, if it was ever recorded."""
+    def __contains__(self, key: str) -> bool:
         with self._lock:
-            return self._held.get(key)
+            return key in self._held
+
+    def find(self, key: str) -> Held | None:
+        """The reply to the request of that key, if it was ever recorded.
+
+        Raises:
+            StoreError: its picture is gone or was changed.
+        """
+        with self._lock:
+            held = self._held.get(key)
+        if held is None or not held.picture:
+            return held
+        return replace(held, reply=replace(held.reply, picture=self._picture(held.picture)))
+
+    @property
+    def pictures(self) -> Path:
+        """Where pictures lie."""
+        return self.path.with_name(self.path.name + ".pictures")
+
+    def _picture(self, sha256: str) -> bytes:
+        path = self.pictures / sha256
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"the cassette {self.path} lacks the picture {path}: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StoreError(f"the cassette {self.path}: the picture {path} was changed")
+        return data
+
+    def _keep_picture(self, picture: bytes) -> str:
+        sha256 = hashlib.sha256(picture).hexdigest()
+        try:
+            if not self.pictures.is_dir():
+                self.pictures.mkdir(mode=0o700, exist_ok=True)
+                sync_folder(self.path.resolve().parent)
+            write(self.pictures / sha256, picture)
+            sync_folder(self.pictures)
+        except OSError as error:
+            self._whole = False
+            raise StoreError(f"the cassette {self.path} cannot keep a picture: {error.strerror}") from error
+        return sha256
 
     @property
     def spent(self) -> float:
@@ -136,7 +179,11 @@ class Cassette:
             reply: as it came.
             cost: None if it has no price.
         """
-        entry = {"kind": "reply", "number": number, "key": key, "reply": asdict(reply), "cost": cost}
+        said: dict[str, Any] = asdict(reply)
+        if said.pop("picture"):
+            with self._lock:
+                said["picture"] = self._keep_picture(reply.picture)
+        entry = {"kind": "reply", "number": number, "key": key, "reply": said, "cost": cost}
         self._end_attempt(entry | {"about": about})
 
     def _end_attempt(self, entry: Mapping[str, Any]) -> None:
@@ -192,8 +239,9 @@ class Cassette:
         self._settled += entry["cost"] or 0.0
         if kind == "reply":
             said = dict(entry["reply"])
-            usage = said.pop("usage")
-            self._held[entry["key"]] = Held(Reply(**said, usage=usage and Usage(**usage)), entry["cost"])
+            usage, picture = said.pop("usage"), said.pop("picture", "")
+            reply = Reply(**said, usage=usage and Usage(**usage))
+            self._held[entry["key"]] = Held(reply, entry["cost"], picture)
 
 
 def _entry(line: bytes) -> Mapping[str, Any] | None:

@@ -7,16 +7,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, overload
 
-from unispect.chat.budget import Budget, Price
+from unispect.chat.budget import Budget, Ledger, Price
 from unispect.chat.cassette import Cassette
-from unispect.chat.faults import AskError, Fault
+from unispect.chat.faults import AskError, Fault, Hopeless
 from unispect.chat.patience import Pace, Patience, Time
+from unispect.chat.pictures import PictureRequest
 from unispect.chat.reading import read
 from unispect.chat.values import Answer, Client, Outcome, Reply, Request, T, Usage
-from unispect.core.errors import UnispectError, UsageError
+from unispect.core.errors import Halted, UnispectError, UsageError
 from unispect.core.units import canonical_json
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Asked = Request[Any] | PictureRequest
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,9 @@ class Chat:
         cassette: replies already paid for, and the place for new ones; without one, nothing is kept.
         price: of the model; without it nothing is known of cost.
         max_cost: never pass this, counting everything on the cassette and every call at the most it can cost.
+        ledger: instead of `max_cost`, where several models share a cassette and its limit.
         patience: when to try again.
-        pace: how many requests a minute.
+        pace: how many requests and tokens a minute.
         concurrency: calls on their way at the same time.
         time: where waiting happens.
 
@@ -74,6 +82,7 @@ class Chat:
         cassette: Cassette | None = None,
         price: Price | None = None,
         max_cost: float | None = None,
+        ledger: Ledger | None = None,
         patience: Patience | None = None,
         pace: Pace | None = None,
         concurrency: int = 4,
@@ -83,7 +92,7 @@ class Chat:
             raise UsageError(f"concurrency must be at least 1, not {concurrency}")
         self._client = client
         self._cassette = cassette
-        self._budget = Budget(price, max_cost, 0.0 if cassette is None else cassette.spent)
+        self._budget = Budget(price, ledger or Ledger(max_cost, 0.0 if cassette is None else cassette.spent))
         self._patience = patience or Patience()
         self._time = time or Time()
         self._pace = pace or Pace(time=self._time)
@@ -93,14 +102,38 @@ class Chat:
         self._asking: dict[str, threading.Lock] = {}
         self._counts: Counter[str] = Counter()
 
+    def close(self) -> None:
+        """Closes the cassette, if there is one; calling it again does nothing."""
+        if self._cassette is not None:
+            self._cassette.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def client(self) -> Client:
+        """How the model is reached."""
+        return self._client
+
     def tally(self) -> Tally:
         """What asking came to so far."""
         with self._lock:
             counts = dict(self._counts)
         unfinished = 0 if self._cassette is None else self._cassette.unfinished
-        return Tally(**counts, cost=self._budget.spent, unfinished=unfinished)
+        return Tally(**counts, cost=self._budget.ledger.spent, unfinished=unfinished)
 
-    def ask(self, request: Request[T]) -> Answer[T]:
+    @overload
+    def ask(self, request: Request[T]) -> Answer[T]: ...
+
+    @overload
+    def ask(self, request: PictureRequest) -> Answer[Image]: ...
+
+    def ask(self, request: Asked) -> Answer[Any]:
         """The answer to a request, from the cassette if it is there; an unparsed one is an answer.
 
         Raises:
@@ -117,7 +150,13 @@ class Chat:
         self._count(**{answer.outcome.value: 1}, replayed=int(answer.replayed))
         return answer
 
-    def ask_all(self, requests: Sequence[Request[T]]) -> list[Answer[T] | UnispectError]:
+    @overload
+    def ask_all(self, requests: Sequence[Request[T]]) -> list[Answer[T] | UnispectError]: ...
+
+    @overload
+    def ask_all(self, requests: Sequence[PictureRequest]) -> list[Answer[Image] | UnispectError]: ...
+
+    def ask_all(self, requests: Sequence[Any]) -> list[Any]:
         """For each request its answer or why there is none, in order, several at a time.
 
         After a failure that every other request would share (no key, budget spent, full disk) no more calls are made;
@@ -125,14 +164,14 @@ class Chat:
         """
         stop: list[UnispectError] = []
 
-        def one(request: Request[T]) -> Answer[T] | UnispectError:
+        def one(request: Asked) -> Answer[Any] | UnispectError:
             try:
                 if stop and not self._is_held(request):
                     self._count(failed=1)
                     return stop[0]
                 return self.ask(request)
             except UnispectError as error:
-                if not isinstance(error, AskError) or error.hopeless:
+                if isinstance(error, Halted) or not isinstance(error, AskError):
                     stop.append(error)
                 return error
 
@@ -143,13 +182,13 @@ class Chat:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _key(self, request: Request[Any]) -> str:
+    def _key(self, request: Asked) -> str:
         return request.key(self._client.name, self._client.model)
 
-    def _is_held(self, request: Request[Any]) -> bool:
-        return self._cassette is not None and self._cassette.find(self._key(request)) is not None
+    def _is_held(self, request: Asked) -> bool:
+        return self._cassette is not None and self._key(request) in self._cassette
 
-    def _ask(self, request: Request[T]) -> Answer[T]:
+    def _ask(self, request: Asked) -> Answer[Any]:
         key = self._key(request)
         with self._lock:
             alone = self._asking.setdefault(key, threading.Lock())
@@ -161,10 +200,10 @@ class Chat:
             reply, cost = self._pay(request, key)
             return self._answer(request, key, reply, cost, replayed=False)
 
-    def _answer(self, request: Request[T], key: str, reply: Reply, cost: float | None, *, replayed: bool) -> Answer[T]:
+    def _answer(self, request: Asked, key: str, reply: Reply, cost: float | None, *, replayed: bool) -> Answer[Any]:
         value, reason = read(request, reply)
         return Answer(
-            outcome=Outcome.UNPARSED if value is None else Outcome.PARSED,
+            outcome=Outcome.UNPARSED if reason else Outcome.PARSED,
             value=value,
             reply=reply,
             reason=reason,
@@ -178,7 +217,7 @@ class Chat:
             seed_sent=self._client.seeded,
         )
 
-    def _pay(self, request: Request[Any], key: str) -> tuple[Reply, float | None]:
+    def _pay(self, request: Asked, key: str) -> tuple[Reply, float | None]:
         self._client.prepare()
         about = self._about(request)
         if self._client.secret.occurs_in(canonical_json(about)):
@@ -189,25 +228,27 @@ class Chat:
         while True:
             attempt += 1
             with self._places:
-                self._pace.turn()
+                turn = self._pace.turn(self._budget.tokens_at_most(request))
                 outcome, cost = self._attempt(request, key, about)
+                if isinstance(outcome, Reply) and outcome.usage is not None:
+                    self._pace.took(turn, outcome.usage.input_tokens + outcome.usage.output_tokens)
             if isinstance(outcome, Reply):
                 return outcome, cost
             pause = self._patience.pause(outcome, key, attempt)
             if pause is None:
-                raise AskError(
+                kind = Hopeless if outcome.hopeless else AskError
+                raise kind(
                     f"{self._client.model} at {self._client.endpoint} gave no answer: {outcome.what} "
                     f"(attempt {attempt}"
                     + (f", asked to wait {outcome.wait:g} s" if outcome.wait else "")
-                    + f", request {key})",
-                    hopeless=outcome.hopeless,
+                    + f", request {key})"
                 )
             if outcome.crowded:
                 self._pace.hold(pause)
             else:
                 self._time.sleep(pause)
 
-    def _about(self, request: Request[Any]) -> Mapping[str, Any]:
+    def _about(self, request: Asked) -> Mapping[str, Any]:
         return {
             "client": self._client.name,
             "model": self._client.model,
@@ -216,10 +257,10 @@ class Chat:
             "request": request.identity,
         }
 
-    def _attempt(self, request: Request[Any], key: str, about: Mapping[str, Any]) -> tuple[Reply | Fault, float | None]:
+    def _attempt(self, request: Asked, key: str, about: Mapping[str, Any]) -> tuple[Reply | Fault, float | None]:
         """One call, with its lines on the cassette and its place in the budget."""
         at_most = self._budget.at_most(request)
-        self._budget.set_aside(at_most)
+        self._budget.ledger.set_aside(at_most)
         cost: float | None = at_most  # whatever interrupts the call: it may have been paid for
         try:
             number = 0 if self._cassette is None else self._cassette.sent(key, at_most)
@@ -235,7 +276,7 @@ class Chat:
                 if self._cassette is not None:
                     self._cassette.keep(number, key, about, outcome, cost)
         finally:
-            self._budget.settle(at_most, cost or 0.0)
+            self._budget.ledger.settle(at_most, cost or 0.0)
         return outcome, cost
 
     def _cost(self, outcome: Reply | Fault, at_most: float) -> float | None:
@@ -243,7 +284,8 @@ class Chat:
             return at_most if outcome.paid else 0.0
         if self._budget.price is None:
             return None
-        return at_most if outcome.usage is None else self._budget.price.of(outcome.usage)
+        cost = self._budget.price.of_reply(outcome)
+        return at_most if cost is None else cost
 
     def _scrubbed(self, outcome: Reply | Fault) -> Reply | Fault:
         """The same without the key, should a server repeat it."""
@@ -251,7 +293,7 @@ class Chat:
         if isinstance(outcome, Fault):
             return replace(outcome, what=scrub(outcome.what))
         words = {name: scrub(getattr(outcome, name)) for name in ("text", "model", "finish", "refusal", "id")}
-        return replace(outcome, **words)
+        return replace(outcome, **words, picture=self._client.secret.scrub_bytes(outcome.picture))
 
     def _count_tokens(self, usage: Usage | None) -> None:
         if usage is None:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from unispect.core.errors import UnispectError
+from unispect.core.errors import Halted, UnispectError
 
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Statuses after which the same request may succeed; 529 is Anthropic's "overloaded"."""
@@ -19,16 +19,11 @@ EXCERPT = 300
 
 
 class AskError(UnispectError):
-    """A chat model gave no answer; says why, after how many attempts, and never a key.
+    """A chat model gave no answer; says why, after how many attempts, and never a key."""
 
-    Args:
-        message: of the error.
-        hopeless: other requests to the same endpoint would fare the same.
-    """
 
-    def __init__(self, message: str, *, hopeless: bool = False) -> None:
-        self.hopeless = hopeless
-        super().__init__(message)
+class Hopeless(AskError, Halted):
+    """Every other request to the same endpoint would fare the same."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +68,33 @@ def of_status(status: int, headers: Mapping[str, str], body: str, now: float) ->
     )
 
 
+REFUSALS = frozenset(
+    {"content_filter", "content_policy_violation", "image_content_policy_violation", "moderation_blocked"}
+)
+"""Codes of errors that mean: not this request, not now and not later."""
+
+
+def refusal_in(status: int, body: str) -> str:
+    """A provider's words if an error is a refusal to answer what was asked; empty otherwise."""
+    if status not in (400, 403, 422):
+        return ""
+    try:
+        error = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    error = error.get("error") if isinstance(error, dict) else None
+    if not isinstance(error, dict) or error.get("code") not in REFUSALS:
+        return ""
+    return message_in(body)
+
+
 def message_in(body: str) -> str:
     """The message of a provider's error, or the beginning of what it sent instead, on one line."""
     try:
         error = json.loads(body)
         error = error.get("error", error) if isinstance(error, dict) else error
         said = error.get("message", error) if isinstance(error, dict) else error
-    except ValueError:
+    except (ValueError, RecursionError):
         said = body
     text = " ".join(str(said).split())
     return text if len(text) <= EXCERPT else text[:EXCERPT] + "..."

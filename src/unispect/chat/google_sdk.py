@@ -9,14 +9,15 @@ import httpx2
 
 from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, checked_url
-from unispect.chat.sdk import fault_in, package
+from unispect.chat.pictures import PictureRequest
+from unispect.chat.sdk import NO_KEY, fault_in, package
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Request, Usage, png
 
 
 @dataclass(frozen=True)
 class GoogleSDK:
-    """A chat model of Google.
+    """A chat model of Google; some draw as well, and are asked for words beside the picture: refusals are words.
 
     Attributes:
         model: as the provider calls it.
@@ -44,18 +45,19 @@ class GoogleSDK:
         package("google.genai")
         self.secret.value()
 
-    def send(self, request: Request[Any]) -> Reply | Fault:
+    def send(self, request: Request[Any] | PictureRequest) -> Reply | Fault:
         """The reply to one attempt, or why there is none."""
         genai, types = package("google.genai"), package("google.genai.types")
         errors = package("google.genai.errors")
+        chats = isinstance(request, Request)
         try:
             with BoundedClient(self.limits) as http:
                 options = types.HttpOptions(base_url=self.base_url, httpx_client=http)
-                client = genai.Client(api_key=self.secret.value(), vertexai=False, http_options=options)
+                client = genai.Client(api_key=self.secret.value() or NO_KEY, vertexai=False, http_options=options)
                 answer = client.models.generate_content(
                     model=self.model,
                     contents=[types.Content(role="user", parts=[_part(types, part) for part in request.prompt.parts])],
-                    config=types.GenerateContentConfig(**_config(request)),
+                    config=types.GenerateContentConfig(**(_config(request) if chats else _drawing(types, request))),
                 )
             return _reply(answer)
         except (errors.APIError, httpx2.HTTPError, AttributeError, ValueError) as error:
@@ -66,11 +68,21 @@ def _config(request: Request[Any]) -> dict[str, Any]:
     config: dict[str, Any] = {
         "max_output_tokens": request.max_tokens,
         "seed": request.seed,
-        "response_mime_type": "application/json",
-        "response_json_schema": request.form,
     }
+    if request.form is not None:
+        config |= {"response_mime_type": "application/json", "response_json_schema": request.form}
     if request.system:
         config["system_instruction"] = request.system
+    if request.temperature is not None:
+        config["temperature"] = request.temperature
+    return config
+
+
+def _drawing(types: Any, request: PictureRequest) -> dict[str, Any]:
+    config: dict[str, Any] = {"response_modalities": ["TEXT", "IMAGE"], "seed": request.seed}
+    shape = {"aspect_ratio": request.size, "image_size": request.quality}
+    if any(shape.values()):
+        config["image_config"] = types.ImageConfig(**{name: value for name, value in shape.items() if value})
     if request.temperature is not None:
         config["temperature"] = request.temperature
     return config
@@ -101,7 +113,17 @@ def _reply(answer: Any) -> Reply:
         finish=finish,
         refusal=str(getattr(blocked, "value", blocked)) if blocked else finish if finish in _REFUSALS else "",
         id=answer.response_id or "",
+        picture=next((part.inline_data.data or b"" for part in parts if part.inline_data and not part.thought), b""),
     )
 
 
-_REFUSALS = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY"}
+_REFUSALS = {
+    "SAFETY",
+    "RECITATION",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+}

@@ -17,7 +17,8 @@ from unispect.chat.faults import Fault
 from unispect.chat.values import Limits
 from unispect.core.errors import UsageError
 
-_LOCAL = {"localhost", "127.0.0.1", "::1"}
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of this machine."""
 
 
 def checked_url(url: str, *, with_key: bool) -> str:
@@ -32,7 +33,7 @@ def checked_url(url: str, *, with_key: bool) -> str:
     scheme, host = _split(url)
     if scheme not in ("http", "https") or not host:
         raise UsageError("the base URL must look like https://host/v1")
-    if scheme == "http" and with_key and host not in _LOCAL:
+    if scheme == "http" and with_key and host not in LOCAL:
         raise UsageError(f"a key would go to {host} in the clear; use https, or an endpoint without a key")
     return url.rstrip("/")
 

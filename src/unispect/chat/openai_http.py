@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from unispect.chat.faults import Fault, of_status
+from unispect.chat.faults import Fault, of_status, refusal_in
 from unispect.chat.http import BoundedClient, checked_url, fault_of
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Request, Usage, png_base64
@@ -72,7 +71,7 @@ class OpenAIHTTP:
     def __post_init__(self) -> None:
         checked_url(self.base_url, with_key=bool(self.secret.variable))
 
-    @cached_property
+    @property
     def endpoint(self) -> str:
         return self.base_url.rstrip("/") + "/chat/completions"
 
@@ -82,32 +81,27 @@ class OpenAIHTTP:
 
     def send(self, request: Request[Any]) -> Reply | Fault:
         """The reply to one attempt, or why there is none."""
-        key = self.secret.value()
-        headers = {"authorization": f"Bearer {key}"} if key else {}
+        answer = posted(self.endpoint, self.secret.value(), self.body(request), self.limits, self.now)
+        if isinstance(answer, Reply | Fault):
+            return answer
         try:
-            with BoundedClient(self.limits) as client:
-                response = client.post(self.endpoint, headers=headers, json=self.body(request))
-        except httpx2.HTTPError as error:
-            return fault_of(error, self.limits)
-        if response.status_code != httpx2.codes.OK:
-            return of_status(response.status_code, response.headers, response.text, self.now())
-        try:
-            answer = response.json()
-        except (ValueError, RecursionError):
-            return Fault("the response is no whole JSON", again=True, paid=True)
-        return self._reply(answer)
+            return reply_of(answer)
+        except (ValidationError, IndexError):
+            return Fault("the response is no chat completion", again=True, paid=True)
 
     def body(self, request: Request[Any]) -> dict[str, Any]:
         """What is posted."""
         body = {
             "model": self.model,
-            "messages": messages(request, worded=self.forms != "schema"),
+            "messages": messages(request, worded=self.forms != "schema" and request.form is not None),
             self.limit_name: request.max_tokens,
         }
         if request.temperature is not None:
             body["temperature"] = request.temperature
         if self.seeded:
             body["seed"] = request.seed
+        if request.form is None:
+            return body
         if self.forms == "schema":
             form = {"name": "answer", "strict": True, "schema": request.form}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
@@ -115,15 +109,35 @@ class OpenAIHTTP:
             body["response_format"] = {"type": "json_object"}
         return body
 
-    def _reply(self, answer: Any) -> Reply | Fault:
-        error = answer.get("error") if isinstance(answer, dict) else None
-        if error:  # gateways report failures of the provider behind them under status 200
-            code = error.get("code") if isinstance(error, dict) else None
-            return of_status(code if isinstance(code, int) else 500, {}, canonical_json(answer), self.now())
-        try:
-            return reply_of(answer)
-        except (ValidationError, IndexError):
-            return Fault("the response is no chat completion", again=True, paid=True)
+
+def posted(url: str, key: str, body: dict[str, Any], limits: Limits, now: Callable[[], float]) -> Any | Reply | Fault:
+    """The JSON that a server answers with; a `Reply` if it refuses for what was asked, a `Fault` if it fails."""
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    try:
+        with BoundedClient(limits) as client:
+            response = client.post(url, headers=headers, json=body)
+    except httpx2.HTTPError as error:
+        return fault_of(error, limits)
+    if response.status_code != httpx2.codes.OK:
+        refusal = refusal_in(response.status_code, response.text)
+        return refused(refusal) if refusal else of_status(response.status_code, response.headers, response.text, now())
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError):
+        return Fault("the response is no whole JSON", again=True, paid=True)
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if error:  # gateways report failures of the provider behind them under status 200
+        code = error.get("code") if isinstance(error, dict) else None
+        refusal = refusal_in(httpx2.codes.BAD_REQUEST, response.text)
+        if refusal:
+            return refused(refusal)
+        return of_status(code if isinstance(code, int) else 500, {}, canonical_json(answer), now())
+    return answer
+
+
+def refused(words: str) -> Reply:
+    """What a server says that will not answer; it charges nothing for an error."""
+    return Reply("", usage=Usage(0, 0), finish="refused", refusal=words)
 
 
 def reply_of(answer: Any) -> Reply:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, checked_url
 from unispect.chat.openai_http import OpenAIHTTP, reply_of
-from unispect.chat.sdk import fault_in, package
+from unispect.chat.sdk import NO_KEY, fault_in, package
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Request
 
@@ -45,7 +45,7 @@ class OpenAISDK:
         try:
             with BoundedClient(self.limits) as http:
                 client = openai.OpenAI(
-                    api_key=self.secret.value(), base_url=self.base_url, max_retries=0, http_client=http
+                    api_key=self.secret.value() or NO_KEY, base_url=self.base_url, max_retries=0, http_client=http
                 )
                 answer = client.chat.completions.create(**wire.body(request))
             return reply_of(answer.model_dump())

@@ -61,32 +61,73 @@ class Patience:
         return max(drawn, fault.wait or 0.0)
 
 
+MINUTE = 60.0
+LOOK = 1.0
+"""Seconds after which a request that waits for room looks again: replies may have taken less than they could."""
+
+
 class Pace:
-    """Lets one request through at a time, at most `per_minute` in a minute and none while the server is crowded.
+    """Lets one request through at a time, none while the server is crowded, and at most so much in any minute.
 
     Safe to share between threads, and between clients of one account.
+
+    Args:
+        per_minute: requests, evenly spread.
+        time: where waiting happens.
+        tokens_per_minute: read and written. A request counts as many as it could take while it is on its way, and as
+            many as it took when its reply is there; one that could take more than a whole minute's has a minute to
+            itself.
     """
 
-    def __init__(self, per_minute: float | None = None, time: Time | None = None) -> None:
-        if per_minute is not None and not per_minute > 0:
-            raise UsageError(f"requests per minute must be more than 0, not {per_minute}")
-        self._apart = 60.0 / per_minute if per_minute else 0.0
+    def __init__(
+        self, per_minute: float | None = None, time: Time | None = None, *, tokens_per_minute: float | None = None
+    ) -> None:
+        for what, most in (("requests", per_minute), ("tokens", tokens_per_minute)):
+            if most is not None and not most > 0:
+                raise UsageError(f"{what} per minute must be more than 0, not {most}")
+        self._apart = MINUTE / per_minute if per_minute else 0.0
+        self._tokens = tokens_per_minute
         self._time = time or Time()
         self._lock = threading.Lock()
         self._next = self._time.clock()
+        self._window: dict[int, tuple[float, int]] = {}
+        self._turns = 0
 
-    def turn(self) -> None:
-        """Returns when the next request may go."""
+    def turn(self, tokens: int = 0) -> int:
+        """Returns when the next request may go, which could take `tokens`; the number of its turn."""
         while True:
             with self._lock:
                 now = self._time.clock()
-                if now >= self._next:
+                wait = max(self._next - now, min(self._until_room(tokens, now), LOOK))
+                if wait <= 0:
                     self._next = now + self._apart
-                    return
-                wait = self._next - now
+                    self._turns += 1
+                    if self._tokens:
+                        self._window[self._turns] = now, tokens
+                    return self._turns
             self._time.sleep(wait)
+
+    def took(self, turn: int, tokens: int) -> None:
+        """The request of that turn took `tokens`."""
+        with self._lock:
+            if turn in self._window:
+                self._window[turn] = self._window[turn][0], tokens
 
     def hold(self, seconds: float) -> None:
         """Lets nobody through for so long."""
         with self._lock:
             self._next = max(self._next, self._time.clock() + seconds)
+
+    def _until_room(self, tokens: int, now: float) -> float:
+        """Seconds until so many tokens fit into the minute that then ends."""
+        if not self._tokens:
+            return 0.0
+        self._window = {turn: one for turn, one in self._window.items() if one[0] + MINUTE > now}
+        over = sum(taken for _, taken in self._window.values()) + tokens - self._tokens
+        wait = 0.0
+        for start, taken in self._window.values():  # the oldest first
+            if over <= 0:
+                break
+            wait = start + MINUTE - now
+            over -= taken
+        return wait

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from pydantic import ValidationError
 
-from unispect.chat.values import Reply, Request, T
+from unispect.chat.pictures import PictureRequest, picture_in
+from unispect.chat.values import Reply, Request
 
 _FENCED = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL | re.IGNORECASE)
 
+CUT_OFF = "cut off at the limit of tokens"
 
-def read(request: Request[T], reply: Reply) -> tuple[T | None, str]:
-    """The answer and no reason, or no answer and the reason.
+
+def read(request: Request[Any] | PictureRequest, reply: Reply) -> tuple[Any, str]:
+    """The answer and no reason, or no answer and the reason; for text without a form, the text is the answer.
 
     The whole text must be the JSON, bare or in one code fence: what is picked from the midst of prose might be an
     example, or a quotation of what was judged. Types are strict: `"3"` is no number.
     """
+    if isinstance(request, PictureRequest):
+        return picture_in(reply)
     if reply.refusal:
         return None, "the model refused"
     if not reply.text.strip():
         return None, _cut(reply, "the reply is empty")
+    if request.schema is None:
+        return None, CUT_OFF if is_cut(reply) else ""
     fenced = _FENCED.match(reply.text)
     try:
         return request.schema.model_validate_json(fenced[1] if fenced else reply.text.strip(), strict=True), ""
@@ -30,6 +38,10 @@ def read(request: Request[T], reply: Reply) -> tuple[T | None, str]:
         return None, _cut(reply, f"{place}: {first['msg']}" if place else first["msg"])
 
 
+def is_cut(reply: Reply) -> bool:
+    """It ends where the limit of tokens was, in any provider's words."""
+    return reply.finish.lower() in ("length", "max_tokens")
+
+
 def _cut(reply: Reply, reason: str) -> str:
-    cut = reply.finish.lower() in ("length", "max_tokens")
-    return f"cut off at the limit of tokens ({reason})" if cut else reason
+    return f"{CUT_OFF} ({reason})" if is_cut(reply) else reason

@@ -13,6 +13,9 @@ from unispect.chat.http import fault_of
 from unispect.chat.values import Limits
 from unispect.core.errors import UsageError
 
+NO_KEY = "none"
+"""What the packages are given, which will not do without a key, for a server that wants none."""
+
 
 def package(name: str) -> Any:
     """The vendor's package.

@@ -51,6 +51,11 @@ class Secret:
             text = text.replace(spelled, MASK)
         return text
 
+    def scrub_bytes(self, data: bytes) -> bytes:
+        """`data` with the key masked; what is no text is no key."""
+        key = os.environ.get(self.variable, "").strip().encode() if self.variable else b""
+        return data.replace(key, MASK.encode()) if len(key) >= SHORTEST else data
+
     def occurs_in(self, text: str) -> bool:
         """The key stands in `text`."""
         return self.scrub(text) != text

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unispect.chat.secret import Secret
 
 T = TypeVar("T", bound=BaseModel)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Request(Generic[T]):
 
     Attributes:
         prompt: what is asked. For a judge: without the answer key.
-        schema: the answer's form; each request is validated against it by pydantic, strictly.
+        schema: the answer's form; each reply is validated against it by pydantic, strictly. None for plain text, which
+            every reply is that says something, is whole and is no refusal.
         system: instructions that stand before the prompt.
         max_tokens: of the answer; what it may cost rests on this.
         temperature: None sends none, for models that refuse it.
@@ -57,21 +59,21 @@ class Request(Generic[T]):
     """
 
     prompt: Prompt
-    schema: type[T]
+    schema: type[T] | None = None
     system: str = ""
     max_tokens: int = 1024
     temperature: float | None = 0.0
     seed: int = 0
 
     @cached_property
-    def form(self) -> dict[str, Any]:
-        """The JSON schema of the answer, closed: every property is required and no other is allowed."""
-        return closed(self.schema.model_json_schema())
+    def form(self) -> dict[str, Any] | None:
+        """The JSON schema of the answer, closed: every property is required and no other is allowed. None for text."""
+        return None if self.schema is None else closed(self.schema.model_json_schema())
 
     @cached_property
     def identity(self) -> Mapping[str, JSON]:
         """Everything that decides the answer, as JSON; pictures by their pixels."""
-        parts = [{"text": part} if isinstance(part, str) else _picture(part) for part in self.prompt.parts]
+        parts = [part_identity(part) for part in self.prompt.parts]
         return {
             "system": self.system,
             "parts": parts,
@@ -84,6 +86,11 @@ class Request(Generic[T]):
     def key(self, client: str, model: str) -> str:
         """Equal for equal requests to the same model through the same kind of client."""
         return digest([client, model, self.identity])
+
+
+def part_identity(part: str | Image) -> dict[str, JSON]:
+    """A part of a prompt as JSON; a picture by its pixels."""
+    return {"text": part} if isinstance(part, str) else _picture(part)
 
 
 def _picture(image: Image) -> dict[str, JSON]:
@@ -134,6 +141,7 @@ class Reply:
         finish: why it stopped, in the provider's words.
         refusal: what it said instead of answering.
         id: of the response at the provider.
+        picture: the file that came, as it came; empty if none did.
     """
 
     text: str
@@ -142,6 +150,7 @@ class Reply:
     finish: str = ""
     refusal: str = ""
     id: str = ""
+    picture: bytes = field(default=b"", repr=False)
 
 
 class Outcome(StrEnum):
@@ -152,12 +161,13 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Answer(Generic[T]):
+class Answer(Generic[V]):
     """A reply, read. An unparsed one is an answer like any other: it is kept, counted, and has its raw text.
 
     Attributes:
         outcome: whether the reply had the form that was asked for.
-        value: the validated answer; None exactly if `outcome` is unparsed.
+        value: the validated answer, or the picture that was asked for; None if `outcome` is unparsed, and for plain
+            text, which is `text`.
         reply: as it came.
         reason: why it is unparsed; empty otherwise.
         key: of the request, under which a cassette holds the reply.
@@ -170,7 +180,7 @@ class Answer(Generic[T]):
     """
 
     outcome: Outcome
-    value: T | None
+    value: V | None
     reply: Reply
     reason: str
     key: str
@@ -191,7 +201,7 @@ class Answer(Generic[T]):
         """What a grade keeps of it: no time, host, path or cost, so a replay leaves the same payload."""
         return {
             "outcome": self.outcome.value,
-            "value": None if self.value is None else self.value.model_dump(mode="json"),
+            "value": self.value.model_dump(mode="json") if isinstance(self.value, BaseModel) else None,
             "text": self.reply.text,
             "reason": self.reason,
             "request": self.key,
@@ -232,6 +242,6 @@ class Client(Protocol):
         """Fails now if it cannot be asked at all (no key, package not installed)."""
         ...
 
-    def send(self, request: Request[Any]) -> Reply | Fault:
-        """The reply to one attempt, or why there is none; faults are values and never raised."""
+    def send(self, request: Any) -> Reply | Fault:
+        """The reply to one attempt at a request of a kind it knows, or why there is none; faults are never raised."""
         ...

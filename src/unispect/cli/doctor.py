@@ -111,6 +111,18 @@ def _encoding() -> Iterator[Check]:
     )
 
 
+def _keys() -> Iterator[Check]:
+    """Of models behind an API: names only."""
+    from unispect.chat.named import PROVIDERS
+
+    variables = dict.fromkeys(name for provider in PROVIDERS.values() for name in provider.variables)
+    held = [name for name in variables if os.environ.get(name, "").strip()]
+    if held:
+        yield Check("ok", "keys", f"{', '.join(held)} set")
+    else:
+        yield Check("note", "keys", f"none of {', '.join(variables)} is set; only models behind an API need one")
+
+
 def _shipped() -> Iterator[Check]:
     from unispect.organisms.shipped import cards, load
 
@@ -128,5 +140,6 @@ _LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
     "disk": _disk,
     "terminal": _encoding,
     "browser": _browser,
+    "keys": _keys,
     "shipped models": _shipped,
 }

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from unispect.cli.remote import Remote
 from unispect.core.cards import ModelCard
-from unispect.core.errors import UnispectError, UsageError
+from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.core.units import JSON, Plan, Unit, digest
 from unispect.data.items import WHERE
 from unispect.data.prompts import load_prompts
@@ -17,7 +18,7 @@ from unispect.engine.grading import grade
 from unispect.engine.local import execute
 from unispect.engine.progress import Progress, Summary
 from unispect.judges.registry import find_judge
-from unispect.models.registry import ModelReference, card_of, parse
+from unispect.models.registry import ModelReference, card_of, is_remote, parse
 from unispect.runs import Invocation, RunStore
 from unispect.studies.base import Options
 from unispect.studies.registry import Study
@@ -42,6 +43,7 @@ class Order:
         batch_size: units that go through the model together.
         command: as typed, program first.
         debug: failed records carry their traceback.
+        remote: how models behind an API are asked.
     """
 
     study: Study
@@ -53,6 +55,12 @@ class Order:
     batch_size: int
     command: tuple[str, ...]
     debug: bool = False
+    remote: Remote = Remote()  # noqa: RUF009 - frozen
+
+    @property
+    def behind_api(self) -> bool:
+        """Its model is behind an API."""
+        return is_remote(self.model.name)
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,25 @@ class Ready:
     def card(self) -> ModelCard:
         return self.model.card
 
+    @property
+    def where(self) -> str:
+        """Where the model runs, in words."""
+        return f"at {self.card.hub}" if self.order.behind_api else f"on {self.device} in {self.dtype}"
+
+    @property
+    def bill(self) -> Mapping[str, str]:
+        """What asking the model came to; nothing for models that run here."""
+        from unispect.models.base import Metered
+
+        return self.model.bill() if isinstance(self.model, Metered) else {}
+
+    def close(self) -> None:
+        """Lets go of what the model keeps open."""
+        from unispect.models.base import Metered
+
+        if isinstance(self.model, Metered):
+            self.model.close()
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -88,7 +115,7 @@ class Outcome:
         """Returns if no unit and no grade failed.
 
         Raises:
-            UnispectError: how many failed, and the most frequent reason.
+            UnispectError: how many failed, and the most frequent reason; or why it stopped before the end.
         """
         raise_failures(self.units, "units")
         if self.grades:
@@ -104,7 +131,13 @@ def check(order: Order) -> None:
     """
     if order.batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {order.batch_size}")
-    order.study.plan(card_of(order.model.name), order.options)
+    card = card_of(order.model.name)
+    order.study.plan(card, order.options)
+    if order.behind_api:
+        from unispect.models.remote.loading import check as check_remote
+
+        _ = order.remote.asking  # checks its numbers
+        check_remote(order.model.name, order.remote.spending(card.id, order.out), key_from=order.remote.key_from)
 
 
 def prepare(order: Order, model: UnifiedModel | None = None) -> Ready:
@@ -114,6 +147,10 @@ def prepare(order: Order, model: UnifiedModel | None = None) -> Ready:
         UsageError: unknown device or dtype, or no such weights.
         CheckpointError: the weights are not this model's.
     """
+    if order.behind_api:
+        model = model or _load_remote(order)
+        plan = order.study.plan(model.card, order.options)
+        return Ready(order, model, plan, "", "", _data(order, plan, model.card))
     from unispect.models.devices import device_for, dtype_for
     from unispect.models.registry import load
 
@@ -123,6 +160,18 @@ def prepare(order: Order, model: UnifiedModel | None = None) -> Ready:
     plan = order.study.plan(model.card, order.options)
     data = _data(order, plan, model.card)
     return Ready(order, model, plan, str(device), str(dtype).removeprefix("torch."), data)
+
+
+def _load_remote(order: Order) -> UnifiedModel:
+    from unispect.models.remote.loading import load
+
+    spending = order.remote.spending(card_of(order.model.name).id, order.out)
+    if spending.cassette is not None and not spending.replay:
+        try:
+            spending.cassette.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"no folder {spending.cassette.parent} for the cassette: {error.strerror}") from error
+    return load(order.model.name, spending, key_from=order.remote.key_from, asking=order.remote.asking)
 
 
 def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
@@ -142,6 +191,8 @@ def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
         progress=progress,
         debug=order.debug,
     )
+    if ready.bill:
+        store.note(ready.bill)
     if not order.study.graded:
         return Outcome(units)
     about = {"study": order.study.name, "model": ready.card.reference}
@@ -149,11 +200,13 @@ def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
 
 
 def raise_failures(summary: Summary, what: str) -> None:
-    """Returns if nothing failed.
+    """Returns if nothing failed and nothing was left.
 
     Raises:
-        UnispectError: how many failed, and the most frequent reason.
+        UnispectError: how many failed, and the most frequent reason; or why it stopped before the end.
     """
+    if summary.halted:
+        raise UnispectError(f"stopped with {summary.left:,} {what} left undone: {summary.halted}")
     if summary.failed:
         cause = next(iter(summary.causes))
         every = summary.done + summary.failed + summary.skipped
@@ -183,10 +236,11 @@ def order_for(
     dtype: str = "auto",
     batch_size: int = 16,
     debug: bool = False,
+    remote: Remote | None = None,
 ) -> Order:
     """An order from the words of a command line."""
     named = parse(model) if isinstance(model, str) else model
-    return Order(study, named, options, out, device, dtype, batch_size, tuple(command), debug)
+    return Order(study, named, options, out, device, dtype, batch_size, tuple(command), debug, remote or Remote())
 
 
 def _data(order: Order, plan: Plan, card: ModelCard) -> str:
@@ -203,6 +257,20 @@ def _content(unit: Unit) -> dict[str, JSON]:
     return {name: value for name, value in prompt.items() if name not in WHERE}
 
 
+def _asked(order: Order) -> dict[str, str]:
+    """Where a model behind an API was asked, and how."""
+    from unispect.models.remote.names import remote_name
+
+    name, asking = remote_name(order.model.name), order.remote.asking
+    return {
+        "asked at": name.place.base_url,
+        "picture size": name.size(asking),
+        "picture quality": asking.quality,
+        "thinking tokens": str(asking.thinking_tokens or ""),
+        "temperature": "" if asking.temperature else "not sent",
+    }
+
+
 def _invocation(ready: Ready) -> Invocation:
     order = ready.order
     settings = {
@@ -214,6 +282,7 @@ def _invocation(ready: Ready) -> Invocation:
         "device": ready.device,
         "dtype": ready.dtype,
         "batch size": str(order.batch_size),
+        **(_asked(order) if order.behind_api else {}),
     }
     return Invocation(
         command=order.command,

@@ -32,6 +32,10 @@ def models(name: str = "", /) -> None:
     )
     say()
     say("Weights of published models: --model NAME=FOLDER, or NAME=owner/name@revision. More: unispect models NAME")
+    say(
+        "Models behind an API: PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or PROVIDER:+IMAGE, and @BASE_URL for another server;"
+    )
+    say("providers: openai, openai-sdk, anthropic, google (docs/chat.md).")
 
 
 def _show(card: ModelCard) -> None:
@@ -41,7 +45,7 @@ def _show(card: ModelCard) -> None:
         "makes pictures by": card.paradigm,
         "encoders": card.encoders,
         "size": _size(card),
-        "picture": f"{card.image_size} px, {card.image_tokens} tokens",
+        "picture": f"{card.image_size} px" + (f", {card.image_tokens} tokens" if card.image_tokens else ""),
         "published as": card.hub or "shipped with unispect",
         "licence": card.licence or "not stated",
         "can": ", ".join(sorted(card.capabilities)),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from unispect.cli.console import say, show_table
+from unispect.cli.remote import Remote
 from unispect.core.errors import UsageError
 from unispect.core.findings import Preset
 
@@ -27,6 +28,8 @@ app = App(
   unispect run encoding --model janus-pro-1b=weights/1B --data t2i-corebench:prompts mmbench:dev.tsv --out runs/2
   unispect run faces --model janus-pro-7b=weights/faces --out runs/faces
   unispect run concepts encoding response --model 'tiny-*-bound' --out runs/all
+  unispect run drawing --model openai:gpt-x+gpt-image-x --data text:prompts.txt --prices prices.yaml --max-cost 5
+    --out runs/api
 
 --debug after any command shows the full traceback of an error.""",
 )
@@ -49,6 +52,7 @@ def run(
     batch_size: int = 16,
     engine: Literal["local"] = "local",
     fresh: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    remote: Remote = Remote(),  # noqa: B008 - frozen
 ) -> None:
     """Run studies on models, one after the other; the same command again continues.
 
@@ -58,7 +62,9 @@ def run(
     Args:
         study: Names from `unispect studies`.
         model: Names from `unispect models`, patterns of them ('tiny-*-bound'), or NAME=FOLDER or
-            NAME=owner/name@revision for other weights.
+            NAME=owner/name@revision for other weights. Models behind an API: PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or
+            PROVIDER:+IMAGE, with @BASE_URL for another server than the provider's; providers are openai (any server
+            of its protocol), openai-sdk, anthropic, google.
         out: Folder for the records; made if it is not there.
         data: Where prompts come from, one or several of: world (default), world-types, t2i-corebench:FOLDER,
             mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE. For the study faces: faces (default, our
@@ -75,9 +81,10 @@ def run(
         batch_size: Units that go through the model together; changes no result.
         engine: How the work is spread.
         fresh: Refuse a folder that already holds records instead of continuing it.
+        remote: How models behind an API are asked.
     """
     from unispect.cli.execution import check, order_for
-    from unispect.models.registry import chosen
+    from unispect.models.registry import chosen, is_remote
     from unispect.runs import RunStore
     from unispect.studies.base import Options
     from unispect.studies.registry import find_study
@@ -91,6 +98,8 @@ def run(
         raise UsageError(f"--parts says what the concepts study asks; the study {known[0].name} has no parts")
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"--seeds names a seed twice: {' '.join(map(str, seeds))}")
+    models = chosen(model)
+    remote.require_remote(sum(is_remote(named.name) for named in models))
     orders = [
         order_for(
             one,
@@ -108,8 +117,9 @@ def run(
             dtype=dtype,
             batch_size=batch_size,
             debug="UNISPECT_DEBUG" in os.environ,
+            remote=remote,
         )
-        for named in chosen(model)
+        for named in models
         for one in known
     ]
     for order in orders:
@@ -127,28 +137,36 @@ def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:
     from unispect.cli.progress import Watch, open_board
 
     ready = None
-    for order in orders:
-        same = ready is not None and ready.order.model == order.model
-        if not same:
-            ready = None  # before the next one is loaded
-        ready = prepare(order, ready.model if ready else None)
-        study = order.study
-        if not same:
-            say(f"model   {ready.card.reference} on {ready.device} in {ready.dtype}")
-        say(f"data    {ready.data}")
-        say(f"study   {study.name} version {study.version}: {len(ready.plan.units):,} units")
-        for line in plan_lines(ready.plan):
-            say(f"        {line}")
-        with open_board() as board:
-            outcome = carry_out(ready, store, Watch(board, study.name))
-        say()
-        counts = [c for c in store.counts() if (c.study, c.model) == (study.name, ready.card.reference)]
-        show_table(
-            ("kind", "planned", "done", "failed", "skipped"),
-            [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
-            right=("planned", "done", "failed", "skipped"),
-        )
-        say()
-        units = outcome.units
-        say(f"{units.done:,} units done in {units.seconds:.0f} s, {units.already:,} before: {order.out}")
-        yield outcome
+    try:
+        for order in orders:
+            same = ready is not None and ready.order.model == order.model
+            if not same:
+                if ready:
+                    ready.close()
+                ready = None  # before the next one is loaded
+            ready = prepare(order, ready.model if ready else None)
+            study = order.study
+            if not same:
+                say(f"model   {ready.card.reference} {ready.where}")
+            say(f"data    {ready.data}")
+            say(f"study   {study.name} version {study.version}: {len(ready.plan.units):,} units")
+            for line in plan_lines(ready.plan):
+                say(f"        {line}")
+            with open_board() as board:
+                outcome = carry_out(ready, store, Watch(board, study.name))
+            say()
+            counts = [c for c in store.counts() if (c.study, c.model) == (study.name, ready.card.reference)]
+            show_table(
+                ("kind", "planned", "done", "failed", "skipped"),
+                [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
+                right=("planned", "done", "failed", "skipped"),
+            )
+            say()
+            units = outcome.units
+            for what, words in ready.bill.items():
+                say(f"{what}: {words}")
+            say(f"{units.done:,} units done in {units.seconds:.0f} s, {units.already:,} before: {order.out}")
+            yield outcome
+    finally:
+        if ready:
+            ready.close()

@@ -32,6 +32,13 @@ class StoreError(UnispectError):
     """A run folder is damaged, incomplete or cannot be written; names the part."""
 
 
+class Halted(UnispectError):
+    """Every further unit would meet the same (a limit on the cost, a key that is not accepted).
+
+    The loop over units stops; those that are left stay undone, and the same command goes on with them.
+    """
+
+
 class StateError(UnispectError):
     """A model produced states or scores that no measure is defined on (NaN, infinity)."""
 
@@ -54,6 +61,29 @@ class Unsupported(UnispectError):
         self.capability = capability
         self.reason = reason
         super().__init__(f"{model} cannot {capability}" + (f": {reason}" if reason else ""))
+
+
+class NoReply(UnispectError):
+    """The model's answer to this request is no reply of the kind that was asked for, and asking again brings the same.
+
+    Its unit is skipped with these words, so that studies can count it.
+    """
+
+
+class Refused(NoReply):
+    """The model would not answer this request.
+
+    Args:
+        model: id of the model.
+        capability: one word of `unispect.core.cards.Capability`.
+        words: of the model or its provider.
+    """
+
+    def __init__(self, model: str, capability: str, words: str) -> None:
+        self.model = model
+        self.capability = capability
+        self.words = words
+        super().__init__(f"{model} refused to {capability}: {words}")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -53,15 +53,17 @@ class TextReply:
 
     Attributes:
         text: decoded and stripped, special tokens removed.
-        tokens: new token ids, the end token included when `finished`.
+        tokens: new token ids, the end token included when `finished`; none from models that do not show them.
         log_probabilities: natural log-probability of each of `tokens` under the model (temperature 1).
         finished: the end token was reached before `max_new_tokens`.
+        refusal: what a provider said instead of answering, where it sets that apart; the text is this, then.
     """
 
     text: str
     tokens: tuple[int, ...]
     log_probabilities: tuple[float, ...]
     finished: bool
+    refusal: str = ""
 
 
 @dataclass(frozen=True)

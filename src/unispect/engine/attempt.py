@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from unispect.core.errors import Halted
 from unispect.core.units import Prior, Record, Unit
 from unispect.engine.faults import StudyFault, outcome, raise_if_final
 from unispect.runs import rows
@@ -14,6 +15,20 @@ from unispect.runs import rows
 Model = TypeVar("Model")
 Run = Callable[[Model, Sequence[Unit], Prior], Iterable[Record]]
 """A study's `run`, for models of any kind."""
+
+
+class Stopped(Exception):
+    """Every further unit would meet what this one met.
+
+    Args:
+        records: of the units before it.
+        cause: in words.
+    """
+
+    def __init__(self, records: list[Record], cause: str) -> None:
+        self.records = records
+        self.cause = cause
+        super().__init__(cause)
 
 
 def attempt(run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior, *, debug: bool = False) -> list[Record]:
@@ -32,15 +47,22 @@ def attempt(run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior, 
 
     Raises:
         StoreError: the run folder is damaged, or the disk is full.
+        Stopped: a unit alone met a `Halted`; those before it have their records.
     """
     records, error = _collect(run, model, units, prior)
     if error is None:
         return records
     if len(units) == 1:
+        if isinstance(error, Halted):
+            raise Stopped([], str(error))
         status, cause = outcome(error, debug=debug)
         return [Record(units[0].id, status=status, error=cause)]
-    rest = units[len(records) :]
-    return records + [record for unit in rest for record in attempt(run, model, [unit], prior, debug=debug)]
+    for unit in units[len(records) :]:
+        try:
+            records += attempt(run, model, [unit], prior, debug=debug)
+        except Stopped as stopped:
+            raise Stopped(records, stopped.cause) from None
+    return records
 
 
 def _collect(

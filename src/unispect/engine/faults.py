@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import traceback
 
-from unispect.core.errors import PriorMissing, StoreError, Unsupported
+from unispect.core.errors import NoReply, PriorMissing, StoreError, Unsupported
 from unispect.core.units import Status
 
 LONGEST = 2000
@@ -29,11 +29,11 @@ def raise_if_final(error: Exception) -> None:
 
 
 def outcome(error: Exception, *, debug: bool = False) -> tuple[Status, str]:
-    """`skipped` when what was asked for is not there to be had, else `failed`; with class and message on one line.
+    """`skipped` when what was asked for is not to be had, else `failed`; with class and message on one line.
 
     With `debug`, the traceback follows.
     """
-    if isinstance(error, PriorMissing | Unsupported):
+    if isinstance(error, PriorMissing | Unsupported | NoReply):
         return "skipped", _shortened(str(error))
     cause = _shortened(f"{type(error).__name__}: {error}".removesuffix(": "))
     return "failed", cause + ("\n" + "".join(traceback.format_exception(error)) if debug else "")

@@ -7,7 +7,7 @@ from collections import Counter
 
 from unispect.core.errors import PriorMissing
 from unispect.core.units import Plan, Prior, Record, Status
-from unispect.engine.attempt import Model, Run, attempt
+from unispect.engine.attempt import Model, Run, Stopped, attempt
 from unispect.engine.batches import batches
 from unispect.engine.progress import Progress, Silent, Summary, outcomes
 from unispect.runs import RunReader, RunStore
@@ -28,7 +28,8 @@ def execute(
     """Runs every unit of the plan that has no finished record yet; calling it again continues.
 
     A unit that raises leaves a failed record with its cause and the rest goes on. An interruption (Ctrl-C, a kill)
-    loses the batch that was under way and nothing else.
+    loses the batch that was under way and nothing else. Where every further unit would meet the same (`Halted`), the
+    loop stops and leaves them undone.
 
     Args:
         plan: what to do; a stage starts when every unit of the one before has a record.
@@ -50,17 +51,26 @@ def execute(
     already = 0
     store.plan(plan.units)
     prior = prior_from(store)
+    halted = ""
+
+    def keep(kind: str, records: list[Record]) -> None:
+        store.record(records)
+        ended.update(outcomes(records))
+        causes.update(record.error for record in records if record.status != "done")
+        watcher.advance(kind, outcomes(records))
+
+    kind = ""
     try:
         for number, stage in enumerate(plan.stages, 1):
             pending = store.pending(stage)
             watcher.begin(f"stage {number} of {len(plan.stages)}", len(stage), len(stage) - len(pending))
             already += len(stage) - len(pending)
             for batch in batches(pending, batch_size):
-                records = attempt(run, model, batch, prior, debug=debug)
-                store.record(records)
-                ended.update(outcomes(records))
-                causes.update(record.error for record in records if record.status != "done")
-                watcher.advance(batch[0].kind, outcomes(records))
+                kind = batch[0].kind
+                keep(kind, attempt(run, model, batch, prior, debug=debug))
+    except Stopped as stopped:
+        keep(kind, stopped.records)
+        halted = stopped.cause
     finally:
         watcher.end()
     return Summary(
@@ -70,6 +80,8 @@ def execute(
         already=already,
         seconds=time.perf_counter() - started,
         causes=dict(causes.most_common()),
+        halted=halted,
+        left=len(store.pending(plan.units)) - ended["failed"] - ended["skipped"] if halted else 0,
     )
 
 

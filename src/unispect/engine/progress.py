@@ -50,6 +50,8 @@ class Summary:
         already: units that were finished before it began.
         seconds: wall time.
         causes: reason of a failure or skip -> how many units it stopped, most frequent first.
+        halted: why it stopped before the end, which every further unit would have met; empty if it did not.
+        left: units without a record, then.
     """
 
     done: int
@@ -58,6 +60,8 @@ class Summary:
     already: int
     seconds: float
     causes: Mapping[str, int]
+    halted: str = ""
+    left: int = 0
 
 
 def outcomes(records: Iterable[Record]) -> Counter[Status]:

@@ -75,6 +75,19 @@ class DrawsApart(Protocol):
         ...
 
 
+@runtime_checkable
+class Metered(Protocol):
+    """A model whose replies are asked for elsewhere and paid for."""
+
+    def bill(self) -> Mapping[str, str]:
+        """What asking came to so far, in words: cost, tokens, replies from before. Holds no key."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what it keeps open; calling it again does nothing."""
+        ...
+
+
 GROUPS = (
     "token embeddings",
     "backbone",

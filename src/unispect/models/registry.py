@@ -66,15 +66,26 @@ class ModelReference:
 
 
 def parse(text: str) -> ModelReference:
-    """The parts of `name` or `name=folder-or-hub-id@revision`.
+    """The parts of `name` or `name=folder-or-hub-id@revision`; a model behind an API is all name.
 
     Raises:
         UsageError: nothing stands before or after the equals sign.
     """
+    if is_remote(text):
+        return ModelReference(text.strip())
     name, equals, weights = text.partition("=")
     if not name.strip() or (equals and not weights.strip()):
         raise UsageError(f"cannot read the model {text!r}; write name, name=FOLDER or name=owner/name@revision")
     return ModelReference(name.strip(), weights.strip())
+
+
+def is_remote(text: str) -> bool:
+    """It is meant as a model behind an API, `PROVIDER:MODEL` (see `unispect.models.remote.names`)."""
+    if ":" not in text.partition("=")[0]:
+        return False
+    from unispect.chat.named import is_named
+
+    return is_named(text)
 
 
 def chosen(texts: Iterable[str]) -> list[ModelReference]:
@@ -87,7 +98,7 @@ def chosen(texts: Iterable[str]) -> list[ModelReference]:
     """
     found: dict[ModelReference, None] = {}
     for text in texts:
-        if "=" not in text and any(sign in text for sign in "*?["):
+        if "=" not in text and not is_remote(text) and any(sign in text for sign in "*?["):
             fitting = [name for name in cards() if fnmatchcase(name, text)]
             if not fitting:
                 raise UsageError(f"no model fits {text!r}; see: unispect models")
@@ -108,6 +119,10 @@ def card_of(name: str) -> ModelCard:
     Raises:
         UsageError: there is no model of that name; suggests the nearest.
     """
+    if is_remote(name):
+        from unispect.models.remote.names import card_for
+
+        return card_for(name)
     known = cards()
     if name not in known:
         raise unknown("model", name, known)
@@ -118,7 +133,8 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
     """The model of that name, ready to use.
 
     Args:
-        name: as listed by `cards`, or `name=folder-or-hub-id@revision`.
+        name: as listed by `cards`, or `name=folder-or-hub-id@revision`; or a model behind an API, which is then asked
+            without a limit and keeps nothing (see `unispect.models.remote.loading.load`).
         weights: folder or hub id to take the weights from; default: the model's own.
         device: "auto", "cpu", "cuda" or "cuda:N".
         dtype: "auto" (float32 on the CPU, bfloat16 elsewhere), "float32" or "bfloat16".
@@ -131,6 +147,12 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
     if weights and reference.weights:
         raise UsageError(f"weights are given twice: in {name!r} and as {str(weights)!r}")
     source = str(weights or reference.weights)
+    if is_remote(reference.name):
+        from unispect.models.remote.loading import load as load_remote
+
+        if source:
+            raise UsageError(f"{reference.name} is behind an API; it takes no weights")
+        return load_remote(reference.name)
     model = _load(reference.name, source, device, dtype)
     folder = Path(source).expanduser()
     if source and folder.is_dir():

@@ -92,6 +92,13 @@ class Manifest:
         known = dict(self.cards) | {card.reference: card for card in cards}
         return replace(self, invocations=(*self.invocations, stamped), cards=known)
 
+    def with_settings(self, number: int, settings: Mapping[str, str]) -> Manifest:
+        """The manifest with more settings of the command of that number, counted from 1."""
+        commands = list(self.invocations)
+        more = {name: printable(value) for name, value in settings.items()}
+        commands[number - 1] = replace(commands[number - 1], settings={**commands[number - 1].settings, **more})
+        return replace(self, invocations=tuple(commands))
+
 
 def versions() -> dict[str, str]:
     """Name -> version of Python, the platform and the libraries that decide numbers, without importing them."""

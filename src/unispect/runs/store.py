@@ -15,7 +15,7 @@ studies and several models.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -112,6 +112,11 @@ class RunStore(RunReader):
         noted = manifest.read(self.folder).with_invocation(invocation, cards)
         manifest.write(self.folder, noted)
         self._invocation = len(noted.invocations)
+
+    def note(self, settings: Mapping[str, str]) -> None:
+        """Adds to the settings of the command that writes, in `run.json`: what is known only when it ends."""
+        self._require_writer()
+        manifest.write(self.folder, manifest.read(self.folder).with_settings(self._invocation, settings))
 
     def plan(self, units: Iterable[Unit]) -> int:
         """Puts units on the list, in order, unless they are on it already; how many were new.

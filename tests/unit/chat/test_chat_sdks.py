@@ -1,5 +1,6 @@
 """The vendors' own packages against the loopback server, where they are installed."""
 
+import json
 import logging
 from dataclasses import replace
 
@@ -7,9 +8,10 @@ import loopback_judge as server_acts
 import pytest
 from chat_samples import PRICE, ROOMY, Clock, Verdict
 from loopback_judge import KEY, VARIABLE, loopback, refuse, say
+from loopback_pictures import paint, png
 from PIL import Image
 
-from unispect.chat import AskError, Chat, Patience, Request, Secret
+from unispect.chat import AskError, Chat, Patience, PictureRequest, Request, Secret, Usage
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK
 from unispect.chat.openai_sdk import OpenAISDK
@@ -71,6 +73,42 @@ def test_another_form_is_unparsed(vendor, server):
     server.otherwise = say("I would rather talk.")
     answer = judge_of(vendor, server).ask(ASKED)
     assert (answer.value, answer.text) == (None, "I would rather talk.")
+
+
+def test_text_without_a_form_is_not_asked_for_one(vendor, server):
+    server.otherwise = say("A plain answer.")
+    answer = judge_of(vendor, server).ask(replace(ASKED, schema=None))
+    assert (answer.outcome, answer.text) == ("parsed", "A plain answer.")
+    assert not [word for word in ("schema", "json") if word in str(server.seen[0]).lower()]
+
+
+def test_a_server_may_want_no_key(vendor, server):
+    kind, path = CLIENTS[vendor]
+    chat = Chat(kind("loop", Secret(), server.url + path, ROOMY), time=Clock().time)
+    assert chat.ask(ASKED).value == Verdict(seen=True)
+    assert KEY not in str(server.headers)
+
+
+def test_google_draws_and_says_why_it_does_not(server):
+    pytest.importorskip("google.genai")
+    wish = PictureRequest(Prompt.of("a red square"), "1:1", "1K", seed=7)
+    server.acts = [paint(png("red"), words="Here it is."), paint(data="", words="I would rather not."), paint(b"%PDF")]
+    answers = [judge_of("google.genai", server).ask(wish) for _ in range(3)]
+    assert (answers[0].value.getpixel((0, 0)), answers[0].text) == ((255, 0, 0), "Here it is.")
+    assert answers[0].reply.usage == Usage(100, 1290)
+    assert (answers[1].value, answers[1].reason, answers[1].text) == (None, "no picture came", "I would rather not.")
+    assert "no picture (PNG" in answers[2].reason
+    how = server.seen[0]["generationConfig"]
+    assert (how["responseModalities"], how["seed"]) == (["TEXT", "IMAGE"], 7)
+    assert how["imageConfig"] == {"aspectRatio": "1:1", "imageSize": "1K"}
+
+
+def test_google_refuses_pictures_in_its_own_words(server):
+    pytest.importorskip("google.genai")
+    said = {"candidates": [{"finishReason": "IMAGE_SAFETY"}], "usageMetadata": {"promptTokenCount": 9}}
+    server.otherwise = lambda handler, body: handler.respond(200, json.dumps(said).encode())
+    answer = judge_of("google.genai", server).ask(PictureRequest(Prompt.of("a red square")))
+    assert (answer.reason, answer.reply.refusal) == ("the model refused", "IMAGE_SAFETY")
 
 
 FAULTS = {

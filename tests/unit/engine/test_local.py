@@ -13,7 +13,7 @@ import pytest
 from fake_study import DRAWS, PLAN, TELLS, FakeModel, judge, run
 from samples import record, unit
 
-from unispect.core.errors import StoreError, Unsupported, UsageError
+from unispect.core.errors import Halted, Refused, StoreError, Unsupported, UsageError
 from unispect.core.units import Grade, Plan, Record, Status, Unit
 from unispect.engine import execute, grade
 from unispect.runs import RunStore, blob_path
@@ -89,6 +89,28 @@ def test_a_unit_that_raises_is_recorded_and_the_rest_goes_on(store):
     assert left_out.record.error == f"needs draw unit {DRAWS[4].id}, which failed: ValueError: no red left"
     assert dict(summary.causes) == {failed.record.error: 1, left_out.record.error: 1}
     assert len(statuses(store)) == 120
+
+
+def test_what_every_unit_would_meet_ends_the_loop_and_leaves_the_rest_undone(store):
+    spent = Halted("nothing is left to spend")
+    model = FakeModel(of([4], DRAWS, spent))
+    summary = execute(PLAN, run, store, model, batch_size=16)
+    before = next(at for at, batch in enumerate(model.batches) if DRAWS[4] in batch)
+    assert (summary.halted, summary.failed, summary.skipped) == ("nothing is left to spend", 0, 0)
+    assert summary.done + summary.left == 120
+    assert 0 < summary.done == len(statuses(store)) < 40
+    assert DRAWS[4].id not in statuses(store)
+    assert [DRAWS[4]] in model.batches[before:], "the others of its batch had their turn"
+    again = execute(PLAN, run, store, FakeModel())
+    assert (again.done, again.already, again.halted, again.left) == (summary.left, summary.done, "", 0)
+
+
+def test_a_refused_unit_is_skipped_with_the_words_and_its_company_is_done(store):
+    summary = execute(PLAN, run, store, FakeModel(of([4], DRAWS, Refused("some model", "draw", "not this"))))
+    refused = store.get(DRAWS[4].id)
+    assert refused is not None
+    assert (refused.record.status, refused.record.error) == ("skipped", "some model refused to draw: not this")
+    assert (summary.done, summary.failed, summary.skipped) == (118, 0, 2)  # it, and the unit that needed its picture
 
 
 def test_the_next_command_tries_failed_and_skipped_units_again(store):

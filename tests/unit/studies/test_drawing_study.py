@@ -42,7 +42,7 @@ def test_every_prompt_once_a_seed_and_few_are_shown(prompts):
     left = entries(Options(data=prompts, seeds=(0, 1)))
     section = view(left, {MODEL.card.reference: MODEL.card})
     (table,) = section.tables
-    assert table.rows == (("fake", "one", 4, 8, 2), ("fake", "two", 4, 8, 2))
+    assert table.rows == (("fake", "one", 4, 8, 0, 2), ("fake", "two", 4, 8, 0, 2))
     assert len(section.gallery) == 2 * OF_EACH
     assert len({item.prompt for item in section.gallery}) == 2 * OF_EACH
     assert not section.findings
@@ -81,3 +81,10 @@ def test_parts_and_presets_are_refused_where_they_mean_nothing(prompts, tmp_path
     assert "measures none" in here(capsys, *command, "--preset", "paper").error
     wrong = here(capsys, "run", "concepts", "--model", "tiny-janus-pro", "--out", tmp_path / "run", "--parts", "drow")
     assert "did you mean 'draw'" in wrong.error
+
+
+def test_refused_prompts_are_counted(prompts):
+    left = entries(Options(data=prompts, seeds=(0, 1)))
+    refused = replace(left[0].record, status="skipped", error="refused to draw: no", blobs={})
+    (table,) = view([replace(left[0], record=refused), *left[1:]], {MODEL.card.reference: MODEL.card}).tables
+    assert table.rows == (("fake", "one", 4, 7, 1, 2), ("fake", "two", 4, 8, 0, 2))

@@ -20,9 +20,16 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         id=STUDY,
         title="What does it draw?",
         lead="Prompts are drawn once per seed; nothing here judges the pictures.",
-        tables=(Table("drawn", "Pictures", ("model", "kind", "prompts", "pictures", "seeds"), _rows(drawn, cards)),),
+        tables=(
+            Table(
+                "drawn", "Pictures", ("model", "kind", "prompts", "pictures", "refused", "seeds"), _rows(entries, cards)
+            ),
+        ),
         gallery=tuple(_gallery(drawn, cards)),
-        methods=("Pictures are sampled as the model's authors do, each from a generator of its own.",),
+        methods=(
+            "Pictures are sampled as the model's authors do, each from a generator of its own; behind an API, as the "
+            "provider does. Refused are prompts for which no picture came.",
+        ),
         caveats=(
             "No score: GenEval's official scorer needs a detector that this package does not bring. "
             "unispect export RUN --format geneval writes the folder that it reads.",
@@ -30,16 +37,18 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     )
 
 
-def _rows(drawn: Sequence[Entry], cards: Mapping[str, ModelCard]) -> tuple[tuple[Cell, ...], ...]:
+def _rows(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> tuple[tuple[Cell, ...], ...]:
     groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in drawn:
-        groups[entry.unit.model, str(entry.unit.inputs["group"])].append(entry)
+    for entry in entries:
+        if entry.record.status in ("done", "skipped"):
+            groups[entry.unit.model, str(entry.unit.inputs["group"])].append(entry)
     return tuple(
         (
             cards[model].id,
             kind,
             len({str(entry.unit.inputs["id"]) for entry in own}),
-            len(own),
+            sum(entry.record.status == "done" for entry in own),
+            sum(entry.record.status == "skipped" for entry in own),
             len({entry.unit.seed for entry in own}),
         )
         for (model, kind), own in groups.items()

@@ -1,0 +1,98 @@
+"""Pictures asked for and pictures that came: what is sent, what is believed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from PIL import Image
+
+from unispect.chat.values import Limits, Reply, part_identity
+from unispect.core.errors import DataError
+from unispect.core.prompts import Prompt
+from unispect.core.units import JSON, digest
+from unispect.data.images import decoded
+
+LIMITS = Limits(read=300.0, total=600.0, bytes=32 * 2**20)
+"""Pictures take minutes to draw, during which nothing comes, and are large in base64."""
+FORMATS = ("PNG", "JPEG", "WEBP")
+"""What providers send; nothing else is opened."""
+MOST_PIXELS = 2**25
+"""Twice the largest that providers draw (4096 x 4096); a small file can hold many more."""
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """Words for which one picture is asked.
+
+    Attributes:
+        prompt: what to draw; text.
+        size: in the provider's words ("1024x1024", "1:1"); empty for its own choice.
+        quality: likewise.
+        temperature: sent where the client has a place for it; None sends none.
+        seed: likewise, and part of the request's identity in any case: another seed asks again.
+    """
+
+    prompt: Prompt
+    size: str = ""
+    quality: str = ""
+    temperature: float | None = None
+    seed: int = 0
+
+    @property
+    def system(self) -> str:
+        """None is sent."""
+        return ""
+
+    @cached_property
+    def identity(self) -> Mapping[str, JSON]:
+        """Everything that decides the answer, as JSON."""
+        return {
+            "draw": [part_identity(part) for part in self.prompt.parts],
+            "size": self.size,
+            "quality": self.quality,
+            "temperature": self.temperature,
+            "seed": self.seed,
+        }
+
+    def key(self, client: str, model: str) -> str:
+        """Equal for equal requests to the same model through the same kind of client."""
+        return digest([client, model, self.identity])
+
+
+def picture_bytes(text: str) -> bytes:
+    """What base64 stands for; the text itself where it is none, so that what came is kept."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return text.encode("utf-8", "surrogatepass")
+
+
+def picture_in(reply: Reply) -> tuple[Image.Image | None, str]:
+    """The picture in mode RGB, over white where transparent, and no reason; or none and the reason."""
+    if reply.refusal:
+        return None, "the model refused"
+    if not reply.picture:
+        return None, "no picture came"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(reply.picture), formats=FORMATS) as opened:
+                width, height = opened.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return None, f"the picture has more than {MOST_PIXELS:,} pixels"
+    except Exception as error:  # a parser of hostile bytes may raise anything
+        return None, f"what came is no picture ({', '.join(FORMATS)}): {type(error).__name__}"
+    if width * height > MOST_PIXELS:
+        return None, f"the picture has {width} x {height} pixels, more than {MOST_PIXELS:,}"
+    try:
+        picture = decoded(reply.picture, "that came")
+    except DataError as error:
+        return None, str(error)
+    picture.info = {}  # comments and profiles of strangers go no further
+    return picture, ""

@@ -1,0 +1,84 @@
+"""What `run` is told about models behind an API."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Group, Parameter
+
+from unispect.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from unispect.chat import Spending
+    from unispect.models.remote.names import Asking
+
+GROUP = Group("Models behind an API", sort_key=1)
+
+
+def _told(text: str) -> Parameter:
+    return Parameter(help=text, group=GROUP, show_default=False, negative=())
+
+
+@Parameter(name="*", group=GROUP)
+@dataclass(frozen=True)
+class Remote:
+    """How models behind an API are asked, as typed."""
+
+    prices: Annotated[Path | None, _told("Price table, YAML (docs/chat.md).")] = None
+    max_cost: Annotated[
+        float | None, _told("Never spend more on one model, over all commands that continue this run; needs --prices.")
+    ] = None
+    key_from: Annotated[
+        str | None, _told("Environment variable that holds the key, if it is not the provider's own; '' for none.")
+    ] = None
+    cassette: Annotated[
+        Path | None, _told("File that keeps every reply paid for; by default one for each model in the run folder.")
+    ] = None
+    replay: Annotated[bool, _told("Ask nobody; take replies from the cassette only.")] = False
+    requests_per_minute: Annotated[float | None, _told("At most so many.")] = None
+    tokens_per_minute: Annotated[float | None, _told("At most so many, read and written.")] = None
+    concurrency: Annotated[int, _told("Calls on their way at the same time; 4 unless said otherwise.")] = 4
+    picture_size: Annotated[
+        str, _told("Of drawn pictures, in the provider's words: 1024x1024 (default), for google 1:1 (default).")
+    ] = ""
+    picture_quality: Annotated[
+        str, _told("Of drawn pictures, in the provider's words: low, high; for google the size 1K, 2K, 4K.")
+    ] = ""
+    thinking_tokens: Annotated[int, _told("Allowed beyond the length of a reply, for models that think first.")] = 0
+    no_temperature: Annotated[bool, _told("Send no temperature, for models that refuse one.")] = False
+
+    def require_remote(self, models: int) -> None:
+        """Returns if there is a model behind an API, or nothing is said of such.
+
+        Raises:
+            UsageError: names the first option that would have no effect.
+        """
+        said = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        if said and not models:
+            raise UsageError(f"--{said[0].replace('_', '-')} is for models behind an API (PROVIDER:MODEL)")
+        if self.cassette and models > 1:
+            raise UsageError("--cassette is for one model behind an API; by default each has one of its own")
+
+    def spending(self, model: str, out: Path) -> Spending:
+        """What asking that model may take, with its cassette in the run folder unless another was named."""
+        from unispect.chat import Spending
+
+        return Spending(
+            prices=self.prices,
+            max_cost=self.max_cost,
+            cassette=self.cassette or out / "cassettes" / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', model)}.jsonl",
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            concurrency=self.concurrency,
+            replay=self.replay,
+        )
+
+    @property
+    def asking(self) -> Asking:
+        """What decides the answers."""
+        from unispect.models.remote.names import Asking
+
+        return Asking(self.picture_size, self.picture_quality, self.thinking_tokens, not self.no_temperature)

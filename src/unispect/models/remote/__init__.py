@@ -1,0 +1,1 @@
+"""Models behind an API as `UnifiedModel`s: they write and draw; what is inside them cannot be seen."""

@@ -1,0 +1,132 @@
+"""What the name of a model behind an API says: `PROVIDER:CHAT`, `PROVIDER:CHAT+IMAGE` or `PROVIDER:+IMAGE`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from unispect.chat.named import Named, parse
+from unispect.core.cards import Capability, ModelCard, Verification
+from unispect.core.errors import UsageError
+from unispect.core.units import digest
+
+SPELLING = "PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or PROVIDER:+IMAGE, and @BASE_URL behind it for another server"
+SIDE = 1024
+"""Pixels of a drawn picture where its size is not said in pixels."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How such a model is asked, as far as it decides the answers.
+
+    Attributes:
+        size: of drawn pictures, in the provider's words; empty for a square of `SIDE` pixels.
+        quality: likewise; empty for the provider's own choice.
+        thinking_tokens: allowed beyond the length of a reply, for models that think before they write.
+        temperature: the one that studies ask for is sent; models that take none need False.
+    """
+
+    size: str = ""
+    quality: str = ""
+    thinking_tokens: int = 0
+    temperature: bool = True
+
+    def __post_init__(self) -> None:
+        if self.thinking_tokens < 0:
+            raise UsageError(f"thinking tokens must be 0 or more, not {self.thinking_tokens}")
+
+
+_SIZES = {"google": "1:1"}
+_SQUARE = f"{SIDE}x{SIDE}"
+
+
+@dataclass(frozen=True)
+class RemoteName:
+    """The parts of such a name.
+
+    Attributes:
+        spec: as typed.
+        writes: the model that writes, if any.
+        draws: the model that draws, if any.
+    """
+
+    spec: str
+    writes: Named | None
+    draws: Named | None
+
+    @property
+    def place(self) -> Named:
+        """Where it is asked."""
+        named = self.writes or self.draws
+        assert named is not None
+        return named
+
+    @property
+    def id(self) -> str:
+        """The name without the address."""
+        models = "+".join(named.model if named else "" for named in (self.writes, self.draws))
+        return f"{self.place.provider}:{models if self.draws else models.removesuffix('+')}"
+
+    @property
+    def host(self) -> str:
+        """The host without its port, and the path."""
+        parts = urlsplit(self.place.base_url)
+        return f"{parts.hostname}{parts.path}"
+
+    def size(self, asking: Asking) -> str:
+        """The size that pictures are asked for in, in the provider's words; empty if nothing draws."""
+        return (asking.size or _SIZES.get(self.place.provider, _SQUARE)) if self.draws else ""
+
+
+def remote_name(spec: str) -> RemoteName:
+    """The parts of the name of a model behind an API.
+
+    Raises:
+        UsageError: it cannot be read; says what is wrong.
+    """
+    named = parse(spec)
+    chat, plus, picture = named.model.partition("+")
+    if (plus and not picture) or "+" in picture:
+        raise UsageError(f"cannot read the model {named.provider}:{named.model}; write {SPELLING}")
+    return RemoteName(
+        spec,
+        replace(named, model=chat) if chat else None,
+        replace(named, model=picture) if picture else None,
+    )
+
+
+def card_for(spec: str, asking: Asking | None = None) -> ModelCard:
+    """What is known about a model behind an API, without asking anybody.
+
+    Its revision stands for everything that decides the answers and can be named: provider, models, host, and how it is
+    asked. What a provider changes behind a name is seen by nobody.
+    """
+    name, asking = remote_name(spec), asking or Asking()
+    can: list[Capability] = ["write", "see"] if name.writes else []
+    if name.draws:
+        can.append("draw")
+    about = [name.id, name.host, asking.size, asking.quality, asking.thinking_tokens, asking.temperature]
+    return ModelCard(
+        id=name.id,
+        family="remote",
+        paradigm="an API" + (f" ({name.draws.model})" if name.draws else " (draws nothing)"),
+        parameters=None,
+        image_size=_side(asking.size),
+        image_tokens=0,
+        encoders="not public",
+        hub=name.host,
+        revision=digest(about)[:12],
+        licence="terms of the provider",
+        capabilities=frozenset(can),
+        verification=Verification(contract="tests/contract/test_remote_contract.py, against a server on the loopback"),
+        notes=(
+            "behind an API only what it writes and draws can be seen, neither likelihoods nor states",
+            "the provider may change what stands behind a name",
+        ),
+        no_states=dict.fromkeys(("text", "image"), "the states of a model behind an API are out of reach"),
+    )
+
+
+def _side(size: str) -> int:
+    sides = size.lower().split("x")
+    return max(int(side) for side in sides) if len(sides) == 2 and all(map(str.isdecimal, sides)) else SIDE
