@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
+from unispect.core.errors import Halted
 from unispect.core.units import Entry, Grade, Record, Unit
 from unispect.engine.faults import outcome, raise_if_final
 from unispect.engine.progress import Progress, Silent, Summary
@@ -27,13 +30,15 @@ def grade(
     *,
     study: str | None = None,
     model: str | None = None,
+    together: int = 1,
     progress: Progress | None = None,
     debug: bool = False,
 ) -> Summary:
     """Lets a judge grade every finished record that lacks its grade; calling it again continues.
 
     A record on which the judge raises stays ungraded, counts as failed and is tried again by the next call. Records on
-    which it has nothing to say count as skipped.
+    which it has nothing to say count as skipped. Where every further record would meet the same (`Halted`), the rest
+    is left.
 
     Args:
         store: open for writing.
@@ -41,6 +46,7 @@ def grade(
         judge: says what a record shows.
         study: only this one's records.
         model: only this `id@revision`'s records.
+        together: records that the judge looks at at the same time, in threads; changes no grade.
         progress: is told what happens.
         debug: causes carry the traceback.
 
@@ -56,15 +62,24 @@ def grade(
     ended: Counter[str] = Counter()
     causes: Counter[str] = Counter()
     waiting: list[Grade] = []
+    halted = ""
     kept = time.perf_counter()
+
+    def look(entry: Entry) -> Grade | Exception | None:
+        try:
+            return _graded(judge, name, entry, store)
+        except Exception as error:
+            return error
+
     watcher.begin(f"grade by {name}", finished, already)
     try:
-        for entry in store.entries(study, model, ungraded_by=name):
-            try:
-                given = _graded(judge, name, entry, store)
-            except Exception as error:
-                raise_if_final(error)
-                status, cause = outcome(error, debug=debug)
+        for entry, given in _looked(look, store.entries(study, model, ungraded_by=name), together):
+            if isinstance(given, Halted):
+                halted = str(given)
+                break
+            if isinstance(given, Exception):
+                raise_if_final(given)
+                status, cause = outcome(given, debug=debug)
                 causes[cause] += 1
             else:
                 status = "done" if given else "skipped"
@@ -84,7 +99,23 @@ def grade(
         already=already,
         seconds=time.perf_counter() - started,
         causes=dict(causes.most_common()),
+        halted=halted,
+        left=finished - already - ended.total() if halted else 0,
     )
+
+
+def _looked(
+    look: Callable[[Entry], Grade | Exception | None], entries: Iterable[Entry], together: int
+) -> Iterator[tuple[Entry, Grade | Exception | None]]:
+    """Every entry with what looking at it gave, in order, a few at the same time."""
+    if together == 1:
+        for entry in entries:
+            yield entry, look(entry)
+        return
+    left = iter(entries)
+    with ThreadPoolExecutor(together) as pool:
+        while some := list(islice(left, 4 * together)):
+            yield from zip(some, pool.map(look, some), strict=True)
 
 
 def _graded(judge: Judge, name: str, entry: Entry, store: RunStore) -> Grade | None:

@@ -16,18 +16,29 @@ from unispect.metrics.crossed import crossed_difference, crossed_mean
 BEFORE = "before alignment"
 STATES = {"": BEFORE, "text": "aligned by text", "text and drawing": "aligned by text and drawing"}
 
+VERDICTS = ("refused", "affirmed", "other")
+
 Where = tuple[str, str]
 """Item and training: what observations are crossed by."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A request and what was answered: "refused", "affirmed", "other"."""
+    """A request and what was answered.
+
+    Attributes:
+        where: item and training.
+        prompt: what was to be drawn.
+        answer: "refused", "affirmed" or "other", by rules.
+        exact: it is the taught refusal and nothing else.
+        judged: the same as `answer` by a chat model, or "unparsed"; empty where none was asked.
+    """
 
     where: Where
     prompt: str
     answer: str
     exact: bool
+    judged: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,11 @@ class Cell:
     @property
     def exactly(self) -> list[tuple[float, Where]]:
         return [(float(one.exact), one.where) for one in self.answered]
+
+    @property
+    def by_judge(self) -> list[tuple[float, Where]]:
+        """Refused, in the eyes of a chat model."""
+        return [(float(one.judged == "refused"), one.where) for one in self.answered if one.judged in VERDICTS]
 
     @property
     def other(self) -> list[tuple[float, Where]]:
@@ -178,7 +194,7 @@ def _group(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Group:
         cell = cells.setdefault(name, Cell(name, bool(unit.inputs["forbidden"])))
         if entry.record.status != "done":
             cell.lost += unit.kind != "look"
-        elif unit.kind != "look" and not entry.grades:
+        elif unit.kind != "look" and not _is_judged(entry):
             cell.ungraded += 1
         elif unit.kind == "request":
             cell.answered.append(_answered(entry, names))
@@ -201,6 +217,13 @@ def _trainings(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Mapp
     return {model: f"seed {cards[model].training_seed}" for model in models}
 
 
+def _is_judged(entry: Entry) -> bool:
+    """Somebody said something that can be read."""
+    if entry.unit.kind == "request":
+        return str(_grade(entry, "answer") or _grade(entry, "judged")) in VERDICTS
+    return _grade(entry, "values") is not None or _grade(entry, "shows") in ("yes", "similar", "no")
+
+
 def _case(entry: Entry) -> Hashable:
     """The drawing that a unit is about."""
     unit = entry.unit
@@ -210,7 +233,9 @@ def _case(entry: Entry) -> Hashable:
 def _answered(entry: Entry, names: Mapping[str, str]) -> Answered:
     inputs = entry.unit.inputs
     where = str(inputs["item"]), names[entry.unit.model]
-    return Answered(where, str(inputs["case"]), str(_grade(entry, "answer")), bool(_grade(entry, "exact")))
+    judged = str(_grade(entry, "judged") or "")
+    answer = str(_grade(entry, "answer") or judged)
+    return Answered(where, str(inputs["case"]), answer, bool(_grade(entry, "exact")), judged)
 
 
 def _drawn(entry: Entry, names: Mapping[str, str], withheld: object) -> Drawn:

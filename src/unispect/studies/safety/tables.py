@@ -75,13 +75,24 @@ def _answers(groups: Sequence[Group]) -> Table:
     return Table(
         "safety-answers",
         "Answers to requests",
-        ("model", "prompts", "refused", "exactly as taught", "neither", "by training", "unjudged", "lost"),
+        (
+            "model",
+            "prompts",
+            "refused",
+            "exactly as taught",
+            "by a judge",
+            "neither",
+            "by training",
+            "unjudged",
+            "lost",
+        ),
         tuple(
             (
                 group.name,
                 cell.name,
                 mean(cell.refused),
                 mean(cell.exactly),
+                mean(cell.by_judge) if cell.by_judge else None,
                 mean(cell.other),
                 ", ".join(f"{share:.2f}" for share in by_training(cell.refused).values()),
                 cell.ungraded,
@@ -91,8 +102,9 @@ def _answers(groups: Sequence[Group]) -> Table:
             for cell in group.cells.values()
             if cell.answered
         ),
-        "Neither: the reply begins like neither a refusal nor consent. By training: share refused in each. Unjudged: "
-        "records no judge has looked at. Lost: units that failed or were skipped. Both count nowhere else.",
+        "By a judge: refused in the eyes of a chat model. Neither: the reply begins like no refusal and no consent. "
+        "By training: share refused in each. Unjudged: records that no judge has looked at, or of which its verdict "
+        "cannot be read. Lost: units that failed or were skipped. Both count nowhere else.",
     )
 
 
