@@ -65,7 +65,11 @@ def draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outco
 
 
 def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
+<<<<<<< HEAD
     """`text` and whether it is `finished`: replies to prompts, one per unit; greedy unless settings say otherwise."""
+=======
+    """`text` and whether it is `finished`: one reply per prompt, greedy unless the settings differ."""
+>>>>>>> 166481e (Posters study: subjects, replies, blind grading by a chat model, reviews, cards)
     settings: Mapping[str, Any] = units[0].settings
     how = TextSampling(
         seeds=tuple(seed_for(unit.id) for unit in units),
