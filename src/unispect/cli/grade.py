@@ -71,9 +71,9 @@ def grade(
     from unispect.chat import Spending, is_named
 
     if is_named(judge):
-        from unispect.cli.judging import grade_by_chat
+        from unispect.cli.judging import cassette_of, grade_by_chat
 
-        kept = cassette or run / "cassettes" / f"{_slug(judge)}.jsonl"
+        kept = cassette or cassette_of(run, judge)
         limits = Spending(prices, max_cost, kept, requests_per_minute, tokens_per_minute, concurrency, replay)
         grade_by_chat(
             run,
@@ -108,7 +108,3 @@ def _by_rules(run: Path, judge: str) -> None:
             )
     say(f"{summary.done:,} records graded by {judge}, {summary.already:,} before, {summary.skipped:,} need no grade")
     raise_failures(summary, "grades")
-
-
-def _slug(judge: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in judge)

@@ -88,6 +88,12 @@ def judge_name(spec: str) -> str:
     return f"{named.provider}:{named.model}" + ("" if named.own else f"@{urlsplit(named.base_url).hostname}")
 
 
+def cassette_of(run: Path, spec: str) -> Path:
+    """Where answers of a judge are kept unless the user says otherwise."""
+    letters = (letter if letter.isalnum() or letter in "-." else "-" for letter in judge_name(spec))
+    return run / "cassettes" / f"judge-{''.join(letters)}.jsonl"
+
+
 def _subjects_file(store: RunStore, run: Path) -> Path:
     made = [one for one in store.manifest().invocations if one.study == STUDY and one.settings.get(DATA_FROM)]
     if not made:
@@ -108,7 +114,7 @@ def _invocation(how: How, judge: str, path: Path) -> Invocation:
 
 def _cost(tally: Tally, *, priced: bool) -> str:
     answers = (
-        f"{tally.parsed + tally.unparsed:,} answers, {tally.replayed:,} of them from before, {tally.unparsed:,} unparsed; "
+        f"{tally.parsed + tally.unparsed:,} answers, {tally.replayed:,} from before, {tally.unparsed:,} unparsed; "
         f"{tally.failed:,} requests without one; {tally.input_tokens:,} tokens read and {tally.output_tokens:,} written"
     )
     return f"{answers}; {tally.cost:.4f} spent on this cassette" if priced else answers

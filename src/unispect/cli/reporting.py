@@ -124,7 +124,14 @@ def _finished(study: Study, sources: Sequence[Source]) -> list[Entry]:
 
 
 def _title(sources: Sequence[Source]) -> str:
-    return ", ".join(dict.fromkeys(e.unit.model.partition("@")[0] for source in sources for e in source.entries))
+    return ", ".join(dict.fromkeys(name for source in sources for name in _names(source)))
+
+
+def _names(source: Source) -> tuple[str, ...]:
+    """Of the models that were run; chat models that graded have no card and are named by their study."""
+    cards = source.store.cards()
+    models = dict.fromkeys(entry.unit.model for entry in source.entries)
+    return tuple(dict.fromkeys(model.partition("@")[0] for model in models if model in cards or not cards))
 
 
 def _outdated(source: Source) -> list[Skip]:
@@ -182,7 +189,7 @@ def _facts(source: Source) -> RunFacts:
         name=source.store.folder.resolve().name,
         study=", ".join(studies),
         command=shlex.join(last.command) if last else "",
-        models=tuple(dict.fromkeys(entry.unit.model.partition("@")[0] for entry in source.entries)),
+        models=_names(source),
         seeds=tuple(sorted({seed for invocation in runs for seed in invocation.seeds})),
         settings=last.settings if last else {},
         versions=last.versions if last else {},

@@ -86,7 +86,7 @@ def _errors(scores: Scores, first: str, second: str) -> str:
     tallies = scores.pooled["text"]
     return (
         f"{first} {percent(one.estimate)}, {second} {percent(two.estimate)}, {len(scores.posters)} posters; of the "
-        f"latter's items {tallies.errors} of {tallies.items} wrong: {tallies.omissions} omissions, {tallies.minor} "
+        f"latter's {tallies.items} items {tallies.errors} came out wrong: {tallies.omissions} omissions, {tallies.minor} "
         f"minor and {tallies.severe} severe hallucinations."
     )
 
@@ -97,7 +97,8 @@ def _samples(score: Score | None) -> str:
     own: Interval = score.over_samples
     if own.low != own.low:
         return "One sample of each: nothing is known of how much it varies when asked again."
-    return f"Asked again about these posters: {own.low:+.2f} to {own.high:+.2f}, {own.clusters} samples."
+    low, high = (f"{100 * limit:+.0f}".replace("-", "−") for limit in (own.low, own.high))
+    return f"Asked again about these very posters: {low} to {high} points, by {own.clusters} samples."
 
 
 def _left(model: Evidence, *kinds: str) -> str:
