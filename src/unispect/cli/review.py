@@ -94,7 +94,7 @@ def _read(run: Path, edited: Path, by: str) -> None:
             store.add_invocation(Invocation(("unispect", *sys.argv[1:]), settings={"review by": by}))
             store.grade(found.grades)
     say(
-        f"{found.changed:,} items changed, {found.confirmed:,} confirmed; {found.repeated:,} edits were stored before, "
-        f"{found.absent:,} items of the run are not in the table"
+        f"items changed: {found.changed:,}, confirmed: {found.confirmed:,}, edits stored before: {found.repeated:,}, "
+        f"not in the table: {found.absent:,}"
     )
     say(f"next: unispect report {run}")

@@ -27,11 +27,16 @@ def cards(models: Sequence[Evidence]) -> Iterator[Card]:
 
 def _side(reply: Reply) -> Side:
     record = reply.entry.record
-    notes = [f"Refused: {reply.refused}" if reply.refused else "", "Cut off at the limit." if reply.unfinished else ""]
+    said = str(record.payload.get("text", ""))
+    notes = [
+        f"Refused: {reply.refused}" if reply.refused else "",
+        "Cut off at the limit." if reply.unfinished else "",
+        "An empty reply." if not (reply.refused or record.blobs or said.strip()) else "",
+    ]
     return Side(
         WAYS[reply.kind],
         record.blobs.get("picture", ""),
-        str(record.payload.get("text", "")),
+        said,
         " ".join(note for note in notes if note),
     )
 

@@ -86,8 +86,8 @@ def _errors(scores: Scores, first: str, second: str) -> str:
     tallies = scores.pooled["text"]
     return (
         f"{first} {percent(one.estimate)}, {second} {percent(two.estimate)}, {len(scores.posters)} posters; of the "
-        f"latter's {tallies.items} items {tallies.errors} came out wrong: {tallies.omissions} omissions, {tallies.minor} "
-        f"minor and {tallies.severe} severe hallucinations."
+        f"latter's {tallies.items} items {tallies.errors} came out wrong: {tallies.omissions} omissions, "
+        f"{tallies.minor} minor and {tallies.severe} severe hallucinations."
     )
 
 

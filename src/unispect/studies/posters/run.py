@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from unispect.core.errors import Refused
 from unispect.core.prompts import Prompt
 from unispect.core.units import Prior, Record, Unit
 from unispect.models.base import UnifiedModel
@@ -20,4 +21,22 @@ def _tell(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outc
     return write(model, units, [Prompt.of(str(unit.inputs["prompt"])) for unit in units])
 
 
-_PROCEDURES: Mapping[str, Procedure] = {DRAW: draw, DESCRIBE: _tell, VISUALISE: _tell}
+def _or_refused(procedure: Procedure) -> Procedure:
+    """The procedure, with refusals as outcomes: `refused`, in the provider's words. They are replies to be counted."""
+
+    def one_or_all(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+        try:
+            return procedure(model, units, prior)
+        except Refused as refusal:
+            if len(units) == 1:
+                return [({"refused": refusal.words or "no reason given"}, {})]
+            return [outcome for unit in units for outcome in one_or_all(model, [unit], prior)]
+
+    return one_or_all
+
+
+_PROCEDURES: Mapping[str, Procedure] = {
+    DRAW: _or_refused(draw),
+    DESCRIBE: _or_refused(_tell),
+    VISUALISE: _or_refused(_tell),
+}
