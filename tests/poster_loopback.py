@@ -2,7 +2,7 @@
 
 python tests/poster_loopback.py FOLDER
 
-prints, for every step, how many replies the server was paid for before and after the kill, and how many of them were for
+prints, for every step, how many replies the server was paid for before and after the kill, and how many of them for
 a request it had answered before.
 """
 

@@ -230,7 +230,7 @@ class Section:
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     gallery: tuple[GalleryItem, ...] = ()
-    cards: tuple[Card, ...] = ()
     methods: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     study: bool = True
+    cards: tuple[Card, ...] = ()

@@ -11,9 +11,10 @@ from unispect.judges.agreement import agreement
 from unispect.studies.posters.evidence import WAYS, Everything, Evidence
 from unispect.studies.posters.judging.reading import Graded
 from unispect.studies.posters.plan import DESCRIBE, DRAW, VISUALISE
-from unispect.studies.posters.scoring import MEASURES, Category, GradedReply, Scores, category, score, tally
+from unispect.studies.posters.scoring import Category, GradedReply, Scores, category, score, tally
 
 Row = tuple[Cell, ...]
+_RATES = ("hallucination", "omission", "minor rate", "severe rate")
 
 
 def tables(found: Everything) -> tuple[Table, ...]:
@@ -22,7 +23,7 @@ def tables(found: Everything) -> tuple[Table, ...]:
         Table(
             "posters-scores",
             "Scores",
-            ("model", "posters were", *MEASURES, "error over samples", "posters", "replies"),
+            ("model", "posters were", "error", "error over samples", *_RATES, "posters", "replies"),
             tuple(row for model in found.models for row in _scores(model)),
             "Shares with 95 % intervals that resample posters with all their samples. Error, hallucination and "
             "omission are of all items; the minor rate is of what is on the poster, the severe rate of what is not. "
@@ -70,7 +71,7 @@ def tables(found: Everything) -> tuple[Table, ...]:
         Table(
             "posters-gradings",
             "By judge and rubric",
-            ("model", "judge", "rubrics from", "drawn: error", "told: error", "told - drawn"),
+            ("model", "judge", "rubrics from", "drawn: error", "told: error", "told − drawn"),
             tuple(_others(found)),
             "Each judge and kind of rubric by itself; findings rest on the first.",
         ),
@@ -92,9 +93,10 @@ def _scores(model: Evidence) -> Iterator[Row]:
     for word, modality, scores in _ways(model):
         own = scores.totals[modality]
         graded = [reply for reply in model.of(kinds[word]) if reply.gradings]
-        shares = (own[name].over_posters for name in MEASURES)
+        error = own["error"]
+        rates = (own[name].over_posters for name in _RATES)
         posters = len({reply.poster for reply in graded})
-        yield (model.name, word, *shares, own["error"].over_samples, posters, len(graded))
+        yield (model.name, word, error.over_posters, error.over_samples, *rates, posters, len(graded))
 
 
 def _each(model: Evidence) -> Iterator[Row]:
