@@ -117,7 +117,10 @@ def status_of(wanted: bool, shown: Shown) -> Status:
     """The status that scores know. The judge says what is shown; only here it meets what should be."""
     if not wanted:
         return "INCORRECT" if shown == "as stated" else "CORRECT"
-    return {"as stated": "CORRECT", "otherwise": "INCORRECT", "not shown": "MISSING"}[shown]
+    return _WANTED[shown]
+
+
+_WANTED: Mapping[Shown, Status] = {"as stated": "CORRECT", "otherwise": "INCORRECT", "not shown": "MISSING"}
 
 
 def graded(entries: Iterable[Entry]) -> list[Graded]:
