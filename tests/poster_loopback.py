@@ -2,8 +2,7 @@
 
 python tests/poster_loopback.py FOLDER
 
-prints, for every step, how many replies the server was paid for before and after the kill, and how many of them for
-a request it had answered before.
+prints, for every step, how many replies were needed, and how many the server was paid for before and after the kill.
 """
 
 from __future__ import annotations
@@ -23,6 +22,8 @@ from loopback_judge import LoopbackJudge, loopback, say
 from poster_world import judge, parts_of, picture, subjects_file, title_in, told, truth
 
 from unispect.chat.values import png
+from unispect.runs import RunStore
+from unispect.studies.posters.plan import REPLIES
 
 TITLES = ("Amber", "Basalt", "Cobalt")
 SEEDS = ("0", "1")
@@ -37,7 +38,7 @@ class Step:
         before: replies paid for until the kill.
         held: requests on their way at the kill, which the server never answered.
         after: replies paid for by the same command afterwards.
-        twice: replies among all of these to a request answered before.
+        needed: units that had to be asked for.
         again: replies paid for by the same command once more.
     """
 
@@ -45,8 +46,13 @@ class Step:
     before: int
     held: int
     after: int
-    twice: int
+    needed: int
     again: int
+
+    @property
+    def twice(self) -> int:
+        """Replies paid for beyond those that were needed."""
+        return self.before + self.after - self.needed
 
 
 def serve(handler, body: Mapping) -> None:
@@ -118,7 +124,9 @@ def killed_and_resumed(name: str, arguments: Sequence[str], server: LoopbackJudg
     after = list(server.paid)
     finish(start(arguments, folder))
     again = len(server.paid) - len(after)
-    return Step(name, len(before), CONCURRENCY, len(after) - len(before), len(after) - len(set(after)), again)
+    with RunStore.open(folder / "run") as store:
+        needed = sum(count.done for count in store.counts() if (count.kind in REPLIES) == (name == "replies"))
+    return Step(name, len(before), CONCURRENCY, len(after) - len(before), needed, again)
 
 
 def run_arguments(url: str) -> list[str]:
@@ -139,9 +147,11 @@ def main(folder: Path, say: Callable[[str], None] = print) -> list[Step]:
             killed_and_resumed("grades", grade_arguments(server.url), server, folder, answered=12),
         ]
         finish(start(["report", "run", "--out", "report.html"], folder))
-    say(f"{'step':10}{'paid before':>14}{'held':>8}{'paid after':>14}{'paid twice':>14}{'paid again':>14}")
+    say(
+        f"{'step':10}{'needed':>10}{'paid before':>14}{'held':>8}{'paid after':>14}{'paid twice':>14}{'paid again':>14}"
+    )
     for one in steps:
-        say(f"{one.name:10}{one.before:14}{one.held:8}{one.after:14}{one.twice:14}{one.again:14}")
+        say(f"{one.name:10}{one.needed:10}{one.before:14}{one.held:8}{one.after:14}{one.twice:14}{one.again:14}")
     return steps
 
 

@@ -52,12 +52,15 @@ def replies(folder: Path, *, titles=TITLES, seeds=(0, 1), parts=(), model=None) 
     return folder / "run"
 
 
-def grade(run_folder: Path, url: str, how: How | None = None, cassette: Path | None = None) -> Summary:
+def grade(
+    run_folder: Path, url: str, how: How | None = None, cassette: Path | None = None, limits: Spending | None = None
+) -> Summary:
     """Lets the judge at `url` grade a run."""
+    limits = limits or Spending(cassette=cassette)
     subjects = load_subjects(run_folder.parent / "data" / "subjects.yaml")
     with (
         RunStore.open(run_folder, "w") as store,
-        chat_for(f"openai:loop@{url}/v1", Spending(cassette=cassette)) as chat,
+        chat_for(f"openai:loop@{url}/v1", limits) as chat,
     ):
         made = plan_judging(how or How(NAME), list(store.entries("posters")), subjects)
         return execute(made, run_judging, store, Judge(chat, subjects))

@@ -35,7 +35,8 @@ def grade(
     rubric: Literal["reference", "replies"] = "reference",
     gradings: int = 1,
     data: Annotated[Path | None, _HIDDEN] = None,
-    temperature: Annotated[float, _HIDDEN] = 0.0,
+    temperature: float = 0.0,
+    no_temperature: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     prices: Annotated[Path | None, _HIDDEN] = None,
     max_cost: Annotated[float | None, _HIDDEN] = None,
     cassette: Annotated[Path | None, _HIDDEN] = None,
@@ -53,14 +54,15 @@ def grade(
     Args:
         run: Folder of the run.
         judge: Who grades: rules (no model), or a chat model as PROVIDER:MODEL[@BASE_URL] with one of the providers
-            openai, openai-sdk, anthropic, google.
+            openai (any server of its protocol), openai-sdk, anthropic, google.
         rubric: What a chat judge makes rubrics of: the reference picture alone, or the replies of both kinds (as
             published; severe rates then restate what the replies got wrong).
         gradings: By a chat judge, of every reply; more of them say how steady the judge is.
         data: Subjects file of the posters study; by default the one that the run was made with.
-        temperature: Of a chat judge; default 0. Negative: none is sent, for models that refuse it.
-        prices: Price table of chat models, YAML (docs/judges.md).
-        max_cost: Never spend more on this cassette.
+        temperature: Of a chat judge.
+        no_temperature: Send none, for models that refuse one.
+        prices: Price table of chat models, YAML (docs/chat.md).
+        max_cost: Never spend more on this judge, over all commands that continue; needs --prices.
         cassette: File that keeps every answer paid for; by default one in the run folder.
         replay: Ask nobody; take answers from the cassette only.
         key_from: Environment variable that holds the key, if not the provider's usual one.
@@ -81,7 +83,7 @@ def grade(
             source=rubric,
             gradings=gradings,
             data=data,
-            temperature=None if temperature < 0 else temperature,
+            temperature=None if no_temperature else temperature,
             spending=limits,
             key_from=key_from,
         )

@@ -12,7 +12,7 @@ from unispect.chat.named import parse
 from unispect.cli.console import say, show_table
 from unispect.cli.execution import DATA_FROM, plan_lines, raise_failures
 from unispect.cli.progress import Watch, open_board
-from unispect.core.errors import UsageError
+from unispect.core.errors import UnispectError, UsageError
 from unispect.data.posters.subjects import load_subjects
 from unispect.engine.local import execute
 from unispect.runs import Invocation, RunStore
@@ -39,7 +39,7 @@ def grade_by_chat(
     Raises:
         UsageError: no such judge, nothing it could grade, or a limit that makes no sense.
         DataError: the subjects file cannot be used.
-        UnispectError: units failed; the others are kept.
+        UnispectError: units failed, or the limit on the cost is reached; what was done is kept.
     """
     how = How(judge_name(judge), source, gradings, temperature)
     with RunStore.open(run, "w") as store:
@@ -69,6 +69,7 @@ def grade_by_chat(
                     debug="UNISPECT_DEBUG" in os.environ,
                 )
             tally = chat.tally()
+            store.note({"answers": _cost(tally, priced=spending.prices is not None)})
         say()
         counts = [count for count in store.counts() if (count.study, count.model) == (STUDY, how.judge)]
         show_table(
@@ -79,6 +80,8 @@ def grade_by_chat(
     say()
     say(f"{summary.done:,} units done in {summary.seconds:.0f} s, {summary.already:,} before: {run}")
     say(_cost(tally, priced=spending.prices is not None))
+    if summary.halted:
+        raise UnispectError(f"stopped with {summary.left:,} units left undone: {summary.halted}")
     raise_failures(summary, "units")
 
 

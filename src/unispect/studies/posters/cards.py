@@ -31,7 +31,7 @@ def _side(reply: Reply) -> Side:
     notes = [
         f"Refused: {reply.refused}" if reply.refused else "",
         "Cut off at the limit." if reply.unfinished else "",
-        "An empty reply." if not (reply.refused or record.blobs or said.strip()) else "",
+        f"Nothing to grade: {reply.none}." if reply.none else "",
     ]
     return Side(
         WAYS[reply.kind],

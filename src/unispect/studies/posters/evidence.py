@@ -49,6 +49,14 @@ class Reply:
         return str(self.entry.record.payload.get("refused", ""))
 
     @property
+    def none(self) -> str:
+        """Why there is nothing to grade although nobody refused; empty if there is."""
+        record = self.entry.record
+        if self.refused or record.blobs or str(record.payload.get("text", "")).strip():
+            return ""
+        return str(record.payload.get("unusable", "")) or "an empty reply"
+
+    @property
     def unfinished(self) -> bool:
         """Its text was cut off at the limit."""
         return self.entry.record.payload.get("finished") is False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from unispect.core.errors import Refused
+from unispect.core.errors import NoReply, Refused
 from unispect.core.prompts import Prompt
 from unispect.core.units import Prior, Record, Unit
 from unispect.models.base import UnifiedModel
@@ -22,14 +22,15 @@ def _tell(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outc
 
 
 def _or_refused(procedure: Procedure) -> Procedure:
-    """The procedure, with refusals as outcomes: `refused`, in the provider's words. They are replies to be counted."""
+    """The procedure, with what is no reply as outcomes to be counted: `refused` or `unusable`, and why."""
 
     def one_or_all(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
         try:
             return procedure(model, units, prior)
-        except Refused as refusal:
+        except NoReply as error:
             if len(units) == 1:
-                return [({"refused": refusal.words or "no reason given"}, {})]
+                refused = isinstance(error, Refused)
+                return [({"refused": error.words or "no reason given"} if refused else {"unusable": str(error)}, {})]
             return [outcome for unit in units for outcome in one_or_all(model, [unit], prior)]
 
     return one_or_all

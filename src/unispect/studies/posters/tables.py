@@ -48,10 +48,21 @@ def tables(found: Everything) -> tuple[Table, ...]:
         Table(
             "posters-counts",
             "What became of the replies",
-            ("model", "posters were", "replies", "refused", "cut off", "graded", "gradings", "unread", "edited items"),
+            (
+                "model",
+                "posters were",
+                "replies",
+                "refused",
+                "no reply",
+                "cut off",
+                "graded",
+                "gradings",
+                "unread",
+                "edited items",
+            ),
             tuple(row for model in found.models for row in _counts(model)),
-            "Cut off: at the limit of length; graded as it is. Unread: gradings whose whole answer could not be read. "
-            "Edited items: those whose status a person changed.",
+            "No reply: empty, or no picture. Cut off: at the limit of length; graded as it is. Unread: gradings whose "
+            "whole answer could not be read. Edited items: those whose status a person changed.",
         ),
         Table(
             "posters-controls",
@@ -133,6 +144,7 @@ def _counts(model: Evidence) -> Iterator[Row]:
                 word,
                 len(replies),
                 sum(bool(reply.refused) for reply in replies),
+                sum(bool(reply.none) for reply in replies),
                 sum(reply.unfinished for reply in replies),
                 sum(bool(reply.gradings) for reply in replies),
                 len(gradings),

@@ -1,12 +1,15 @@
 """What becomes of judges that answer badly, of replies that are none, and of a second judge."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from loopback_judge import say
 from poster_run import CARD, NAME, TITLES, grade, judging, replies, section
-from poster_world import CELLS, Painter, judge, kind_of, picture, title_in, truth
+from poster_world import Painter, judge, kind_of, picture, subjects_file, title_in, truth
 
-from unispect.core.errors import DataError, Refused, UsageError
+from unispect.chat import Spending, load_prices
+from unispect.core.errors import DataError, NoReply, Refused, UsageError
 from unispect.core.replies import ImageReply
 from unispect.core.units import Entry
 from unispect.data.posters.subjects import load_subjects
@@ -15,6 +18,7 @@ from unispect.studies.base import Options
 from unispect.studies.posters import plan as posters
 from unispect.studies.posters.judging.plan import ITEMS, How, plan
 from unispect.studies.posters.judging.reading import graded, status_of
+from unispect.studies.posters.judging.requests import items_request
 
 PLAIN = ("drawing", "telling")
 
@@ -131,8 +135,6 @@ def test_a_second_judge_uses_the_rubric_of_the_first_and_is_not_averaged_with_it
 
 
 def _say(handler, body, respond):
-    from loopback_judge import say
-
     say(respond(body))(handler, body)
 
 
@@ -145,8 +147,6 @@ class Shy(Painter):
         return [ImageReply(picture(truth(title_in(p.text))), s) for p, s in zip(encoded.inputs, how.seeds, strict=True)]
 
     def write(self, encoded, how):
-        from dataclasses import replace
-
         return [replace(reply, finished="Amber" not in reply.text) for reply in super().write(encoded, how)]
 
 
@@ -163,6 +163,53 @@ def test_refused_replies_are_kept_counted_and_never_scored_as_errors(tmp_path):
     card = next(card for card in shown.cards if card.title.startswith("Basalt"))
     assert card.sides[0].note == "Refused: that poster is protected"
     assert {item.marks[0].word for item in card.items} == {"not graded"}
+
+
+class Evasive(Painter):
+    """Declines in words, where the provider says so, writes nothing, or draws what is no picture."""
+
+    def draw(self, encoded, how):
+        raise NoReply("planted did not draw: no picture came")
+
+    def write(self, encoded, how):
+        replies_ = super().write(encoded, how)
+        words = {"Amber": "I will not.", "Basalt": ""}
+        return [
+            replace(reply, text=words.get(title, reply.text), refusal=words.get(title, ""))
+            for reply, title in zip(replies_, (title_in(prompt.text) for prompt in encoded.inputs), strict=True)
+        ]
+
+
+def test_what_is_no_reply_is_counted_and_not_graded(tmp_path):
+    run = replies(tmp_path, seeds=(0,), parts=PLAIN, model=Evasive())
+    with judging() as server:
+        assert grade(run, server.url).failed == 0
+    shown = section(run)
+    drawn, told = rows(shown, "posters-counts")
+    assert (drawn["replies"], drawn["refused"], drawn["no reply"], drawn["graded"]) == (3, 0, 3, 0)
+    assert (told["replies"], told["refused"], told["no reply"], told["graded"]) == (3, 1, 1, 1)
+    notes = {side.note for card in shown.cards for side in card.sides}
+    assert "Refused: I will not." in notes
+    assert "Nothing to grade: planted did not draw: no picture came." in notes
+
+
+def test_a_spent_budget_leaves_the_rest_undone_and_a_higher_one_goes_on(tmp_path):
+    run = replies(tmp_path, seeds=(0,), parts=PLAIN)
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("loop: {input: 1, output: 10, picture_tokens: 500}")
+    with judging() as server:
+        statements = [f"Cell {number} is purple" for number in range(12)]
+        dearest = items_request(statements, picture(truth("Amber")), temperature=0.0, seed=0)
+        limit = load_prices(prices)["loop"].at_most(dearest) + 0.002
+        low = Spending(prices, limit, tmp_path / "tape", concurrency=1)
+        halted = grade(run, server.url, limits=low)
+        assert halted.failed == 0
+        assert 0 < halted.done < 18
+        assert halted.done + halted.left == 18
+        assert "is spent" in halted.halted
+        paid = len(server.paid)
+        assert grade(run, server.url, limits=replace(low, max_cost=5.0)).done == halted.left
+        assert paid < len(server.paid) == 18
 
 
 def test_without_a_judge_the_view_says_what_to_do(tmp_path):
@@ -207,8 +254,6 @@ def test_replies_about_posters_the_file_lacks_are_left_out_by_name(tmp_path):
 def test_parts_and_data_are_checked(tmp_path):
     with pytest.raises(UsageError, match="--data subjects"):
         posters.plan(CARD, Options())
-    from poster_world import subjects_file
-
     data = str(subjects_file(tmp_path, TITLES))
     with pytest.raises(UsageError, match="did you mean 'telling'"):
         posters.plan(CARD, Options(data=data, parts=("teling",)))
@@ -217,4 +262,3 @@ def test_parts_and_data_are_checked(tmp_path):
     assert all("/" not in str(value) for unit in made.units for value in unit.inputs.values())
     text = next(unit for unit in made.units if unit.kind == "describe")
     assert text.settings["temperature"] == pytest.approx(0.7)
-    assert CELLS == 8

@@ -88,8 +88,11 @@ def plan(how: How, entries: Sequence[Entry], subjects: Sequence[Subject]) -> Pla
 
 
 def gradable(entry: Entry) -> bool:
-    """It left a picture or a text; refusals leave neither."""
-    return bool(entry.record.blobs or entry.record.pictures or str(entry.record.payload.get("text", "")).strip())
+    """It left a picture or a text that is no refusal."""
+    record = entry.record
+    if record.payload.get("refused"):
+        return False
+    return bool(record.blobs or record.pictures or str(record.payload.get("text", "")).strip())
 
 
 def _poster(entry: Entry) -> str:

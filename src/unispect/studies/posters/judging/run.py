@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from unispect.chat import Answer, Chat, Request
-from unispect.core.errors import PriorMissing, UnispectError
+from unispect.core.errors import Halted, PriorMissing, UnispectError
 from unispect.core.units import JSON, Prior, Record, Unit
 from unispect.data.posters.subjects import Subject
 from unispect.studies.posters.judging.forms import Answers, Look
@@ -66,7 +66,10 @@ def _look(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]
         for unit in units
     ]
     for unit, answer in zip(units, judge.chat.ask_all(requests), strict=True):
-        yield _failed(unit, answer) if isinstance(answer, UnispectError) else Record(unit.id, answer.as_payload())
+        if isinstance(answer, UnispectError):
+            yield _failed(unit, answer)
+        else:
+            yield Record(unit.id, answer.as_payload())
 
 
 def _rubric(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
@@ -164,6 +167,13 @@ def _temperature(unit: Unit) -> float | None:
 
 
 def _failed(unit: Unit, error: UnispectError) -> Record:
+    """A failed record.
+
+    Raises:
+        Halted: every other unit would meet the same.
+    """
+    if isinstance(error, Halted):
+        raise error
     return Record(unit.id, status="failed", error=f"{type(error).__name__}: {error}")
 
 
