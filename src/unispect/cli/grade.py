@@ -37,6 +37,7 @@ def grade(
     data: Annotated[Path | None, _HIDDEN] = None,
     temperature: float = 0.0,
     no_temperature: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    thinking_tokens: Annotated[int, _HIDDEN] = 0,
     prices: Annotated[Path | None, _HIDDEN] = None,
     max_cost: Annotated[float | None, _HIDDEN] = None,
     cassette: Annotated[Path | None, _HIDDEN] = None,
@@ -61,6 +62,7 @@ def grade(
         data: Subjects file of the posters study; by default the one that the run was made with.
         temperature: Of a chat judge.
         no_temperature: Send none, for models that refuse one.
+        thinking_tokens: Allowed beyond the length of an answer, for chat judges that think first.
         prices: Price table of chat models, YAML (docs/chat.md).
         max_cost: Never spend more on this judge, over all commands that continue; needs --prices.
         cassette: File that keeps every answer paid for; by default one in the run folder.
@@ -73,17 +75,16 @@ def grade(
     from unispect.chat import Spending, is_named
 
     if is_named(judge):
-        from unispect.cli.judging import cassette_of, grade_by_chat
+        from unispect.cli.judging import cassette_of, grade_by_chat, judge_name
+        from unispect.studies.posters.judging.plan import How
 
         kept = cassette or cassette_of(run, judge)
         limits = Spending(prices, max_cost, kept, requests_per_minute, tokens_per_minute, concurrency, replay)
         grade_by_chat(
             run,
             judge,
-            source=rubric,
-            gradings=gradings,
+            How(judge_name(judge), rubric, gradings, None if no_temperature else temperature, thinking_tokens),
             data=data,
-            temperature=None if no_temperature else temperature,
             spending=limits,
             key_from=key_from,
         )
@@ -101,7 +102,10 @@ def _by_rules(run: Path, judge: str) -> None:
     from unispect.judges.registry import find_judge
     from unispect.runs import Invocation, RunStore
 
-    judging = find_judge(judge)
+    try:
+        judging = find_judge(judge)
+    except UsageError as error:
+        raise UsageError(f"{error}; chat models are named PROVIDER:MODEL, for instance openai:{judge}") from None
     with RunStore.open(run, "w") as store:
         store.add_invocation(Invocation(("unispect", *sys.argv[1:]), settings={"judge": judge}))
         with open_board() as board:

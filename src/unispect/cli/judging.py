@@ -12,11 +12,11 @@ from unispect.chat.named import parse
 from unispect.cli.console import say, show_table
 from unispect.cli.execution import DATA_FROM, plan_lines, raise_failures
 from unispect.cli.progress import Watch, open_board
-from unispect.core.errors import UnispectError, UsageError
+from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.data.posters.subjects import load_subjects
 from unispect.engine.local import execute
 from unispect.runs import Invocation, RunStore
-from unispect.studies.posters.judging.plan import How, Source
+from unispect.studies.posters.judging.plan import How
 from unispect.studies.posters.judging.plan import plan as plan_judging
 from unispect.studies.posters.judging.run import Judge
 from unispect.studies.posters.judging.run import run as run_judging
@@ -26,11 +26,9 @@ from unispect.studies.posters.plan import REPLIES, STUDY
 def grade_by_chat(
     run: Path,
     judge: str,
+    how: How,
     *,
-    source: Source,
-    gradings: int,
     data: Path | None,
-    temperature: float | None,
     spending: Spending,
     key_from: str | None,
 ) -> None:
@@ -41,7 +39,6 @@ def grade_by_chat(
         DataError: the subjects file cannot be used.
         UnispectError: units failed, or the limit on the cost is reached; what was done is kept.
     """
-    how = How(judge_name(judge), source, gradings, temperature)
     with RunStore.open(run, "w") as store:
         entries = list(store.entries(STUDY))
         if not any(entry.unit.kind in REPLIES and entry.record.status == "done" for entry in entries):
@@ -50,10 +47,10 @@ def grade_by_chat(
         subjects = load_subjects(path)
         plan = plan_judging(how, entries, subjects)
         if spending.cassette is not None and not spending.replay:
-            spending.cassette.parent.mkdir(parents=True, exist_ok=True)
+            _make_room(spending.cassette)
         with chat_for(judge, spending, key_from=key_from) as chat:
             store.add_invocation(_invocation(how, judge, path))
-            say(f"judge   {how.judge}; rubrics from the {source}; answers kept in {spending.cassette}")
+            say(f"judge   {how.judge}; rubrics from the {how.source}; answers kept in {spending.cassette}")
             for line in plan_lines(plan):
                 say(f"        {line}")
             size = max(1, 2 * spending.concurrency)
@@ -69,7 +66,8 @@ def grade_by_chat(
                     debug="UNISPECT_DEBUG" in os.environ,
                 )
             tally = chat.tally()
-            store.note({"answers": _cost(tally, priced=spending.prices is not None)})
+            if tally.parsed + tally.unparsed + tally.failed:
+                store.note({"answers": _cost(tally, priced=spending.prices is not None)})
         say()
         counts = [count for count in store.counts() if (count.study, count.model) == (STUDY, how.judge)]
         show_table(
@@ -97,6 +95,13 @@ def cassette_of(run: Path, spec: str) -> Path:
     return run / "cassettes" / f"judge-{''.join(letters)}.jsonl"
 
 
+def _make_room(cassette: Path) -> None:
+    try:
+        cassette.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"no folder {cassette.parent} for the cassette: {error.strerror}") from error
+
+
 def _subjects_file(store: RunStore, run: Path) -> Path:
     made = [one for one in store.manifest().invocations if one.study == STUDY and one.settings.get(DATA_FROM)]
     if not made:
@@ -109,6 +114,7 @@ def _invocation(how: How, judge: str, path: Path) -> Invocation:
         "judge": judge,
         "rubric": how.source,
         "gradings": str(how.gradings),
+        "thinking tokens": str(how.thinking_tokens),
         "temperature": "not sent" if how.temperature is None else f"{how.temperature:g}",
         DATA_FROM: str(path.resolve()),
     }

@@ -34,15 +34,19 @@ class How:
         source: of rubrics.
         gradings: of every reply, each with statements in another order.
         temperature: of the judge; None sends none.
+        thinking_tokens: allowed beyond the length of an answer, for judges that think before they write.
     """
 
     judge: str
     source: Source = "reference"
     gradings: int = 1
     temperature: float | None = 0.0
+    thinking_tokens: int = 0
 
     def unit(self, kind: str, inputs: dict[str, JSON], settings: dict[str, JSON] | None = None, seed: int = 0) -> Unit:
         settings = {"protocol": PROTOCOL, "temperature": self.temperature} | (settings or {})
+        if self.thinking_tokens:
+            settings["thinking_tokens"] = self.thinking_tokens
         return Unit(STUDY, VERSION, kind, self.judge, inputs, settings, seed)
 
 
@@ -68,6 +72,8 @@ def plan(how: How, entries: Sequence[Entry], subjects: Sequence[Subject]) -> Pla
     """
     if how.gradings < 1:
         raise UsageError(f"--gradings must be at least 1, not {how.gradings}")
+    if how.thinking_tokens < 0:
+        raise UsageError(f"--thinking-tokens must be 0 or more, not {how.thinking_tokens}")
     known = {subject.id: subject for subject in subjects}
     ours = [entry for entry in entries if entry.unit.study == STUDY and entry.record.status == "done"]
     replies = [entry for entry in ours if entry.unit.kind in REPLIES and gradable(entry)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from PIL import Image
 
 from unispect.chat import Answer, Chat, Request
+from unispect.chat.values import T
 from unispect.core.errors import Halted, PriorMissing, UnispectError
 from unispect.core.units import JSON, Prior, Record, Unit
 from unispect.data.posters.subjects import Subject
@@ -52,6 +53,12 @@ class Judge:
                 return subject.reference()
         raise PriorMissing(f"needs a reference picture (SHA-256 {sha256[:12]}...) that no subject has")
 
+    def ask(self, units: Sequence[Unit], requests: Sequence[Request[T]]) -> list[Answer[T] | UnispectError]:
+        """An answer to each unit's request, or why there is none."""
+        extra = [cast(int, unit.settings.get("thinking_tokens", 0)) for unit in units]
+        roomy = [replace(one, max_tokens=one.max_tokens + n) for one, n in zip(requests, extra, strict=True)]
+        return self.chat.ask_all(roomy)
+
 
 def run(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
     """One record per unit, in their order; all units are of one kind."""
@@ -65,7 +72,7 @@ def _look(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]
         )
         for unit in units
     ]
-    for unit, answer in zip(units, judge.chat.ask_all(requests), strict=True):
+    for unit, answer in zip(units, judge.ask(units, requests), strict=True):
         if isinstance(answer, UnispectError):
             yield _failed(unit, answer)
         else:
@@ -81,7 +88,7 @@ def _one_rubric(judge: Judge, unit: Unit, prior: Prior) -> Record:
     """Asked again, with another seed, while no rubric can be made of the answer; every reason is kept."""
     reasons: list[str] = []
     for seed in range(TRIES):
-        (answer,) = judge.chat.ask_all([_rubric_request(judge, unit, prior, seed)])
+        (answer,) = judge.ask([unit], [_rubric_request(judge, unit, prior, seed)])
         if isinstance(answer, UnispectError):
             return _failed(unit, answer)
         if answer.value is None:
@@ -117,7 +124,7 @@ def _items(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record
         items_request(order, _rendition(judge, unit, prior), temperature=_temperature(unit), seed=unit.seed)
         for order, unit in zip(orders, units, strict=True)
     ]
-    for unit, key, order, answer in zip(units, keys, orders, judge.chat.ask_all(requests), strict=True):
+    for unit, key, order, answer in zip(units, keys, orders, judge.ask(units, requests), strict=True):
         if isinstance(answer, UnispectError):
             yield _failed(unit, answer)
         else:
