@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
 
 JUDGE = "rules"
+DATA_FROM = "data from"
+"""Setting of an invocation: what `--data` named, files by their whole path."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,14 @@ def _data(order: Order, plan: Plan, card: ModelCard) -> str:
     return f"the study's own: {len(inputs):,} distinct inputs, digest {digest(inputs)}"
 
 
+def _named(data: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (data,) if isinstance(data, str) else data or ()
+
+
+def _source(name: str) -> str:
+    return str(Path(name).resolve()) if Path(name).exists() else name
+
+
 def _content(unit: Unit) -> dict[str, JSON]:
     prompt = cast(Mapping[str, JSON], unit.inputs["prompt"])
     return {name: value for name, value in prompt.items() if name not in WHERE}
@@ -275,6 +285,7 @@ def _invocation(ready: Ready) -> Invocation:
     order = ready.order
     settings = {
         "data": ready.data,
+        DATA_FROM: " ".join(_source(name) for name in _named(order.options.data)),
         "presets": ", ".join(order.options.presets) if order.study.presets else "",
         "parts": ", ".join(order.options.parts),
         "limit": str(order.options.limit or ""),

@@ -5,25 +5,107 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
 
 from unispect.cli.console import say
+from unispect.core.errors import UsageError
+
+app = App(
+    name="grade",
+    usage="Usage: unispect grade RUN [--judge JUDGE] [OPTIONS]",
+    help_epilogue="""Examples:
+  unispect grade runs/bound
+  unispect grade runs/posters --judge openai:gpt-5 --prices prices.yaml --max-cost 5
+  unispect grade runs/posters --judge openai:judge@http://127.0.0.1:8000/v1 --gradings 3
+
+--debug after any command shows the full traceback of an error.""",
+)
+
+_HIDDEN = Parameter(show_default=False)
 
 
-def grade(run: Path, /, *, judge: str = "rules") -> None:
-    """Grade what a run drew and told; records this judge has graded already are left alone.
+@app.default
+def grade(
+    run: Path,
+    /,
+    *,
+    judge: str = "rules",
+    rubric: Literal["reference", "replies"] = "reference",
+    gradings: int = 1,
+    data: Annotated[Path | None, _HIDDEN] = None,
+    temperature: float = 0.0,
+    no_temperature: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    thinking_tokens: Annotated[int, _HIDDEN] = 0,
+    prices: Annotated[Path | None, _HIDDEN] = None,
+    max_cost: Annotated[float | None, _HIDDEN] = None,
+    cassette: Annotated[Path | None, _HIDDEN] = None,
+    replay: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    key_from: Annotated[str | None, _HIDDEN] = None,
+    requests_per_minute: Annotated[float | None, _HIDDEN] = None,
+    tokens_per_minute: Annotated[float | None, _HIDDEN] = None,
+    concurrency: int = 4,
+) -> None:
+    """Grade what a run drew and told; what this judge has graded already is left alone.
+
+    Rules grade the concept world and drawn faces. A chat model grades the replies of the posters study: killed at any
+    moment, the same command goes on and pays for no answer twice.
 
     Args:
         run: Folder of the run.
-        judge: Who grades: `rules` looks at pictures and replies of the concept world and of our drawn faces without
-            any model.
+        judge: Who grades: rules (no model), or a chat model as PROVIDER:MODEL[@BASE_URL] with one of the providers
+            openai (any server of its protocol), openai-sdk, anthropic, google.
+        rubric: What a chat judge makes rubrics of: the reference picture alone, or the replies of both kinds (as
+            published; severe rates then restate what the replies got wrong).
+        gradings: By a chat judge, of every reply; more of them say how steady the judge is.
+        data: Subjects file of the posters study; by default the one that the run was made with.
+        temperature: Of a chat judge.
+        no_temperature: Send none, for models that refuse one.
+        thinking_tokens: Allowed beyond the length of an answer, for chat judges that think first.
+        prices: Price table of chat models, YAML (docs/chat.md).
+        max_cost: Never spend more on this judge, over all commands that continue; needs --prices.
+        cassette: File that keeps every answer paid for; by default one in the run folder.
+        replay: Ask nobody; take answers from the cassette only.
+        key_from: Environment variable that holds the key, if not the provider's usual one.
+        requests_per_minute: At most so many.
+        tokens_per_minute: At most so many, read and written.
+        concurrency: Calls to a chat judge on their way at the same time.
     """
+    from unispect.chat import Spending, is_named
+
+    if is_named(judge):
+        from unispect.cli.judging import cassette_of, grade_by_chat, judge_name
+        from unispect.studies.posters.judging.plan import How
+
+        kept = cassette or cassette_of(run, judge)
+        limits = Spending(prices, max_cost, kept, requests_per_minute, tokens_per_minute, concurrency, replay)
+        grade_by_chat(
+            run,
+            judge,
+            How(judge_name(judge), rubric, gradings, None if no_temperature else temperature, thinking_tokens),
+            data=data,
+            spending=limits,
+            key_from=key_from,
+        )
+    else:
+        if gradings != 1 or rubric != "reference":
+            raise UsageError("--gradings and --rubric are for chat judges; name one: --judge PROVIDER:MODEL")
+        _by_rules(run, judge)
+    say(f"next: unispect report {run}")
+
+
+def _by_rules(run: Path, judge: str) -> None:
     from unispect.cli.execution import raise_failures
     from unispect.cli.progress import Watch, open_board
     from unispect.engine.grading import grade as grade_all
     from unispect.judges.registry import find_judge
     from unispect.runs import Invocation, RunStore
 
-    judging = find_judge(judge)
+    try:
+        judging = find_judge(judge)
+    except UsageError as error:
+        raise UsageError(f"{error}; chat models are named PROVIDER:MODEL, for instance openai:{judge}") from None
     with RunStore.open(run, "w") as store:
         store.add_invocation(Invocation(("unispect", *sys.argv[1:]), settings={"judge": judge}))
         with open_board() as board:
@@ -32,4 +114,3 @@ def grade(run: Path, /, *, judge: str = "rules") -> None:
             )
     say(f"{summary.done:,} records graded by {judge}, {summary.already:,} before, {summary.skipped:,} need no grade")
     raise_failures(summary, "grades")
-    say(f"next: unispect report {run}")

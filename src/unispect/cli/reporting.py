@@ -17,6 +17,7 @@ from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
 from unispect.runs.export import export
+from unispect.runs.manifest import Invocation
 from unispect.runs.store import RunStore
 from unispect.studies.families import view as families
 from unispect.studies.mechanism import view as mechanism
@@ -124,7 +125,20 @@ def _finished(study: Study, sources: Sequence[Source]) -> list[Entry]:
 
 
 def _title(sources: Sequence[Source]) -> str:
-    return ", ".join(dict.fromkeys(e.unit.model.partition("@")[0] for source in sources for e in source.entries))
+    return ", ".join(dict.fromkeys(name for source in sources for name in _names(source)))
+
+
+def _judging(invocations: Sequence[Invocation]) -> dict[str, str]:
+    """What asking chat models for grades came to, by judge; the last command of each says it."""
+    said = [one.settings for one in invocations if "judge" in one.settings and "answers" in one.settings]
+    return {f"graded by {settings['judge']}": settings["answers"] for settings in said}
+
+
+def _names(source: Source) -> tuple[str, ...]:
+    """Of the models that were run; chat models that graded have no card and are named by their study."""
+    cards = source.store.cards()
+    models = dict.fromkeys(entry.unit.model for entry in source.entries)
+    return tuple(dict.fromkeys(model.partition("@")[0] for model in models if model in cards or not cards))
 
 
 def _outdated(source: Source) -> list[Skip]:
@@ -182,9 +196,9 @@ def _facts(source: Source) -> RunFacts:
         name=source.store.folder.resolve().name,
         study=", ".join(studies),
         command=shlex.join(last.command) if last else "",
-        models=tuple(dict.fromkeys(entry.unit.model.partition("@")[0] for entry in source.entries)),
+        models=_names(source),
         seeds=tuple(sorted({seed for invocation in runs for seed in invocation.seeds})),
-        settings=last.settings if last else {},
+        settings={**(last.settings if last else {}), **_judging(manifest.invocations)},
         versions=last.versions if last else {},
         done=sum(entry.record.status == "done" for entry in source.entries),
         failed=len(bad),

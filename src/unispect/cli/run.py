@@ -27,6 +27,7 @@ app = App(
   unispect run encoding --model tiny-janus-pro --data images:photos --out runs/1
   unispect run encoding --model janus-pro-1b=weights/1B --data t2i-corebench:prompts mmbench:dev.tsv --out runs/2
   unispect run faces --model janus-pro-7b=weights/faces --out runs/faces
+  unispect run posters --model bagel-7b-mot=weights/bagel --data subjects.yaml --out runs/posters
   unispect run concepts encoding response --model 'tiny-*-bound' --out runs/all
   unispect run drawing --model openai:gpt-x+gpt-image-x --data text:prompts.txt --prices prices.yaml --max-cost 5
     --out runs/api
@@ -68,12 +69,13 @@ def run(
         out: Folder for the records; made if it is not there.
         data: Where prompts come from, one or several of: world (default), world-types, t2i-corebench:FOLDER,
             mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE. For the study faces: faces (default, our
-            own drawings) or photos:FOLDER.
+            own drawings) or photos:FOLDER. For the study posters: a YAML file of titles, years and pictures.
         preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
             (default).
         parts: What the concepts study asks, one or several of: battery (default: draw, likelihood, choice, recall,
             reverse, describe), reordered, orders, riddle, questions (kind, member, recognise), names, cures (relook,
-            look, visualise), paper, retain, all.
+            look, visualise), paper, retain, all. What the posters study asks: drawing, telling, visualise-first
+            (default: all).
         limit: At most this many items of each group that a study compares.
         seeds: One repetition of everything random per seed.
         device: auto, cpu, cuda or cuda:N.
@@ -95,7 +97,7 @@ def run(
     if preset and not any(one.presets for one in known):
         raise UsageError(f"--preset says how states are measured; the study {known[0].name} measures none")
     if parts and not any(one.parts for one in known):
-        raise UsageError(f"--parts says what the concepts study asks; the study {known[0].name} has no parts")
+        raise UsageError(f"--parts says what a study asks; the study {known[0].name} has no parts")
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"--seeds names a seed twice: {' '.join(map(str, seeds))}")
     models = chosen(model)
@@ -128,6 +130,8 @@ def run(
         outcomes = list(_each(orders, store))
     for outcome in outcomes:
         outcome.raise_failures()
+    if any(one.asked_to_grade for one in known):
+        say(f"next: unispect grade {out} --judge PROVIDER:MODEL")
     say(f"next: unispect report {out}")
 
 

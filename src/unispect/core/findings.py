@@ -154,6 +154,68 @@ class GalleryItem:
 
 
 @dataclass(frozen=True)
+class Side:
+    """One rendition of what a card is about: a picture, a text, or why there is neither.
+
+    Attributes:
+        name: what it is, in a word or two.
+        picture: SHA-256 of the blob; empty if it is no picture.
+        text: empty if it is no text.
+        note: said beside it (refused, cut off).
+    """
+
+    name: str
+    picture: str = ""
+    text: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What became of one item on one side.
+
+    Attributes:
+        word: the category, in words.
+        right: None where nothing can be said.
+        note: why, in the judge's words.
+        edited: a person changed it.
+    """
+
+    word: str
+    right: bool | None
+    note: str = ""
+    edited: bool = False
+
+
+@dataclass(frozen=True)
+class CardItem:
+    """One item of a card, with a mark for each of its sides."""
+
+    statement: str
+    wanted: bool
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """Renditions of one thing side by side, and how each fares on the same items.
+
+    Attributes:
+        title: what it is about.
+        model: id of the model.
+        detail: which of several (a sample), empty if there is one.
+        sides: two or more.
+        items: each with as many marks as there are sides.
+    """
+
+    title: str
+    model: str
+    detail: str
+    sides: tuple[Side, ...]
+    items: tuple[CardItem, ...]
+
+
+@dataclass(frozen=True)
 class Section:
     """One study's contribution to a report.
 
@@ -171,3 +233,4 @@ class Section:
     methods: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     study: bool = True
+    cards: tuple[Card, ...] = ()

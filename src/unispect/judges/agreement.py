@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from unispect.core.errors import UsageError
 from unispect.core.findings import Interval
-from unispect.metrics.agreement import Rating, krippendorff_alpha
-from unispect.metrics.intervals import clustered_bootstrap
+from unispect.metrics.agreement import Rating, coincidences
+from unispect.metrics.intervals import bootstrap_of_totals
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,14 @@ def agreement(
         raise UsageError(f"agreement needs two raters or more, not {len(ratings)}")
     items = sorted({item for rated in ratings.values() for item in rated})
     rows = [[rated.get(item) for item in items] for rated in ratings.values()]
-    shared = [i for i in range(len(items)) if sum(row[i] is not None for row in rows) >= 2]
-
-    def alpha(chosen: np.ndarray) -> float:
-        return krippendorff_alpha([[row[int(i)] for i in chosen] for row in rows], level)
-
-    interval = clustered_bootstrap(shared, shared, statistic=alpha, seed=seed, resamples=resamples, support=(-1.0, 1.0))
+    found = coincidences(rows, level)
+    shared, *shape = found.items.shape
+    interval = bootstrap_of_totals(
+        found.items.reshape(shared, math.prod(shape)),
+        lambda totals: found.alpha(totals.reshape(*totals.shape[:-1], *shape)),
+        seed=seed,
+        resamples=resamples,
+        support=(-1.0, 1.0),
+    )
     unrated = {rater: sum(rating is None for rating in row) for rater, row in zip(ratings, rows, strict=True)}
-    return Agreement(interval, len(items), len(shared), unrated)
+    return Agreement(interval, len(items), shared, unrated)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -42,21 +43,47 @@ def krippendorff_alpha(ratings: Sequence[Sequence[Rating]], level: Literal["nomi
     Raises:
         ValueError: raters have rows of different lengths.
     """
+    found = coincidences(ratings, level)
+    return float(found.alpha(found.items.sum(axis=0)))
+
+
+@dataclass(frozen=True)
+class Coincidences:
+    """What each item adds to the matrix that alpha is taken from, so that items can be resampled.
+
+    Attributes:
+        items: [items with two ratings or more, categories, categories].
+        distance: [categories, categories].
+    """
+
+    items: np.ndarray
+    distance: np.ndarray
+
+    def alpha(self, totals: np.ndarray) -> np.ndarray:
+        """Alpha of sums over items, [..., categories, categories] -> [...]; NaN where every rating is the same."""
+        margins = totals.sum(axis=-1)
+        n = margins.sum(axis=-1)
+        chance = np.einsum("...i,...j,ij->...", margins, margins, self.distance)
+        observed = (totals * self.distance).sum(axis=(-2, -1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(chance > 0, 1 - observed * (n - 1) / chance, math.nan)
+
+
+def coincidences(
+    ratings: Sequence[Sequence[Rating]], level: Literal["nominal", "interval"] = "nominal"
+) -> Coincidences:
+    """Each item's share of the matrix of coincidences of `ratings[rater][item]`; see `krippendorff_alpha`."""
     if len({len(row) for row in ratings}) > 1:
         raise ValueError("every rater needs one entry per item (None where there is no rating)")
     items = [[rating for rating in item if rating is not None] for item in zip(*ratings, strict=True)]
     items = [item for item in items if len(item) >= 2]
     categories = sorted({rating for item in items for rating in item}, key=repr)
     place = {category: index for index, category in enumerate(categories)}
-    coincidences = np.zeros((len(categories), len(categories)))
-    for item in items:
+    shares = np.zeros((len(items), len(categories), len(categories)))
+    for share, item in zip(shares, items, strict=True):
         counts = np.bincount([place[rating] for rating in item], minlength=len(categories)).astype(float)
-        coincidences += (np.outer(counts, counts) - np.diag(counts)) / (len(item) - 1)
-    totals = coincidences.sum(axis=0)
-    n = totals.sum()
-    distance = _DISTANCES[level](categories)
-    expected = float((np.outer(totals, totals) * distance).sum()) / (n - 1) if n > 1 else 0.0
-    return math.nan if expected == 0 else 1 - float((coincidences * distance).sum()) / expected
+        share[:] = (np.outer(counts, counts) - np.diag(counts)) / (len(item) - 1)
+    return Coincidences(shares, _DISTANCES[level](categories))
 
 
 def _nominal(categories: Sequence[Rating]) -> np.ndarray:

@@ -11,6 +11,7 @@ from importlib import resources
 from markupsafe import Markup
 
 from unispect.core.findings import Figure, Finding, Section, Table
+from unispect.report.cards import ShownCard, show_cards
 from unispect.report.downloads import downloads
 from unispect.report.environment import environment
 from unispect.report.figures import Drawing, draw, styles_for
@@ -52,6 +53,8 @@ class _Study:
     figures: tuple[_Plot, ...]
     gallery: tuple[Group, ...]
     unshown: int
+    cards: tuple[ShownCard, ...]
+    uncarded: int
 
 
 def render(
@@ -121,6 +124,8 @@ def _study(section: Section, anchors: Anchors, open_picture: OpenPicture) -> _St
         tuple(_plot(figure, draw(figure, styles), anchors(section.id, figure.id)) for figure in section.figures),
         groups(section.gallery[:PICTURES_PER_STUDY], open_picture),
         max(0, len(section.gallery) - PICTURES_PER_STUDY),
+        carded := show_cards(section.cards, open_picture),
+        len(section.cards) - len(carded),
     )
 
 
@@ -130,7 +135,9 @@ def _plot(figure: Figure, drawing: Drawing, anchor: str) -> _Plot:
 
 def _missing(studies: Sequence[_Study]) -> list[Missing]:
     cards = (card for study in studies for group in study.gallery for card in group.cards)
-    return list(dict.fromkeys(card.picture for card in cards if isinstance(card.picture, Missing)))
+    sides = (side for study in studies for card in study.cards for side in card.sides)
+    pictures = [*(card.picture for card in cards), *(side.picture for side in sides)]
+    return list(dict.fromkeys(picture for picture in pictures if isinstance(picture, Missing)))
 
 
 def _model_rows(provenance: Provenance) -> Iterable[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt
-from unispect.core.replies import ImageSampling, TextSampling
+from unispect.core.replies import ImageSampling, TextReply, TextSampling
 from unispect.core.seeds import seed_for
 from unispect.core.units import JSON, Prior, Record, Unit
 from unispect.models.base import UnifiedModel
@@ -65,7 +65,10 @@ def draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outco
 
 
 def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
-    """`text` and whether it is `finished`: replies to prompts, one per unit; greedy unless settings say otherwise."""
+    """`text` and whether it is `finished`: one reply per prompt, greedy unless the settings say otherwise.
+
+    A text in which a provider refused, and said so, is `refused` as well.
+    """
     settings: Mapping[str, Any] = units[0].settings
     how = TextSampling(
         seeds=tuple(seed_for(unit.id) for unit in units),
@@ -73,7 +76,12 @@ def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt])
         temperature=settings.get("temperature", 0.0),
     )
     replies = model.write(model.encode(prompts, Goal.TEXT), how)
-    return [({"text": reply.text, "finished": reply.finished}, {}) for reply in replies]
+    return [(_text(reply), {}) for reply in replies]
+
+
+def _text(reply: TextReply) -> dict[str, JSON]:
+    refused: dict[str, JSON] = {"refused": reply.refusal} if reply.refusal else {}
+    return {"text": reply.text, "finished": reply.finished} | refused
 
 
 def score(model: UnifiedModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]) -> list[list[float]]:

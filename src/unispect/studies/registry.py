@@ -40,6 +40,7 @@ class Study:
         prompts: its prompts come from `--data`.
         presets: it measures states, and `--preset` says how.
         parts: it asks several kinds of questions, among which `--parts` chooses.
+        asked_to_grade: its replies are graded by a chat model that the user names (`unispect grade RUN --judge ...`).
     """
 
     name: str
@@ -49,6 +50,7 @@ class Study:
     prompts: bool = True
     presets: bool = True
     parts: bool = False
+    asked_to_grade: bool = False
 
     @property
     def version(self) -> int:
@@ -119,6 +121,15 @@ STUDIES: Mapping[str, Study] = {
             "unispect.studies.drawing",
             "What does the model draw from a list of prompts, for whoever judges pictures?",
             presets=False,
+        ),
+        Study(
+            "posters",
+            "unispect.studies.posters",
+            "What of a known poster comes back right when a model draws it from memory, and what when it describes it?",
+            prompts=False,
+            presets=False,
+            parts=True,
+            asked_to_grade=True,
         ),
     )
 }

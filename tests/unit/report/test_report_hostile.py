@@ -8,7 +8,19 @@ from htmltree import parse, skeleton
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from unispect.core.findings import Finding, GalleryItem, Interval, Preset, Section, Table, Verdict
+from unispect.core.findings import (
+    Card,
+    CardItem,
+    Finding,
+    GalleryItem,
+    Interval,
+    Mark,
+    Preset,
+    Section,
+    Side,
+    Table,
+    Verdict,
+)
 from unispect.core.units import Skip
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
@@ -37,12 +49,19 @@ def everywhere(text: str) -> str:
         (item, replace(item, picture=text)),
         (text,),
         (text,),
+        cards=(_card(text),),
     )
     run = RunFacts(
         text, text, text, (text,), (0,), {text: text}, {text: text}, 1, 1, 0, (Failure(text, text, text),),
         (Skip(text, text),), text,
     )  # fmt: skip
     return page((section,), Provenance((ModelFacts(text, text, text, text),), (run,), text, text), text)
+
+
+def _card(text: str) -> Card:
+    sides = (Side(text, PICTURE, "", text), Side(text, "", text, text), Side(text, text))
+    marks = (Mark(text, True, text, True), Mark(text, False, text), Mark(text, None, text))
+    return Card(text, text, text, sides, (CardItem(text, True, marks), CardItem(text, False, marks)))
 
 
 HARMLESS = skeleton(everywhere("word"))

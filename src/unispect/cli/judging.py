@@ -1,0 +1,129 @@
+"""A chat model as the judge of a run's replies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from unispect.chat import Spending, Tally, chat_for
+from unispect.chat.named import parse
+from unispect.cli.console import say, show_table
+from unispect.cli.execution import DATA_FROM, plan_lines, raise_failures
+from unispect.cli.progress import Watch, open_board
+from unispect.core.errors import StoreError, UnispectError, UsageError
+from unispect.data.posters.subjects import load_subjects
+from unispect.engine.local import execute
+from unispect.runs import Invocation, RunStore
+from unispect.studies.posters.judging.plan import How
+from unispect.studies.posters.judging.plan import plan as plan_judging
+from unispect.studies.posters.judging.run import Judge
+from unispect.studies.posters.judging.run import run as run_judging
+from unispect.studies.posters.plan import REPLIES, STUDY
+
+
+def grade_by_chat(
+    run: Path,
+    judge: str,
+    how: How,
+    *,
+    data: Path | None,
+    spending: Spending,
+    key_from: str | None,
+) -> None:
+    """Lets a chat model grade the posters of a run, as units of their own; calling it again continues.
+
+    Raises:
+        UsageError: no such judge, nothing it could grade, or a limit that makes no sense.
+        DataError: the subjects file cannot be used.
+        UnispectError: units failed, or the limit on the cost is reached; what was done is kept.
+    """
+    with RunStore.open(run, "w") as store:
+        entries = list(store.entries(STUDY))
+        if not any(entry.unit.kind in REPLIES and entry.record.status == "done" for entry in entries):
+            raise UsageError(f"{run} holds no replies of the posters study, which is what chat models grade")
+        path = data or _subjects_file(store, run)
+        subjects = load_subjects(path)
+        plan = plan_judging(how, entries, subjects)
+        if spending.cassette is not None and not spending.replay:
+            _make_room(spending.cassette)
+        with chat_for(judge, spending, key_from=key_from) as chat:
+            store.add_invocation(_invocation(how, judge, path))
+            say(f"judge   {how.judge}; rubrics from the {how.source}; answers kept in {spending.cassette}")
+            for line in plan_lines(plan):
+                say(f"        {line}")
+            size = max(1, 2 * spending.concurrency)
+            with open_board() as board:
+                watch = Watch(board, STUDY)
+                summary = execute(
+                    plan,
+                    run_judging,
+                    store,
+                    Judge(chat, subjects),
+                    batch_size=size,
+                    progress=watch,
+                    debug="UNISPECT_DEBUG" in os.environ,
+                )
+            tally = chat.tally()
+            if tally.parsed + tally.unparsed + tally.failed:
+                store.note({"answers": _cost(tally, priced=spending.prices is not None)})
+        say()
+        counts = [count for count in store.counts() if (count.study, count.model) == (STUDY, how.judge)]
+        show_table(
+            ("kind", "planned", "done", "failed", "skipped"),
+            [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
+            right=("planned", "done", "failed", "skipped"),
+        )
+    say()
+    say(f"{summary.done:,} units done in {summary.seconds:.0f} s, {summary.already:,} before: {run}")
+    say(_cost(tally, priced=spending.prices is not None))
+    if summary.halted:
+        raise UnispectError(f"stopped with {summary.left:,} units left undone: {summary.halted}")
+    raise_failures(summary, "units")
+
+
+def judge_name(spec: str) -> str:
+    """What records call a judge: provider and model, and the host where that is not the provider's own."""
+    named = parse(spec)
+    return f"{named.provider}:{named.model}" + ("" if named.own else f"@{urlsplit(named.base_url).hostname}")
+
+
+def cassette_of(run: Path, spec: str) -> Path:
+    """Where answers of a judge are kept unless the user says otherwise."""
+    letters = (letter if letter.isalnum() or letter in "-." else "-" for letter in judge_name(spec))
+    return run / "cassettes" / f"judge-{''.join(letters)}.jsonl"
+
+
+def _make_room(cassette: Path) -> None:
+    try:
+        cassette.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"no folder {cassette.parent} for the cassette: {error.strerror}") from error
+
+
+def _subjects_file(store: RunStore, run: Path) -> Path:
+    made = [one for one in store.manifest().invocations if one.study == STUDY and one.settings.get(DATA_FROM)]
+    if not made:
+        raise UsageError(f"{run} does not say which subjects file it was made with: --data subjects.yaml")
+    return Path(made[-1].settings[DATA_FROM])
+
+
+def _invocation(how: How, judge: str, path: Path) -> Invocation:
+    settings = {
+        "judge": judge,
+        "rubric": how.source,
+        "gradings": str(how.gradings),
+        "thinking tokens": str(how.thinking_tokens),
+        "temperature": "not sent" if how.temperature is None else f"{how.temperature:g}",
+        DATA_FROM: str(path.resolve()),
+    }
+    return Invocation(("unispect", *sys.argv[1:]), settings=settings)
+
+
+def _cost(tally: Tally, *, priced: bool) -> str:
+    answers = (
+        f"{tally.parsed + tally.unparsed:,} answers, {tally.replayed:,} from before, {tally.unparsed:,} unparsed; "
+        f"{tally.failed:,} requests without one; {tally.input_tokens:,} tokens read and {tally.output_tokens:,} written"
+    )
+    return f"{answers}; {tally.cost:.4f} spent on this cassette" if priced else answers

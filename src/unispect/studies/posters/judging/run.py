@@ -1,0 +1,191 @@
+"""How a judge carries its units out. An answer that cannot be read is a record like any other."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from PIL import Image
+
+from unispect.chat import Answer, Chat, Request
+from unispect.chat.values import T
+from unispect.core.errors import Halted, PriorMissing, UnispectError
+from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.data.posters.subjects import Subject
+from unispect.studies.posters.judging.forms import Answers, Look
+from unispect.studies.posters.judging.plan import ITEMS, LOOK, RUBRIC
+from unispect.studies.posters.judging.requests import (
+    Rendition,
+    items_request,
+    look_request,
+    looks_request,
+    reference_request,
+)
+from unispect.studies.posters.judging.rubric import Rubric, blind_order, tidied
+
+TRIES = 3
+"""Answers a judge may give for one rubric; making an instrument may be repeated, reading it may not."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who carries the units out.
+
+    Attributes:
+        chat: the chat model, with its cassette and its limits.
+        subjects: whose reference pictures may be shown.
+    """
+
+    chat: Chat
+    subjects: Sequence[Subject]
+
+    def reference(self, sha256: str) -> Image.Image:
+        """The reference picture of that hash.
+
+        Raises:
+            PriorMissing: no subject has it any more.
+            DataError: its file was changed.
+        """
+        for subject in self.subjects:
+            if subject.sha256 == sha256:
+                return subject.reference()
+        raise PriorMissing(f"needs a reference picture (SHA-256 {sha256[:12]}...) that no subject has")
+
+    def ask(self, units: Sequence[Unit], requests: Sequence[Request[T]]) -> list[Answer[T] | UnispectError]:
+        """An answer to each unit's request, or why there is none."""
+        extra = [cast(int, unit.settings.get("thinking_tokens", 0)) for unit in units]
+        roomy = [replace(one, max_tokens=one.max_tokens + n) for one, n in zip(requests, extra, strict=True)]
+        return self.chat.ask_all(roomy)
+
+
+def run(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    """One record per unit, in their order; all units are of one kind."""
+    return _PROCEDURES[units[0].kind](judge, units, prior)
+
+
+def _look(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    requests = [
+        look_request(
+            judge.reference(str(unit.inputs["reference"])), _reply(unit, prior), temperature=_temperature(unit)
+        )
+        for unit in units
+    ]
+    for unit, answer in zip(units, judge.ask(units, requests), strict=True):
+        if isinstance(answer, UnispectError):
+            yield _failed(unit, answer)
+        else:
+            yield Record(unit.id, answer.as_payload())
+
+
+def _rubric(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    for unit in units:
+        yield _one_rubric(judge, unit, prior)
+
+
+def _one_rubric(judge: Judge, unit: Unit, prior: Prior) -> Record:
+    """Asked again, with another seed, while no rubric can be made of the answer; every reason is kept."""
+    reasons: list[str] = []
+    for seed in range(TRIES):
+        (answer,) = judge.ask([unit], [_rubric_request(judge, unit, prior, seed)])
+        if isinstance(answer, UnispectError):
+            return _failed(unit, answer)
+        if answer.value is None:
+            reasons.append(answer.reason)
+            continue
+        rubric, dropped = tidied(answer.value)
+        if rubric.wanted:
+            made: dict[str, JSON] = {"wanted": list(rubric.wanted), "unwanted": list(rubric.unwanted)}
+            return Record(unit.id, made | {"dropped": dropped, "unread": reasons, "answer": answer.as_payload()})
+        reasons.append("no statement about what is there can be used")
+    words = "; ".join(reasons)
+    return Record(
+        unit.id,
+        status="failed",
+        error=f"the judge's {TRIES} answers gave no rubric of {unit.inputs['poster']} ({words}); name another judge",
+    )
+
+
+def _rubric_request(judge: Judge, unit: Unit, prior: Prior, seed: int) -> Request:
+    temperature = _temperature(unit)
+    inputs: Mapping[str, Any] = unit.inputs
+    if unit.settings["source"] == "reference":
+        return reference_request(judge.reference(inputs["reference"]), temperature=temperature, seed=seed)
+    read = [prior(look).payload["value"] for look in inputs["looks"]]
+    looks = [Look.model_validate(value) for value in read if value is not None]
+    return looks_request(looks, temperature=temperature, seed=seed)
+
+
+def _items(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    keys = [Rubric.of(prior(str(unit.inputs["rubric"])).payload).key for unit in units]
+    orders = [blind_order(key, unit.id) for key, unit in zip(keys, units, strict=True)]
+    requests = [
+        items_request(order, _rendition(judge, unit, prior), temperature=_temperature(unit), seed=unit.seed)
+        for order, unit in zip(orders, units, strict=True)
+    ]
+    for unit, key, order, answer in zip(units, keys, orders, judge.ask(units, requests), strict=True):
+        if isinstance(answer, UnispectError):
+            yield _failed(unit, answer)
+        else:
+            yield Record(unit.id, {"items": _graded(key, order, answer), "answer": _without_value(answer)})
+
+
+def _graded(key: Mapping[str, bool], order: Sequence[str], answer: Answer[Answers]) -> list[JSON]:
+    """Every item of the rubric with what was said of it; `status` is None where nothing readable was.
+
+    A number answered twice with the same status counts; with two, the item is unparsed.
+    """
+    said: dict[str, list[tuple[str, str]]] = {statement: [] for statement in order}
+    for one in answer.value.answers if answer.value else ():
+        if 1 <= one.number <= len(order):
+            said[order[one.number - 1]].append((one.status, one.explanation))
+    items: list[JSON] = []
+    for statement, wanted in key.items():
+        statuses = {status for status, _ in said[statement]}
+        status = statuses.pop() if len(statuses) == 1 else None
+        why = said[statement][0][1] if status else ""
+        items.append({"statement": statement, "wanted": wanted, "status": status, "explanation": why})
+    return items
+
+
+def _without_value(answer: Answer[Answers]) -> dict[str, JSON]:
+    return {name: value for name, value in answer.as_payload().items() if name != "value"}
+
+
+def _rendition(judge: Judge, unit: Unit, prior: Prior) -> Rendition:
+    if unit.inputs["about"] == "reference":
+        return judge.reference(str(unit.inputs["reference"]))
+    return _reply(unit, prior)
+
+
+def _reply(unit: Unit, prior: Prior) -> Rendition:
+    record = prior(str(unit.inputs["reply"]))
+    if record.pictures:
+        picture = Image.open(io.BytesIO(record.pictures["picture"]))
+        picture.load()
+        return picture
+    return str(record.payload["text"])
+
+
+def _temperature(unit: Unit) -> float | None:
+    settings: Mapping[str, Any] = unit.settings
+    return settings["temperature"]
+
+
+def _failed(unit: Unit, error: UnispectError) -> Record:
+    """A failed record.
+
+    Raises:
+        Halted: every other unit would meet the same.
+    """
+    if isinstance(error, Halted):
+        raise error
+    return Record(unit.id, status="failed", error=f"{type(error).__name__}: {error}")
+
+
+_PROCEDURES: Mapping[str, Callable[[Judge, Sequence[Unit], Prior], Iterator[Record]]] = {
+    LOOK: _look,
+    RUBRIC: _rubric,
+    ITEMS: _items,
+}
