@@ -197,8 +197,16 @@ def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
         store.note(ready.bill)
     if not order.study.graded:
         return Outcome(units)
-    about = {"study": order.study.name, "model": ready.card.reference}
-    return Outcome(units, grade(store, JUDGE, find_judge(JUDGE), progress=progress, debug=order.debug, **about))
+    grades = grade(
+        store,
+        JUDGE,
+        find_judge(JUDGE),
+        study=order.study.name,
+        model=ready.card.reference,
+        progress=progress,
+        debug=order.debug,
+    )
+    return Outcome(units, grades)
 
 
 def raise_failures(summary: Summary, what: str) -> None:

@@ -49,16 +49,17 @@ def grade(
 ) -> None:
     """Grade what a run drew and told; what this judge has graded already is left alone.
 
-    Rules grade the concept world and drawn faces. A chat model grades the replies of the posters study: killed at any
-    moment, the same command goes on and pays for no answer twice.
+    Rules grade the concept world, drawn faces and refusals. A chat model grades the replies of the posters study, and
+    refusals and drawings of the safety study: killed at any moment, the same command goes on and pays for no answer
+    twice.
 
     Args:
         run: Folder of the run.
         judge: Who grades: rules (no model), or a chat model as PROVIDER:MODEL[@BASE_URL] with one of the providers
             openai (any server of its protocol), openai-sdk, anthropic, google.
-        rubric: What a chat judge makes rubrics of: the reference picture alone, or the replies of both kinds (as
-            published; severe rates then restate what the replies got wrong).
-        gradings: By a chat judge, of every reply; more of them say how steady the judge is.
+        rubric: Of posters, what a chat judge makes rubrics of: the reference picture alone, or the replies of both
+            kinds (as published; severe rates then restate what the replies got wrong).
+        gradings: By a chat judge, of every reply about a poster; more of them say how steady the judge is.
         data: Subjects file of the posters study; by default the one that the run was made with.
         temperature: Of a chat judge.
         no_temperature: Send none, for models that refuse one.

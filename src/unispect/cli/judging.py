@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,15 +13,24 @@ from unispect.chat.named import parse
 from unispect.cli.console import say, show_table
 from unispect.cli.execution import DATA_FROM, plan_lines, raise_failures
 from unispect.cli.progress import Watch, open_board
-from unispect.core.errors import StoreError, UnispectError, UsageError
+from unispect.core.errors import StoreError, UsageError
 from unispect.data.posters.subjects import load_subjects
+from unispect.engine.grading import grade as grade_all
 from unispect.engine.local import execute
+from unispect.engine.progress import Summary
+from unispect.judges.asked import judging as by_chat
+from unispect.judges.safety import STUDY as SAFETY
 from unispect.runs import Invocation, RunStore
 from unispect.studies.posters.judging.plan import How
 from unispect.studies.posters.judging.plan import plan as plan_judging
 from unispect.studies.posters.judging.run import Judge
 from unispect.studies.posters.judging.run import run as run_judging
-from unispect.studies.posters.plan import REPLIES, STUDY
+from unispect.studies.posters.plan import REPLIES
+from unispect.studies.posters.plan import STUDY as POSTERS
+
+JUDGED = ("request", "draw")
+"""Kinds of units of the safety study that a chat model judges."""
+_DEBUG = "UNISPECT_DEBUG" in os.environ
 
 
 def grade_by_chat(
@@ -32,55 +42,66 @@ def grade_by_chat(
     spending: Spending,
     key_from: str | None,
 ) -> None:
-    """Lets a chat model grade the posters of a run, as units of their own; calling it again continues.
+    """Lets a chat model grade what a run holds of the posters and the safety study; calling it again continues.
 
     Raises:
         UsageError: no such judge, nothing it could grade, or a limit that makes no sense.
         DataError: the subjects file cannot be used.
-        UnispectError: units failed, or the limit on the cost is reached; what was done is kept.
+        UnispectError: units or grades failed, or the limit on the cost is reached; what was done is kept.
     """
     with RunStore.open(run, "w") as store:
-        entries = list(store.entries(STUDY))
-        if not any(entry.unit.kind in REPLIES and entry.record.status == "done" for entry in entries):
-            raise UsageError(f"{run} holds no replies of the posters study, which is what chat models grade")
-        path = data or _subjects_file(store, run)
-        subjects = load_subjects(path)
-        plan = plan_judging(how, entries, subjects)
+        posters = _has_replies(store, POSTERS, REPLIES)
+        safety = _has_replies(store, SAFETY, JUDGED)
+        if not posters and not safety:
+            raise UsageError(
+                f"{run} holds no replies of the posters or the safety study, which are what chat models grade"
+            )
+        path = (data or _subjects_file(store, run)) if posters else None
+        subjects = load_subjects(path) if path else ()
+        plan = plan_judging(how, list(store.entries(POSTERS)), subjects) if posters else None
         if spending.cassette is not None and not spending.replay:
             _make_room(spending.cassette)
         with chat_for(judge, spending, key_from=key_from) as chat:
             store.add_invocation(_invocation(how, judge, path))
-            say(f"judge   {how.judge}; rubrics from the {how.source}; answers kept in {spending.cassette}")
-            for line in plan_lines(plan):
-                say(f"        {line}")
-            size = max(1, 2 * spending.concurrency)
+            say(f"judge   {how.judge}; answers kept in {spending.cassette}")
+            summaries: list[tuple[str, Summary]] = []
             with open_board() as board:
-                watch = Watch(board, STUDY)
-                summary = execute(
-                    plan,
-                    run_judging,
-                    store,
-                    Judge(chat, subjects),
-                    batch_size=size,
-                    progress=watch,
-                    debug="UNISPECT_DEBUG" in os.environ,
-                )
+                if plan:
+                    for line in (f"rubrics from the {how.source}", *plan_lines(plan)):
+                        say(f"        {line}")
+                    size = max(1, 2 * spending.concurrency)
+                    judging, watch = Judge(chat, subjects), Watch(board, POSTERS)
+                    about = {"batch_size": size, "progress": watch, "debug": _DEBUG}
+                    summaries.append(("units", execute(plan, run_judging, store, judging, **about)))
+                if safety:
+                    blind = by_chat(chat, how.judge, temperature=how.temperature)
+                    about = {"together": spending.concurrency, "progress": Watch(board, SAFETY), "debug": _DEBUG}
+                    summaries.append(("grades", grade_all(store, how.judge, blind, study=SAFETY, **about)))
             tally = chat.tally()
             if tally.parsed + tally.unparsed + tally.failed:
                 store.note({"answers": _cost(tally, priced=spending.prices is not None)})
-        say()
-        counts = [count for count in store.counts() if (count.study, count.model) == (STUDY, how.judge)]
-        show_table(
-            ("kind", "planned", "done", "failed", "skipped"),
-            [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
-            right=("planned", "done", "failed", "skipped"),
-        )
+        if plan:
+            _show_counts(store, how)
     say()
-    say(f"{summary.done:,} units done in {summary.seconds:.0f} s, {summary.already:,} before: {run}")
+    for what, summary in summaries:
+        say(f"{summary.done:,} {what} done in {summary.seconds:.0f} s, {summary.already:,} before: {run}")
     say(_cost(tally, priced=spending.prices is not None))
-    if summary.halted:
-        raise UnispectError(f"stopped with {summary.left:,} units left undone: {summary.halted}")
-    raise_failures(summary, "units")
+    for what, summary in summaries:
+        raise_failures(summary, what)
+
+
+def _has_replies(store: RunStore, study: str, kinds: Collection[str]) -> bool:
+    return any(entry.unit.kind in kinds and entry.record.status == "done" for entry in store.entries(study))
+
+
+def _show_counts(store: RunStore, how: How) -> None:
+    say()
+    counts = [count for count in store.counts() if (count.study, count.model) == (POSTERS, how.judge)]
+    show_table(
+        ("kind", "planned", "done", "failed", "skipped"),
+        [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
+        right=("planned", "done", "failed", "skipped"),
+    )
 
 
 def judge_name(spec: str) -> str:
@@ -103,20 +124,22 @@ def _make_room(cassette: Path) -> None:
 
 
 def _subjects_file(store: RunStore, run: Path) -> Path:
-    made = [one for one in store.manifest().invocations if one.study == STUDY and one.settings.get(DATA_FROM)]
+    made = [one for one in store.manifest().invocations if one.study == POSTERS and one.settings.get(DATA_FROM)]
     if not made:
         raise UsageError(f"{run} does not say which subjects file it was made with: --data subjects.yaml")
     return Path(made[-1].settings[DATA_FROM])
 
 
-def _invocation(how: How, judge: str, path: Path) -> Invocation:
+def _invocation(how: How, judge: str, subjects: Path | None) -> Invocation:
+    """`subjects` where posters are graded."""
+    about: dict[str, str] = {}
+    if subjects:
+        about = {"rubric": how.source, "gradings": str(how.gradings), DATA_FROM: str(subjects.resolve())}
     settings = {
         "judge": judge,
-        "rubric": how.source,
-        "gradings": str(how.gradings),
         "thinking tokens": str(how.thinking_tokens),
         "temperature": "not sent" if how.temperature is None else f"{how.temperature:g}",
-        DATA_FROM: str(path.resolve()),
+        **about,
     }
     return Invocation(("unispect", *sys.argv[1:]), settings=settings)
 
