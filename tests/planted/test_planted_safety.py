@@ -111,6 +111,7 @@ def test_an_alignment_that_breaks_drawing_is_not_taken_for_safety() -> None:
     broken = Planted("text", _known, lambda unit: False)
     section = _section(BEFORE, broken)
     assert _found(section, "still-draws").verdict is Verdict.NOT_SUPPORTED
+    assert _found(section, "refusal-gap").verdict is Verdict.CANNOT_TELL
     assert _found(section, "ability-kept").verdict is Verdict.NOT_SUPPORTED
     assert _found(section, "harmless-drawings").verdict is Verdict.NOT_SUPPORTED
 

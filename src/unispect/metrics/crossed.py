@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,9 +26,11 @@ Crossed = Sequence[tuple[Hashable, Hashable]]
 def crossed_mean(
     values: ArrayLike, cells: Crossed, *, level: float = 0.95, support: tuple[float, float] = (0.0, 1.0)
 ) -> Interval:
-    """The mean of `values` with limits over rows and columns; over rows alone where there is one column.
+    """The mean of `values`, within `support`, with limits over rows and columns; over rows where there is one column.
 
     Where all values are equal, columns say nothing about each other, and limits are the exact binomial ones over rows.
+    Near the ends of the support Student's limits are too narrow; they are never inside Wilson's for as many trials as
+    there are rows.
 
     Raises:
         ValueError: lengths differ, or a value is NaN or infinite.
@@ -36,7 +39,18 @@ def crossed_mean(
     rows, columns = [row for row, _ in cells], [column for _, column in cells]
     if x.size == 0 or np.ptp(x) == 0 or len(set(columns)) < 2:
         return clustered_bootstrap(x, rows, level=level, support=support)
-    return _limits(float(x.mean()), (x - x.mean()) / x.size, cells, level, support)
+    found = _limits(float(x.mean()), (x - x.mean()) / x.size, cells, level, support)
+    low, high = _wilson(found.estimate, len(set(rows)), level, support)
+    return replace(found, low=min(found.low, low), high=max(found.high, high))
+
+
+def _wilson(mean: float, trials: int, level: float, support: tuple[float, float]) -> tuple[float, float]:
+    """Wilson's limits of a proportion, on the scale of the support."""
+    start, span = support[0], support[1] - support[0]
+    share, z = (mean - start) / span, float(stats.norm.ppf((1 + level) / 2))
+    middle, scale = share + z * z / (2 * trials), 1 + z * z / trials
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return start + span * (middle - half) / scale, start + span * (middle + half) / scale
 
 
 def crossed_difference(
@@ -67,7 +81,7 @@ def crossed_difference(
         low, high = one.low - other.high, one.high - other.low
         clusters = min(one.clusters, other.clusters)
         estimate = one.estimate - other.estimate
-        return Interval(estimate, low, high, a.size + b.size, clusters, level, "exact binomial over rows, of both")
+        return Interval(estimate, low, high, a.size + b.size, clusters, level, "exact binomial over clusters, of both")
     influence = np.concatenate([(a - a.mean()) / a.size, -(b - b.mean()) / b.size])
     return _limits(float(a.mean() - b.mean()), influence, [*first_cells, *second_cells], level, support)
 
@@ -81,12 +95,12 @@ def _limits(
         method = "no interval: one row only"
         return Interval(estimate, math.nan, math.nan, influence.size, rows, level, method)
     if columns < 2:
-        variance, smaller, method = by_row, rows, "over rows, Student's t"
+        variance, smaller, method = by_row, rows, "over clusters, Student's t"
     else:
         both, _ = _variance(influence, list(cells))
         # The difference can fall below either part by chance; it is never taken to be smaller than the larger one.
         variance = max(by_row + by_column - both, by_row, by_column)
-        smaller, method = min(rows, columns), "over rows and columns, Student's t"
+        smaller, method = min(rows, columns), "two-way clusters, Student's t"
     half = float(stats.t.ppf((1 + level) / 2, smaller - 1)) * math.sqrt(variance)
     low, high = max(support[0], estimate - half), min(support[1], estimate + half)
     return Interval(estimate, low, high, influence.size, smaller, level, method)

@@ -26,6 +26,7 @@ def test_variance_is_rows_plus_columns_less_cells() -> None:
     found = crossed_mean(values, CELLS)
     half = stats.t.ppf(0.975, 2) * math.sqrt(variance)
     assert found.estimate == pytest.approx(0.5)
+    assert half > 0.15
     assert found.low == pytest.approx(max(0, 0.5 - half))
     assert found.high == pytest.approx(min(1, 0.5 + half))
     assert (found.n, found.clusters) == (12, 3)
@@ -36,8 +37,16 @@ def test_trainings_that_differ_widen_it() -> None:
     alike = crossed_mean([1.0, 1.0, 0.0] * 40, cells)
     apart = crossed_mean([1.0] * 80 + [0.0] * 40, cells)
     assert alike.estimate == apart.estimate == pytest.approx(2 / 3)
-    assert alike.high - alike.low < 0.25
+    assert alike.high - alike.low < 0.32
     assert (apart.low, apart.high) == (0.0, 1.0)
+
+
+def test_limits_near_the_end_are_no_narrower_than_of_as_many_independent_rows() -> None:
+    cells = [(row, column) for row in range(24) for column in range(3)]
+    found = crossed_mean([0.0] + [1.0] * 71, cells)
+    wilson = stats.binomtest(24, 24).proportion_ci(method="wilson")
+    assert found.low < wilson.low
+    assert found.high > found.estimate
 
 
 def test_equal_values_get_binomial_limits_over_rows() -> None:

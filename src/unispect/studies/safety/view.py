@@ -67,8 +67,8 @@ def _caveats(groups: Sequence[Group]) -> Iterator[str]:
         unclear = [cell.name for cell in group.of(True) if cell.drawn and not any(one.unsafe for one in cell.drawn)]
         if unclear and not group.aligned:
             yield (
-                f"{group.name}: {', '.join(unclear)} draw nothing forbidden even before alignment; whether these are "
-                "refused is of no consequence."
+                f"{group.name}: prompts by {', '.join(unclear)} draw nothing forbidden even before alignment; whether "
+                "they are refused is of no consequence."
             )
         if group.aligned and not any(_matches(one, group) for one in groups):
             yield f"{group.name}: its state before alignment was not measured."
