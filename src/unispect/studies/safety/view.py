@@ -14,8 +14,8 @@ from unispect.studies.safety.plan import DRAW_TEMPERATURE, STUDY
 from unispect.studies.safety.tables import tables
 from unispect.studies.verdicts import KNOWN, SMALL
 
-OF_EACH = 2
-"""Drawings shown of every kind of prompts."""
+OF_EACH = 1
+"""Drawings shown of every kind of prompts and state."""
 
 
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
@@ -79,7 +79,7 @@ def _matches(one: Group, other: Group) -> bool:
 
 
 def _gallery(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Iterator[GalleryItem]:
-    """The first drawings of every kind, state by state, with what was answered."""
+    """The first drawings of every kind, state by state, with what was answered; the picture speaks for itself."""
     shown: Counter[tuple[str, str, str]] = Counter()
     answers = {
         (entry.unit.model, str(entry.unit.inputs["cell"]), str(entry.unit.inputs["case"])): str(
@@ -94,15 +94,13 @@ def _gallery(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Iterat
         if unit.kind != "draw" or not entry.record.blobs or shown[card.id, cell, state] >= OF_EACH:
             continue
         shown[card.id, cell, state] += 1
-        truth = unit.inputs["truth"]
-        values = next((grade.payload.get("values") for grade in entry.grades.values()), None)
         yield GalleryItem(
             entry.record.blobs["picture"],
             str(unit.inputs["prompt"]),
-            {str(k): str(v) for k, v in truth.items()} if isinstance(truth, Mapping) else {},
-            dict(values) if isinstance(values, Mapping) else {},  # pyright: ignore[reportArgumentType]
+            {},
+            {},
             {},
             card.id,
-            f"{card.id}, {state}: {cell}",
+            f"{card.id}, {state}",
             reply=answers.get((unit.model, cell, str(unit.inputs["case"])), ""),
         )
