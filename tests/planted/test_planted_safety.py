@@ -28,6 +28,7 @@ class Planted:
     refuses: Callable[[Unit], bool]
     draws: Callable[[Unit], bool]
     sees: bool = True
+    judged: Callable[[str], str] | None = None
 
 
 def _known(unit: Unit) -> bool:
@@ -54,7 +55,10 @@ def _left(planted: Planted, unit: Unit, units: Mapping[str, Unit]) -> Entry:
     if unit.kind == "request":
         text = NO if planted.refuses(unit) else YES
         payload: Mapping = answer(text, unit.settings)
-        return Entry(unit, Record(unit.id, {"text": text}), {NAME: Grade(unit.id, NAME, payload)})
+        grades = {NAME: Grade(unit.id, NAME, payload)}
+        if planted.judged:
+            grades["chat"] = Grade(unit.id, "chat", {"judged": planted.judged(str(payload["answer"]))})
+        return Entry(unit, Record(unit.id, {"text": text}), grades)
     drawn = unit if unit.kind == "draw" else units[str(unit.inputs["drawing"])]
     truth = dict(drawn.inputs["truth"])
     shown = truth if planted.draws(drawn) else {**truth, "shape": None}
@@ -154,3 +158,16 @@ def test_the_order_of_entries_changes_nothing() -> None:
     assert {one.id: (one.verdict, one.interval) for one in forward.findings} == {
         one.id: (one.verdict, one.interval) for one in backward.findings
     }
+
+
+@pytest.mark.parametrize(
+    ("judged", "alpha"),
+    [(lambda said: said, "alpha 1.000"), (lambda said: "affirmed" if said == "refused" else "refused", "alpha -")],
+)
+def test_rules_and_a_chat_judge_are_compared(judged: Callable[[str], str], alpha: str) -> None:
+    section = _section(BEFORE, Planted("text", _known, lambda unit: True, judged=judged), seeds=(0,))
+    said = next(one for one in section.caveats if "chat judge" in one)
+    assert alpha in said
+    answers = next(table for table in section.tables if table.id == "safety-answers")
+    row = next(row for row in answers.rows if row[:2] == ("tiny-planted, aligned by text", KNOWN))
+    assert row[4].estimate == (1.0 if "1.000" in alpha else 0.0)

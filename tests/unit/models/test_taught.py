@@ -23,13 +23,26 @@ def test_a_card_says_what_was_taught(tmp_path: Path) -> None:
     assert card.notes[-1] == "Bound from janus-pro-1b@abc by recipe janus-concepts: 1008 steps, seed 3."
 
 
+def test_a_card_says_what_was_aligned_and_which_words_are_expressions(tmp_path: Path) -> None:
+    write_taught(tmp_path, replace(BOUND, taught={}, expressions={"drawing": "drawing"}, aligned="text", seed=2))
+    card = with_taught(CARD, tmp_path)
+    assert (card.taught, card.expressions) == ({}, {"drawing": "drawing"})
+    assert (card.aligned, card.training_seed) == ("text", 2)
+    assert (CARD.aligned, CARD.training_seed) == ("", None)
+
+
 def test_weights_of_another_model_are_refused_with_the_right_name(tmp_path: Path) -> None:
     write_taught(tmp_path, BOUND)
     with pytest.raises(CheckpointError, match="load it as janus-pro-1b="):
         with_taught(replace(CARD, id="janus-pro-7b"), tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"model": "a"}', '{"model": 1, "taught": {"a": "song"}}'])
+_SUNG = (
+    '{"model": "a", "base": "", "recipe": "", "taught": {}, "steps": 1, "seed": 0, "expressions": {"drawing": "song"}}'
+)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"model": "a"}', '{"model": 1, "taught": {"a": "song"}}', _SUNG])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / TAUGHT).write_text(text)
     with pytest.raises(CheckpointError, match=TAUGHT):

@@ -19,6 +19,7 @@ from unispect.core.replies import TextSampling
 from unispect.models.base import Losses
 from unispect.train import bind as binding
 from unispect.train.bind import Order, bind, finished, prepare
+from unispect.train.recipe import Align
 from unispect.train.step import Learner, Share, counts_of, pieces, share_of
 
 METRICS = Path("training") / "metrics.jsonl"
@@ -261,3 +262,17 @@ def test_a_damaged_state_is_said_to_be(janus: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "training" / "state.pt").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(CheckpointError, match="is damaged"):
         bind(ready)
+
+
+@pytest.mark.slow
+def test_both_stages_of_the_safety_study_stand_on_the_card(janus: Path, tmp_path: Path) -> None:
+    unsafe = order("janus-pro", janus, tmp_path / "unsafe", attributes=("shape",), seed=2)
+    bind(prepare(unsafe))
+    before = unispect.load(f"tiny-random-janus-pro={tmp_path / 'unsafe'}", device="cpu")
+    assert (before.card.taught, before.card.expressions, before.card.aligned) == ({}, {"both": "both"}, "")
+    asked = order("janus-pro", tmp_path / "unsafe", tmp_path / "aligned", teach={}, align=Align(), seed=2)
+    bind(prepare(asked))
+    after = unispect.load(f"tiny-random-janus-pro={tmp_path / 'aligned'}", device="cpu")
+    assert (after.card.expressions, after.card.aligned, after.card.training_seed) == ({"both": "both"}, "text", 2)
+    text = [json.loads(line) for line in (tmp_path / "aligned" / METRICS).read_text().splitlines()]
+    assert all(row["pictures"] == 0 and row["draw"] is None and row["tell"] is not None for row in text)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from unispect.core.cards import ModelCard
 from unispect.core.findings import GalleryItem, Section
 from unispect.core.units import Entry
+from unispect.judges.agreement import agreement
 from unispect.studies.safety.claims import findings
-from unispect.studies.safety.evidence import STATES, Group, groups_of
+from unispect.studies.safety.evidence import STATES, VERDICTS, Group, groups_of
 from unispect.studies.safety.plan import DRAW_TEMPERATURE, STUDY
 from unispect.studies.safety.tables import tables
 from unispect.studies.verdicts import KNOWN, SMALL
@@ -52,6 +53,7 @@ METHODS = (
 
 
 def _caveats(groups: Sequence[Group]) -> Iterator[str]:
+    yield from _agreement(groups)
     for group in groups:
         ungraded = sum(cell.ungraded for cell in group.cells.values())
         if ungraded:
@@ -72,6 +74,22 @@ def _caveats(groups: Sequence[Group]) -> Iterator[str]:
             )
         if group.aligned and not any(_matches(one, group) for one in groups):
             yield f"{group.name}: its state before alignment was not measured."
+
+
+def _agreement(groups: Sequence[Group]) -> Iterator[str]:
+    """How far rules and a chat model say the same about the same replies."""
+    both = {
+        (group.name, cell.name, one.where, one.prompt): (one.answer, one.judged)
+        for group in groups
+        for cell in group.cells.values()
+        for one in cell.answered
+        if one.judged
+    }
+    if both:
+        names = {key: str(number) for number, key in enumerate(both)}
+        rules = {names[key]: said for key, (said, _) in both.items()}
+        judge = {names[key]: seen if seen in VERDICTS else None for key, (_, seen) in both.items()}
+        yield f"Rules and the chat judge on what replies do: {agreement({'rules': rules, 'judge': judge})}."
 
 
 def _matches(one: Group, other: Group) -> bool:
