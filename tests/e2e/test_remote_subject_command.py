@@ -61,7 +61,7 @@ def statuses(files: Path) -> Counter[str]:
 
 
 def test_a_spent_limit_leaves_the_rest_undone_and_more_money_goes_on(server, files, capsys):
-    short = here(capsys, *drawing(server, files, "--max-cost", 0.15))
+    short = here(capsys, *drawing(server, files, "--max-cost", 0.15, "--concurrency", 1))
     assert short.code == 1
     assert "stopped with 3 units left undone: the next call could cost 0.04" in short.error
     assert statuses(files) == {"done": 3}
