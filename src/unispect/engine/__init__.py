@@ -1,7 +1,8 @@
 """The loops over units: how a study's plan is carried out and its records graded. Knows no study and no model."""
 
+from unispect.engine.driver import drive
 from unispect.engine.grading import grade
 from unispect.engine.local import execute
 from unispect.engine.progress import Progress, Silent, Summary
 
-__all__ = ["Progress", "Silent", "Summary", "execute", "grade"]
+__all__ = ["Progress", "Silent", "Summary", "drive", "execute", "grade"]

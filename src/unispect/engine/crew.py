@@ -1,0 +1,194 @@
+"""Replicas at work: who gets which batch, and what happens when one dies. Knows not how replicas are started."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Protocol
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import StoreError, UnispectError, UsageError
+from unispect.core.units import Record
+from unispect.engine.messages import Broken, Finished, Gone, Needs, Ready, Reply, Task, known_for
+from unispect.engine.place import Done, Job
+
+TRIES = 3
+"""A unit that ended its replica this often when it ran alone is not tried again by this command; so many replicas in a
+row may also die before they are ready."""
+
+AHEAD = 2
+"""Batches a replica holds while there are plenty: the next one is there when it has finished one. Near the end it is
+one, so that nothing waits behind a long batch while somebody else is free."""
+
+
+class Fleet(Protocol):
+    """Starts replicas and carries messages; replicas answer in the order in which they were asked."""
+
+    def hire(self, number: int) -> None:
+        """Starts a replica, which will say `Ready` or `Broken`."""
+        ...
+
+    def send(self, number: int, task: Task) -> None:
+        """Gives a replica a task; if it is dead, `hear` will say so."""
+        ...
+
+    def hear(self) -> list[tuple[int, Reply]]:
+        """What replicas said, at least one thing; waits for it. `Gone` is the last that is heard of a replica."""
+        ...
+
+    def close(self) -> None:
+        """Ends all replicas at once, whatever they are doing."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A job on its way, with the priors it asked for beyond those its units name."""
+
+    job: Job
+    also: tuple[str, ...] = ()
+
+
+@dataclass
+class _Member:
+    """One replica: whether it has a model yet, and what it was given, oldest first."""
+
+    ready: bool = False
+    given: deque[_Batch] = field(default_factory=deque)
+
+
+class Crew:
+    """A place: several replicas of one model.
+
+    Args:
+        fleet: starts them.
+        size: at most so many at a time; only as many are started as there are batches.
+    """
+
+    def __init__(self, fleet: Fleet, size: int) -> None:
+        if size < 1:
+            raise UsageError(f"{size} replicas make no sense; use 1 or more")
+        self._fleet = fleet
+        self._size = size
+        self._members: dict[int, _Member] = {}
+        self._stillborn = 0
+        self._deaths: Counter[str] = Counter()
+        self._card: ModelCard | None = None
+
+    @property
+    def card(self) -> ModelCard | None:
+        """The model's, as the first replica has loaded it; waits for that one.
+
+        Raises:
+            UnispectError: the model cannot be loaded.
+        """
+        if not self._members:
+            self._hire()
+        while not any(member.ready for member in self._members.values()):
+            for number, reply in self._fleet.hear():
+                self._take(number, reply, deque())
+            if not self._members:
+                self._hire()
+        return self._card
+
+    def carry_out(self, jobs: Iterable[Job]) -> Iterator[Done]:
+        """See `Place`."""
+        queue = deque(_Batch(job) for job in jobs)
+        whole = False
+        try:
+            while queue or self._busy:
+                self._hand_out(queue)
+                for number, reply in self._fleet.hear():
+                    done = self._take(number, reply, queue)
+                    if done is None:
+                        continue
+                    if done.halted:
+                        queue.clear()
+                    yield done
+            whole = True
+        finally:
+            if not whole:  # what is under way belongs to nobody now
+                self.close()
+
+    def close(self) -> None:
+        """Ends all replicas; calling it again does nothing."""
+        self._members.clear()
+        self._fleet.close()
+
+    @property
+    def _busy(self) -> int:
+        """Batches under way."""
+        return sum(len(member.given) for member in self._members.values())
+
+    def _hand_out(self, queue: deque[_Batch]) -> None:
+        while len(self._members) < min(self._size, len(queue) + self._busy):
+            self._hire()
+        while queue:
+            most = AHEAD if len(queue) > self._size else 1
+            free = [(len(m.given), number) for number, m in self._members.items() if m.ready and len(m.given) < most]
+            if not free:
+                return
+            self._give(min(free)[1], queue.popleft())
+
+    def _give(self, number: int, batch: _Batch) -> None:
+        job = batch.job
+        known = known_for(job.units, job.prior, batch.also)
+        self._members[number].given.append(batch)
+        self._fleet.send(number, Task(job.run, tuple(job.units), known, job.debug))
+
+    def _hire(self) -> None:
+        number = next(
+            number for number in count() if number not in self._members
+        )  # a dead one's successor has its place
+        self._members[number] = _Member()
+        self._fleet.hire(number)
+
+    def _take(self, number: int, reply: Reply, queue: deque[_Batch]) -> Done | None:
+        """What a reply means; batches that have to be tried again come to the front of the queue."""
+        member = self._members[number]
+        match reply:
+            case Ready(card):
+                member.ready, self._card, self._stillborn = True, card, 0
+            case Finished(records, halted):
+                return Done(member.given.popleft().job.units[0].kind, records, halted)
+            case Needs(unit):
+                batch = member.given.popleft()
+                queue.appendleft(replace(batch, also=(*batch.also, unit)))
+            case Broken():
+                raise _as_error(reply)
+            case Gone(cause):
+                del self._members[number]
+                return self._bury(member, cause, queue)
+        return None
+
+    def _bury(self, member: _Member, cause: str, queue: deque[_Batch]) -> Done | None:
+        """Returns a dead replica's batches: the one it died in unit by unit, or its only unit given up."""
+        if not member.ready:
+            self._stillborn += 1
+            if self._stillborn >= TRIES:
+                raise UnispectError(
+                    f"{TRIES} workers in a row ended while they loaded the model, the last {cause}; "
+                    "what was recorded is kept: use fewer workers, or a machine with more memory"
+                )
+        if not member.given:
+            return None
+        died_in, *behind = member.given
+        queue.extendleft(reversed(behind))
+        units = died_in.job.units
+        if len(units) > 1:
+            queue.extendleft(reversed([replace(died_in, job=replace(died_in.job, units=[unit])) for unit in units]))
+            return None
+        self._deaths[units[0].id] += 1
+        if self._deaths[units[0].id] < TRIES:
+            queue.appendleft(died_in)
+            return None
+        error = f"ended its worker {TRIES} times, the last {cause}"
+        return Done(units[0].kind, [Record(units[0].id, status="failed", error=error)])
+
+
+def _as_error(broken: Broken) -> UnispectError:
+    if broken.store:
+        return StoreError(broken.cause)
+    return UsageError(broken.cause) if broken.exit_code == UsageError.exit_code else UnispectError(broken.cause)

@@ -1,0 +1,109 @@
+"""The unit loop: stage by stage, batch by batch, wherever the batches are carried out. The only writer of the store."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from unispect.core.errors import PriorMissing
+from unispect.core.units import Plan, Prior, Record, Status
+from unispect.engine.attempt import Run
+from unispect.engine.batches import batches
+from unispect.engine.place import Job, Place
+from unispect.engine.progress import Progress, Silent, Summary, outcomes
+from unispect.runs import RunReader, RunStore
+
+BATCH_SIZE = 16
+
+
+def drive(
+    plan: Plan,
+    run: Run[Any],
+    store: RunStore,
+    place: Place,
+    *,
+    batch_size: int = BATCH_SIZE,
+    progress: Progress | None = None,
+    debug: bool = False,
+) -> Summary:
+    """Runs every unit of the plan that has no finished record yet; calling it again continues.
+
+    A unit that raises leaves a failed record with its cause and the rest goes on. An interruption (Ctrl-C, a kill)
+    loses the batches that were under way and nothing else. Where every further unit would meet the same (`Halted`), the
+    loop stops and leaves them undone.
+
+    Args:
+        plan: what to do; a stage starts when every unit of the one before has a record.
+        run: of the study.
+        store: open for writing.
+        place: where batches are carried out; changes no record.
+        batch_size: units that go through the model together; changes no record.
+        progress: is told what happens.
+        debug: failed records carry the traceback.
+
+    Raises:
+        UsageError: the plan or the batch size makes no sense.
+        StoreError: the run folder is damaged or the disk full; everything stored so far stays.
+        UnispectError: the place cannot go on.
+    """
+    started = time.perf_counter()
+    watcher = progress or Silent()
+    ended: Counter[Status] = Counter()
+    causes: Counter[str] = Counter()
+    already = 0
+    store.plan(plan.units)
+    prior = prior_from(store)
+    halted = ""
+
+    def keep(kind: str, records: Sequence[Record]) -> None:
+        store.record(records)
+        ended.update(outcomes(records))
+        causes.update(record.error for record in records if record.status != "done")
+        watcher.advance(kind, outcomes(records))
+
+    try:
+        for number, stage in enumerate(plan.stages, 1):
+            if halted:
+                break
+            pending = store.pending(stage)
+            watcher.begin(f"stage {number} of {len(plan.stages)}", len(stage), len(stage) - len(pending))
+            already += len(stage) - len(pending)
+            halted = _through(place, (Job(run, b, prior, debug) for b in batches(pending, batch_size)), keep)
+    finally:
+        watcher.end()
+    return Summary(
+        done=ended["done"],
+        failed=ended["failed"],
+        skipped=ended["skipped"],
+        already=already,
+        seconds=time.perf_counter() - started,
+        causes=dict(causes.most_common()),
+        halted=halted,
+        left=len(store.pending(plan.units)) - ended["failed"] - ended["skipped"] if halted else 0,
+    )
+
+
+def _through(place: Place, jobs: Iterable[Job], keep: Callable[[str, Sequence[Record]], None]) -> str:
+    """Keeps what a place makes of the jobs of one stage; why it halted, if it did."""
+    halted = ""
+    for done in place.carry_out(jobs):
+        keep(done.kind, done.records)
+        halted = halted or done.halted
+    return halted
+
+
+def prior_from(store: RunReader) -> Prior:
+    """Looks up finished records in a store."""
+
+    def prior(unit: str) -> Record:
+        entry = store.get(unit)
+        if entry is None:
+            raise PriorMissing(f"needs unit {unit}, which has no record")
+        if entry.record.status != "done":
+            what = "failed" if entry.record.status == "failed" else "was skipped"
+            raise PriorMissing(f"needs {entry.unit.kind} unit {unit}, which {what}: {entry.record.error}")
+        return entry.record
+
+    return prior

@@ -1,0 +1,139 @@
+"""What a driver and its replicas say to each other: small values that pickle, none of which holds a store.
+
+A driver sends a `Task` with the earlier records its units name; a replica answers each task, in order, with one of the
+replies. Errors travel as words: many cannot be pickled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import PriorMissing
+from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.engine.attempt import Run
+
+Load = Callable[[int], Any]
+"""Makes the model of a replica, given the replica's number; a function of a module, or a `partial` of one."""
+
+Known = Mapping[str, Record | str]
+"""Unit id -> its record with its pictures, or why there is none to build on."""
+
+ID = re.compile(r"[0-9a-f]{24}")
+"""What the id of a unit looks like."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One batch, with what it builds on."""
+
+    run: Run[Any]
+    units: tuple[Unit, ...]
+    known: Known
+    debug: bool
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The replica has loaded its model."""
+
+    card: ModelCard | None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The records of a task; `halted` says why it stopped before its end, if it did."""
+
+    records: list[Record]
+    halted: str = ""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The task has to come again with the record of this unit, which its units do not name."""
+
+    unit: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """No replica would fare better: the model cannot be loaded, or the disk is full.
+
+    Attributes:
+        cause: in words.
+        exit_code: of the error it was.
+        store: it was a `StoreError`.
+    """
+
+    cause: str
+    exit_code: int = 1
+    store: bool = False
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The replica does not live any more; said by whoever started it."""
+
+    cause: str
+
+
+Reply = Ready | Finished | Needs | Broken | Gone
+
+
+class NotSent(BaseException):
+    """A prior was asked for that the task did not bring. No failure of the unit, so no `Exception`."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        super().__init__(unit)
+
+
+def known_for(units: Sequence[Unit], prior: Prior, also: Iterable[str] = ()) -> dict[str, Record | str]:
+    """What the units name in their inputs and settings, and `also`, looked up; pictures as bytes.
+
+    Raises:
+        StoreError: a record or a picture is damaged.
+    """
+    named = dict.fromkeys(name for unit in units for part in (unit.inputs, unit.settings) for name in _names(part))
+    return {unit: _looked_up(unit, prior) for unit in (*named, *also)}
+
+
+def prior_among(known: Known) -> Prior:
+    """Looks up what a task brought.
+
+    Raises (when called):
+        NotSent: it did not bring that one.
+    """
+
+    def prior(unit: str) -> Record:
+        if unit not in known:
+            raise NotSent(unit)
+        found = known[unit]
+        if isinstance(found, str):
+            raise PriorMissing(found)
+        return found
+
+    return prior
+
+
+def _looked_up(unit: str, prior: Prior) -> Record | str:
+    try:
+        record = prior(unit)
+    except PriorMissing as missing:
+        return str(missing)
+    return replace(record, pictures=dict(record.pictures))
+
+
+def _names(value: JSON) -> Iterator[str]:
+    if isinstance(value, str):
+        if ID.fullmatch(value):
+            yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _names(part)
+    elif isinstance(value, Sequence):
+        for part in value:
+            yield from _names(part)

@@ -1,0 +1,193 @@
+"""Replicas in any number, dying whenever they like: every unit once, and the records of one process."""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_study import DRAWS, PLAN, TELLS, FakeModel, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import unit
+
+from unispect.core.errors import Halted, StoreError, UnispectError, UsageError
+from unispect.core.units import Plan, Record, Unit
+from unispect.engine import drive, execute
+from unispect.engine.crew import AHEAD, TRIES, Crew
+from unispect.engine.messages import Gone, Load, Reply, Task
+from unispect.engine.replica import Replica
+from unispect.runs import RunStore
+from unispect.runs.export import export
+
+
+class Rehearsal:
+    """A fleet in this process that answers in any order; `fate` says before each task whether its replica dies."""
+
+    def __init__(self, load: Load, draw: random.Random, fate: Callable[[Task], bool] = lambda task: False) -> None:
+        self.load, self.draw, self.fate = load, draw, fate
+        self.replicas: dict[int, Replica] = {}
+        self.mail: dict[int, deque[Task | None]] = {}
+        self.hired = 0
+        self.most = 0
+        self.tasks: list[Task] = []
+
+    def hire(self, number: int) -> None:
+        assert number not in self.mail, "two replicas in one place"
+        self.replicas[number] = Replica()
+        self.mail[number] = deque([None])
+        self.hired += 1
+
+    def send(self, number: int, task: Task) -> None:
+        self.tasks.append(task)
+        self.mail[number].append(task)
+        self.most = max(self.most, len(self.mail[number]))
+
+    def hear(self) -> list[tuple[int, Reply]]:
+        busy = [number for number, mail in self.mail.items() if mail]
+        assert busy, "nobody has anything to do, and the driver waits"
+        return [(number, self.one(number)) for number in self.draw.sample(busy, self.draw.randint(1, len(busy)))]
+
+    def one(self, number: int) -> Reply:
+        task = self.mail[number].popleft()
+        if task is None:
+            return self.replicas[number].load(self.load, number)
+        if self.fate(task):
+            del self.mail[number], self.replicas[number]
+            return Gone("by chance")
+        return self.replicas[number].answer(task)
+
+    def close(self) -> None:
+        self.mail.clear()
+        self.replicas.clear()
+
+
+def lines(store: RunStore, folder: Path) -> bytes:
+    return export(store, folder / "out.jsonl", timings=False).path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory) -> bytes:
+    folder = tmp_path_factory.mktemp("one")
+    with RunStore.create(folder / "run") as store:
+        execute(PLAN, run, store, FakeModel())
+        return lines(store, folder)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 6), st.integers(1, 40), st.floats(0, 0.3))
+@settings(max_examples=25, deadline=None)
+def test_any_number_of_replicas_that_die_at_any_time_leave_the_records_of_one_process(
+    tmp_path_factory, expected, seed, size, batch, deaths
+):
+    draw = random.Random(seed)
+    died: dict[str, int] = {}
+
+    def fate(task: Task) -> bool:
+        once = len(task.units) > 1 or died.get(task.units[0].id, 0) < TRIES - 1
+        if once and draw.random() < deaths:
+            if len(task.units) == 1:
+                died[task.units[0].id] = died.get(task.units[0].id, 0) + 1
+            return True
+        return False
+
+    fleet = Rehearsal(lambda number: FakeModel(), draw, fate)
+    folder = tmp_path_factory.mktemp("many")
+    with RunStore.create(folder / "run") as store:
+        summary = drive(PLAN, run, store, Crew(fleet, size), batch_size=batch)
+        assert lines(store, folder) == expected
+        assert not any(store.history(one.id) for one in PLAN.units)
+    assert (summary.done, summary.failed, summary.skipped) == (120, 0, 0)
+    assert fleet.most <= AHEAD
+
+
+def test_a_unit_that_always_ends_its_replica_is_given_up_and_the_rest_goes_on(tmp_path):
+    deadly = DRAWS[4].id
+    fleet = Rehearsal(
+        lambda number: FakeModel(), random.Random(1), lambda task: deadly in [one.id for one in task.units]
+    )
+    with RunStore.create(tmp_path / "run") as store:
+        summary = drive(PLAN, run, store, Crew(fleet, 2), batch_size=8)
+        entry = store.get(deadly)
+    assert (summary.done, summary.failed, summary.skipped) == (118, 1, 1)
+    assert entry is not None
+    assert (entry.record.status, entry.record.error) == (
+        "failed",
+        f"ended its worker {TRIES} times, the last by chance",
+    )
+    assert sum(deadly in [one.id for one in task.units] for task in fleet.tasks) == TRIES + 1
+    assert fleet.hired == 2 + TRIES + 1
+
+
+def test_no_more_replicas_than_batches_and_none_when_nothing_is_left(tmp_path):
+    fleet = Rehearsal(lambda number: FakeModel(), random.Random(1))
+    with RunStore.create(tmp_path / "run") as store:
+        drive(Plan((tuple(DRAWS[:2]),)), run, store, Crew(fleet, 8), batch_size=16)
+        assert fleet.hired == 2  # two settings, two batches
+        again = Rehearsal(lambda number: FakeModel(), random.Random(1))
+        drive(Plan((tuple(DRAWS[:2]),)), run, store, Crew(again, 8))
+        assert again.hired == 0
+
+
+def test_what_a_unit_names_comes_with_it_and_what_it_does_not_is_asked_for(tmp_path):
+    def by_number(model: FakeModel, units, prior):
+        for one in units:
+            drawn = prior(DRAWS[int(str(one.inputs["number"]))].id) if one.kind == "tell" else None
+            yield Record(one.id, {"bytes": len(drawn.pictures["drawn"])} if drawn else {}, pictures=_picture(one))
+
+    def _picture(one: Unit) -> dict[str, bytes]:
+        from samples import png
+
+        return {"drawn": png(one.seed)} if one.kind == "draw" else {}
+
+    unnamed = [unit(number, "tell") for number in range(5)]
+    for tells, more in ((TELLS[:5], 0), (unnamed, 5)):
+        fleet = Rehearsal(lambda number: FakeModel(), random.Random(1))
+        with RunStore.create(tmp_path / f"{more}") as store:
+            how = by_number if more else run
+            summary = drive(Plan((tuple(DRAWS[:5]), tuple(tells))), how, store, Crew(fleet, 1), batch_size=1)
+        assert summary.done == 10
+        assert len(fleet.tasks) == 10 + more
+
+
+def test_what_every_unit_would_meet_ends_the_loop_and_keeps_what_was_under_way(tmp_path):
+    def fault(one: Unit) -> None:
+        if one.id == DRAWS[4].id:
+            raise Halted("nothing is left to spend")
+
+    fleet = Rehearsal(lambda number: FakeModel(fault), random.Random(1))
+    with RunStore.create(tmp_path / "run") as store:
+        summary = drive(PLAN, run, store, Crew(fleet, 3), batch_size=4)
+        assert summary.halted == "nothing is left to spend"
+        assert 0 < summary.done < 60
+        assert summary.done + summary.left == 120
+        assert store.get(DRAWS[4].id) is None
+        again = drive(PLAN, run, store, Crew(Rehearsal(lambda number: FakeModel(), random.Random(1)), 3))
+    assert (again.done, again.already) == (summary.left, summary.done)
+
+
+def test_a_store_that_fails_ends_the_replicas(tmp_path, monkeypatch):
+    fleet = Rehearsal(lambda number: FakeModel(), random.Random(1))
+    with RunStore.create(tmp_path / "run") as store:
+        monkeypatch.setattr(store, "record", _full)
+        with pytest.raises(StoreError, match="full"):
+            drive(PLAN, run, store, Crew(fleet, 2))
+    assert fleet.replicas == {}
+
+
+def _full(records: object) -> int:
+    raise StoreError("full")
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_command_in_its_own_words(tmp_path):
+    def missing(number: int) -> FakeModel:
+        raise UsageError("no such weights")
+
+    with RunStore.create(tmp_path / "run") as store, pytest.raises(UsageError, match="no such weights"):
+        drive(PLAN, run, store, Crew(Rehearsal(missing, random.Random(1)), 2))
+    with pytest.raises(UnispectError, match="the model cannot be loaded: ZeroDivisionError"):
+        _ = Crew(Rehearsal(lambda number: 1 // number, random.Random(1)), 2).card
+
+
+def test_no_replicas_make_no_sense():
+    with pytest.raises(UsageError, match="0 replicas"):
+        Crew(Rehearsal(lambda number: None, random.Random(1)), 0)
