@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from unispect.cli.remote import Remote
+from unispect.cli.replicas import Replicas
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.core.units import JSON, Plan, Unit, digest
 from unispect.data.items import WHERE
 from unispect.data.prompts import load_prompts
+from unispect.engine.crew import Crew
+from unispect.engine.driver import drive
 from unispect.engine.grading import grade
-from unispect.engine.local import execute
+from unispect.engine.place import InProcess
 from unispect.engine.progress import Progress, Summary
 from unispect.judges.registry import find_judge
 from unispect.models.registry import ModelReference, card_of, is_remote, parse
@@ -46,6 +49,7 @@ class Order:
         command: as typed, program first.
         debug: failed records carry their traceback.
         remote: how models behind an API are asked.
+        replicas: how many processes hold the model.
     """
 
     study: Study
@@ -58,6 +62,7 @@ class Order:
     command: tuple[str, ...]
     debug: bool = False
     remote: Remote = Remote()  # noqa: RUF009 - frozen
+    replicas: Replicas = Replicas()  # noqa: RUF009 - frozen
 
     @property
     def behind_api(self) -> bool:
@@ -70,40 +75,44 @@ class Ready:
     """An order whose model is loaded and whose units are known.
 
     Attributes:
+        place: holds the model, once or several times.
+        card: of the model.
         device: where the model runs.
         dtype: in which precision.
         data: what goes in, with counts and digest, in words.
     """
 
     order: Order
-    model: UnifiedModel
+    place: InProcess[UnifiedModel] | Crew
+    card: ModelCard
     plan: Plan
     device: str
     dtype: str
     data: str
 
     @property
-    def card(self) -> ModelCard:
-        return self.model.card
-
-    @property
     def where(self) -> str:
         """Where the model runs, in words."""
-        return f"at {self.card.hub}" if self.order.behind_api else f"on {self.device} in {self.dtype}"
+        if self.order.behind_api:
+            return f"at {self.card.hub}"
+        return f"on {self.device} in {self.dtype}{self.order.replicas.words}"
 
     @property
     def bill(self) -> Mapping[str, str]:
         """What asking the model came to; nothing for models that run here."""
         from unispect.models.base import Metered
 
-        return self.model.bill() if isinstance(self.model, Metered) else {}
+        model = self.place.model if isinstance(self.place, InProcess) else None
+        return model.bill() if isinstance(model, Metered) else {}
 
     def close(self) -> None:
-        """Lets go of what the model keeps open."""
+        """Lets go of what the model keeps open, or of the processes that hold it."""
         from unispect.models.base import Metered
 
-        if isinstance(self.model, Metered):
-            self.model.close()
+        if isinstance(self.place, Crew):
+            self.place.close()
+        elif isinstance(self.place.model, Metered):
+            self.place.model.close()
 
 
 @dataclass(frozen=True)
@@ -142,7 +151,7 @@ def check(order: Order) -> None:
         check_remote(order.model.name, order.remote.spending(card.id, order.out), key_from=order.remote.key_from)
 
 
-def prepare(order: Order, model: UnifiedModel | None = None) -> Ready:
+def prepare(order: Order, earlier: Ready | None = None) -> Ready:
     """Loads the model, unless an earlier order for it has, and plans its units.
 
     Raises:
@@ -150,18 +159,35 @@ def prepare(order: Order, model: UnifiedModel | None = None) -> Ready:
         CheckpointError: the weights are not this model's.
     """
     if order.behind_api:
-        model = model or _load_remote(order)
-        plan = order.study.plan(model.card, order.options)
-        return Ready(order, model, plan, "", "", _data(order, plan, model.card))
+        place = earlier.place if earlier else InProcess(_load_remote(order))
+        return _ready(order, place, "", "")
     from unispect.models.devices import device_for, dtype_for
-    from unispect.models.registry import load
 
     device = device_for(order.device)
     dtype = dtype_for(order.dtype, device)
-    model = model or load(order.model.name, order.model.weights or None, order.device, order.dtype)
-    plan = order.study.plan(model.card, order.options)
-    data = _data(order, plan, model.card)
-    return Ready(order, model, plan, str(device), str(dtype).removeprefix("torch."), data)
+    place = earlier.place if earlier else _place(order)
+    try:
+        return _ready(order, place, str(device), str(dtype).removeprefix("torch."))
+    except BaseException:
+        if isinstance(place, Crew):
+            place.close()
+        raise
+
+
+def _place(order: Order) -> InProcess[UnifiedModel] | Crew:
+    from unispect.models.registry import load
+
+    if order.replicas.several:
+        return order.replicas.crew(order.model, order.device, order.dtype)
+    return InProcess(load(order.model.name, order.model.weights or None, order.device, order.dtype))
+
+
+def _ready(order: Order, place: InProcess[UnifiedModel] | Crew, device: str, dtype: str) -> Ready:
+    card = place.card if isinstance(place, Crew) else place.model.card
+    if card is None:
+        raise UnispectError(f"{order.model.name} has no card")
+    plan = order.study.plan(card, order.options)
+    return Ready(order, place, card, plan, device, dtype, _data(order, plan, card))
 
 
 def _load_remote(order: Order) -> UnifiedModel:
@@ -184,11 +210,11 @@ def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
     """
     order = ready.order
     store.add_invocation(_invocation(ready), [ready.card])
-    units = execute(
+    units = drive(
         ready.plan,
         order.study.run,
         store,
-        ready.model,
+        ready.place,
         batch_size=order.batch_size,
         progress=progress,
         debug=order.debug,
@@ -247,10 +273,23 @@ def order_for(
     batch_size: int = 16,
     debug: bool = False,
     remote: Remote | None = None,
+    replicas: Replicas | None = None,
 ) -> Order:
     """An order from the words of a command line."""
     named = parse(model) if isinstance(model, str) else model
-    return Order(study, named, options, out, device, dtype, batch_size, tuple(command), debug, remote or Remote())
+    return Order(
+        study,
+        named,
+        options,
+        out,
+        device,
+        dtype,
+        batch_size,
+        tuple(command),
+        debug,
+        remote or Remote(),
+        replicas or Replicas(),
+    )
 
 
 def _data(order: Order, plan: Plan, card: ModelCard) -> str:
@@ -301,6 +340,7 @@ def _invocation(ready: Ready) -> Invocation:
         "device": ready.device,
         "dtype": ready.dtype,
         "batch size": str(order.batch_size),
+        **order.replicas.settings,
         **(_asked(order) if order.behind_api else {}),
     }
     return Invocation(

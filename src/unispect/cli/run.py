@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from unispect.cli.console import say, show_table
 from unispect.cli.remote import Remote
+from unispect.cli.replicas import Replicas
 from unispect.core.errors import UsageError
 from unispect.core.findings import Preset
 
@@ -29,6 +30,7 @@ app = App(
   unispect run faces --model janus-pro-7b=weights/faces --out runs/faces
   unispect run posters --model bagel-7b-mot=weights/bagel --data subjects.yaml --out runs/posters
   unispect run concepts encoding response --model 'tiny-*-bound' --out runs/all
+  unispect run concepts --model janus-pro-7b=weights/7B --workers 4 --out runs/7b
   unispect run drawing --model openai:gpt-x+gpt-image-x --data text:prompts.txt --prices prices.yaml --max-cost 5
     --out runs/api
 
@@ -51,8 +53,8 @@ def run(
     device: str = "auto",
     dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     batch_size: int = 16,
-    engine: Literal["local"] = "local",
     fresh: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    replicas: Replicas = Replicas(),  # noqa: B008 - frozen
     remote: Remote = Remote(),  # noqa: B008 - frozen
 ) -> None:
     """Run studies on models, one after the other; the same command again continues.
@@ -81,8 +83,8 @@ def run(
         device: auto, cpu, cuda or cuda:N.
         dtype: Precision; auto is float32 on the CPU and bfloat16 elsewhere.
         batch_size: Units that go through the model together; changes no result.
-        engine: How the work is spread.
         fresh: Refuse a folder that already holds records instead of continuing it.
+        replicas: How many processes hold the model.
         remote: How models behind an API are asked.
     """
     from unispect.cli.execution import check, order_for
@@ -101,7 +103,9 @@ def run(
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"--seeds names a seed twice: {' '.join(map(str, seeds))}")
     models = chosen(model)
-    remote.require_remote(sum(is_remote(named.name) for named in models))
+    behind_api = sum(is_remote(named.name) for named in models)
+    remote.require_remote(behind_api)
+    replicas.require_sense(behind_api)
     orders = [
         order_for(
             one,
@@ -120,6 +124,7 @@ def run(
             batch_size=batch_size,
             debug="UNISPECT_DEBUG" in os.environ,
             remote=remote,
+            replicas=replicas,
         )
         for named in models
         for one in known
@@ -148,7 +153,7 @@ def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:
                 if ready:
                     ready.close()
                 ready = None  # before the next one is loaded
-            ready = prepare(order, ready.model if ready else None)
+            ready = prepare(order, ready)
             study = order.study
             if not same:
                 say(f"model   {ready.card.reference} {ready.where}")
