@@ -161,13 +161,10 @@ def prepare(order: Order, earlier: Ready | None = None) -> Ready:
     if order.behind_api:
         place = earlier.place if earlier else InProcess(_load_remote(order))
         return _ready(order, place, "", "")
-    from unispect.models.devices import device_for, dtype_for
-
-    device = device_for(order.device)
-    dtype = dtype_for(order.dtype, device)
+    device, dtype = order.replicas.precision(order.device, order.dtype)
     place = earlier.place if earlier else _place(order)
     try:
-        return _ready(order, place, str(device), str(dtype).removeprefix("torch."))
+        return _ready(order, place, device, dtype)
     except BaseException:
         if isinstance(place, Crew):
             place.close()

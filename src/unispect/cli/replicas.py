@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -16,65 +16,114 @@ if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
     from unispect.models.registry import ModelReference
 
-GROUP = Group("Several processes", sort_key=1)
+GROUP = Group("Several processes or machines", sort_key=1)
+
+
+def _told(text: str) -> Parameter:
+    return Parameter(help=text, group=GROUP)
 
 
 @Parameter(name="*", group=GROUP)
 @dataclass(frozen=True)
 class Replicas:
-    """How many processes hold the model, as typed."""
+    """How many processes hold the model, and who starts them, as typed."""
 
     workers: Annotated[
         int,
-        Parameter(
-            help="Processes of this machine that each hold the model and share the units; 1 is this process alone. "
-            "Each takes its share of the cores, and a GPU of its own if there are several. Changes no result.",
-            group=GROUP,
+        _told(
+            "Processes of this machine that each hold the model and share the units; 1 is this process alone. "
+            "Each takes its share of the cores, and a GPU of its own if there are several. Changes no result."
         ),
     ] = 1
+    engine: Annotated[
+        Literal["local", "ray"], _told("Who starts the processes: this command, or Ray (pip install 'unispect[ray]').")
+    ] = "local"
+    replicas: Annotated[int, _told("With --engine ray: how often the model is held.")] = 1
+    gpus_per_replica: Annotated[
+        float, _told("With --engine ray: 1, or a fraction where several models share a GPU; 0 for the CPU.")
+    ] = 0.0
+    cpus_per_replica: Annotated[int, _told("With --engine ray: cores, and threads, of each.")] = 1
+    address: Annotated[
+        str,
+        _told("With --engine ray: local (start Ray here), auto (the cluster of this machine) or ray://HOST:PORT."),
+    ] = "local"
 
     @property
     def several(self) -> bool:
         """The model is held by other processes than this one."""
-        return self.workers > 1
+        return self.workers > 1 or self.engine == "ray"
 
     @property
     def words(self) -> str:
         """How many hold the model, behind where it runs."""
-        return f", {self.workers} workers" if self.several else ""
+        return "".join(f", {value} {name}" for name, value in self.settings.items())
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """For the notes of the run."""
+        """For the notes of the run: nothing if this process alone holds the model."""
+        if self.engine == "ray":
+            return {"Ray replicas": str(self.replicas)}
         return {"workers": str(self.workers)} if self.several else {}
 
     def require_sense(self, behind_api: int) -> None:
         """Returns if that many models behind an API can be run so.
 
         Raises:
-            UsageError: fewer than one worker, or several for a model behind an API.
+            UsageError: names the first number that is out of range, and the first option that would have no effect.
         """
-        if self.workers < 1:
-            raise UsageError(f"--workers must be at least 1, not {self.workers}")
+        for name in ("workers", "replicas", "cpus_per_replica"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.gpus_per_replica <= 1:
+            raise UsageError(f"--gpus-per-replica must be between 0 and 1, not {self.gpus_per_replica:g}")
+        said = [field.name for field in fields(self)[2:] if getattr(self, field.name) != field.default]
+        if said and self.engine != "ray":
+            raise UsageError(f"--{said[0].replace('_', '-')} is for --engine ray")
+        if self.workers > 1 and self.engine == "ray":
+            raise UsageError("--workers is for --engine local; with --engine ray say --replicas")
         if self.several and behind_api:
-            raise UsageError("models behind an API are asked by one process; say --concurrency instead of --workers")
+            raise UsageError("models behind an API are asked by one process, several calls at a time: --concurrency")
+
+    def precision(self, device: str, dtype: str) -> tuple[str, str]:
+        """Device and dtype of every replica, in words.
+
+        Raises:
+            UsageError: there is no such device or dtype.
+        """
+        import torch
+
+        from unispect.models.devices import device_for, dtype_for
+
+        if self.engine == "ray" and device == "auto":  # this machine need not be like theirs
+            chosen = torch.device("cuda" if self.gpus_per_replica else "cpu")
+        else:
+            chosen = device_for(device)
+        return str(chosen), str(dtype_for(dtype, chosen)).removeprefix("torch.")
 
     def crew(self, model: ModelReference, device: str, dtype: str) -> Crew:
-        """The processes that hold the model; they are started when there is work."""
+        """The processes that hold the model; they are started when there is work.
+
+        Raises:
+            UsageError: Ray is not installed or has no room; or no such device or dtype.
+            UnispectError: there is no cluster at the address.
+        """
         import torch
 
         from unispect.engine.crew import Crew
         from unispect.engine.processes import Processes
 
+        if self.engine == "ray":
+            from unispect.engine.ray import Actors
+
+            threads = self.cpus_per_replica
+            load = partial(load_replica, model.name, model.weights, *self.precision(device, dtype), threads)
+            return Crew(Actors(load, address=self.address, gpus=self.gpus_per_replica, threads=threads), self.replicas)
         threads = max(1, torch.get_num_threads() // self.workers)
-        return Crew(
-            Processes(partial(load_replica, model.name, model.weights, device, dtype, threads)),
-            self.workers,
-        )
+        return Crew(Processes(partial(load_replica, model.name, model.weights, device, dtype, threads)), self.workers)
 
 
 def load_replica(name: str, weights: str, device: str, dtype: str, threads: int, number: int) -> UnifiedModel:
-    """The model for the process of that number, on a GPU of its own if there are several and none was named.
+    """The model for the process of that number, on a GPU of its own if it sees several and none was named.
 
     Raises:
         UsageError: unknown model, device or dtype, or no such folder.

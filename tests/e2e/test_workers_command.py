@@ -1,0 +1,54 @@
+"""`unispect run` on several processes: the records of one, and words for what makes no sense."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from commands import here
+
+from unispect.runs import RunStore
+from unispect.runs.export import export
+
+MODELS = ("tiny-janus-pro-bound", "tiny-show-o-bound")
+STUDIES = ("concepts", "encoding", "response")
+
+
+def lines(run: Path) -> bytes:
+    with RunStore.open(run) as store:
+        return export(store, run.parent / f"{run.name}.jsonl", timings=False).path.read_bytes()
+
+
+@pytest.mark.slow
+def test_three_studies_on_two_families_leave_the_same_records_wherever_they_run(tmp_path, capsys):
+    places = {"one": ("--workers", 1), "two": ("--workers", 2)}
+    if importlib.util.find_spec("ray"):
+        places["ray"] = ("--engine", "ray", "--replicas", 2)
+    for name, where in places.items():
+        command = ("run", *STUDIES, "--model", *MODELS, "--limit", 1, "--seeds", 0, "--device", "cpu", *where)
+        outcome = here(capsys, *command, "--out", tmp_path / name)
+        assert outcome.code == 0, outcome.err
+    with RunStore.open(tmp_path / "one") as store:
+        assert {(count.study, count.model.split("@")[0]) for count in store.counts()} == {
+            (study, model) for study in STUDIES for model in MODELS
+        }
+        assert all(count.done == count.planned for count in store.counts())
+    assert {lines(tmp_path / name) for name in places} == {lines(tmp_path / "one")}
+    settings = [one.settings for one in RunStore.open(tmp_path / "two").manifest().invocations]
+    assert {one["workers"] for one in settings} == {"2"}
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (("--workers", 0), "--workers must be at least 1, not 0"),
+        (("--replicas", 2), "--replicas is for --engine ray"),
+        (("--engine", "ray", "--workers", 2), "--workers is for --engine local; with --engine ray say --replicas"),
+        (("--engine", "ray", "--gpus-per-replica", 2), "--gpus-per-replica must be between 0 and 1, not 2"),
+        (("--model", "openai:gpt-x", "--workers", 2), "models behind an API are asked by one process"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_runs(tmp_path, capsys, said, answer):
+    outcome = here(capsys, "run", "concepts", "--model", MODELS[0], "--out", tmp_path / "run", *said)
+    assert outcome.code == 2
+    assert answer in outcome.error
+    assert not (tmp_path / "run").exists()
