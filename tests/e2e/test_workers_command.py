@@ -11,6 +11,10 @@ from unispect.runs.export import export
 
 MODELS = ("tiny-janus-pro-bound", "tiny-show-o-bound")
 STUDIES = ("concepts", "encoding", "response")
+LITTLE = tuple(
+    ["--limit", "1", "--seeds", "0", "--device", "cpu", "--preset", "controlled", "--parts", "draw", "recall", "relook"]
+)
+"""Few units, but of every sort: drawing, telling, states, and some that build on pictures or calibrations."""
 
 
 def lines(run: Path) -> bytes:
@@ -24,7 +28,7 @@ def test_three_studies_on_two_families_leave_the_same_records_wherever_they_run(
     if importlib.util.find_spec("ray"):
         places["ray"] = ("--engine", "ray", "--replicas", 2)
     for name, where in places.items():
-        command = ("run", *STUDIES, "--model", *MODELS, "--limit", 1, "--seeds", 0, "--device", "cpu", *where)
+        command = ("run", *STUDIES, "--model", *MODELS, *LITTLE, *where)
         outcome = here(capsys, *command, "--out", tmp_path / name)
         assert outcome.code == 0, outcome.err
     with RunStore.open(tmp_path / "one") as store:
@@ -33,8 +37,8 @@ def test_three_studies_on_two_families_leave_the_same_records_wherever_they_run(
         }
         assert all(count.done == count.planned for count in store.counts())
     assert {lines(tmp_path / name) for name in places} == {lines(tmp_path / "one")}
-    settings = [one.settings for one in RunStore.open(tmp_path / "two").manifest().invocations]
-    assert {one["workers"] for one in settings} == {"2"}
+    with RunStore.open(tmp_path / "two") as store:
+        assert {one.settings["workers"] for one in store.manifest().invocations} == {"2"}
 
 
 @pytest.mark.parametrize(

@@ -84,14 +84,20 @@ class Crew:
         Raises:
             UnispectError: the model cannot be loaded.
         """
-        if not self._members:
-            self._hire()
-        while not any(member.ready for member in self._members.values()):
+        self.muster(1)
+        return self._card
+
+    def muster(self, wanted: int) -> None:
+        """Returns when so many replicas have loaded the model; without it they come when there is work.
+
+        Raises:
+            UnispectError: the model cannot be loaded.
+        """
+        while sum(member.ready for member in self._members.values()) < wanted:
+            while len(self._members) < wanted:
+                self._hire()
             for number, reply in self._fleet.hear():
                 self._take(number, reply, deque())
-            if not self._members:
-                self._hire()
-        return self._card
 
     def carry_out(self, jobs: Iterable[Job]) -> Iterator[Done]:
         """See `Place`."""
