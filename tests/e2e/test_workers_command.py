@@ -11,9 +11,8 @@ from unispect.runs.export import export
 
 MODELS = ("tiny-janus-pro-bound", "tiny-show-o-bound")
 STUDIES = ("concepts", "encoding", "response")
-LITTLE = tuple(
-    ["--limit", "1", "--seeds", "0", "--device", "cpu", "--preset", "controlled", "--parts", "draw", "recall", "relook"]
-)
+LITTLE = ("--limit", 1, "--seeds", 0, "--device", "cpu", "--preset", "controlled")
+PARTS = ("--parts", "draw", "recall", "relook")
 """Few units, but of every sort: drawing, telling, states, and some that build on pictures or calibrations."""
 
 
@@ -28,7 +27,7 @@ def test_three_studies_on_two_families_leave_the_same_records_wherever_they_run(
     if importlib.util.find_spec("ray"):
         places["ray"] = ("--engine", "ray", "--replicas", 2)
     for name, where in places.items():
-        command = ("run", *STUDIES, "--model", *MODELS, *LITTLE, *where)
+        command = ("run", *STUDIES, "--model", *MODELS, *LITTLE, *PARTS, *where)
         outcome = here(capsys, *command, "--out", tmp_path / name)
         assert outcome.code == 0, outcome.err
     with RunStore.open(tmp_path / "one") as store:
