@@ -12,8 +12,8 @@ from unispect.runs.export import export
 MODELS = ("tiny-janus-pro-bound", "tiny-show-o-bound")
 STUDIES = ("concepts", "encoding", "response")
 LITTLE = ("--limit", 1, "--seeds", 0, "--device", "cpu", "--preset", "controlled")
-PARTS = ("--parts", "draw", "recall", "relook")
-"""Few units, but of every sort: drawing, telling, states, and some that build on pictures or calibrations."""
+PARTS = ("--parts", "draw", "describe")
+"""Few units, but of every sort: drawing, telling, states, and some that build on earlier replies and calibrations."""
 
 
 def lines(run: Path) -> bytes:
