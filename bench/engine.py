@@ -26,6 +26,7 @@ from unispect.engine.crew import Crew, Fleet
 from unispect.engine.messages import Load
 from unispect.engine.place import InProcess, Place
 from unispect.engine.processes import Processes
+from unispect.models.registry import card_of
 from unispect.runs import RunStore
 from unispect.studies.base import Options
 from unispect.studies.registry import find_study
@@ -94,7 +95,8 @@ def speedup(folder: Path, organism: str, concepts: int) -> None:
     study = find_study("concepts")
     one = 0.0
     for name, place in places(partial(load_replica, organism, "", "cpu", "float32", 1)):
-        card = place.card if isinstance(place, Crew) else place.model.card  # type: ignore[attr-defined]
+        card = place.card if isinstance(place, Crew) else card_of(organism)
+        assert card is not None
         plan = study.plan(card, Options(limit=concepts, seeds=tuple(range(8)), parts=("draw",)))
         with RunStore.create(folder / name) as store:
             summary = drive(plan, study.run, store, place, batch_size=8)
