@@ -15,6 +15,7 @@ studies and several models.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Literal, Self
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
-from unispect.core.units import Grade, Record, Unit
+from unispect.core.units import Grade, Record, Unit, digest
 from unispect.runs import creation, database, durable, lock, manifest, rows
 from unispect.runs.check import require_whole
 from unispect.runs.reading import RunReader
@@ -118,8 +119,13 @@ class RunStore(RunReader):
         self._require_writer()
         manifest.write(self.folder, manifest.read(self.folder).with_settings(self._invocation, settings))
 
-    def plan(self, units: Iterable[Unit]) -> int:
+    def plan(self, units: Iterable[Unit], *, among: Sequence[Unit] = ()) -> int:
         """Puts units on the list, in order, unless they are on it already; how many were new.
+
+        Args:
+            units: to be done here.
+            among: the whole plan that they are a part of (see `core.shards`). It is remembered where they stand in it,
+                so that merged parts come out in its order.
 
         Raises:
             UsageError: a unit is not plain JSON; nothing was planned.
@@ -134,13 +140,20 @@ class RunStore(RunReader):
                    VALUES (?, ?, ?, ?, ?, ?, (SELECT id FROM settings WHERE json = ?), ?)""",
                 planned,
             )
-            return connection.total_changes - before
+            new = connection.total_changes - before
+            if among:
+                _note_places(connection, {row[0] for row in planned}, [unit.id for unit in among])
+            return new
 
-    def record(self, records: Sequence[Record]) -> int:
+    def record(self, records: Sequence[Record], *, replica: str = "") -> int:
         """Keeps a batch of records with their pictures, all or none; how many are new or replace a failure.
 
         A unit's finished record is final: a second one is ignored. A failed or skipped record gives way to the next
         one and is remembered in `history`.
+
+        Args:
+            records: of planned units.
+            replica: which of several workers made them.
 
         Raises:
             ValueError: a record's payload is not JSON or a picture not PNG; nothing was kept.
@@ -155,7 +168,13 @@ class RunStore(RunReader):
             for row, named in zip(kept, pictures, strict=True)
         ]
         with self._writing() as connection:
-            return sum(self._record_one(connection, *pair) for pair in zip(kept, stored, strict=True))
+            fresh = sum(self._record_one(connection, *pair) for pair in zip(kept, stored, strict=True))
+            if fresh:
+                connection.execute(
+                    "INSERT INTO batches (at, records, seconds, replica) VALUES (?, ?, ?, ?)",
+                    (time.time(), fresh, sum(record.seconds for record in records), replica),
+                )
+            return fresh
 
     def _record_one(
         self, connection: sqlite3.Connection, row: tuple, pictures: list[tuple[str, str, str, int]]
@@ -216,3 +235,18 @@ def _give_up(connection: sqlite3.Connection, unit: str) -> None:
         (unit,),
     )
     connection.execute("DELETE FROM records WHERE unit = ?", (unit,))
+
+
+def _note_places(connection: sqlite3.Connection, units: set[str], whole: list[str]) -> None:
+    """Remembers where units stand in a whole plan, behind the whole plans before it."""
+    name = digest(whole)
+    connection.execute(
+        """INSERT OR IGNORE INTO plans (digest, first, units)
+           VALUES (?, (SELECT coalesce(max(first + units), 0) FROM plans), ?)""",
+        (name, len(whole)),
+    )
+    ((first,),) = connection.execute("SELECT first FROM plans WHERE digest = ?", (name,)).fetchall()
+    connection.executemany(
+        "INSERT OR IGNORE INTO places (unit, place) VALUES (?, ?)",
+        ((unit, place) for place, unit in enumerate(whole, first) if unit in units),
+    )
