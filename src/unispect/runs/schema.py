@@ -14,7 +14,8 @@ CREATE TABLE IF NOT EXISTS batches (               -- when records came: to see 
     at REAL NOT NULL,                              -- seconds since 1970, by the writer's clock
     records INTEGER NOT NULL,
     seconds REAL NOT NULL,                         -- what these records took, added up
-    replica TEXT NOT NULL                          -- which of several workers made them; empty where there is one
+    replica TEXT NOT NULL,                         -- which of several workers made them; empty where there is one
+    invocation INTEGER NOT NULL                    -- as in records
 );
 CREATE TABLE IF NOT EXISTS plans (                 -- whole plans of which this run holds a part
     digest TEXT PRIMARY KEY,

@@ -132,7 +132,7 @@ class RunStore(RunReader):
         """
         planned = [rows.unit_row(unit) for unit in units]
         texts = {row[6]: None for row in planned}
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.executemany("INSERT OR IGNORE INTO settings (json) VALUES (?)", ((text,) for text in texts))
             before = connection.total_changes
             connection.executemany(
@@ -167,12 +167,12 @@ class RunStore(RunReader):
             [(row[0], name, next(hashes), len(named[name])) for name in named]
             for row, named in zip(kept, pictures, strict=True)
         ]
-        with self._writing() as connection:
+        with self.writing() as connection:
             fresh = sum(self._record_one(connection, *pair) for pair in zip(kept, stored, strict=True))
             if fresh:
                 connection.execute(
-                    "INSERT INTO batches (at, records, seconds, replica) VALUES (?, ?, ?, ?)",
-                    (time.time(), fresh, sum(record.seconds for record in records), replica),
+                    "INSERT INTO batches (at, records, seconds, replica, invocation) VALUES (?, ?, ?, ?, ?)",
+                    (time.time(), fresh, sum(record.seconds for record in records), replica, self._invocation),
                 )
             return fresh
 
@@ -199,7 +199,7 @@ class RunStore(RunReader):
             StoreError: there is no finished record to grade, or the disk refuses; nothing of the batch was kept.
         """
         given = [rows.grade_row(grade) for grade in grades]
-        with self._writing() as connection:
+        with self.writing() as connection:
             for unit, judge, _ in given:
                 if connection.execute("SELECT status FROM records WHERE unit = ?", (unit,)).fetchone() != ("done",):
                     raise StoreError(f"{self.folder}: a grade by {judge} for unit {unit}, which has no finished record")
@@ -209,7 +209,7 @@ class RunStore(RunReader):
 
     def discard(self, units: Iterable[str], reason: str) -> None:
         """Gives up the records of units, and their grades, so that they are run again; `history` remembers why."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             for unit in units:
                 connection.execute(
                     "UPDATE records SET status = 'failed', error = ? WHERE unit = ?", (rows.printable(reason), unit)
@@ -220,8 +220,14 @@ class RunStore(RunReader):
         if self._writer is None:
             raise StoreError(f"{self.folder} was opened for reading")
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """To the database, for what this package does beside recording."""
+        return self._connection
+
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all that is written inside is kept, or nothing."""
         self._require_writer()
         with database.transaction(self._connection, self._path):
             yield self._connection
