@@ -7,10 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import binder_to_stop
 import pytest
+import torch
 from commands import apart, here
+from safetensors.torch import load_file
 
-SHORT = ("--model", "tiny-janus-pro", "--recipe", "tiny-drawing", "--batch", 12, "--device", "cpu")
+from unispect.train.recipe import load_recipe, recipe_text
+
+TINY = ("--model", "tiny-janus-pro", "--batch", 12, "--device", "cpu")
+SHORT = (*TINY, "--recipe", "tiny-drawing")
 
 
 def metrics(folder: Path) -> list[dict]:
@@ -55,24 +61,45 @@ main(sys.argv[1:])
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
-    short = ("--micro-batch", 3, "--steps", 2)
-    assert apart("train", "bind", *SHORT, *short, "--out", tmp_path / "one").code == 0
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+def test_two_processes_learn_what_one_learns_and_go_on_from_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the parts, steps 1 and 2 are one process's, 3 and 4 two processes', 5 and 6 again one's."""
+    recipe = tmp_path / "recipe.yaml"  # in float32 throughout; Muon works in bfloat16 inside
+    recipe.write_text(recipe_text(load_recipe("tiny-drawing", {"optimiser": "adamw"})))
+    short = ("--recipe", recipe, "--micro-batch", 3, "--steps", 6, "--save-every", 2)
+    assert here(capsys, "train", "bind", *TINY, *short, "--out", tmp_path / "one").code == 0
+    with monkeypatch.context() as patched:
+        binder_to_stop.stop_after(2, patched.setattr)
+        assert here(capsys, "train", "bind", *TINY, *short, "--out", tmp_path / "parts").code == binder_to_stop.STOPPED
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *BOTH, binder_to_stop.__file__, "4"]
     two = subprocess.run(
-        [*launch, *command(*short, "--out", tmp_path / "two")],
+        [*map(str, [*launch, tmp_path / "two", tmp_path / "parts", *TINY, *short])],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert two.returncode == 0, two.stderr
-    assert "12 = 3 per device x 2 devices x 2 accumulated" in two.stdout
-    assert two.stdout.count("batch   ") == 1
-    for one, other in zip(metrics(tmp_path / "one"), metrics(tmp_path / "two"), strict=True):
-        assert (one["pictures"], one["tokens"]) == (other["pictures"], other["tokens"])
-        assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
-        assert other["norm"] == pytest.approx(one["norm"], rel=1e-5)
+    assert two.stdout.count("batch   12 = 3 per device x 2 devices x 2 accumulated") == 2
+    assert [line["step"] for line in metrics(tmp_path / "parts")] == [1, 2, 3, 4]
+    assert here(capsys, "train", "bind", *TINY, *short, "--out", tmp_path / "parts").code == 0
+    weights = load_file(tmp_path / "one" / "model.safetensors")
+    for name in ("two", "parts"):
+        for one, other in zip(metrics(tmp_path / "one"), metrics(tmp_path / name), strict=True):
+            assert (one["step"], one["pictures"], one["tokens"]) == (other["step"], other["pictures"], other["tokens"])
+            assert other["loss"] == pytest.approx(one["loss"], abs=1e-5), name
+            assert other["norm"] == pytest.approx(one["norm"], rel=1e-4), name
+        found = load_file(tmp_path / name / "model.safetensors")
+        assert found.keys() == weights.keys()
+        worst = max(float((found[key].double() - own.double()).abs().max()) for key, own in weights.items())
+        assert worst < 1e-4, name
+        assert {tensor.dtype for tensor in found.values()} == {torch.float32}
+
+
+BOTH = ("--multi_gpu", "--num_processes", 2, "--num_machines", 1, "--mixed_precision", "no", "--dynamo_backend", "no")
+BOTH += ("--rdzv_backend", "c10d", "--main_process_port", 0)
+"""`accelerate launch` starts several processes on one machine only where it is told that they are for GPUs."""
 
 
 def test_studies_ask_bound_weights_about_what_they_were_taught(

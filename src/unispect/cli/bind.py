@@ -92,6 +92,15 @@ def recipes() -> None:
     show_table(("recipe", "length", "batch", "what it is"), rows, right=("batch",))
 
 
+def layouts() -> None:
+    """List the files by which `accelerate launch` lets several devices hold one model together."""
+    from unispect.train.layouts import TOGETHER, file_of
+
+    for name, one in TOGETHER.items():
+        say(f"{name:<6} {one.about}")
+        say(f"       accelerate launch --config_file {file_of(name)} -m unispect train bind ...")
+
+
 def _carry_out(order: Order, *, dry_run: bool) -> None:
     from unispect.cli.progress import open_board
     from unispect.cli.train import Steps

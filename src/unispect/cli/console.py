@@ -35,6 +35,11 @@ def say(text: str = "", style: str = "") -> None:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """Prints `table_of` the same."""
+    console().print(table_of(columns, rows, right))
+
+
+def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> Table:
     """A table without vertical rules; the first column is never broken, those named in `right` are right-aligned."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
@@ -42,4 +47,4 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
         table.add_column(column, justify=justify, overflow="fold", no_wrap=column == columns[0])
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
-    console().print(table)
+    return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,9 @@ from unispect.studies.families import view as families
 from unispect.studies.mechanism import view as mechanism
 from unispect.studies.registry import Study, all_studies, find_study
 from unispect.studies.statements import view as statements
+
+COMMANDS = 5
+"""Commands of one run that a report shows."""
 
 
 @dataclass(frozen=True)
@@ -190,16 +193,17 @@ def _facts(source: Source) -> RunFacts:
     manifest = source.store.manifest()
     studies = dict.fromkeys(f"{entry.unit.study} {entry.unit.version}" for entry in source.entries)
     runs = [invocation for invocation in manifest.invocations if invocation.study]
-    last = runs[-1] if runs else None
+    commands = tuple(dict.fromkeys(shlex.join(invocation.command) for invocation in runs))
+    more = f"\nand {len(commands) - COMMANDS} more" if len(commands) > COMMANDS else ""
     bad = [entry for entry in source.entries if entry.record.status == "failed"]
     return RunFacts(
         name=source.store.folder.resolve().name,
         study=", ".join(studies),
-        command=shlex.join(last.command) if last else "",
+        command="\n".join(commands[-COMMANDS:]) + more,
         models=_names(source),
         seeds=tuple(sorted({seed for invocation in runs for seed in invocation.seeds})),
-        settings={**(last.settings if last else {}), **_judging(manifest.invocations)},
-        versions=last.versions if last else {},
+        settings={**_all_values(invocation.settings for invocation in runs), **_judging(manifest.invocations)},
+        versions=_all_values(invocation.versions for invocation in runs),
         done=sum(entry.record.status == "done" for entry in source.entries),
         failed=len(bad),
         skipped=sum(entry.record.status == "skipped" for entry in source.entries),
@@ -207,6 +211,16 @@ def _facts(source: Source) -> RunFacts:
         skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(source)),
         created=manifest.created,
     )
+
+
+def _all_values(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Name -> every value it had, the latest last: a run may be continued, or merged, with others."""
+    found: dict[str, dict[str, None]] = {}
+    for one in several:
+        for name, value in one.items():
+            found.setdefault(name, {}).pop(value, None)
+            found[name][value] = None
+    return {name: "; ".join(values) for name, values in found.items()}
 
 
 def _lines(store: RunStore) -> bytes:

@@ -14,6 +14,7 @@ from unispect.cli.progress import Board, open_board
 app = App(name="train")
 app.command("unispect.cli.bind:bind", name="bind")
 app.command("unispect.cli.bind:recipes", name="recipes")
+app.command("unispect.cli.bind:layouts", name="layouts")
 
 
 @app.command

@@ -18,6 +18,8 @@ VERBS: dict[str, Verb] = {
     "models": Verb("unispect.cli.models:models", "List the models and what is proven about each."),
     "studies": Verb("unispect.cli.studies:studies", "List the studies and what each answers."),
     "run": Verb("unispect.cli.run:app", "Run studies on models; the same command again continues.", True),
+    "status": Verb("unispect.cli.status:status", "Say how far a run is, also while another process writes it."),
+    "merge": Verb("unispect.cli.merge:merge", "Merge run folders into one.", True),
     "grade": Verb("unispect.cli.grade:app", "Grade what a run drew and told.", True),
     "review": Verb("unispect.cli.review:app", "Have people check what a chat judge graded."),
     "report": Verb("unispect.cli.report:report", "Write one self-contained HTML page from finished runs."),

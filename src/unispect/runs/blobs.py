@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +26,7 @@ class Blobs:
     """The pictures of one run folder."""
 
     def __init__(self, run: Path) -> None:
-        self._run = run
+        self.folder = run
 
     def put(self, pictures: Sequence[bytes]) -> list[str]:
         """SHA-256 of every picture, all of them on the disk for good when it returns.
@@ -37,7 +38,7 @@ class Blobs:
             return []
         hashes = [hashlib.sha256(picture).hexdigest() for picture in pictures]
         distinct = dict(zip(hashes, pictures, strict=True))
-        folder = self._run / FOLDER
+        folder = self.folder / FOLDER
         try:
             with ThreadPoolExecutor(min(WRITERS, len(distinct))) as pool:
                 list(pool.map(self._put_one, distinct.keys(), distinct.values()))
@@ -50,9 +51,28 @@ class Blobs:
         return hashes
 
     def _put_one(self, sha256: str, picture: bytes) -> None:
-        path = self._run / blob_path(sha256)
+        path = self.folder / blob_path(sha256)
         if not (path.is_file() and path.read_bytes() == picture):
             durable.write(path, picture)
+
+    def adopt(self, other: Blobs, sha256: str) -> None:
+        """Takes a picture over from another run's folder: the same file where the disk allows it, else a checked copy.
+
+        Its name is on the disk for good once the folder was synced.
+
+        Raises:
+            StoreError: it is damaged there, or cannot be written here.
+        """
+        data = other.read(sha256)
+        source, path = other.folder / blob_path(sha256), self.folder / blob_path(sha256)
+        try:
+            path.unlink(missing_ok=True)  # a damaged one
+            try:
+                os.link(source, path)
+            except OSError:  # another disk, or one without links
+                durable.write(path, data)
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror or error}; make room and repeat") from error
 
     def read(self, sha256: str) -> bytes:
         """The PNG bytes of a picture.
@@ -62,7 +82,7 @@ class Blobs:
         """
         data, damage = self._load(sha256)
         if damage:
-            raise StoreError(f"{self._run}: {blob_path(sha256)} {damage}")
+            raise StoreError(f"{self.folder}: {blob_path(sha256)} {damage}")
         return data
 
     def damage(self, sha256: str) -> str:
@@ -71,7 +91,7 @@ class Blobs:
 
     def _load(self, sha256: str) -> tuple[bytes, str]:
         try:
-            data = (self._run / blob_path(sha256)).read_bytes()
+            data = (self.folder / blob_path(sha256)).read_bytes()
         except FileNotFoundError:
             return b"", "is missing"
         except OSError as error:
@@ -81,14 +101,14 @@ class Blobs:
 
     def sizes(self) -> dict[str, int]:
         """SHA-256 -> bytes of every picture file in the folder."""
-        folder = self._run / FOLDER
+        folder = self.folder / FOLDER
         if not folder.is_dir():
             return {}
         return {path.stem: path.stat().st_size for path in folder.glob("*.png")}
 
     def remove_leftovers(self) -> None:
         """Deletes half-written files; for the writer of the run only."""
-        durable.remove_leftovers(self._run / FOLDER)
+        durable.remove_leftovers(self.folder / FOLDER)
 
 
 class StoredPictures(Mapping[str, bytes]):

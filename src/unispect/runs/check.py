@@ -62,7 +62,7 @@ def require_whole(run: Path, connection: sqlite3.Connection) -> None:
         StoreError: names the first damaged parts and says how many there are.
     """
     with database.explained(run / database.NAME):
-        found = _database_problems(connection, "quick_check") or list(_missing_pictures(connection, Blobs(run).sizes()))
+        found = _database_problems(connection, "quick_check") or list(_missing_pictures(connection, Blobs(run)))
     if found:
         named = "; ".join(str(problem) for problem in found[:SHOWN])
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
@@ -93,8 +93,10 @@ def _changed_rows(connection: sqlite3.Connection) -> Iterator[Problem]:
                 yield Problem(database.NAME, str(error))
 
 
-def _missing_pictures(connection: sqlite3.Connection, sizes: dict[str, int]) -> Iterator[Problem]:
-    for unit, sha256, length in _pictures(connection):
+def _missing_pictures(connection: sqlite3.Connection, blobs: Blobs) -> Iterator[Problem]:
+    named = _pictures(connection).fetchall()  # before the folder is listed: another process may be adding to both
+    sizes = blobs.sizes()
+    for unit, sha256, length in named:
         if sha256 not in sizes:
             yield Problem(blob_path(sha256), "is missing", unit)
         elif sizes[sha256] != length:

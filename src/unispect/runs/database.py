@@ -29,7 +29,9 @@ def create(run: Path) -> None:
         with explained(building), closing(sqlite3.connect(building, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA application_id = {schema.APPLICATION}")
-            connection.executescript(f"BEGIN; {schema.TABLES} PRAGMA user_version = {schema.FORMAT}; COMMIT;")
+            connection.executescript(
+                f"BEGIN; {schema.TABLES} {schema.ADDED} PRAGMA user_version = {schema.FORMAT}; COMMIT;"
+            )
         building.replace(run / NAME)
         durable.sync_folder(run)
     except OSError as error:
@@ -46,25 +48,34 @@ def connect(run: Path, *, writing: bool) -> sqlite3.Connection:
     if not path.is_file():
         raise StoreError(f"{path} is missing")
     with explained(path):
-        connection = _connected(path, writing)
+        connection = sqlite3.connect(address(path, writing=writing), uri=True, isolation_level=None, timeout=PATIENCE)
         try:
             _check_format(connection, path)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")  # a committed record survives a power failure
+            if writing and not has(connection, "places"):
+                connection.executescript(f"BEGIN; {schema.ADDED} COMMIT;")
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _connected(path: Path, writing: bool) -> sqlite3.Connection:
+def address(path: Path, *, writing: bool) -> str:
+    """The URI by which SQLite opens a database for that purpose."""
     if writing:
         mode = "mode=rw"
     elif os.access(path.parent, os.W_OK) or path.with_name(f"{NAME}-wal").exists():
         mode = "mode=ro"
     else:  # read-only medium: SQLite cannot keep the log's index there, and without a log it needs none
         mode = "immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=PATIENCE)
+    return f"{path.absolute().as_uri()}?{mode}"
+
+
+def has(connection: sqlite3.Connection, table: str) -> bool:
+    """There is such a table; those of `schema.ADDED` may be missing where nobody has written since they exist."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
+    return found.fetchone() is not None
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:

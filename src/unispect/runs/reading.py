@@ -39,6 +39,23 @@ class Count:
         return self.planned - self.done - self.failed - self.skipped
 
 
+@dataclass(frozen=True)
+class Batch:
+    """When some records came.
+
+    Attributes:
+        at: seconds since 1970, by the writer's clock.
+        records: that were new.
+        seconds: what they took, added up.
+        replica: which of several workers made them; empty where there is one.
+    """
+
+    at: float
+    records: int
+    seconds: float
+    replica: str
+
+
 class RunReader:
     """The reading half of a run store."""
 
@@ -141,6 +158,26 @@ class RunReader:
                GROUP BY study, version, model, kind ORDER BY min(position)"""
         )
         return tuple(Count(*row[:5], *map(int, row[5:])) for row in found)
+
+    def costs(self) -> dict[tuple[str, str, str], float]:
+        """(study, model, kind) -> seconds that a finished unit took, on average."""
+        found = self._read(
+            """SELECT study, model, kind, avg(seconds) FROM units u JOIN records r ON r.unit = u.id
+               WHERE status = 'done' GROUP BY study, model, kind"""
+        )
+        return {(study, model, kind): seconds for study, model, kind, seconds in found}
+
+    def batches(self, window: float) -> tuple[Batch, ...]:
+        """When the records of the last command came, as far as `window` seconds before the last; oldest first."""
+        if not database.has(self._connection, "batches"):
+            return ()
+        found = self._read(
+            """SELECT at, records, seconds, replica FROM batches, (SELECT at AS last, invocation AS own
+                                                                  FROM batches ORDER BY id DESC LIMIT 1)
+               WHERE invocation = own AND at >= last - ? ORDER BY id""",
+            window,
+        )
+        return tuple(Batch(*row) for row in found)
 
     def graded(self, judge: str, study: str | None = None, model: str | None = None) -> int:
         """How many finished records a judge has graded, of all or of one study or model."""

@@ -8,6 +8,27 @@ APPLICATION: Final = 0x756E6973
 FORMAT: Final = 1
 """Format of the whole run folder, kept as `user_version` and in `run.json`; raised when older code could misread it."""
 
+ADDED: Final = """
+CREATE TABLE IF NOT EXISTS batches (               -- when records came: to see how fast a run goes, for nothing else
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,                              -- seconds since 1970, by the writer's clock
+    records INTEGER NOT NULL,
+    seconds REAL NOT NULL,                         -- what these records took, added up
+    replica TEXT NOT NULL,                         -- which of several workers made them; empty where there is one
+    invocation INTEGER NOT NULL                    -- as in records
+);
+CREATE TABLE IF NOT EXISTS plans (                 -- whole plans of which this run holds a part
+    digest TEXT PRIMARY KEY,
+    first INTEGER NOT NULL,                        -- place of its first unit
+    units INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS places (                -- where units stand in those, or in a merged run
+    unit TEXT PRIMARY KEY REFERENCES units (id),
+    place INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+"""Tables that older folders lack; their writer adds them, their readers do without."""
+
 TABLES: Final = """
 CREATE TABLE settings (
     id INTEGER PRIMARY KEY,

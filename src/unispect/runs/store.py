@@ -15,6 +15,7 @@ studies and several models.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Literal, Self
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
-from unispect.core.units import Grade, Record, Unit
+from unispect.core.units import Grade, Record, Unit, digest
 from unispect.runs import creation, database, durable, lock, manifest, rows
 from unispect.runs.check import require_whole
 from unispect.runs.reading import RunReader
@@ -118,15 +119,20 @@ class RunStore(RunReader):
         self._require_writer()
         manifest.write(self.folder, manifest.read(self.folder).with_settings(self._invocation, settings))
 
-    def plan(self, units: Iterable[Unit]) -> int:
+    def plan(self, units: Iterable[Unit], *, among: Sequence[Unit] = ()) -> int:
         """Puts units on the list, in order, unless they are on it already; how many were new.
+
+        Args:
+            units: to be done here.
+            among: the whole plan that they are a part of (see `core.shards`). It is remembered where they stand in it,
+                so that merged parts come out in its order.
 
         Raises:
             UsageError: a unit is not plain JSON; nothing was planned.
         """
         planned = [rows.unit_row(unit) for unit in units]
         texts = {row[6]: None for row in planned}
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.executemany("INSERT OR IGNORE INTO settings (json) VALUES (?)", ((text,) for text in texts))
             before = connection.total_changes
             connection.executemany(
@@ -134,13 +140,20 @@ class RunStore(RunReader):
                    VALUES (?, ?, ?, ?, ?, ?, (SELECT id FROM settings WHERE json = ?), ?)""",
                 planned,
             )
-            return connection.total_changes - before
+            new = connection.total_changes - before
+            if among:
+                _note_places(connection, {row[0] for row in planned}, [unit.id for unit in among])
+            return new
 
-    def record(self, records: Sequence[Record]) -> int:
+    def record(self, records: Sequence[Record], *, replica: str = "") -> int:
         """Keeps a batch of records with their pictures, all or none; how many are new or replace a failure.
 
         A unit's finished record is final: a second one is ignored. A failed or skipped record gives way to the next
         one and is remembered in `history`.
+
+        Args:
+            records: of planned units.
+            replica: which of several workers made them.
 
         Raises:
             ValueError: a record's payload is not JSON or a picture not PNG; nothing was kept.
@@ -154,8 +167,14 @@ class RunStore(RunReader):
             [(row[0], name, next(hashes), len(named[name])) for name in named]
             for row, named in zip(kept, pictures, strict=True)
         ]
-        with self._writing() as connection:
-            return sum(self._record_one(connection, *pair) for pair in zip(kept, stored, strict=True))
+        with self.writing() as connection:
+            fresh = sum(self._record_one(connection, *pair) for pair in zip(kept, stored, strict=True))
+            if fresh:
+                connection.execute(
+                    "INSERT INTO batches (at, records, seconds, replica, invocation) VALUES (?, ?, ?, ?, ?)",
+                    (time.time(), fresh, sum(record.seconds for record in records), replica, self._invocation),
+                )
+            return fresh
 
     def _record_one(
         self, connection: sqlite3.Connection, row: tuple, pictures: list[tuple[str, str, str, int]]
@@ -180,7 +199,7 @@ class RunStore(RunReader):
             StoreError: there is no finished record to grade, or the disk refuses; nothing of the batch was kept.
         """
         given = [rows.grade_row(grade) for grade in grades]
-        with self._writing() as connection:
+        with self.writing() as connection:
             for unit, judge, _ in given:
                 if connection.execute("SELECT status FROM records WHERE unit = ?", (unit,)).fetchone() != ("done",):
                     raise StoreError(f"{self.folder}: a grade by {judge} for unit {unit}, which has no finished record")
@@ -190,7 +209,7 @@ class RunStore(RunReader):
 
     def discard(self, units: Iterable[str], reason: str) -> None:
         """Gives up the records of units, and their grades, so that they are run again; `history` remembers why."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             for unit in units:
                 connection.execute(
                     "UPDATE records SET status = 'failed', error = ? WHERE unit = ?", (rows.printable(reason), unit)
@@ -201,8 +220,14 @@ class RunStore(RunReader):
         if self._writer is None:
             raise StoreError(f"{self.folder} was opened for reading")
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """To the database, for what this package does beside recording."""
+        return self._connection
+
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all that is written inside is kept, or nothing."""
         self._require_writer()
         with database.transaction(self._connection, self._path):
             yield self._connection
@@ -216,3 +241,18 @@ def _give_up(connection: sqlite3.Connection, unit: str) -> None:
         (unit,),
     )
     connection.execute("DELETE FROM records WHERE unit = ?", (unit,))
+
+
+def _note_places(connection: sqlite3.Connection, units: set[str], whole: list[str]) -> None:
+    """Remembers where units stand in a whole plan, behind the whole plans before it."""
+    name = digest(whole)
+    connection.execute(
+        """INSERT OR IGNORE INTO plans (digest, first, units)
+           VALUES (?, (SELECT coalesce(max(first + units), 0) FROM plans), ?)""",
+        (name, len(whole)),
+    )
+    ((first,),) = connection.execute("SELECT first FROM plans WHERE digest = ?", (name,)).fetchall()
+    connection.executemany(
+        "INSERT OR IGNORE INTO places (unit, place) VALUES (?, ?)",
+        ((unit, place) for place, unit in enumerate(whole, first) if unit in units),
+    )

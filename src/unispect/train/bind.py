@@ -139,7 +139,7 @@ def prepare(order: Order) -> Ready:
     learned = set_learning(model, recipe)
     with _threads(model, crew), crew.precision():
         kept = memory.kept_by(model, [course.example(draft, model) for draft in _widest(course)])
-    needs = memory.estimate(model.network, learned, recipe, kept, share=crew.size if crew.together else 1)
+    needs = memory.estimate(model.network, learned, recipe, kept, layout=crew.layout, devices=crew.size)
     hint = "lower 'micro_batch', set 'gradient_checkpointing' or 'lora', hold the model on more devices together"
     _check_memory(order, crew, needs.total, "the training takes about", hint)
     return Ready(order, crew, model, course, learned, needs)

@@ -19,6 +19,7 @@ from accelerate.utils import DistributedType
 from torch import Tensor, nn
 
 from unispect.core.errors import UsageError
+from unispect.train.layouts import COPIES, TOGETHER, Layout
 from unispect.train.recipe import Recipe
 
 _TOGETHER = (DistributedType.FSDP, DistributedType.DEEPSPEED)
@@ -65,6 +66,16 @@ class Crew:
     def together(self) -> bool:
         """The processes hold one model together."""
         return self.accelerator.distributed_type in _TOGETHER
+
+    @property
+    def layout(self) -> Layout:
+        """What the processes hold together."""
+        if not self.together:
+            return COPIES
+        plugin = self.accelerator.state.deepspeed_plugin
+        if self.accelerator.distributed_type != DistributedType.DEEPSPEED or plugin is None:
+            return TOGETHER["fsdp"]
+        return TOGETHER["zero3" if plugin.zero_stage == 3 else "zero2"]
 
     def wait(self) -> None:
         self.accelerator.wait_for_everyone()

@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 from unispect.core.cards import ModelCard
 from unispect.models.base import Example, Trainable
+from unispect.train.layouts import COPIES, Layout
 from unispect.train.learning import Learned
 from unispect.train.recipe import Recipe
 
 GIB = 2**30
-_FLOAT = 4
+_FLOAT, _HALF = 4, 2
 _ADAM, _MUON = 2, 1
 """Numbers that the optimisers keep for each that learns."""
 
@@ -62,28 +63,50 @@ class Estimate:
         return f"{self.total / GIB:.2f} GiB on each device ({told})"
 
 
-def estimate(network: nn.Module, learned: Learned, recipe: Recipe, kept: Kept, *, share: int = 1) -> Estimate:
-    """What a training takes.
+def estimate(
+    network: nn.Module,
+    learned: Learned,
+    recipe: Recipe,
+    kept: Kept,
+    *,
+    layout: Layout = COPIES,
+    devices: int = 1,
+) -> Estimate:
+    """What a training takes on each device.
 
     Args:
-        network: with its weights.
+        network: with its weights, or with none (on the meta device).
         learned: what learns.
         recipe: says how.
         kept: of the example that keeps most.
-        share: devices that hold the model together; what is counted is then shared out evenly, which is a guess.
+        layout: what the devices hold together; that is taken to be shared out evenly.
+        devices: how many hold it together.
     """
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in (*network.parameters(), *network.buffers()))
+    number = _HALF if layout.halved else _FLOAT
+    tensors = (*network.parameters(), *network.buffers())
+    weights = sum(tensor.numel() * (number if layout.halved else tensor.element_size()) for tensor in tensors)
     maps = sum(matrix.numel() for matrix in learned.matrices)
     kept_numbers = _ADAM * (learned.count - maps) + _MUON * maps
     # While one parameter is changed: its change and the root of its second moment.
     step = 2 * max(parameter.numel() for parameter in learned.parameters) * _FLOAT
+    optimiser = (kept_numbers + (learned.count if layout.halved else 0)) * _FLOAT
     return Estimate(
-        weights // share,
-        learned.count * _FLOAT // share,
-        kept_numbers * _FLOAT // share,
+        weights // (devices if layout.weights else 1),
+        learned.count * number // (devices if layout.gradients else 1),
+        optimiser // (devices if layout.optimiser else 1),
         kept.total * recipe.micro_batch,
-        max(2 * kept.largest * recipe.micro_batch, step),
+        max(2 * kept.largest * recipe.micro_batch, step // (devices if layout.optimiser else 1))
+        + (_put_together(network) if layout.weights else 0),
     )
+
+
+def _put_together(network: nn.Module) -> int:
+    """Bytes, in bfloat16, of the largest block and the next, and of all that is in no block."""
+    blocks = [module for group in network.modules() if isinstance(group, nn.ModuleList) for module in group]
+    inside = {id(parameter) for block in blocks for parameter in block.parameters()}
+    outside = sum(parameter.numel() for parameter in network.parameters() if id(parameter) not in inside)
+    largest = max((sum(own.numel() for own in block.parameters()) for block in blocks), default=0)
+    return (2 * largest + outside) * _HALF
 
 
 def least(card: ModelCard, recipe: Recipe) -> int:

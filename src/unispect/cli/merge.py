@@ -1,0 +1,31 @@
+"""`unispect merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from unispect.cli.console import say
+
+
+def merge(*run: Path, out: Annotated[Path, Parameter(name=("--out", "-o"))]) -> None:
+    """Merge run folders into one; the same command again continues, and takes in what is new.
+
+    Parts of one plan, made on several machines, come out as the run that one machine would have made, in any order.
+    Records and grades that contradict each other are refused by name. The folders themselves are only read.
+
+    Args:
+        run: Folders of the runs.
+        out: Folder of the merged run; made if it is not there, and what it holds stays.
+    """
+    from unispect.runs.merge import merge as unite
+
+    merged = unite(run, out)
+    say(
+        f"{merged.done:,} of {merged.units:,} units done, {merged.pictures:,} pictures, {merged.grades:,} grades: {out}"
+    )
+    if not merged.changed:
+        say("nothing was new")
+    say(f"next: unispect report {out}")
