@@ -12,6 +12,7 @@ from unispect.cli.remote import Remote
 from unispect.cli.replicas import Replicas
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UnispectError, UsageError
+from unispect.core.shards import parse_shard, shard
 from unispect.core.units import JSON, Plan, Unit, digest
 from unispect.data.items import WHERE
 from unispect.data.prompts import load_prompts
@@ -50,6 +51,7 @@ class Order:
         debug: failed records carry their traceback.
         remote: how models behind an API are asked.
         replicas: how many processes hold the model.
+        shard: part of the plan, and of how many; None for all of it.
     """
 
     study: Study
@@ -63,6 +65,7 @@ class Order:
     debug: bool = False
     remote: Remote = Remote()  # noqa: RUF009 - frozen
     replicas: Replicas = Replicas()  # noqa: RUF009 - frozen
+    shard: tuple[int, int] | None = None
 
     @property
     def behind_api(self) -> bool:
@@ -183,8 +186,26 @@ def _ready(order: Order, place: InProcess[UnifiedModel] | Crew, device: str, dty
     card = place.card if isinstance(place, Crew) else place.model.card
     if card is None:
         raise UnispectError(f"{order.model.name} has no card")
-    plan = order.study.plan(card, order.options)
+    plan = _part(order, order.study.plan(card, order.options))
     return Ready(order, place, card, plan, device, dtype, _data(order, plan, card))
+
+
+def _part(order: Order, plan: Plan) -> Plan:
+    """What of a plan is to be carried out here.
+
+    Raises:
+        UsageError: nothing is.
+    """
+    if order.shard is None:
+        return plan
+    part = shard(plan, *order.shard)
+    if part is None:
+        number, count = order.shard
+        raise UsageError(
+            f"nothing of {order.study.name} on {order.model.name} falls to part {number} of {count}; "
+            f"its {len(plan.units):,} units fill fewer parts"
+        )
+    return part
 
 
 def _load_remote(order: Order) -> UnifiedModel:
@@ -271,6 +292,7 @@ def order_for(
     debug: bool = False,
     remote: Remote | None = None,
     replicas: Replicas | None = None,
+    shard: str = "",
 ) -> Order:
     """An order from the words of a command line."""
     named = parse(model) if isinstance(model, str) else model
@@ -286,6 +308,7 @@ def order_for(
         debug,
         remote or Remote(),
         replicas or Replicas(),
+        parse_shard(shard) if shard else None,
     )
 
 
@@ -337,6 +360,7 @@ def _invocation(ready: Ready) -> Invocation:
         "device": ready.device,
         "dtype": ready.dtype,
         "batch size": str(order.batch_size),
+        "part": "{} of {}".format(*order.shard) if order.shard else "",
         **order.replicas.settings,
         **(_asked(order) if order.behind_api else {}),
     }

@@ -53,6 +53,7 @@ def run(
     device: str = "auto",
     dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     batch_size: int = 16,
+    shard: Annotated[str, Parameter(show_default=False)] = "",
     fresh: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     replicas: Replicas = Replicas(),  # noqa: B008 - frozen
     remote: Remote = Remote(),  # noqa: B008 - frozen
@@ -83,6 +84,7 @@ def run(
         device: auto, cpu, cuda or cuda:N.
         dtype: Precision; auto is float32 on the CPU and bfloat16 elsewhere.
         batch_size: Units that go through the model together; changes no result.
+        shard: I/N: carry out part I of N only, for run folders on several machines; unispect merge makes one of them.
         fresh: Refuse a folder that already holds records instead of continuing it.
         replicas: How many processes hold the model.
         remote: How models behind an API are asked.
@@ -125,6 +127,7 @@ def run(
             debug="UNISPECT_DEBUG" in os.environ,
             remote=remote,
             replicas=replicas,
+            shard=shard,
         )
         for named in models
         for one in known
