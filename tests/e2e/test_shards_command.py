@@ -26,6 +26,7 @@ def test_parts_merge_to_the_whole(tmp_path: Path) -> None:
         assert 0 < len(_left(part)) < len(_left(tmp_path / "whole"))
     assert main(["merge", *map(str, parts), "--out", str(tmp_path / "merged")]) == 0
     assert _left(tmp_path / "merged") == _left(tmp_path / "whole")
+    assert list(_left(tmp_path / "merged")) == list(_left(tmp_path / "whole"))
 
 
 @pytest.mark.parametrize(

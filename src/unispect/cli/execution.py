@@ -80,6 +80,8 @@ class Ready:
     Attributes:
         place: holds the model, once or several times.
         card: of the model.
+        plan: what is to be carried out here.
+        whole: the units of all parts of the plan.
         device: where the model runs.
         dtype: in which precision.
         data: what goes in, with counts and digest, in words.
@@ -89,6 +91,7 @@ class Ready:
     place: InProcess[UnifiedModel] | Crew
     card: ModelCard
     plan: Plan
+    whole: tuple[Unit, ...]
     device: str
     dtype: str
     data: str
@@ -186,8 +189,8 @@ def _ready(order: Order, place: InProcess[UnifiedModel] | Crew, device: str, dty
     card = place.card if isinstance(place, Crew) else place.model.card
     if card is None:
         raise UnispectError(f"{order.model.name} has no card")
-    plan = _part(order, order.study.plan(card, order.options))
-    return Ready(order, place, card, plan, device, dtype, _data(order, plan, card))
+    whole = order.study.plan(card, order.options)
+    return Ready(order, place, card, _part(order, whole), whole.units, device, dtype, _data(order, whole, card))
 
 
 def _part(order: Order, plan: Plan) -> Plan:
@@ -228,6 +231,8 @@ def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
     """
     order = ready.order
     store.add_invocation(_invocation(ready), [ready.card])
+    if order.shard:
+        store.plan(ready.plan.units, among=ready.whole)
     units = drive(
         ready.plan,
         order.study.run,
