@@ -112,7 +112,7 @@ class Crew:
                         continue
                     if done.halted:
                         queue.clear()
-                    yield done
+                    yield replace(done, replica=f"replica {number}")
             whole = True
         finally:
             if not whole:  # what is under way belongs to nobody now

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from unispect.core.errors import PriorMissing
 from unispect.core.units import Plan, Prior, Record, Status
 from unispect.engine.attempt import Run
 from unispect.engine.batches import batches
-from unispect.engine.place import Job, Place
+from unispect.engine.place import Done, Job, Place
 from unispect.engine.progress import Progress, Silent, Summary, outcomes
 from unispect.runs import RunReader, RunStore
 
@@ -57,11 +57,12 @@ def drive(
     prior = prior_from(store)
     halted = ""
 
-    def keep(kind: str, records: Sequence[Record]) -> None:
-        store.record(records)
+    def keep(done: Done) -> None:
+        records = done.records
+        store.record(records, replica=done.replica)
         ended.update(outcomes(records))
         causes.update(record.error for record in records if record.status != "done")
-        watcher.advance(kind, outcomes(records))
+        watcher.advance(done.kind, outcomes(records))
 
     try:
         for number, stage in enumerate(plan.stages, 1):
@@ -85,11 +86,11 @@ def drive(
     )
 
 
-def _through(place: Place, jobs: Iterable[Job], keep: Callable[[str, Sequence[Record]], None]) -> str:
+def _through(place: Place, jobs: Iterable[Job], keep: Callable[[Done], None]) -> str:
     """Keeps what a place makes of the jobs of one stage; why it halted, if it did."""
     halted = ""
     for done in place.carry_out(jobs):
-        keep(done.kind, done.records)
+        keep(done)
         halted = halted or done.halted
     return halted
 

@@ -38,11 +38,13 @@ class Done:
         kind: of its units.
         records: of those that ended.
         halted: what every further unit would meet; empty if there is nothing of the kind.
+        replica: which one carried it out, where there are several; changes no record.
     """
 
     kind: str
     records: list[Record]
     halted: str = ""
+    replica: str = ""
 
 
 class Place(Protocol):

@@ -193,3 +193,12 @@ def test_a_model_that_cannot_be_loaded_ends_the_command_in_its_own_words(tmp_pat
 def test_no_replicas_make_no_sense():
     with pytest.raises(UsageError, match="0 replicas"):
         Crew(Rehearsal(lambda number: None, random.Random(1)), 0)
+
+
+def test_who_carried_out_what_is_noted_beside_the_records(tmp_path):
+    crew = Crew(Rehearsal(lambda number: FakeModel(), random.Random(0)), 2)
+    with RunStore.create(tmp_path / "run") as store:
+        drive(SHORT, run, store, crew, batch_size=2)
+        batches = store.batches(1e9)
+    assert {batch.replica for batch in batches} == {"replica 0", "replica 1"}
+    assert sum(batch.records for batch in batches) == len(SHORT.units)
