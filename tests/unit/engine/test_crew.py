@@ -176,7 +176,7 @@ def test_a_store_that_fails_ends_the_replicas(tmp_path, monkeypatch):
     assert fleet.replicas == {}
 
 
-def _full(records: object) -> int:
+def _full(records: object, replica: str = "") -> int:
     raise StoreError("full")
 
 

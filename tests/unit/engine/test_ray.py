@@ -84,11 +84,11 @@ def test_a_node_that_is_removed_takes_no_unit_with_it(tmp_path, expected):
         with RunStore.create(tmp_path / "run") as store:
             kept, seen = store.record, []
 
-            def keep(records):
+            def keep(records, replica=""):
                 seen.extend(records)
                 if node in cluster.worker_nodes and len(seen) > 20:
                     cluster.remove_node(node, allow_graceful=False)
-                return kept(records)
+                return kept(records, replica=replica)
 
             store.record = keep
             assert drive(PLAN, run, store, crew, batch_size=2).done == 120
