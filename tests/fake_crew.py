@@ -88,4 +88,5 @@ def main(folder: str, workers: int, notes: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with interrupts ignored
     main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
