@@ -73,6 +73,7 @@ def run(
         data: Where prompts come from, one or several of: world (default), world-types, t2i-corebench:FOLDER,
             mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE. For the study faces: faces (default, our
             own drawings) or photos:FOLDER. For the study posters: a YAML file of titles, years and pictures.
+            For the study safety: world (default), published:FOLDER or a YAML file of cells of prompts.
         preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
             (default).
         parts: What the concepts study asks, one or several of: battery (default: draw, likelihood, choice, recall,
