@@ -26,60 +26,60 @@ from unispect.models.show_o2.folder import load as load_show_o2
 from unispect.organisms.families import SHIPPED
 
 
-def janus_pro(folder: Path, dtype: str) -> UnifiedModel:
+def janus_pro(folder: Path, dtype: str, device: str = "cpu") -> UnifiedModel:
     if not folder.exists():
         tiny_janus.write_checkpoint(folder)
-    return load(tiny_janus.TINY, folder, device="cpu", dtype=dtype)
+    return load(tiny_janus.TINY, folder, device=device, dtype=dtype)
 
 
-def harmon(folder: Path, dtype: str) -> UnifiedModel:
+def harmon(folder: Path, dtype: str, device: str = "cpu") -> UnifiedModel:
     if not folder.exists():
         tiny_harmon.write_checkpoint(folder)
-    return load_harmon(tiny_harmon.TINY, folder, device="cpu", dtype=dtype)
+    return load_harmon(tiny_harmon.TINY, folder, device=device, dtype=dtype)
 
 
-def janus_flow(folder: Path, dtype: str) -> UnifiedModel:
+def janus_flow(folder: Path, dtype: str, device: str = "cpu") -> UnifiedModel:
     if not folder.exists():
         tiny_janus_flow.write_checkpoint(folder)
-    return load_janus_flow(tiny_janus_flow.TINY, folder, device="cpu", dtype=dtype)
+    return load_janus_flow(tiny_janus_flow.TINY, folder, device=device, dtype=dtype)
 
 
-def show_o2(folder: Path, dtype: str) -> UnifiedModel:
+def show_o2(folder: Path, dtype: str, device: str = "cpu") -> UnifiedModel:
     if not folder.exists():
         tiny_show_o2.write_checkpoint(folder)
-    return load_show_o2(tiny_show_o2.TINY, folder, device="cpu", dtype=dtype)
+    return load_show_o2(tiny_show_o2.TINY, folder, device=device, dtype=dtype)
 
 
-def show_o(folder: Path, dtype: str) -> UnifiedModel:
+def show_o(folder: Path, dtype: str, device: str = "cpu") -> UnifiedModel:
     if not folder.exists():
         tiny_show_o.write_checkpoint(folder)
-    return load_show_o(tiny_show_o.TINY, folder, device="cpu", dtype=dtype)
+    return load_show_o(tiny_show_o.TINY, folder, device=device, dtype=dtype)
 
 
-def show_o_clip(folder: Path, dtype: str) -> UnifiedModel:
+def show_o_clip(folder: Path, dtype: str, device: str = "cpu") -> UnifiedModel:
     if not folder.exists():
         tiny_show_o.write_checkpoint(folder, clip=True)
-    return load_show_o(tiny_show_o.TINY, folder, device="cpu", dtype=dtype)
+    return load_show_o(tiny_show_o.TINY, folder, device=device, dtype=dtype)
 
 
-def omnigen2(folder: Path, dtype: str) -> UnifiedModel:
+def omnigen2(folder: Path, dtype: str, device: str = "cpu") -> UnifiedModel:
     if not folder.exists():
         tiny_omnigen2.write_checkpoint(folder)
-    return load_omnigen2(tiny_omnigen2.TINY, folder, device="cpu", dtype=dtype)
+    return load_omnigen2(tiny_omnigen2.TINY, folder, device=device, dtype=dtype)
 
 
-def bagel(folder: Path, dtype: str) -> UnifiedModel:
+def bagel(folder: Path, dtype: str, device: str = "cpu") -> UnifiedModel:
     if not folder.exists():
         tiny_bagel.write_checkpoint(folder)
-    return load_bagel(tiny_bagel.TINY, folder, device="cpu", dtype=dtype)
+    return load_bagel(tiny_bagel.TINY, folder, device=device, dtype=dtype)
 
 
-def organism(name: str) -> Callable[[Path, str], UnifiedModel]:
+def organism(name: str) -> Callable[..., UnifiedModel]:
     """A shipped one, which has real weights and needs no folder."""
-    return lambda _, dtype: unispect.load(name, device="cpu", dtype=dtype)
+    return lambda _, dtype, device="cpu": unispect.load(name, device=device, dtype=dtype)
 
 
-MODELS: dict[str, Callable[[Path, str], UnifiedModel]] = {
+MODELS: dict[str, Callable[..., UnifiedModel]] = {
     "janus-pro": janus_pro,
     "harmon": harmon,
     "janus-flow": janus_flow,
@@ -90,4 +90,4 @@ MODELS: dict[str, Callable[[Path, str], UnifiedModel]] = {
     "omnigen2": omnigen2,
     **{family.organism: organism(family.organism) for family in SHIPPED.values()},
 }
-"""Name -> (folder for its files, dtype) -> model."""
+"""Name -> (folder for its files, dtype[, device]) -> model."""

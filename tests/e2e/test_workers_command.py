@@ -46,7 +46,8 @@ def test_three_studies_on_two_families_leave_the_same_records_wherever_they_run(
         (("--workers", 0), "--workers must be at least 1, not 0"),
         (("--replicas", 2), "--replicas is for --engine ray"),
         (("--engine", "ray", "--workers", 2), "--workers is for --engine local; with --engine ray say --replicas"),
-        (("--engine", "ray", "--gpus-per-replica", 2), "--gpus-per-replica must be between 0 and 1, not 2"),
+        (("--engine", "ray", "--gpus-per-replica", 1.5), "--gpus-per-replica must be a whole number, or less than 1"),
+        (("--engine", "ray", "--gpus-per-replica", 2, "--device", "cuda:0"), "spread over them; leave out --device"),
         (("--model", "openai:gpt-x", "--workers", 2), "models behind an API are asked by one process"),
     ],
 )

@@ -65,8 +65,8 @@ class Replicas:
             return {"Ray replicas": str(self.replicas)}
         return {"workers": str(self.workers)} if self.several else {}
 
-    def require_sense(self, behind_api: int) -> None:
-        """Returns if that many models behind an API can be run so.
+    def require_sense(self, behind_api: int, device: str) -> None:
+        """Returns if models can be run so on that device, that many of them behind an API.
 
         Raises:
             UsageError: names the first number that is out of range, and the first option that would have no effect.
@@ -74,8 +74,11 @@ class Replicas:
         for name in ("workers", "replicas", "cpus_per_replica"):
             if getattr(self, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}")
-        if not 0 <= self.gpus_per_replica <= 1:
-            raise UsageError(f"--gpus-per-replica must be between 0 and 1, not {self.gpus_per_replica:g}")
+        gpus = self.gpus_per_replica
+        if gpus < 0 or (gpus > 1 and not gpus.is_integer()):
+            raise UsageError(f"--gpus-per-replica must be a whole number, or less than 1, not {gpus:g}")
+        if gpus > 1 and device != "auto":
+            raise UsageError(f"a replica with {gpus:g} GPUs is spread over them; leave out --device {device}")
         said = [field.name for field in fields(self)[2:] if getattr(self, field.name) != field.default]
         if said and self.engine != "ray":
             raise UsageError(f"--{said[0].replace('_', '-')} is for --engine ray")
@@ -85,20 +88,22 @@ class Replicas:
             raise UsageError("models behind an API are asked by one process, several calls at a time: --concurrency")
 
     def precision(self, device: str, dtype: str) -> tuple[str, str]:
-        """Device and dtype of every replica, in words.
+        """Devices, with commas between, and dtype of every replica, in words.
 
         Raises:
             UsageError: there is no such device or dtype.
         """
         import torch
 
-        from unispect.models.devices import device_for, dtype_for
+        from unispect.models.devices import devices_for, dtype_for
 
+        gpus = self.gpus_per_replica
         if self.engine == "ray" and device == "auto":  # this machine need not be like theirs
-            chosen = torch.device("cuda" if self.gpus_per_replica else "cpu")
+            names = [f"cuda:{n}" for n in range(int(gpus))] if gpus > 1 else ["cuda" if gpus else "cpu"]
+            chosen = tuple(map(torch.device, names))
         else:
-            chosen = device_for(device)
-        return str(chosen), str(dtype_for(dtype, chosen)).removeprefix("torch.")
+            chosen = devices_for(device)
+        return ",".join(map(str, chosen)), str(dtype_for(dtype, chosen[0])).removeprefix("torch.")
 
     def crew(self, model: ModelReference, device: str, dtype: str) -> Crew:
         """The processes that hold the model; they are started when there is work.

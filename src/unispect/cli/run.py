@@ -82,7 +82,7 @@ def run(
             (default: all).
         limit: At most this many items of each group that a study compares.
         seeds: One repetition of everything random per seed.
-        device: auto, cpu, cuda or cuda:N.
+        device: auto, cpu, cuda or cuda:N; several, as cuda:0,cuda:1, spread a model that one GPU does not hold.
         dtype: Precision; auto is float32 on the CPU and bfloat16 elsewhere.
         batch_size: Units that go through the model together; changes no result.
         shard: I/N: carry out part I of N only, for run folders on several machines; unispect merge makes one of them.
@@ -108,7 +108,7 @@ def run(
     models = chosen(model)
     behind_api = sum(is_remote(named.name) for named in models)
     remote.require_remote(behind_api)
-    replicas.require_sense(behind_api)
+    replicas.require_sense(behind_api, device)
     orders = [
         order_for(
             one,

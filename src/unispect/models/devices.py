@@ -20,10 +20,33 @@ def device_for(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
+        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda, cuda:N or several: cuda:0,cuda:1") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(f"there is no device {name!r} here; use auto or cpu")
     return device
+
+
+def devices_for(names: str) -> tuple[torch.device, ...]:
+    """The devices named, with commas between; a model spread over several begins and ends on the first.
+
+    Raises:
+        UsageError: there is no such device here, or one is named twice.
+    """
+    parts = [part.strip() for part in names.split(",")]
+    if len(parts) > 1 and "auto" in parts:
+        raise UsageError(f"auto is one device; of several, name each: {names!r}")
+    devices = tuple(map(device_for, parts))
+    if len(set(devices)) < len(devices):
+        raise UsageError(f"a device is named twice: {names!r}")
+    return devices
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that is free on a GPU, to this process; None elsewhere, where it can be lent out more than once."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
 def dtype_for(name: str, device: torch.device) -> torch.dtype:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint
+from unispect.models.spread import device_map, let_rows_travel, place_of
 
 
 @dataclass(frozen=True)
@@ -95,21 +96,27 @@ def fill(
     checkpoint: Checkpoint,
     table: KeyTable,
     *,
-    device: torch.device,
+    stacks: Sequence[str],
+    devices: Sequence[torch.device],
     dtype: torch.dtype,
     exact: tuple[str, ...] = (),
 ) -> None:
     """Puts every published tensor where it belongs in a network built on the meta device.
+
+    Of several devices the first holds everything but the blocks of the `stacks`, over which these are spread.
 
     All names and shapes are checked before the first tensor is read. One published tensor at a time is held beside the
     filled part of the network, so peak memory is about the network's own size. What has a name of ours that begins as
     one of `exact` is float32 whatever the dtype.
 
     Raises:
-        CheckpointError: a key is missing, unknown, mis-shaped, given twice or not a float; names key and file.
+        CheckpointError: a key is missing, unknown, mis-shaped, given twice or not a float; names key and file. Or a
+            GPU has no room.
     """
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     _check(expected, checkpoint, table)
+    dtypes = {name: torch.float32 if exact and name.startswith(exact) else dtype for name in expected}
+    places = device_map(network, stacks, devices, dtypes)
     filled: dict[str, Tensor] = {}
     for shard in checkpoint.shards:
         for key in shard.shapes():
@@ -122,9 +129,9 @@ def fill(
                     f"{shard.path}: {key!r} is {tensor.dtype}; only float weights of 16 bits or more can be loaded"
                 )
             for name, piece in zip(names_of(target), pieces_of(target, tensor), strict=True):
-                kept = torch.float32 if exact and name.startswith(exact) else dtype
-                filled[name] = piece.to(device=device, dtype=kept, copy=True)
+                filled[name] = piece.to(device=place_of(places, name), dtype=dtypes[name], copy=True)
     network.load_state_dict(filled, strict=True, assign=True)
+    let_rows_travel(network, places, stacks)
 
 
 def check_copy(checkpoint: Checkpoint, copy: str, original: str, setting: str) -> None:

@@ -136,7 +136,8 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
         name: as listed by `cards`, or `name=folder-or-hub-id@revision`; or a model behind an API, which is then asked
             without a limit and keeps nothing (see `unispect.models.remote.loading.load`).
         weights: folder or hub id to take the weights from; default: the model's own.
-        device: "auto", "cpu", "cuda" or "cuda:N".
+        device: "auto", "cpu", "cuda" or "cuda:N"; or several, to spread a model that one does not hold:
+            "cuda:0,cuda:1".
         dtype: "auto" (float32 on the CPU, bfloat16 elsewhere), "float32" or "bfloat16".
 
     Raises:

@@ -15,8 +15,11 @@ from unispect.engine import Summary, drive, execute
 from unispect.engine.crew import TRIES, Crew
 from unispect.engine.messages import Load
 from unispect.engine.ray import Actors
+from unispect.models.registry import card_of
 from unispect.runs import RunStore
 from unispect.runs.export import export
+from unispect.studies.base import Options
+from unispect.studies.registry import find_study
 
 
 @pytest.fixture
@@ -37,6 +40,12 @@ def spread(folder: Path, load: Load, *, replicas: int = 2, batch_size: int = 16)
             return drive(PLAN, run, store, crew, batch_size=batch_size)
     finally:
         crew.close()
+
+
+def _on_gpus(count: int, number: int) -> object:
+    import gpu_crew  # in the actor alone: it changes torch for good
+
+    return gpu_crew.loaded(count)
 
 
 @pytest.fixture
@@ -97,6 +106,27 @@ def test_a_node_that_is_removed_takes_no_unit_with_it(tmp_path, expected):
         crew.close()
         cluster.shutdown()
     assert exported(tmp_path / "run") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_a_model_is_spread_over_the_gpus_of_its_actor(tmp_path):
+    from ray.cluster_utils import Cluster
+
+    study = find_study("encoding")
+    plan = study.plan(card_of("tiny-show-o"), Options(data=None, limit=1, seeds=(0,)))
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 2})
+    try:
+        for gpus in (1, 2):
+            crew = Crew(Actors(partial(_on_gpus, gpus), address=cluster.address, gpus=gpus), 1)
+            try:
+                with RunStore.create(tmp_path / f"run{gpus}") as store:
+                    assert drive(plan, study.run, store, crew).done == len(plan.units)
+            finally:
+                crew.close()
+    finally:
+        cluster.shutdown()
+    assert exported(tmp_path / "run1") == exported(tmp_path / "run2")
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.network import BagelNetwork, empty_network, fresh_network, load_network, waves
 from unispect.models.bagel.processing import Processor, load_processor
 from unispect.models.checkpoint import Checkpoint, Shard, companion, joined, open_checkpoint, read_json, single
-from unispect.models.devices import device_for, dtype_for
+from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 
 WEIGHTS = ("ema.safetensors", "model_bf16.safetensors", "model.safetensors")
@@ -48,13 +48,13 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
             file.
         UsageError: no such folder, device or dtype.
     """
-    where = device_for(device)
-    precision = dtype_for(dtype, where)
+    where = devices_for(device)
+    precision = dtype_for(dtype, where[0])
     checkpoint = open_checkpoint(weights or card.hub, pick=_weights, fetched=(*WEIGHTS, _AUTOENCODER))
     config = _config(checkpoint.folder, _shapes(checkpoint))
     processor = _processor(checkpoint.folder, config)
     whole = _completed(_with_autoencoder(checkpoint), config)
-    network = load_network(whole, config, device=where, dtype=precision)
+    network = load_network(whole, config, devices=where, dtype=precision)
     return _joined(card.at(whole.revision), network, processor)
 
 

@@ -45,6 +45,9 @@ def authors_table(config: BagelConfig) -> KeyTable:
     }
 
 
+STACKS = ("llm.layers",)
+"""Blocks that may lie on several devices (`unispect.models.spread`), in the order they are run."""
+
 GROUPS = {
     "backbone": ("llm.layers.", "llm.norm.", "llm.norm_gen."),
     "token embeddings": ("llm.embed_tokens.",),

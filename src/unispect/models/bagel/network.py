@@ -5,6 +5,7 @@ Vision blocks, pixel autoencoder and time embedding are stock classes (FACTS sec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -15,7 +16,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
 from unispect.models.bagel.config import BagelConfig
-from unispect.models.bagel.keys import AUTOENCODER, authors_table
+from unispect.models.bagel.keys import AUTOENCODER, STACKS, authors_table
 from unispect.models.bagel.trunk import MotTrunk
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.keys import fill
@@ -158,7 +159,7 @@ def waves(side: int, width: int) -> Tensor:
 
 
 def load_network(
-    checkpoint: Checkpoint, config: BagelConfig, *, device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint, config: BagelConfig, *, devices: Sequence[torch.device], dtype: torch.dtype
 ) -> BagelNetwork:
     """The network with the weights of a checkpoint that holds the pixel autoencoder's too, in evaluation mode.
 
@@ -168,8 +169,8 @@ def load_network(
         CheckpointError: keys or shapes do not fit; names key and file.
     """
     network = empty_network(config)
-    fill(network, checkpoint, authors_table(config), device=device, dtype=dtype, exact=(AUTOENCODER,))
-    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(device)
+    fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype, exact=(AUTOENCODER,))
+    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(devices[0])
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
     assert not left, f"never filled: {left}"
     return network.eval()

@@ -58,6 +58,10 @@ class Routes:
         back[parts[1]] = torch.arange(len(parts[1]), device=flat.device) + len(und)
         return cls(und, gen, back)
 
+    def to(self, device: torch.device, **how: Any) -> Routes:
+        """The same on another device, as blocks of a model that is spread over several ask for it."""
+        return Routes(*(numbers.to(device, **how) for numbers in (self.und, self.gen, self.back)))
+
     def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Rows [batch, length, ...] as those of each set [rows, ...]."""
         flat = rows.flatten(0, 1)

@@ -52,7 +52,7 @@ class KeyValueCache:
     def picked(self, index: Tensor) -> KeyValueCache:
         """A copy with the rows of these numbers, in this order."""
         copy = KeyValueCache(self.room)
-        copy._keys = {layer: keys[index] for layer, keys in self._keys.items()}
-        copy._values = {layer: values[index] for layer, values in self._values.items()}
+        copy._keys = {layer: keys[index.to(keys.device)] for layer, keys in self._keys.items()}
+        copy._values = {layer: values[index.to(values.device)] for layer, values in self._values.items()}
         copy._lengths = dict(self._lengths)
         return copy

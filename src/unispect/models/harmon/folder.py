@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, Prefixed, companion, open_checkpoint, open_shard
-from unispect.models.devices import device_for, dtype_for
+from unispect.models.devices import devices_for, dtype_for
 from unispect.models.harmon.card import DEFAULTS
 from unispect.models.harmon.config import PUBLISHED, HarmonConfig, network_config
 from unispect.models.harmon.drawing import Drawing
@@ -40,13 +40,13 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
         CheckpointError: the checkpoint is incomplete, damaged or another model's; names key and file.
         UsageError: no such folder, device or dtype.
     """
-    where = device_for(device)
-    precision = dtype_for(dtype, where)
+    where = devices_for(device)
+    precision = dtype_for(dtype, where[0])
     checkpoint = open_checkpoint(weights or card.hub, pick=partial(_original_files, card))
     config = _config(card, checkpoint)
     checkpoint = _with_autoencoder(checkpoint)
     processor = _processor(card, checkpoint, config)
-    network = load_network(checkpoint, config, device=where, dtype=precision)
+    network = load_network(checkpoint, config, devices=where, dtype=precision)
     return _joined(card.at(checkpoint.revision), network, processor)
 
 

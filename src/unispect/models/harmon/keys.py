@@ -31,6 +31,9 @@ def authors_table(config: HarmonConfig) -> KeyTable:
     }
 
 
+STACKS = ("llm.layers",)
+"""Blocks that may lie on several devices (`unispect.models.spread`), in the order they are run."""
+
 GROUPS = {
     "backbone": ("llm.layers.", "llm.norm."),
     "token embeddings": ("llm.embed_tokens.",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,7 +11,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2Model, Qwen2RotaryEmbe
 
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.harmon.config import HarmonConfig
-from unispect.models.harmon.keys import TEXT_HEAD, authors_table
+from unispect.models.harmon.keys import STACKS, TEXT_HEAD, authors_table
 from unispect.models.harmon.mar import Grid, Mar
 from unispect.models.harmon.vae import build_vae
 from unispect.models.keys import check_copy, fill
@@ -68,7 +70,7 @@ class HarmonNetwork(nn.Module):
 
 
 def load_network(
-    checkpoint: Checkpoint, config: HarmonConfig, *, device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint, config: HarmonConfig, *, devices: Sequence[torch.device], dtype: torch.dtype
 ) -> HarmonNetwork:
     """The network with a checkpoint's weights, in evaluation mode.
 
@@ -76,10 +78,10 @@ def load_network(
         CheckpointError: keys or shapes do not fit; names key and file.
     """
     network = empty_network(config)
-    fill(network, checkpoint, authors_table(config), device=device, dtype=dtype)
+    fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype)
     if network.lm_head is None:
         check_copy(checkpoint, TEXT_HEAD, _TOKENS, "llm.tie_word_embeddings")
-    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(device)
+    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(devices[0])
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
     assert not left, f"never filled: {left}"
     return network.eval()

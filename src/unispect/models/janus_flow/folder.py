@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, joined, open_checkpoint
-from unispect.models.devices import device_for, dtype_for
+from unispect.models.devices import devices_for, dtype_for
 from unispect.models.janus_flow.card import PIXEL_DECODER
 from unispect.models.janus_flow.config import JanusFlowConfig, check_family, network_config
 from unispect.models.janus_flow.keys import AUTHORS, AUTOENCODER
@@ -39,8 +39,8 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
             and file.
         UsageError: no such folder, device or dtype.
     """
-    where = device_for(device)
-    precision = dtype_for(dtype, where)
+    where = devices_for(device)
+    precision = dtype_for(dtype, where[0])
     checkpoint = open_checkpoint(weights or card.hub)
     content = checkpoint.json("config.json")
     check_family(content, str(checkpoint.folder / "config.json"))
@@ -48,7 +48,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     whole, autoencoder = _with_autoencoder(checkpoint)
     config = network_config(content, autoencoder, str(checkpoint.folder / "config.json"))
     _check_sizes(checkpoint, config, processor)
-    network = load_network(whole, config, device=where, dtype=precision)
+    network = load_network(whole, config, devices=where, dtype=precision)
     return JanusFlow(sized_card(card.at(whole.revision), network), network, processor)
 
 

@@ -28,6 +28,9 @@ AUTHORS: KeyTable = {
     f"{AUTOENCODER}*": "vae.*",
 }
 
+STACKS = ("language_model.model.layers",)
+"""Blocks that may lie on several devices (`unispect.models.spread`), in the order they are run."""
+
 GROUPS = {
     "backbone": ("language_model.model.layers.", "language_model.model.norm."),
     "token embeddings": ("language_model.model.embed_tokens.",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -18,7 +19,7 @@ from transformers.models.llama.modeling_llama import (
 
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.janus_flow.config import JanusFlowConfig
-from unispect.models.janus_flow.keys import AUTHORS
+from unispect.models.janus_flow.keys import AUTHORS, STACKS
 from unispect.models.janus_flow.uvit import FlowDecoder, FlowEncoder
 from unispect.models.keys import fill
 from unispect.models.parts.siglip import make_tower_buffers
@@ -87,7 +88,7 @@ class JanusFlowNetwork(nn.Module):
 
 
 def load_network(
-    checkpoint: Checkpoint, config: JanusFlowConfig, *, device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint, config: JanusFlowConfig, *, devices: Sequence[torch.device], dtype: torch.dtype
 ) -> JanusFlowNetwork:
     """The network with the weights of a checkpoint that holds the pixel autoencoder's too, in evaluation mode.
 
@@ -95,9 +96,9 @@ def load_network(
         CheckpointError: keys or shapes do not fit; names key and file.
     """
     network = empty_network(config)
-    fill(network, checkpoint, AUTHORS, device=device, dtype=dtype)
-    network.trunk.rotary_emb = LlamaRotaryEmbedding(network.trunk.config).to(device)
-    make_tower_buffers(network.vision, device)
+    fill(network, checkpoint, AUTHORS, stacks=STACKS, devices=devices, dtype=dtype)
+    network.trunk.rotary_emb = LlamaRotaryEmbedding(network.trunk.config).to(devices[0])
+    make_tower_buffers(network.vision, devices[0])
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
     assert not left, f"never filled: {left}"
     return network.eval()

@@ -12,7 +12,7 @@ from transformers.models.janus.modeling_janus import JanusForConditionalGenerati
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, open_checkpoint, read_json
-from unispect.models.devices import device_for, dtype_for
+from unispect.models.devices import devices_for, dtype_for
 from unispect.models.janus_pro.config import is_rehosted, network_config
 from unispect.models.janus_pro.keys import AUTHORS, REHOSTED
 from unispect.models.janus_pro.model import JanusPro
@@ -28,14 +28,14 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
         CheckpointError: the checkpoint is incomplete, damaged or another model's; names key and file.
         UsageError: no such folder, device or dtype.
     """
-    where = device_for(device)
-    precision = dtype_for(dtype, where)
+    where = devices_for(device)
+    precision = dtype_for(dtype, where[0])
     checkpoint = open_checkpoint(weights or card.hub)
     processor = load_processor(checkpoint)
     content = checkpoint.json("config.json")
     config = network_config(content, processor.special.image, str(checkpoint.folder / "config.json"))
     rehosted = is_rehosted(content)
-    network = load_network(checkpoint, config, rehosted=rehosted, device=where, dtype=precision)
+    network = load_network(checkpoint, config, rehosted=rehosted, devices=where, dtype=precision)
     if rehosted:  # transformers writes 576 into the processor's file whatever the model
         processor = replace(processor, image_tokens=picture_size(network)[1])
     _check_sizes(checkpoint, network, processor)

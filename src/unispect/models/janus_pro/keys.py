@@ -36,6 +36,9 @@ AUTHORS: KeyTable = {
 
 REHOSTED: KeyTable = AS_IS
 
+STACKS = ("model.language_model.layers",)
+"""Blocks that may lie on several devices (`unispect.models.spread`), in the order they are run."""
+
 GROUPS = {
     "backbone": ("model.language_model.layers.", "model.language_model.norm."),
     "token embeddings": ("model.language_model.embed_tokens.",),

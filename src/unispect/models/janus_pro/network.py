@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -13,13 +14,13 @@ from transformers.models.llama.modeling_llama import LlamaModel, LlamaRotaryEmbe
 
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.janus_pro.config import NORM_GROUPS
-from unispect.models.janus_pro.keys import AUTHORS, REHOSTED
+from unispect.models.janus_pro.keys import AUTHORS, REHOSTED, STACKS
 from unispect.models.keys import fill
 from unispect.models.parts.siglip import make_tower_buffers
 
 
 def load_network(
-    checkpoint: Checkpoint, config: JanusConfig, *, rehosted: bool, device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint, config: JanusConfig, *, rehosted: bool, devices: Sequence[torch.device], dtype: torch.dtype
 ) -> JanusForConditionalGeneration:
     """The network with a checkpoint's weights, in evaluation mode.
 
@@ -27,8 +28,8 @@ def load_network(
         CheckpointError: keys or shapes do not fit; names key and file.
     """
     network = empty_network(config)
-    fill(network, checkpoint, REHOSTED if rehosted else AUTHORS, device=device, dtype=dtype)
-    _make_buffers(network, device)
+    fill(network, checkpoint, REHOSTED if rehosted else AUTHORS, stacks=STACKS, devices=devices, dtype=dtype)
+    _make_buffers(network, devices[0])
     return network.eval()
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, Prefixed, Shard, open_checkpoint, weight_files
-from unispect.models.devices import device_for, dtype_for
+from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.omnigen2.card import DEFAULTS
 from unispect.models.omnigen2.config import OmniGen2Config, network_config
@@ -40,12 +40,12 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
         CheckpointError: the checkpoint is incomplete, damaged or another model's; names key and file.
         UsageError: no such folder, device or dtype.
     """
-    where = device_for(device)
-    precision = dtype_for(dtype, where)
+    where = devices_for(device)
+    precision = dtype_for(dtype, where[0])
     opened = open_checkpoint(weights or card.hub, pick=_weights)
     checkpoint = replace(opened, revision=_revision(opened), shards=tuple(_named(opened)))
     config, processor, writing = _read(checkpoint)
-    network = load_network(checkpoint, config, device=where, dtype=precision)
+    network = load_network(checkpoint, config, devices=where, dtype=precision)
     return _joined(card.at(checkpoint.revision), network, processor, writing)
 
 

@@ -26,6 +26,9 @@ def authors_table(config: OmniGen2Config, keys: Iterable[str] = ()) -> KeyTable:
     return {TEXT_HEAD: head, **mllm, "transformer.*": "transformer.*", "vae.*": "vae.*"}
 
 
+STACKS = ("mllm.language_model.layers", "transformer.layers")
+"""Blocks that may lie on several devices (`unispect.models.spread`), in the order they are run."""
+
 GROUPS = {
     "backbone": ("mllm.language_model.layers.", "mllm.language_model.norm."),
     "token embeddings": ("mllm.language_model.embed_tokens.",),

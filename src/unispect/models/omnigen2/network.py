@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -19,7 +20,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.keys import check_copy, fill
 from unispect.models.omnigen2.config import OmniGen2Config
-from unispect.models.omnigen2.keys import TEXT_HEAD, TOKENS, authors_table
+from unispect.models.omnigen2.keys import STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.omnigen2.transformer import FlowTransformer
 
 _SPREAD = 0.02
@@ -96,7 +97,7 @@ class OmniGen2Network(nn.Module):
 
 
 def load_network(
-    checkpoint: Checkpoint, config: OmniGen2Config, *, device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint, config: OmniGen2Config, *, devices: Sequence[torch.device], dtype: torch.dtype
 ) -> OmniGen2Network:
     """The network with the weights of all three parts, in evaluation mode.
 
@@ -105,12 +106,12 @@ def load_network(
     """
     network = empty_network(config)
     keys = [key for shard in checkpoint.shards for key in shard.shapes()]
-    fill(network, checkpoint, authors_table(config, keys), device=device, dtype=dtype)
+    fill(network, checkpoint, authors_table(config, keys), stacks=STACKS, devices=devices, dtype=dtype)
     if config.tied:
         newer = TOKENS.replace("model.", "model.language_model.")
         check_copy(checkpoint, TEXT_HEAD, newer if newer in keys else TOKENS, "tie_word_embeddings")
-    network.trunk.rotary_emb = Qwen2_5_VLRotaryEmbedding(cast(Any, config.text)).to(device)
-    network.mllm.visual.rotary_pos_emb = Qwen2_5_VLVisionRotaryEmbedding(config.vision).to(device)
+    network.trunk.rotary_emb = Qwen2_5_VLRotaryEmbedding(cast(Any, config.text)).to(devices[0])
+    network.mllm.visual.rotary_pos_emb = Qwen2_5_VLVisionRotaryEmbedding(config.vision).to(devices[0])
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
     assert not left, f"never filled: {left}"
     return network.eval()

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.models.checkpoint import Checkpoint, companion, joined, open_checkpoint
-from unispect.models.devices import device_for, dtype_for
+from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.show_o.card import DEFAULTS
 from unispect.models.show_o.config import CLIP, MAGVIT, PHI, ShowOConfig, network_config
@@ -36,8 +36,8 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
         CheckpointError: a checkpoint is incomplete, damaged or another model's; names key and file.
         UsageError: no such folder, device or dtype.
     """
-    where = device_for(device)
-    precision = dtype_for(dtype, where)
+    where = devices_for(device)
+    precision = dtype_for(dtype, where[0])
     checkpoint = open_checkpoint(weights or card.hub)
     config = model_config(checkpoint)
     processor = _processor(checkpoint, config)
@@ -46,7 +46,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
         if not any(key.startswith(prefix) for shard in checkpoint.shards for key in shard.shapes()):
             part = open_checkpoint(_beside(checkpoint.folder, hub) or hub)
             checkpoint = joined(checkpoint, part, prefix)
-    network = load_network(checkpoint, config, device=where, dtype=precision)
+    network = load_network(checkpoint, config, devices=where, dtype=precision)
     return _joined(card.at(checkpoint.revision), network, processor)
 
 

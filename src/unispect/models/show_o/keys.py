@@ -27,6 +27,9 @@ AUTHORS: KeyTable = {
     "clip.logit_scale": None,
 }
 
+STACKS = ("showo.model.layers",)
+"""Blocks that may lie on several devices (`unispect.models.spread`), in the order they are run."""
+
 GROUPS = {
     "backbone": ("showo.model.layers.", "showo.model.final_layernorm."),
     "token embeddings": ("showo.model.embed_tokens.",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,7 +14,7 @@ from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.keys import fill
 from unispect.models.show_o.config import ShowOConfig
-from unispect.models.show_o.keys import AUTHORS
+from unispect.models.show_o.keys import AUTHORS, STACKS
 from unispect.models.show_o.magvit import Magvit, signs_of
 
 
@@ -61,7 +63,7 @@ class ShowONetwork(nn.Module):
 
 
 def load_network(
-    checkpoint: Checkpoint, config: ShowOConfig, *, device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint, config: ShowOConfig, *, devices: Sequence[torch.device], dtype: torch.dtype
 ) -> ShowONetwork:
     """The network with the weights of its checkpoints, joined to one, in evaluation mode.
 
@@ -69,12 +71,12 @@ def load_network(
         CheckpointError: keys or shapes do not fit; names key and file.
     """
     network = empty_network(config)
-    fill(network, checkpoint, AUTHORS, device=device, dtype=dtype)
+    fill(network, checkpoint, AUTHORS, stacks=STACKS, devices=devices, dtype=dtype)
     _check_codes(checkpoint, config)
-    network.trunk.rotary_emb = PhiRotaryEmbedding(config.text).to(device)
+    network.trunk.rotary_emb = PhiRotaryEmbedding(config.text).to(devices[0])
     if network.clip is not None:
         embeddings = network.clip.embeddings
-        positions = torch.arange(embeddings.num_positions, device=device)[None]
+        positions = torch.arange(embeddings.num_positions, device=devices[0])[None]
         embeddings.register_buffer("position_ids", positions, persistent=False)
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
     assert not left, f"never filled: {left}"

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, companion, joined, open_checkpoint, read_json, single
-from unispect.models.devices import device_for, dtype_for
+from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.show_o2.card import DEFAULTS, PIXEL_DECODER
 from unispect.models.show_o2.config import (
@@ -51,15 +51,15 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
             and file.
         UsageError: no such folder, device or dtype.
     """
-    where = device_for(device)
-    precision = dtype_for(dtype, where)
+    where = devices_for(device)
+    precision = dtype_for(dtype, where[0])
     checkpoint = open_checkpoint(weights or card.hub)
     content = checkpoint.json("config.json")
     check_family(content, str(checkpoint.folder / "config.json"))
     whole, autoencoder = _with_autoencoder(checkpoint, content)
     config = _config(checkpoint, content, autoencoder)
     processor = _processor(checkpoint, content, config)
-    network = load_network(whole, config, device=where, dtype=precision)
+    network = load_network(whole, config, devices=where, dtype=precision)
     return _joined(card.at(whole.revision), network, processor)
 
 

@@ -46,6 +46,9 @@ def authors_table(config: ShowO2Config) -> KeyTable:
     }
 
 
+STACKS = ("llm.layers",)
+"""Blocks that may lie on several devices (`unispect.models.spread`), in the order they are run."""
+
 GROUPS = {
     "backbone": ("llm.layers.", "llm.norm."),
     "token embeddings": ("llm.embed_tokens.",),

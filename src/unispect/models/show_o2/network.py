@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -19,7 +20,7 @@ from unispect.models.checkpoint import Checkpoint
 from unispect.models.keys import check_copy, fill
 from unispect.models.show_o2.config import ShowO2Config
 from unispect.models.show_o2.head import FlowHead, TimeEmbedding
-from unispect.models.show_o2.keys import TEXT_HEAD, TOKENS, authors_table
+from unispect.models.show_o2.keys import STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.show_o2.vae import build_vae
 
 _SPREAD = 0.02
@@ -95,7 +96,7 @@ class ShowO2Network(nn.Module):
 
 
 def load_network(
-    checkpoint: Checkpoint, config: ShowO2Config, *, device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint, config: ShowO2Config, *, devices: Sequence[torch.device], dtype: torch.dtype
 ) -> ShowO2Network:
     """The network with the weights of a checkpoint that holds the pixel autoencoder's too, in evaluation mode.
 
@@ -103,11 +104,11 @@ def load_network(
         CheckpointError: keys or shapes do not fit; names key and file.
     """
     network = empty_network(config)
-    fill(network, checkpoint, authors_table(config), device=device, dtype=dtype)
+    fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype)
     if network.lm_head is None:
         check_copy(checkpoint, TEXT_HEAD, TOKENS, "llm_config.tie_word_embeddings")
-    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(device)
-    network.head.rotary_emb = Qwen3RotaryEmbedding(config.head.attention).to(device)
+    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(devices[0])
+    network.head.rotary_emb = Qwen3RotaryEmbedding(config.head.attention).to(devices[0])
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
     assert not left, f"never filled: {left}"
     return network.eval()

@@ -8,12 +8,14 @@ import torch
 from reference import need_reference
 
 from unispect.core.errors import CheckpointError
+from unispect.models import spread
 from unispect.models.bagel.card import CARDS
 from unispect.models.bagel.config import BagelConfig, network_config
 from unispect.models.bagel.folder import Tables
-from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, authors_table
+from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, STACKS, authors_table
 from unispect.models.bagel.network import BagelNetwork, empty_network
 from unispect.models.keys import names_of, published, shapes_of, target_of
+from unispect.models.spread import device_map, place_of
 
 ENTRIES, AUTOENCODER_ENTRIES = 1223, 244
 BILLIONS, AUTOENCODER_MILLIONS, GEN_BILLIONS = 14.607, 83.8, 6.53
@@ -149,3 +151,15 @@ def test_the_tables_of_the_weights_count_for_more_than_a_file():
     assert config.kept.longest == 1024
     with torch.device("meta"):
         assert BagelNetwork(config).drawn_places.shape == (64 * 64, 3584)
+
+
+@pytest.mark.parametrize(("gpus", "gib"), [(1, [27.5]), (2, [13.6, 13.9]), (4, [6.7, 7.0, 7.0, 7.0])])
+def test_in_bfloat16_the_weights_divide_evenly_over_gpus(network, monkeypatch, gpus, gib):
+    monkeypatch.setattr(spread, "free_bytes", lambda _: None)
+    state = network.state_dict()
+    dtypes = {name: torch.float32 if name.startswith(AUTOENCODER) else torch.bfloat16 for name in state}
+    places = device_map(network, STACKS, [torch.device("cuda", n) for n in range(gpus)], dtypes)
+    held = [0.0] * gpus
+    for name, tensor in state.items():
+        held[place_of(places, name).index] += tensor.numel() * dtypes[name].itemsize / 2**30
+    assert held == pytest.approx(gib, abs=0.06)
