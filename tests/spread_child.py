@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,12 +18,12 @@ from pretended_devices import MixedDevices, pretended_devices  # isort: skip
 from contract_models import MODELS
 from torch import Tensor
 
-from unispect.core.encoded import Encoded
-from unispect.core.errors import Unsupported
+from unispect.core.encoded import Encoded, LayerState
+from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling, TextSampling
 from unispect.models import keys
-from unispect.models.base import UnifiedModel
+from unispect.models.base import DrawsApart, UnifiedModel
 
 DRAW = [Prompt.of("a red circle"), Prompt.of("the blue plus at the top")]
 TELL = [Prompt.of("which color is a red circle?"), Prompt.of("what is it?")]
@@ -39,21 +39,34 @@ def outcome(model: UnifiedModel) -> dict[str, str]:
         "draw": digest(picture.image.tobytes() for picture in pictures),
         "write": digest(reply.text.encode() for reply in model.write(telling, TextSampling((1, 2), max_new_tokens=6))),
         "score": digest(map(numbers, model.score(telling, [["red", "blue"], ["a circle", "plus"]]))),
-        "see": digest(numbers(row) for state in model.states(seeing) for row in state.rows),
-        "probe": digest(drawn_states(model, drawing, pictures)),
+        "see": digest(rows(model.states(seeing))),
+        "probe": digest(states_of(model, drawing, pictures)),
+        "edit": digest(edited(model, pictures[0], steps)),
     }
 
 
-def drawn_states(model: UnifiedModel, drawing: Encoded, pictures: Sequence[ImageReply]) -> Iterator[bytes]:
+def states_of(model: UnifiedModel, drawing: Encoded, pictures: Sequence[ImageReply]) -> Iterator[bytes]:
+    """Those of the network that drew."""
+    yield from rows(
+        model.decoder_states(drawing, pictures) if isinstance(model, DrawsApart) else model.states(drawing, pictures)
+    )
+
+
+def edited(model: UnifiedModel, given: ImageReply, steps: int | None) -> Iterator[bytes]:
     try:
-        for state in model.states(drawing, pictures):
-            yield from map(numbers, state.rows)
-    except Unsupported:
-        yield b"has no such states"
+        drawing = model.encode([Prompt.of(given.image, "make it blue")], Goal.IMAGE)
+    except (Unsupported, UsageError):
+        return
+    yield from (picture.image.tobytes() for picture in model.draw(drawing, ImageSampling((3,), steps=steps)))
+
+
+def rows(states: Iterable[LayerState]) -> Iterator[bytes]:
+    for state in states:
+        yield from map(numbers, state.rows)
 
 
 def numbers(tensor: Tensor) -> bytes:
-    return tensor.float().cpu().numpy().tobytes()
+    return tensor.detach().float().cpu().numpy().tobytes()
 
 
 def digest(parts: Iterator[bytes]) -> str:

@@ -88,7 +88,7 @@ def _stream(model: OmniGen2, moments: Sequence[_Moment]) -> Iterator[list[Tensor
     condition: Condition = condition_of(transformer, [m.source.prompt for m in moments], shape, pictures)
     time = transformer.time(torch.tensor([moment.time for moment in moments], device=latents.device))
     for hidden in transformer.stream(condition, latents, time):
-        yield [own[seen] for own, seen in zip(hidden, condition.seen, strict=True)]
+        yield [own[seen.to(own.device)] for own, seen in zip(hidden, condition.seen, strict=True)]
 
 
 def _segments(
