@@ -27,7 +27,7 @@ socket.socket.connect = socket.socket.connect_ex = refuse
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A demo of few units whose workers cannot reach a network; the file that an attempt would leave."""
-    monkeypatch.setattr(demo, "STUDIES", {"concepts": (2, (0,)), "encoding": (2, (0,)), "response": (2, (0,))})
+    monkeypatch.setattr(demo, "STUDIES", {"concepts": (1, (0,)), "encoding": (1, (0,)), "response": (1, (0,))})
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(NO_NETWORK.format(mark=str(tmp_path / "called out")))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")]))

@@ -1,4 +1,5 @@
 import io
+from functools import cache
 
 import numpy as np
 import pytest
@@ -42,6 +43,12 @@ def moved(image, item):
     return Image.fromarray(pixels[down:, right:][: image.height, : image.width])
 
 
+@cache
+def kept(person, size):
+    """A portrait that several tests read; drawing takes longer than grading."""
+    return portrait(person, size)
+
+
 CHANGES = (clean, blurred, jpeg, noisy, moved)
 
 
@@ -49,7 +56,7 @@ def read(source, size, change, every, start=0):
     """Share right by attribute and of whole faces; portraits drawn at the source's size, then resized."""
     hits = []
     for item, person in list(enumerate(all_people()))[start::every]:
-        image = portrait(person, source)
+        image = (kept if source <= 64 or every > 1 else portrait)(person, source)
         if image.width != size:
             image = image.resize((size, size), Image.Resampling.BICUBIC)
         hits.append(list(grade(change(image, item)).right(person.face).values()))
