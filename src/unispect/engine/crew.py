@@ -45,10 +45,16 @@ class Fleet(Protocol):
 
 @dataclass(frozen=True)
 class _Batch:
-    """A job on its way, with the priors it asked for beyond those its units name."""
+    """A job on its way.
+
+    Attributes:
+        also: the priors it asked for beyond those its units name.
+        alone: of one unit under suspicion: its replica holds nothing else, so that a death has one cause.
+    """
 
     job: Job
     also: tuple[str, ...] = ()
+    alone: bool = False
 
 
 @dataclass
@@ -57,6 +63,10 @@ class _Member:
 
     ready: bool = False
     given: deque[_Batch] = field(default_factory=deque)
+
+    def takes(self, most: int) -> bool:
+        """It can be given another batch, and then holds so many at most."""
+        return self.ready and len(self.given) < most and not any(batch.alone for batch in self.given)
 
 
 class Crew:
@@ -132,8 +142,8 @@ class Crew:
         while len(self._members) < min(self._size, len(queue) + self._busy):
             self._hire()
         while queue:
-            most = AHEAD if len(queue) > self._size else 1
-            free = [(len(m.given), number) for number, m in self._members.items() if m.ready and len(m.given) < most]
+            most = AHEAD if len(queue) > self._size and not queue[0].alone else 1
+            free = [(len(m.given), number) for number, m in self._members.items() if m.takes(most)]
             if not free:
                 return
             self._give(min(free)[1], queue.popleft())
@@ -170,7 +180,10 @@ class Crew:
         return None
 
     def _bury(self, member: _Member, cause: str, queue: deque[_Batch]) -> Done | None:
-        """Returns a dead replica's batches: the one it died in unit by unit, or its only unit given up."""
+        """Returns a dead replica's batches: the oldest unit by unit, each alone; or its only unit given up.
+
+        In company the oldest need not be the cause: an answer on its way may die with the replica that gave it.
+        """
         if not member.ready:
             self._stillborn += 1
             if self._stillborn >= TRIES:
@@ -183,15 +196,15 @@ class Crew:
         died_in, *behind = member.given
         queue.extendleft(reversed(behind))
         units = died_in.job.units
-        if len(units) > 1:
-            queue.extendleft(reversed([replace(died_in, job=replace(died_in.job, units=[unit])) for unit in units]))
-            return None
-        self._deaths[units[0].id] += 1
-        if self._deaths[units[0].id] < TRIES:
-            queue.appendleft(died_in)
-            return None
-        error = f"ended its worker {TRIES} times, the last {cause}"
-        return Done(units[0].kind, [Record(units[0].id, status="failed", error=error)])
+        if died_in.alone:
+            self._deaths[units[0].id] += 1
+            if self._deaths[units[0].id] >= TRIES:
+                error = f"ended its worker {TRIES} times, the last {cause}"
+                return Done(units[0].kind, [Record(units[0].id, status="failed", error=error)])
+        queue.extendleft(
+            reversed([replace(died_in, job=replace(died_in.job, units=[unit]), alone=True) for unit in units])
+        )
+        return None
 
 
 def _as_error(broken: Broken) -> UnispectError:

@@ -6,6 +6,7 @@ of Ray is imported before a fleet is made. Ray's own token authentication is lef
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -82,12 +83,12 @@ class Actors:
 def _connected(address: str) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        import ray  # pyright: ignore[reportMissingImports]
+        import ray
     except ImportError:
         raise UsageError("Ray is not installed; pip install 'unispect[ray]', or use --engine local") from None
     how: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **how)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **how)
     except Exception as error:
         raise UnispectError(f"no Ray cluster at {address!r}: {outcome(error)[1]}") from error
     return ray

@@ -24,10 +24,15 @@ SHORT = Plan((tuple(DRAWS[:15]), tuple(TELLS[:15])))
 
 
 class Rehearsal:
-    """A fleet in this process that answers in any order; `fate` says before each task whether its replica dies."""
+    """A fleet in this process that answers in any order; `fate` says before each task whether its replica dies.
 
-    def __init__(self, load: Load, draw: random.Random, fate: Callable[[Task], bool] = lambda task: False) -> None:
-        self.load, self.draw, self.fate = load, draw, fate
+    In a lossy one, the answer to the task before that one dies with the replica.
+    """
+
+    def __init__(
+        self, load: Load, draw: random.Random, fate: Callable[[Task], bool] = lambda task: False, lossy: bool = False
+    ) -> None:
+        self.load, self.draw, self.fate, self.lossy = load, draw, fate, lossy
         self.replicas: dict[int, Replica] = {}
         self.mail: dict[int, deque[Task | None]] = {}
         self.hired = 0
@@ -54,7 +59,8 @@ class Rehearsal:
         task = self.mail[number].popleft()
         if task is None:
             return self.replicas[number].load(self.load, number)
-        if self.fate(task):
+        lost = self.mail[number][0] if self.lossy and self.mail[number] else None
+        if self.fate(task) or (lost is not None and self.fate(lost)):
             del self.mail[number], self.replicas[number]
             return Gone("by chance")
         return self.replicas[number].answer(task)
@@ -102,13 +108,15 @@ def test_any_number_of_replicas_that_die_at_any_time_leave_the_records_of_one_pr
     assert fleet.most <= AHEAD
 
 
-def test_a_unit_that_always_ends_its_replica_is_given_up_and_the_rest_goes_on(tmp_path):
+@pytest.mark.parametrize("lossy", [False, True])
+@pytest.mark.parametrize("batch", [1, 8])
+def test_a_unit_that_always_ends_its_replica_is_given_up_and_the_rest_goes_on(tmp_path, batch, lossy):
     deadly = DRAWS[4].id
     fleet = Rehearsal(
-        lambda number: FakeModel(), random.Random(1), lambda task: deadly in [one.id for one in task.units]
+        lambda number: FakeModel(), random.Random(1), lambda task: deadly in [one.id for one in task.units], lossy
     )
     with RunStore.create(tmp_path / "run") as store:
-        summary = drive(PLAN, run, store, Crew(fleet, 2), batch_size=8)
+        summary = drive(PLAN, run, store, Crew(fleet, 2), batch_size=batch)
         entry = store.get(deadly)
     assert (summary.done, summary.failed, summary.skipped) == (118, 1, 1)
     assert entry is not None
@@ -116,8 +124,8 @@ def test_a_unit_that_always_ends_its_replica_is_given_up_and_the_rest_goes_on(tm
         "failed",
         f"ended its worker {TRIES} times, the last by chance",
     )
-    assert sum(deadly in [one.id for one in task.units] for task in fleet.tasks) == TRIES + 1
-    assert fleet.hired == 2 + TRIES + 1
+    assert sum(deadly in [one.id for one in task.units] for task in fleet.tasks) == TRIES + 1 + lossy
+    assert fleet.hired == 2 + TRIES + 1 + lossy
 
 
 def test_no_more_replicas_than_batches_and_none_when_nothing_is_left(tmp_path):
