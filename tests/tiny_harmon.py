@@ -57,7 +57,7 @@ def config(*, hidden: int = 48, layers: int = 2, tied: bool = True, vocabulary: 
             "img_size": 16,
             "vae_stride": 4,
             "vae_embed_dim": 8,
-            "buffer_size": 3,
+            "buffer_size": 16,
             "diffloss_d": 2,
             "diffloss_w": 32,
             "num_sampling_steps": "ddim5",

@@ -20,8 +20,10 @@ from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import DrawsApart, Example, Trainable, UnifiedModel
+from unispect.organisms.families import SHIPPED
 
 TEXTS = ("a red circle", "the turquoise star at the bottom left", "plus", "a red circle", "what is it?")
+ORGANISMS = {family.organism for family in SHIPPED.values()}
 SEEDS = (11, 12, 13, 14, 15)
 
 
@@ -77,12 +79,14 @@ def write(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], 
     return model.write(model.encode(prompts, Goal.TEXT), TextSampling(tuple(seeds), max_new_tokens=10, **how))
 
 
-def same_picture(one: ImageReply, other: ImageReply) -> bool:
-    """Tokens and bytes are equal; latents agree to 1e-5, and bytes to where they are cut off."""
-    if one.latents is None or other.latents is None:
-        return one.image.tobytes() == other.image.tobytes() and np.array_equal(one.tokens, other.tokens)
-    difference = np.abs(np.asarray(one.image, np.int16) - np.asarray(other.image, np.int16))
-    return bool(np.allclose(one.latents, other.latents, rtol=0, atol=1e-5) and difference.max() <= 1)
+def same_picture(model: UnifiedModel, one: ImageReply, other: ImageReply) -> bool:
+    """Tokens or latents, and all bytes, are equal."""
+    if model.card.family == "harmon" and model.card.id not in ORGANISMS:
+        # Of odd widths, the activation before the trunk rounds a number otherwise where its row stands elsewhere.
+        difference = np.abs(np.asarray(one.image, np.int16) - np.asarray(other.image, np.int16))
+        return bool(np.allclose(one.latents, other.latents, rtol=0, atol=1e-5) and difference.max() <= 1)
+    drawn = [own.tokens if own.latents is None else own.latents for own in (one, other)]
+    return one.image.tobytes() == other.image.tobytes() and np.array_equal(*drawn)
 
 
 def check_segments(encoded: Encoded, states: Sequence[LayerState]) -> None:
@@ -106,8 +110,8 @@ def test_a_picture_depends_on_its_prompt_and_seed_alone(model: UnifiedModel, how
     order = [3, 0, 4, 1, 2]
     shuffled = draw(model, [text_prompts()[i] for i in order], [SEEDS[i] for i in order], **how)
     for i, reply in enumerate(together):
-        assert same_picture(reply, alone[i])
-        assert same_picture(reply, shuffled[order.index(i)])
+        assert same_picture(model, reply, alone[i])
+        assert same_picture(model, reply, shuffled[order.index(i)])
         assert reply.seed == SEEDS[i]
         assert reply.image.size == (model.card.image_size, model.card.image_size)
 
@@ -116,9 +120,9 @@ def test_seeds_prompts_and_guidance_matter(model: UnifiedModel):
     one, two = draw(model, [Prompt.of(TEXTS[0])] * 2, [1, 2], guidance=3.0)
     other = draw(model, [Prompt.of(TEXTS[1])], [1], guidance=3.0)[0]
     unguided = draw(model, [Prompt.of(TEXTS[0])], [1], guidance=1.0)[0]
-    assert not same_picture(one, two)
-    assert not same_picture(one, other)
-    assert not same_picture(one, unguided)
+    assert not same_picture(model, one, two)
+    assert not same_picture(model, one, other)
+    assert not same_picture(model, one, unguided)
 
 
 @pytest.mark.parametrize("how", [{}, {"temperature": 1.0}, {"temperature": 0.8, "top_p": 0.7}])
@@ -166,7 +170,7 @@ def test_scores_do_not_depend_on_company(model: UnifiedModel):
         assert (scores < 0).all()
         for answer, score in zip(own, scores, strict=True):
             alone = model.score(model.encode([prompt], Goal.TEXT), [[answer]])[0][0]
-            torch.testing.assert_close(score, alone, rtol=1e-5, atol=1e-4)
+            assert torch.equal(score, alone)
 
 
 def test_a_written_reply_has_the_score_of_its_tokens(pupil: UnifiedModel):
@@ -247,7 +251,7 @@ def test_states_do_not_depend_on_company(model: UnifiedModel, goal: Goal):
         for state, alone in zip(
             together, model.states(model.encode([Prompt.of(text)], goal), [replies[i]]), strict=True
         ):
-            torch.testing.assert_close(state.rows[i], alone.rows[0], rtol=1e-4, atol=1e-4)
+            assert torch.equal(state.rows[i], alone.rows[0])
             assert state.segments[i] == alone.segments[0]
 
 
@@ -264,7 +268,7 @@ def test_states_inside_a_second_network_are_said_to_be_there_and_do_not_depend_o
             own = model.encode([Prompt.of(text)], Goal.IMAGE)
             for state, alone in zip(together, model.decoder_states(own, [replies[i]], at=at), strict=True):
                 assert state.step == at
-                torch.testing.assert_close(state.rows[i], alone.rows[0], rtol=1e-4, atol=1e-4)
+                assert torch.equal(state.rows[i], alone.rows[0])
                 assert state.segments[i] == alone.segments[0]
                 assert positions(state.segments[i], modality="image", roles=("response",))
                 assert positions(state.segments[i], modality="text", roles=("prompt",))

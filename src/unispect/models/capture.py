@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unispect.models.decode.prefix import slots
+
 if TYPE_CHECKING:
     from transformers.models.llama.modeling_llama import LlamaModel
     from transformers.models.phi.modeling_phi import PhiModel
@@ -41,11 +43,29 @@ def stream(
     """
     if positions is None:
         positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
-    yield hidden
+    length = hidden.shape[1]
+    if cache is None and hidden.device.type == "cpu" and not torch.is_grad_enabled():
+        # Products and attention sum a few rows in another order than many: without this a short prompt, or the end of a
+        # longer one, would have other last digits alone than in company.
+        hidden, positions, mask = _roomy(hidden, positions, mask)
+    yield hidden[:, :length]
     rotary = trunk.rotary_emb(hidden, positions)
     for block in trunk.layers:
         hidden = block(hidden, attention_mask=mask, position_embeddings=rotary, past_key_values=cache)
-        yield hidden
+        yield hidden[:, :length]
+
+
+def _roomy(hidden: Tensor, positions: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The same with rows of padding behind, up to a whole number of blocks; they see themselves alone."""
+    length = hidden.shape[1]
+    more = slots(length) - length
+    if not more:
+        return hidden, positions, mask
+    if mask is not None:
+        grown = torch.eye(length + more, dtype=torch.bool, device=mask.device).repeat(len(mask), 1, 1, 1)
+        grown[..., :length, :length] = mask
+        mask = grown
+    return F.pad(hidden, (0, 0, 0, more)), F.pad(positions, (0, more)), mask
 
 
 def run(

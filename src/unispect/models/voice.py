@@ -15,8 +15,9 @@ from unispect.core.replies import TextReply, TextSampling
 from unispect.models.capture import pad_right, run
 from unispect.models.checks import check_text_sampling
 from unispect.models.decode import positions as places
-from unispect.models.decode.autoregressive import score_answers, write_tokens
+from unispect.models.decode.autoregressive import write_tokens
 from unispect.models.decode.positions import Positions
+from unispect.models.decode.scoring import score_answers
 from unispect.models.decode.sight import Sight, batched
 
 if TYPE_CHECKING:

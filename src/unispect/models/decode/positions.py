@@ -29,7 +29,12 @@ def extended(positions: Tensor, total: int) -> Tensor:
 
 
 def batched(
-    positions: Sequence[Positions] | None, lengths: Sequence[int], device: torch.device, *, left: bool = False
+    positions: Sequence[Positions] | None,
+    lengths: Sequence[int],
+    device: torch.device,
+    *,
+    left: bool = False,
+    least: int = 0,
 ) -> Tensor | None:
     """The positions [batch, longest] or [axes, batch, longest] of padded sequences; None where all count up from 0.
 
@@ -40,10 +45,11 @@ def batched(
         lengths: of the sequences.
         device: of the result.
         left: the padding stands in front of them, else behind them; sequences that count up are then given too.
+        least: the padded length, if no sequence is longer.
     """
     if not positions or all(own is None for own in positions):
         return None
-    longest = max(lengths)
+    longest = max(least, *lengths)
     axes = next(own.shape[:-1] for own in positions if own is not None)
     made = []
     for own, length in zip(positions, lengths, strict=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from unispect.models.capture import run
 from unispect.models.decode import positions as places
@@ -43,6 +44,7 @@ class Rows:
         room: int,
         sights: Sequence[Sight] | None = None,
         positions: Sequence[Positions] | None = None,
+        least: int = 0,
     ) -> Rows:
         """Runs the prompts.
 
@@ -52,25 +54,28 @@ class Rows:
             room: positions that may follow the prompts.
             sights: what the positions of every prompt may look at; default: what stands before them.
             positions: where the rows of every prompt stand; default: 0, 1, 2, ...
+            least: positions that every prompt takes, padding included, if none is longer; attention is then computed in
+                one way whether there is padding or not.
         """
         distinct = {id(prompt): prompt for prompt in prompts}
         lengths = torch.tensor([len(prompt) for prompt in distinct.values()], device=prompts[0].device)
-        longest = max(map(len, prompts))
+        longest = max(least, *map(len, prompts))
         padding = longest - lengths
         real = None
-        if min(map(len, prompts)) < longest:
+        if least or min(map(len, prompts)) < longest:
             real = torch.arange(longest + room, device=lengths.device)[None] >= padding[:, None]
         own_positions = {
             id(prompt): own for prompt, own in zip(prompts, positions or [None] * len(prompts), strict=True)
         }
         ahead = [places.ahead(own_positions[key], len(prompt)) for key, prompt in distinct.items()]
         rows = cls(trunk, KeyValueCache(longest + room), padding, real, torch.tensor(ahead, device=lengths.device))
-        where = places.batched(list(own_positions.values()), lengths.tolist(), lengths.device, left=True)
+        where = places.batched(list(own_positions.values()), lengths.tolist(), lengths.device, left=True, least=least)
         padded = torch.nn.utils.rnn.pad_sequence(list(distinct.values()), batch_first=True, padding_side="left")
+        padded = F.pad(padded, (0, 0, longest - padded.shape[1], 0))
         mask = None
         if sights is not None:
             own = {id(prompt): sight for prompt, sight in zip(prompts, sights, strict=True)}
-            mask = batched(list(own.values()), lengths.tolist(), lengths.device, left=True)
+            mask = batched(list(own.values()), lengths.tolist(), lengths.device, left=True, least=least)
         rows.extend(padded, mask, where)
         if len(distinct) == len(prompts):
             return rows

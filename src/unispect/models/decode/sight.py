@@ -48,7 +48,12 @@ def extended(sight: Sight, total: int, device: torch.device) -> Sight:
 
 
 def batched(
-    sights: Sequence[Sight] | None, lengths: Sequence[int], device: torch.device, *, left: bool = False
+    sights: Sequence[Sight] | None,
+    lengths: Sequence[int],
+    device: torch.device,
+    *,
+    left: bool = False,
+    least: int = 0,
 ) -> Tensor | None:
     """The mask [batch, 1, longest, longest] of padded sequences; None where all are causal and padded behind.
 
@@ -59,10 +64,11 @@ def batched(
         lengths: of the sequences.
         device: of the mask.
         left: the padding stands in front of them, else behind them.
+        least: the padded length, if no sequence is longer.
     """
     if not sights or (all(sight is None for sight in sights) and not left):
         return None
-    longest = max(lengths)
+    longest = max(least, *lengths)
     if all(sight is None for sight in sights) and min(lengths) == longest:
         return None
     whole = torch.eye(longest, dtype=torch.bool, device=device).repeat(len(sights), 1, 1)

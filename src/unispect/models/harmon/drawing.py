@@ -17,6 +17,7 @@ from unispect.core.errors import UsageError
 from unispect.models.capture import run
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.masked import Iteration, filled, left_open, random_orders, spread
+from unispect.models.decode.prefix import BLOCK, slots
 from unispect.models.decode.rows import Rows
 from unispect.models.harmon.diffusion import kept_steps, process, sample
 from unispect.models.harmon.mar import Grid
@@ -128,7 +129,9 @@ def draw_latents(
         states = rows.beyond(read.repeat(branches, 1, 1))
         decoded = network.expected(features.repeat(branches, 1, 1), states, places, drawing.grid)
         chosen = iteration.chosen.repeat(branches, 1)
-        condition = head.condition(decoded.gather(1, spread(chosen, decoded.shape[-1])).flatten(0, 1))
+        found = decoded.gather(1, spread(chosen, decoded.shape[-1])).unflatten(0, (branches, samples)).flatten(1, 2)
+        numbers = torch.arange(max(BLOCK, found.shape[1])) % found.shape[1]  # few rows would be summed in another order
+        condition = head.condition(found[:, numbers].flatten(0, 1))
         weight = drawing.weight(iteration.left)
 
         def outputs(x: Tensor, timestep: Tensor) -> Tensor:
@@ -140,16 +143,16 @@ def draw_latents(
             unguided = without.chunk(2, dim=-1)[0]
             return torch.cat([unguided + weight * (noise - unguided), variance], -1)
 
-        noise = next(draws.noise).to(device).flatten(1, 2)
+        noise = next(draws.noise).to(device).flatten(1, 2)[:, numbers]
         drawn = sample(tables, outputs, noise, temperature=drawing.temperature)
-        return drawn.unflatten(0, iteration.chosen.shape)
+        return drawn[: found.shape[1]].unflatten(0, iteration.chosen.shape)
 
     left = left_open(drawing.places, drawing.iterations)
     return filled(draws.orders.to(device), left, fill, channels=channels, dtype=dtype)
 
 
 def _rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, _: Tensor) -> Rows:
-    return Rows.of(network.llm, prompts, room)
+    return Rows.of(network.llm, prompts, room, least=slots(max(map(len, prompts))))
 
 
 def _disturbed_rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, pad: Tensor) -> Rows:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unispect.models.decode.prefix import BLOCK
 from unispect.models.harmon.config import MarConfig, Stack
 from unispect.models.harmon.head import DiffusionHead
 
@@ -56,7 +57,9 @@ class Mar(nn.Module):
         """
         own, spread = self._positions(self.encoder_pos_embed_learned, grid)
         buffers = (self.fake_latent + own).expand(len(latents), -1, -1)
-        seen = self.z_proj(latents) + spread[places]
+        visible = latents.shape[1]
+        few = 0 if torch.is_grad_enabled() else max(0, BLOCK - visible)  # few rows would be summed in another order
+        seen = self.z_proj(F.pad(latents, (0, 0, 0, few)))[:, :visible] + spread[places]
         return self.z_proj_ln(torch.cat([buffers, seen], 1))
 
     def encode(self, latents: Tensor, places: Tensor, grid: Grid, real: Tensor | None = None) -> Tensor:

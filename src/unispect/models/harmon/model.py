@@ -29,6 +29,7 @@ from unispect.models.checks import (
     text_reply_segments,
 )
 from unispect.models.decode.masked import left_open
+from unispect.models.decode.prefix import drawn_together
 from unispect.models.harmon import learning
 from unispect.models.harmon.drawing import Drawing, Draws, draw_latents, seeded_draws
 from unispect.models.harmon.keys import GROUPS
@@ -96,8 +97,7 @@ class Harmon:
         given = {"guidance": how.guidance, "temperature": how.temperature, "iterations": how.steps}
         drawing = replace(self.drawing, **{name: value for name, value in given.items() if value is not None})
         drawing.check()
-        draws = seeded_draws(how.seeds, drawing, self.network.config.mar.channels)
-        latents = self.draw_latents(inputs, drawing, draws)
+        latents, orders = self._drawn(inputs, drawing, how.seeds)
         settings = {
             "guidance": drawing.guidance,
             "schedule": drawing.schedule,
@@ -110,7 +110,7 @@ class Harmon:
         pictures = self.pictures(latents, drawing.grid)
         return [
             ImageReply(picture, seed, latents=own, replay={**settings, "order": order.numpy()})
-            for picture, seed, own, order in zip(pictures, how.seeds, values, draws.orders, strict=True)
+            for picture, seed, own, order in zip(pictures, how.seeds, values, orders, strict=True)
         ]
 
     @torch.inference_mode()
@@ -197,8 +197,26 @@ class Harmon:
     @torch.inference_mode()
     def draw_latents(self, inputs: Inputs, drawing: Drawing, draws: Draws, *, pad: int | None = None) -> Tensor:
         """Latents [samples, places, channels]; see `drawing.draw_latents`. `pad` is the end token unless given."""
-        pad_row = self.trunk.embed_tokens.weight[self.processor.end if pad is None else pad]
-        return draw_latents(self.network, self.prompt_rows(inputs), self.empty_row(), drawing, draws, pad_row)
+        return draw_latents(
+            self.network, self.prompt_rows(inputs), self.empty_row(), drawing, draws, self._pad_row(pad)
+        )
+
+    def _pad_row(self, pad: int | None = None) -> Tensor:
+        return self.trunk.embed_tokens.weight[self.processor.end if pad is None else pad]
+
+    def _drawn(self, inputs: Inputs, drawing: Drawing, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Latents [samples, places, channels] and the orders they were filled in [samples, places]."""
+        rows, empty, channels = self.prompt_rows(inputs), self.empty_row(), self.network.config.mar.channels
+        latents = torch.empty(len(seeds), drawing.places, channels, dtype=self.dtype, device=self.device)
+        orders = torch.empty(len(seeds), drawing.places, dtype=torch.long)
+        brought = (1 + (drawing.guidance != 1)) * (drawing.places + self.network.mar.buffers_count)
+        everyone = list(range(len(seeds)))  # the paper's padding is of all that are drawn at once
+        for members in [everyone] if drawing.paper else drawn_together(list(map(len, rows)), brought, self.device):
+            draws = seeded_draws([seeds[i] for i in members], drawing, channels)
+            prompts = [rows[i] for i in members]
+            latents[members] = draw_latents(self.network, prompts, empty, drawing, draws, self._pad_row())
+            orders[members] = draws.orders
+        return latents, orders
 
     @torch.inference_mode()
     def decoded(self, latents: Tensor, grid: Grid) -> Tensor:

@@ -255,7 +255,9 @@ class JanusFlow:
 
         latents = replay.latents_at(again, start_noise, drawn, [step for step, _ in chosen], self.device)
         moments = torch.tensor([step / steps for step, steps in chosen], dtype=torch.float64)
-        return self.picture_rows(latents, moments)[0].unbind()
+        # One by one, so that a picture's company never changes its last digits.
+        pairs = zip(latents.split(1), moments.split(1), strict=True)
+        return [self.picture_rows(*pair)[0][0] for pair in pairs]
 
     def _reply_segments(self, start: int, reply: Reply) -> tuple[Segment, ...]:
         if isinstance(reply, TextReply):

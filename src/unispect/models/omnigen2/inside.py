@@ -36,6 +36,7 @@ class _Moment:
     time: float
 
 
+@torch.no_grad()
 def decoder_states(model: OmniGen2, encoded: Encoded, replies: Sequence[Reply], at: int) -> Iterator[LayerState]:
     """See `OmniGen2.decoder_states`."""
     inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
@@ -50,15 +51,9 @@ def decoder_states(model: OmniGen2, encoded: Encoded, replies: Sequence[Reply], 
         _segments(own, ids == model.processor.special.place, source, moment, model.network.config.transformer.patch)
         for own, ids, source, moment in zip(encoded.segments, inputs.ids, sources, moments, strict=True)
     )
-    groups: dict[object, list[int]] = {}
-    for sample, moment in enumerate(moments):
-        groups.setdefault((moment.source.shapes, moment.latents.shape), []).append(sample)
-    streams = [_stream(model, [moments[sample] for sample in members]) for members in groups.values()]
-    for layer, parts in enumerate(zip(*streams, strict=True)):
-        rows: dict[int, Tensor] = {}
-        for members, part in zip(groups.values(), parts, strict=True):
-            rows |= dict(zip(members, part, strict=True))
-        yield LayerState(layer, tuple(rows[sample] for sample in range(len(moments))), segments, at)
+    # One by one, so that a picture's company never changes its last digits.
+    for layer, rows in enumerate(zip(*(_stream(model, moment) for moment in moments), strict=True)):
+        yield LayerState(layer, rows, segments, at)
 
 
 def _moment(model: OmniGen2, source: Source, reply: ImageReply, shape: Sequence[int], at: int) -> _Moment:
@@ -79,16 +74,16 @@ def _settings(reply: ImageReply) -> dict[str, object]:
     return {"image_guidance": cast(float, reply.replay["image_guidance"]), "between": (low, high)}
 
 
-def _stream(model: OmniGen2, moments: Sequence[_Moment]) -> Iterator[list[Tensor]]:
-    """Rows of every sample, layer by layer, without what stands behind its prompt."""
+def _stream(model: OmniGen2, moment: _Moment) -> Iterator[Tensor]:
+    """Rows of one sample [rows, width], layer by layer, without what stands behind its prompt."""
     transformer = model.network.transformer
-    latents = torch.stack([moment.latents for moment in moments])
-    pictures = [torch.stack(own) for own in zip(*(moment.source.references for moment in moments), strict=True)]
+    latents = moment.latents[None]
+    pictures = [own[None] for own in moment.source.references]
     shape = (latents.shape[2], latents.shape[3])
-    condition: Condition = condition_of(transformer, [m.source.prompt for m in moments], shape, pictures)
-    time = transformer.time(torch.tensor([moment.time for moment in moments], device=latents.device))
+    condition: Condition = condition_of(transformer, [moment.source.prompt], shape, pictures)
+    time = transformer.time(torch.tensor([moment.time], device=latents.device))
     for hidden in transformer.stream(condition, latents, time):
-        yield [own[seen.to(own.device)] for own, seen in zip(hidden, condition.seen, strict=True)]
+        yield hidden[0][condition.seen[0].to(hidden.device)]
 
 
 def _segments(

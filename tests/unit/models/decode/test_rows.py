@@ -6,7 +6,9 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaModel
 
 from unispect.models.capture import pad_right, run, stream
+from unispect.models.decode.prefix import BLOCK
 from unispect.models.decode.rows import Rows
+from unispect.models.decode.sight import batched
 
 WIDTH = 32
 
@@ -47,7 +49,7 @@ def close(ours: Tensor, theirs: Tensor) -> None:
 
 
 def test_blocks_give_the_stock_trunks_states(trunk: LlamaModel, sequences: list[Tensor]):
-    rows = sequences[1][None]
+    rows = torch.cat([sequences[1], sequences[3][: BLOCK - 9]])[None]
     with torch.no_grad():
         stock = trunk(inputs_embeds=rows, output_hidden_states=True)
         ours = list(stream(trunk, rows))
@@ -57,6 +59,24 @@ def test_blocks_give_the_stock_trunks_states(trunk: LlamaModel, sequences: list[
         # The stock class gives its last state only after the final norm.
         assert torch.equal(trunk.norm(ours[-1]), stock.last_hidden_state)
         assert torch.equal(run(trunk, rows), stock.last_hidden_state)
+        close(run(trunk, rows[:, :9])[0], alone(trunk, rows[0, :9]))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_states_of_a_sequence_have_the_same_bytes_in_any_company(trunk: LlamaModel, masked: bool):
+    generator = torch.Generator().manual_seed(4)
+    rows = [torch.randn(length, WIDTH, generator=generator) for length in (1, 3, 15, 16, 17, 31, 33, 47, 60)]
+    sights = [torch.ones(len(own), len(own), dtype=torch.bool) if masked else None for own in rows]
+
+    def states(members: list[int]) -> list[Tensor]:
+        mask = batched([sights[i] for i in members], [len(rows[i]) for i in members], torch.device("cpu"))
+        return list(stream(trunk, pad_right([rows[i] for i in members]), mask=mask))
+
+    with torch.no_grad():
+        together = states(list(range(len(rows))))
+        for i, own in enumerate(rows):
+            for layer, state in enumerate(states([i])):
+                assert torch.equal(state[0], together[layer][i, : len(own)])
 
 
 def test_right_padding_needs_no_mask(trunk: LlamaModel, sequences: list[Tensor]):

@@ -1,0 +1,110 @@
+"""How likely answers are behind prompts; every prompt is run once, whatever the number of its answers.
+
+On the CPU a likelihood does not depend on its company to the last bit: prompts are run together if they take as many
+`slots`, answers behind them if they are about as long, and never few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unispect.models.decode.positions import Positions
+from unispect.models.decode.prefix import BLOCK, slots
+from unispect.models.decode.rows import Rows
+from unispect.models.decode.sight import Sight
+
+if TYPE_CHECKING:
+    from unispect.models.capture import Trunk
+
+Map = Callable[[Tensor], Tensor]
+T = TypeVar("T")
+
+_STEP = 4
+"""Answers are run together whose lengths differ by less than this many tokens."""
+
+
+@torch.inference_mode()
+def score_answers(
+    trunk: Trunk,
+    prompts: Sequence[Tensor],
+    answers: Sequence[Sequence[Sequence[int]]],
+    *,
+    embed: Map,
+    head: Map,
+    sights: Sequence[Sight] | None = None,
+    positions: Sequence[Positions] | None = None,
+) -> list[Tensor]:
+    """For every sample the natural log-likelihoods [answers], float32 on the CPU.
+
+    Args:
+        trunk: a stock Llama-like trunk.
+        prompts: input embeddings [length_i, width] of every sample.
+        answers: for every sample the token ids of its answers, none empty.
+        embed: token ids -> embeddings.
+        head: final states -> text logits.
+        sights: what the positions of every prompt may look at; default: what stands before them.
+        positions: where the rows of every prompt stand; default: 0, 1, 2, ...
+    """
+    exact = bool(prompts) and prompts[0].device.type == "cpu"
+    found = [torch.zeros(len(own)) for own in answers]
+    asked = [sample for sample, own in enumerate(answers) if len(own)]
+    for room, samples in _grouped(asked, lambda sample: slots(len(prompts[sample])) if exact else 0).items():
+        asks = [_Ask(i, sample, n, ids) for i, sample in enumerate(samples) for n, ids in enumerate(answers[sample])]
+        rows = Rows.of(
+            trunk,
+            [prompts[sample] for sample in samples],
+            max(ask.steps for ask in asks),
+            None if sights is None else [sights[sample] for sample in samples],
+            None if positions is None else [positions[sample] for sample in samples],
+            least=room,
+        )
+        for together in _grouped(asks, lambda ask: ask.steps if exact else 0).values():
+            filled = together + together[:1] * (BLOCK - len(together) if exact else 0)
+            for ask, chance in zip(together, _chances(rows, filled, embed, head).cpu(), strict=False):
+                found[ask.sample][ask.answer] = chance
+    return found
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """An answer to score: the row of its prompt among those that are run, its sample, its number there, its tokens."""
+
+    row: int
+    sample: int
+    answer: int
+    ids: Sequence[int]
+
+    @property
+    def steps(self) -> int:
+        """Positions that it is run in: behind its last token nothing is asked."""
+        return -(-(len(self.ids) - 1) // _STEP) * _STEP
+
+
+def _chances(rows: Rows, asks: Sequence[_Ask], embed: Map, head: Map) -> Tensor:
+    """The log-likelihood of every answer behind its prompt."""
+    device = rows.state.device
+    padded = torch.nn.utils.rnn.pad_sequence(
+        [torch.tensor(ask.ids, device=device) for ask in asks], batch_first=True, padding_value=-1
+    )
+    longest = padded.shape[1]
+    behind = rows.picked(torch.tensor([ask.row for ask in asks], device=device))
+    states = behind.state[:, None]
+    if longest > 1:
+        fed = F.pad(padded[:, :-1].clamp_min(0), (0, max(ask.steps for ask in asks) - longest + 1))
+        states = torch.cat([states, behind.extend(embed(fed))[:, : longest - 1]], 1)
+    real = padded >= 0
+    chances = head(states[real]).float().log_softmax(-1).gather(-1, padded[real][:, None])[:, 0]
+    return torch.zeros(len(asks), device=device).index_add_(0, real.nonzero()[:, 0], chances)
+
+
+def _grouped(members: Sequence[T], key: Callable[[T], int]) -> dict[int, list[T]]:
+    groups: dict[int, list[T]] = {}
+    for member in members:
+        groups.setdefault(key(member), []).append(member)
+    return groups
