@@ -47,6 +47,7 @@ def main() -> None:
         with torch.inference_mode():
             bare = seconds(lambda trunk=trunk, rows=rows: trunk(inputs_embeds=rows, use_cache=False), args.repeats)
             streamed = seconds(lambda trunk=trunk, rows=rows: consumed(trunk, rows), args.repeats)
+        with torch.no_grad():  # where what a state is a view of can be told
             held = consumed(trunk, rows)
         print(
             f"{width:5d}  {args.layers:6d}  {args.length:6d}  {bare:6.3f}  {streamed:10.3f}  "
@@ -59,7 +60,7 @@ def consumed(trunk: LlamaModel, rows: torch.Tensor) -> int:
     alive: list[weakref.ref[torch.Tensor]] = []
     most = 0
     for state in stream(trunk, rows):
-        alive.append(weakref.ref(state))
+        alive.append(weakref.ref(state if state._base is None else state._base))
         del state
         most = max(most, sum(layer() is not None for layer in alive))
     return most

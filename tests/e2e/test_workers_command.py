@@ -1,6 +1,5 @@
 """`unispect run` on several processes: the records of one, and words for what makes no sense."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,14 @@ from unispect.runs.export import export
 MODELS = ("tiny-janus-pro-bound", "tiny-show-o-bound")
 STUDIES = ("concepts", "encoding", "response")
 LITTLE = ("--limit", 1, "--seeds", 0, "--device", "cpu", "--preset", "controlled")
-PARTS = ("--parts", "draw", "describe")
-"""Few units, but of every sort: drawing, telling, states, and some that build on earlier replies and calibrations."""
+PARTS = ("--parts", "draw", "likelihood", "describe")
+"""Few units, but of every sort: drawing, scoring, telling, states, and some that build on earlier ones."""
+PLACES = {
+    "one process": ("--workers", 1),
+    "two workers": ("--workers", 2),
+    "one actor, other batches": ("--engine", "ray", "--replicas", 1, "--batch-size", 5),
+    "two actors": ("--engine", "ray", "--replicas", 2),
+}
 
 
 def lines(run: Path) -> bytes:
@@ -23,20 +28,18 @@ def lines(run: Path) -> bytes:
 
 @pytest.mark.slow
 def test_three_studies_on_two_families_leave_the_same_records_wherever_they_run(tmp_path, capsys):
-    places = {"one": ("--workers", 1), "two": ("--workers", 2)}
-    if importlib.util.find_spec("ray"):
-        places["ray"] = ("--engine", "ray", "--replicas", 2)
-    for name, where in places.items():
+    pytest.importorskip("ray", reason="Ray is not installed (extra [ray])")
+    for name, where in PLACES.items():
         command = ("run", *STUDIES, "--model", *MODELS, *LITTLE, *PARTS, *where)
         outcome = here(capsys, *command, "--out", tmp_path / name)
         assert outcome.code == 0, outcome.err
-    with RunStore.open(tmp_path / "one") as store:
+    with RunStore.open(tmp_path / "one process") as store:
         assert {(count.study, count.model.split("@")[0]) for count in store.counts()} == {
             (study, model) for study in STUDIES for model in MODELS
         }
         assert all(count.done == count.planned for count in store.counts())
-    assert {lines(tmp_path / name) for name in places} == {lines(tmp_path / "one")}
-    with RunStore.open(tmp_path / "two") as store:
+    assert {lines(tmp_path / name) for name in PLACES} == {lines(tmp_path / "one process")}
+    with RunStore.open(tmp_path / "two workers") as store:
         assert {one.settings["workers"] for one in store.manifest().invocations} == {"2"}
 
 
