@@ -40,7 +40,11 @@ class Replicas:
     ] = "local"
     replicas: Annotated[int, _told("With --engine ray: how often the model is held.")] = 1
     gpus_per_replica: Annotated[
-        float, _told("With --engine ray: 1, or a fraction where several models share a GPU; 0 for the CPU.")
+        float,
+        _told(
+            "With --engine ray: 1, a fraction where several models share a GPU, or 2 and more to spread a model that "
+            "one GPU does not hold; 0 for the CPU."
+        ),
     ] = 0.0
     cpus_per_replica: Annotated[int, _told("With --engine ray: cores, and threads, of each.")] = 1
     address: Annotated[

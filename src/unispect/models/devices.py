@@ -36,7 +36,7 @@ def devices_for(names: str) -> tuple[torch.device, ...]:
     if len(parts) > 1 and "auto" in parts:
         raise UsageError(f"auto is one device; of several, name each: {names!r}")
     devices = tuple(map(device_for, parts))
-    if len(set(devices)) < len(devices):
+    if len({(device.type, device.index or 0) for device in devices}) < len(devices):
         raise UsageError(f"a device is named twice: {names!r}")
     return devices
 

@@ -50,7 +50,7 @@ class Entry:
     Attributes:
         card: what is known about it.
         load: `load(card, weights, *, device, dtype) -> UnifiedModel`, or its import path `module:function`; `weights`
-            is a folder, a hub id, or empty for the card's own.
+            is a folder, a hub id, or empty for the card's own, and `device` may name several, with commas between.
     """
 
     card: ModelCard
