@@ -57,7 +57,8 @@ class UnifiedModel(Protocol):
 
         Layer 0 is the input of the first block, layer i the raw output of block i. Never holds more than two layers.
         With replies, rows of the response carry the role "response"; rows of the prompt are those of the prompt alone.
-        Replies of a kind named in `card.no_states` raise `Unsupported` with the reason that stands there.
+        Replies of a kind named in `card.no_states` raise `Unsupported` with the reason that stands there. Rows of a
+        model that is spread over several devices lie where their layer does.
         """
         ...
 
