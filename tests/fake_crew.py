@@ -15,10 +15,27 @@ from fake_study import PLAN, FakeModel, run
 
 from unispect.core.errors import UsageError
 from unispect.core.units import Unit
-from unispect.engine import drive
-from unispect.engine.crew import Crew
+from unispect.engine import Summary, drive
+from unispect.engine.crew import Crew, Fleet
 from unispect.engine.processes import Processes
 from unispect.runs import RunStore
+from unispect.runs.export import export
+
+
+def exported(folder: Path) -> bytes:
+    """All that the records of a run say, but for times."""
+    with RunStore.open(folder) as store:
+        return export(store, folder.parent / f"{folder.name}.jsonl", timings=False).path.read_bytes()
+
+
+def carried_out(folder: Path, fleet: Fleet, size: int, batch_size: int) -> Summary:
+    """The fake study in a new run, by that many replicas."""
+    crew = Crew(fleet, size)
+    try:
+        with RunStore.create(folder) as store:
+            return drive(PLAN, run, store, crew, batch_size=batch_size)
+    finally:
+        crew.close()
 
 
 def plain(number: int) -> FakeModel:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from unispect.core.errors import UsageError
-from unispect.core.units import JSON, Plan, Unit
+from unispect.core.units import Plan, Unit, texts_in
 
 SHARED: Final = 16
 """A unit with more links than this (a calibration) ties nothing together: every part that needs it carries it out."""
@@ -58,18 +58,7 @@ def _names(plan: Plan) -> Iterator[tuple[Unit, set[str]]]:
     """Every unit, with the other units of the plan that it names."""
     known = {unit.id for unit in plan.units}
     for unit in plan.units:
-        yield unit, {text for text in _texts([unit.inputs, unit.settings]) if text in known and text != unit.id}
-
-
-def _texts(value: JSON) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, Sequence):
-        for inner in value:
-            yield from _texts(inner)
+        yield unit, {text for text in texts_in([unit.inputs, unit.settings]) if text in known and text != unit.id}
 
 
 def _heads(named: Mapping[str, Sequence[str]]) -> dict[str, str]:

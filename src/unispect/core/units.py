@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -135,3 +135,15 @@ class Plan:
     @property
     def units(self) -> tuple[Unit, ...]:
         return tuple(unit for stage in self.stages for unit in stage)
+
+
+def texts_in(value: JSON) -> Iterator[str]:
+    """Every text in a value, at any depth; names of entries apart."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from texts_in(inner)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from texts_in(inner)

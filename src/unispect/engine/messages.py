@@ -7,13 +7,13 @@ replies. Errors travel as words: many cannot be pickled.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import PriorMissing
-from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.core.units import Prior, Record, Unit, texts_in
 from unispect.engine.attempt import Run
 
 Load = Callable[[int], Any]
@@ -97,7 +97,8 @@ def known_for(units: Sequence[Unit], prior: Prior, also: Iterable[str] = ()) -> 
     Raises:
         StoreError: a record or a picture is damaged.
     """
-    named = dict.fromkeys(name for unit in units for part in (unit.inputs, unit.settings) for name in _names(part))
+    said = (text for unit in units for part in (unit.inputs, unit.settings) for text in texts_in(part))
+    named = dict.fromkeys(text for text in said if ID.fullmatch(text))
     return {unit: _looked_up(unit, prior) for unit in (*named, *also)}
 
 
@@ -125,15 +126,3 @@ def _looked_up(unit: str, prior: Prior) -> Record | str:
     except PriorMissing as missing:
         return str(missing)
     return replace(record, pictures=dict(record.pictures))
-
-
-def _names(value: JSON) -> Iterator[str]:
-    if isinstance(value, str):
-        if ID.fullmatch(value):
-            yield value
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from _names(part)
-    elif isinstance(value, Sequence):
-        for part in value:
-            yield from _names(part)

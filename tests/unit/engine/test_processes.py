@@ -12,6 +12,7 @@ from pathlib import Path
 
 import fake_crew
 import pytest
+from fake_crew import carried_out, exported
 from fake_study import DRAWS, PLAN, FakeModel, run
 
 from unispect.core.errors import StoreError, UnispectError, UsageError
@@ -21,21 +22,10 @@ from unispect.engine.messages import Load
 from unispect.engine.processes import Processes
 from unispect.runs import RunStore
 from unispect.runs.check import check
-from unispect.runs.export import export
-
-
-def exported(folder: Path) -> bytes:
-    with RunStore.open(folder) as store:
-        return export(store, folder.parent / f"{folder.name}.jsonl", timings=False).path.read_bytes()
 
 
 def spread(folder: Path, load: Load, *, workers: int = 2, batch_size: int = 16) -> Summary:
-    crew = Crew(Processes(load), workers)
-    try:
-        with RunStore.create(folder) as store:
-            return drive(PLAN, run, store, crew, batch_size=batch_size)
-    finally:
-        crew.close()
+    return carried_out(folder, Processes(load), workers, batch_size)
 
 
 @pytest.fixture(scope="module")

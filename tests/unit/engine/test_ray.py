@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fake_crew
 import pytest
+from fake_crew import carried_out, exported
 from fake_study import DRAWS, PLAN, FakeModel, run
 
 from unispect.core.errors import UsageError
@@ -17,7 +18,6 @@ from unispect.engine.messages import Load
 from unispect.engine.ray import Actors
 from unispect.models.registry import card_of
 from unispect.runs import RunStore
-from unispect.runs.export import export
 from unispect.studies.base import Options
 from unispect.studies.registry import find_study
 
@@ -28,18 +28,8 @@ def ray(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(fake_crew.__file__).parent), *sys.path]))
 
 
-def exported(folder: Path) -> bytes:
-    with RunStore.open(folder) as store:
-        return export(store, folder.parent / f"{folder.name}.jsonl", timings=False).path.read_bytes()
-
-
 def spread(folder: Path, load: Load, *, replicas: int = 2, batch_size: int = 16) -> Summary:
-    crew = Crew(Actors(load), replicas)
-    try:
-        with RunStore.create(folder) as store:
-            return drive(PLAN, run, store, crew, batch_size=batch_size)
-    finally:
-        crew.close()
+    return carried_out(folder, Actors(load), replicas, batch_size)
 
 
 def _on_gpus(count: int, number: int) -> object:
