@@ -13,7 +13,7 @@ from unispect.cli.replicas import Replicas
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.core.shards import parse_shard, shard
-from unispect.core.units import JSON, Plan, Unit, digest
+from unispect.core.units import JSON, Plan, Unit, digest, seeds_of
 from unispect.data.items import WHERE
 from unispect.data.prompts import load_prompts
 from unispect.engine.crew import Crew
@@ -149,7 +149,7 @@ def check(order: Order) -> None:
     if order.batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {order.batch_size}")
     card = card_of(order.model.name)
-    order.study.plan(card, order.options)
+    order.study.planned(card, order.options)
     if order.behind_api:
         from unispect.models.remote.loading import check as check_remote
 
@@ -189,7 +189,7 @@ def _ready(order: Order, place: InProcess[UnifiedModel] | Crew, device: str, dty
     card = place.card if isinstance(place, Crew) else place.model.card
     if card is None:
         raise UnispectError(f"{order.model.name} has no card")
-    whole = order.study.plan(card, order.options)
+    whole = order.study.planned(card, order.options)
     return Ready(order, place, card, _part(order, whole), whole.units, device, dtype, _data(order, whole, card))
 
 
@@ -230,7 +230,6 @@ def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
         StoreError: the folder is damaged or the disk full; what was stored stays.
     """
     order = ready.order
-    store.add_invocation(_invocation(ready), [ready.card])
     if order.shard:
         store.plan(ready.plan.units, among=ready.whole)
     units = drive(
@@ -241,6 +240,7 @@ def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
         batch_size=order.batch_size,
         progress=progress,
         debug=order.debug,
+        invocation=_invocation(ready),
     )
     if ready.bill:
         store.note(ready.bill)
@@ -281,7 +281,20 @@ def plan_lines(plan: Plan) -> list[str]:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in Counter(unit.kind for unit in stage).items())
         if stage:
             lines.append(f"stage {number}: {kinds}")
+    lines.append(seed_line(plan))
     return lines + [f"left out: {skip.what} ({skip.reason})" for skip in plan.skips]
+
+
+def seed_line(plan: Plan) -> str:
+    """The seeds of a plan, and what of it is not repeated for each of them."""
+    seeds = seeds_of(plan.units)
+    kinds: dict[str, set[int]] = {}
+    for unit in plan.units:
+        task = unit.settings.get("task")
+        kinds.setdefault(f"{unit.kind} ({task})" if task else unit.kind, set()).add(unit.seed)
+    once = [kind for kind, own in kinds.items() if len(own) < len(seeds)]
+    named = f"{'seeds' if len(seeds) > 1 else 'seed'}   {', '.join(map(str, seeds))}"
+    return named + (f"; not repeated for each: {', '.join(once)}" if once else "")
 
 
 def order_for(
@@ -354,26 +367,18 @@ def _asked(order: Order) -> dict[str, str]:
 
 
 def _invocation(ready: Ready) -> Invocation:
+    """What the command was told; what the plan says, the engine adds."""
     order = ready.order
     settings = {
         "data": ready.data,
         DATA_FROM: " ".join(_source(name) for name in _named(order.options.data)),
-        "presets": ", ".join(order.options.presets) if order.study.presets else "",
         "parts": ", ".join(order.options.parts),
         "limit": str(order.options.limit or ""),
         "weights": order.model.weights,
         "device": ready.device,
         "dtype": ready.dtype,
-        "batch size": str(order.batch_size),
         "part": "{} of {}".format(*order.shard) if order.shard else "",
         **order.replicas.settings,
         **(_asked(order) if order.behind_api else {}),
     }
-    return Invocation(
-        command=order.command,
-        study=order.study.name,
-        models=(ready.card.reference,),
-        seeds=order.options.seeds,
-        settings={name: value for name, value in settings.items() if value},
-        skips=ready.plan.skips,
-    )
+    return Invocation(order.command, settings={name: value for name, value in settings.items() if value})

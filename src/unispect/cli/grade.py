@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -73,9 +75,12 @@ def grade(
         tokens_per_minute: At most so many, read and written.
         concurrency: Calls to a chat judge on their way at the same time.
     """
+    given = locals()
     from unispect.chat import Spending, is_named
 
     if is_named(judge):
+        if no_temperature and temperature:
+            raise UsageError(f"--temperature {temperature:g} and --no-temperature exclude each other")
         from unispect.cli.judging import cassette_of, grade_by_chat, judge_name
         from unispect.studies.posters.judging.plan import How
 
@@ -88,12 +93,19 @@ def grade(
             data=data,
             spending=limits,
             key_from=key_from,
+            said=_other_than_default(given),
         )
     else:
-        if gradings != 1 or rubric != "reference":
-            raise UsageError("--gradings and --rubric are for chat judges; name one: --judge PROVIDER:MODEL")
+        for name in _other_than_default(given):
+            raise UsageError(f"--{name} is for chat judges; name one: --judge PROVIDER:MODEL")
         _by_rules(run, judge)
     say(f"next: unispect report {run}")
+
+
+def _other_than_default(given: Mapping[str, Any]) -> list[str]:
+    """Options of `grade` beside run and judge that were given, as typed."""
+    known = list(signature(grade).parameters.values())[2:]
+    return [one.name.replace("_", "-") for one in known if given[one.name] != one.default]
 
 
 def _by_rules(run: Path, judge: str) -> None:

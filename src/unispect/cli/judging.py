@@ -30,6 +30,8 @@ from unispect.studies.posters.plan import STUDY as POSTERS
 
 JUDGED = ("request", "draw")
 """Kinds of units of the safety study that a chat model judges."""
+_OF_POSTERS = ("rubric", "gradings", "data")
+"""Options that only the posters study knows."""
 _DEBUG = "UNISPECT_DEBUG" in os.environ
 
 
@@ -41,8 +43,11 @@ def grade_by_chat(
     data: Path | None,
     spending: Spending,
     key_from: str | None,
+    said: Collection[str] = (),
 ) -> None:
     """Lets a chat model grade what a run holds of the posters and the safety study; calling it again continues.
+
+    `said` are the options that were typed, to refuse those that would have no effect.
 
     Raises:
         UsageError: no such judge, nothing it could grade, or a limit that makes no sense.
@@ -56,13 +61,17 @@ def grade_by_chat(
             raise UsageError(
                 f"{run} holds no replies of the posters or the safety study, which are what chat models grade"
             )
+        for option in (option for option in _OF_POSTERS if option in said and not posters):
+            raise UsageError(f"--{option} is for replies of the posters study; {run} holds none")
         path = (data or _subjects_file(store, run)) if posters else None
         subjects = load_subjects(path) if path else ()
         plan = plan_judging(how, list(store.entries(POSTERS)), subjects) if posters else None
         if spending.cassette is not None and not spending.replay:
             _make_room(spending.cassette)
         with chat_for(judge, spending, key_from=key_from) as chat:
-            store.add_invocation(_invocation(how, judge, path))
+            command = _invocation(how, judge, path)
+            if not plan:
+                store.add_invocation(command)
             say(f"judge   {how.judge}; answers kept in {spending.cassette}")
             summaries: list[tuple[str, Summary]] = []
             with open_board() as board:
@@ -71,10 +80,10 @@ def grade_by_chat(
                         say(f"        {line}")
                     size = max(1, 2 * spending.concurrency)
                     judging, watch = Judge(chat, subjects), Watch(board, POSTERS)
-                    about = {"batch_size": size, "progress": watch, "debug": _DEBUG}
+                    about = {"batch_size": size, "progress": watch, "debug": _DEBUG, "invocation": command}
                     summaries.append(("units", execute(plan, run_judging, store, judging, **about)))
                 if safety:
-                    blind = by_chat(chat, how.judge, temperature=how.temperature)
+                    blind = by_chat(chat, how.judge, temperature=how.temperature, thinking=how.thinking_tokens)
                     about = {"together": spending.concurrency, "progress": Watch(board, SAFETY), "debug": _DEBUG}
                     summaries.append(("grades", grade_all(store, how.judge, blind, study=SAFETY, **about)))
             tally = chat.tally()

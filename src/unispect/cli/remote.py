@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,6 +62,18 @@ class Remote:
             raise UsageError(f"--{said[0].replace('_', '-')} is for models behind an API (PROVIDER:MODEL)")
         if self.cassette and models > 1:
             raise UsageError("--cassette is for one model behind an API; by default each has one of its own")
+
+    def require_drawing(self, names: Sequence[str]) -> None:
+        """Returns if one of the named models behind an API draws, or nothing is said of drawn pictures.
+
+        Raises:
+            UsageError: names the first option that would have no effect.
+        """
+        from unispect.models.remote.names import remote_name
+
+        said = [name for name in ("picture_size", "picture_quality") if getattr(self, name)]
+        if said and names and not any(remote_name(name).draws for name in names):
+            raise UsageError(f"--{said[0].replace('_', '-')} is for models that draw: PROVIDER:CHAT+IMAGE")
 
     def spending(self, model: str, out: Path) -> Spending:
         """What asking that model may take, with its cassette in the run folder unless another was named."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
-from unispect.core.units import Entry, Skip
+from unispect.core.units import Entry, Skip, seeds_of
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
@@ -94,9 +94,19 @@ def write_report(
     return Reported(write_page(page, out), tuple(sections))
 
 
+class _Cards(dict[str, ModelCard]):
+    """Model cards by `id@revision`; one that is missing is explained."""
+
+    def __missing__(self, model: str) -> ModelCard:
+        raise StoreError(
+            f"there are records of {model}, but no run.json holds its card: restore run.json from a copy; or, if a "
+            "program of yours wrote the run, let unispect.engine.execute carry the plan out, which notes the card"
+        )
+
+
 def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> list[Section]:
     """One section per study that left finished records, in the registry's order, then those over several of them."""
-    cards: dict[str, ModelCard] = {}
+    cards = _Cards()
     for source in sources:
         cards |= source.store.cards()
     sections = []
@@ -104,7 +114,9 @@ def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> l
     for name, entries in finished.items():
         progress(f"summarising {name}: {len(entries)} records")
         present = {entry.unit.model for entry in entries}
-        sections.append(find_study(name).view(entries, {name: card for name, card in cards.items() if name in present}))
+        sections.append(
+            find_study(name).view(entries, _Cards((name, card) for name, card in cards.items() if name in present))
+        )
     for over_all in (families.view, mechanism.view, statements.view):
         if together := over_all(finished, cards):
             sections.append(together)
@@ -201,7 +213,9 @@ def _facts(source: Source) -> RunFacts:
         study=", ".join(studies),
         command="\n".join(commands[-COMMANDS:]) + more,
         models=_names(source),
-        seeds=tuple(sorted({seed for invocation in runs for seed in invocation.seeds})),
+        seeds=seeds_of(
+            entry.unit for entry in source.entries if entry.unit.model in manifest.cards or not manifest.cards
+        ),
         settings={**_all_values(invocation.settings for invocation in runs), **_judging(manifest.invocations)},
         versions=_all_values(invocation.versions for invocation in runs),
         done=sum(entry.record.status == "done" for entry in source.entries),

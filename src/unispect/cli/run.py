@@ -19,6 +19,7 @@ from unispect.core.findings import Preset
 if TYPE_CHECKING:
     from unispect.cli.execution import Order, Outcome
     from unispect.runs import RunStore
+    from unispect.studies.registry import Study
 
 app = App(
     name="run",
@@ -81,10 +82,12 @@ def run(
             look, visualise), paper, retain, all. What the posters study asks: drawing, telling, visualise-first
             (default: all).
         limit: At most this many items of each group that a study compares.
-        seeds: One repetition of everything random per seed.
+        seeds: One repetition of everything random per seed; what is not repeated is said before the first unit.
         device: auto, cpu, cuda or cuda:N; several, as cuda:0,cuda:1, spread a model that one GPU does not hold.
         dtype: Precision; auto is float32 on the CPU and bfloat16 elsewhere.
-        batch_size: Units that go through the model together; changes no result.
+        batch_size: Units that go through the model together. Changes no record of the tiny models on the CPU in
+            float32; in bfloat16 and on GPUs it can change texts and pictures (docs/scale.md), and every record names
+            the batch it was made in.
         shard: I/N: carry out part I of N only, for run folders on several machines; unispect merge makes one of them.
         fresh: Refuse a folder that already holds records instead of continuing it.
         replicas: How many processes hold the model.
@@ -99,15 +102,24 @@ def run(
     if not study:
         raise UsageError("name a study; see: unispect studies")
     known = [find_study(name) for name in dict.fromkeys(study)]
+    if data and not any(one.prompts for one in known) and len(known) > 1:
+        raise UsageError(f"--data is read differently by {' and '.join(one.name for one in known)}; run them apart")
     if preset and not any(one.presets for one in known):
         raise UsageError(f"--preset says how states are measured; the study {known[0].name} measures none")
     if parts and not any(one.parts for one in known):
         raise UsageError(f"--parts says what a study asks; the study {known[0].name} has no parts")
+    for line in _not_for_all(known, data=data, preset=preset, parts=parts):
+        say(line)
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"--seeds names a seed twice: {' '.join(map(str, seeds))}")
     models = chosen(model)
-    behind_api = sum(is_remote(named.name) for named in models)
+    asked = [named.name for named in models if is_remote(named.name)]
+    behind_api = len(asked)
     remote.require_remote(behind_api)
+    remote.require_drawing(asked)
+    if behind_api == len(models) and (device, dtype) != ("auto", "auto"):
+        option = "--device" if device != "auto" else "--dtype"
+        raise UsageError(f"{option} is for models that run here, not for models behind an API")
     replicas.require_sense(behind_api, device)
     orders = [
         order_for(
@@ -142,6 +154,19 @@ def run(
     if any(one.asked_to_grade for one in known):
         say(f"next: unispect grade {out} --judge PROVIDER:MODEL")
     say(f"next: unispect report {out}")
+
+
+def _not_for_all(studies: Sequence[Study], **said: Sequence[str]) -> Iterator[str]:
+    """What was said for some of the studies and means nothing to others, line by line."""
+    means = {
+        "data": ([one.name for one in studies if one.prompts or len(studies) == 1], "prompts of their own"),
+        "preset": ([one.name for one in studies if one.presets], "no states are measured"),
+        "parts": ([one.name for one in studies if one.parts], "no parts to choose from"),
+    }
+    for option, (takers, why) in means.items():
+        others = [one.name for one in studies if one.name not in takers]
+        if said[option] and others:
+            yield f"note    --{option} does nothing for {', '.join(others)} ({why})"
 
 
 def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -135,6 +135,22 @@ class Plan:
     @property
     def units(self) -> tuple[Unit, ...]:
         return tuple(unit for stage in self.stages for unit in stage)
+
+
+def seeds_of(units: Iterable[Unit]) -> tuple[int, ...]:
+    """The seeds for which units were repeated, in order.
+
+    Studies give seed 0 to what they ask once, whatever the user's seeds are: it counts where it is one of several seeds
+    of a kind of units, or where nothing of that study and model has another.
+    """
+    kinds: dict[tuple[str, str], dict[str, set[int]]] = {}
+    for unit in units:
+        kinds.setdefault((unit.study, unit.model), {}).setdefault(unit.kind, set()).add(unit.seed)
+    found: set[int] = set()
+    for of_kind in kinds.values():
+        repeated = set().union(*(seeds for seeds in of_kind.values() if seeds != {0}))
+        found |= repeated or {0}
+    return tuple(sorted(found))
 
 
 def texts_in(value: JSON) -> Iterator[str]:

@@ -11,9 +11,10 @@ from unispect.core.errors import PriorMissing
 from unispect.core.units import Plan, Prior, Record, Status
 from unispect.engine.attempt import Run
 from unispect.engine.batches import batches
-from unispect.engine.place import Done, Job, Place
+from unispect.engine.place import Done, InProcess, Job, Place
 from unispect.engine.progress import Progress, Silent, Summary, outcomes
-from unispect.runs import RunReader, RunStore
+from unispect.engine.provenance import note
+from unispect.runs import Invocation, RunReader, RunStore
 
 BATCH_SIZE = 16
 
@@ -27,6 +28,7 @@ def drive(
     batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
     debug: bool = False,
+    invocation: Invocation | None = None,
 ) -> Summary:
     """Runs every unit of the plan that has no finished record yet; calling it again continues.
 
@@ -34,17 +36,21 @@ def drive(
     loses the batches that were under way and nothing else. Where every further unit would meet the same (`Halted`), the
     loop stops and leaves them undone.
 
+    The run folder notes the command, the model's card and what the units say of seeds and presets: whatever was run in
+    this way can be reported.
+
     Args:
         plan: what to do; a stage starts when every unit of the one before has a record.
         run: of the study.
         store: open for writing.
         place: where batches are carried out; changes no record.
-        batch_size: units that go through the model together; changes no record.
+        batch_size: units that go through the model together (docs/scale.md says what of records it can change).
         progress: is told what happens.
         debug: failed records carry the traceback.
+        invocation: the command, with what it was told beside the plan; default: the program that is running.
 
     Raises:
-        UsageError: the plan or the batch size makes no sense.
+        UsageError: the batch size makes no sense, or the plan is for another model than that of the place.
         StoreError: the run folder is damaged or the disk full; everything stored so far stays.
         UnispectError: the place cannot go on.
     """
@@ -54,6 +60,8 @@ def drive(
     causes: Counter[str] = Counter()
     already = 0
     store.plan(plan.units)
+    loaded = isinstance(place, InProcess) or store.pending(plan.units)  # no process is started for a card alone
+    note(store, plan, place.card if loaded else None, batch_size, invocation)
     prior = prior_from(store)
     halted = ""
 

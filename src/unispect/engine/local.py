@@ -7,7 +7,7 @@ from unispect.engine.attempt import Model, Run
 from unispect.engine.driver import BATCH_SIZE, drive
 from unispect.engine.place import InProcess
 from unispect.engine.progress import Progress, Summary
-from unispect.runs import RunStore
+from unispect.runs import Invocation, RunStore
 
 
 def execute(
@@ -19,6 +19,10 @@ def execute(
     batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
     debug: bool = False,
+    invocation: Invocation | None = None,
 ) -> Summary:
-    """`drive` with this process as the place; `model` is handed to `run`, nothing here looks at it."""
-    return drive(plan, run, store, InProcess(model), batch_size=batch_size, progress=progress, debug=debug)
+    """`drive` with this process as the place; `model` is handed to `run`, and nothing here looks at more of it than its
+    card, device and dtype.
+    """
+    place = InProcess(model)
+    return drive(plan, run, store, place, batch_size=batch_size, progress=progress, debug=debug, invocation=invocation)

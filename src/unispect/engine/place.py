@@ -50,6 +50,11 @@ class Done:
 class Place(Protocol):
     """Carries out batches: in this process, or in others."""
 
+    @property
+    def card(self) -> ModelCard | None:
+        """Of the model that it holds; None for what has none (a chat model that grades)."""
+        ...
+
     def carry_out(self, jobs: Iterable[Job]) -> Iterator[Done]:
         """Every unit of every job once, in any order; stops taking jobs when one was halted.
 
@@ -65,6 +70,10 @@ class InProcess(Generic[Model]):
 
     def __init__(self, model: Model) -> None:
         self.model = model
+
+    @property
+    def card(self) -> ModelCard | None:
+        return card_of(self.model)
 
     def carry_out(self, jobs: Iterable[Job]) -> Iterator[Done]:
         for job in jobs:

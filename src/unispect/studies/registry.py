@@ -7,7 +7,7 @@ package's docstring is its question.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UnispectError, unknown
 from unispect.core.findings import Section
-from unispect.core.units import Entry, Plan, Prior, Record, Unit
+from unispect.core.units import Entry, Plan, Prior, Record, Skip, Unit
 from unispect.studies.base import Options
 
 if TYPE_CHECKING:
@@ -62,6 +62,24 @@ class Study:
         """Needs no torch."""
         return self._part("plan").plan
 
+    def planned(self, card: ModelCard, options: Options) -> Plan:
+        """The plan, which also names the seeds among the options that no unit of it has.
+
+        Raises:
+            UsageError: the options make no sense for this study, or there is nothing to do.
+            DataError: the prompts cannot be read.
+        """
+        plan = self.plan(card, options)
+        used = {unit.seed for unit in plan.units}
+        unused = [seed for seed in dict.fromkeys(options.seeds) if seed not in used]
+        if not unused:
+            return plan
+        named = f"{'seeds' if len(unused) > 1 else 'seed'} {', '.join(map(str, unused))}"
+        reason = f"nothing that {self.name} asks of {card.id} is repeated for every seed"
+        kept = [str(seed) for seed in options.seeds if seed in used]
+        said = f"{reason}; it is done for seed {', '.join(kept)}" if kept else reason
+        return replace(plan, skips=(*plan.skips, Skip(named, said)))
+
     @property
     def run(self) -> RunFunction:
         """Importing it imports torch."""
@@ -97,6 +115,7 @@ STUDIES: Mapping[str, Study] = {
             "Can the model tell what the people look like whom it draws by their names?",
             graded=True,
             prompts=False,
+            presets=False,
         ),
         Study(
             "safety",
