@@ -22,12 +22,14 @@ class TextSampling:
         max_new_tokens: the end token counts.
         temperature: 0 takes the most likely token.
         top_p: nucleus mass; 1 keeps every token.
+        log_probabilities: replies carry those of their tokens, which takes one more pass over each.
     """
 
     seeds: tuple[int, ...] = ()
     max_new_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0
+    log_probabilities: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class TextReply:
     Attributes:
         text: decoded and stripped, special tokens removed.
         tokens: new token ids, the end token included when `finished`; none from models that do not show them.
-        log_probabilities: natural log-probability of each of `tokens` under the model (temperature 1).
+        log_probabilities: natural log-probability of each of `tokens` under the model (temperature 1), from a pass over
+            prompt and reply by themselves; none where they were not asked for.
         finished: the end token was reached before `max_new_tokens`.
         refusal: what a provider said instead of answering, where it sets that apart; the text is this, then.
     """

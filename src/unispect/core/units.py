@@ -60,6 +60,29 @@ Status = Literal["done", "failed", "skipped"]
 
 
 @dataclass(frozen=True)
+class Made:
+    """How a record came to be, as far as its outcome may depend on that (docs/scale.md).
+
+    Attributes:
+        batch: equal for units that went through the model together.
+        size: units in that batch.
+        device: kind of device that the model was on ("cpu", "cuda"); empty where that is not known.
+        dtype: that it ran in; empty where that is not known.
+    """
+
+    batch: str
+    size: int
+    device: str = ""
+    dtype: str = ""
+
+    @property
+    def words(self) -> str:
+        """Precision, device and size of the batch, in words."""
+        where = f"in {self.dtype} on {self.device} " if self.dtype and self.device else ""
+        return f"{where}in a batch of {self.size}"
+
+
+@dataclass(frozen=True)
 class Record:
     """What a unit left.
 
@@ -71,6 +94,7 @@ class Record:
             checks it against its hash.
         blobs: name -> SHA-256 hex digest of a stored picture; filled in by the store.
         seconds: wall time, the unit's share of its batch.
+        made: precision, device and batch; None where nobody noted them. Records that differ in nothing else are equal.
     """
 
     unit: str
@@ -80,6 +104,7 @@ class Record:
     pictures: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     blobs: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    made: Made | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

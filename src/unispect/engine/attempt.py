@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from unispect.core.errors import Halted
-from unispect.core.units import Prior, Record, Unit
+from unispect.core.units import Made, Prior, Record, Unit, digest
 from unispect.engine.faults import StudyFault, outcome, raise_if_final
 from unispect.runs import rows
 
@@ -84,7 +84,14 @@ def _collect(
         if isinstance(raised, StudyFault):
             records = []
     share = (time.perf_counter() - started) / len(units)
-    return [record if record.seconds else replace(record, seconds=share) for record in records], error
+    made = _made(model, units)
+    return [replace(record, seconds=record.seconds or share, made=made) for record in records], error
+
+
+def _made(model: object, units: Sequence[Unit]) -> Made:
+    """What the records of a batch carry; device and dtype where the model says them."""
+    device, dtype = (str(getattr(model, name, "")) for name in ("device", "dtype"))
+    return Made(digest([unit.id for unit in units]), len(units), device.partition(":")[0], dtype.removeprefix("torch."))
 
 
 def _require_fitting(record: Record, units: Sequence[Unit], place: int) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unispect.models.decode import positions as places
+from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import slots
+from unispect.models.decode.sight import Sight, batched
 
 if TYPE_CHECKING:
     from transformers.models.llama.modeling_llama import LlamaModel
@@ -85,6 +88,51 @@ def run(
 def final_norm(trunk: Trunk) -> nn.Module:
     """What a trunk puts behind its last block."""
     return trunk.final_layernorm if isinstance(getattr(trunk, "final_layernorm", None), nn.Module) else trunk.norm  # pyright: ignore
+
+
+def stream_each(
+    trunk: Trunk,
+    rows: Sequence[Tensor],
+    sights: Sequence[Sight] | None = None,
+    positions: Sequence[Positions] | None = None,
+) -> Iterator[tuple[Tensor, ...]]:
+    """As `stream`, for sequences [length_i, width]; one tensor [length_i, width] of each, layer by layer.
+
+    Args:
+        trunk: see `stream`.
+        rows: input embeddings of every sequence.
+        sights: what the positions of every sequence may look at; default: what stands before them.
+        positions: where the rows of every sequence stand; default: 0, 1, 2, ...
+    """
+    device = rows[0].device
+
+    def together(some: Sequence[int]) -> Iterator[Tensor]:
+        lengths = [len(rows[i]) for i in some]
+        mask = batched([sights[i] for i in some], lengths, device) if sights else None
+        where = places.batched([positions[i] for i in some], lengths, device) if positions else None
+        return stream(trunk, pad_right([rows[i] for i in some]), positions=where, mask=mask)
+
+    return without_company(together, list(map(len, rows)), device)
+
+
+def without_company(
+    together: Callable[[Sequence[int]], Iterator[Tensor]], lengths: Sequence[int], device: torch.device
+) -> Iterator[tuple[Tensor, ...]]:
+    """The layers of some sequences, one tensor [length_i, width] of each, as if each had been run by itself.
+
+    So it is on the CPU, where kernels choose how they sum by how much there is to do, so that last digits would depend
+    on the batch. Elsewhere the sequences are run in one batch.
+
+    Args:
+        together: runs the sequences of these numbers as one batch [sequences, longest, width], layer by layer.
+        lengths: of all sequences.
+        device: that they are run on.
+    """
+    everybody = range(len(lengths))
+    groups = [[i] for i in everybody] if device.type == "cpu" else [list(everybody)]
+    for layers in zip(*map(together, groups), strict=True):
+        states = (own for layer in layers for own in layer)
+        yield tuple(own[:length] for own, length in zip(states, lengths, strict=True))
 
 
 def pad_right(rows: Sequence[Tensor]) -> Tensor:

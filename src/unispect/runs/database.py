@@ -53,7 +53,7 @@ def connect(run: Path, *, writing: bool) -> sqlite3.Connection:
             _check_format(connection, path)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")  # a committed record survives a power failure
-            if writing and not has(connection, "places"):
+            if writing and not has(connection, "made"):
                 connection.executescript(f"BEGIN; {schema.ADDED} COMMIT;")
         except BaseException:
             connection.close()

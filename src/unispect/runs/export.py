@@ -10,13 +10,13 @@ from itertools import islice
 from pathlib import Path
 
 from unispect.core.errors import StoreError, UsageError
-from unispect.core.units import Entry
+from unispect.core.units import Entry, Made
 from unispect.runs import durable, table
 from unispect.runs.blobs import blob_path
 from unispect.runs.reading import RunReader
 
 ROW_GROUP = 5000
-FIXED = ("unit", "study", "version", "kind", "model", "seed", "status", "error")
+FIXED = ("unit", "study", "version", "kind", "model", "seed", "status", "error", "device", "dtype")
 Rows = Callable[[], Iterable[dict[str, object]]]
 """Gives the rows from the start, each time it is called."""
 
@@ -40,7 +40,8 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True) -> Exp
     Args:
         store: an open run.
         target: ends in `.parquet` or `.jsonl`.
-        timings: with the seconds that each unit took; without them equal runs give equal files.
+        timings: with the seconds that each unit took and the batch it was in; without them equal runs give equal
+            files.
 
     Raises:
         UsageError: another ending.
@@ -65,6 +66,7 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True) -> Exp
 
 def _row(entry: Entry, timings: bool) -> dict[str, object]:
     unit, record = entry.unit, entry.record
+    made = record.made or Made("", 0)
     return {
         "unit": unit.id,
         "study": unit.study,
@@ -74,7 +76,9 @@ def _row(entry: Entry, timings: bool) -> dict[str, object]:
         "seed": unit.seed,
         "status": record.status,
         "error": record.error,
-        **({"seconds": record.seconds} if timings else {}),
+        "device": made.device,
+        "dtype": made.dtype,
+        **({"seconds": record.seconds, "batch": made.batch, "batch_size": made.size or None} if timings else {}),
         "inputs": unit.inputs,
         "settings": unit.settings,
         "payload": record.payload,

@@ -144,16 +144,23 @@ def _require_agreement(connection: sqlite3.Connection, folders: Sequence[Path]) 
     found = list(islice(staging.clashes(connection), SHOWN + 1))
     if not found:
         return
-    named = "; ".join(_explained(clash, folders) for clash in found[:SHOWN]) + ("; and more" if found[SHOWN:] else "")
+    named = "; ".join(_explained(connection, clash, folders) for clash in found[:SHOWN]) + (
+        "; and more" if found[SHOWN:] else ""
+    )
     raise StoreError(
         f"nothing was merged: {named}. Later records may rest on either, so neither is dropped: leave one folder out"
     )
 
 
-def _explained(clash: staging.Clash, folders: Sequence[Path]) -> str:
+def _explained(connection: sqlite3.Connection, clash: staging.Clash, folders: Sequence[Path]) -> str:
     what = f"grades by {clash.judge} of" if clash.judge else "pictures of" if clash.pictures else "records of"
     unit = f"{clash.study} {clash.kind} unit {clash.unit}"
-    return f"{what} {unit} differ between {folders[clash.one]} and {folders[clash.other]}"
+    one, other = (
+        f"{folders[source]}" + (f" ({made.words})" if not clash.judge and made else "")
+        for source in (clash.one, clash.other)
+        for made in [staging.made(connection, clash.unit, source)]
+    )
+    return f"{what} {unit} differ between {one} and {other}"
 
 
 def _adopt(connection: sqlite3.Connection, blobs: Blobs, folders: Sequence[Path]) -> None:

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from unispect.core.cards import ModelCard
-from unispect.core.units import Entry, Record, Unit
+from unispect.core.units import Entry, Made, Record, Unit
 from unispect.runs import database, manifest, rows
 from unispect.runs.blobs import Blobs, StoredPictures
 
@@ -127,14 +127,31 @@ class RunReader:
         given = self._read(
             f"SELECT unit, judge, payload FROM grades WHERE unit IN ({holes}) ORDER BY unit, judge", *wanted
         )
+        made = {}
+        if database.has(self._connection, "made"):
+            noted = self._read(f"SELECT unit, batch, size, device, dtype FROM made WHERE unit IN ({holes})", *wanted)
+            made = {row[0]: Made(*row[1:]) for row in noted}
         hashes = {unit: {name: sha for _, name, sha in group} for unit, group in groupby(named, lambda row: row[0])}
         grades = {unit: list(group) for unit, group in groupby(given, lambda row: row[0])}
         for row in found:
             unit = row[1]
             names = hashes.get(unit, {})
-            record = rows.record_from((unit, *row[9:]), StoredPictures(self.blobs, names), names)
+            record = rows.record_from((unit, *row[9:]), StoredPictures(self.blobs, names), names, made.get(unit))
             graded = {grade[1]: rows.grade_from(grade) for grade in grades.get(unit, ())}
             yield Entry(rows.unit_from(row[1:9]), record, graded)
+
+    def made_in(self, study: str, model: str) -> dict[tuple[str, str], int]:
+        """(dtype, kind of device) -> finished records of a study of a model that were made so, where that was noted."""
+        if not database.has(self._connection, "made"):
+            return {}
+        found = self._read(
+            """SELECT dtype, device, count(*)
+               FROM made m JOIN records r ON r.unit = m.unit JOIN units u ON u.id = m.unit
+               WHERE study = ? AND model = ? AND status = 'done' AND dtype != '' GROUP BY 1, 2 ORDER BY 1, 2""",
+            study,
+            model,
+        )
+        return {(dtype, device): count for dtype, device, count in found}
 
     def history(self, unit: str) -> tuple[Record, ...]:
         """The failed and skipped records of a unit that later tries replaced, oldest first."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unispect.core.errors import StoreError, UsageError
-from unispect.core.units import Grade, Record, Unit
+from unispect.core.units import Grade, Made, Record, Unit
 from unispect.runs.blobs import PNG
 
 LARGEST = 2**63 - 1
@@ -94,10 +94,12 @@ def record_row(record: Record) -> tuple[str, str, str, str, float]:
     return record.unit, record.status, payload, printable(record.error), record.seconds
 
 
-def record_from(row: tuple[Any, ...], pictures: Mapping[str, bytes], blobs: Mapping[str, str]) -> Record:
+def record_from(
+    row: tuple[Any, ...], pictures: Mapping[str, bytes], blobs: Mapping[str, str], made: Made | None = None
+) -> Record:
     """The record of a row of `record_row`'s columns."""
     unit, status, payload, error, seconds = row
-    return Record(unit, parsed(payload, unit), status, error, pictures, blobs, seconds)
+    return Record(unit, parsed(payload, unit), status, error, pictures, blobs, seconds, made)
 
 
 def grade_row(grade: Grade) -> tuple[str, str, str]:

@@ -26,6 +26,13 @@ CREATE TABLE IF NOT EXISTS places (                -- where units stand in those
     unit TEXT PRIMARY KEY REFERENCES units (id),
     place INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS made (                  -- how records came to be: what may show in them and is in no id
+    unit TEXT PRIMARY KEY REFERENCES records (unit) ON DELETE CASCADE,
+    batch TEXT NOT NULL,                           -- equal for units that went through the model together
+    size INTEGER NOT NULL,                         -- units in that batch
+    device TEXT NOT NULL,                          -- kind of device; empty where that is not known
+    dtype TEXT NOT NULL
+) WITHOUT ROWID;
 """
 """Tables that older folders lack; their writer adds them, their readers do without."""
 

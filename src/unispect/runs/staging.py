@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from unispect.core.units import Made
 from unispect.runs import rows
 
 TABLES: Final = """
@@ -19,6 +20,7 @@ CREATE TEMP TABLE held_records (source, unit, status, payload, error, seconds, i
 CREATE TEMP TABLE held_failures (unit, status, error, seconds, invocation, started);
 CREATE TEMP TABLE held_pictures (source, unit, name, sha256, bytes);
 CREATE TEMP TABLE held_grades (source, unit, judge, payload);
+CREATE TEMP TABLE held_made (source, unit, batch, size, device, dtype);
 """
 
 _COPY: Final = """
@@ -35,6 +37,7 @@ INSERT INTO held_failures
     FROM {schema}.failures LEFT JOIN commands c ON c.source = :source AND old = invocation;
 INSERT INTO held_pictures SELECT :source, unit, name, sha256, bytes FROM {schema}.pictures;
 INSERT INTO held_grades SELECT :source, unit, judge, payload FROM {schema}.grades;
+{made};
 """
 
 _UNITE: Final = """
@@ -64,11 +67,14 @@ CREATE TEMP TABLE united_failures AS
 CREATE TEMP TABLE united_pictures AS
     SELECT p.unit, name, sha256, bytes FROM held_pictures p JOIN ranked r USING (unit, source) WHERE rank = 1;
 CREATE TEMP TABLE united_grades AS SELECT DISTINCT unit, judge, payload FROM held_grades;
+CREATE TEMP TABLE united_made AS
+    SELECT m.unit, batch, size, device, dtype FROM held_made m JOIN ranked r USING (unit, source) WHERE rank = 1;
 """
 
 _REPLACE: Final = (
     "DELETE FROM grades",
     "DELETE FROM pictures",
+    "DELETE FROM made",
     "DELETE FROM failures",
     "DELETE FROM records",
     "DELETE FROM places",
@@ -83,6 +89,7 @@ _REPLACE: Final = (
        ORDER BY unit, started, seconds, status, error""",
     "INSERT INTO pictures SELECT * FROM united_pictures",
     "INSERT INTO grades SELECT * FROM united_grades",
+    "INSERT INTO made SELECT * FROM united_made",
 )
 
 _SAME: Final = (
@@ -94,6 +101,7 @@ _SAME: Final = (
     ),
     ("SELECT * FROM united_pictures", "SELECT * FROM main.pictures"),
     ("SELECT * FROM united_grades", "SELECT * FROM main.grades"),
+    ("SELECT * FROM united_made", "SELECT * FROM main.made"),
 )
 
 
@@ -129,9 +137,12 @@ def copy(connection: sqlite3.Connection, source: int, schema: str) -> None:
         place, places = "coalesce(place, u.position)", f"LEFT JOIN {schema}.places ON unit = u.id"
     else:
         place, places = "u.position", ""
+    made = ""
+    if _has(connection, schema, "made"):
+        made = f"INSERT INTO held_made SELECT :source, unit, batch, size, device, dtype FROM {schema}.made"
     connection.execute("BEGIN")
     try:
-        for statement in _COPY.format(schema=schema, place=place, places=places).split(";"):
+        for statement in _COPY.format(schema=schema, place=place, places=places, made=made).split(";"):
             if statement.strip():
                 connection.execute(statement, {"source": source})
     finally:
@@ -166,6 +177,13 @@ def clashes(connection: sqlite3.Connection) -> Iterator[Clash]:
         WHERE a.payload != b.payload"""
     for row in connection.execute(f"{records} UNION ALL {grades} ORDER BY 1, 5, 6, 7"):
         yield Clash(*row[1:7], pictures=bool(row[7]))
+
+
+def made(connection: sqlite3.Connection, unit: str, source: int) -> Made | None:
+    """How a source's record of a unit came to be, where that was noted."""
+    query = "SELECT batch, size, device, dtype FROM held_made WHERE unit = ? AND source = ?"
+    found = connection.execute(query, (unit, source)).fetchone()
+    return Made(*found) if found else None
 
 
 def same(connection: sqlite3.Connection) -> bool:

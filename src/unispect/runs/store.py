@@ -18,6 +18,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -168,7 +169,16 @@ class RunStore(RunReader):
             for row, named in zip(kept, pictures, strict=True)
         ]
         with self.writing() as connection:
-            fresh = sum(self._record_one(connection, *pair) for pair in zip(kept, stored, strict=True))
+            new = [
+                record
+                for record, *pair in zip(records, kept, stored, strict=True)
+                if self._record_one(connection, *pair)
+            ]
+            fresh = len(new)
+            connection.executemany(
+                "INSERT INTO made VALUES (?, ?, ?, ?, ?)",
+                ((one.unit, *astuple(one.made)) for one in new if one.made is not None),
+            )
             if fresh:
                 connection.execute(
                     "INSERT INTO batches (at, records, seconds, replica, invocation) VALUES (?, ?, ?, ?, ?)",

@@ -74,6 +74,7 @@ def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt])
         seeds=tuple(seed_for(unit.id) for unit in units),
         max_new_tokens=settings["max_new_tokens"],
         temperature=settings.get("temperature", 0.0),
+        log_probabilities=False,
     )
     replies = model.write(model.encode(prompts, Goal.TEXT), how)
     return [(_text(reply), {}) for reply in replies]

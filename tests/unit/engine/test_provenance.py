@@ -68,7 +68,12 @@ def test_a_run_notes_what_its_plan_says(tmp_path: Path):
         execute(_plan(model.card), fake_run, store, model)
         first, second = store.manifest().invocations
         assert store.cards() == {"fake@1": model.card}
-    assert (first.command, first.study, first.models, first.seeds) == (("unispect", "run"), "sample", ("fake@1",), (7, 8))
+    assert (first.command, first.study, first.models, first.seeds) == (
+        ("unispect", "run"),
+        "sample",
+        ("fake@1",),
+        (7, 8),
+    )
     assert first.settings == {"presets": "paper", "limit": "4", "batch size": "3"}
     assert first.skips == second.skips == (Skip("looks", "it is blind"),)
     assert second.command[0] == "python"

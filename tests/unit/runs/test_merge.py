@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from samples import png, record, unit
 
 from unispect.core.errors import StoreError, UsageError
-from unispect.core.units import Grade, Unit
+from unispect.core.units import Grade, Made, Unit
 from unispect.runs import Invocation, RunStore, blob_path
 from unispect.runs.check import check
 from unispect.runs.export import export
@@ -230,3 +231,29 @@ def test_a_kill_anywhere_leaves_a_whole_run_and_the_same_call_finishes_it(tmp_pa
                 assert len(list(store.entries())) in (0, len(UNITS))
     assert killed >= 3
     assert content(merge([tmp_path / "one", tmp_path / "two"], out).path) == whole
+
+
+def test_how_differing_records_were_made_is_named(tmp_path: Path) -> None:
+    one = UNITS[0]
+    for name, made in (("single", Made("a", 1, "cuda", "bfloat16")), ("many", Made("b", 16, "cuda", "bfloat16"))):
+        with RunStore.create(tmp_path / name) as store:
+            store.plan([one])
+            store.record([replace(record(one, payload={"text": name}), made=made)])
+    with pytest.raises(StoreError, match=r"single \(in bfloat16 on cuda in a batch of 1\) and .*many \(in bfloat16"):
+        merge([tmp_path / "single", tmp_path / "many"], tmp_path / "both")
+
+
+def test_how_records_were_made_is_kept_and_makes_no_difference(tmp_path: Path) -> None:
+    one = UNITS[0]
+    for name, made in (("single", Made("a", 1, "cpu", "float32")), ("many", Made("b", 16, "cpu", "float32"))):
+        with RunStore.create(tmp_path / name) as store:
+            store.plan([one])
+            store.record([replace(record(one, seconds=made.size), made=made)])
+    merged = merge([tmp_path / "many", tmp_path / "single"], tmp_path / "both")
+    assert merged.changed
+    with RunStore.open(merged.path) as store:
+        entry = store.get(one.id)
+        assert entry is not None
+        assert entry.record.made == Made("a", 1, "cpu", "float32")
+        assert store.made_in(one.study, one.model) == {("float32", "cpu"): 1}
+    assert not merge([tmp_path / "single", tmp_path / "many"], tmp_path / "both").changed

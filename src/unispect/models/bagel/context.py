@@ -18,7 +18,7 @@ from unispect.models.bagel.layout import Block, Kind, Layout, lay_out, without_l
 from unispect.models.bagel.network import BagelNetwork
 from unispect.models.bagel.processing import Inputs
 from unispect.models.bagel.trunk import routed
-from unispect.models.capture import pad_right, stream
+from unispect.models.capture import pad_right, stream, without_company
 from unispect.models.decode import positions as places
 from unispect.models.decode.sight import batched
 from unispect.models.parts.flux import latents_of
@@ -90,12 +90,17 @@ def prompts_of(network: BagelNetwork, inputs: Inputs, *, together: bool = False)
     return [Context(own, blocks) for own, blocks in zip(parts, inputs.blocks, strict=True)]
 
 
-def states_of(network: BagelNetwork, contexts: Sequence[Context]) -> Iterator[Tensor]:
-    """The trunk's input, then the raw output of every layer [contexts, longest, width]; padding stands behind."""
-    rows = pad_right([context.rows for context in contexts])
-    trunk = routed(network.llm, drawn_of(contexts, rows.shape[1]))
-    positions, mask = where(contexts, rows.device)
-    yield from stream(trunk, rows, positions=positions, mask=mask)
+def states_of(network: BagelNetwork, contexts: Sequence[Context]) -> Iterator[tuple[Tensor, ...]]:
+    """The trunk's input, then the raw output of every layer, of every sequence [length, width]."""
+
+    def together(some: Sequence[int]) -> Iterator[Tensor]:
+        own = [contexts[i] for i in some]
+        rows = pad_right([context.rows for context in own])
+        trunk = routed(network.llm, drawn_of(own, rows.shape[1]))
+        positions, mask = where(own, rows.device)
+        return stream(trunk, rows, positions=positions, mask=mask)
+
+    return without_company(together, [len(own.rows) for own in contexts], contexts[0].rows.device)
 
 
 def where(contexts: Sequence[Context], device: torch.device) -> tuple[Tensor | None, Tensor | None]:

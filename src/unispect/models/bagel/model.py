@@ -171,10 +171,9 @@ class Bagel:
                 own + reply_segments(self, own[-1].stop, reply, len(whole.rows))
                 for own, reply, whole in zip(segments, replies, sequences, strict=True)
             )
-        lengths = [len(own.rows) for own in sequences]
         step = 0 if replies is None else at
-        for layer, hidden in enumerate(states_of(self.network, sequences)):
-            yield LayerState(layer, tuple(own[:n] for own, n in zip(hidden, lengths, strict=True)), segments, step)
+        for layer, states in enumerate(states_of(self.network, sequences)):
+            yield LayerState(layer, states, segments, step)
 
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""
@@ -279,7 +278,9 @@ class Bagel:
         for some in groups:
             asked = [opened[i] for i in some]
             own_seeds = tuple(seed_for(THOUGHT, seeds[i]) for i in some)
-            how = TextSampling(own_seeds, max_new_tokens=thinking.most, temperature=thinking.temperature)
+            how = TextSampling(
+                own_seeds, max_new_tokens=thinking.most, temperature=thinking.temperature, log_probabilities=False
+            )
             voice = self._voice(drawn_of(asked, max(len(own.rows) for own in asked)))
             written = voice.write([own.rows for own in asked], how, *self.placed(asked))
             found += [self.processor.thought(reply.tokens) for reply in written]

@@ -130,12 +130,19 @@ def write_tokens(
     device = rows.state.device
     ends = torch.tensor([end, *stops], device=device)
     tokens = torch.full((count, limit), end, dtype=torch.long, device=device)
-    chances = torch.zeros(count, limit, device=device)
     lengths = torch.full((count,), limit, device=device)
     noise = None
     tie = TIE.get(rows.state.dtype)
     if tie is not None and how.temperature:
         tie /= how.temperature
+
+    def states_of(sample: int, count: int) -> Tensor:
+        """Final states [length, width] of a prompt and the first tokens behind it, from one pass without company."""
+        own = torch.cat([prompts[sample], embed(tokens[sample, :count])])
+        seen = None if sights is None else extended(sights[sample], len(own), device)
+        where = None if positions is None else places.batched([positions[sample]], [len(own)], device)
+        return run(trunk, own[None], positions=where, mask=None if seen is None else seen[None, None])[0]
+
     for step in range(limit):
         logits = head(rows.state).float()
         if how.temperature and noise is None:
@@ -144,25 +151,24 @@ def write_tokens(
         held = [torch.cat([own.to(device), row[:step]]) for own, row in zip(said, tokens, strict=True)] if said else []
 
         def alone(sample: int, step: int = step, minus: Tensor | None = minus, held: Sequence[Tensor] = held) -> Tensor:
-            own = torch.cat([prompts[sample], embed(tokens[sample, :step])])
-            seen = None if sights is None else extended(sights[sample], len(own), device)
-            where = None if positions is None else places.batched([positions[sample]], [len(own)], device)
-            state = run(trunk, own[None], positions=where, mask=None if seen is None else seen[None, None])[:, -1]
-            scores = penalised(head(state).float(), held[sample : sample + 1], penalty)
+            scores = penalised(head(states_of(sample, step)[-1:]).float(), held[sample : sample + 1], penalty)
             return _text_scores(scores, how, None if minus is None else minus[sample : sample + 1])[0]
 
         chosen = choose(_text_scores(penalised(logits, held, penalty), how, minus), tie, alone)
         running = lengths == limit
         tokens[:, step] = torch.where(running, chosen, end)
-        chances[:, step] = logits.log_softmax(-1).gather(-1, chosen[:, None])[:, 0]
         lengths = torch.where(running & torch.isin(chosen, ends), step + 1, lengths)
         if step + 1 == limit or bool((lengths <= step + 1).all()):
             break
         rows.extend(embed(tokens[:, step])[:, None])
-    return [
-        Written(tuple(row[:length]), tuple(chance[:length]), row[length - 1] in {end, *stops})
-        for row, chance, length in zip(tokens.tolist(), chances.tolist(), lengths.tolist(), strict=True)
-    ]
+    found = []
+    for sample, (row, length) in enumerate(zip(tokens.tolist(), lengths.tolist(), strict=True)):
+        chances: list[float] = []
+        if how.log_probabilities:  # by itself: company would show in the last digits
+            scores = head(states_of(sample, length - 1)[-length:]).float().log_softmax(-1)
+            chances = scores.gather(-1, tokens[sample, :length, None])[:, 0].tolist()
+        found.append(Written(tuple(row[:length]), tuple(chances), row[length - 1] in {end, *stops}))
+    return found
 
 
 def _text_scores(logits: Tensor, how: TextSampling, minus: Tensor | None) -> Tensor:

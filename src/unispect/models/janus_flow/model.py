@@ -21,7 +21,7 @@ from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
-from unispect.models.capture import pad_right, stream
+from unispect.models.capture import stream_each
 from unispect.models.checks import (
     check_replies,
     check_seeds,
@@ -158,10 +158,9 @@ class JanusFlow:
             segments = tuple(
                 own + self._reply_segments(own[-1].stop, reply) for own, reply in zip(segments, replies, strict=True)
             )
-        lengths = list(map(len, rows))
         step = 0 if replies is None else at
-        for layer, hidden in enumerate(stream(self.trunk, pad_right(rows))):
-            yield LayerState(layer, tuple(own[:n] for own, n in zip(hidden, lengths, strict=True)), segments, step)
+        for layer, states in enumerate(stream_each(self.trunk, rows)):
+            yield LayerState(layer, states, segments, step)
 
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""

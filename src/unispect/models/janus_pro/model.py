@@ -21,7 +21,7 @@ from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
-from unispect.models.capture import pad_right, stream
+from unispect.models.capture import stream_each
 from unispect.models.checks import (
     check_replies,
     check_seeds,
@@ -134,10 +134,9 @@ class JanusPro:
             segments = tuple(
                 own + self._reply_segments(own[-1].stop, reply) for own, reply in zip(segments, replies, strict=True)
             )
-        lengths = [own[-1].stop for own in segments]
         step = 0 if replies is None else LAST
-        for layer, hidden in enumerate(stream(self.trunk, pad_right(self._rows(encoded, replies)))):
-            yield LayerState(layer, tuple(own[:n] for own, n in zip(hidden, lengths, strict=True)), segments, step)
+        for layer, states in enumerate(stream_each(self.trunk, self._rows(encoded, replies))):
+            yield LayerState(layer, states, segments, step)
 
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""

@@ -20,7 +20,7 @@ from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
-from unispect.models.capture import pad_right, stream
+from unispect.models.capture import stream_each
 from unispect.models.checks import (
     check_replies,
     check_seeds,
@@ -193,11 +193,8 @@ class OmniGen2:
                 own + text_reply_segments(own[-1].stop, reply, *ends)
                 for own, reply in zip(segments, texts, strict=True)
             )
-        lengths = list(map(len, rows))
-        where = places.batched(inputs.positions, lengths, self.device)
-        for layer, hidden in enumerate(stream(self.trunk, pad_right(rows), positions=where)):
-            kept = tuple(own[:n] for own, n in zip(hidden, lengths, strict=True))
-            yield LayerState(layer, kept, segments, 0 if replies is None else at)
+        for layer, states in enumerate(stream_each(self.trunk, rows, positions=inputs.positions)):
+            yield LayerState(layer, states, segments, 0 if replies is None else at)
 
     @torch.no_grad()
     def decoder_states(self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST) -> Iterator[LayerState]:

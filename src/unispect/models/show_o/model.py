@@ -21,10 +21,10 @@ from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
-from unispect.models.capture import pad_right, stream
+from unispect.models.capture import stream_each
 from unispect.models.checks import check_replies, check_seeds, inputs_for, require, text_reply_segments
 from unispect.models.decode.confident import OPEN, Uncovered, seeded_draws
-from unispect.models.decode.sight import Sight, batched, extended
+from unispect.models.decode.sight import Sight, extended
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.processing.template import Token, segments_of
 from unispect.models.show_o import learning
@@ -142,12 +142,10 @@ class ShowO:
                 sights = [self._twice(sight) for sight in sights]
                 positions = torch.cat([positions, positions[self.network.config.text_places :]])
             rows = [torch.cat(pair) for pair in zip(rows, new, strict=True)]
-        lengths = [len(row) for row in rows]
-        mask = batched(sights, lengths, self.device)
-        where = None if positions is None else positions[None]
+        where = None if positions is None else [positions] * len(rows)
         step = 0 if replies is None else at
-        for layer, hidden in enumerate(stream(self.trunk, pad_right(rows), positions=where, mask=mask)):
-            yield LayerState(layer, tuple(own[:n] for own, n in zip(hidden, lengths, strict=True)), segments, step)
+        for layer, states in enumerate(stream_each(self.trunk, rows, sights, where)):
+            yield LayerState(layer, states, segments, step)
 
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""

@@ -22,7 +22,7 @@ from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
-from unispect.models.capture import pad_right, stream
+from unispect.models.capture import stream_each
 from unispect.models.checks import (
     check_replies,
     check_seeds,
@@ -32,7 +32,7 @@ from unispect.models.checks import (
 )
 from unispect.models.decode import replay
 from unispect.models.decode.flow import times
-from unispect.models.decode.sight import Sight, batched, with_spans
+from unispect.models.decode.sight import Sight, with_spans
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.show_o2 import learning
 from unispect.models.show_o2.drawing import SHIFT, Drawing, paths, rounded_noise
@@ -182,11 +182,9 @@ class ShowO2:
             )
         elif encoded.goal is Goal.IMAGE and self.drawing.paper:
             rows, sights, segments = self._with_filler(rows, segments)
-        lengths = list(map(len, rows))
         step = 0 if replies is None else at
-        mask = batched(sights, lengths, self.device)
-        for layer, hidden in enumerate(stream(self.trunk, pad_right(rows), mask=mask)):
-            yield LayerState(layer, tuple(own[:n] for own, n in zip(hidden, lengths, strict=True)), segments, step)
+        for layer, states in enumerate(stream_each(self.trunk, rows, sights)):
+            yield LayerState(layer, states, segments, step)
 
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""

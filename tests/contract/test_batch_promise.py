@@ -1,0 +1,88 @@
+"""Of an organism in float32 on the CPU, every field of a record is the same whatever shared its batch (docs/scale.md)."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import unispect
+from unispect.core.prompts import Goal, Prompt
+from unispect.core.replies import ImageSampling, Reply, TextSampling
+from unispect.core.units import Made, Plan
+from unispect.engine import execute
+from unispect.models.base import UnifiedModel
+from unispect.organisms.families import SHIPPED
+from unispect.runs import RunStore
+from unispect.runs.merge import merge
+from unispect.studies.base import Options
+from unispect.studies.registry import find_study
+from unispect.studies.response.replies import record_of
+
+TEXTS = ("a red star", "cat", "the quick brown fox jumps over the lazy dog and then sleeps", "a blue square in a field")
+SEEDS = (1, 2, 3, 4)
+LONG = 230
+"""Words behind which a prompt is some 700 positions long: kernels take other paths there than for short ones."""
+
+
+@pytest.fixture(scope="module", params=[family.organism for family in SHIPPED.values()])
+def model(request: pytest.FixtureRequest) -> UnifiedModel:
+    return unispect.load(request.param, device="cpu", dtype="float32")
+
+
+def replies(model: UnifiedModel, goal: Goal, texts: tuple[str, ...], seeds: tuple[int, ...]) -> list[Reply]:
+    encoded = model.encode([Prompt.of(text) for text in texts], goal)
+    if goal is Goal.IMAGE:
+        return list(model.draw(encoded, ImageSampling(seeds)))
+    return list(model.write(encoded, TextSampling(seeds, max_new_tokens=12, temperature=1.0)))
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+def test_every_field_of_a_reply_s_record(model: UnifiedModel, goal: Goal):
+    count = len(TEXTS) if goal is Goal.TEXT else 2
+    together = replies(model, goal, TEXTS[:count], SEEDS[:count])
+    for text, seed, reply in zip(TEXTS, SEEDS, together, strict=False):
+        (alone,) = replies(model, goal, (text,), (seed,))
+        one, other = record_of("unit", reply), record_of("unit", alone)
+        assert one.payload == other.payload
+        assert dict(one.pictures) == dict(other.pictures)
+
+
+def test_states_and_scores_of_long_prompts(model: UnifiedModel):
+    prompts = [Prompt.of("red star " * words) for words in (1, LONG, LONG + 60)]
+    answers = ["red", "blue square"]
+    encoded = model.encode(prompts, Goal.TEXT)
+    together = list(model.states(encoded))
+    scores = model.score(encoded, [answers] * len(prompts))
+    for i, prompt in enumerate(prompts):
+        own = model.encode([prompt], Goal.TEXT)
+        assert all(torch.equal(a.rows[i], b.rows[0]) for a, b in zip(together, model.states(own), strict=True))
+        assert torch.equal(scores[i], model.score(own, [answers])[0])
+
+
+def test_log_probabilities_are_given_only_where_they_are_asked_for(model: UnifiedModel):
+    encoded = model.encode([Prompt.of(TEXTS[0])], Goal.TEXT)
+    (told,) = model.write(encoded, TextSampling(max_new_tokens=4))
+    (silent,) = model.write(encoded, TextSampling(max_new_tokens=4, log_probabilities=False))
+    assert told.tokens == silent.tokens
+    assert len(told.log_probabilities) == len(told.tokens)
+    assert silent.log_probabilities == ()
+
+
+def test_runs_in_batches_of_different_sizes_merge_and_say_how_they_were_made(tmp_path: Path):
+    model = unispect.load("tiny-janus-pro", device="cpu", dtype="float32")
+    data = tmp_path / "four.txt"
+    data.write_text("\n".join(TEXTS))
+    study = find_study("response")
+    plan = study.planned(model.card, Options(data=f"text:{data}", seeds=(0,)))
+    texts = Plan((tuple(unit for unit in plan.units if unit.settings.get("task") == "write"),))
+    texts = Plan((tuple(unit for unit in texts.units if unit.kind == "reply"),))
+    for size in (1, 16):
+        with RunStore.create(tmp_path / str(size)) as store:
+            execute(texts, study.run, store, model, batch_size=size)
+            made = [entry.record.made for entry in store.entries()]
+            assert [one and (one.size, one.device, one.dtype) for one in made] == [(min(size, 4), "cpu", "float32")] * 4
+            assert len({one.batch for one in made if one}) == (4 if size == 1 else 1)
+    merged = merge([tmp_path / "1", tmp_path / "16"], tmp_path / "both")
+    assert (merged.units, merged.done) == (4, 4)
+    with RunStore.open(merged.path) as store:
+        assert all(isinstance(entry.record.made, Made) for entry in store.entries())
