@@ -83,8 +83,8 @@ def read_model(fixture: Fixture) -> Bagel:
     """With the picture sizes of the cases, which no file of the checkpoint gives."""
     model = load(CARDS["bagel-7b-mot"], fixture.folder, device="cpu", dtype="float32")
     seen, kept = (Resize(*fixture.parameters[f"{kind}_transform"]) for kind in ("vit", "vae"))
-    model.processor = replace(model.processor, seen=seen, kept=kept)
-    return model
+    processor = replace(model.processor, seen=seen, kept=kept)
+    return Bagel(model.card, model.network, processor, model.drawing, model.redrawing)
 
 
 def set_apart(model: Bagel, *, shown: Shown | None = None, thinking: Any = None) -> Bagel:

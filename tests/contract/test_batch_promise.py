@@ -1,4 +1,4 @@
-"""Of an organism in float32 on the CPU, every field of a record is the same whatever shared its batch (docs/scale.md)."""
+"""In float32 on the CPU, no field of an organism's record depends on what shared its batch (docs/scale.md)."""
 
 from pathlib import Path
 

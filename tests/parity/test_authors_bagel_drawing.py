@@ -212,7 +212,7 @@ def check_thoughts(model: Bagel, group: Group, encoded: Encoded, thoughts: list[
 def test_states_of_a_picture_are_those_that_drew_it(model: Bagel, fixture: Fixture, name: str):
     """The conditional velocity of a step, from the states of one pass over prompt and picture."""
     _, own, encoded, noise, drawing = case_of(model, fixture, name)
-    own.drawing = own.redrawing = drawing
+    own = own.with_settings(drawing=drawing, redrawing=drawing)
     (reply,) = own.draw(encoded, ImageSampling((5,)))
     (again,) = contexts_of_reply(own, encoded, reply)
     field = GuidedField(own.network, [again], own.markers(), drawing.grid, drawing.guidance)

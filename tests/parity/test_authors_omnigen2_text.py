@@ -103,7 +103,7 @@ def test_what_is_written_is_the_authors(model: OmniGen2, fixture: Fixture, case:
     system, prompts = fixture.prompts(case)
     own = spoken(model, system)
     if mode == "default":
-        own.writing = own.writing.as_published()
+        own = own.with_settings(writing=own.writing.as_published())
         assert own.writing.penalty > 1
     encoded = own.encode(prompts, Goal.TEXT)
     replies = own.write(encoded, TextSampling(max_new_tokens=theirs.shape[1]))

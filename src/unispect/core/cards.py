@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 Capability = Literal["write", "draw", "score", "see", "probe", "probe_decoder", "learn", "redraw"]
 """`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `probe_decoder`
@@ -59,6 +60,8 @@ class ModelCard:
             refused with this reason, and studies of them report "not applicable".
         planted: for controls, the behaviour built in on purpose: "fluent" (tells whatever it draws) or "mute" (tells
             nothing of what it draws).
+        settings: name of a setting that a loaded model holds -> its value as canonical JSON.
+        published: the same of the model as it is loaded. Where one differs, `id` ends in "~" and eight digits.
     """
 
     id: str
@@ -84,6 +87,18 @@ class ModelCard:
     training_seed: int | None = None
     no_states: Mapping[str, str] = field(default_factory=dict)
     planted: Literal["", "fluent", "mute"] = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    published: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """Every setting that is not the one the model is loaded with, with both values, in words."""
+        return tuple(
+            line
+            for name, text in self.settings.items()
+            if text != self.published.get(name)
+            for line in _differences(name, json.loads(text), json.loads(self.published.get(name, "null")))
+        )
 
     @property
     def reference(self) -> str:
@@ -93,3 +108,13 @@ class ModelCard:
     def at(self, revision: str) -> ModelCard:
         """The same card for a loaded revision."""
         return replace(self, revision=revision)
+
+
+def _differences(name: str, own: Any, usual: Any) -> list[str]:
+    if isinstance(own, dict) and isinstance(usual, dict):
+        parts = dict.fromkeys((*own, *usual))
+        pairs = [(part, own.get(part), usual.get(part)) for part in parts]
+        return [
+            line for part, one, other in pairs if one != other for line in _differences(f"{name}.{part}", one, other)
+        ]
+    return [f"{name} {json.dumps(own)} instead of {json.dumps(usual)}"]

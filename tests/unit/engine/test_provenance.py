@@ -111,7 +111,7 @@ def test_a_run_written_by_a_program_can_be_reported(written: Path, tmp_path: Pat
     report = write_report([written], tmp_path / "page.html", title="", command=("x",))
     page = report.path.read_text()
     assert "<dt>Seeds</dt><dd>3, 4<" in page
-    assert [section.id for section in report.sections][0] == "concepts"
+    assert report.sections[0].id == "concepts"
     assert "tiny-janus-pro-bound" in page
 
 

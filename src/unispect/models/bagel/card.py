@@ -32,11 +32,11 @@ VERIFICATION = Verification(
 _NOTES = (
     "Steps are Euler's; the authors count points in time, one more: their 50 are 49 here.",
     "Pictures of a prompt for a picture are given as means of their latents; the authors draw from the posterior, as "
-    "model.shown can.",
+    "the setting shown can.",
     "Prompts that hold special tokens as text keep them as text; the authors' would become special.",
-    "model.drawing (notebook) and model.redrawing (demo) hold the settings; the demo also guides by pictures (1.5) "
+    "drawing (notebook) and redrawing (demo) are the settings; the demo also guides by pictures (1.5) "
     "where there are none, which is text guidance of 5.5.",
-    "To let it think first, set model.thinking.",
+    "To let it think first: model.with_settings(thinking=Thinking()).",
 )
 _RECA_NOTES = (
     f"Weights in place of those of {BASE}, of which sizes, tokenizer and pixel autoencoder are taken: from the folder, "

@@ -37,21 +37,24 @@ from unispect.models.decode.positions import Positions
 from unispect.models.decode.sight import Sight
 from unispect.models.parts.flux import latents_of, picture_bytes, pixels_of
 from unispect.models.processing.pictures import target_pixels
+from unispect.models.settings import Settled
 from unispect.models.voice import Voice
 
 
-class Bagel:
+class Bagel(Settled):
     """A BAGEL model, published or tiny.
 
     Args:
         card: what is known about it; its revision should be that of the weights.
         network: the filled network; its dtype and device are the model's.
         processor: tokenizer, markers and picture sizes.
-        drawing: how pictures are drawn of text where the caller does not say otherwise; may be replaced.
-        redrawing: how they are drawn where the prompt holds a picture; may be replaced.
-        shown: how pictures in prompts are shown; may be replaced.
-        thinking: prompts are encoded so that the model thinks first; None for not; may be replaced.
+        drawing: how pictures are drawn of text where the caller does not say otherwise.
+        redrawing: how they are drawn where the prompt holds a picture.
+        shown: how pictures in prompts are shown.
+        thinking: prompts are encoded so that the model thinks first; None for not.
     """
+
+    SETTINGS = ("drawing", "redrawing", "shown", "thinking")
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Bagel:
         self.shown = shown or Shown()
         self.thinking = thinking
         self.voice = self._voice(None)
+        self._settle()
 
     @property
     def device(self) -> torch.device:

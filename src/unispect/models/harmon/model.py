@@ -38,18 +38,21 @@ from unispect.models.harmon.network import HarmonNetwork
 from unispect.models.harmon.processing import Inputs, Processor
 from unispect.models.harmon.vae import latents_to_pixels, picture_bytes, pixels_to_latents
 from unispect.models.processing.pictures import target_pixels
+from unispect.models.settings import Settled
 from unispect.models.voice import Voice, shared_rows
 
 
-class Harmon:
+class Harmon(Settled):
     """A Harmon model, published or tiny.
 
     Args:
         card: what is known about it; its revision should be that of the weights.
         network: the filled network; its dtype and device are the model's.
         processor: tokenizer, template and picture format.
-        drawing: how pictures are drawn where the caller does not say otherwise; may be replaced.
+        drawing: how pictures are drawn where the caller does not say otherwise.
     """
+
+    SETTINGS = ("drawing",)
 
     def __init__(self, card: ModelCard, network: HarmonNetwork, processor: Processor, drawing: Drawing) -> None:
         self.card = card
@@ -58,6 +61,7 @@ class Harmon:
         self.drawing = drawing
         self.trunk = network.llm
         self.voice = Voice(self.trunk, network.text_logits, processor.end, processor.decode, processor.answer_ids)
+        self._settle()
 
     @property
     def device(self) -> torch.device:

@@ -38,10 +38,11 @@ from unispect.models.janus_flow.keys import GROUPS
 from unispect.models.janus_flow.network import JanusFlowNetwork
 from unispect.models.processing.dialogue import Dialogue, Inputs
 from unispect.models.processing.pictures import target_pixels
+from unispect.models.settings import Settled
 from unispect.models.voice import Voice, shared_rows
 
 
-class JanusFlow:
+class JanusFlow(Settled):
     """A JanusFlow model, published or tiny.
 
     Args:
@@ -58,6 +59,7 @@ class JanusFlow:
         self.voice = Voice(
             self.trunk, network.language_model.lm_head, processor.special.eos, processor.decode, processor.answer_ids
         )
+        self._settle()
 
     @property
     def device(self) -> torch.device:

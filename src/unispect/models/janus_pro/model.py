@@ -37,13 +37,14 @@ from unispect.models.janus_pro.keys import GROUPS
 from unispect.models.janus_pro.network import encode_codes, trunk_of
 from unispect.models.janus_pro.processing import Inputs, Processor
 from unispect.models.processing.pictures import target_pixels
+from unispect.models.settings import Settled
 from unispect.models.voice import Voice, shared_rows
 
 _TABLE_LIMIT = 2**22
 """Numbers in a table of all fed-back embeddings, up to which it is made once per call instead of row by row."""
 
 
-class JanusPro:
+class JanusPro(Settled):
     """A Janus-Pro model, published or tiny.
 
     Args:
@@ -58,6 +59,7 @@ class JanusPro:
         self.processor = processor
         self.trunk = trunk_of(network)
         self.voice = Voice(self.trunk, network.lm_head, processor.special.eos, processor.decode, processor.answer_ids)
+        self._settle()
 
     @property
     def device(self) -> torch.device:

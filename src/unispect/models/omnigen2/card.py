@@ -41,10 +41,11 @@ CARDS: dict[str, ModelCard] = {
         notes=(
             "Two networks: what is written comes from Qwen2.5-VL; what is drawn comes from a transformer that is told "
             "the prompt's last states and nothing else.",
-            "Pictures in a prompt for a picture reach that transformer alone; model.drawing(chat=True) also shows them "
+            "Pictures in a prompt for a picture reach that transformer alone; drawing.chat also shows them "
             "to the language model, as the authors' chat does.",
             "The published system line speaks of pictures and makes the model answer questions with a request to draw; "
-            "model.writing holds another line, and the penalty on repetitions of the published settings.",
+            "another line, and the penalty on repetitions of the published settings, through "
+            "model.with_settings(writing=...).",
             "Latents of given pictures are the posterior's means, where the authors draw them at random.",
         ),
         defaults=DEFAULTS,

@@ -41,19 +41,22 @@ from unispect.models.omnigen2.network import OmniGen2Network
 from unispect.models.omnigen2.processing import Inputs, Processor
 from unispect.models.omnigen2.writing import Writing
 from unispect.models.processing.pictures import posterior_noise, target_pixels
+from unispect.models.settings import Settled
 from unispect.models.voice import Voice, shared_rows
 
 
-class OmniGen2:
+class OmniGen2(Settled):
     """An OmniGen2 model, published or tiny.
 
     Args:
         card: what is known about it; its revision should be that of the weights.
         network: the filled network; its dtype and device are the model's.
         processor: tokenizer, template and picture format.
-        drawing: how pictures are drawn where the caller does not say otherwise; may be replaced, for other sizes too.
-        writing: how texts are written; may be replaced.
+        drawing: how pictures are drawn where the caller does not say otherwise, of other sizes too.
+        writing: how texts are written.
     """
+
+    SETTINGS = ("drawing", "writing")
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class OmniGen2:
         self.drawing = drawing
         self.writing = writing or Writing(processor.system)
         self.trunk = network.trunk
+        self._settle()
 
     @property
     def voice(self) -> Voice:
@@ -130,7 +134,7 @@ class OmniGen2:
         replies: list[Reply] = list(self.write(self.encode(prompts, Goal.TEXT), text))
         asked = [i for i, reply in enumerate(replies) if isinstance(reply, TextReply) and self.asks_to_draw(reply)]
         if asked:
-            chat = OmniGen2(self.card, self.network, self.processor, replace(self.drawing, chat=True), self.writing)
+            chat = self.with_settings(drawing=replace(self.drawing, chat=True))
             how = replace(picture, seeds=tuple(picture.seeds[i] for i in asked))
             drawn = chat.draw(chat.encode([prompts[i] for i in asked], Goal.IMAGE), how)
             for i, reply in zip(asked, drawn, strict=True):

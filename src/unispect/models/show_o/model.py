@@ -27,6 +27,7 @@ from unispect.models.decode.confident import OPEN, Uncovered, seeded_draws
 from unispect.models.decode.sight import Sight, extended
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.processing.template import Token, segments_of
+from unispect.models.settings import Settled
 from unispect.models.show_o import learning
 from unispect.models.show_o.drawing import Drawing, draw_codes
 from unispect.models.show_o.keys import GROUPS
@@ -35,15 +36,17 @@ from unispect.models.show_o.processing import PICTURE, Inputs, Processor
 from unispect.models.voice import Voice, shared_rows
 
 
-class ShowO:
+class ShowO(Settled):
     """A Show-o model, published or tiny.
 
     Args:
         card: what is known about it; its revision should be that of the weights.
         network: the filled network; its dtype and device are the model's.
         processor: tokenizer, templates and picture format.
-        drawing: how pictures are drawn where the caller does not say otherwise; may be replaced.
+        drawing: how pictures are drawn where the caller does not say otherwise.
     """
+
+    SETTINGS = ("drawing",)
 
     def __init__(self, card: ModelCard, network: ShowONetwork, processor: Processor, drawing: Drawing) -> None:
         self.card = card
@@ -52,6 +55,7 @@ class ShowO:
         self.drawing = drawing
         self.trunk = network.trunk
         self.voice = Voice(self.trunk, network.showo.lm_head, processor.end, processor.decode, processor.answer_ids)
+        self._settle()
 
     @property
     def device(self) -> torch.device:

@@ -24,9 +24,9 @@ _NOTES = (
     "A prompt for a picture holds text only.",
     "Steps are Euler's; the authors count points in time, one more: their 50 are 49 here.",
     "The authors' script sees pictures through a posterior drawn at random and a span one position too far; here it is "
-    "the posterior's mean and the span of the training, unless model.seeing says paper.",
+    "the posterior's mean and the span of the training, unless the setting seeing says paper.",
 )
-_HIGH_NOTE = "Drawn at 512 pixels by default; 1024 (64 x 64 tokens) with model.drawing. Pictures are seen at 432."
+_HIGH_NOTE = "Drawn at 512 pixels by default; 1024 (64 x 64 tokens) with the setting drawing. Pictures are seen at 432."
 _VIDEO_NOTE = "The weights also know videos, which this port does not read."
 PARAMETERS = {"1.5B": 2957.7, "7B": 9059.0}
 """In millions, the pixel autoencoder's 127 included."""

@@ -34,6 +34,7 @@ from unispect.models.decode import replay
 from unispect.models.decode.flow import times
 from unispect.models.decode.sight import Sight, with_spans
 from unispect.models.processing.pictures import target_pixels
+from unispect.models.settings import Settled
 from unispect.models.show_o2 import learning
 from unispect.models.show_o2.drawing import SHIFT, Drawing, paths, rounded_noise
 from unispect.models.show_o2.keys import GROUPS
@@ -44,16 +45,18 @@ from unispect.models.show_o2.vae import decoded, moments
 from unispect.models.voice import Voice, shared_rows
 
 
-class ShowO2:
+class ShowO2(Settled):
     """A Show-o2 model, published or tiny.
 
     Args:
         card: what is known about it; its revision should be that of the weights.
         network: the filled network; its dtype and device are the model's.
         processor: tokenizer, template and picture format.
-        drawing: how pictures are drawn where the caller does not say otherwise; may be replaced, for other sizes too.
-        seeing: how pictures in prompts are seen; may be replaced.
+        drawing: how pictures are drawn where the caller does not say otherwise, of other sizes too.
+        seeing: how pictures in prompts are seen.
     """
+
+    SETTINGS = ("drawing", "seeing")
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class ShowO2:
         self.trunk = network.llm
         end = processor.special.end
         self.voice = Voice(self.trunk, network.text_logits, end, processor.decode, processor.answer_ids)
+        self._settle()
 
     @property
     def device(self) -> torch.device:
