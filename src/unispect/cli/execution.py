@@ -12,6 +12,7 @@ from unispect.cli.remote import Remote
 from unispect.cli.replicas import Replicas
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UnispectError, UsageError
+from unispect.core.prompts import Goal
 from unispect.core.shards import parse_shard, shard
 from unispect.core.units import JSON, Plan, Unit, digest, seeds_of
 from unispect.data.items import WHERE
@@ -25,6 +26,7 @@ from unispect.judges.registry import find_judge
 from unispect.models.registry import ModelReference, card_of, is_remote, parse
 from unispect.runs import Invocation, RunStore
 from unispect.studies.base import Options
+from unispect.studies.cautions import pictures_asked_for
 from unispect.studies.registry import Study
 
 if TYPE_CHECKING:
@@ -283,6 +285,26 @@ def plan_lines(plan: Plan) -> list[str]:
             lines.append(f"stage {number}: {kinds}")
     lines.append(seed_line(plan))
     return lines + [f"left out: {skip.what} ({skip.reason})" for skip in plan.skips]
+
+
+def before_lines(ready: Ready, store: RunStore) -> list[str]:
+    """What has to be known before the first unit: prompts that will be cut, records made in another precision."""
+    from unispect.models.base import ReadsPart
+
+    lines = []
+    model = ready.place.model if isinstance(ready.place, InProcess) else None
+    if isinstance(model, ReadsPart):
+        prompts = pictures_asked_for(ready.plan.units).values()
+        cut = [left_out for prompt in prompts if (left_out := model.left_out(prompt, Goal.IMAGE))]
+        if cut:
+            lines.append(
+                f"{len(cut):,} of {len(prompts):,} prompts for pictures will be cut: {ready.card.id} reads their "
+                f"beginning only (up to {max(cut):,} tokens are left out)"
+            )
+    for (dtype, device), count in store.made_in(ready.order.study.name, ready.card.reference).items():
+        if ready.dtype and (dtype, device) != (ready.dtype, ready.device.partition(":")[0]):
+            lines.append(f"{count:,} records were made in {dtype} on {device} before and stay as they are")
+    return lines
 
 
 def seed_line(plan: Plan) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from unispect.report.write import write_page
 from unispect.runs.export import export
 from unispect.runs.manifest import Invocation
 from unispect.runs.store import RunStore
+from unispect.studies.cautions import cautions
 from unispect.studies.families import view as families
 from unispect.studies.mechanism import view as mechanism
 from unispect.studies.registry import Study, all_studies, find_study
@@ -114,9 +115,8 @@ def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> l
     for name, entries in finished.items():
         progress(f"summarising {name}: {len(entries)} records")
         present = {entry.unit.model for entry in entries}
-        sections.append(
-            find_study(name).view(entries, _Cards((name, card) for name, card in cards.items() if name in present))
-        )
+        section = find_study(name).view(entries, _Cards((name, cards[name]) for name in cards if name in present))
+        sections.append(replace(section, caveats=(*section.caveats, *cautions(entries))))
     for over_all in (families.view, mechanism.view, statements.view):
         if together := over_all(finished, cards):
             sections.append(together)

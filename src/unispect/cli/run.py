@@ -171,7 +171,7 @@ def _not_for_all(studies: Sequence[Study], **said: Sequence[str]) -> Iterator[st
 
 def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:
     """Carries every order out; orders for the same model stand together, and it is loaded once."""
-    from unispect.cli.execution import carry_out, plan_lines, prepare
+    from unispect.cli.execution import before_lines, carry_out, plan_lines, prepare
     from unispect.cli.progress import Watch, open_board
 
     ready = None
@@ -188,7 +188,7 @@ def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:
                 say(f"model   {ready.card.reference} {ready.where}")
             say(f"data    {ready.data}")
             say(f"study   {study.name} version {study.version}: {len(ready.plan.units):,} units")
-            for line in plan_lines(ready.plan):
+            for line in (*plan_lines(ready.plan), *before_lines(ready, store)):
                 say(f"        {line}")
             with open_board() as board:
                 outcome = carry_out(ready, store, Watch(board, study.name))
@@ -200,6 +200,8 @@ def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:
                 right=("planned", "done", "failed", "skipped"),
             )
             say()
+            if cut := store.cut(study.name, ready.card.reference):
+                say(f"{cut:,} records rest on the beginning of their prompt, the rest of which was cut off")
             units = outcome.units
             for what, words in ready.bill.items():
                 say(f"{what}: {words}")

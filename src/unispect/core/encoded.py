@@ -6,9 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from unispect.core.prompts import Goal, Segment
+from unispect.core.units import JSON
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a model leaves out of a prompt that is longer than what it reads.
+
+    Attributes:
+        tokens: that were left out at its end.
+        read: stands for what is left: equal for prompts that became the same input.
+    """
+
+    tokens: int
+    read: str
+
+    def as_payload(self) -> dict[str, JSON]:
+        return {"tokens": self.tokens, "read": self.read}
 
 
 @dataclass(frozen=True)
@@ -19,11 +36,18 @@ class Encoded:
         goal: what the replies will be.
         segments: for every sample, consecutive segments that cover its positions 0..length-1.
         inputs: the model's own affair; callers hand it back unread.
+        cut: for every sample what was left out of its prompt, None where all is read; empty where that goes for all.
     """
 
     goal: Goal
     segments: tuple[tuple[Segment, ...], ...]
     inputs: object
+    cut: tuple[Cut | None, ...] = ()
+
+    def cut_of(self, sample: int) -> dict[str, JSON]:
+        """What the record of a sample says of its prompt: "cut" where the model read a part of it, else nothing."""
+        cut = self.cut[sample] if self.cut else None
+        return {"cut": cut.as_payload()} if cut else {}
 
     def __len__(self) -> int:
         return len(self.segments)

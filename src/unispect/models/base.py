@@ -64,6 +64,15 @@ class UnifiedModel(Protocol):
 
 
 @runtime_checkable
+class ReadsPart(Protocol):
+    """A model that reads no more of some prompts than their beginning, as its authors have it."""
+
+    def left_out(self, prompt: Prompt, goal: Goal) -> int:
+        """Tokens at the end of a prompt that the model does not read; `encode` says so as `Encoded.cut`."""
+        ...
+
+
+@runtime_checkable
 class DrawsApart(Protocol):
     """A model that draws in a second network, whose states are not those of its backbone ("probe_decoder")."""
 

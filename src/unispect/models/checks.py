@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from unispect.core.cards import Capability, ModelCard
-from unispect.core.encoded import Encoded
+from unispect.core.encoded import Cut, Encoded
 from unispect.core.errors import Unsupported, UsageError
-from unispect.core.prompts import Goal, Segment
+from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import Reply, TextReply, TextSampling
+from unispect.core.units import digest
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Inputs = TypeVar("Inputs")
 
@@ -18,6 +23,16 @@ def require(card: ModelCard, capability: Capability) -> None:
     """Raises `Unsupported` when the card does not hold the capability."""
     if capability not in card.capabilities:
         raise Unsupported(card.id, capability, "; ".join(card.notes))
+
+
+def cuts(prompts: Sequence[Prompt], left_out: Callable[[Prompt], int], ids: Sequence[Tensor]) -> tuple[Cut | None, ...]:
+    """What is left out of every prompt, given how many tokens of it are and the token ids that it became."""
+    found: list[Cut | None] = []
+    for prompt, read in zip(prompts, ids, strict=True):
+        tokens = left_out(prompt)
+        pictures = [hashlib.sha256(picture.tobytes()).hexdigest() for picture in prompt.images] if tokens else []
+        found.append(Cut(tokens, digest([read.tolist(), pictures])) if tokens else None)
+    return tuple(found)
 
 
 def check_states(card: ModelCard, goal: Goal) -> None:

@@ -140,6 +140,17 @@ class RunReader:
             graded = {grade[1]: rows.grade_from(grade) for grade in grades.get(unit, ())}
             yield Entry(rows.unit_from(row[1:9]), record, graded)
 
+    def cut(self, study: str, model: str) -> int:
+        """Finished records of a study of a model that say that a part of their prompt was cut off."""
+        ((count,),) = self._read(
+            """SELECT count(*) FROM records r JOIN units u ON u.id = r.unit
+               WHERE study = ? AND model = ? AND status = 'done' AND payload LIKE '%"cut":{%'
+                   AND json_type(payload, '$.cut') = 'object'""",
+            study,
+            model,
+        )
+        return count
+
     def made_in(self, study: str, model: str) -> dict[tuple[str, str], int]:
         """(dtype, kind of device) -> finished records of a study of a model that were made so, where that was noted."""
         if not database.has(self._connection, "made"):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from unispect.core.errors import Unsupported, UsageError
+from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextReply, TextSampling
 from unispect.core.seeds import seed_for
@@ -61,7 +61,7 @@ def draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outco
         guidance=settings["guidance"],
         temperature=settings["temperature"],
     )
-    return [({}, {"picture": png(reply.image)}) for reply in model.draw(encoded, how)]
+    return [(encoded.cut_of(i), {"picture": png(reply.image)}) for i, reply in enumerate(model.draw(encoded, how))]
 
 
 def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
@@ -76,8 +76,8 @@ def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt])
         temperature=settings.get("temperature", 0.0),
         log_probabilities=False,
     )
-    replies = model.write(model.encode(prompts, Goal.TEXT), how)
-    return [(_text(reply), {}) for reply in replies]
+    encoded = model.encode(prompts, Goal.TEXT)
+    return [(_text(reply) | encoded.cut_of(i), {}) for i, reply in enumerate(model.write(encoded, how))]
 
 
 def _text(reply: TextReply) -> dict[str, JSON]:
@@ -86,11 +86,17 @@ def _text(reply: TextReply) -> dict[str, JSON]:
 
 
 def score(model: UnifiedModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]) -> list[list[float]]:
-    """The log-likelihood of each prompt's answers."""
+    """The log-likelihood of each prompt's answers.
+
+    Raises:
+        DataError: a prompt is longer than what the model reads of it.
+    """
     scores: list[list[float]] = []
     for start in range(0, len(prompts), _TOGETHER):
         some = slice(start, start + _TOGETHER)
         encoded = model.encode(prompts[some], Goal.TEXT)
+        if any(encoded.cut):
+            raise DataError(f"{model.card.id} reads a part of the question only: shorten it")
         scores += [[round(x, 4) for x in row.tolist()] for row in model.score(encoded, answers[some])]
     return scores
 

@@ -22,7 +22,7 @@ from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
 from unispect.models.capture import stream_each
-from unispect.models.checks import check_replies, check_seeds, inputs_for, require, text_reply_segments
+from unispect.models.checks import check_replies, check_seeds, cuts, inputs_for, require, text_reply_segments
 from unispect.models.decode.confident import OPEN, Uncovered, seeded_draws
 from unispect.models.decode.sight import Sight, extended
 from unispect.models.processing.pictures import target_pixels
@@ -76,7 +76,11 @@ class ShowO(Settled):
         longest, limit = max(map(len, inputs.ids)), int(self.trunk.config.max_position_embeddings)
         if longest > limit:
             raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
-        return Encoded(goal, segments, inputs)
+        return Encoded(goal, segments, inputs, cuts(prompts, lambda prompt: self.left_out(prompt, goal), inputs.ids))
+
+    def left_out(self, prompt: Prompt, goal: Goal) -> int:
+        """See `ReadsPart`."""
+        return self.processor.left_out(prompt, goal)
 
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:

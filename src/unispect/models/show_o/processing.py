@@ -98,6 +98,15 @@ class Processor:
         inputs = Inputs(goal, ids, tuple(map(look, ids)), pixels, shown)
         return inputs, tuple(map(segments_of, rows))
 
+    @property
+    def most_text(self) -> int:
+        """Tokens of a prompt for a picture that have a place; the authors cut off the others."""
+        return self.config.text_places - 3
+
+    def left_out(self, prompt: Prompt, goal: Goal) -> int:
+        """Tokens of a prompt that are cut off."""
+        return max(0, len(self._text(prompt)) - self.most_text) if goal is Goal.IMAGE else 0
+
     def canvas_ids(self, text: str = "", known: Tensor | None = None) -> Tensor:
         """Token ids [text places + places + 2] of a picture to be drawn; nothing of it is known unless given.
 
@@ -170,10 +179,13 @@ class Processor:
         yield from opening
         yield Piece(" ASSISTANT:", "template")
 
+    def _text(self, prompt: Prompt) -> list[Token]:
+        return tokens_of(self.tokenizer, [Piece(prompt.text, "prompt")])
+
     def _canvas(self, prompt: Prompt) -> Iterator[Token]:
         """Tokens of a prompt for a picture: text in its places, then the picture's, filled where they are shown."""
         special, config = self.config.special, self.config
-        text = tokens_of(self.tokenizer, [Piece(prompt.text, "prompt")])[: config.text_places - 3]
+        text = self._text(prompt)[: self.most_text]
         block = [
             Token(special("t2i"), "text", "template"),
             Token(self.end, "text", "template"),

@@ -26,6 +26,7 @@ from unispect.models.capture import stream_each
 from unispect.models.checks import (
     check_replies,
     check_seeds,
+    cuts,
     inputs_for,
     require,
     text_reply_segments,
@@ -102,8 +103,7 @@ class ShowO2(Settled):
                 raise Unsupported(
                     self.card.id, "draw", "from a prompt that holds a picture, which no one trained it to do"
                 )
-        most = self.drawing.most_text if self.drawing.paper else None
-        inputs, segments = self.processor.encode(prompts, goal, most)
+        inputs, segments = self.processor.encode(prompts, goal, self._most_text)
         reply = 1 + self.drawing.places if goal is Goal.IMAGE else 0
         longest, limit = max(map(len, inputs.ids)) + reply, int(self.trunk.config.max_position_embeddings)
         if longest > limit:
@@ -111,7 +111,16 @@ class ShowO2(Settled):
         if inputs.pixels is not None:
             side, channels = inputs.pixels.shape[2] // self.network.config.stride, self.network.config.channels
             inputs = replace(inputs, noise=self.seeing.noise(inputs.pixels, (channels, side, side)))
-        return Encoded(goal, segments, inputs)
+        return Encoded(goal, segments, inputs, cuts(prompts, lambda prompt: self.left_out(prompt, goal), inputs.ids))
+
+    def left_out(self, prompt: Prompt, goal: Goal) -> int:
+        """See `ReadsPart`: with `drawing.paper` alone."""
+        most = self._most_text
+        return 0 if most is None or goal is Goal.TEXT else self.processor.left_out(prompt, most)
+
+    @property
+    def _most_text(self) -> int | None:
+        return self.drawing.most_text if self.drawing.paper else None
 
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:

@@ -101,6 +101,11 @@ class Processor:
         )
         return inputs, tuple(segments_of(row) for row in rows)
 
+    def left_out(self, prompt: Prompt, most_text: int) -> int:
+        """Tokens of a prompt for a picture behind the first `most_text`."""
+        row = tokens_of(self.tokenizer, self._pieces(prompt, Goal.IMAGE), forbidden=self.special.place)
+        return max(0, len(row) - 2 - most_text)
+
     def empty_ids(self) -> Tensor:
         """Token ids [length] of the unconditional branch of guidance, the same for every prompt."""
         return torch.tensor([self.special.start, self.special.picture_start], dtype=torch.long)

@@ -26,5 +26,5 @@ def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Re
             yield Record(unit.id, status="skipped", error=str(error))
         return
     seconds = (time.perf_counter() - start) / len(units)
-    for unit, reply in zip(units, replies, strict=True):
-        yield Record(unit.id, {}, pictures={"picture": png(reply.image)}, seconds=seconds)
+    for sample, (unit, reply) in enumerate(zip(units, replies, strict=True)):
+        yield Record(unit.id, encoded.cut_of(sample), pictures={"picture": png(reply.image)}, seconds=seconds)

@@ -154,7 +154,7 @@ def _batch(model: UnifiedModel, prompts: Mapping[Unit, Prompt], measure: Measure
     for sample, own in layers.items():
         sizes: dict[str, JSON] = {"rows": _rows(encoded, sample, units[sample]), "full_rows": encoded.length(sample)}
         curves: dict[str, JSON] = {name: [rounded(layer[name]) for layer in own] for name in own[0]}
-        records[units[sample]] = Record(units[sample].id, {"k": least, **sizes, **curves})
+        records[units[sample]] = Record(units[sample].id, {"k": least, **sizes, **curves, **encoded.cut_of(sample)})
     return records
 
 
@@ -167,7 +167,7 @@ def _without_rows(units: Sequence[Unit], encoded: Encoded, least: int) -> dict[U
             records[unit] = failed(unit, StateError(f"prompt {unit.inputs['id']!r} has no content rows"))
         elif least == 0 or rows < least:
             reason = f"fewer than {least} rows" if least else "no number of rows is common to the prompts compared"
-            records[unit] = Record(unit.id, {"k": least, "rows": rows, "left_out": reason})
+            records[unit] = Record(unit.id, {"k": least, "rows": rows, "left_out": reason, **encoded.cut_of(sample)})
     return records
 
 

@@ -71,7 +71,9 @@ def _reply(model: UnifiedModel, units: Sequence[Unit]) -> Iterator[Record]:
         replies = model.write(encoded, TextSampling(seeds, max_new_tokens=length, temperature=temperature))
     else:
         replies = model.draw(encoded, ImageSampling(seeds))
-    yield from (record_of(unit.id, reply) for unit, reply in zip(units, replies, strict=True))
+    for sample, (unit, reply) in enumerate(zip(units, replies, strict=True)):
+        record = record_of(unit.id, reply)
+        yield replace(record, payload={**record.payload, **encoded.cut_of(sample)})
 
 
 def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:

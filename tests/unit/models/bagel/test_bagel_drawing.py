@@ -44,10 +44,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Bagel:
 
 
 def with_settings(model: Bagel, **changes: object) -> Bagel:
-    made = Bagel(model.card, model.network, model.processor, model.drawing, model.redrawing)
-    for name, value in changes.items():
-        setattr(made, name, value)
-    return made
+    return model.with_settings(**changes)
 
 
 def inputs_of(model: Bagel, *prompts: Prompt) -> Inputs:

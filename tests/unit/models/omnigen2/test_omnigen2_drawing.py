@@ -231,7 +231,7 @@ def test_an_answer_that_begins_with_the_request_is_a_picture(model: OmniGen2, mo
         TextReply("no", (9, special.draw), (-0.1, -0.1), True),
         TextReply("", (special.draw,), (-0.1,), True),
     ]
-    monkeypatch.setattr(model, "write", lambda *_: said)
+    monkeypatch.setattr(OmniGen2, "write", lambda *_: said)
     replies = model.answer(prompts, TextSampling(), ImageSampling((1, 2, 3)))
     monkeypatch.undo()
     assert replies[1] is said[1]
