@@ -91,6 +91,7 @@ def run(
         remote: How models behind an API are asked.
     """
     from unispect.cli.execution import check, order_for
+    from unispect.data.memory import Memory
     from unispect.models.registry import chosen, is_remote
     from unispect.runs import RunStore
     from unispect.studies.base import Options
@@ -109,6 +110,7 @@ def run(
     behind_api = sum(is_remote(named.name) for named in models)
     remote.require_remote(behind_api)
     replicas.require_sense(behind_api, device)
+    memory = Memory()
     orders = [
         order_for(
             one,
@@ -120,6 +122,7 @@ def run(
                 limit,
                 seeds,
                 parts if one.parts else (),
+                memory,
             ),
             command=("unispect", *sys.argv[1:]),
             device=device,

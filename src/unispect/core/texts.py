@@ -22,7 +22,7 @@ def read_text(path: Path, what: str = "") -> str:
 
     Args:
         path: of the file.
-        what: for errors: what is read from there ("prompts").
+        what: for errors: what it is ("the subjects file").
 
     Raises:
         DataError: it cannot be read, or as `text_of`.
@@ -30,7 +30,7 @@ def read_text(path: Path, what: str = "") -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot read {f'{what} from ' if what else ''}{path}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {f'{what} ' if what else ''}{path}: {error.strerror or error}") from error
     return text_of(data, str(path))
 
 
@@ -44,9 +44,7 @@ def text_of(data: bytes, name: str) -> str:
     Raises:
         DataError: this is not UTF-8 text; says what it is, or which line is not.
     """
-    for encoding, marks in _OTHERS:
-        if data.startswith(marks):
-            raise DataError(f"{name} is {encoding} text; save it as UTF-8")
+    require_utf8(data, name)
     try:
         text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -56,6 +54,21 @@ def text_of(data: bytes, name: str) -> str:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(f"{name}, line {line} holds NUL: it is no text, or UTF-16 without its mark; save it as UTF-8")
     return text
+
+
+def require_utf8(beginning: bytes, name: str) -> None:
+    """Returns unless a file begins with the mark of another encoding.
+
+    Args:
+        beginning: its first four bytes, or more.
+        name: for errors.
+
+    Raises:
+        DataError: it does; names the encoding.
+    """
+    for encoding, marks in _OTHERS:
+        if beginning.startswith(marks):
+            raise DataError(f"{name} is {encoding} text; save it as UTF-8")
 
 
 def lines_of(text: str) -> list[str]:

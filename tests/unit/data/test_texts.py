@@ -50,4 +50,4 @@ def test_other_encodings_are_refused_by_name(data, said):
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"cannot read prompts from .*gone\.txt: No such file"):
-        read_text(tmp_path / "gone.txt", "prompts")
+        read_text(tmp_path / "gone.txt", "prompts from")
