@@ -26,6 +26,11 @@ CREATE TABLE IF NOT EXISTS places (                -- where units stand in those
     unit TEXT PRIMARY KEY REFERENCES units (id),
     place INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS members (               -- every unit of those whole plans, whether it is here or not
+    plan TEXT NOT NULL,                            -- as digest in plans
+    unit TEXT NOT NULL,
+    PRIMARY KEY (plan, unit)
+) WITHOUT ROWID;
 """
 """Tables that older folders lack; their writer adds them, their readers do without."""
 
