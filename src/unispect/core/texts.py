@@ -50,9 +50,8 @@ def text_of(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(f"{name}, line {line} is not UTF-8 text: {error.reason}; save it as UTF-8") from error
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataError(f"{name}, line {line} holds NUL: it is no text, or UTF-16 without its mark; save it as UTF-8")
+    if 4 * text.count("\0") > len(text):
+        raise DataError(f"{name} is no text, or UTF-16 without its mark; save it as UTF-8")
     return text
 
 
@@ -68,7 +67,7 @@ def require_utf8(beginning: bytes, name: str) -> None:
     """
     for encoding, marks in _OTHERS:
         if beginning.startswith(marks):
-            raise DataError(f"{name} is {encoding} text; save it as UTF-8")
+            raise DataError(f"{name} is not UTF-8 but {encoding} text; save it as UTF-8")
 
 
 def lines_of(text: str) -> list[str]:

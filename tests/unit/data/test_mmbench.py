@@ -178,7 +178,7 @@ def test_rows_swallowed_by_a_quote_that_is_not_closed_are_counted(tmp_path: Path
 def test_other_encodings_are_named(tmp_path: Path, encoding: str):
     file = table(tmp_path / "dev.tsv", [row(1, encoded("green"))])
     file.write_bytes(file.read_text("utf-8").encode(encoding))
-    with pytest.raises(DataError, match=f"dev.tsv is {encoding.upper()} text"):
+    with pytest.raises(DataError, match=f"dev.tsv is not UTF-8 but {encoding.upper()} text"):
         load_prompts(f"mmbench:{file}")
 
 

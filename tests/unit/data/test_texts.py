@@ -36,9 +36,9 @@ def test_a_mark_before_the_text_is_no_part_of_it(tmp_path):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("a\u20ac".encode("utf-16"), "a.txt is UTF-16 text; save it as UTF-8"),
-        ("a".encode("utf-32"), "a.txt is UTF-32 text; save it as UTF-8"),
-        ("a\nb".encode("utf-16-le"), "a.txt, line 1 holds NUL"),
+        ("a\u20ac".encode("utf-16"), "a.txt is not UTF-8 but UTF-16 text; save it as UTF-8"),
+        ("a".encode("utf-32"), "a.txt is not UTF-8 but UTF-32 text; save it as UTF-8"),
+        ("a\nb".encode("utf-16-le"), "a.txt is no text, or UTF-16 without its mark"),
         ("one\ncaf\u00e9\n".encode("cp1252"), "a.txt, line 2 is not UTF-8 text"),
     ],
     ids=["UTF-16", "UTF-32", "UTF-16 without a mark", "CP1252"],
