@@ -173,8 +173,8 @@ def _is_deep(picture: Image.Image, data: bytes) -> bool:
 def _require_depth(picture: Image.Image, name: str) -> None:
     bands = [band for band in picture.getbands() if band.upper() != "A"]
     most = max(int(np.asarray(picture.getchannel(band)).max()) for band in bands)
-    if most < 2 ** (LEAST_BITS - 8):
-        raise DataError(_dark(name, f"{most << 8 | 255} of 65535 at most"))
+    if most <= 2 ** (LEAST_BITS - 8):  # where Pillow rounds, 14 bits reach this number
+        raise DataError(_dark(name, f"{most} of 255 when 16 bits are cut down to 8"))
 
 
 def _dark(name: str, reaches: str) -> str:
