@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from unispect.core.errors import DataError
 from unispect.data.images import MARK, format_of, formats, suffixes
+from unispect.data.items import LeftOut
 
 
 class File(NamedTuple):
@@ -25,18 +26,6 @@ class File(NamedTuple):
     path: Path
     name: str
     kind: str
-
-
-class LeftOut(NamedTuple):
-    """Something that is no picture to be used.
-
-    Attributes:
-        what: it is called where such things are counted, after their number ("files .txt").
-        reason: why it is left out.
-    """
-
-    what: str
-    reason: str
 
 
 def files_in(folder: Path) -> Iterator[File | LeftOut]:

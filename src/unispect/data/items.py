@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from unispect.core.prompts import Modality
 from unispect.core.units import JSON, Skip
@@ -30,6 +31,18 @@ class PromptItem:
     places: Mapping[str, JSON] = field(default_factory=dict, compare=False)
 
 
+class LeftOut(NamedTuple):
+    """Something that is no picture to be used.
+
+    Attributes:
+        what: it is called where such things are counted, after their number ("files .txt").
+        reason: why it is left out.
+    """
+
+    what: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Unread:
     """A picture that nobody has looked at yet: choosing among names must not read what is not chosen.
@@ -37,9 +50,9 @@ class Unread:
     Attributes:
         id: as of the prompt that it will be.
         kind: as of that prompt.
-        read: reads, hashes and unpacks it, once; a `Skip` says why it cannot be used.
+        read: reads, hashes and unpacks it; or says why it cannot be used.
     """
 
     id: str
     kind: str
-    read: Callable[[], PromptItem | Skip]
+    read: Callable[[], PromptItem | Skip | LeftOut]

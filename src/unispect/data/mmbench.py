@@ -19,8 +19,8 @@ from PIL import Image
 
 from unispect.core.errors import DataError
 from unispect.core.texts import require_utf8
-from unispect.data.folders import LeftOut
 from unispect.data.images import decoded
+from unispect.data.items import LeftOut
 
 TYPES: Mapping[str, str] = {
     "attribute_reasoning": "attribute reasoning",

@@ -25,8 +25,7 @@ from unispect.core.prompts import Prompt
 from unispect.core.units import JSON, Skip, digest
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
-from unispect.data.folders import LeftOut
-from unispect.data.items import PromptItem, Unread
+from unispect.data.items import LeftOut, PromptItem, Unread
 from unispect.data.memory import Memory
 from unispect.data.places import picture_from
 from unispect.data.sources import WORLDS, Reading, found_in

@@ -13,10 +13,10 @@ from unispect.core.errors import DataError, UsageError, unknown
 from unispect.core.paths import place_named
 from unispect.core.texts import lines_of, read_text
 from unispect.core.units import JSON, Skip
-from unispect.data.folders import File, LeftOut, files_in, is_called_picture, picture_in
+from unispect.data.folders import File, files_in, is_called_picture, picture_in
 from unispect.data.geneval import KEY, read_geneval
 from unispect.data.images import decoded
-from unispect.data.items import PromptItem, Unread
+from unispect.data.items import LeftOut, PromptItem, Unread
 from unispect.data.likely import likely_source
 from unispect.data.memory import Memory
 from unispect.data.mmbench import BadRow, TableRow, read_mmbench

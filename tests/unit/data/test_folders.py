@@ -11,8 +11,9 @@ from PIL import Image, features
 from planted_states import CARD
 
 from unispect.core.errors import DataError, UsageError
-from unispect.data.folders import LeftOut, files_in
+from unispect.data.folders import files_in
 from unispect.data.images import open_picture, suffixes
+from unispect.data.items import LeftOut
 from unispect.data.memory import Memory
 from unispect.data.prompts import load_prompts, prompt_of
 from unispect.studies.base import Options
