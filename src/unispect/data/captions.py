@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from unispect.core.errors import DataError
 from unispect.core.paths import place_named
 from unispect.core.texts import lines_of, read_text
-from unispect.data.folders import picture_files
+from unispect.data.folders import File, files_in, picture_files
+from unispect.data.images import formats
 
 TABLE = "metadata.jsonl"
 _PICTURE, _CAPTION = ("file_name", "image", "file", "path"), ("text", "caption", "prompt")
@@ -83,8 +84,18 @@ def _box(found: object, where: str) -> tuple[int, int, int, int] | None:
 
 
 def _beside(folder: Path) -> Iterator[Captioned]:
-    for path in picture_files(folder):
+    pictures = list(picture_files(folder))
+    _require_known(folder, {path.with_suffix("") for path in pictures})
+    for path in pictures:
         text = path.with_suffix(".txt")
         if not text.is_file():
             raise DataError(f"{path} has no caption: put it into {text.name} beside it, or list all in {TABLE}")
         yield Captioned(path, read_text(text).strip())
+
+
+def _require_known(folder: Path, names: Collection[Path]) -> None:
+    """Returns if every file that has a caption is a picture."""
+    others = (one.path for one in files_in(folder) if isinstance(one, File) and one.path.suffix.lower() != ".txt")
+    for path in others:
+        if path.with_suffix("") not in names and path.with_suffix(".txt").is_file():
+            raise DataError(f"{path} has a caption, but is in no known format ({', '.join(formats())})")
