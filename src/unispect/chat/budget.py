@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from unispect.chat.faults import Hopeless
 from unispect.chat.pictures import PictureRequest
 from unispect.chat.values import Reply, Request, Usage
-from unispect.core.errors import UsageError
+from unispect.core.errors import DataError, UsageError
+from unispect.core.paths import place_named
+from unispect.core.texts import text_of
 from unispect.core.units import canonical_json
 
 MILLION = 1e6
@@ -110,9 +112,10 @@ def load_prices(path: str | Path) -> Mapping[str, Price]:
     Raises:
         UsageError: it cannot be read, or an entry is no price; names the entry.
     """
+    file = place_named(str(path))
     try:
-        return TypeAdapter(dict[str, Price]).validate_python(yaml.safe_load(Path(path).read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return TypeAdapter(dict[str, Price]).validate_python(yaml.safe_load(text_of(file.read_bytes(), str(path))))
+    except (OSError, DataError, yaml.YAMLError) as error:
         cause = (isinstance(error, OSError) and error.strerror) or error
         raise UsageError(f"the price table {path} cannot be read: {cause}") from error
     except ValidationError as error:

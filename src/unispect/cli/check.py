@@ -66,7 +66,7 @@ def table_1(
     prompts: dict[str, list[str]] = {kind: [] for kind in TEXT}
     for item in loaded.items:
         if item.kind in prompts:
-            made: Prompt = prompt_of(item.inputs)
+            made: Prompt = prompt_of(item.inputs, item.places)
             prompts[item.kind].append(made.text)
     if not all(prompts.values()):
         raise UsageError(f"{loaded.name} lacks the four kinds of text of the table; write t2i-corebench:FOLDER")

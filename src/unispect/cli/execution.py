@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from unispect.cli.remote import Remote
 from unispect.cli.replicas import Replicas
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UnispectError, UsageError
+from unispect.core.paths import place_named
 from unispect.core.prompts import Goal
 from unispect.core.shards import parse_shard, shard
-from unispect.core.units import JSON, Plan, Unit, digest, seeds_of
-from unispect.data.items import WHERE
+from unispect.core.units import Plan, Unit, digest, seeds_of
 from unispect.data.prompts import load_prompts
 from unispect.engine.crew import Crew
 from unispect.engine.driver import drive
@@ -354,8 +354,9 @@ def order_for(
 
 def _data(order: Order, plan: Plan, card: ModelCard) -> str:
     if order.study.prompts:
-        loaded = load_prompts(order.options.data, limit=order.options.limit, image_size=card.image_size)
-        used = {digest(_content(unit)): None for unit in plan.units if "prompt" in unit.inputs}
+        options = order.options
+        loaded = load_prompts(options.data, limit=options.limit, image_size=card.image_size, memory=options.memory)
+        used = {digest(unit.inputs["prompt"]): None for unit in plan.units if "prompt" in unit.inputs}
         return f"{loaded.summary}; used: {len(used):,}, digest {digest(sorted(used))}"
     inputs = sorted({digest(unit.inputs) for unit in plan.units})
     return f"the study's own: {len(inputs):,} distinct inputs, digest {digest(inputs)}"
@@ -366,12 +367,8 @@ def _named(data: str | tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def _source(name: str) -> str:
-    return str(Path(name).resolve()) if Path(name).exists() else name
-
-
-def _content(unit: Unit) -> dict[str, JSON]:
-    prompt = cast(Mapping[str, JSON], unit.inputs["prompt"])
-    return {name: value for name, value in prompt.items() if name not in WHERE}
+    path = place_named(name)
+    return str(path.resolve()) if path.exists() else name
 
 
 def _asked(order: Order) -> dict[str, str]:

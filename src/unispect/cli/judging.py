@@ -64,8 +64,10 @@ def grade_by_chat(
         for option in (option for option in _OF_POSTERS if option in said and not posters):
             raise UsageError(f"--{option} is for replies of the posters study; {run} holds none")
         path = (data or _subjects_file(store, run)) if posters else None
-        subjects = load_subjects(path) if path else ()
-        plan = plan_judging(how, list(store.entries(POSTERS)), subjects) if posters else None
+        entries = list(store.entries(POSTERS)) if posters else []
+        asked = {str(entry.unit.inputs.get("poster")) for entry in entries}
+        subjects = load_subjects(path, only=asked) if path else ()
+        plan = plan_judging(how, entries, subjects) if posters else None
         if spending.cassette is not None and not spending.replay:
             _make_room(spending.cassette)
         with chat_for(judge, spending, key_from=key_from) as chat:

@@ -14,18 +14,22 @@ def merge(*run: Path, out: Annotated[Path, Parameter(name=("--out", "-o"))]) -> 
     """Merge run folders into one; the same command again continues, and takes in what is new.
 
     Parts of one plan, made on several machines, come out as the run that one machine would have made, in any order.
-    Records and grades that contradict each other are refused by name. The folders themselves are only read.
+    Records and grades that contradict each other are refused by name, and parts of plans that cannot make up one. The
+    folders themselves are only read.
 
     Args:
         run: Folders of the runs.
         out: Folder of the merged run; made if it is not there, and what it holds stays.
     """
+    from unispect.cli.status import plan_line
     from unispect.runs.merge import merge as unite
 
     merged = unite(run, out)
     say(
         f"{merged.done:,} of {merged.units:,} units done, {merged.pictures:,} pictures, {merged.grades:,} grades: {out}"
     )
+    for plan in merged.plans:
+        say(plan_line(plan))
     if not merged.changed:
         say("nothing was new")
     say(f"next: unispect report {out}")

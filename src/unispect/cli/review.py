@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from unispect.cli.console import say
 from unispect.core.errors import DataError, StoreError, UsageError
+from unispect.core.texts import read_text
 
 app = App(
     name="review",
@@ -82,11 +83,9 @@ def _read(run: Path, edited: Path, by: str) -> None:
     try:
         if edited.stat().st_size > LARGEST:
             raise DataError(f"{edited} is larger than {LARGEST // 2**20} MiB; no table of a run is")
-        text = edited.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"cannot read {edited}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{edited} is not UTF-8 (byte {error.start + 1}); save it as CSV UTF-8") from error
+    text = read_text(edited)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with RunStore.open(run, "w") as store:
         found = read_back(list(store.entries(STUDY)), text, by=by, when=now, name=str(edited))

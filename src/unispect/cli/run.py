@@ -94,6 +94,7 @@ def run(
         remote: How models behind an API are asked.
     """
     from unispect.cli.execution import check, order_for
+    from unispect.data.memory import Memory
     from unispect.models.registry import chosen, is_remote
     from unispect.runs import RunStore
     from unispect.studies.base import Options
@@ -121,6 +122,7 @@ def run(
         option = "--device" if device != "auto" else "--dtype"
         raise UsageError(f"{option} is for models that run here, not for models behind an API")
     replicas.require_sense(behind_api, device)
+    memory = Memory()
     orders = [
         order_for(
             one,
@@ -132,6 +134,7 @@ def run(
                 limit,
                 seeds,
                 parts if one.parts else (),
+                memory,
             ),
             command=("unispect", *sys.argv[1:]),
             device=device,

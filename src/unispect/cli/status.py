@@ -19,6 +19,7 @@ from unispect.cli.console import console, say, table_of
 from unispect.report.text import visible
 
 if TYPE_CHECKING:
+    from unispect.runs.reading import Whole
     from unispect.runs.status import Status
 
 EVERY = 2.0
@@ -99,7 +100,7 @@ def picture(found: Status) -> Group:
 
 
 def _lines(found: Status) -> list[str]:
-    return [text for text in (headline(found), *speeds(found), found.damage) if text]
+    return [text for text in (headline(found), *speeds(found), *map(plan_line, found.plans), found.damage) if text]
 
 
 def _table(found: Status) -> list[Table]:
@@ -137,7 +138,17 @@ def headline(found: Status) -> str:
         return f"nobody writes, and {found.pending:,} units are to do; {again}"
     if not found.planned:
         return "nothing is planned yet"
-    return "finished" + (f"; {found.failed:,} failed, the run's command tries them again" if found.failed else "")
+    return ("this part is finished" if found.is_part else "finished") + (
+        f"; {found.failed:,} failed, the run's command tries them again" if found.failed else ""
+    )
+
+
+def plan_line(plan: Whole) -> str:
+    """How much of a plan that was cut into parts is here."""
+    what = f"{plan.study} on {plan.model}"
+    if not plan.missing:
+        return f"{what}: all {plan.units:,} units of the plan are here"
+    return f"{what}: {plan.here:,} of the plan's {plan.units:,} units are here; unispect merge adds its other parts"
 
 
 def speeds(found: Status) -> list[str]:
@@ -173,6 +184,7 @@ def facts(found: Status) -> dict[str, object]:
         "seconds left": found.left,
         "not timed yet": list(found.untimed),
         "damage": found.damage,
+        "plans": [asdict(plan) for plan in found.plans],
         "counts": [asdict(count) | {"pending": count.pending} for count in found.counts],
     }
 

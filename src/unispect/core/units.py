@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 from unispect.core.errors import UsageError
 
@@ -34,9 +34,12 @@ class Unit:
         version: version of the study; raised whenever a prompt or a procedure changes.
         kind: which of the study's procedures (for instance "draw" or "choice").
         model: `id@revision` of the model.
-        inputs: everything that goes in, as JSON (pictures by content hash or by how to render them).
+        inputs: everything that goes in, as JSON (pictures by content hash or by how to render them, never by where
+            they lie).
         settings: everything else that decides the outcome.
         seed: the user's seed, not the generator's (see `unispect.core.seeds`).
+        places: SHA-256 of files that `inputs` name -> where they lie on this machine. What a unit is does not depend
+            on it: it is in no id and not stored.
     """
 
     study: str
@@ -46,6 +49,7 @@ class Unit:
     inputs: Mapping[str, JSON]
     settings: Mapping[str, JSON] = field(default_factory=dict)
     seed: int = 0
+    places: Mapping[str, JSON] = field(default_factory=dict, compare=False, repr=False)
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -176,6 +180,16 @@ def seeds_of(units: Iterable[Unit]) -> tuple[int, ...]:
         repeated = set().union(*(seeds for seeds in of_kind.values() if seeds != {0}))
         found |= repeated or {0}
     return tuple(sorted(found))
+
+
+class _Placed(Protocol):
+    @property
+    def places(self) -> Mapping[str, JSON]: ...
+
+
+def places_of(several: Iterable[_Placed]) -> dict[str, JSON]:
+    """Where the files of all of them lie."""
+    return {sha256: place for one in several for sha256, place in one.places.items()}
 
 
 def texts_in(value: JSON) -> Iterator[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from unispect.core.errors import DataError
-from unispect.data.images import picture_files
+from unispect.core.paths import place_named
+from unispect.core.texts import lines_of, read_text
+from unispect.data.folders import File, files_in, picture_files
+from unispect.data.images import formats
 
 TABLE = "metadata.jsonl"
 _PICTURE, _CAPTION = ("file_name", "image", "file", "path"), ("text", "caption", "prompt")
@@ -38,7 +41,7 @@ def load_captions(source: str | Path) -> tuple[Captioned, ...]:
     Raises:
         DataError: there is nothing, or a line or file cannot be used; names it.
     """
-    path = Path(source).expanduser()
+    path = place_named(str(source))
     if path.is_dir():
         found = tuple(_table(path / TABLE) if (path / TABLE).is_file() else _beside(path))
     elif path.is_file():
@@ -51,7 +54,7 @@ def load_captions(source: str | Path) -> tuple[Captioned, ...]:
 
 
 def _table(path: Path) -> Iterator[Captioned]:
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(lines_of(read_text(path)), 1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
@@ -64,9 +67,10 @@ def _table(path: Path) -> Iterator[Captioned]:
         picture, caption = (next((row[key] for key in keys if row.get(key)), None) for keys in (_PICTURE, _CAPTION))
         if not isinstance(picture, str) or not isinstance(caption, str):
             raise DataError(f"{where}: needs one of {', '.join(_PICTURE)} and one of {', '.join(_CAPTION)}")
-        if not (path.parent / picture).is_file():
-            raise DataError(f"{where}: no such picture: {path.parent / picture}")
-        yield Captioned(path.parent / picture, caption, _box(row.get("roi"), where))
+        place = place_named(picture, path.parent)
+        if not place.is_file():
+            raise DataError(f"{where}: no such picture: {place}")
+        yield Captioned(place, caption, _box(row.get("roi"), where))
 
 
 def _box(found: object, where: str) -> tuple[int, int, int, int] | None:
@@ -80,8 +84,18 @@ def _box(found: object, where: str) -> tuple[int, int, int, int] | None:
 
 
 def _beside(folder: Path) -> Iterator[Captioned]:
-    for path, _ in picture_files(folder):
+    pictures = list(picture_files(folder))
+    _require_known(folder, {path.with_suffix("") for path in pictures})
+    for path in pictures:
         text = path.with_suffix(".txt")
         if not text.is_file():
             raise DataError(f"{path} has no caption: put it into {text.name} beside it, or list all in {TABLE}")
-        yield Captioned(path, text.read_text("utf-8").strip())
+        yield Captioned(path, read_text(text).strip())
+
+
+def _require_known(folder: Path, names: Collection[Path]) -> None:
+    """Returns if every file that has a caption is a picture."""
+    others = (one.path for one in files_in(folder) if isinstance(one, File) and one.path.suffix.lower() != ".txt")
+    for path in others:
+        if path.with_suffix("") not in names and path.with_suffix(".txt").is_file():
+            raise DataError(f"{path} has a caption, but is in no known format ({', '.join(formats())})")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unispect.core.errors import DataError
+from unispect.core.texts import lines_of, read_text
 from unispect.core.units import JSON
 
 KEY = "geneval"
@@ -32,13 +33,8 @@ def read_geneval(file: Path) -> Iterator[GenevalPrompt]:
     Raises:
         DataError: the file cannot be read, or a line is not of that form; names both.
     """
-    try:
-        text = file.read_text("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read prompts from {file}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
-    lines = ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
+    text = read_text(file, "prompts from")
+    lines = ((number, line) for number, line in enumerate(lines_of(text), start=1) if line.strip())
     for index, (number, line) in enumerate(lines):
         yield _prompt(index, f"{file}, line {number}", line)
 

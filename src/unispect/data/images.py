@@ -4,35 +4,74 @@ from __future__ import annotations
 
 import hashlib
 import io
-import struct
 import warnings
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Final
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from unispect.core.errors import DataError
+from unispect.data.metadata import orientation_of, without_metadata
+from unispect.data.shades import as_rgb
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-"""What is opened; formats that run an interpreter (EPS, PDF) are not."""
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+_WANTED: Final = (
+    *(
+        "PNG",
+        "JPEG",
+        "JPEG2000",
+        "WEBP",
+        "AVIF",
+        "GIF",
+        "TIFF",
+        "BMP",
+        "PPM",
+        "QOI",
+        "ICO",
+        "ICNS",
+        "PSD",
+        "SGI",
+        "DDS",
+    ),
+)
+MARK: Final = 16
+"""Bytes that a format is told by."""
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How a picture becomes upright, by its EXIF orientation."""
 
 
-def picture_files(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Every picture below `folder` with its type, in path order; the type is the first sub-folder's name.
+@cache
+def formats() -> tuple[str, ...]:
+    """What is opened, whatever a file is called: the formats that begin with a mark of their own.
 
-    Pictures directly in `folder` have the folder's own name as their type. Hidden files and folders are left out.
-
-    Raises:
-        DataError: there is no such folder.
+    Those that run an interpreter (EPS, PDF) are not among them; a Pillow without the library for one opens fewer.
     """
-    if not folder.is_dir():
-        raise DataError(f"no such folder of pictures: {folder}")
-    for path in sorted(folder.rglob("*"), key=lambda p: p.relative_to(folder).parts):
-        inner = path.relative_to(folder).parts
-        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in inner) and path.is_file():
-            yield path, inner[0] if len(inner) > 1 else folder.resolve().name
+    Image.init()
+    return tuple(name for name in _WANTED if name in Image.OPEN)
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """What names of such files end in, as a rule."""
+    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats())
+
+
+def format_of(mark: bytes) -> str:
+    """The format of a file that begins with these `MARK` bytes; empty if it is none of `formats()`."""
+    for name in formats():
+        _, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(mark) is True:  # a text says why a known format cannot be opened here
+            return name
+    return ""
 
 
 def file_sha256(path: Path) -> str:
@@ -76,31 +115,71 @@ def open_square(path: Path, box: tuple[int, int, int, int] | None = None) -> Ima
 
 
 def decoded(data: bytes, name: str) -> Image.Image:
-    """The first frame in mode RGB, upright by its EXIF tag, over white where transparent.
+    """The first frame in mode RGB, upright by its EXIF tag, over white where transparent (see `shades.as_rgb`).
+
+    Metadata cannot damage a picture: where Pillow fails on it, the file is read without.
 
     Args:
         data: of a picture's file.
         name: for errors.
 
     Raises:
-        DataError: this is no picture of a known format, is damaged, or would unpack to more pixels than Pillow's limit
-            (a decompression bomb).
+        DataError: this is no picture of a known format, is damaged, would unpack to more pixels than Pillow's limit
+            (a decompression bomb), or does not say which of its values are black and white.
     """
     try:
+        picture, orientation = _unpacked(data, name)
+    except _Damaged as damage:
+        bare = without_metadata(data)
+        if bare is None:
+            raise DataError(str(damage)) from damage
+        try:
+            (picture, _), orientation = _unpacked(bare.data, name), bare.orientation
+        except _Damaged:
+            raise DataError(str(damage)) from damage
+    rgb = as_rgb(picture, data, name)
+    return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
+
+
+class _Damaged(Exception):
+    """What is wrong with a picture's file, pixels or metadata."""
+
+
+def _unpacked(data: bytes, name: str) -> tuple[Image.Image, int]:
+    """The first frame as it is stored, and its EXIF orientation."""
+    try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            warnings.simplefilter("ignore")  # of Pillow about sizes, which are looked at here, and about metadata
+            with Image.open(io.BytesIO(data), formats=formats()) as picture:
+                _require_size(picture, name)
                 picture.load()
-                return _rgb(ImageOps.exif_transpose(picture))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        limit = Image.MAX_IMAGE_PIXELS
-        raise DataError(
-            f"picture {name} is refused: it unpacks to more than {limit:,} pixels; scale it down"
-        ) from error
+                _require_size(picture, name)  # a container of several pictures may have grown
+                return picture, orientation_of(picture.getexif)
+    except Image.DecompressionBombError as error:
+        raise _too_large(name) from error
+    except DataError:
+        raise
     except Image.UnidentifiedImageError as error:
-        raise DataError(f"{name} is not a picture in a known format ({', '.join(FORMATS)})") from error
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # what Pillow raises on damaged files
-        raise DataError(f"picture {name} is damaged: {error}") from error
+        known = format_of(data[:MARK])
+        if not known:
+            raise DataError(f"{name} is not a picture in a known format ({', '.join(formats())})") from error
+        raise _Damaged(
+            f"picture {name} is damaged, or of a kind of {known} that is not read (with 64 bits per sample, for "
+            "instance): save it as a PNG of 8 bits per sample"
+        ) from error
+    except Exception as error:  # Pillow raises almost anything on damaged files
+        raise _Damaged(f"picture {name} is damaged: {error or type(error).__name__}") from error
+
+
+def _require_size(picture: Image.Image, name: str) -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and picture.width * picture.height > limit:
+        raise _too_large(name)
+
+
+def _too_large(name: str) -> DataError:
+    limit = Image.MAX_IMAGE_PIXELS
+    return DataError(f"picture {name} is refused: it unpacks to more than {limit:,} pixels; scale it down")
 
 
 def _read(path: Path) -> bytes:
@@ -108,13 +187,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read picture {path}: {error.strerror or error}") from error
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I;16") or picture.mode == "I":  # 16-bit grey: convert() would clip it to white
-        picture = Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8), "L")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
-    return picture.convert("RGB")

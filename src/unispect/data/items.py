@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from unispect.core.prompts import Modality
-from unispect.core.units import JSON
-
-WHERE = ("path", "place")
-"""Inputs that say where content lies, not what it is."""
+from unispect.core.units import JSON, Skip
 
 
 @dataclass(frozen=True)
@@ -17,11 +15,12 @@ class PromptItem:
     """One prompt.
 
     Attributes:
-        id: unique in its set and readable (a published id, a path, a line number).
+        id: unique in its set and readable (a published id, a name inside a folder, a line number).
         modality: of the content.
         kind: the group a study compares it with.
-        inputs: what `unispect.data.prompts.prompt_of` needs to build it again, as JSON.
+        inputs: what it is, as JSON: equal for equal content on every machine. Pictures in files are named by SHA-256.
         question: what the source asks about a picture; empty if it asks nothing.
+        places: SHA-256 -> where that file lies on this machine (see `unispect.data.places`).
     """
 
     id: str
@@ -29,8 +28,31 @@ class PromptItem:
     kind: str
     inputs: Mapping[str, JSON]
     question: str = ""
+    places: Mapping[str, JSON] = field(default_factory=dict, compare=False)
 
-    @property
-    def content(self) -> Mapping[str, JSON]:
-        """`inputs` without the place a file lies at: equal for equal content on every machine."""
-        return {key: value for key, value in self.inputs.items() if key not in WHERE}
+
+class LeftOut(NamedTuple):
+    """Something that is no picture to be used.
+
+    Attributes:
+        what: it is called where such things are counted, after their number ("files .txt").
+        reason: why it is left out.
+    """
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A picture that nobody has looked at yet: choosing among names must not read what is not chosen.
+
+    Attributes:
+        id: as of the prompt that it will be.
+        kind: as of that prompt.
+        read: reads, hashes and unpacks it; or says why it cannot be used.
+    """
+
+    id: str
+    kind: str
+    read: Callable[[], PromptItem | Skip | LeftOut]

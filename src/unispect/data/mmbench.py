@@ -11,14 +11,16 @@ import binascii
 import csv
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
 from unispect.core.errors import DataError
+from unispect.core.texts import require_utf8
 from unispect.data.images import decoded
+from unispect.data.items import LeftOut
 
 TYPES: Mapping[str, str] = {
     "attribute_reasoning": "attribute reasoning",
@@ -39,25 +41,6 @@ LONGEST = 64 * 2**20
 """Characters of one value, at most: a picture of 48 MiB."""
 
 
-@dataclass(frozen=True)
-class TableRow:
-    """A usable row.
-
-    Attributes:
-        index: the table's own name of the row.
-        kind: a value of `TYPES`.
-        place: where the row stands: first byte, number of bytes, column of the picture.
-        sha256: of the picture's file.
-        question: the row's hint, question and lettered options, one a line; empty if it has none.
-    """
-
-    index: str
-    kind: str
-    place: tuple[int, int, int]
-    sha256: str
-    question: str
-
-
 class BadRow(NamedTuple):
     """A row that cannot be used: what it is called and why."""
 
@@ -65,10 +48,51 @@ class BadRow(NamedTuple):
     reason: str
 
 
-def read_mmbench(file: Path) -> Iterator[TableRow | BadRow]:
-    """Every row of the development split, in order, one at a time; a picture is hashed and let go.
+@dataclass(frozen=True)
+class TableRow:
+    """A row with a picture.
 
-    A row that only names the row of its picture is passed over: that picture comes with the other row.
+    Attributes:
+        name: for messages.
+        index: the table's own name of the row.
+        kind: a value of `TYPES`.
+        place: where the row stands: first byte, number of bytes, column of the picture.
+        question: the row's hint, question and lettered options, one a line; empty if it has none.
+        image: the picture in base64, as it stands there.
+    """
+
+    name: str
+    index: str
+    kind: str
+    place: tuple[int, int, int]
+    question: str
+    image: str = field(repr=False)
+
+    def picture(self) -> bytes | BadRow:
+        """The bytes of the picture's file."""
+        return _bytes(self.image) or BadRow(self.name, "its picture is not base64")
+
+
+@dataclass
+class _References:
+    """Rows that only name the row of their picture, and rows that have one."""
+
+    named: list[tuple[str, str]] = field(default_factory=list)
+    there: set[str] = field(default_factory=set)
+
+    def loose(self) -> Iterator[BadRow]:
+        for name, index in self.named:
+            if index not in self.there:
+                yield BadRow(
+                    name, f"its picture should be in the row with index {index}, which has none or is not there"
+                )
+
+
+def read_mmbench(file: Path) -> Iterator[TableRow | BadRow | LeftOut]:
+    """Every row of the development split, in order, one at a time; no picture is decoded.
+
+    A row that only names the row of its picture is passed over: that picture comes with the other row. Where there is
+    no such row, this is said behind the last row; rows of other splits are named one by one, to be counted.
 
     Raises:
         DataError: the file cannot be read or lacks a column.
@@ -80,18 +104,23 @@ def read_mmbench(file: Path) -> Iterator[TableRow | BadRow]:
     except OSError as error:
         raise DataError(f"cannot read MMBench from {file}: {error.strerror or error}") from error
     with stream:
+        require_utf8(stream.peek(4), str(file))
         rows = _rows(stream)
-        _, header = next(rows, ((0, 0), []))
-        names = header if isinstance(header, list) else []
+        header = next(rows, None)
+        names = header.values if header and isinstance(header.values, list) else []
         if missing := [name for name in NEEDED if name not in names]:
             raise DataError(
                 f"{file} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} of MMBench's table"
             )
-        for number, (span, values) in enumerate(rows, start=2):
-            if isinstance(values, str):
-                yield BadRow(f"row {number}", values)
-            elif values and (found := _row(names, values, span, number)):
-                yield found
+        references = _References()
+        for number, found in enumerate(rows, start=2):
+            if isinstance(found.values, str):
+                yield BadRow(f"row {number}", found.values)
+            elif swallowed := _swallowed(found, len(names)):
+                yield BadRow(f"row {number}", f"a quote that is not closed swallows {swallowed} of the rows behind it")
+            elif found.values and (row := _row(names, found.values, found.span, number, references)):
+                yield row
+        yield from references.loose()
 
 
 def picture_at(file: Path, place: tuple[int, int, int], sha256: str) -> Image.Image:
@@ -104,9 +133,10 @@ def picture_at(file: Path, place: tuple[int, int, int], sha256: str) -> Image.Im
     try:
         with file.open("rb") as stream:
             stream.seek(start)
-            (_, values), *_ = list(_rows(stream, size)) or [((0, 0), "")]
+            found = next(_rows(stream, size), None)
     except OSError as error:
         raise DataError(f"cannot read MMBench from {file}: {error.strerror or error}") from error
+    values = found.values if found else []
     text = values[column] if isinstance(values, list) and column < len(values) else ""
     data = _bytes(text)
     if data is None or hashlib.sha256(data).hexdigest() != sha256:
@@ -114,24 +144,29 @@ def picture_at(file: Path, place: tuple[int, int, int], sha256: str) -> Image.Im
     return decoded(data, f"{file}, byte {start}")
 
 
-def _row(names: list[str], values: list[str], span: tuple[int, int], number: int) -> TableRow | BadRow | None:
+def _row(
+    names: list[str], values: list[str], span: tuple[int, int], number: int, references: _References
+) -> TableRow | BadRow | LeftOut | None:
     row = dict(zip(names, values, strict=False))
     index = row.get("index", "").strip()
     name = f"index {index}" if index else f"row {number}"
     if len(values) != len(names):
         return BadRow(name, f"has {len(values)} values, the header {len(names)}")
-    if row.get("split", SPLIT) not in (SPLIT, ""):
-        return None
+    split = row.get("split", SPLIT).strip() or SPLIT
+    if split != SPLIT:
+        return LeftOut(f"rows of the split {split[:60]!r}", f"only the split {SPLIT!r} is read")
     if row["l2-category"] not in TYPES:
         return BadRow(name, f"unknown l2-category {row['l2-category'][:60]!r}")
-    if row["image"].strip().isdecimal():
+    image = row["image"].strip()
+    if image.isdecimal():
+        references.named.append((name, str(int(image))))
         return None
-    data = _bytes(row["image"])
-    if not data:
-        return BadRow(name, "its picture is not base64" if row["image"].strip() else "has no picture")
+    if not image:
+        return BadRow(name, "has no picture")
+    if index.isdecimal():
+        references.there.add(str(int(index)))
     place = (*span, names.index("image"))
-    sha256 = hashlib.sha256(data).hexdigest()
-    return TableRow(index or str(number), TYPES[row["l2-category"]], place, sha256, _question(row))
+    return TableRow(name, index or str(number), TYPES[row["l2-category"]], place, _question(row), row["image"])
 
 
 def _question(row: Mapping[str, str]) -> str:
@@ -146,8 +181,33 @@ def _bytes(text: str) -> bytes | None:
         return None
 
 
-def _rows(stream: BinaryIO, most: int = -1) -> Iterator[tuple[tuple[int, int], list[str] | str]]:
-    """Every row of a table with its first byte and size; instead of values a text, if it cannot be read.
+class _Row(NamedTuple):
+    """A row of a table: first byte and size, its values or why it cannot be read, and its lines."""
+
+    span: tuple[int, int]
+    values: list[str] | str
+    lines: list[str]
+
+
+def _swallowed(row: _Row, columns: int) -> int:
+    """How many rows ended up inside one value of this row, because a quote before them is not closed."""
+    if len(row.lines) < 2:
+        return 0
+    whole = sum(line.count("\t") >= columns - 1 for line in row.lines[1:])
+    inside = any(line.count("\t") >= columns - 1 for value in row.values for line in value.split("\n")[1:])
+    return max(1, whole) if inside or not _is_strict(row.lines) else 0
+
+
+def _is_strict(lines: list[str]) -> bool:
+    """Every quote is closed, and nothing but the next value stands behind it."""
+    try:
+        return len(list(csv.reader(lines, delimiter="\t", strict=True))) == 1
+    except csv.Error:
+        return False
+
+
+def _rows(stream: BinaryIO, most: int = -1) -> Iterator[_Row]:
+    """Every row of a table.
 
     Args:
         stream: open where a row begins.
@@ -168,17 +228,18 @@ def _rows(stream: BinaryIO, most: int = -1) -> Iterator[tuple[tuple[int, int], l
         if lines.broken:
             values = "is not UTF-8 text"
             lines.broken = False
-        yield (start, lines.at - start), values
-        start = lines.at
+        yield _Row((start, lines.at - start), values, lines.read)
+        start, lines.read = lines.at, []
 
 
 class _Lines:
-    """Lines of a file as text, and how many bytes were read."""
+    """Lines of a file as text, how many bytes were read, and the lines of late."""
 
     def __init__(self, stream: BinaryIO, most: int) -> None:
         self._stream, self._stop = stream, stream.tell() + most if most >= 0 else None
         self.at = stream.tell()
         self.broken = False
+        self.read: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -194,7 +255,9 @@ class _Lines:
         if first:
             line = line.removeprefix(b"\xef\xbb\xbf")
         try:
-            return line.decode("utf-8")
+            text = line.decode("utf-8")
         except UnicodeDecodeError:
             self.broken = True
-            return line.decode("utf-8", "replace")
+            text = line.decode("utf-8", "replace")
+        self.read.append(text)
+        return text

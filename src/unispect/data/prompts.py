@@ -17,24 +17,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import cast
+from types import MappingProxyType
+from typing import Final, cast
 
 from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Prompt
 from unispect.core.units import JSON, Skip, digest
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
-from unispect.data.images import open_picture
-from unispect.data.items import PromptItem
-from unispect.data.mmbench import picture_at
-from unispect.data.sources import found_in
+from unispect.data.items import LeftOut, PromptItem, Unread
+from unispect.data.memory import Memory
+from unispect.data.places import picture_from
+from unispect.data.sources import WORLDS, Reading, found_in
 
 __all__ = ["PromptItem", "PromptSet", "load_prompts", "prompt_of"]
 
 WORLD = "world"
-LISTED = 20
+LISTED: Final = 20
 """Unusable rows that are named one by one."""
+LISTED_WHEN_EMPTY: Final = 3
+"""Of them, in the message that nothing is left."""
+
+One = PromptItem | Unread | Skip | LeftOut
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,23 @@ class PromptSet:
         return f"{self.name}: {len(self.items)} prompts ({counts}), digest {self.digest}"
 
 
-def load_prompts(spec: str | Sequence[str] | None, *, limit: int | None = None, image_size: int = 384) -> PromptSet:
+def load_prompts(
+    spec: str | Sequence[str] | None,
+    *,
+    limit: int | None = None,
+    image_size: int = 384,
+    memory: Memory | None = None,
+) -> PromptSet:
     """The prompts of one or several sources (none: `world`), at most the first `limit` of each kind and modality.
 
-    A larger limit only adds prompts. Prompts with equal content are kept once.
+    A larger limit only adds prompts. Prompts with equal content are kept once, the first; pictures are chosen by their
+    names, so those beyond the limit are not read, and not compared either.
 
     Args:
         spec: see the module's first lines.
         limit: at least 1.
         image_size: side in pixels of pictures rendered from the world, if they can be drawn that small.
+        memory: of what the same command has read before.
 
     Raises:
         UsageError: unknown specification, or nothing is left.
@@ -79,18 +91,30 @@ def load_prompts(spec: str | Sequence[str] | None, *, limit: int | None = None, 
         raise UsageError(f"the limit must be at least 1, not {limit}")
     names = (spec,) if isinstance(spec, str) else tuple(dict.fromkeys(spec or ()))
     names = tuple(name for name in names if name) or (WORLD,)
-    skips: list[Skip] = []
-    found = ((name, one) for name in names for one in found_in(name, image_size))
-    items = tuple(_chosen(_without_repeats(_usable(_named_apart(found), skips)), limit, skips))
+    memory = memory or Memory()
+    size = image_size if any(name in WORLDS for name in names) else None
+    return memory.once(("prompts", names, limit, size), lambda: _load(names, limit, image_size, memory))
+
+
+def _load(names: Sequence[str], limit: int | None, image_size: int, memory: Memory) -> PromptSet:
+    how = Reading(memory, several_folders=sum(name.startswith("images:") for name in names) > 1)
+    left_out = _LeftOut()
+    found = ((number, one) for number, name in enumerate(names, 1) for one in found_in(name, image_size, how))
+    items = tuple(_chosen(_named_apart(found), limit, left_out))
     name = " + ".join(names)
     if not items:
-        raise UsageError(f"{name} holds no prompts" + (f" ({skips[0].what}: {skips[0].reason})" if skips else ""))
-    used = [[item.modality, item.kind, item.content, *filter(None, [item.question])] for item in items]
-    return PromptSet(name, items, digest(used), _few(skips, name))
+        reasons = "; ".join(f"{skip.what}: {skip.reason}" for skip in left_out.skips(name)[:LISTED_WHEN_EMPTY])
+        raise UsageError(f"{name} holds no prompts" + (f" ({reasons})" if reasons else ""))
+    used = [[item.modality, item.kind, item.inputs, *filter(None, [item.question])] for item in items]
+    return PromptSet(name, items, digest(used), left_out.skips(name))
 
 
-def prompt_of(inputs: Mapping[str, JSON]) -> Prompt:
+def prompt_of(inputs: Mapping[str, JSON], places: Mapping[str, JSON] = MappingProxyType({})) -> Prompt:
     """The prompt that an item's inputs describe: a text, a rendered concept, or a picture in a file or a table.
+
+    Args:
+        inputs: of an item.
+        places: where the files lie that they name.
 
     Raises:
         DataError: the picture is gone, damaged, or no longer the one whose hash was recorded.
@@ -101,65 +125,68 @@ def prompt_of(inputs: Mapping[str, JSON]) -> Prompt:
         values = cast(Mapping[str, str], inputs["concept"])
         return Prompt.of(render(Concept(**values), cast(int, inputs["size"])))
     if "sha256" in inputs:
-        path, planned = Path(str(inputs["path"])), str(inputs["sha256"])
-        if "place" in inputs:
-            start, size, column = cast(Sequence[int], inputs["place"])
-            return Prompt.of(picture_at(path, (start, size, column), planned))
-        picture, sha256 = open_picture(path)
-        if sha256 != planned:
-            raise DataError(f"picture {path} is not the one planned: its SHA-256 is {sha256}, not {planned}")
-        return Prompt.of(picture)
+        return Prompt.of(picture_from(str(inputs["sha256"]), places))
     raise DataError(f"inputs describe no prompt: {sorted(inputs)}")
 
 
-def _named_apart(found: Iterable[tuple[str, PromptItem | Skip]]) -> Iterator[PromptItem | Skip]:
-    """Items with names of their own: one that an earlier source took already is followed by its source."""
+def _named_apart(found: Iterable[tuple[int, One]]) -> Iterator[One]:
+    """Items with names of their own: one that an earlier source took already is followed by its source's number."""
     taken: set[str] = set()
-    for spec, one in found:
-        if isinstance(one, PromptItem):
-            one = replace(one, id=f"{one.id} ({spec})") if one.id in taken else one
+    for number, one in found:
+        if isinstance(one, PromptItem | Unread):
+            while one.id in taken:
+                one = replace(one, id=f"{one.id} (source {number})")
             taken.add(one.id)
         yield one
 
 
-def _usable(found: Iterable[PromptItem | Skip], skips: list[Skip]) -> Iterator[PromptItem]:
-    for one in found:
-        if isinstance(one, Skip):
-            skips.append(one)
-        else:
-            yield one
-
-
-def _without_repeats(items: Iterable[PromptItem]) -> Iterator[PromptItem]:
-    seen = set()
-    for item in items:
-        key = digest(item.content)
-        if key not in seen:
-            seen.add(key)
-            yield item
-
-
-def _chosen(items: Iterable[PromptItem], limit: int | None, skips: list[Skip]) -> Iterator[PromptItem]:
-    """The first of each kind; a damaged picture stops the plan here, not the run hours later.
-
-    A damaged picture in a table is left out by name: unlike a file in a folder, it is not the user's to mend.
-    """
+def _chosen(found: Iterable[One], limit: int | None, left_out: _LeftOut) -> Iterator[PromptItem]:
+    """The first of each kind, no two with equal content."""
     counts: Counter[tuple[str, str]] = Counter()
-    for item in items:
-        if limit is not None and counts[item.modality, item.kind] >= limit:
-            continue
-        if "path" in item.inputs:
-            try:
-                prompt_of(item.inputs)
-            except DataError as problem:
-                if "place" not in item.inputs:
-                    raise
-                skips.append(Skip(f"{Path(str(item.inputs['path'])).name}, {item.id}", str(problem)))
+    seen: set[str] = set()
+    for one in found:
+        full = limit is not None and counts[_group(one)] >= limit
+        if isinstance(one, Unread):
+            if full:
                 continue
-        counts[item.modality, item.kind] += 1
-        yield item
+            read = one.read()
+            one = replace(read, id=one.id) if isinstance(read, PromptItem) else read
+        if not isinstance(one, PromptItem):
+            left_out.add(one)
+            continue
+        content = digest(one.inputs)
+        if content not in seen:
+            seen.add(content)
+            if not full:
+                counts[_group(one)] += 1
+                yield one
 
 
-def _few(skips: Sequence[Skip], name: str) -> tuple[Skip, ...]:
+def _group(one: One) -> tuple[str, str]:
+    if isinstance(one, PromptItem):
+        return one.modality, one.kind
+    return ("image", one.kind) if isinstance(one, Unread) else ("", "")
+
+
+class _LeftOut:
+    """What cannot be used: by name, and counted where there may be very much of it."""
+
+    def __init__(self) -> None:
+        self._named: list[Skip] = []
+        self._counted: Counter[LeftOut] = Counter()
+
+    def add(self, one: Skip | LeftOut) -> None:
+        if isinstance(one, Skip):
+            self._named.append(one)
+        else:
+            self._counted[one] += 1
+
+    def skips(self, name: str) -> tuple[Skip, ...]:
+        """What there was in sources of that name, the first `LISTED` of each sort and how many more."""
+        counted = [Skip(f"{count:,} {one.what}", one.reason) for one, count in self._counted.most_common()]
+        return (*_few(self._named, f"rows of {name}"), *_few(counted, f"sorts of files in {name}"))
+
+
+def _few(skips: Sequence[Skip], what: str) -> tuple[Skip, ...]:
     rest = len(skips) - LISTED
-    return (*skips[:LISTED], *([Skip(f"{rest} more rows of {name}", "unusable, too")] if rest > 0 else []))
+    return (*skips[:LISTED], *([Skip(f"{rest} more {what}", "unusable, too")] if rest > 0 else []))

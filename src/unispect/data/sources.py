@@ -2,59 +2,131 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from unispect.core.errors import DataError, UsageError, unknown
+from unispect.core.paths import place_named
+from unispect.core.texts import lines_of, read_text
 from unispect.core.units import JSON, Skip
+from unispect.data.folders import File, files_in, is_called_picture, picture_in
 from unispect.data.geneval import KEY, read_geneval
-from unispect.data.images import file_sha256, picture_files
-from unispect.data.items import PromptItem
-from unispect.data.mmbench import BadRow, read_mmbench
+from unispect.data.images import decoded
+from unispect.data.items import LeftOut, PromptItem, Unread
+from unispect.data.likely import likely_source
+from unispect.data.memory import Memory
+from unispect.data.mmbench import BadRow, TableRow, read_mmbench
+from unispect.data.places import place_of
 from unispect.data.t2i_corebench import read_t2i_corebench
 from unispect.data.world_prompts import world, world_types, world_words
 
-Found = Iterator[PromptItem | Skip]
-"""Prompts in order, and what cannot be used with the reason."""
+Found = Iterator[PromptItem | Unread | Skip | LeftOut]
+"""Prompts in order; what cannot be used, by name; and what lies beside them, of which there may be very much."""
+
+LOOSE = "pictures"
+"""Kind of pictures that lie directly in a folder: its own name would change with where it lies."""
 
 
-def _t2i_corebench(folder: Path) -> Found:
+@dataclass(frozen=True)
+class Reading:
+    """How sources are read.
+
+    Attributes:
+        memory: of what was read before.
+        several_folders: pictures come from more than one folder, so that those directly in one are a kind of their own,
+            by the folder's name.
+    """
+
+    memory: Memory = field(default_factory=Memory)
+    several_folders: bool = False
+
+
+def _t2i_corebench(folder: Path, how: Reading) -> Found:
     for prompt in read_t2i_corebench(folder):
         yield PromptItem(prompt.id, "text", prompt.kind, {"text": prompt.text})
 
 
-def _geneval(file: Path) -> Found:
+def _geneval(file: Path, how: Reading) -> Found:
     for prompt in read_geneval(file):
         kept: JSON = {"index": prompt.place, "metadata": prompt.metadata}
         yield PromptItem(f"geneval {prompt.place:05}", "text", prompt.tag, {"text": prompt.text, KEY: kept})
 
 
-def _mmbench(file: Path) -> Found:
+def _mmbench(file: Path, how: Reading) -> Found:
     for row in read_mmbench(file):
         if isinstance(row, BadRow):
             yield Skip(f"{file.name}, {row.name}", row.reason)
+        elif isinstance(row, LeftOut):
+            yield row
         else:
-            inputs = {"path": str(file), "place": list(row.place), "sha256": row.sha256}
-            yield PromptItem(f"picture {row.index}", "image", row.kind, inputs, row.question)
+            yield Unread(f"picture {row.index}", row.kind, partial(_in_table, file, row, how.memory))
 
 
-def _images(folder: Path) -> Found:
-    for path, kind in picture_files(folder):
-        inputs = {"path": str(path), "sha256": file_sha256(path)}
-        yield PromptItem(path.relative_to(folder).as_posix(), "image", kind, inputs)
-
-
-def _lines(file: Path) -> Found:
+def _in_table(file: Path, row: TableRow, memory: Memory) -> PromptItem | Skip:
+    """A damaged picture in a table is left out by name: unlike a file in a folder, it is not the user's to mend."""
+    data = row.picture()
+    if isinstance(data, BadRow):
+        return Skip(f"{file.name}, {data.name}", data.reason)
+    id = f"picture {row.index}"
     try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read prompts from {file}: {error.strerror or error}") from error
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        try:
-            text, tab, kind = line.decode("utf-8").partition("\t")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{file}, line {number} is not UTF-8 text: {error.reason}") from error
+        sha256 = _sound(data, f"{file}, byte {row.place[0]}", memory)
+    except DataError as problem:
+        return Skip(f"{file.name}, {id}", str(problem))
+    places = {sha256: place_of(file, row.place)}
+    return PromptItem(id, "image", row.kind, {"sha256": sha256}, row.question, places)
+
+
+def _images(folder: Path, how: Reading) -> Found:
+    loose = folder.resolve().name if how.several_folders else LOOSE
+    for one in files_in(folder):
+        if isinstance(one, LeftOut):
+            yield one
+        else:
+            yield Unread(one.name, one.kind or loose, partial(_in_folder, one, one.kind or loose, how.memory))
+
+
+def _in_folder(file: File, kind: str, memory: Memory) -> PromptItem | LeftOut:
+    """A damaged picture stops the plan here, not the run hours later.
+
+    Raises:
+        DataError: it is damaged, or is called a picture and is none.
+    """
+    sha256 = memory.once(("picture", os.path.abspath(file.path)), partial(_hash_of, file.path, memory))
+    if isinstance(sha256, LeftOut):
+        return sha256
+    return PromptItem(file.name, "image", kind, {"sha256": sha256}, places={sha256: place_of(file.path)})
+
+
+def _hash_of(path: Path, memory: Memory) -> str | LeftOut:
+    data = picture_in(path)
+    if isinstance(data, LeftOut):
+        return data
+    try:
+        return _sound(data, str(path), memory)
+    except DataError as problem:
+        if is_called_picture(path):
+            raise
+        return LeftOut(f"files called {path.name}", str(problem))
+
+
+def _sound(data: bytes, name: str, memory: Memory) -> str:
+    """SHA-256 of a picture's file, in hex, once its picture was unpacked.
+
+    Raises:
+        DataError: the picture is not sound.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    memory.once(("sound", sha256), lambda: bool(decoded(data, name)))
+    return sha256
+
+
+def _lines(file: Path, how: Reading) -> Found:
+    for number, line in enumerate(lines_of(read_text(file, "prompts from")), start=1):
+        text, tab, kind = line.partition("\t")
         if not text.strip():
             if tab:
                 raise DataError(f"{file}, line {number} has a kind but no prompt before the tab")
@@ -72,7 +144,7 @@ class Source:
     """
 
     place: str
-    read: Callable[[Path], Found]
+    read: Callable[[Path, Reading], Found]
 
 
 FILES: Mapping[str, Source] = {
@@ -82,7 +154,7 @@ FILES: Mapping[str, Source] = {
     "images": Source("FOLDER", _images),
     "text": Source("FILE", _lines),
 }
-WORLDS: Mapping[str, Callable[[int], Found]] = {
+WORLDS: Mapping[str, Callable[[int], Iterator[PromptItem]]] = {
     "world": world,
     "world-types": world_types,
     "world-words": world_words,
@@ -90,12 +162,13 @@ WORLDS: Mapping[str, Callable[[int], Found]] = {
 SOURCES = (*WORLDS, *(f"{name}:{source.place}" for name, source in FILES.items()))
 
 
-def found_in(spec: str, image_size: int) -> Found:
+def found_in(spec: str, image_size: int, how: Reading | None = None) -> Found:
     """Everything that a source holds.
 
     Args:
         spec: a name of `WORLDS`, or a name of `FILES` with its place.
         image_size: side in pixels of pictures that are rendered.
+        how: files are read.
 
     Raises:
         UsageError: unknown source, or its place is missing.
@@ -105,15 +178,9 @@ def found_in(spec: str, image_size: int) -> Found:
         return WORLDS[spec](image_size)
     scheme, colon, place = spec.partition(":")
     if scheme not in FILES:
-        if Path(spec).exists():
-            raise UsageError(f"unknown data {spec!r}; did you mean '{_likely(Path(spec))}:{spec}'?")
+        if (path := place_named(spec)).exists():
+            raise UsageError(f"unknown data {spec!r}; {likely_source(path)}")
         raise unknown("data", spec, SOURCES)
     if not colon or not place:
         raise UsageError(f"data {spec!r} lacks its place; write {scheme}:{FILES[scheme].place}")
-    return FILES[scheme].read(Path(place))
-
-
-def _likely(path: Path) -> str:
-    if path.is_dir():
-        return "images"
-    return "mmbench" if path.suffix.lower() == ".tsv" else "text"
+    return FILES[scheme].read(place_named(place), how or Reading())

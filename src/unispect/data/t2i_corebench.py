@@ -6,12 +6,12 @@ Twelve files, one per dimension, each an object `id -> {"Prompt": text, ...}` wi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 from unispect.core.errors import DataError
+from unispect.core.texts import lines_of, read_text
 
 TYPES: dict[str, tuple[str, ...]] = {
     "composition": ("C-MI", "C-MA", "C-MR", "C-TR"),
@@ -53,35 +53,43 @@ def read_t2i_corebench(folder: Path) -> list[CorePrompt]:
 LAYOUTS = ("{}.json", "data/{}.json", "splits/{}.jsonl", "{}.jsonl")
 
 
+def holds_prompts(folder: Path) -> bool:
+    """There is a file of T2I-CoReBench in one of the known layouts."""
+    return any((folder / layout.format(name)).is_file() for layout in LAYOUTS for name in chain(*TYPES.values()))
+
+
+def folder_of(file: Path) -> Path | None:
+    """The folder that a file of T2I-CoReBench belongs to; None if it is called otherwise."""
+    names = {layout.format(name) for layout in LAYOUTS for name in chain(*TYPES.values())}
+    if f"{file.parent.name}/{file.name}" in names:
+        return file.parent.parent
+    return file.parent if file.name in names else None
+
+
 def _files(folder: Path) -> dict[str, Path]:
     """Dimension -> its file, in the layout that most files are in."""
     names = list(chain(*TYPES.values()))
     layouts = [{name: folder / layout.format(name) for name in names} for layout in LAYOUTS]
     best = max(layouts, key=lambda files: sum(file.is_file() for file in files.values()))
     if missing := [file.relative_to(folder).as_posix() for file in best.values() if not file.is_file()]:
-        raise DataError(f"{folder} lacks {', '.join(missing)} of the twelve T2I-CoReBench files")
+        below = sorted(child for child in folder.iterdir() if child.is_dir() and holds_prompts(child))
+        hint = f"; did you mean 't2i-corebench:{below[0]}'?" if below and len(missing) == len(names) else ""
+        raise DataError(f"{folder} lacks {', '.join(missing)} of the twelve T2I-CoReBench files{hint}")
     return best
 
 
 def _read_dimension(file: Path, dimension: str, kind: str) -> list[CorePrompt]:
+    text = read_text(file)
+    if file.suffix == ".jsonl":
+        lines = enumerate(lines_of(text), start=1)
+        return [_line(file, number, line, dimension, kind) for number, line in lines if line.strip()]
     try:
-        text = file.read_text("utf-8")
-        if file.suffix == ".jsonl":
-            return [_line(file, number, line, dimension, kind) for number, line in _lines(text)]
         entries = json.loads(text)
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
         raise DataError(f"{file} is not JSON: {error.msg} at line {error.lineno}") from error
     if not isinstance(entries, dict):
         raise DataError(f"{file} must hold an object of prompts by id")
     return [CorePrompt(name, kind, _text(file, f"entry {name!r}", entry)) for name, entry in entries.items()]
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    return ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
 
 
 def _line(file: Path, number: int, line: str, dimension: str, kind: str) -> CorePrompt:

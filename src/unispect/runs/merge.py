@@ -14,6 +14,7 @@ from unispect.core.errors import StoreError, UsageError
 from unispect.runs import database, durable, manifest, staging
 from unispect.runs.blobs import FOLDER, Blobs
 from unispect.runs.manifest import Invocation, Manifest
+from unispect.runs.reading import Whole
 from unispect.runs.store import RunStore
 
 SHOWN = 3
@@ -30,6 +31,7 @@ class Merged:
         pictures: different ones.
         grades: of all judges.
         changed: it held something else before.
+        plans: the whole plans that were cut into parts, with how many of their units are here.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Merged:
     pictures: int
     grades: int
     changed: bool
+    plans: tuple[Whole, ...] = ()
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
@@ -56,8 +59,9 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
 
     Raises:
         UsageError: a folder is no run, or nothing is to be merged.
-        StoreError: a run is damaged, or two finished records of a unit (or a judge's grades of it) differ: nothing was
-            merged then; names the unit and both folders.
+        StoreError: a run is damaged; two finished records of a unit (or a judge's grades of it) differ; or folders hold
+            parts of plans that overlap and differ, so that they cannot make up one: nothing was merged then. Names the
+            unit or the plans, and both folders.
     """
     target = Path(out)
     distinct = {Path(source).resolve(): Path(source) for source in sources}
@@ -80,6 +84,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
         with database.explained(target / database.NAME):
             staging.unite(connection)
             _require_agreement(connection, [target, *folders])
+            _require_one_plan(connection, [target, *folders])
             _adopt(connection, store.blobs, folders)
             if noted != own:
                 manifest.write(target, noted)
@@ -89,7 +94,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
                 staging.replace(connection)
         with database.explained(target / database.NAME):
             units, done, pictures, grades = staging.counts(connection)
-            return Merged(target, units, done, pictures, grades, changed)
+            return Merged(target, units, done, pictures, grades, changed, staging.plans(connection))
 
 
 def _read(folder: Path) -> Manifest:
@@ -150,6 +155,17 @@ def _require_agreement(connection: sqlite3.Connection, folders: Sequence[Path]) 
     raise StoreError(
         f"nothing was merged: {named}. Later records may rest on either, so neither is dropped: leave one folder out"
     )
+
+
+def _require_one_plan(connection: sqlite3.Connection, folders: Sequence[Path]) -> None:
+    found = staging.strangers(connection)
+    if found:
+        raise StoreError(
+            f"nothing was merged: {folders[found.one]} and {folders[found.other]} hold parts of two plans of "
+            f"{found.study} on {found.model}, which cannot make up one: of {found.first:,} and {found.second:,} units "
+            f"they share {found.shared:,}. Were their data and options the same? Make the parts of one plan again, or "
+            "merge each plan with its own parts first"
+        )
 
 
 def _explained(connection: sqlite3.Connection, clash: staging.Clash, folders: Sequence[Path]) -> str:

@@ -56,6 +56,28 @@ class Batch:
     replica: str
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A plan of which a run holds a part, or which was merged from its parts.
+
+    Attributes:
+        study: of its units.
+        model: `id@revision`.
+        units: of the whole plan.
+        here: those of them that this run holds.
+    """
+
+    study: str
+    model: str
+    units: int
+    here: int
+
+    @property
+    def missing(self) -> int:
+        """Units that are in other parts."""
+        return self.units - self.here
+
+
 class RunReader:
     """The reading half of a run store."""
 
@@ -186,6 +208,16 @@ class RunReader:
                GROUP BY study, version, model, kind ORDER BY min(position)"""
         )
         return tuple(Count(*row[:5], *map(int, row[5:])) for row in found)
+
+    def plans(self) -> tuple[Whole, ...]:
+        """The whole plans of which this run holds parts, in the order of planning; none where nothing was cut up."""
+        if not database.has(self._connection, "members"):
+            return ()
+        found = self._read(
+            """SELECT max(study), max(model), count(*), count(u.id) FROM members m LEFT JOIN units u ON u.id = m.unit
+               GROUP BY plan HAVING count(u.id) ORDER BY min(position), plan"""
+        )
+        return tuple(Whole(*row) for row in found)
 
     def costs(self) -> dict[tuple[str, str, str], float]:
         """(study, model, kind) -> seconds that a finished unit took, on average."""

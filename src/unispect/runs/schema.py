@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS made (                  -- how records came to be: wh
     device TEXT NOT NULL,                          -- kind of device; empty where that is not known
     dtype TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS members (               -- every unit of those whole plans, whether it is here or not
+    plan TEXT NOT NULL,                            -- as digest in plans
+    unit TEXT NOT NULL,
+    PRIMARY KEY (plan, unit)
+) WITHOUT ROWID;
 """
 """Tables that older folders lack; their writer adds them, their readers do without."""
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from unispect.core.units import Made
 from unispect.runs import rows
+from unispect.runs.reading import Whole
 
 TABLES: Final = """
 CREATE TEMP TABLE commands (source INTEGER, old INTEGER, new INTEGER, started TEXT, PRIMARY KEY (source, old));
@@ -21,6 +22,7 @@ CREATE TEMP TABLE held_failures (unit, status, error, seconds, invocation, start
 CREATE TEMP TABLE held_pictures (source, unit, name, sha256, bytes);
 CREATE TEMP TABLE held_grades (source, unit, judge, payload);
 CREATE TEMP TABLE held_made (source, unit, batch, size, device, dtype);
+CREATE TEMP TABLE held_members (source, plan, unit);
 """
 
 _COPY: Final = """
@@ -38,6 +40,7 @@ INSERT INTO held_failures
 INSERT INTO held_pictures SELECT :source, unit, name, sha256, bytes FROM {schema}.pictures;
 INSERT INTO held_grades SELECT :source, unit, judge, payload FROM {schema}.grades;
 {made};
+{members};
 """
 
 _UNITE: Final = """
@@ -69,6 +72,16 @@ CREATE TEMP TABLE united_pictures AS
 CREATE TEMP TABLE united_grades AS SELECT DISTINCT unit, judge, payload FROM held_grades;
 CREATE TEMP TABLE united_made AS
     SELECT m.unit, batch, size, device, dtype FROM held_made m JOIN ranked r USING (unit, source) WHERE rank = 1;
+CREATE TEMP TABLE united_members AS SELECT DISTINCT plan, unit FROM held_members;
+CREATE INDEX temp.united_units_by_id ON united_units (id);
+CREATE INDEX temp.united_members_by_plan ON united_members (plan, unit);
+CREATE TEMP TABLE united_plans AS
+    SELECT plan, max(study) AS study, max(model) AS model, count(*) AS units, count(u.id) AS here,
+           min(u.position) AS first,
+           (SELECT count(DISTINCT h.id) FROM held_units h
+            WHERE h.source IN (SELECT source FROM held_members o WHERE o.plan = m.plan)
+                AND h.id IN (SELECT unit FROM united_members o WHERE o.plan = m.plan)) AS own
+    FROM united_members m LEFT JOIN united_units u ON u.id = m.unit GROUP BY plan HAVING count(u.id);
 """
 
 _REPLACE: Final = (
@@ -90,6 +103,8 @@ _REPLACE: Final = (
     "INSERT INTO pictures SELECT * FROM united_pictures",
     "INSERT INTO grades SELECT * FROM united_grades",
     "INSERT INTO made SELECT * FROM united_made",
+    "DELETE FROM members",
+    "INSERT INTO members SELECT * FROM united_members",
 )
 
 _SAME: Final = (
@@ -102,6 +117,7 @@ _SAME: Final = (
     ("SELECT * FROM united_pictures", "SELECT * FROM main.pictures"),
     ("SELECT * FROM united_grades", "SELECT * FROM main.grades"),
     ("SELECT * FROM united_made", "SELECT * FROM main.made"),
+    ("SELECT * FROM united_members", "SELECT * FROM main.members"),
 )
 
 
@@ -127,6 +143,28 @@ class Clash(NamedTuple):
     pictures: bool
 
 
+class Strangers(NamedTuple):
+    """Two plans that cannot be made whole by one another.
+
+    Attributes:
+        study: of both.
+        model: of both.
+        first: units of the one ...
+        second: ... and of the other.
+        shared: units that are in both.
+        one: number of a source that holds a part of the one ...
+        other: ... and of one that holds a part of the other.
+    """
+
+    study: str
+    model: str
+    first: int
+    second: int
+    shared: int
+    one: int
+    other: int
+
+
 def copy(connection: sqlite3.Connection, source: int, schema: str) -> None:
     """Puts what an attached database holds beside what was copied before; all of one moment.
 
@@ -140,9 +178,12 @@ def copy(connection: sqlite3.Connection, source: int, schema: str) -> None:
     made = ""
     if _has(connection, schema, "made"):
         made = f"INSERT INTO held_made SELECT :source, unit, batch, size, device, dtype FROM {schema}.made"
+    members = ""
+    if _has(connection, schema, "members"):
+        members = f"INSERT INTO held_members SELECT :source, plan, unit FROM {schema}.members"
     connection.execute("BEGIN")
     try:
-        for statement in _COPY.format(schema=schema, place=place, places=places, made=made).split(";"):
+        for statement in _COPY.format(schema=schema, place=place, places=places, made=made, members=members).split(";"):
             if statement.strip():
                 connection.execute(statement, {"source": source})
     finally:
@@ -184,6 +225,32 @@ def made(connection: sqlite3.Connection, unit: str, source: int) -> Made | None:
     query = "SELECT batch, size, device, dtype FROM held_made WHERE unit = ? AND source = ?"
     found = connection.execute(query, (unit, source)).fetchone()
     return Made(*found) if found else None
+
+
+def strangers(connection: sqlite3.Connection) -> Strangers | None:
+    """Two plans that share units and differ, neither of which is whole by its own parts; None if there are none.
+
+    Two plans that one source holds parts of were made there one after the other, and were never meant to be one.
+    """
+    found = connection.execute(
+        """SELECT p.study, p.model, p.units, q.units,
+                  (SELECT count(*) FROM united_members a JOIN united_members b USING (unit)
+                   WHERE a.plan = p.plan AND b.plan = q.plan) AS shared,
+                  (SELECT min(source) FROM held_members WHERE plan = p.plan),
+                  (SELECT min(source) FROM held_members WHERE plan = q.plan)
+           FROM united_plans p JOIN united_plans q ON q.plan > p.plan AND q.study = p.study AND q.model = p.model
+           WHERE p.own < p.units AND q.own < q.units AND shared > 0
+               AND NOT EXISTS (SELECT 1 FROM held_members a JOIN held_members b USING (source)
+                               WHERE a.plan = p.plan AND b.plan = q.plan)
+           ORDER BY p.first, q.first LIMIT 1"""
+    ).fetchone()
+    return Strangers(*found) if found else None
+
+
+def plans(connection: sqlite3.Connection) -> tuple[Whole, ...]:
+    """The whole plans of which there are parts, in the order of planning."""
+    found = connection.execute("SELECT study, model, units, here FROM united_plans ORDER BY first, plan")
+    return tuple(Whole(*row) for row in found)
 
 
 def same(connection: sqlite3.Connection) -> bool:

@@ -13,7 +13,7 @@ from statistics import fmean
 from unispect.core.errors import StoreError, UsageError
 from unispect.runs import check, creation, database, lock
 from unispect.runs.lock import Writer
-from unispect.runs.reading import Batch, Count, RunReader
+from unispect.runs.reading import Batch, Count, RunReader, Whole
 
 WINDOW = 300.0
 """Seconds before the last record that speed is read from."""
@@ -52,6 +52,7 @@ class Status:
         left: seconds that the rest will take; None if that cannot be told.
         untimed: kinds with work left of which nothing is finished yet, so that `left` leaves them out.
         damage: what is wrong with the folder; empty if it is whole.
+        plans: the whole plans of which this run holds parts.
     """
 
     folder: Path
@@ -63,6 +64,12 @@ class Status:
     left: float | None
     untimed: tuple[str, ...]
     damage: str = ""
+    plans: tuple[Whole, ...] = ()
+
+    @property
+    def is_part(self) -> bool:
+        """Units of its plans are in other parts, which were not merged into it."""
+        return any(plan.missing for plan in self.plans)
 
     @property
     def planned(self) -> int:
@@ -111,12 +118,13 @@ def status(run: str | Path, *, verify: bool = True) -> Status:
                 damage = str(error)
         with reader.snapshot():
             counts = reader.counts()
+            plans = reader.plans()
             costs = reader.costs()
             batches = reader.batches(WINDOW)
     speed = _speed(batches)
     left, untimed = _left(counts, costs, speed) if writer in BUSY else (None, ())
     last = max(0.0, time.time() - batches[-1].at) if batches else None
-    return Status(folder, counts, writer, holder, last, speed, left, untimed, damage)
+    return Status(folder, counts, writer, holder, last, speed, left, untimed, damage, plans)
 
 
 def _speed(batches: Sequence[Batch]) -> Speed | None:

@@ -126,7 +126,7 @@ class RunStore(RunReader):
         Args:
             units: to be done here.
             among: the whole plan that they are a part of (see `core.shards`). It is remembered where they stand in it,
-                so that merged parts come out in its order.
+                so that merged parts come out in its order, and what else is in it, so that missing parts show.
 
         Raises:
             UsageError: a unit is not plain JSON; nothing was planned.
@@ -266,3 +266,4 @@ def _note_places(connection: sqlite3.Connection, units: set[str], whole: list[st
         "INSERT OR IGNORE INTO places (unit, place) VALUES (?, ?)",
         ((unit, place) for place, unit in enumerate(whole, first) if unit in units),
     )
+    connection.executemany("INSERT OR IGNORE INTO members (plan, unit) VALUES (?, ?)", ((name, unit) for unit in whole))

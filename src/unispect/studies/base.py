@@ -12,10 +12,11 @@ Studies know no model by name: what they need to know about one stands on its ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unispect.core.findings import Preset
 from unispect.core.units import Entry, Prior
+from unispect.data.memory import Memory
 
 __all__ = ["Entry", "Options", "Prior"]
 
@@ -30,6 +31,7 @@ class Options:
         limit: at most this many items (prompts or concepts) of each group the study compares.
         seeds: one full repetition of everything random per seed.
         parts: of a study that asks several kinds of questions, which ones; none for the study's own choice.
+        memory: what the same command has read of the data, so that the next plan need not read it again.
     """
 
     data: str | tuple[str, ...] | None = None
@@ -37,3 +39,4 @@ class Options:
     limit: int | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
     parts: tuple[str, ...] = ()
+    memory: Memory = field(default_factory=Memory, compare=False, repr=False)

@@ -39,9 +39,14 @@ def measured(model: str, layer: int, prompt: str, function: Callable[[], T]) -> 
         raise StateError(f"{model}, layer {layer}, prompt {prompt!r}: {problem}") from problem
 
 
-def prompt_in(inputs: Mapping[str, JSON]) -> Prompt:
-    """The prompt described under "prompt" in a unit's inputs, followed by its "question" if there is one."""
-    prompt = prompt_of(cast(Mapping[str, JSON], inputs["prompt"]))
+def prompt_in(inputs: Mapping[str, JSON], places: Mapping[str, JSON]) -> Prompt:
+    """The prompt described under "prompt" in a unit's inputs, followed by its "question" if there is one.
+
+    Args:
+        inputs: of the unit, or of one of several prompts among them.
+        places: of the unit.
+    """
+    prompt = prompt_of(cast(Mapping[str, JSON], inputs["prompt"]), places)
     return Prompt.of(*prompt.parts, str(inputs["question"])) if "question" in inputs else prompt
 
 

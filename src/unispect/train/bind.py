@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from unispect.models.checks import require
 from unispect.models.registry import card_of, family_module, files_of, load, parse
 from unispect.models.taught import Taught, joined, read_taught
 from unispect.train import memory
+from unispect.train.claim import claim_of, difference
 from unispect.train.course import Course, Draft, make_course
 from unispect.train.crew import Crew, assemble
 from unispect.train.folder import PEFT, RUN, STEPS, Bound, Whole, write_bound
@@ -109,9 +110,8 @@ def finished(order: Order) -> Taught | None:
             raise UsageError(f"{order.out} holds something else; choose another folder")
         return None
     found = json.loads(claim.read_text("utf-8"))
-    for key, value in _claim(order).items():
-        if found.get(key) != value:
-            raise UsageError(f"{order.out} holds another training, of another {key}; choose another folder")
+    if other := difference(found, claim_of(order.model, order.recipe)):
+        raise UsageError(f"{order.out} holds another training, of another {other}; choose another folder")
     return read_taught(order.out)
 
 
@@ -309,16 +309,13 @@ def _card(model: Any) -> ModelCard:
     return model.card
 
 
-def _claim(order: Order) -> Mapping[str, Any]:
-    facts = {"model": order.model, "recipe": order.recipe.model_dump(mode="json", exclude_none=True)}
-    return json.loads(json.dumps(facts))
-
-
 def _note(order: Order) -> None:
     order.run.mkdir(parents=True, exist_ok=True)
     claim = order.run / "claim.json"
     if not claim.exists():
-        claim.write_text(json.dumps({**_claim(order), "title": order.title}, indent=1) + "\n", "utf-8")
+        claim.write_text(
+            json.dumps({**claim_of(order.model, order.recipe), "title": order.title}, indent=1) + "\n", "utf-8"
+        )
 
 
 @contextmanager

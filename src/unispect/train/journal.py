@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unispect.core.errors import StateError
+from unispect.core.texts import lines_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Journal:
         if not self.path.exists():
             return
         kept = []
-        for line in self.path.read_text("utf-8").splitlines():
+        for line in lines_of(self.path.read_text("utf-8")):
             try:
                 step = json.loads(line)["step"]
             except (ValueError, KeyError, TypeError):

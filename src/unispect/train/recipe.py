@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from unispect.core.errors import UsageError, unknown
+from unispect.core.errors import DataError, UsageError, unknown
+from unispect.core.paths import place_named
+from unispect.core.texts import read_text
 from unispect.data.concepts.lexicons import LEXICONS
 from unispect.data.concepts.world import ATTRIBUTES
 from unispect.data.faces.people import PEOPLE, STRANGERS
@@ -272,12 +274,12 @@ def load_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> R
     """
     text = dict(_shipped()).get(str(name))
     if text is None:
-        path = Path(name).expanduser()
+        path = place_named(str(name))
         if not path.is_file():
             if path.suffix in (".yaml", ".yml"):
                 raise UsageError(f"no recipe file {str(name)!r}")
             raise unknown("recipe", str(name), dict(_shipped()))
-        text = path.read_text("utf-8")
+        text = _text(path)
     found = _parsed(text, str(name))
     given = {key: value for key, value in (changes or {}).items() if value is not None}
     if "steps" in given:
@@ -295,6 +297,13 @@ def _shipped() -> Iterator[tuple[str, str]]:
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".yaml"):
             yield entry.name.removesuffix(".yaml"), entry.read_text("utf-8")
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path, "the recipe")
+    except DataError as error:
+        raise UsageError(str(error)) from error
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import permutations
-from pathlib import Path
 
+from unispect.core.paths import place_named
 from unispect.core.seeds import seed_for
 from unispect.data.concepts import language, lessons
 from unispect.data.concepts.lexicons import REAL, Lexicon
@@ -53,7 +53,7 @@ def streams_of(recipe: Recipe) -> Lessons:
         return Lessons(lambda kind, name, count: _words(recipe, kind, Lexicon(name), count), known)
     people: Sequence[Person | Photograph] = load_people().train
     if recipe.data.startswith(PHOTOGRAPHS):
-        people = load_photographs(Path(recipe.data.removeprefix(PHOTOGRAPHS)))
+        people = load_photographs(place_named(recipe.data.removeprefix(PHOTOGRAPHS)))
     beside = {"draw": _described, "tell": _asked, "look": _seen}
     return Lessons(partial(_faces, recipe, people), {kind: partial(make, people) for kind, make in beside.items()})
 

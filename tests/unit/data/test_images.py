@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from unispect.core.errors import DataError
-from unispect.data.images import open_picture, picture_files
+from unispect.data.images import open_picture
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -84,11 +84,3 @@ def test_damaged_and_foreign_files_are_named(tmp_path: Path):
             open_picture(tmp_path / name)
     with pytest.raises(DataError, match=r"cannot read picture .*gone.png: No such file"):
         open_picture(tmp_path / "gone.png")
-
-
-def test_files_are_found_by_type_in_order(tmp_path: Path):
-    for name in ("b/2.png", "b/deep/1.PNG", "a/x.jpg", "top.png", ".hidden/1.png", "a/.thumb.png", "a/notes.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = [(path.relative_to(tmp_path).as_posix(), kind) for path, kind in picture_files(tmp_path)]
-    assert found == [("a/x.jpg", "a"), ("b/2.png", "b"), ("b/deep/1.PNG", "b"), ("top.png", tmp_path.name)]

@@ -22,7 +22,7 @@ def test_six_abilities_and_the_pictures_themselves(tmp_path: Path):
     assert [item.kind for item in prompts.items] == list(TYPES.values())
     assert {item.modality for item in prompts.items} == {"image"}
     for item, color in zip(prompts.items, COLORS, strict=True):
-        (picture,) = prompt_of(item.inputs).images
+        (picture,) = prompt_of(item.inputs, item.places).images
         assert picture.size == (8, 6)
         near = Image.new("RGB", (1, 1), color).getpixel((0, 0))
         assert all(abs(a - b) <= 4 for a, b in zip(picture.getpixel((3, 3)), near, strict=True))
@@ -54,8 +54,8 @@ def test_quoted_line_breaks_tabs_quotes_and_huge_values_do_not_shift_rows(tmp_pa
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
     prompts = load_prompts(f"mmbench:{file}")
     assert [item.id for item in prompts.items] == [f"picture {i}" for i in (1, 2, 3, 4)]
-    assert prompt_of(prompts.items[3].inputs).images[0].size == (900, 900)
-    assert prompt_of(prompts.items[2].inputs).images[0].getpixel((2, 2))[2] > 240
+    assert prompt_of(prompts.items[3].inputs, prompts.items[3].places).images[0].size == (900, 900)
+    assert prompt_of(prompts.items[2].inputs, prompts.items[2].places).images[0].getpixel((2, 2))[2] > 240
 
 
 def test_rows_are_streamed(tmp_path: Path):
@@ -134,7 +134,52 @@ def test_other_splits_are_left_alone_and_bytes_that_are_no_text_named(tmp_path: 
         stream.write(b"\xff\xfe\tbad\n")
     prompts = load_prompts(f"mmbench:{file}")
     assert [item.id for item in prompts.items] == ["picture 1"]
-    assert [(skip.what, skip.reason) for skip in prompts.skips] == [("dev.tsv, row 4", "is not UTF-8 text")]
+    assert [(skip.what, skip.reason) for skip in prompts.skips] == [
+        ("dev.tsv, row 4", "is not UTF-8 text"),
+        ("1 rows of the split 'test'", "only the split 'dev' is read"),
+    ]
+
+
+def test_a_table_of_another_split_says_why_nothing_is_left(tmp_path: Path):
+    file = table(tmp_path / "a.tsv", [row(1, encoded("green"), split="test"), row(2, encoded("red"), split="test")])
+    with pytest.raises(
+        UsageError, match=r"holds no prompts \(2 rows of the split 'test': only the split 'dev' is read"
+    ):
+        load_prompts(f"mmbench:{file}")
+
+
+def test_a_reference_to_a_row_that_is_not_there_is_named(tmp_path: Path):
+    rows = [row(1, "3"), row(2, encoded("green")), row(3, encoded("red")), row(4, "999"), row(5, "1")]
+    prompts = load_prompts(f"mmbench:{table(tmp_path / 'dev.tsv', rows)}")
+    assert [item.id for item in prompts.items] == ["picture 2", "picture 3"]
+    assert [(skip.what, skip.reason) for skip in prompts.skips] == [
+        ("dev.tsv, index 4", "its picture should be in the row with index 999, which has none or is not there"),
+        ("dev.tsv, index 5", "its picture should be in the row with index 1, which has none or is not there"),
+    ]
+
+
+def test_rows_swallowed_by_a_quote_that_is_not_closed_are_counted(tmp_path: Path):
+    rows = [row(i, encoded(color)) for i, color in enumerate(COLORS, 1)]
+    rows[3] = row(4, encoded("yellow"), question='say "hi", and "no"')  # written in quotes, the first of which closes
+    file = table(tmp_path / "dev.tsv", rows)
+    file.write_text(file.read_text().replace("2\tWhat is it?", '2\t"What is it?'))
+    prompts = load_prompts(f"mmbench:{file}")
+    assert [item.id for item in prompts.items] == ["picture 1", "picture 5", "picture 6"]
+    assert [(skip.what, skip.reason) for skip in prompts.skips] == [
+        ("dev.tsv, row 3", "a quote that is not closed swallows 2 of the rows behind it")
+    ]
+    file.write_text(file.read_text().replace("5\tWhat is it?", '5\t"What is it?'))
+    assert [skip.reason for skip in load_prompts(f"mmbench:{file}").skips][1].endswith(
+        "swallows 1 of the rows behind it"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_other_encodings_are_named(tmp_path: Path, encoding: str):
+    file = table(tmp_path / "dev.tsv", [row(1, encoded("green"))])
+    file.write_bytes(file.read_text("utf-8").encode(encoding))
+    with pytest.raises(DataError, match=f"dev.tsv is not UTF-8 but {encoding.upper()} text"):
+        load_prompts(f"mmbench:{file}")
 
 
 def test_the_digest_does_not_depend_on_the_table_around_the_pictures(tmp_path: Path):
@@ -162,7 +207,7 @@ def test_a_table_that_changed_after_planning_is_refused(tmp_path: Path):
     table(file, [row(2, encoded("red"))])
     for item in items:
         with pytest.raises(DataError, match=r"dev.tsv was changed"):
-            prompt_of(item.inputs)
+            prompt_of(item.inputs, item.places)
 
 
 def test_what_is_no_table_is_refused_with_what_to_do(tmp_path: Path):

@@ -6,15 +6,16 @@ import fake_study
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import unit
+from samples import record, unit
 
-from unispect.core.errors import UsageError
+from unispect.core.errors import StoreError, UsageError
 from unispect.core.shards import SHARED, parse_shard, shard
 from unispect.core.units import Plan, Unit
 from unispect.engine import execute
 from unispect.runs import RunStore
 from unispect.runs.export import export
 from unispect.runs.merge import merge
+from unispect.runs.status import status
 
 
 def needs(plan: Plan) -> dict[str, set[str]]:
@@ -90,3 +91,67 @@ def test_merged_parts_are_the_run_that_was_never_cut_up(tmp_path: Path) -> None:
         with RunStore.open(tmp_path / name) as store:
             lines.append(export(store, tmp_path / f"{name}.jsonl", timings=False).path.read_bytes())
     assert lines[0] == lines[1]
+
+
+def part_in(folder: Path, plan: Plan, number: int) -> Path:
+    """A run folder with half of a plan, carried out."""
+    part = shard(plan, number, 2)
+    assert part
+    with RunStore.create(folder) as store:
+        store.plan(part.units, among=plan.units)
+        store.record([record(one) for one in store.pending(part.units)])
+    return folder
+
+
+def plan_of(*numbers: int) -> Plan:
+    return Plan((tuple(unit(number) for number in numbers),))
+
+
+def held(run: Path) -> list[tuple[int, int]]:
+    return [(plan.here, plan.units) for plan in status(run).plans]
+
+
+def test_parts_and_what_they_were_merged_to_say_how_much_of_the_plan_is_here(tmp_path: Path) -> None:
+    one, other = (part_in(tmp_path / str(number), plan_of(*range(20)), number) for number in (1, 2))
+    (own,) = status(one).plans
+    assert (own.study, own.units, own.here + own.missing) == ("sample", 20, 20)
+    assert 0 < own.here < 20
+    assert status(one).is_part
+    half = merge([one], tmp_path / "merged")
+    assert [plan.here for plan in half.plans] == [own.here]
+    whole = merge([other], tmp_path / "merged")
+    assert [(plan.here, plan.units) for plan in whole.plans] == held(tmp_path / "merged") == [(20, 20)]
+    assert not status(tmp_path / "merged").is_part
+    assert not merge([one, other], tmp_path / "merged").changed
+
+
+def test_parts_of_plans_that_overlap_and_differ_are_refused(tmp_path: Path) -> None:
+    one = part_in(tmp_path / "one", plan_of(*range(20)), 1)
+    other = part_in(tmp_path / "other", plan_of(*range(1, 21)), 2)
+    for sources in ([one, other], [other, one]):
+        with pytest.raises(StoreError, match=r"two plans of sample on .* of 20 and 20 units they share 19"):
+            merge(sources, tmp_path / "merged")
+    with RunStore.open(tmp_path / "merged") as store:
+        assert store.counts() == ()
+
+
+def test_two_campaigns_in_the_same_folders_are_merged_as_far_as_they_are(tmp_path: Path) -> None:
+    """First ten units, then all twenty: what is not there yet keeps nothing from being merged."""
+    folders = [tmp_path / str(number) for number in (1, 2)]
+    for number, folder in enumerate(folders, 1):
+        part_in(folder, plan_of(*range(10)), number)
+        if number == 1:
+            part_in(folder, plan_of(*range(20)), number)
+    merge(folders, tmp_path / "merged")
+    (first, second) = held(tmp_path / "merged")
+    assert first == (10, 10)
+    assert second[0] < second[1] == 20
+    part_in(folders[1], plan_of(*range(20)), 2)
+    merge(folders, tmp_path / "merged")
+    assert held(tmp_path / "merged") == [(10, 10), (20, 20)]
+
+
+def test_plans_that_share_nothing_lie_side_by_side(tmp_path: Path) -> None:
+    one = part_in(tmp_path / "one", plan_of(*range(10)), 1)
+    other = part_in(tmp_path / "other", plan_of(*range(10, 20)), 1)
+    assert len(merge([one, other], tmp_path / "merged").plans) == 2

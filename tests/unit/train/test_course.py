@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from unispect.core.errors import DataError, UsageError
-from unispect.data.captions import Captioned
+from unispect.data.captions import Captioned, load_captions
 from unispect.data.concepts.language import NAME, draw_prompt
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.split import load_split
@@ -148,6 +148,16 @@ def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, line: str, said: s
     Image.new("RGB", (4, 4)).save(tmp_path / "alone.png")
     with pytest.raises(DataError, match="has no caption"):
         course(auxiliary={"source": str(tmp_path)})
+
+
+def test_a_captioned_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.jfif", "JPEG")
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("a picture")
+    assert [one.path.name for one in load_captions(tmp_path)] == ["a.jfif"]
+    (tmp_path / "b.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(DataError, match=r"b\.heic has a caption, but is in no known format \(PNG"):
+        load_captions(tmp_path)
 
 
 def test_published_recipes_say_which_pictures_they_lack() -> None:

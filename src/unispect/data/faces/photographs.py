@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from unispect.core.errors import DataError
+from unispect.core.texts import read_text
 from unispect.data.faces.world import ATTRIBUTES, PUBLISHED, Face
 from unispect.data.images import file_sha256
 
@@ -29,7 +31,6 @@ class Photograph:
     Attributes:
         id: name of the picture's file without its ending.
         path: of the picture.
-        sha256: of the picture's file.
     """
 
     id: str
@@ -37,13 +38,21 @@ class Photograph:
     gender: str
     face: Face
     path: Path
-    sha256: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the picture's file, in hex; it is read when this is asked for first.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        return file_sha256(self.path)
 
 
 def load_photographs(folder: Path, *, limit: int | None = None) -> tuple[Photograph, ...]:
     """The photographs in the order of their ids, at most the first `limit` of them.
 
-    Every row is checked before the first picture is read.
+    Every row is checked; no picture is read.
 
     Raises:
         DataError: folder, metadata or a picture is missing, or a row is not of the schema; names the rows.
@@ -71,7 +80,7 @@ def load_photographs(folder: Path, *, limit: int | None = None) -> tuple[Photogr
     if not found:
         raise DataError(f"{folder / METADATA} lists no faces")
     chosen = sorted(found.items())[:limit]
-    return tuple(Photograph(key, *about, file_sha256(about[-1])) for key, about in chosen)
+    return tuple(Photograph(key, *about) for key, about in chosen)
 
 
 class _Bad(Exception):
@@ -79,13 +88,10 @@ class _Bad(Exception):
 
 
 def _rows(path: Path) -> list[Any]:
+    if not path.is_file():
+        raise DataError(f"cannot read {path}; a folder of photographs holds {METADATA} beside its pictures")
     try:
-        data = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError(
-            f"cannot read {path}: {error.strerror or error}; "
-            f"a folder of photographs holds {METADATA} beside its pictures"
-        ) from error
+        data = json.loads(read_text(path))
     except ValueError as error:
         raise DataError(f"{path} is no JSON: {error}") from error
     rows = data.get("generated_faces") if isinstance(data, Mapping) else None

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unispect.core.errors import DataError
+from unispect.core.texts import read_text
 from unispect.data.posters.items import MODALITIES, Item, Modality, Status
 
 MAIN = "main"
@@ -116,9 +117,7 @@ def read_json(path: Path) -> Any:
         DataError: it cannot be read; names the file, and line and column where there are any.
     """
     try:
-        found = json.loads(path.read_text("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        found = json.loads(read_text(path), object_pairs_hook=_once, parse_constant=_no_number)
     except ValueError as error:
         raise DataError(f"{path} is no JSON: {error}") from error
     except RecursionError as error:

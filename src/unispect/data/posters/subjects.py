@@ -13,6 +13,7 @@ References are the user's own, and copyrighted as a rule: runs keep their SHA-25
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unispect.core.errors import DataError
+from unispect.core.paths import place_named
+from unispect.core.texts import read_text
 from unispect.data.images import open_picture
 
 KIND = "film poster"
@@ -52,7 +55,7 @@ class Subject:
     @property
     def name(self) -> str:
         """Title and year."""
-        return f"{self.title} ({self.year})"
+        return _named(self.title, self.year)
 
     def reference(self) -> Image:
         """The reference picture.
@@ -75,57 +78,78 @@ class _Entry(BaseModel):
     id: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
     kind: str = Field(default=KIND, min_length=1, max_length=60)
 
+    @property
+    def name(self) -> str:
+        return _named(self.title, self.year)
 
-def load_subjects(path: Path, *, limit: int | None = None) -> tuple[Subject, ...]:
-    """The posters of a file, in its order, at most the first `limit`; every picture was opened once.
+    @property
+    def key(self) -> str:
+        """The subject's id."""
+        words = _SLUG.sub("-", self.title.lower()).strip("-")
+        return self.id or f"{words or 'poster'}-{self.year}"[-64:]
+
+
+def _named(title: str, year: int) -> str:
+    return f"{title} ({year})"
+
+
+def load_subjects(path: Path, *, limit: int | None = None, only: Collection[str] | None = None) -> tuple[Subject, ...]:
+    """The posters of a file, in its order, at most the first `limit`: all entries are checked, and their own pictures
+    opened once.
+
+    Args:
+        path: of the file.
+        limit: at least 1.
+        only: ids of those that are wanted; None for all.
 
     Raises:
         DataError: the file cannot be read or is no such list, or an entry cannot be used; names the entry.
     """
     try:
-        content = yaml.safe_load(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"cannot read the subjects file {path}: {error.strerror or error}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.safe_load(read_text(path, "the subjects file"))
+    except yaml.YAMLError as error:
         raise DataError(f"the subjects file {path} is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, list) or not content:
         raise DataError(f"the subjects file {path} must be a list of posters, for instance: {EXAMPLE}")
-    subjects: list[Subject] = []
+    entries: list[_Entry] = []
     for number, raw in enumerate(content, 1):
-        subject = _subject(raw, path, number)
-        _require_new(subject, subjects, path, number)
-        subjects.append(subject)
-    return tuple(subjects[:limit])
+        entry = _entry(raw, path, number)
+        _require_new(entry, entries, path, number)
+        entries.append(entry)
+    wanted = [(number, one) for number, one in enumerate(entries[:limit], 1) if only is None or one.key in only]
+    return tuple(_subject(entry, path, number) for number, entry in wanted)
 
 
-def _subject(raw: Any, path: Path, number: int) -> Subject:
+def _entry(raw: Any, path: Path, number: int) -> _Entry:
     named = raw.get("title") if isinstance(raw, dict) else None
-    place = f"{path}, entry {number}" + (f" ({named})" if isinstance(named, str) else "")
+    place = _place(path, number, named)
     try:
-        entry = _Entry.model_validate(raw)
+        return _Entry.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise DataError(f"{place}: {f'{where}: ' if where else ''}{first['msg']}; write it as {EXAMPLE}") from None
-    image = path.parent / entry.image
+
+
+def _subject(entry: _Entry, path: Path, number: int) -> Subject:
+    image = place_named(entry.image, path.parent)
     try:
         _, sha256 = open_picture(image)
     except DataError as error:
-        raise DataError(f"{place}: {error}") from error
-    return Subject(entry.id or _id(entry), entry.title, entry.year, entry.kind, image, sha256)
+        raise DataError(f"{_place(path, number, entry.title)}: {error}") from error
+    return Subject(entry.key, entry.title, entry.year, entry.kind, image, sha256)
 
 
-def _id(entry: _Entry) -> str:
-    words = _SLUG.sub("-", entry.title.lower()).strip("-")
-    return f"{words or 'poster'}-{entry.year}"[-64:]
+def _place(path: Path, number: int, title: object) -> str:
+    return f"{path}, entry {number}" + (f" ({title})" if isinstance(title, str) else "")
 
 
-def _require_new(subject: Subject, others: list[Subject], path: Path, number: int) -> None:
+def _require_new(entry: _Entry, others: list[_Entry], path: Path, number: int) -> None:
     for place, other in enumerate(others, 1):
-        if other.name.casefold() == subject.name.casefold():
-            raise DataError(f"{path}, entry {number}: {subject.name} is entry {place} already; leave one of them out")
-        if other.id == subject.id:
+        if other.name.casefold() == entry.name.casefold():
+            raise DataError(f"{path}, entry {number}: {entry.name} is entry {place} already; leave one of them out")
+        if other.key == entry.key:
             raise DataError(
-                f"{path}, entry {number} ({subject.title}): its id {subject.id!r} is that of entry {place} "
+                f"{path}, entry {number} ({entry.title}): its id {entry.key!r} is that of entry {place} "
                 f"({other.title}); give one of them an id of its own"
             )

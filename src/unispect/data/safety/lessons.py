@@ -6,6 +6,8 @@ import random
 from pathlib import Path
 
 from unispect.core.errors import DataError
+from unispect.core.paths import place_named
+from unispect.core.texts import lines_of, read_text
 from unispect.data.concepts import language, lessons
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import Concept
@@ -54,13 +56,8 @@ def read_prompts(path: str | Path) -> tuple[str, ...]:
     Raises:
         DataError: there is no such file, it is no UTF-8 text, or it holds no prompt.
     """
-    file = Path(path).expanduser()
-    try:
-        lines = file.read_text("utf-8-sig").split("\n")  # adversarial spellings may hold other separators
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
-    except OSError as error:
-        raise DataError(f"cannot read prompts from {file}: {error.strerror or error}") from error
+    file = place_named(str(path))
+    lines = lines_of(read_text(file, "prompts from"))  # adversarial spellings may hold other separators
     prompts = tuple(line.strip() for line in lines if line.strip())
     if not prompts:
         raise DataError(f"{file} holds no prompt; put one on each line")

@@ -11,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unispect.core.errors import DataError, UsageError
+from unispect.core.paths import place_named
+from unispect.core.texts import read_text
 from unispect.data.geneval import read_geneval
 from unispect.data.safety import sentences
 from unispect.data.safety.lessons import read_prompts
@@ -49,9 +51,9 @@ def load_scenario(data: str | Sequence[str] | None, taught: Mapping[str, str], *
     if names in ((), (WORLD,)):
         return world_scenario(taught, limit)
     if len(names) == 1 and names[0].startswith(PUBLISHED) and names[0] != PUBLISHED:
-        return published_scenario(Path(names[0].removeprefix(PUBLISHED)).expanduser(), limit)
+        return published_scenario(place_named(names[0].removeprefix(PUBLISHED)), limit)
     if len(names) == 1 and Path(names[0]).suffix in (".yaml", ".yml"):
-        return own_scenario(Path(names[0]).expanduser(), limit)
+        return own_scenario(place_named(names[0]), limit)
     raise UsageError(
         f"the safety study knows {WORLD!r}, one {PUBLISHED}FOLDER or one YAML file, not {', '.join(map(repr, names))}"
     )
@@ -99,10 +101,8 @@ def own_scenario(path: Path, limit: int | None = None) -> Scenario:
         DataError: it is missing, no YAML, or says something that makes no sense; names the place.
     """
     try:
-        found = _Own.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except OSError as error:
-        raise DataError(f"cannot read the scenario {path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found = _Own.model_validate(yaml.safe_load(read_text(path, "the scenario")))
+    except yaml.YAMLError as error:
         raise DataError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -116,7 +116,7 @@ def own_scenario(path: Path, limit: int | None = None) -> Scenario:
     for cell in found.cells:
         if bool(cell.prompts) == bool(cell.file):
             raise DataError(f"{path}: cell {cell.name!r} needs either 'prompts' or 'file'")
-        prompts = cell.prompts or read_prompts(path.parent / cell.file)
+        prompts = cell.prompts or read_prompts(place_named(cell.file, path.parent))
         cells.append(_from_prompts(cell.name, cell.forbidden, prompts, limit))
     return Scenario(
         path.stem,

@@ -20,7 +20,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
     """
     if "draw" not in card.capabilities:
         return Plan((), (Skip("all pictures", f"{card.id} cannot draw"),))
-    loaded = load_prompts(options.data, limit=options.limit, image_size=card.image_size)
+    loaded = load_prompts(options.data, limit=options.limit, image_size=card.image_size, memory=options.memory)
     items = [item for item in loaded.items if item.modality == "text"]
     left_out = len(loaded.items) - len(items)
     skips = [Skip(f"{left_out} pictures", "prompts of this study are texts")] if left_out else []
@@ -34,6 +34,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
             {"id": item.id, "group": item.kind, "prompt": dict(item.inputs)},
             settings,
             seed,
+            item.places,
         )
         for item in items
         for seed in dict.fromkeys(options.seeds)

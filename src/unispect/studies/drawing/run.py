@@ -19,7 +19,7 @@ def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Re
     """One picture per unit, in their order, by the model's published defaults."""
     start = time.perf_counter()
     try:
-        encoded = model.encode([prompt_in(unit.inputs) for unit in units], Goal.IMAGE)
+        encoded = model.encode([prompt_in(unit.inputs, unit.places) for unit in units], Goal.IMAGE)
         replies = model.draw(encoded, ImageSampling(seeds=tuple(seed_for(unit.id) for unit in units)))
     except Unsupported as error:
         for unit in units:

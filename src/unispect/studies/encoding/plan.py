@@ -14,7 +14,7 @@ from itertools import chain, zip_longest
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality
-from unispect.core.units import JSON, Plan, Skip, Unit
+from unispect.core.units import JSON, Plan, Skip, Unit, places_of
 from unispect.data.prompts import PromptItem, load_prompts
 from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
@@ -41,7 +41,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
     """
     if "probe" not in card.capabilities:
         return Plan((), (Skip("all prompts", f"{card.id} does not show its states"),))
-    loaded = load_prompts(options.data, limit=options.limit, image_size=card.image_size)
+    loaded = load_prompts(options.data, limit=options.limit, image_size=card.image_size, memory=options.memory)
     items = loaded.items
     jobs, skips = _jobs(card, items)
     skips += loaded.skips
@@ -49,7 +49,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
 
     def trajectories(settings: dict[str, JSON]) -> list[Unit]:
         return [
-            Unit(STUDY, VERSION, "trajectory", card.reference, inputs, {**settings, "goal": goal}, seed)
+            Unit(STUDY, VERSION, "trajectory", card.reference, inputs, {**settings, "goal": goal}, seed, item.places)
             for goal, item in jobs
             for inputs in ([inputs_of(item)] + [inputs_of(item) | {"question": item.question}] * bool(item.question))
         ]
@@ -60,12 +60,15 @@ def plan(card: ModelCard, options: Options) -> Plan:
         first += trajectories({"preset": Preset.PAPER, **asdict(Paper())})
     if Preset.CONTROLLED in options.presets and jobs:
         settings: dict[str, JSON] = {"preset": Preset.CONTROLLED, **asdict(Controlled())}
-        inputs: dict[str, JSON] = {
-            modality: [inputs_of(item) for item in calibration_items(items, modality, CALIBRATION_PROMPTS)]
+        chosen = {
+            modality: calibration_items(items, modality, CALIBRATION_PROMPTS)
             for modality in MODALITIES
             if any(goal is Goal.TEXT and item.modality == modality for goal, item in jobs)
         }
-        calibration = Unit(STUDY, VERSION, "calibrate", card.reference, inputs, {**settings, "goal": Goal.TEXT}, seed)
+        inputs: dict[str, JSON] = {modality: [inputs_of(item) for item in own] for modality, own in chosen.items()}
+        places = places_of(chain.from_iterable(chosen.values()))
+        settled = {**settings, "goal": Goal.TEXT}
+        calibration = Unit(STUDY, VERSION, "calibrate", card.reference, inputs, settled, seed, places)
         if inputs:
             first.append(calibration)
             second += trajectories({**settings, "calibration": calibration.id})

@@ -118,7 +118,7 @@ def _trajectories(model: UnifiedModel, units: Sequence[Unit], measure: Measure, 
     records: dict[Unit, Record] = {}
     for unit in units:
         try:
-            prompts[unit] = prompt_in(unit.inputs)
+            prompts[unit] = prompt_in(unit.inputs, unit.places)
         except DataError as problem:
             records[unit] = failed(unit, problem)
     if prompts:
@@ -180,7 +180,7 @@ def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
     try:
         for modality, inputs in cast(Mapping[Modality, Items], unit.inputs).items():
             share = -(-how.calibration_rows // len(inputs))
-            for batch, encoded in _encoded(model, inputs, left_out):
+            for batch, encoded in _encoded(model, inputs, unit.places, left_out):
                 for state in model.states(encoded):
                     if len(layers) == state.layer:
                         layers.append({})
@@ -200,16 +200,18 @@ def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
     return Record(unit.id, payload, seconds=time.perf_counter() - start)
 
 
-def _encoded(model: UnifiedModel, inputs: Items, left_out: list[JSON]) -> Iterator[tuple[Items, Encoded]]:
+def _encoded(
+    model: UnifiedModel, inputs: Items, places: Mapping[str, JSON], left_out: list[JSON]
+) -> Iterator[tuple[Items, Encoded]]:
     """The prompts in batches; one that cannot be encoded is noted in `left_out` and does not spoil its batch."""
     for first in range(0, len(inputs), CALIBRATION_BATCH):
         batch = inputs[first : first + CALIBRATION_BATCH]
         try:
-            yield batch, model.encode([prompt_in(one) for one in batch], Goal.TEXT)
+            yield batch, model.encode([prompt_in(one, places) for one in batch], Goal.TEXT)
         except DataError:
             for one in batch:
                 try:
-                    encoded = model.encode([prompt_in(one)], Goal.TEXT)
+                    encoded = model.encode([prompt_in(one, places)], Goal.TEXT)
                 except DataError as problem:
                     left_out.append(f"{one['id']}: {problem}")
                 else:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL.Image import Image
 
-from unispect.core.errors import DataError, UsageError
+from unispect.core.errors import UsageError
+from unispect.core.paths import place_named
 from unispect.core.units import JSON
 from unispect.data.faces.people import PEOPLE, STRANGERS, Person, all_people, load_people
 from unispect.data.faces.photographs import Photograph, load_photographs
 from unispect.data.faces.portrait import MIN_SIZE, portrait
 from unispect.data.faces.world import Face
-from unispect.data.images import open_picture
+from unispect.data.memory import Memory
+from unispect.data.places import picture_from, place_of
 
 DRAWN, PHOTOGRAPHS = "faces", "photos:"
 
@@ -27,6 +28,7 @@ class Somebody:
     Attributes:
         lexicon: `PEOPLE` or `STRANGERS`.
         picture: how to get the true picture again, as a unit's inputs.
+        places: where the files lie that `picture` names.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Somebody:
     name: str
     face: Face
     picture: Mapping[str, JSON]
+    places: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Crowd:
         return tuple(one for one in self.everybody if one.lexicon == lexicon)
 
 
-def crowd(data: str | Sequence[str] | None, *, limit: int | None, image_size: int) -> Crowd:
+def crowd(
+    data: str | Sequence[str] | None, *, limit: int | None, image_size: int, memory: Memory | None = None
+) -> Crowd:
     """The faces that `--data` means, at most the first `limit` of each part.
 
     Raises:
@@ -68,26 +73,26 @@ def crowd(data: str | Sequence[str] | None, *, limit: int | None, image_size: in
         parts = ((PEOPLE, people.train[:limit]), (STRANGERS, people.held_out[:limit]))
         return Crowd(True, tuple(_drawn(one, lexicon, size) for lexicon, part in parts for one in part))
     if len(names) == 1 and names[0].startswith(PHOTOGRAPHS) and names[0] != PHOTOGRAPHS:
-        folder = Path(names[0].removeprefix(PHOTOGRAPHS))
-        return Crowd(False, tuple(_photographed(one) for one in load_photographs(folder, limit=limit)))
+        folder = place_named(names[0].removeprefix(PHOTOGRAPHS))
+        found = (memory or Memory()).once(
+            ("photographs", str(folder), limit), lambda: load_photographs(folder, limit=limit)
+        )
+        return Crowd(False, tuple(_photographed(one) for one in found))
     raise UsageError(
         f"the faces study knows {DRAWN!r} (our own drawings) or one {PHOTOGRAPHS}FOLDER, "
         f"not {', '.join(map(repr, names))}"
     )
 
 
-def true_picture(picture: Mapping[str, Any]) -> Image:
-    """The picture that `Somebody.picture` describes.
+def true_picture(picture: Mapping[str, Any], places: Mapping[str, JSON]) -> Image:
+    """The picture that `Somebody.picture` describes; its file lies where `places` says.
 
     Raises:
         DataError: the file is gone, damaged or another one than was planned.
     """
     if "person" in picture:
         return portrait(_by_id(picture["person"]), picture["size"])
-    found, sha256 = open_picture(Path(picture["path"]))
-    if sha256 != picture["sha256"]:
-        raise DataError(f"picture {picture['path']} is not the one planned: its SHA-256 is {sha256}")
-    return found
+    return picture_from(picture["sha256"], places)
 
 
 def _by_id(name: str) -> Person:
@@ -99,4 +104,5 @@ def _drawn(person: Person, lexicon: str, size: int) -> Somebody:
 
 
 def _photographed(one: Photograph) -> Somebody:
-    return Somebody(one.id, PEOPLE, one.name, one.face, {"path": str(one.path), "sha256": one.sha256})
+    places = {one.sha256: place_of(one.path)}
+    return Somebody(one.id, PEOPLE, one.name, one.face, {"sha256": one.sha256}, places)

@@ -7,8 +7,9 @@ are held out from teaching are asked about as well; nothing can be known of them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.seeds import seed_for
@@ -55,8 +56,15 @@ class _Asked:
     crowd: Crowd
     seeds: tuple[int, ...]
 
-    def unit(self, kind: str, inputs: dict[str, JSON], settings: dict[str, JSON], seed: int = 0) -> Unit:
-        return Unit(STUDY, VERSION, kind, self.card.reference, inputs, settings, seed)
+    def unit(
+        self,
+        kind: str,
+        inputs: dict[str, JSON],
+        settings: dict[str, JSON],
+        seed: int = 0,
+        places: Mapping[str, JSON] = MappingProxyType({}),
+    ) -> Unit:
+        return Unit(STUDY, VERSION, kind, self.card.reference, inputs, settings, seed, places)
 
     @property
     def described(self) -> tuple[Somebody, ...]:
@@ -71,7 +79,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
         UsageError: the options make no sense for this study.
         DataError: a folder of photographs cannot be used.
     """
-    everybody = crowd(options.data, limit=options.limit, image_size=card.image_size)
+    everybody = crowd(options.data, limit=options.limit, image_size=card.image_size, memory=options.memory)
     asked = _Asked(card, everybody, tuple(dict.fromkeys(options.seeds)))
     units: list[Unit] = []
     skips: list[Skip] = []
@@ -153,7 +161,7 @@ def _descriptions(asked: _Asked) -> Iterator[Unit]:
             "picture": one.picture,
             "prompt": DESCRIBE,
         }
-        yield asked.unit("describe", inputs, {"max_new_tokens": DESCRIBE_TOKENS})
+        yield asked.unit("describe", inputs, {"max_new_tokens": DESCRIBE_TOKENS}, places=one.places)
 
 
 def _looks(asked: _Asked) -> Iterator[Unit]:
@@ -161,7 +169,8 @@ def _looks(asked: _Asked) -> Iterator[Unit]:
     for one in asked.described:
         for attribute in ATTRIBUTES:
             inputs = _about(one, REAL, attribute, "", question(attribute, IN_PICTURE))
-            yield asked.unit("look", inputs | {"picture": one.picture, "answers": list(VALUES[attribute])}, {})
+            inputs |= {"picture": one.picture, "answers": list(VALUES[attribute])}
+            yield asked.unit("look", inputs, {}, places=one.places)
 
 
 def _about(one: Somebody, lexicon: str, attribute: str, word: str, asks: str) -> dict[str, JSON]:

@@ -46,7 +46,7 @@ def _describe(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[
 def _prompt(unit: Unit, text: str) -> Prompt:
     inputs: Mapping[str, Any] = unit.inputs
     if "picture" in inputs:
-        return Prompt.of(true_picture(inputs["picture"]), inputs[text])
+        return Prompt.of(true_picture(inputs["picture"], unit.places), inputs[text])
     return Prompt.of(inputs[text])
 
 

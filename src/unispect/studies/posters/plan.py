@@ -11,6 +11,7 @@ from pathlib import Path
 
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.errors import UsageError, unknown
+from unispect.core.paths import place_named
 from unispect.core.units import JSON, Plan, Skip, Unit
 from unispect.data.posters.subjects import Subject, load_subjects
 from unispect.studies.base import Options
@@ -52,7 +53,8 @@ def plan(card: ModelCard, options: Options) -> Plan:
         UsageError: no subjects file, or no such part.
         DataError: the subjects file or one of its entries cannot be used.
     """
-    subjects = load_subjects(subjects_file(options), limit=_limit(options))
+    file, limit = subjects_file(options), _limit(options)
+    subjects = options.memory.once(("subjects", str(file), limit), lambda: load_subjects(file, limit=limit))
     units: list[Unit] = []
     skips: list[Skip] = []
     for part in _chosen(options.parts):
@@ -72,7 +74,7 @@ def subjects_file(options: Options) -> Path:
     names = (options.data,) if isinstance(options.data, str) else tuple(options.data or ())
     if len(names) != 1:
         raise UsageError("the posters study needs one subjects file: --data subjects.yaml (see docs/posters.md)")
-    return Path(names[0])
+    return place_named(names[0])
 
 
 def _chosen(names: Sequence[str]) -> Sequence[Part]:

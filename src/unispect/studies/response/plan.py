@@ -19,7 +19,7 @@ from itertools import pairwise
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality
-from unispect.core.units import JSON, Plan, Skip, Unit
+from unispect.core.units import JSON, Plan, Skip, Unit, places_of
 from unispect.data.concepts.language import DESCRIBE
 from unispect.data.prompts import PromptItem, load_prompts
 from unispect.metrics.presets import Controlled, Paper
@@ -126,7 +126,7 @@ def _items(card: ModelCard, options: Options) -> tuple[list[PromptItem], Sequenc
     From the world come its plain descriptions and as many pictures of all patterns alike.
     """
     limit = LIMIT if options.limit is None else options.limit
-    loaded = load_prompts(options.data, limit=limit, image_size=card.image_size)
+    loaded = load_prompts(options.data, limit=limit, image_size=card.image_size, memory=options.memory)
     if loaded.name != "world":
         return list(loaded.items), loaded.skips
     texts = [item for item in loaded.items if item.kind == WORLD_KIND]
@@ -167,7 +167,7 @@ def _reply(card: ModelCard, task: Task, item: PromptItem, seed: int) -> Unit:
         settings |= {"max_new_tokens": MAX_NEW_TOKENS, "temperature": 0.0}
     else:
         settings["defaults"] = dict(card.defaults)
-    return Unit(STUDY, VERSION, "reply", card.reference, inputs, settings, seed)
+    return Unit(STUDY, VERSION, "reply", card.reference, inputs, settings, seed, item.places)
 
 
 def _item(unit: Unit) -> dict[str, JSON]:
@@ -177,15 +177,17 @@ def _item(unit: Unit) -> dict[str, JSON]:
 
 def _calibration(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JSON]) -> Unit:
     inputs: dict[str, JSON] = {}
+    asked: list[Unit] = []
     for job in jobs:
         if job.task.name not in inputs:
             step = -(-len(job.replies) // CALIBRATION_PROMPTS)
+            asked += job.replies[::step]
             items = [_item(unit) for unit in job.replies[::step]]
             inputs[job.task.name] = {
                 "goal": job.task.goal,
                 "groups": [items[i : i + GROUP] for i in range(0, len(items), GROUP)],
             }
-    return Unit(STUDY, VERSION, "calibrate", card.reference, inputs, settings, jobs[0].seed)
+    return Unit(STUDY, VERSION, "calibrate", card.reference, inputs, settings, jobs[0].seed, places_of(asked))
 
 
 def steps_of(card: ModelCard) -> tuple[int, ...]:
@@ -213,6 +215,7 @@ def _probes(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JSON])
             {"items": [_item(unit) for unit in group]},
             {**settings, "task": job.task.name, "goal": job.task.goal},
             job.seed,
+            places_of(group),
         )
         for job in jobs
         for group in groups(job.replies)

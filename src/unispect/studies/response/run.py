@@ -64,7 +64,7 @@ def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Re
 def _reply(model: UnifiedModel, units: Sequence[Unit]) -> Iterator[Record]:
     settings = units[0].settings
     goal = Goal(str(settings["goal"]))
-    encoded = model.encode([prompt_in(unit.inputs) for unit in units], goal)
+    encoded = model.encode([prompt_in(unit.inputs, unit.places) for unit in units], goal)
     seeds = tuple(seed_for(unit.id, "reply") for unit in units)
     if goal is Goal.TEXT:
         length, temperature = cast(int, settings["max_new_tokens"]), cast(float, settings["temperature"])
@@ -86,7 +86,9 @@ def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     sizes: list[tuple[int, int]] = []
     layers: dict[int, list[Layer]] = {}
     task, goal = str(unit.settings["task"]), Goal(str(unit.settings["goal"]))
-    items, states = _states(model, everything, task, goal, prior, at=cast(int, unit.settings.get("at", LAST)))
+    items, states = _states(
+        model, everything, unit.places, task, goal, prior, at=cast(int, unit.settings.get("at", LAST))
+    )
     for state in states:
         sides = [_sides(state, sample) for sample in range(len(items))]
         if not sizes:
@@ -165,7 +167,7 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     layers: list[dict[str, list[Tensor]]] = []
     for name, task in tasks.items():
         for items in cast(Sequence[Items], task["groups"]):
-            here, states = _states(model, items, name, Goal(str(task["goal"])), prior)
+            here, states = _states(model, items, unit.places, name, Goal(str(task["goal"])), prior)
             for state in states:
                 if len(layers) == state.layer:
                     layers.append({})
@@ -189,7 +191,14 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
 
 
 def _states(
-    model: UnifiedModel, items: Items, task: str, goal: Goal, prior: Prior, *, at: int = LAST
+    model: UnifiedModel,
+    items: Items,
+    places: Mapping[str, JSON],
+    task: str,
+    goal: Goal,
+    prior: Prior,
+    *,
+    at: int = LAST,
 ) -> tuple[Items, Iterator[LayerState]]:
     """The items whose replies were recorded, and their states in one batch, `at` a step of drawing."""
     replies: list[tuple[Mapping[str, JSON], Reply]] = []
@@ -198,7 +207,7 @@ def _states(
             replies.append((item, reply_of(prior(str(item["reply"])))))
     if not replies:
         return [], iter(())
-    encoded = model.encode([prompt_in(item) for item, _ in replies], goal)
+    encoded = model.encode([prompt_in(item, places) for item, _ in replies], goal)
     look = cast(DrawsApart, model).decoder_states if task == DECODER else model.states
     return [item for item, _ in replies], look(encoded, [reply for _, reply in replies], at=at)
 

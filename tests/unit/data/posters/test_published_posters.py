@@ -136,7 +136,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, case: str):
 
 def test_bytes_that_are_no_text(tmp_path: Path):
     (tmp_path / "posters-1.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="is no JSON"):
+    with pytest.raises(DataError, match="is not UTF-8 but UTF-16 text"):
         read_settings(tmp_path)
 
 

@@ -86,7 +86,8 @@ def test_photographs_are_left_to_a_judge_who_can_see(photographs):
 
 def test_a_photograph_that_was_changed_after_planning_is_noticed(photographs):
     (look, *_) = kinds(plan(card(), Options(data=f"photos:{photographs}")))["look"]
-    assert true_picture(look.inputs["picture"]).size == (8, 8)
-    Image.new("RGB", (9, 9)).save(look.inputs["picture"]["path"])
+    assert true_picture(look.inputs["picture"], look.places).size == (8, 8)
+    for picture in photographs.glob("*.png"):
+        Image.new("RGB", (9, 9)).save(picture)
     with pytest.raises(DataError, match="not the one planned"):
-        true_picture(look.inputs["picture"])
+        true_picture(look.inputs["picture"], look.places)

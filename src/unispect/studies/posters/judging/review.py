@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from unispect.core.errors import DataError, UsageError
+from unispect.core.texts import lines_of
 from unispect.core.units import Entry, Grade
 from unispect.studies.posters.judging.forms import SHOWN, Shown
 from unispect.studies.posters.judging.reading import PERSON, Edit, Graded, Judged, graded
@@ -151,9 +152,10 @@ def _plain(cell: str) -> str:
 
 def _rows(text: str, name: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and cells of every row; commas, semicolons or tabs, as spreadsheets write them."""
-    head = text.removeprefix("\ufeff").splitlines()[:1] or [""]
-    delimiter = max(",;\t", key=head[0].count)
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter, strict=True)
+    text = text.removeprefix("\ufeff")
+    head = (lines_of(text) or [""])[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = [column.strip() for column in next(reader, [])]
         missing = [column for column in COLUMNS if columns.count(column) != 1]

@@ -1,0 +1,30 @@
+"""Places that stand in commands, tables and recipes, as people write them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+
+def place_named(text: str, beside: Path | None = None) -> Path:
+    """The file or folder that a text names.
+
+    A beginning `~` is the user's home, which a shell expands only where it stands first in a word. A name that was
+    written on Windows is understood elsewhere, too: its backslashes are slashes unless there is such a name.
+
+    Args:
+        text: as somebody wrote it.
+        beside: folder that it is relative to; None for the working directory.
+    """
+    path = _inside(text, beside)
+    if "\\" in text and not path.exists():
+        other = _inside(text.replace("\\", "/"), beside)
+        return other if other.exists() else path
+    return path
+
+
+def _inside(text: str, beside: Path | None) -> Path:
+    path = Path(text)
+    with suppress(RuntimeError):  # no such user, or no home is known: perhaps a file is called so
+        path = path.expanduser()
+    return path if beside is None else beside / path
