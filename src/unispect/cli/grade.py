@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from unispect.cli.console import say
+from unispect.cli.speaking import GROUP, Speaking
 from unispect.core.errors import UsageError
 
 app = App(
@@ -46,6 +48,8 @@ def grade(
     requests_per_minute: Annotated[float | None, _HIDDEN] = None,
     tokens_per_minute: Annotated[float | None, _HIDDEN] = None,
     concurrency: int = 4,
+    answer_form: Annotated[Literal["schema", "object", "words"], Parameter(group=GROUP, show_default=False)] = "schema",
+    speaking: Speaking = Speaking(),  # noqa: B008 - frozen
 ) -> None:
     """Grade what a run drew and told; what this judge has graded already is left alone.
 
@@ -72,6 +76,9 @@ def grade(
         requests_per_minute: At most so many.
         tokens_per_minute: At most so many, read and written.
         concurrency: Calls to a chat judge on their way at the same time.
+        answer_form: How the form of an answer is asked for: as JSON schema (default), as some JSON object with the
+            schema in words, or in words only.
+        speaking: How a chat judge's server is spoken to.
     """
     from unispect.chat import Spending, is_named
 
@@ -84,7 +91,14 @@ def grade(
         grade_by_chat(
             run,
             judge,
-            How(judge_name(judge), rubric, gradings, None if no_temperature else temperature, thinking_tokens),
+            How(
+                judge_name(judge),
+                rubric,
+                gradings,
+                None if no_temperature else temperature,
+                thinking_tokens,
+                replace(speaking.dialect, forms=answer_form),
+            ),
             data=data,
             spending=limits,
             key_from=key_from,
@@ -92,6 +106,8 @@ def grade(
     else:
         if gradings != 1 or rubric != "reference":
             raise UsageError("--gradings and --rubric are for chat judges; name one: --judge PROVIDER:MODEL")
+        if speaking != Speaking() or answer_form != "schema":
+            raise UsageError("how a server is spoken to is for chat judges; name one: --judge PROVIDER:MODEL")
         _by_rules(run, judge)
     say(f"next: unispect report {run}")
 
