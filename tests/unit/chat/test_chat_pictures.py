@@ -6,7 +6,7 @@ import logging
 import loopback_judge as server_acts
 import pytest
 from chat_samples import ROOMY, Clock
-from loopback_judge import KEY, VARIABLE, loopback, refuse
+from loopback_judge import KEY, VARIABLE, refuse
 from loopback_pictures import WORDS, bomb, file_of, give_address, moderate, paint, png
 from PIL import Image
 
@@ -21,6 +21,7 @@ from unispect.chat import (
     PictureRequest,
     Price,
     Secret,
+    Unreadable,
     load_prices,
 )
 from unispect.chat.openai_pictures import OpenAIPictures
@@ -32,17 +33,10 @@ BY_PICTURE = Price(input=1.0, output=40.0, per_picture=0.04)
 COST = (100 * 10 + 1290 * 40) / 1e6
 
 
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.fixture
-def server():
-    with loopback() as running:
-        running.otherwise = paint()
-        yield running
+def server(server):
+    server.otherwise = paint()
+    return server
 
 
 def drawer(server, **more) -> Chat:
@@ -119,11 +113,11 @@ AGAIN = {
     "500": (refuse(500), "status 500", False),
     "truncated JSON": (server_acts.half_json, "no whole JSON", True),
     "truncated body": (server_acts.half_body, "the connection broke", True),
-    "another JSON": (server_acts.not_chat, "holds no pictures", True),
     "error under 200": (server_acts.gateway_error, "status 503", False),
     "reset": (server_acts.reset, "the connection broke", True),
 }
 AT_ONCE = {
+    "another JSON": (server_acts.not_chat, "holds no pictures", Unreadable),
     "400": (refuse(400), "status 400", AskError),
     "401": (refuse(401), "status 401", Hopeless),
     "10 MB": (server_acts.huge, "larger than 100000 bytes", AskError),
