@@ -117,7 +117,7 @@ def _proxy(scheme: str, host: str, port: int | None) -> httpx2.URL | None:
         raise UsageError(f"{shown} is no address of a proxy; {cure}") from None
     if url.scheme not in SCHEMES:
         raise UsageError(f"{shown}: proxies of scheme {url.scheme!r} are not known ({', '.join(SCHEMES)}); {cure}")
-    if not url.host or re.search(r"[\s<>\"']", url.host):
+    if not url.host or re.search(r"[\s<>\"']", value):
         raise UsageError(f"{shown} names no host; {cure}")
     if url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
         raise UsageError(f"{shown}: SOCKS proxies need the package socksio (pip install socksio); or {cure}")
