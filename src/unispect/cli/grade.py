@@ -49,6 +49,7 @@ def grade(
     tokens_per_minute: Annotated[float | None, _HIDDEN] = None,
     concurrency: int = 4,
     answer_form: Annotated[Literal["schema", "object", "words"], Parameter(group=GROUP, show_default=False)] = "schema",
+    no_system_role: Annotated[bool, Parameter(group=GROUP, negative=(), show_default=False)] = False,
     speaking: Speaking = Speaking(),  # noqa: B008 - frozen
 ) -> None:
     """Grade what a run drew and told; what this judge has graded already is left alone.
@@ -78,6 +79,7 @@ def grade(
         concurrency: Calls to a chat judge on their way at the same time.
         answer_form: How the form of an answer is asked for: as JSON schema (default), as some JSON object with the
             schema in words, or in words only.
+        no_system_role: Put instructions before the prompt, not in a system message.
         speaking: How a chat judge's server is spoken to.
     """
     from unispect.chat import Spending, is_named
@@ -97,7 +99,7 @@ def grade(
                 gradings,
                 None if no_temperature else temperature,
                 thinking_tokens,
-                replace(speaking.dialect, forms=answer_form),
+                replace(speaking.dialect, forms=answer_form, system=not no_system_role),
             ),
             data=data,
             spending=limits,
@@ -106,7 +108,7 @@ def grade(
     else:
         if gradings != 1 or rubric != "reference":
             raise UsageError("--gradings and --rubric are for chat judges; name one: --judge PROVIDER:MODEL")
-        if speaking != Speaking() or answer_form != "schema":
+        if speaking != Speaking() or answer_form != "schema" or no_system_role:
             raise UsageError("how a server is spoken to is for chat judges; name one: --judge PROVIDER:MODEL")
         _by_rules(run, judge)
     say(f"next: unispect report {run}")

@@ -28,7 +28,6 @@ class Speaking:
         told("Field that limits a reply; by default the one that suits the server. With none a reply has no limit."),
     ] = None
     no_seed: Annotated[bool, told("Send no seeds with what is to be written; every seed is then a repetition.")] = False
-    no_system_role: Annotated[bool, told("Put instructions before the prompt, not in a system message.")] = False
     plain_prompts: Annotated[bool, told("Send prompts without pictures as one text, not as a list of parts.")] = False
 
     @property
@@ -39,6 +38,5 @@ class Speaking:
         return Dialect(
             seeds=not self.no_seed,
             limit_name=self.limit_name,
-            system=not self.no_system_role,
             plain=self.plain_prompts,
         )
