@@ -120,6 +120,18 @@ def say(text: str, finish: str = "stop", usage: bool = True) -> Act:
     return act
 
 
+def send(answer: object, status: int = 200, headers: dict[str, str] | None = None) -> Act:
+    """Sends this JSON, or these bytes, whatever was asked."""
+    data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+
+    def act(handler: Handler, body: dict) -> None:
+        handler.respond(status, data, headers)
+        with handler.server.lock:
+            handler.server.paid += [json.dumps(body, sort_keys=True)] if status == 200 else []
+
+    return act
+
+
 def refuse(status: int, **headers: str) -> Act:
     def act(handler: Handler, body: dict) -> None:
         said = {"error": {"message": f"no: your key is {handler.key}", "type": "server_error"}}

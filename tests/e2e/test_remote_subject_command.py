@@ -100,7 +100,7 @@ def test_a_key_that_is_not_accepted_ends_the_command_after_one_try(server, files
     assert "stopped with 6 units left undone" in outcome.error
     assert "status 401" in outcome.error
     assert statuses(files) == {}
-    assert len(server.seen) == 2  # in company and alone
+    assert len(server.seen) == 1
     nowhere(files, outcome)
 
 

@@ -3,7 +3,8 @@
 from unispect.chat.budget import BudgetExceeded, Ledger, Price, load_prices
 from unispect.chat.cassette import Cassette
 from unispect.chat.chat import Chat, Tally
-from unispect.chat.faults import AskError, Fault, Hopeless
+from unispect.chat.dialect import Dialect
+from unispect.chat.faults import AskError, Fault, Hopeless, Unreadable
 from unispect.chat.named import Spending, chat_for, client_for, is_named
 from unispect.chat.patience import Pace, Patience, Time
 from unispect.chat.pictures import PictureRequest
@@ -17,6 +18,7 @@ __all__ = [
     "Cassette",
     "Chat",
     "Client",
+    "Dialect",
     "Fault",
     "Hopeless",
     "Ledger",
@@ -32,6 +34,7 @@ __all__ = [
     "Spending",
     "Tally",
     "Time",
+    "Unreadable",
     "Usage",
     "chat_for",
     "client_for",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from unispect.chat.bodies import count, raw_of, said, words
 from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, checked_url
-from unispect.chat.sdk import NO_KEY, fault_in, package
+from unispect.chat.network import way_to
+from unispect.chat.openai_http import in_words
+from unispect.chat.sdk import NO_KEY, exchanged, package
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Request, Usage, png_base64
+from unispect.core.units import JSON
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,14 @@ class AnthropicSDK:
         secret: the variable that holds the key.
         base_url: of the provider.
         limits: of one attempt.
+        forms: how the form of an answer is asked for: by schema or in words.
     """
 
     model: str
     secret: Secret = field(default_factory=lambda: Secret("ANTHROPIC_API_KEY"))
     base_url: str = "https://api.anthropic.com"
     limits: Limits = field(default_factory=Limits)
+    forms: Literal["schema", "words"] = "schema"
     name: str = field(default="anthropic", init=False)
     seeded: bool = field(default=False, init=False)
 
@@ -38,21 +45,51 @@ class AnthropicSDK:
         return self.base_url
 
     def prepare(self) -> None:
-        """Fails now if the package or the key is missing."""
+        """Fails now if the package, the key or a way to the server is missing."""
         package("anthropic")
         self.secret.value()
+        way_to(self.base_url)
+
+    def manner(self, request: Request[Any]) -> Mapping[str, JSON]:
+        """See `Client.manner`."""
+        return {"forms": self.forms} if request.form is not None and self.forms != "schema" else {}
 
     def send(self, request: Request[Any]) -> Reply | Fault:
         """The reply to one attempt, or why there is none."""
         anthropic = package("anthropic")
-        try:
-            with BoundedClient(self.limits) as http:
+        with BoundedClient(self.limits, self.base_url) as http:
+
+            def call() -> None:
                 client = anthropic.Anthropic(
                     api_key=self.secret.value() or NO_KEY, base_url=self.base_url, max_retries=0, http_client=http
                 )
-                return _reply(client.messages.create(**self.body(request)))
-        except (anthropic.AnthropicError, AttributeError, TypeError, ValueError) as error:
-            return fault_in(error, self.limits)
+                client.messages.create(**self.body(request))
+
+            return exchanged(http, call, self.read, self.limits, **self._mends(request))
+
+    def _mends(self, request: Request[Any]) -> dict[str, str]:
+        found = {
+            "response_format": request.form is not None and self.forms == "schema" and "--answer-form words",
+            "temperature": request.temperature is not None and "--no-temperature",
+        }
+        return {name: f"for such servers: {option}" for name, option in found.items() if option}
+
+    def read(self, answer: Any) -> Reply | Fault:
+        """See `Client.read`: the text of a message, and its thoughts."""
+        whole = answer if isinstance(answer, dict) else {}
+        if "content" not in whole and "stop_reason" not in whole:
+            return Reply("", unread="the response is no message", raw=raw_of(answer))
+        text, thoughts = said(whole.get("content"))
+        finish = words(whole.get("stop_reason"))
+        return Reply(
+            text=text,
+            model=words(whole.get("model")),
+            usage=_usage(whole.get("usage")),
+            finish=finish,
+            refusal=(text or "refused") if finish == "refusal" else "",
+            id=words(whole.get("id")),
+            thoughts=thoughts,
+        )
 
     def body(self, request: Request[Any]) -> dict[str, Any]:
         """What the package is called with."""
@@ -61,10 +98,11 @@ class AnthropicSDK:
             "max_tokens": request.max_tokens,
             "messages": [{"role": "user", "content": [_part(part) for part in request.prompt.parts]}],
         }
-        if request.form is not None:
+        worded = request.form is not None and self.forms == "words"
+        if request.form is not None and not worded:
             body["output_config"] = {"format": {"type": "json_schema", "schema": request.form}}
-        if request.system:
-            body["system"] = request.system
+        if request.system or worded:
+            body["system"] = in_words(request) if worded else request.system
         if request.temperature is not None:  # the package no longer names it, and older models still take it
             body["extra_body"] = {"temperature": request.temperature}
         return body
@@ -77,15 +115,9 @@ def _part(part: Any) -> dict[str, Any]:
     return {"type": "image", "source": source}
 
 
-def _reply(message: Any) -> Reply:
-    text = "".join(block.text for block in message.content if block.type == "text")
-    usage = message.usage
-    read = (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0) + usage.input_tokens
-    return Reply(
-        text=text,
-        model=message.model,
-        usage=Usage(read, usage.output_tokens),
-        finish=message.stop_reason or "",
-        refusal=(text or "refused") if message.stop_reason == "refusal" else "",
-        id=message.id,
-    )
+def _usage(usage: Any) -> Usage | None:
+    """Tokens, those read from and written to the provider's cache among them; None if they are not named."""
+    counts = usage if isinstance(usage, dict) else {}
+    kinds = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    read, written = sum(count(counts.get(name)) for name in kinds), count(counts.get("output_tokens"))
+    return Usage(read, written) if read and written else None

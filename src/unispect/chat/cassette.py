@@ -26,6 +26,8 @@ from unispect.core.units import JSON, canonical_json, digest
 from unispect.runs.durable import sync_folder, write
 
 VERSION = 1
+_LATER = ("thoughts", "unread", "raw")
+"""What a reply seldom has, and never had in older versions."""
 
 Mode = Literal["record", "replay"]
 """`record` replays what is there and adds what is not; `replay` asks nobody."""
@@ -165,9 +167,10 @@ class Cassette:
             self._take({"kind": "sent", "number": number, "key": key, "at_most": at_most})
             return number
 
-    def lost(self, number: int, cost: float, what: str) -> None:
-        """Notes that an attempt ended without a reply, and what it cost at most."""
-        self._end_attempt({"kind": "lost", "number": number, "cost": cost, "what": what})
+    def lost(self, number: int, cost: float, what: str, body: str = "") -> None:
+        """Notes that an attempt ended without a reply, what it cost at most, and what came instead."""
+        came = {"body": body} if body else {}
+        self._end_attempt({"kind": "lost", "number": number, "cost": cost, "what": what, **came})
 
     def keep(self, number: int, key: str, about: Mapping[str, JSON], reply: Reply, cost: float | None) -> None:
         """Records a reply; once this returns, no kill and no power failure takes it away.
@@ -179,7 +182,7 @@ class Cassette:
             reply: as it came.
             cost: None if it has no price.
         """
-        said: dict[str, Any] = asdict(reply)
+        said: dict[str, Any] = {name: value for name, value in asdict(reply).items() if value or name not in _LATER}
         if said.pop("picture"):
             with self._lock:
                 said["picture"] = self._keep_picture(reply.picture)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
+from unispect.chat.bodies import NOTHING, parsed
 from unispect.chat.budget import Budget, Ledger, Price
 from unispect.chat.cassette import Cassette
-from unispect.chat.faults import AskError, Fault, Hopeless
+from unispect.chat.faults import AskError, Fault, Hopeless, Unreadable
 from unispect.chat.patience import Pace, Patience, Time
 from unispect.chat.pictures import PictureRequest
-from unispect.chat.reading import read
+from unispect.chat.reading import read, without_thoughts
 from unispect.chat.values import Answer, Client, Outcome, Reply, Request, T, Usage
 from unispect.core.errors import Halted, UnispectError, UsageError
 from unispect.core.units import canonical_json
@@ -34,6 +35,8 @@ class Tally:
         parsed: answers in the form asked for.
         unparsed: answers that were not; they are in no way errors.
         failed: requests without an answer.
+        unread: replies among these that were paid for and could not be read; they are on the cassette.
+        thinking: answers that came with thoughts.
         replayed: answers that came from the cassette, among the first two.
         attempts: calls that were made.
         lost: attempts among them that brought no reply.
@@ -47,6 +50,8 @@ class Tally:
     parsed: int = 0
     unparsed: int = 0
     failed: int = 0
+    unread: int = 0
+    thinking: int = 0
     replayed: int = 0
     attempts: int = 0
     lost: int = 0
@@ -101,6 +106,9 @@ class Chat:
         self._lock = threading.Lock()
         self._asking: dict[str, threading.Lock] = {}
         self._counts: Counter[str] = Counter()
+        self._answered = False
+        self._refused: dict[str, set[str]] = {}
+        self._over: Hopeless | None = None
 
     def close(self) -> None:
         """Closes the cassette, if there is one; calling it again does nothing."""
@@ -139,15 +147,19 @@ class Chat:
         Raises:
             BudgetExceeded: it could have cost more than is left; no call was made.
             AskError: no attempt brought a reply, or the cassette is only replayed and does not hold it.
+            Unreadable: what came, now or before, could not be read; it is on the cassette and is not asked for again.
+            Hopeless: every other request would meet the same; after that no more calls are made.
             UsageError: there is no key, or the request holds it.
             StoreError: the cassette cannot be written.
         """
         try:
             answer = self._ask(request)
-        except UnispectError:
-            self._count(failed=1)
+        except UnispectError as error:
+            self._count(failed=1, unread=int(isinstance(error, Unreadable)))
             raise
-        self._count(**{answer.outcome.value: 1}, replayed=int(answer.replayed))
+        self._count(
+            **{answer.outcome.value: 1}, replayed=int(answer.replayed), thinking=int(bool(answer.reply.thoughts))
+        )
         return answer
 
     @overload
@@ -159,8 +171,9 @@ class Chat:
     def ask_all(self, requests: Sequence[Any]) -> list[Any]:
         """For each request its answer or why there is none, in order, several at a time.
 
-        After a failure that every other request would share (no key, budget spent, full disk) no more calls are made;
-        what is on the cassette is still answered.
+        Until something was answered requests go one by one, so that what every one would meet is met once. After a
+        failure that every other request would share (no key, budget spent, full disk) no more calls are made; what is
+        on the cassette is still answered.
         """
         stop: list[UnispectError] = []
 
@@ -175,15 +188,18 @@ class Chat:
                     stop.append(error)
                 return error
 
+        first: list[Answer[Any] | UnispectError] = []
+        while len(first) < len(requests) and not (self._answered or stop):
+            first.append(one(requests[len(first)]))
         with ThreadPoolExecutor(self._concurrency) as pool:
             try:
-                return list(pool.map(one, requests))
+                return [*first, *pool.map(one, requests[len(first) :])]
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
     def _key(self, request: Asked) -> str:
-        return request.key(self._client.name, self._client.model)
+        return request.key(self._client.name, self._client.model, self._client.manner(request))
 
     def _is_held(self, request: Asked) -> bool:
         return self._cassette is not None and self._key(request) in self._cassette
@@ -201,6 +217,14 @@ class Chat:
             return self._answer(request, key, reply, cost, replayed=False)
 
     def _answer(self, request: Asked, key: str, reply: Reply, cost: float | None, *, replayed: bool) -> Answer[Any]:
+        reply = self._read_again(reply)
+        if reply.unread:
+            kept = "" if self._cassette is None else f"; it is kept on {self._cassette.path}, and not asked for again"
+            raise Unreadable(
+                f"{self._client.model} at {self._client.endpoint} sent what cannot be read: {reply.unread}{kept} "
+                f"(request {key})"
+            )
+        reply = without_thoughts(reply)
         value, reason = read(request, reply)
         return Answer(
             outcome=Outcome.UNPARSED if reason else Outcome.PARSED,
@@ -217,7 +241,17 @@ class Chat:
             seed_sent=self._client.seeded,
         )
 
+    def _read_again(self, reply: Reply) -> Reply:
+        """A reply that was not understood when it came, as it is understood now."""
+        if not reply.unread:
+            return reply
+        answer = parsed(reply.raw)
+        again = reply if answer is NOTHING else self._client.read(answer)
+        return self._scrubbed(again) if isinstance(again, Reply) and not again.unread else reply
+
     def _pay(self, request: Asked, key: str) -> tuple[Reply, float | None]:
+        if self._over is not None:
+            raise type(self._over)(*self._over.args)
         self._client.prepare()
         about = self._about(request)
         if self._client.secret.occurs_in(canonical_json(about)):
@@ -233,20 +267,38 @@ class Chat:
                 if isinstance(outcome, Reply) and outcome.usage is not None:
                     self._pace.took(turn, outcome.usage.input_tokens + outcome.usage.output_tokens)
             if isinstance(outcome, Reply):
+                self._answered = True
                 return outcome, cost
             pause = self._patience.pause(outcome, key, attempt)
             if pause is None:
-                kind = Hopeless if outcome.hopeless else AskError
-                raise kind(
-                    f"{self._client.model} at {self._client.endpoint} gave no answer: {outcome.what} "
-                    f"(attempt {attempt}"
-                    + (f", asked to wait {outcome.wait:g} s" if outcome.wait else "")
-                    + f", request {key})"
-                )
+                raise self._failure(outcome, key, attempt)
             if outcome.crowded:
                 self._pace.hold(pause)
             else:
                 self._time.sleep(pause)
+
+    def _failure(self, fault: Fault, key: str, attempt: int) -> AskError:
+        """The error for a request that is given up, and whether it stands for all others."""
+        words = (
+            f"{self._client.model} at {self._client.endpoint} gave no answer: {fault.what} (attempt {attempt}"
+            + (f", asked to wait {fault.wait:g} s" if fault.wait else "")
+            + f", request {key})"
+        )
+        shared = self._is_shared(fault, key)
+        if not (fault.hopeless or shared):
+            return AskError(words)
+        first = shared and not fault.common
+        self._over = Hopeless(words + ("; no request was answered, and others met the same" if first else ""))
+        return self._over
+
+    def _is_shared(self, fault: Fault, key: str) -> bool:
+        """No request was answered yet, and this fault names what all hold, or met another request in the same words."""
+        if self._answered:
+            return False
+        with self._lock:
+            met = self._refused.setdefault(fault.alike, set())
+            met.add(key)
+            return fault.common or (bool(fault.alike) and len(met) > 1)
 
     def _about(self, request: Asked) -> Mapping[str, Any]:
         return {
@@ -255,6 +307,7 @@ class Chat:
             "endpoint": self._client.endpoint,
             "seed_sent": self._client.seeded,
             "request": request.identity,
+            **({"manner": manner} if (manner := self._client.manner(request)) else {}),
         }
 
     def _attempt(self, request: Asked, key: str, about: Mapping[str, Any]) -> tuple[Reply | Fault, float | None]:
@@ -265,12 +318,12 @@ class Chat:
         try:
             number = 0 if self._cassette is None else self._cassette.sent(key, at_most)
             self._count(attempts=1)
-            outcome = self._scrubbed(self._client.send(request))
+            outcome = self._scrubbed(self._sent(request))
             cost = self._cost(outcome, at_most)
             if isinstance(outcome, Fault):
                 self._count(lost=1)
                 if self._cassette is not None:
-                    self._cassette.lost(number, cost or 0.0, outcome.what)
+                    self._cassette.lost(number, cost or 0.0, outcome.what, outcome.body)
             else:
                 self._count_tokens(outcome.usage)
                 if self._cassette is not None:
@@ -278,6 +331,15 @@ class Chat:
         finally:
             self._budget.ledger.settle(at_most, cost or 0.0)
         return outcome, cost
+
+    def _sent(self, request: Asked) -> Reply | Fault:
+        """One attempt; whatever a client raises is a fault like any other, of which nothing but its type is kept."""
+        try:
+            return self._client.send(request)
+        except UnispectError:
+            raise
+        except Exception as error:
+            return Fault(f"the client failed ({type(error).__name__})", paid=True)
 
     def _cost(self, outcome: Reply | Fault, at_most: float) -> float | None:
         if isinstance(outcome, Fault):
@@ -287,12 +349,19 @@ class Chat:
         cost = self._budget.price.of_reply(outcome)
         return at_most if cost is None else cost
 
+    @overload
+    def _scrubbed(self, outcome: Reply) -> Reply: ...
+
+    @overload
+    def _scrubbed(self, outcome: Reply | Fault) -> Reply | Fault: ...
+
     def _scrubbed(self, outcome: Reply | Fault) -> Reply | Fault:
         """The same without the key, should a server repeat it."""
         scrub = self._client.secret.scrub
         if isinstance(outcome, Fault):
-            return replace(outcome, what=scrub(outcome.what))
-        words = {name: scrub(getattr(outcome, name)) for name in ("text", "model", "finish", "refusal", "id")}
+            return replace(outcome, **{name: scrub(getattr(outcome, name)) for name in ("what", "alike", "body")})
+        names = ("text", "model", "finish", "refusal", "id", "thoughts", "unread", "raw")
+        words = {name: scrub(getattr(outcome, name)) for name in names}
         return replace(outcome, **words, picture=self._client.secret.scrub_bytes(outcome.picture))
 
     def _count_tokens(self, usage: Usage | None) -> None:

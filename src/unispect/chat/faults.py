@@ -5,14 +5,15 @@ from __future__ import annotations
 import email.utils
 import json
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from unispect.core.errors import Halted, UnispectError
+from unispect.core.errors import Halted, UnispectError, Unread
 
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Statuses after which the same request may succeed; 529 is Anthropic's "overloaded"."""
-HOPELESS = frozenset({401, 402, 403, 404})
+HOPELESS = frozenset({401, 402, 403, 404, 405, 407, 410})
 """Statuses that every other request to the same endpoint would meet too."""
 EXCERPT = 300
 """Characters of a server's own words that an error repeats."""
@@ -26,6 +27,10 @@ class Hopeless(AskError, Halted):
     """Every other request to the same endpoint would fare the same."""
 
 
+class Unreadable(AskError, Unread):
+    """A reply came and was paid for, and nothing in it could be read; it stays on the cassette."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """An attempt without a reply.
@@ -37,6 +42,9 @@ class Fault:
         wait: seconds the server asked to wait; None if it did not.
         crowded: the server has too many requests: all others wait too.
         hopeless: every other request would meet the same.
+        common: it names what every request holds; hopeless unless another was answered.
+        alike: what it has in common with faults of other requests that mean the same; empty for nothing.
+        body: what came, where a paid response is no reply; kept on the cassette.
     """
 
     what: str
@@ -45,9 +53,14 @@ class Fault:
     wait: float | None = None
     crowded: bool = False
     hopeless: bool = False
+    common: bool = False
+    alike: str = ""
+    body: str = field(default="", repr=False)
 
 
-def of_status(status: int, headers: Mapping[str, str], body: str, now: float) -> Fault:
+def of_status(
+    status: int, headers: Mapping[str, str], body: str, now: float, mends: Mapping[str, str] | None = None
+) -> Fault:
     """The fault that a status other than 200 stands for; providers do not charge for these.
 
     Args:
@@ -55,17 +68,84 @@ def of_status(status: int, headers: Mapping[str, str], body: str, now: float) ->
         headers: of the response, names in lower case.
         body: of the response, as far as it was read.
         now: seconds since the epoch, for a `Retry-After` that is a date.
+        mends: what was sent that a server may not know -> the option that helps.
     """
     broke = status == 429 and "insufficient_quota" in body
     what = f"status {status}" + (f": {said}" if (said := message_in(body)) else "")
     again = status in AGAIN and not broke
+    mend = "" if status == 429 else mend_in(body, mends or {})
     return Fault(
-        what=what,
+        what=f"{what}; {mend}" if mend else what,
         again=again,
         wait=asked_to_wait(headers, now) if again else None,
         crowded=again and status in (429, 503, 529),
         hopeless=status in HOPELESS or broke,
+        common=bool(mend) and not again,
+        alike="" if again or _CONTENT.search(body[:_LOOKED_AT]) else what,
     )
+
+
+_CONTENT = re.compile(
+    r"safety|policy|policies|moderat|flagged|content.?filter|prohibited|sensitive|inappropriate|harmful|copyright"
+    r"|context.?(length|window|size)|too (long|large|big)|maximum (context|length)|could not (process|decode)",
+    re.IGNORECASE,
+)
+"""Words of an error about what one request holds."""
+_LOOKED_AT = 4000
+"""Letters of an error's body that are searched."""
+_NOT_KNOWN = re.compile(
+    r"un(supported|known|recogni[sz]ed|expected|available|permitted)|not\b.{0,20}\b(support|known|recogni|available|allowed"
+    r"|permitted|implement|compatible|accept)|n't support|extra (inputs?|fields?|parameters?)|additional propert"
+    r"|invalid|forbidden|instead|no longer|deprecated|removed|only .{0,60}(support|allow|accept)|must be|should be"
+    r"|incompatible|cannot (be )?(use|set|specif)|expected|disabled",
+    re.IGNORECASE | re.DOTALL,
+)
+_SPELLED = {
+    "response_format": r"response.?format|json.?(schema|mode|object)|structured.?output|output.?(config|format)|guided"
+    r"|grammar|response.?mime",
+    "seed": r"\bseeds?\b",
+    "limit": r"max.?(completion|output|new)?.?tokens",
+    "temperature": r"\btemperature\b",
+    "system": r"system.{0,12}(role|message|prompt|instruction)|role.{0,20}system|developer instruction",
+    "content": r"\bcontent\b.{0,60}(string|str\b|text)|(string|str\b).{0,60}\bcontent\b|invalid type: sequence",
+    "size": r"\bsize\b",
+    "quality": r"\bquality\b",
+}
+"""What a request may hold that servers do not know, as their errors name it."""
+_TOO_MANY = re.compile(r"too (large|big|many)|at most|exceed|less than", re.IGNORECASE)
+
+
+def mend_in(body: str, mends: Mapping[str, str]) -> str:
+    """The option that helps, if an error names something that was sent and that the server does not know.
+
+    Args:
+        body: of the error.
+        mends: name in `_SPELLED` -> words with the option, for what was sent.
+    """
+    text = body[:_LOOKED_AT]
+    if not mends or not _NOT_KNOWN.search(text):
+        return ""
+    named = _parameters_in(body)
+    if not named and _CONTENT.search(text):
+        return ""
+    for name, mend in mends.items():
+        if re.search(_SPELLED[name], named or text, re.IGNORECASE | re.DOTALL):
+            return "" if name == "limit" and _TOO_MANY.search(text) else mend
+    return ""
+
+
+def _parameters_in(body: str) -> str:
+    """The parameters that an error names in a place of their own: `param` (OpenAI) or `loc` (FastAPI)."""
+    try:
+        error = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(error, dict):
+        return ""
+    details, inner = error.get("detail"), error.get("error", error)
+    named = [inner.get("param")] if isinstance(inner, dict) else []
+    named += [one.get("loc") for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    return " ".join(".".join(map(str, one)) if isinstance(one, list) else str(one) for one in named if one)
 
 
 REFUSALS = frozenset(
@@ -83,7 +163,7 @@ def refusal_in(status: int, body: str) -> str:
     except (ValueError, RecursionError):
         return ""
     error = error.get("error") if isinstance(error, dict) else None
-    if not isinstance(error, dict) or error.get("code") not in REFUSALS:
+    if not isinstance(error, dict) or str(error.get("code")) not in REFUSALS:
         return ""
     return message_in(body)
 

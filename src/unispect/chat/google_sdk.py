@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
-
+from unispect.chat.bodies import count, first_dict, raw_of, said, words
+from unispect.chat.dialect import Forms
 from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, checked_url
-from unispect.chat.pictures import PictureRequest
-from unispect.chat.sdk import NO_KEY, fault_in, package
+from unispect.chat.network import way_to
+from unispect.chat.openai_http import in_words
+from unispect.chat.pictures import PictureRequest, picture_bytes
+from unispect.chat.sdk import NO_KEY, exchanged, package
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Request, Usage, png
+from unispect.core.units import JSON
 
 
 @dataclass(frozen=True)
@@ -24,14 +28,17 @@ class GoogleSDK:
         secret: the variable that holds the key.
         base_url: of the provider.
         limits: of one attempt.
+        forms: how the form of an answer is asked for.
+        seeded: send seeds.
     """
 
     model: str
     secret: Secret = field(default_factory=lambda: Secret("GEMINI_API_KEY"))
     base_url: str = "https://generativelanguage.googleapis.com"
     limits: Limits = field(default_factory=Limits)
+    forms: Forms = "schema"
+    seeded: bool = True
     name: str = field(default="google", init=False)
-    seeded: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         checked_url(self.base_url, with_key=True)
@@ -41,51 +48,92 @@ class GoogleSDK:
         return self.base_url
 
     def prepare(self) -> None:
-        """Fails now if the package or the key is missing."""
+        """Fails now if the package, the key or a way to the server is missing."""
         package("google.genai")
         self.secret.value()
+        way_to(self.base_url, tls=True)  # the package reads certificates even where none are needed
+
+    def manner(self, request: Request[Any] | PictureRequest) -> Mapping[str, JSON]:
+        """See `Client.manner`."""
+        formed = isinstance(request, Request) and request.form is not None and self.forms != "schema"
+        return {**({"forms": self.forms} if formed else {}), **({} if self.seeded else {"seeds": "not sent"})}
 
     def send(self, request: Request[Any] | PictureRequest) -> Reply | Fault:
         """The reply to one attempt, or why there is none."""
         genai, types = package("google.genai"), package("google.genai.types")
-        errors = package("google.genai.errors")
-        chats = isinstance(request, Request)
-        try:
-            with BoundedClient(self.limits) as http:
+        config = self._config(request) if isinstance(request, Request) else self._drawing(types, request)
+        with BoundedClient(self.limits, self.base_url, tls=True) as http:
+
+            def call() -> None:
                 options = types.HttpOptions(base_url=self.base_url, httpx_client=http)
                 client = genai.Client(api_key=self.secret.value() or NO_KEY, vertexai=False, http_options=options)
-                answer = client.models.generate_content(
+                client.models.generate_content(
                     model=self.model,
                     contents=[types.Content(role="user", parts=[_part(types, part) for part in request.prompt.parts])],
-                    config=types.GenerateContentConfig(**(_config(request) if chats else _drawing(types, request))),
+                    config=types.GenerateContentConfig(**config),
                 )
-            return _reply(answer)
-        except (errors.APIError, httpx2.HTTPError, AttributeError, ValueError) as error:
-            return fault_in(error, self.limits)
 
+            return exchanged(http, call, self.read, self.limits, **self._mends(request))
 
-def _config(request: Request[Any]) -> dict[str, Any]:
-    config: dict[str, Any] = {
-        "max_output_tokens": request.max_tokens,
-        "seed": request.seed,
-    }
-    if request.form is not None:
-        config |= {"response_mime_type": "application/json", "response_json_schema": request.form}
-    if request.system:
-        config["system_instruction"] = request.system
-    if request.temperature is not None:
-        config["temperature"] = request.temperature
-    return config
+    def _mends(self, request: Request[Any] | PictureRequest) -> dict[str, str]:
+        draws = isinstance(request, PictureRequest)
+        less = {"schema": "--answer-form object (or words)", "object": "--answer-form words"}
+        found = {
+            "response_format": not draws and request.form is not None and less.get(self.forms, ""),
+            "seed": self.seeded and ("--no-picture-seed" if draws else "--no-seed"),
+            "temperature": request.temperature is not None and "--no-temperature",
+        }
+        return {name: f"for such servers: {option}" for name, option in found.items() if option}
 
+    def _config(self, request: Request[Any]) -> dict[str, Any]:
+        config: dict[str, Any] = {"max_output_tokens": request.max_tokens}
+        if self.seeded:
+            config["seed"] = request.seed
+        worded = request.form is not None and self.forms != "schema"
+        if request.form is not None and self.forms != "words":
+            config["response_mime_type"] = "application/json"
+        if request.form is not None and self.forms == "schema":
+            config["response_json_schema"] = request.form
+        if request.system or worded:
+            config["system_instruction"] = in_words(request) if worded else request.system
+        if request.temperature is not None:
+            config["temperature"] = request.temperature
+        return config
 
-def _drawing(types: Any, request: PictureRequest) -> dict[str, Any]:
-    config: dict[str, Any] = {"response_modalities": ["TEXT", "IMAGE"], "seed": request.seed}
-    shape = {"aspect_ratio": request.size, "image_size": request.quality}
-    if any(shape.values()):
-        config["image_config"] = types.ImageConfig(**{name: value for name, value in shape.items() if value})
-    if request.temperature is not None:
-        config["temperature"] = request.temperature
-    return config
+    def _drawing(self, types: Any, request: PictureRequest) -> dict[str, Any]:
+        config: dict[str, Any] = {"response_modalities": ["TEXT", "IMAGE"]}
+        if self.seeded:
+            config["seed"] = request.seed
+        shape = {"aspect_ratio": request.size, "image_size": request.quality}
+        if any(shape.values()):
+            config["image_config"] = types.ImageConfig(**{name: value for name, value in shape.items() if value})
+        if request.temperature is not None:
+            config["temperature"] = request.temperature
+        return config
+
+    def read(self, answer: Any) -> Reply | Fault:
+        """See `Client.read`: text, thoughts and picture of the first candidate."""
+        whole = answer if isinstance(answer, dict) else {}
+        blocked = words(first_dict(whole.get("promptFeedback")).get("blockReason"))
+        candidate = first_dict(whole.get("candidates"))
+        if not candidate and not blocked:
+            return Reply("", unread="the response holds no candidate", raw=raw_of(answer))
+        content = candidate.get("content")
+        parts = content.get("parts") if isinstance(content, dict) else content
+        text, thoughts = said(parts or [])
+        finish = words(candidate.get("finishReason"))
+        picture = self.secret.scrub(_picture(parts))
+        wrote = bool(text or thoughts or picture)
+        return Reply(
+            text=text,
+            model=words(whole.get("modelVersion")),
+            usage=_usage(whole.get("usageMetadata"), wrote=wrote),
+            finish=finish,
+            refusal=blocked or (finish if finish in _REFUSALS else ""),
+            id=words(whole.get("responseId")),
+            picture=picture_bytes(picture) if picture else b"",
+            thoughts=thoughts,
+        )
 
 
 def _part(types: Any, part: Any) -> Any:
@@ -94,27 +142,22 @@ def _part(types: Any, part: Any) -> Any:
     )
 
 
-def _reply(answer: Any) -> Reply:
-    blocked = getattr(answer.prompt_feedback, "block_reason", None)
-    candidate = answer.candidates[0] if answer.candidates else None
-    if candidate is None and not blocked:
-        raise ValueError("no candidate")
-    parts = candidate.content.parts or [] if candidate and candidate.content else []
-    finish = getattr(candidate.finish_reason, "value", "") if candidate else ""
-    counted = answer.usage_metadata
-    usage = None
-    if counted is not None and counted.prompt_token_count is not None:
-        written = (counted.candidates_token_count or 0) + (counted.thoughts_token_count or 0)
-        usage = Usage(counted.prompt_token_count, written)
-    return Reply(
-        text="".join(part.text or "" for part in parts if not part.thought),
-        model=answer.model_version or "",
-        usage=usage,
-        finish=finish,
-        refusal=str(getattr(blocked, "value", blocked)) if blocked else finish if finish in _REFUSALS else "",
-        id=answer.response_id or "",
-        picture=next((part.inline_data.data or b"" for part in parts if part.inline_data and not part.thought), b""),
-    )
+def _picture(parts: Any) -> str:
+    """The first picture among the parts that are no thoughts, as it is spelled."""
+    for part in parts if isinstance(parts, list) else []:
+        if isinstance(part, dict) and part.get("thought") is not True:
+            data = first_dict(part.get("inlineData") or part.get("inline_data")).get("data")
+            if isinstance(data, str) and data:
+                return data
+    return ""
+
+
+def _usage(usage: Any, *, wrote: bool) -> Usage | None:
+    """Tokens, thoughts among those written; None if they are not named. What is 0 is left out in Google's replies."""
+    counts = usage if isinstance(usage, dict) else {}
+    written = sum(count(counts.get(name)) for name in ("candidatesTokenCount", "thoughtsTokenCount"))
+    read = count(counts.get("promptTokenCount"))
+    return Usage(read, written) if read and (written or not wrote) else None
 
 
 _REFUSALS = {

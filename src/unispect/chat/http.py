@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 
 from unispect.chat.faults import Fault
+from unispect.chat.network import is_local, way_to
 from unispect.chat.values import Limits
 from unispect.core.errors import UsageError
-
-LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Names of this machine."""
 
 
 def checked_url(url: str, *, with_key: bool) -> str:
@@ -33,7 +29,7 @@ def checked_url(url: str, *, with_key: bool) -> str:
     scheme, host = _split(url)
     if scheme not in ("http", "https") or not host:
         raise UsageError("the base URL must look like https://host/v1")
-    if scheme == "http" and with_key and host not in LOCAL:
+    if scheme == "http" and with_key and not is_local(host):
         raise UsageError(f"a key would go to {host} in the clear; use https, or an endpoint without a key")
     return url.rstrip("/")
 
@@ -44,11 +40,6 @@ def _split(url: str) -> tuple[str, str]:
         return (parts.scheme, parts.hostname or "") if parts.port != 0 else ("", "")
     except ValueError:  # a port or an address that is none
         return "", ""
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    return httpx2.create_ssl_context()  # reading the certificates takes longer than a call on the loopback
 
 
 class Cut(httpx2.TransportError):
@@ -86,13 +77,26 @@ class BoundedClient(httpx2.Client):
 
     Timeouts of the HTTP library start anew with every byte, so a server that drips would hold a request for ever: a
     timer of its own cuts the connection when the total is over. Connections are not used twice, which makes an exchange
-    the only user of its own. Redirects are not followed: they would take the key elsewhere.
+    the only user of its own. Redirects are not followed: they would take the key elsewhere. Of the environment only
+    what `network` has looked at is used.
+
+    Args:
+        limits: of an exchange.
+        url: where it will go.
+        tls: `url` is plain HTTP, and certificates are wanted none the less.
+
+    Attributes:
+        last: the newest whole response; what a vendor's package makes of it may be less than it holds.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, url: str, *, tls: bool = False) -> None:
         self._bounds = limits
+        self.last: httpx2.Response | None = None
+        way = way_to(url, tls=tls)
         super().__init__(
-            verify=_trust(),
+            verify=way.trust,
+            proxy=way.proxy,
+            trust_env=False,
             timeout=httpx2.Timeout(limits.read, connect=limits.connect),
             limits=httpx2.Limits(max_keepalive_connections=0),
             follow_redirects=False,
@@ -122,6 +126,7 @@ class BoundedClient(httpx2.Client):
         # A cut stream ends as one does whose length was not told.
         if response is None or wire.late.is_set():
             raise Cut(Fault(f"no whole response within {self._bounds.total:g} s", again=True, paid=True))
+        self.last = response
         return response
 
     def _read(self, request: httpx2.Request, how: Mapping[str, Any]) -> httpx2.Response:
@@ -137,18 +142,25 @@ class BoundedClient(httpx2.Client):
                     raise Cut(Fault(f"the response is larger than {self._bounds.bytes} bytes", paid=paid))
         finally:
             response.close()
-        headers = [(name, value) for name, value in response.headers.items() if name != "transfer-encoding"]
+        headers = [
+            one for one in response.headers.raw if one[0].lower() != b"transfer-encoding"
+        ]  # any bytes may be there
         return httpx2.Response(response.status_code, headers=headers, content=bytes(data), request=request)
 
 
 def fault_of(error: BaseException | None, limits: Limits) -> Fault:
-    """What an exception of the HTTP library means, in words that hold nothing of the request."""
+    """What an exception in the HTTP library means, in words that hold nothing of the request."""
     if isinstance(error, Cut):
         return error.fault
+    if isinstance(error, httpx2.ProxyError):
+        return Fault("the proxy did not let the request through", again=True)
     if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return Fault("the certificate of the server is not trusted", hopeless=True)
+            cure = "where a network opens TLS, SSL_CERT_FILE names its certificates"
+            return Fault(f"the certificate of the server is not trusted; {cure}", hopeless=True)
         return Fault(f"no connection ({type(error).__name__})", again=True)
     if isinstance(error, httpx2.TimeoutException):
         return Fault(f"nothing came for {limits.read:g} s", again=True, paid=True)
-    return Fault(f"the connection broke ({type(error).__name__})", again=True, paid=True)
+    if isinstance(error, httpx2.HTTPError):
+        return Fault(f"the connection broke ({type(error).__name__})", again=True, paid=True)
+    return Fault(f"the HTTP client failed ({type(error).__name__})", paid=True)

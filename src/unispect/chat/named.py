@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,8 +13,10 @@ from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.budget import Ledger, Price, load_prices
 from unispect.chat.cassette import Cassette
 from unispect.chat.chat import Chat
+from unispect.chat.dialect import Dialect
 from unispect.chat.google_sdk import GoogleSDK
-from unispect.chat.http import LOCAL, checked_url
+from unispect.chat.http import checked_url
+from unispect.chat.network import is_local
 from unispect.chat.openai_http import OpenAIHTTP
 from unispect.chat.openai_pictures import OpenAIPictures
 from unispect.chat.openai_sdk import OpenAISDK
@@ -71,7 +73,7 @@ class Named:
     @property
     def local(self) -> bool:
         """It is asked on this machine."""
-        return urlsplit(self.base_url).hostname in LOCAL
+        return is_local(urlsplit(self.base_url).hostname)
 
     def secret(self, key_from: str | None = None) -> Secret:
         """Where its key is.
@@ -123,33 +125,76 @@ def parse(spec: str) -> Named:
     return Named(provider, model.strip(), base_url)
 
 
-def client_for(spec: str, *, key_from: str | None = None) -> Client:
+def client_for(spec: str, *, key_from: str | None = None, dialect: Dialect | None = None) -> Client:
     """The way to the chat model of that name. Nothing is sent and no key read.
 
     Args:
         spec: `PROVIDER:MODEL[@BASE_URL]`.
         key_from: the environment variable that holds the key, if it is not the provider's usual one; empty for none.
+        dialect: what the server understands, where it is not what is known of it.
 
     Raises:
-        UsageError: the name cannot be read, or nobody said which key goes to a machine that is not the provider's.
+        UsageError: the name cannot be read, nobody said which key goes to a machine that is not the provider's, or the
+            provider has no place for something in `dialect`.
     """
-    return client_of(parse(spec), key_from)
+    return client_of(parse(spec), key_from, dialect)
 
 
-def client_of(named: Named, key_from: str | None = None) -> Client:
+def dialect_of(named: Named, dialect: Dialect | None = None) -> Dialect:
+    """`dialect` with what it leaves open filled in by what is known of a server.
+
+    OpenAI's own wants `max_completion_tokens`, always sends the bytes of pictures and has no place for their seeds;
+    other servers of its protocol want `max_tokens`, must be asked for bytes, and take seeds.
+    """
+    dialect, own = dialect or Dialect(), named.own and named.provider.startswith("openai")
+    known = own or named.provider == "openai-sdk"
+    return replace(
+        dialect,
+        limit_name=dialect.limit_name or ("max_completion_tokens" if known else "max_tokens"),
+        picture_seeds=not own if dialect.picture_seeds is None else dialect.picture_seeds,
+        picture_format=not own if dialect.picture_format is None else dialect.picture_format,
+    )
+
+
+def _require_place(named: Named, dialect: Dialect) -> None:
+    """Returns if the provider's package has a place for what the dialect says.
+
+    Raises:
+        UsageError: names the first option that would have no effect.
+    """
+    if named.provider.startswith("openai"):
+        return
+    said = {
+        "--limit-name": dialect.limit_name is not None,
+        "--no-system-role": not dialect.system,
+        "--plain-prompts": dialect.plain,
+        "--picture-format": dialect.picture_format is not None,
+    }
+    if named.provider == "anthropic":
+        said |= {"--answer-form object": dialect.forms == "object", "--no-seed": not dialect.seeds}
+    if option := next((name for name, is_said in said.items() if is_said), ""):
+        raise UsageError(f"{option} is for servers of OpenAI's protocol; {named.provider} has no place for it")
+
+
+def client_of(named: Named, key_from: str | None = None, dialect: Dialect | None = None) -> Client:
     """The way to a chat model; see `client_for`."""
     secret = named.secret(key_from)
+    _require_place(named, dialect or Dialect())
+    spoken = dialect_of(named, dialect)
     if named.provider == "anthropic":
-        return AnthropicSDK(named.model, secret, named.base_url)
+        forms = "words" if spoken.forms == "words" else "schema"
+        return AnthropicSDK(named.model, secret, named.base_url, forms=forms)
     if named.provider == "google":
-        return GoogleSDK(named.model, secret, named.base_url)
+        return GoogleSDK(named.model, secret, named.base_url, forms=spoken.forms, seeded=spoken.seeds)
+    assert spoken.limit_name is not None
+    wire = {"forms": spoken.forms, "limit_name": spoken.limit_name, "seeded": spoken.seeds}
+    wire |= {"system": spoken.system, "plain": spoken.plain}
     if named.provider == "openai-sdk":
-        return OpenAISDK(named.model, secret, named.base_url)
-    limit = "max_completion_tokens" if named.own else "max_tokens"
-    return OpenAIHTTP(named.model, named.base_url, secret, limit_name=limit)
+        return OpenAISDK(named.model, secret, named.base_url, **wire)
+    return OpenAIHTTP(named.model, named.base_url, secret, **wire)
 
 
-def drawer_of(named: Named, key_from: str | None = None) -> Client:
+def drawer_of(named: Named, key_from: str | None = None, dialect: Dialect | None = None) -> Client:
     """The way to a model that draws; OpenAI's are reached over plain HTTP in any case.
 
     Raises:
@@ -159,9 +204,13 @@ def drawer_of(named: Named, key_from: str | None = None) -> Client:
     if named.provider == "anthropic":
         raise Unsupported(f"anthropic:{named.model}", "draw", "Anthropic offers no model that draws pictures")
     secret = named.secret(key_from)
+    _require_place(named, dialect or Dialect())
+    spoken = dialect_of(named, dialect)
+    seeded = spoken.picture_seeds is not False
     if named.provider == "google":
-        return GoogleSDK(named.model, secret, named.base_url, PICTURES)
-    return OpenAIPictures(named.model, named.base_url, secret, ask_for_bytes=not named.own)
+        return GoogleSDK(named.model, secret, named.base_url, PICTURES, seeded=seeded)
+    asks = spoken.picture_format is not False
+    return OpenAIPictures(named.model, named.base_url, secret, ask_for_bytes=asks, seeded=seeded)
 
 
 @dataclass(frozen=True)
@@ -220,7 +269,9 @@ class Spending:
         return Pace(self.requests_per_minute, tokens_per_minute=self.tokens_per_minute)
 
 
-def chat_for(spec: str, spending: Spending | None = None, *, key_from: str | None = None) -> Chat:
+def chat_for(
+    spec: str, spending: Spending | None = None, *, key_from: str | None = None, dialect: Dialect | None = None
+) -> Chat:
     """The chat model of that name, ready to be asked; use it in a `with` statement, which closes its cassette.
 
     What is missing is found now: the key, the provider's package, the price. A replay needs neither key nor package.
@@ -229,7 +280,7 @@ def chat_for(spec: str, spending: Spending | None = None, *, key_from: str | Non
         UsageError: see `client_for` and `Spending.price_of`; or no key, or no package.
         StoreError: the cassette cannot be used.
     """
-    return chats_for([client_for(spec, key_from=key_from)], spending or Spending())[0]
+    return chats_for([client_for(spec, key_from=key_from, dialect=dialect)], spending or Spending())[0]
 
 
 def ready(client: Client, spending: Spending) -> Price | None:
@@ -239,6 +290,8 @@ def ready(client: Client, spending: Spending) -> Price | None:
         UsageError: no price, no key or no package.
     """
     price = spending.price_of(client.model)
+    if spending.max_cost is not None and getattr(client, "limit_name", "") == "none":
+        raise UsageError("--max-cost needs a limit on replies, and --limit-name none sends none")
     if not spending.replay:
         client.prepare()
     return price

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
+from unispect.chat.bodies import first_dict, raw_of, usage_of, words
 from unispect.chat.faults import Fault
 from unispect.chat.http import checked_url
-from unispect.chat.openai_http import posted
-from unispect.chat.pictures import LIMITS, PictureRequest, picture_bytes
+from unispect.chat.network import way_to
+from unispect.chat.openai_http import Posted, posted
+from unispect.chat.pictures import LIMITS, PictureRequest, is_address, picture_bytes
 from unispect.chat.secret import Secret
-from unispect.chat.values import Limits, Reply, Usage
-
-
-class _Tokens(BaseModel):
-    input_tokens: int
-    output_tokens: int
-
-
-class _Drawn(BaseModel):
-    b64_json: str | None = None
-    url: str | None = None
-    revised_prompt: str | None = None
-
-
-class _Drawings(BaseModel):
-    data: list[_Drawn]
-    usage: _Tokens | None = None
-    model: str | None = None
+from unispect.chat.values import Limits, Reply
+from unispect.core.units import JSON
 
 
 @dataclass(frozen=True)
 class OpenAIPictures:
-    """A model that draws, which has no place for seeds and temperatures.
+    """A model that draws, which has no place for temperatures.
 
     Attributes:
         model: as the endpoint calls it.
@@ -45,6 +29,7 @@ class OpenAIPictures:
         limits: of one attempt.
         ask_for_bytes: send `response_format`: without it many servers answer with an address, and with it OpenAI's own
             models, which always send bytes, refuse.
+        seeded: send seeds: most servers of this protocol take them, OpenAI's own has no place for them.
         now: seconds since the epoch.
     """
 
@@ -53,9 +38,9 @@ class OpenAIPictures:
     secret: Secret = Secret()  # noqa: RUF009 - frozen
     limits: Limits = LIMITS
     ask_for_bytes: bool = True
+    seeded: bool = False
     now: Callable[[], float] = time.time
     name: str = field(default="openai-pictures", init=False)
-    seeded: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         checked_url(self.base_url, with_key=bool(self.secret.variable))
@@ -65,31 +50,43 @@ class OpenAIPictures:
         return self.base_url.rstrip("/") + "/images/generations"
 
     def prepare(self) -> None:
-        """Fails now if there is no key."""
+        """Fails now if there is no key, or no way to the server."""
         self.secret.value()
+        way_to(self.endpoint)
+
+    def manner(self, request: PictureRequest) -> Mapping[str, JSON]:
+        """See `Client.manner`; without seeds a request is the one that older versions sent."""
+        return {"seeds": "sent"} if self.seeded else {}
 
     def send(self, request: Any) -> Reply | Fault:
         """The picture of one attempt, a refusal, or why there is neither."""
-        answer = posted(self.endpoint, self.secret.value(), self.body(request), self.limits, self.now)
-        if isinstance(answer, Reply | Fault):
-            return answer
-        try:
-            said = _Drawings.model_validate(answer)
-        except ValidationError:
-            return Fault("the response holds no pictures", again=True, paid=True)
-        drawn = said.data[0] if said.data else _Drawn()
-        if drawn.url and not drawn.b64_json:
+        sent = Posted(self.body(request), self._mends(request))
+        answer = posted(self.endpoint, self.secret.value(), sent, self.limits, self.now)
+        return answer if isinstance(answer, Reply | Fault) else self.read(answer)
+
+    def read(self, answer: Any) -> Reply | Fault:
+        """See `Client.read`: the first picture of a response, under whatever name and in whatever spelling it came."""
+        whole = answer if isinstance(answer, dict) else {"data": answer}
+        drawn = next((found for name in _LISTS if (found := _first(whole.get(name)))), {})
+        spelled = _spelled(drawn)
+        if is_address(spelled):
+            cure = "" if self.ask_for_bytes else " (--picture-format asks for that)"
             return Fault(
                 "the server answered with the address of a picture, and addresses are not followed; "
-                "it must send pictures as b64_json",
+                f"it must send pictures as b64_json{cure}",
                 paid=True,
                 hopeless=True,
+                body=raw_of(answer),
             )
+        if not drawn and not any(name in whole for name in _LISTS):
+            return Reply("", unread="the response holds no pictures", raw=raw_of(answer))
         return Reply(
-            text=drawn.revised_prompt or "",
-            model=said.model or "",
-            usage=said.usage and Usage(max(0, said.usage.input_tokens), max(0, said.usage.output_tokens)),
-            picture=picture_bytes(drawn.b64_json or ""),
+            text=words(drawn.get("revised_prompt")),
+            model=words(whole.get("model")),
+            usage=usage_of(whole.get("usage")),
+            id=words(whole.get("id")),
+            picture=picture_bytes(self.secret.scrub(spelled)) if spelled else b"",
+            raw="" if spelled else raw_of(answer),
         )
 
     def body(self, request: PictureRequest) -> dict[str, Any]:
@@ -101,4 +98,40 @@ class OpenAIPictures:
             body["quality"] = request.quality
         if self.ask_for_bytes:
             body["response_format"] = "b64_json"
+        if self.seeded:
+            body["seed"] = request.seed
         return body
+
+    def _mends(self, request: PictureRequest) -> dict[str, str]:
+        found = {
+            "response_format": self.ask_for_bytes and "--no-picture-format",
+            "seed": self.seeded and "--no-picture-seed",
+            "size": request.size and "--picture-size none",
+            "quality": request.quality and "leaving --picture-quality out",
+        }
+        return {name: f"for such servers: {option}" for name, option in found.items() if option}
+
+
+_LISTS = ("data", "images", "image", "output", "artifacts", "predictions", "result")
+"""Where servers put pictures: one or a list of them."""
+_BYTES = ("b64_json", "b64", "base64", "image_base64", "bytesBase64Encoded", "image", "data", "url", "image_url")
+"""What servers call the file of a picture."""
+
+
+def _first(value: Any) -> Mapping[str, Any]:
+    """The first picture of a list, or the only one, as an object."""
+    one = value[0] if isinstance(value, list) and value else value
+    if isinstance(one, str) and one:
+        return {"b64_json": one}
+    return first_dict(value)
+
+
+def _spelled(drawn: Mapping[str, Any]) -> str:
+    """The file, or its address, as it is spelled."""
+    for name in _BYTES:
+        value = drawn.get(name)
+        if isinstance(value, dict):
+            value = value.get("url") or value.get("data")
+        if isinstance(value, str) and value.strip():
+            return value
+    return ""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import unquote, unquote_to_bytes
 
 from PIL import Image
 
-from unispect.chat.values import Limits, Reply, part_identity
+from unispect.chat.values import Limits, Reply, key_of, part_identity
 from unispect.core.errors import DataError
 from unispect.core.prompts import Prompt
-from unispect.core.units import JSON, digest
+from unispect.core.units import JSON
 from unispect.data.images import decoded
 
 LIMITS = Limits(read=300.0, total=600.0, bytes=32 * 2**20)
@@ -60,17 +62,37 @@ class PictureRequest:
             "seed": self.seed,
         }
 
-    def key(self, client: str, model: str) -> str:
-        """Equal for equal requests to the same model through the same kind of client."""
-        return digest([client, model, self.identity])
+    def key(self, client: str, model: str, manner: Mapping[str, JSON] | None = None) -> str:
+        """Equal for equal requests to the same model through the same kind of client, put in the same manner."""
+        return key_of(client, model, self.identity, manner)
+
+
+_DATA_URL = re.compile(r"\s*data:[^,]{0,200},", re.IGNORECASE)
+_SPACES = re.compile(r"\s+")
 
 
 def picture_bytes(text: str) -> bytes:
-    """What base64 stands for; the text itself where it is none, so that what came is kept."""
+    """The file that a server spelled as text; the text itself where it spells no bytes, so that what came is kept.
+
+    Base64 with either alphabet, with or without padding, broken into lines, alone or in a data URL; a data URL without
+    base64 is percent-encoded (RFC 2397).
+    """
+    head = _DATA_URL.match(text)
+    body = text[head.end() :] if head else text
+    if head and ";base64" not in head[0].lower().replace(" ", ""):
+        return unquote_to_bytes(body)
+    if "%" in body:  # a data URL inside a URL
+        body = unquote(body)
+    letters = _SPACES.sub("", body).replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
         return text.encode("utf-8", "surrogatepass")
+
+
+def is_address(text: str) -> bool:
+    """It names where a picture lies instead of holding it."""
+    return re.match(r"\s*(https?|s3|gs|file|ftp):", text, re.IGNORECASE) is not None
 
 
 def picture_in(reply: Reply) -> tuple[Image.Image | None, str]:
@@ -79,10 +101,11 @@ def picture_in(reply: Reply) -> tuple[Image.Image | None, str]:
         return None, "the model refused"
     if not reply.picture:
         return None, "no picture came"
+    file = _unspelled(reply.picture)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(reply.picture), formats=FORMATS) as opened:
+            with Image.open(io.BytesIO(file), formats=FORMATS) as opened:
                 width, height = opened.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None, f"the picture has more than {MOST_PIXELS:,} pixels"
@@ -91,8 +114,18 @@ def picture_in(reply: Reply) -> tuple[Image.Image | None, str]:
     if width * height > MOST_PIXELS:
         return None, f"the picture has {width} x {height} pixels, more than {MOST_PIXELS:,}"
     try:
-        picture = decoded(reply.picture, "that came")
+        picture = decoded(file, "that came")
     except DataError as error:
         return None, str(error)
     picture.info = {}  # comments and profiles of strangers go no further
     return picture, ""
+
+
+def _unspelled(data: bytes) -> bytes:
+    """The file in what came, which older versions kept as text where they did not know its spelling."""
+    if data.startswith((b"\x89PNG", b"\xff\xd8", b"RIFF")):
+        return data
+    try:
+        return picture_bytes(data.decode("ascii"))
+    except UnicodeDecodeError:
+        return data

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from unispect.chat.pictures import PictureRequest, picture_in
 from unispect.chat.values import Reply, Request
+from unispect.core.thoughts import parted
 
 _FENCED = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL | re.IGNORECASE)
 
 CUT_OFF = "cut off at the limit of tokens"
+_CUT = (
+    "length",
+    "max_tokens",
+    "max_output_tokens",
+    "model_length",
+    "model_context_window_exceeded",
+    "incomplete",
+    "error",
+)
+"""Why a reply ended that is not whole, in any provider's words, lower case."""
+
+
+def without_thoughts(reply: Reply) -> Reply:
+    """The reply with the thoughts in its text beside it."""
+    found = parted(reply.text)
+    if found.answer == reply.text:
+        return reply
+    return replace(reply, text=found.answer, thoughts="\n\n".join(filter(None, (reply.thoughts, found.thoughts))))
 
 
 def read(request: Request[Any] | PictureRequest, reply: Reply) -> tuple[Any, str]:
@@ -39,8 +59,9 @@ def read(request: Request[Any] | PictureRequest, reply: Reply) -> tuple[Any, str
 
 
 def is_cut(reply: Reply) -> bool:
-    """It ends where the limit of tokens was, in any provider's words."""
-    return reply.finish.lower() in ("length", "max_tokens")
+    """It ends where the limit of tokens was, or before the model came from its thoughts to an answer."""
+    only_thoughts = bool(reply.thoughts) and not (reply.text.strip() or reply.refusal or reply.picture)
+    return reply.finish.lower() in _CUT or only_thoughts
 
 
 def _cut(reply: Reply, reason: str) -> str:

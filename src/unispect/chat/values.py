@@ -83,9 +83,14 @@ class Request(Generic[T]):
             "seed": self.seed,
         }
 
-    def key(self, client: str, model: str) -> str:
-        """Equal for equal requests to the same model through the same kind of client."""
-        return digest([client, model, self.identity])
+    def key(self, client: str, model: str, manner: Mapping[str, JSON] | None = None) -> str:
+        """Equal for equal requests to the same model through the same kind of client, put in the same manner."""
+        return key_of(client, model, self.identity, manner)
+
+
+def key_of(client: str, model: str, identity: Mapping[str, JSON], manner: Mapping[str, JSON] | None) -> str:
+    """The address of a request. `manner` is what a client changes of its usual way to put it (`Client.manner`)."""
+    return digest([client, model, identity, *([manner] if manner else [])])
 
 
 def part_identity(part: str | Image) -> dict[str, JSON]:
@@ -135,13 +140,18 @@ class Reply:
     """What a provider sent, before anybody made sense of it.
 
     Attributes:
-        text: of the model; empty if it wrote none.
+        text: of the model; empty if it wrote none. An `Answer` holds it without thoughts; on a cassette it is as it
+            came.
         model: which one answered, in the provider's words.
-        usage: None if the provider did not say.
+        usage: None if the provider did not say, or named only a part of it.
         finish: why it stopped, in the provider's words.
         refusal: what it said instead of answering.
         id: of the response at the provider.
         picture: the file that came, as it came; empty if none did.
+        thoughts: what the model said to itself first: where a server sets that apart and, in an `Answer`, also where it
+            stands in the text. Nobody who grades reads it.
+        unread: why what came could not be read as a reply; empty if it could. `raw` then holds it.
+        raw: the body as it came, where something in it was not understood.
     """
 
     text: str
@@ -151,6 +161,9 @@ class Reply:
     refusal: str = ""
     id: str = ""
     picture: bytes = field(default=b"", repr=False)
+    thoughts: str = ""
+    unread: str = ""
+    raw: str = field(default="", repr=False)
 
 
 class Outcome(StrEnum):
@@ -194,15 +207,17 @@ class Answer(Generic[V]):
 
     @property
     def text(self) -> str:
-        """The raw text of the reply."""
+        """The text of the reply, without thoughts."""
         return self.reply.text
 
     def as_payload(self) -> dict[str, JSON]:
         """What a grade keeps of it: no time, host, path or cost, so a replay leaves the same payload."""
+        thoughts: dict[str, JSON] = {"thoughts": self.reply.thoughts} if self.reply.thoughts else {}
         return {
             "outcome": self.outcome.value,
             "value": self.value.model_dump(mode="json") if isinstance(self.value, BaseModel) else None,
             "text": self.reply.text,
+            **thoughts,
             "reason": self.reason,
             "request": self.key,
             "client": self.client,
@@ -239,7 +254,15 @@ class Client(Protocol):
     def secret(self) -> Secret: ...
 
     def prepare(self) -> None:
-        """Fails now if it cannot be asked at all (no key, package not installed)."""
+        """Fails now if it cannot be asked at all (no key, package not installed, a proxy that leads nowhere)."""
+        ...
+
+    def manner(self, request: Any) -> Mapping[str, JSON]:
+        """What decides the answer and is not as this kind of client usually puts a request; part of its key."""
+        ...
+
+    def read(self, answer: Any) -> Reply | Fault:
+        """The reply in the JSON of a response under status 200. Never raises: what is not understood is `unread`."""
         ...
 
     def send(self, request: Any) -> Reply | Fault:

@@ -123,6 +123,16 @@ def _keys() -> Iterator[Check]:
         yield Check("note", "keys", f"none of {', '.join(variables)} is set; only models behind an API need one")
 
 
+def _network() -> Iterator[Check]:
+    """Proxies and certificates that the environment names, which decide whether models behind an API can be asked."""
+    from unispect.chat.network import problems
+
+    found = problems(("https://api.example.org", "http://server.example.org"))
+    yield from (Check("note", "network", problem) for problem in found)
+    if not found:
+        yield Check("ok", "network", "proxies and certificates that the environment names can be used")
+
+
 def _shipped() -> Iterator[Check]:
     from unispect.organisms.shipped import cards, load
 
@@ -141,5 +151,6 @@ _LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
     "terminal": _encoding,
     "browser": _browser,
     "keys": _keys,
+    "network": _network,
     "shipped models": _shipped,
 }

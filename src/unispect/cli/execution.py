@@ -155,8 +155,8 @@ def check(order: Order) -> None:
     if order.behind_api:
         from unispect.models.remote.loading import check as check_remote
 
-        _ = order.remote.asking  # checks its numbers
-        check_remote(order.model.name, order.remote.spending(card.id, order.out), key_from=order.remote.key_from)
+        spending = order.remote.spending(card.id, order.out)
+        check_remote(order.model.name, spending, key_from=order.remote.key_from, asking=order.remote.asking)
 
 
 def prepare(order: Order, earlier: Ready | None = None) -> Ready:
@@ -373,15 +373,19 @@ def _source(name: str) -> str:
 
 def _asked(order: Order) -> dict[str, str]:
     """Where a model behind an API was asked, and how."""
+    from unispect.chat.dialect import REPEATS
     from unispect.models.remote.names import remote_name
 
     name, asking = remote_name(order.model.name), order.remote.asking
+    _, drawn = name.seeded(asking)
     return {
         "asked at": name.place.base_url,
         "picture size": name.size(asking),
         "picture quality": asking.quality,
         "thinking tokens": str(asking.thinking_tokens or ""),
         "temperature": "" if asking.temperature else "not sent",
+        **asking.dialect.words,
+        "seeds of pictures": ("sent" if drawn else REPEATS) if name.draws else "",
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from unispect.cli.console import say
+from unispect.cli.speaking import GROUP, Speaking
 from unispect.core.errors import UsageError
 
 app = App(
@@ -48,6 +50,9 @@ def grade(
     requests_per_minute: Annotated[float | None, _HIDDEN] = None,
     tokens_per_minute: Annotated[float | None, _HIDDEN] = None,
     concurrency: int = 4,
+    answer_form: Annotated[Literal["schema", "object", "words"], Parameter(group=GROUP, show_default=False)] = "schema",
+    no_system_role: Annotated[bool, Parameter(group=GROUP, negative=(), show_default=False)] = False,
+    speaking: Speaking = Speaking(),  # noqa: B008 - frozen
 ) -> None:
     """Grade what a run drew and told; what this judge has graded already is left alone.
 
@@ -74,6 +79,10 @@ def grade(
         requests_per_minute: At most so many.
         tokens_per_minute: At most so many, read and written.
         concurrency: Calls to a chat judge on their way at the same time.
+        answer_form: How the form of an answer is asked for: as JSON schema (default), as some JSON object with the
+            schema in words, or in words only.
+        no_system_role: Put instructions before the prompt, not in a system message.
+        speaking: How a chat judge's server is spoken to.
     """
     given = locals()
     from unispect.chat import Spending, is_named
@@ -89,7 +98,14 @@ def grade(
         grade_by_chat(
             run,
             judge,
-            How(judge_name(judge), rubric, gradings, None if no_temperature else temperature, thinking_tokens),
+            How(
+                judge_name(judge),
+                rubric,
+                gradings,
+                None if no_temperature else temperature,
+                thinking_tokens,
+                replace(speaking.dialect, forms=answer_form, system=not no_system_role),
+            ),
             data=data,
             spending=limits,
             key_from=key_from,
@@ -104,8 +120,10 @@ def grade(
 
 def _other_than_default(given: Mapping[str, Any]) -> list[str]:
     """Options of `grade` beside run and judge that were given, as typed."""
-    known = list(signature(grade).parameters.values())[2:]
-    return [one.name.replace("_", "-") for one in known if given[one.name] != one.default]
+    known = {name: one.default for name, one in list(signature(grade).parameters.items())[2:] if name != "speaking"}
+    said = [name for name, default in known.items() if given[name] != default]
+    said += [one.name for one in fields(Speaking) if getattr(given["speaking"], one.name) != one.default]
+    return [name.replace("_", "-") for name in said]
 
 
 def _by_rules(run: Path, judge: str) -> None:

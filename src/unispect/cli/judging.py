@@ -70,7 +70,7 @@ def grade_by_chat(
         plan = plan_judging(how, entries, subjects) if posters else None
         if spending.cassette is not None and not spending.replay:
             _make_room(spending.cassette)
-        with chat_for(judge, spending, key_from=key_from) as chat:
+        with chat_for(judge, spending, key_from=key_from, dialect=how.dialect) as chat:
             command = _invocation(how, judge, path)
             if not plan:
                 store.add_invocation(command)
@@ -150,6 +150,7 @@ def _invocation(how: How, judge: str, subjects: Path | None) -> Invocation:
         "judge": judge,
         "thinking tokens": str(how.thinking_tokens),
         "temperature": "not sent" if how.temperature is None else f"{how.temperature:g}",
+        **{name: value for name, value in how.dialect.words.items() if value},
         **about,
     }
     return Invocation(("unispect", *sys.argv[1:]), settings=settings)
@@ -157,7 +158,10 @@ def _invocation(how: How, judge: str, subjects: Path | None) -> Invocation:
 
 def _cost(tally: Tally, *, priced: bool) -> str:
     answers = (
-        f"{tally.parsed + tally.unparsed:,} answers, {tally.replayed:,} from before, {tally.unparsed:,} unparsed; "
-        f"{tally.failed:,} requests without one; {tally.input_tokens:,} tokens read and {tally.output_tokens:,} written"
+        f"{tally.parsed + tally.unparsed:,} answers, {tally.replayed:,} from before, {tally.unparsed:,} unparsed"
+        + (f", {tally.thinking:,} with thoughts" if tally.thinking else "")
+        + f"; {tally.failed:,} requests without one"
+        + (f", {tally.unread:,} of these with one that cannot be read" if tally.unread else "")
+        + f"; {tally.input_tokens:,} tokens read and {tally.output_tokens:,} written"
     )
     return f"{answers}; {tally.cost:.4f} spent on this cassette" if priced else answers

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
+from unispect.cli.speaking import Speaking, told
 from unispect.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Remote:
     tokens_per_minute: Annotated[float | None, _told("At most so many, read and written.")] = None
     concurrency: Annotated[int, _told("Calls on their way at the same time; 4 unless said otherwise.")] = 4
     picture_size: Annotated[
-        str, _told("Of drawn pictures, in the provider's words: 1024x1024 (default), for google 1:1 (default).")
+        str,
+        _told("Of drawn pictures, in the provider's words: 1024x1024 (default), 1:1 (google); none sends none."),
     ] = ""
     picture_quality: Annotated[
         str, _told("Of drawn pictures, in the provider's words: low, high; for google the size 1K, 2K, 4K.")
@@ -51,13 +53,35 @@ class Remote:
     thinking_tokens: Annotated[int, _told("Allowed beyond the length of a reply, for models that think first.")] = 0
     no_temperature: Annotated[bool, _told("Send no temperature, for models that refuse one.")] = False
 
+    picture_seed: Annotated[
+        bool | None,
+        told(
+            "Send seeds with what is to be drawn; by default to every server but OpenAI's own, which takes none.",
+            "--no-picture-seed",
+        ),
+    ] = None
+    picture_format: Annotated[
+        bool | None,
+        told(
+            "Ask for the bytes of pictures (response_format); by default every server but OpenAI's own.",
+            "--no-picture-format",
+        ),
+    ] = None
+
+    speaking: Annotated[Speaking, Parameter(name="*")] = Speaking()  # noqa: RUF009 - frozen
+
     def require_remote(self, models: int) -> None:
         """Returns if there is a model behind an API, or nothing is said of such.
 
         Raises:
             UsageError: names the first option that would have no effect.
         """
-        said = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        said = [
+            field.name
+            for told in (self, self.speaking)
+            for field in fields(told)
+            if field.name != "speaking" and getattr(told, field.name) != field.default
+        ]
         if said and not models:
             raise UsageError(f"--{said[0].replace('_', '-')} is for models behind an API (PROVIDER:MODEL)")
         if self.cassette and models > 1:
@@ -94,4 +118,5 @@ class Remote:
         """What decides the answers."""
         from unispect.models.remote.names import Asking
 
-        return Asking(self.picture_size, self.picture_quality, self.thinking_tokens, not self.no_temperature)
+        dialect = replace(self.speaking.dialect, picture_seeds=self.picture_seed, picture_format=self.picture_format)
+        return Asking(self.picture_size, self.picture_quality, self.thinking_tokens, not self.no_temperature, dialect)

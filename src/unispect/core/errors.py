@@ -70,6 +70,13 @@ class NoReply(UnispectError):
     """
 
 
+class Unread(NoReply):
+    """Something came that could not be read as the reply that was asked for.
+
+    It is kept where it was paid for, and its unit fails: that is no refusal, and the same command reads it again.
+    """
+
+
 class Refused(NoReply):
     """The model would not answer this request.
 

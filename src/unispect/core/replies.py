@@ -60,6 +60,8 @@ class TextReply:
             prompt and reply by themselves; none where they were not asked for.
         finished: the end token was reached before `max_new_tokens`.
         refusal: what a provider said instead of answering, where it sets that apart; the text is this, then.
+        thoughts: what the model said to itself before it answered, where that was told from `text` already
+            (`core.thoughts`); a model that runs here leaves them in its text, and studies tell them apart.
     """
 
     text: str
@@ -67,6 +69,7 @@ class TextReply:
     log_probabilities: tuple[float, ...]
     finished: bool
     refusal: str = ""
+    thoughts: str = ""
 
 
 @dataclass(frozen=True)

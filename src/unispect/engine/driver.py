@@ -57,7 +57,7 @@ def drive(
     started = time.perf_counter()
     watcher = progress or Silent()
     ended: Counter[Status] = Counter()
-    causes: Counter[str] = Counter()
+    causes: dict[Status, Counter[str]] = {"failed": Counter(), "skipped": Counter()}
     already = 0
     store.plan(plan.units)
     loaded = isinstance(place, InProcess) or store.pending(plan.units)  # no process is started for a card alone
@@ -69,7 +69,8 @@ def drive(
         records = done.records
         store.record(records, replica=done.replica)
         ended.update(outcomes(records))
-        causes.update(record.error for record in records if record.status != "done")
+        for status, counted in causes.items():
+            counted.update(record.error for record in records if record.status == status)
         watcher.advance(done.kind, outcomes(records))
 
     try:
@@ -88,7 +89,7 @@ def drive(
         skipped=ended["skipped"],
         already=already,
         seconds=time.perf_counter() - started,
-        causes=dict(causes.most_common()),
+        causes={cause: number for counted in causes.values() for cause, number in counted.most_common()},
         halted=halted,
         left=len(store.pending(plan.units)) - ended["failed"] - ended["skipped"] if halted else 0,
     )

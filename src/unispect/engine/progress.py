@@ -49,7 +49,7 @@ class Summary:
         skipped: units that could not run, for a reason that is not their own.
         already: units that were finished before it began.
         seconds: wall time.
-        causes: reason of a failure or skip -> how many units it stopped, most frequent first.
+        causes: reason of a failure or skip -> how many units it stopped; failures first.
         halted: why it stopped before the end, which every further unit would have met; empty if it did not.
         left: units without a record, then.
     """

@@ -14,6 +14,7 @@ from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextReply, TextSampling
 from unispect.core.seeds import seed_for
+from unispect.core.thoughts import parted
 from unispect.core.units import JSON, Prior, Record, Unit
 from unispect.models.base import UnifiedModel
 from unispect.studies.pictures import png
@@ -67,7 +68,8 @@ def draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outco
 def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
     """`text` and whether it is `finished`: one reply per prompt, greedy unless the settings say otherwise.
 
-    A text in which a provider refused, and said so, is `refused` as well.
+    A text in which a provider refused, and said so, is `refused` as well. What a model said to itself first is no
+    part of its text: it is kept beside it, as `thoughts`, and a reply that never came to an answer is not finished.
     """
     settings: Mapping[str, Any] = units[0].settings
     how = TextSampling(
@@ -82,7 +84,11 @@ def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt])
 
 def _text(reply: TextReply) -> dict[str, JSON]:
     refused: dict[str, JSON] = {"refused": reply.refusal} if reply.refusal else {}
-    return {"text": reply.text, "finished": reply.finished} | refused
+    found = parted(reply.text)
+    text = reply.text if found.answer == reply.text else found.answer.strip()
+    thoughts = "\n\n".join(filter(None, (reply.thoughts, found.thoughts)))
+    beside: dict[str, JSON] = {"thoughts": thoughts} if thoughts else {}
+    return {"text": text, "finished": reply.finished and found.closed} | refused | beside
 
 
 def score(model: UnifiedModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]) -> list[list[float]]:

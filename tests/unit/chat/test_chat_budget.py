@@ -2,26 +2,13 @@ import pytest
 from chat_samples import PRICE, REPLY_COST, chat, question
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loopback_judge import KEY, VARIABLE, loopback, refuse, reset, say
+from loopback_judge import refuse, reset, say
 from PIL import Image
 
 from unispect.chat import BudgetExceeded, Cassette, Price, Request, Usage, load_prices
 from unispect.chat.budget import Ledger
 from unispect.core.errors import UsageError
 from unispect.core.prompts import Prompt
-
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server():
-    with loopback() as running:
-        yield running
-
 
 MOST = PRICE.at_most(question("item 0"))
 

@@ -3,24 +3,12 @@ import threading
 
 import pytest
 from chat_samples import PRICE, REPLY_COST, chat, question
-from loopback_judge import KEY, VARIABLE, loopback, refuse, reset, say
+from loopback_judge import VARIABLE, refuse, reset, say
 from PIL import Image
 
 from unispect.chat import AskError, Cassette, Outcome, Reply, Request, Usage
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.prompts import Prompt
-
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server():
-    with loopback() as running:
-        yield running
 
 
 @pytest.fixture

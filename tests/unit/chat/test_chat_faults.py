@@ -6,22 +6,9 @@ from dataclasses import replace
 import loopback_judge as server_acts
 import pytest
 from chat_samples import PRICE, REPLY_COST, ROOMY, Clock, chat, question
-from loopback_judge import KEY, VARIABLE, loopback, refuse, say
+from loopback_judge import KEY, loopback, refuse, say
 
 from unispect.chat import AskError, Cassette, Limits, Outcome
-
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server():
-    with loopback() as running:
-        yield running
-
 
 AGAIN = {
     "429": (refuse(429), "status 429", False),
@@ -32,11 +19,11 @@ AGAIN = {
     "slow headers": (server_acts.drip_headers, "no whole response within", True),
     "truncated JSON": (server_acts.half_json, "no whole JSON", True),
     "truncated body": (server_acts.half_body, "the connection broke", True),
-    "another JSON": (server_acts.not_chat, "no chat completion", True),
     "error under 200": (server_acts.gateway_error, "status 503", False),
     "reset": (server_acts.reset, "the connection broke", True),
 }
 AT_ONCE = {
+    "another JSON": (server_acts.not_chat, "no chat completion", True),
     "400": (refuse(400), "status 400", False),
     "401": (refuse(401), "status 401", False),
     "404": (refuse(404), "status 404", False),

@@ -12,12 +12,6 @@ from unispect.core.errors import UsageError
 from unispect.core.prompts import Prompt
 
 
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 def test_a_secret_holds_the_name_only():
     secret = Secret(VARIABLE)
     assert secret.value() == KEY

@@ -2,7 +2,7 @@ import pytest
 from chat_samples import Clock, chat, question
 from hypothesis import given
 from hypothesis import strategies as st
-from loopback_judge import KEY, VARIABLE, loopback
+from loopback_judge import loopback
 
 from unispect.chat import Pace
 from unispect.chat.budget import tokens_at_most
@@ -37,8 +37,6 @@ def test_what_was_not_taken_is_given_back():
 
 
 def test_a_chat_counts_the_tokens_of_its_replies(monkeypatch):
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     clock = Clock()
     could = tokens_at_most(question("item 0"))
     room = could.input_tokens + could.output_tokens + 4 * 120  # a reply takes 120

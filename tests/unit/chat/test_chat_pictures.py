@@ -2,11 +2,12 @@
 
 import base64
 import logging
+from urllib.parse import quote
 
 import loopback_judge as server_acts
 import pytest
 from chat_samples import ROOMY, Clock
-from loopback_judge import KEY, VARIABLE, loopback, refuse
+from loopback_judge import KEY, VARIABLE, refuse, send
 from loopback_pictures import WORDS, bomb, file_of, give_address, moderate, paint, png
 from PIL import Image
 
@@ -20,7 +21,9 @@ from unispect.chat import (
     Patience,
     PictureRequest,
     Price,
+    Reply,
     Secret,
+    Unreadable,
     load_prices,
 )
 from unispect.chat.openai_pictures import OpenAIPictures
@@ -32,17 +35,10 @@ BY_PICTURE = Price(input=1.0, output=40.0, per_picture=0.04)
 COST = (100 * 10 + 1290 * 40) / 1e6
 
 
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.fixture
-def server():
-    with loopback() as running:
-        running.otherwise = paint()
-        yield running
+def server(server):
+    server.otherwise = paint()
+    return server
 
 
 def drawer(server, **more) -> Chat:
@@ -91,6 +87,66 @@ def test_a_refusal_is_an_answer_with_its_words_and_never_asked_again(server, tmp
     assert len(server.seen) == 1
 
 
+def broken(text, every=76):
+    return "\r\n".join(text[place : place + every] for place in range(0, len(text), every))
+
+
+PICTURE = Image.effect_noise((24, 24), 90).convert("RGB")
+SPELLINGS = {
+    "bare": lambda data: {"b64_json": base64.b64encode(data).decode()},
+    "a data URL": lambda data: {"b64_json": "data:image/png;base64," + base64.b64encode(data).decode()},
+    "a data URL in url": lambda data: {"url": "data:image/png;base64," + base64.b64encode(data).decode()},
+    "an image_url": lambda data: {"image_url": {"url": "data:;base64," + base64.b64encode(data).decode()}},
+    "in capitals": lambda data: {"url": "DATA:IMAGE/PNG;BASE64," + base64.b64encode(data).decode()},
+    "with parameters": lambda data: {
+        "b64_json": "data:image/png;name=a.png;charset=utf-8;base64," + base64.b64encode(data).decode()
+    },
+    "percent-encoded": lambda data: {"url": "data:image/png;base64," + quote(base64.b64encode(data).decode(), safe="")},
+    "without base64": lambda data: {"url": "data:image/png," + quote(data, safe="")},
+    "in lines": lambda data: {"b64_json": broken(base64.encodebytes(data).decode())},
+    "with space around": lambda data: {"b64_json": f"  {base64.b64encode(data).decode()}\n"},
+    "for URLs": lambda data: {"b64_json": base64.urlsafe_b64encode(data).decode()},
+    "without padding": lambda data: {"b64_json": base64.urlsafe_b64encode(data).decode().rstrip("=")},
+    "a data URL in lines": lambda data: {"url": "data:image/png;base64,\n" + base64.encodebytes(data).decode()},
+}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_picture_is_read_in_every_spelling_of_bytes(server, spelling, kind):
+    data = file_of(PICTURE, kind)
+    data += b"\0" * (1 - len(data) % 3) if kind == "PNG" else b""  # so that there is padding
+    server.otherwise = send({"data": [SPELLINGS[spelling](data)]})
+    answer = drawer(server).ask(wish())
+    assert answer.reply.picture == data
+    assert answer.value.size == (24, 24)
+    assert len(server.seen) == 1
+
+
+RED = base64.b64encode(png()).decode()
+
+
+@pytest.mark.parametrize("text", ["data:image/png;base64," + RED, broken(RED, 8)])
+def test_what_older_versions_kept_as_text_is_read_without_paying(server, text, tmp_path):
+    with Cassette(tmp_path / "tape.jsonl") as tape:
+        key = wish().key("openai-pictures", "loop")
+        tape.keep(tape.sent(key, 0.0), key, {}, Reply("", picture=text.encode()), None)
+        answer = drawer(server, cassette=tape).ask(wish())
+    assert answer.value.getpixel((0, 0)) == (255, 0, 0)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("address", ["https://host/a.png", " HTTP://host/a.png", "s3://bucket/a.png"])
+def test_an_address_is_not_taken_for_bytes_and_what_came_is_kept(server, address, tmp_path):
+    server.otherwise = send({"data": [{"b64_json": address}]})
+    with Cassette(tmp_path / "tape.jsonl") as tape:
+        (first, second) = drawer(server, cassette=tape).ask_all([wish(), wish(seed=1)])
+    assert isinstance(first, Hopeless)
+    assert isinstance(second, Hopeless)
+    assert len(server.seen) == 1
+    assert address in (tmp_path / "tape.jsonl").read_text()
+
+
 NO_PICTURES = {
     "broken base64": (paint(data="iVBOR!!!not base64"), "no picture"),
     "not a picture": (paint(b"%PDF-1.7 hello"), "no picture"),
@@ -119,11 +175,11 @@ AGAIN = {
     "500": (refuse(500), "status 500", False),
     "truncated JSON": (server_acts.half_json, "no whole JSON", True),
     "truncated body": (server_acts.half_body, "the connection broke", True),
-    "another JSON": (server_acts.not_chat, "holds no pictures", True),
     "error under 200": (server_acts.gateway_error, "status 503", False),
     "reset": (server_acts.reset, "the connection broke", True),
 }
 AT_ONCE = {
+    "another JSON": (server_acts.not_chat, "holds no pictures", Unreadable),
     "400": (refuse(400), "status 400", AskError),
     "401": (refuse(401), "status 401", Hopeless),
     "10 MB": (server_acts.huge, "larger than 100000 bytes", AskError),

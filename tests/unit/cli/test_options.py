@@ -24,6 +24,11 @@ OF_CHAT_JUDGES = [
     ("--requests-per-minute", "3"),
     ("--tokens-per-minute", "3"),
     ("--concurrency", "2"),
+    ("--answer-form", "words"),
+    ("--no-system-role",),
+    ("--limit-name", "none"),
+    ("--no-seed",),
+    ("--plain-prompts",),
 ]
 
 

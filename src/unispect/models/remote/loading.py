@@ -12,15 +12,15 @@ from unispect.models.remote.model import RemoteModel
 from unispect.models.remote.names import Asking, RemoteName, card_for, remote_name
 
 
-def check(spec: str, spending: Spending, *, key_from: str | None = None) -> None:
-    """Finds what is missing to ask a model: key, package, price. Nothing is sent and no cassette opened.
+def check(spec: str, spending: Spending, *, key_from: str | None = None, asking: Asking | None = None) -> None:
+    """Finds what is missing to ask a model: key, package, price, a way there. Nothing is sent, no cassette opened.
 
     Raises:
         UsageError: what it is.
         Unsupported: the provider does not offer what the name asks for.
     """
     name = remote_name(spec)
-    for draws, client in _clients(name, key_from):
+    for draws, client in _clients(name, key_from, asking or Asking()):
         price = ready(client, spending)
         if draws and spending.max_cost is not None and not (price and price.draws):
             raise UsageError(f"{NO_PRICE_OF_PICTURES} {client.model} ({spending.prices})")
@@ -45,8 +45,8 @@ def load(
         StoreError: the cassette cannot be used.
     """
     spending, asking, name = spending or Spending(), asking or Asking(), remote_name(spec)
-    check(spec, spending, key_from=key_from)
-    clients = _clients(name, key_from)
+    check(spec, spending, key_from=key_from, asking=asking)
+    clients = _clients(name, key_from, asking)
     chats = iter(chats_for([client for _, client in clients], spending))
     return RemoteModel(
         card_for(spec, asking),
@@ -57,10 +57,10 @@ def load(
     )
 
 
-def _clients(name: RemoteName, key_from: str | None) -> list[tuple[bool, Client]]:
+def _clients(name: RemoteName, key_from: str | None, asking: Asking) -> list[tuple[bool, Client]]:
     clients: list[tuple[bool, Client]] = []
     if name.writes:
-        clients.append((False, client_of(name.writes, key_from)))
+        clients.append((False, client_of(name.writes, key_from, asking.dialect)))
     if name.draws:
-        clients.append((True, drawer_of(name.draws, key_from)))
+        clients.append((True, drawer_of(name.draws, key_from, asking.dialect)))
     return clients

@@ -12,7 +12,7 @@ from unispect.chat.reading import is_cut
 from unispect.chat.values import Answer, Request
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
-from unispect.core.errors import Halted, NoReply, Refused, UnispectError, Unsupported, UsageError
+from unispect.core.errors import Halted, NoReply, Refused, UnispectError, Unread, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.checks import check_seeds, check_text_sampling, inputs_for, require
@@ -102,7 +102,8 @@ class RemoteModel:
 
         Raises:
             Refused: the model or its provider would not draw one of them.
-            NoReply: what came for one of them is no picture.
+            NoReply: an answer to one of them holds no picture.
+            Unread: what came for one of them cannot be read as a picture; it is on the cassette.
             Halted: asking further makes no sense (the limit on the cost, the key).
             AskError: a prompt was not answered.
             Unsupported: guidance, steps, or a temperature other than 1, which providers have no place for.
@@ -155,9 +156,14 @@ class RemoteModel:
             raise Refused(self.card.id, "draw", words)
         if answer.value is None:
             said = f", but said: {words}" if words else ""
+            if reply.picture:
+                raise Unread(f"{self.card.id} drew what cannot be read: {answer.reason}{said}{_KEPT}")
             raise NoReply(f"{self.card.id} did not draw: {answer.reason}{said}")
         about = {"request": answer.key, "answered_by": reply.model, "said": reply.text, "seed_sent": answer.seed_sent}
         return ImageReply(answer.value, seed, replay=about)
+
+
+_KEPT = "; a cassette keeps it, so that it can be read again without paying"
 
 
 def _answered(answers: Sequence[T | UnispectError]) -> list[T]:
@@ -174,7 +180,8 @@ def _answered(answers: Sequence[T | UnispectError]) -> list[T]:
 
 def _written(answer: Answer[Any]) -> TextReply:
     reply = answer.reply
-    return TextReply((reply.text or reply.refusal).strip(), (), (), not is_cut(reply), reply.refusal)
+    text = (reply.text or reply.refusal).strip()
+    return TextReply(text, (), (), not is_cut(reply), reply.refusal, reply.thoughts)
 
 
 def _asked(tally: Tally) -> str:
@@ -184,8 +191,12 @@ def _asked(tally: Tally) -> str:
     words = [f"{answered - tally.replayed:,} new replies in {tally.attempts:,} calls"]
     if tally.replayed:
         words.append(f"{tally.replayed:,} from the cassette")
+    if tally.thinking:
+        words.append(f"{tally.thinking:,} with thoughts, which are kept beside them and graded by nobody")
     if tally.unparsed:
         words.append(f"{tally.unparsed:,} refused, empty, cut off or unreadable")
     if tally.failed:
         words.append(f"{tally.failed:,} requests without a reply")
+    if tally.unread:
+        words.append(f"{tally.unread:,} of these with one that cannot be read")
     return f"{', '.join(words)}; {tally.input_tokens:,} tokens read, {tally.output_tokens:,} written or drawn"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from unispect.chat.named import Named, parse
+from unispect.chat.dialect import REPEATS, Dialect
+from unispect.chat.named import Named, dialect_of, parse
 from unispect.core.cards import Capability, ModelCard, Verification
 from unispect.core.errors import UsageError
-from unispect.core.units import digest
+from unispect.core.units import JSON, digest
 
 SPELLING = "PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or PROVIDER:+IMAGE, and @BASE_URL behind it for another server"
 SIDE = 1024
@@ -20,22 +21,26 @@ class Asking:
     """How such a model is asked, as far as it decides the answers.
 
     Attributes:
-        size: of drawn pictures, in the provider's words; empty for a square of `SIDE` pixels.
+        size: of drawn pictures, in the provider's words; empty for a square of `SIDE` pixels, `none` for the
+            server's own choice.
         quality: likewise; empty for the provider's own choice.
         thinking_tokens: allowed beyond the length of a reply, for models that think before they write.
         temperature: the one that studies ask for is sent; models that take none need False.
+        dialect: what the server understands.
     """
 
     size: str = ""
     quality: str = ""
     thinking_tokens: int = 0
     temperature: bool = True
+    dialect: Dialect = Dialect()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if self.thinking_tokens < 0:
             raise UsageError(f"thinking tokens must be 0 or more, not {self.thinking_tokens}")
 
 
+NO_SIZE = "none"
 _SIZES = {"google": "1:1"}
 _SQUARE = f"{SIDE}x{SIDE}"
 
@@ -75,7 +80,23 @@ class RemoteName:
 
     def size(self, asking: Asking) -> str:
         """The size that pictures are asked for in, in the provider's words; empty if nothing draws."""
-        return (asking.size or _SIZES.get(self.place.provider, _SQUARE)) if self.draws else ""
+        if not self.draws or asking.size == NO_SIZE:
+            return ""
+        return asking.size or _SIZES.get(self.place.provider, _SQUARE)
+
+    def seeded(self, asking: Asking) -> tuple[bool, bool]:
+        """Seeds are sent with what it is to write, and with what it is to draw."""
+        if self.place.provider == "anthropic":
+            return False, False
+        spoken = dialect_of(self.place, asking.dialect)
+        return spoken.seeds, spoken.picture_seeds is not False
+
+    def manner(self, asking: Asking) -> dict[str, JSON]:
+        """How it is asked otherwise than older versions asked, as far as that decides the answers."""
+        dialect = dialect_of(self.place, asking.dialect)
+        writing = dialect.writing(formed=False, instructed=False) if self.writes else {}
+        drawing = self.draws is not None and dialect.picture_seeds != (self.place.provider == "google")
+        return {**writing, **({"picture seeds": dialect.picture_seeds} if drawing else {})}
 
 
 def remote_name(spec: str) -> RemoteName:
@@ -105,7 +126,8 @@ def card_for(spec: str, asking: Asking | None = None) -> ModelCard:
     can: list[Capability] = ["write", "see"] if name.writes else []
     if name.draws:
         can.append("draw")
-    about = [name.id, name.host, asking.size, asking.quality, asking.thinking_tokens, asking.temperature]
+    about: list[JSON] = [name.id, name.host, asking.size, asking.quality, asking.thinking_tokens, asking.temperature]
+    about += [manner] if (manner := name.manner(asking)) else []
     return ModelCard(
         id=name.id,
         family="remote",
@@ -122,9 +144,17 @@ def card_for(spec: str, asking: Asking | None = None) -> ModelCard:
         notes=(
             "behind an API only what it writes and draws can be seen, neither likelihoods nor states",
             "the provider may change what stands behind a name",
+            *_unseeded(name, asking),
         ),
         no_states=dict.fromkeys(("text", "image"), "the states of a model behind an API are out of reach"),
     )
+
+
+def _unseeded(name: RemoteName, asking: Asking) -> tuple[str, ...]:
+    """What seeds of a run stand for where they are not sent."""
+    told, drawn = name.seeded(asking)
+    found = (("texts", name.writes and not told), ("pictures", name.draws and not drawn))
+    return tuple(f"seeds of {what} are {REPEATS}" for what, is_so in found if is_so)
 
 
 def _side(size: str) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from unispect.chat.dialect import Dialect
 from unispect.core.errors import DataError, UsageError
 from unispect.core.units import JSON, Entry, Plan, Skip, Unit
 from unispect.data.posters.items import Modality
@@ -35,6 +36,7 @@ class How:
         gradings: of every reply, each with statements in another order.
         temperature: of the judge; None sends none.
         thinking_tokens: allowed beyond the length of an answer, for judges that think before they write.
+        dialect: what the judge's server understands.
     """
 
     judge: str
@@ -42,11 +44,13 @@ class How:
     gradings: int = 1
     temperature: float | None = 0.0
     thinking_tokens: int = 0
+    dialect: Dialect = Dialect()  # noqa: RUF009 - frozen
 
     def unit(self, kind: str, inputs: dict[str, JSON], settings: dict[str, JSON] | None = None, seed: int = 0) -> Unit:
         settings = {"protocol": PROTOCOL, "temperature": self.temperature} | (settings or {})
         if self.thinking_tokens:
             settings["thinking_tokens"] = self.thinking_tokens
+        settings |= self.dialect.writing(formed=True, instructed=True)
         return Unit(STUDY, VERSION, kind, self.judge, inputs, settings, seed)
 
 

@@ -1,0 +1,174 @@
+"""Servers that refuse a part of what is sent, think aloud, or answer what cannot be read, through the command line."""
+
+import json
+from collections import Counter
+
+import pytest
+from commands import here
+from loopback_judge import KEY, VARIABLE, loopback, say, send
+from loopback_pictures import artist, moderate, paint
+from poster_world import judge, subjects_file
+
+from unispect.runs import RunStore
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    monkeypatch.setenv(VARIABLE, KEY)
+    for name in ("OPENAI_API_KEY", "UNISPECT_DEBUG", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server():
+    with loopback() as running:
+        running.otherwise = artist
+        yield running
+
+
+def drawing(server, folder, *more):
+    (folder / "prompts.txt").write_text("one\ntwo\nthree")
+    said = ["run", "drawing", "--model", f"openai:+image@{server.url}/v1", "--data", f"text:{folder / 'prompts.txt'}"]
+    return [*said, "--seeds", "0", "--out", folder / "run", *more]
+
+
+def records(folder):
+    with RunStore.open(folder / "run") as store:
+        return [(entry.unit, entry.record) for entry in store.entries()], store.manifest().invocations
+
+
+def refusing(name, otherwise):
+    """Refuses what holds a parameter, as strict servers do."""
+
+    def act(handler, body):
+        if name in body:
+            send({"error": {"message": f"Unknown parameter: '{name}'.", "code": "unknown_parameter"}}, 400)(
+                handler, body
+            )
+        else:
+            otherwise(handler, body)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "setting"),
+    [
+        ("response_format", "--no-picture-format", {"response_format of pictures": "not sent"}),
+        ("seed", "--no-picture-seed", {}),
+        ("size", "--picture-size none", {}),
+    ],
+)
+def test_a_server_that_refuses_a_part_is_found_at_the_first_unit(server, tmp_path, capsys, name, option, setting):
+    server.otherwise = refusing(name, artist)
+    stopped = here(capsys, *drawing(server, tmp_path))
+    assert stopped.code == 1
+    assert "stopped with 3 units left undone" in stopped.error
+    assert option in stopped.error
+    assert len(server.seen) == 1
+    again = here(capsys, *drawing(server, tmp_path, *option.split()))
+    assert again.code == 0, again.err
+    found, invocations = records(tmp_path)
+    assert [record.status for _, record in found] == ["done"] * 3
+    assert setting.items() <= invocations[-1].settings.items()
+    sent = invocations[-1].settings["seeds of pictures"]
+    assert sent == "sent" if name != "seed" else sent.startswith("not sent: replies under different seeds are rep")
+
+
+def test_what_cannot_be_read_is_no_refusal_and_is_read_again_without_paying(server, tmp_path, capsys):
+    acts = {"one": moderate, "two": paint(b"%PDF-1.7"), "three": send({"surprise": 1})}
+    server.otherwise = lambda handler, body: acts[body["prompt"]](handler, body)
+    for _ in range(2):
+        outcome = here(capsys, *drawing(server, tmp_path))
+        assert outcome.code == 1
+        assert "2 of 3 units failed" in outcome.error
+        assert "cannot be read" in outcome.error
+        assert "of these with one that cannot be read" in outcome.out
+    assert len(server.seen) == 3
+    found, _ = records(tmp_path)
+    assert Counter(record.status for _, record in found) == {"failed": 2, "skipped": 1}
+
+
+def test_a_proxy_that_cannot_be_used_is_named_before_any_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks4://me:secret@127.0.0.1:1")
+    (tmp_path / "prompts.txt").write_text("one")
+    said = ("--data", f"text:{tmp_path / 'prompts.txt'}", "--out", tmp_path / "run")
+    outcome = here(capsys, "run", "drawing", "--model", "openai:+image@http://gpu.invalid/v1", *said)
+    assert outcome.code == 2
+    assert "ALL_PROXY=socks4://***@127.0.0.1:1" in outcome.error
+    assert "secret" not in outcome.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_broken_setting_is_a_line_of_doctor(monkeypatch):
+    from unispect.cli.doctor import _network
+
+    monkeypatch.setenv("SSL_CERT_FILE", "/gone/cacert.pem")
+    monkeypatch.setenv("HTTP_PROXY", "socks4://127.0.0.1:1")
+    said = [check.detail for check in _network()]
+    assert len(said) == 2
+    assert any("SSL_CERT_FILE=/gone/cacert.pem" in line for line in said)
+    assert any("HTTP_PROXY=socks4://127.0.0.1:1" in line for line in said)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.delenv("HTTP_PROXY")
+    assert [check.level for check in _network()] == ["ok"]
+
+
+def test_rules_read_the_answer_and_not_the_thoughts(server, tmp_path, capsys):
+    server.otherwise = say("<think>\nMaybe blue? A circle, green, bottom right?\n</think>\n\nred")
+    said = ("--model", f"openai:m@{server.url}/v1", "--limit", 1, "--seeds", 0, "--out", tmp_path / "run")
+    outcome = here(capsys, "run", "concepts", *said)
+    assert outcome.code == 0, outcome.err
+    with RunStore.open(tmp_path / "run") as store:
+        entries = list(store.entries())
+    told = [entry for entry in entries if entry.unit.kind == "recall"]
+    assert told
+    assert {entry.record.payload["text"] for entry in told} == {"red"}
+    assert {entry.grades["rules"].payload["value"] for entry in told} == {"red"}
+    assert all("Maybe blue?" in entry.record.payload["thoughts"] for entry in told)
+    (described,) = [entry for entry in entries if entry.unit.kind == "describe"]
+    assert {name: value for name, value in described.grades["rules"].payload["values"].items() if value} == {
+        "color": "red"
+    }
+    assert here(capsys, "report", tmp_path / "run", "--out", tmp_path / "page.html").code == 0
+    assert f"{len(server.seen)} with thoughts" in (tmp_path / "page.html").read_text()
+
+
+def test_a_judges_server_that_knows_no_schema(server, tmp_path, capsys):
+    subjects_file(tmp_path / "data", ("Amber",))
+
+    def act(handler, body):
+        _, worded, schema = str(body["messages"][0]["content"]).partition("JSON schema:\n")
+        if worded:
+            form = {"response_format": {"json_schema": {"schema": json.loads(schema)}}}
+            say(judge(body | form))(handler, body)
+        else:
+            say("A red circle.")(handler, body)
+
+    server.otherwise = refusing("response_format", act)
+    data = (
+        "--data",
+        tmp_path / "data" / "subjects.yaml",
+        "--parts",
+        "telling",
+        "--seeds",
+        0,
+        "--out",
+        tmp_path / "run",
+    )
+    assert here(capsys, "run", "posters", "--model", f"openai:m@{server.url}/v1", *data).code == 0
+    server.seen.clear()
+    grade = ("grade", tmp_path / "run", "--judge", f"openai:j@{server.url}/v1")
+    stopped = here(capsys, *grade)
+    assert stopped.code == 1
+    assert "--answer-form object (or words)" in stopped.error
+    assert len(server.seen) == 1
+    again = here(capsys, *grade, "--answer-form", "words")
+    assert again.code == 0, again.err
+    found, invocations = records(tmp_path)
+    judged = [unit for unit, _ in found if unit.model == "openai:j@127.0.0.1"]
+    assert judged
+    assert {unit.settings["forms"] for unit in judged} == {"words"}
+    assert invocations[-1].settings["answer form"] == "words"
+    rules = here(capsys, "grade", tmp_path / "run", "--answer-form", "words")
+    assert "is for chat judges" in rules.error
