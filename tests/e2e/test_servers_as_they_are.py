@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_no_refusal_and_is_read_again_without_paying(serv
         assert outcome.code == 1
         assert "2 of 3 units failed" in outcome.error
         assert "cannot be read" in outcome.error
-        assert "of these with one that cannot be read" in outcome.out
+        assert "with one that cannot be read" in outcome.out
     assert len(server.seen) == 3
     found, _ = records(tmp_path)
     assert Counter(record.status for _, record in found) == {"failed": 2, "skipped": 1}

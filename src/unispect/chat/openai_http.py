@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +9,14 @@ from typing import Any
 
 import httpx2
 
-from unispect.chat.bodies import NOTHING, first_dict, parsed, raw_of, said, text_of, thoughts_beside, usage_of, words
+from unispect.chat.bodies import text_of
+from unispect.chat.completions import refused, reply_of, understood
 from unispect.chat.dialect import Dialect, Forms, LimitName
 from unispect.chat.faults import Fault, of_status, refusal_in
 from unispect.chat.http import BoundedClient, checked_url, fault_of
 from unispect.chat.network import way_to
 from unispect.chat.secret import Secret
-from unispect.chat.values import Limits, Reply, Request, Usage, png_base64
+from unispect.chat.values import Limits, Reply, Request, png_base64
 from unispect.core.units import JSON, canonical_json
 
 
@@ -150,121 +150,6 @@ def posted(url: str, key: str, sent: Posted, limits: Limits, now: Callable[[], f
             refused(refusal) if refusal else of_status(response.status_code, response.headers, text, now(), sent.mends)
         )
     return understood(text, now, sent.mends)
-
-
-def understood(text: str, now: Callable[[], float], mends: Mapping[str, str]) -> Any | Reply | Fault:
-    """The JSON in a body under status 200, or what else it says."""
-    answer = parsed(text)
-    if answer is NOTHING:
-        return _no_json(text)
-    error = error_in(answer)
-    if error and not _holds_something(answer):
-        # Gateways report failures of the provider behind them under status 200.
-        inner = raw_of({"error": error})
-        refusal = refusal_in(httpx2.codes.BAD_REQUEST, inner)
-        if refusal:
-            return refused(refusal)
-        return of_status(_status(error), {}, inner, now(), mends)
-    return answer
-
-
-def _no_json(text: str) -> Reply | Fault:
-    begin = text.lstrip()[:1]
-    if begin == "<":
-        what = "a page came and no JSON; does the address end as the server wants it, for instance in /v1?"
-        return Fault(what, paid=True, common=True, body=text)
-    if begin in ("", "{", "["):
-        return Fault("the response is no whole JSON", again=True, paid=True, body=text)
-    return Reply("", unread="the response is no JSON", raw=text)
-
-
-def error_in(answer: Any) -> Any:
-    """The error that a body under status 200 speaks of, if it does."""
-    if not isinstance(answer, dict):
-        return None
-    return answer if answer.get("object") == "error" else answer.get("error")
-
-
-def _holds_something(answer: Mapping[str, Any]) -> bool:
-    reply = reply_of(answer)
-    return isinstance(reply, Reply) and bool(reply.text or reply.thoughts or answer.get("data"))
-
-
-def _status(error: Any) -> int:
-    """The status that an error stands for."""
-    named = [error.get("code"), error.get("status")] if isinstance(error, dict) else []
-    numbers = [int(str(one)) for one in named if re.fullmatch(r"[45]\d\d", str(one))]
-    return numbers[0] if numbers else 500
-
-
-def refused(words: str) -> Reply:
-    """What a server says that will not answer; it charges nothing for an error."""
-    return Reply("", usage=Usage(0, 0), finish="refused", refusal=words)
-
-
-CUT = "length"
-
-
-def reply_of(answer: Any) -> Reply | Fault:
-    """What a chat completion says, as far as it says anything.
-
-    Nothing beside the text voids it: what is missing or odd is left out, and tokens that are not named count at their
-    most. A choice without a message is an empty answer that was cut off.
-    """
-    whole = answer if isinstance(answer, dict) else {}
-    choice = first_dict(whole.get("choices"))
-    error = choice.get("error")
-    message = _message(whole, choice)
-    if message is None and not whole.get("choices"):
-        return Reply("", unread="the response is no chat completion", raw=raw_of(answer))
-    text, thoughts = said(message.get("content") if message else None)
-    beside = thoughts_beside(message) if message else ""
-    refusal = words(message.get("refusal")) if message else ""
-    if error and not (text or beside):
-        return of_status(_status(error), {}, raw_of({"error": error}), 0.0)
-    finish = words(choice.get("finish_reason")) or words(whole.get("finish_reason") or whole.get("status"))
-    silent = message is None
-    return Reply(
-        text=text,
-        model=words(whole.get("model")),
-        usage=usage_of(whole.get("usage")),
-        finish=CUT if silent else finish,
-        refusal=refusal,
-        id=words(whole.get("id")),
-        thoughts="\n\n".join(filter(None, (beside, thoughts))),
-        raw=raw_of(answer) if silent else "",
-    )
-
-
-def _message(whole: Mapping[str, Any], choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What a model said, wherever a server puts it: in a message, as text of a choice, or beside the choices."""
-    message = choice.get("message") or choice.get("delta")
-    if isinstance(message, dict):
-        return message
-    places = [message, choice.get("text"), *([] if choice else [whole.get(name) for name in _ELSEWHERE])]
-    for place in places:
-        if isinstance(place, dict) and {"content", "reasoning", "reasoning_content"} & place.keys():
-            return place
-        text, thoughts = said(_output(place))
-        if text or thoughts:
-            return {"content": text, "reasoning": thoughts}
-    return None
-
-
-_ELSEWHERE = ("message", "output", "output_text", "text", "content", "response", "generated_text", "completion")
-"""Where else a text stands: OpenAI's responses, Ollama, text generation servers."""
-
-
-def _output(place: Any) -> Any:
-    """The parts of the messages and thoughts in a list of outputs; anything else as it is."""
-    if not (isinstance(place, list) and any(isinstance(one, dict) and "content" in one for one in place)):
-        return place
-    parts: list[Any] = []
-    for one in place:
-        content = one.get("content") if isinstance(one, dict) else one
-        thinks = isinstance(one, dict) and words(one.get("type")) == "reasoning"
-        parts += [one] if thinks else content if isinstance(content, list) else [content]
-    return parts
 
 
 def messages(request: Request[Any], *, worded: bool, system: bool = True, plain: bool = False) -> list[dict[str, Any]]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from unispect.chat.completions import reply_of
 from unispect.chat.dialect import Forms, LimitName
 from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, checked_url
 from unispect.chat.network import way_to
-from unispect.chat.openai_http import OpenAIHTTP, mends, reply_of
+from unispect.chat.openai_http import OpenAIHTTP, mends
 from unispect.chat.sdk import NO_KEY, exchanged, package
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Request

@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 
 from unispect.chat.bodies import text_of
+from unispect.chat.completions import understood
 from unispect.chat.faults import Fault, of_status
 from unispect.chat.http import BoundedClient, fault_of
-from unispect.chat.openai_http import understood
 from unispect.chat.values import Limits, Reply
 from unispect.core.errors import UnispectError, UsageError
 

@@ -160,8 +160,8 @@ def _cost(tally: Tally, *, priced: bool) -> str:
     answers = (
         f"{tally.parsed + tally.unparsed:,} answers, {tally.replayed:,} from before, {tally.unparsed:,} unparsed"
         + (f", {tally.thinking:,} with thoughts" if tally.thinking else "")
-        + f"; {tally.failed:,} requests without one"
-        + (f", {tally.unread:,} of these with one that cannot be read" if tally.unread else "")
+        + f"; {tally.failed - tally.unread:,} requests without one"
+        + (f", {tally.unread:,} with one that cannot be read" if tally.unread else "")
         + f"; {tally.input_tokens:,} tokens read and {tally.output_tokens:,} written"
     )
     return f"{answers}; {tally.cost:.4f} spent on this cassette" if priced else answers

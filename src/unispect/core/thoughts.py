@@ -114,11 +114,11 @@ def _block(text: str, place: int, *, alone: bool) -> _Block | None:
             if closing is None:
                 return _Block(text[opened.end() :].strip(), len(text), closed=False)
             return _Block(text[opened.end() : closing[0]].strip(), closing[1])
-    return _unopened(text) if alone and not text.startswith(_FORMS, begin) else None
+    return _unopened(text, formed=text.startswith(_FORMS, begin)) if alone else None
 
 
 _FORMS = ("{", "[", "```")
-"""Nobody thinks in JSON: an end mark within is a word of an answer."""
+"""What begins like JSON is an answer with an end mark among its words, unless the mark has a line of its own."""
 
 
 def _end_of(text: str, start: int, marks: _Marks) -> tuple[int, int] | None:
@@ -145,12 +145,13 @@ def _end_of(text: str, start: int, marks: _Marks) -> tuple[int, int] | None:
     return first or mentioned
 
 
-def _unopened(text: str) -> _Block | None:
-    """Thoughts whose beginning stands in the prompt."""
+def _unopened(text: str, *, formed: bool) -> _Block | None:
+    """Thoughts whose beginning stands in the prompt; `formed` if they begin like JSON."""
     found: list[tuple[int, int]] = []
     for marks in _KNOWN:
         if marks.alone:
-            first = next((one for one in marks.closes.finditer(text) if not _is_mentioned(text, one)), None)
+            mentioned = _shares_a_line if formed else _is_mentioned
+            first = next((one for one in marks.closes.finditer(text) if not mentioned(text, one)), None)
             if first and not any(not _is_mentioned(text, one) for one in marks.opens.finditer(text, 0, first.start())):
                 found.append(first.span())
     if not found:
@@ -172,6 +173,10 @@ def _is_mentioned(text: str, mark: re.Match[str]) -> bool:
     if (before and before[-1] in _QUOTES) or (after and after[0] in _QUOTES):
         return True
     return re.search(r"[\w,][ \t]+\Z", before) is not None and re.match(r"[ \t]+[a-z]", after) is not None
+
+
+def _shares_a_line(text: str, mark: re.Match[str]) -> bool:
+    return text[mark.start() - 1] != "\n" or text[mark.end() : mark.end() + 1] not in ("", "\r", "\n")
 
 
 _CHANNEL = re.compile(

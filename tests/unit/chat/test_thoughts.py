@@ -102,6 +102,7 @@ def test_an_answer_that_mentions_a_mark_is_left_whole(text):
         ("<think>the tag </think> ends it\n</think>\nred", "the tag </think> ends it"),
         ("<think>maybe blue </think> red", "maybe blue"),
         ("it writes `</think>` there\n</think>\nred", "it writes `</think>` there"),
+        ('{"draft": "blue</think>"}?\n</think>\n\nred', '{"draft": "blue</think>"}?'),
     ],
 )
 def test_thoughts_may_speak_of_marks(text, thoughts):

@@ -195,8 +195,8 @@ def _asked(tally: Tally) -> str:
         words.append(f"{tally.thinking:,} with thoughts, which are kept beside them and graded by nobody")
     if tally.unparsed:
         words.append(f"{tally.unparsed:,} refused, empty, cut off or unreadable")
-    if tally.failed:
-        words.append(f"{tally.failed:,} requests without a reply")
+    if tally.failed - tally.unread:
+        words.append(f"{tally.failed - tally.unread:,} requests without a reply")
     if tally.unread:
-        words.append(f"{tally.unread:,} of these with one that cannot be read")
+        words.append(f"{tally.unread:,} with one that cannot be read")
     return f"{', '.join(words)}; {tally.input_tokens:,} tokens read, {tally.output_tokens:,} written or drawn"
