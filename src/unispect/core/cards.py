@@ -59,6 +59,8 @@ class ModelCard:
             refused with this reason, and studies of them report "not applicable".
         planted: for controls, the behaviour built in on purpose: "fluent" (tells whatever it draws) or "mute" (tells
             nothing of what it draws).
+        files: names and SHA-256 of the files that were read when it was loaded, those of companions behind the name
+            of their folder.
     """
 
     id: str
@@ -84,6 +86,7 @@ class ModelCard:
     training_seed: int | None = None
     no_states: Mapping[str, str] = field(default_factory=dict)
     planted: Literal["", "fluent", "mute"] = ""
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def reference(self) -> str:
