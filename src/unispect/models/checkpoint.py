@@ -18,7 +18,7 @@ from unispect.models.json_file import read_json
 from unispect.models.ledger import Ledger, labels_of
 from unispect.models.sets import USUAL, WeightSet, chosen_set, is_weights, named_set, require_same
 from unispect.models.shards import Renamed, Shard, open_shard, prefixed
-from unispect.models.taught import TAUGHT
+from unispect.models.taught import TAUGHT, speaks_of
 from unispect.models.wrappers import without_inner_wrappers, wrapper_of
 
 _READ_AS_TEXT = ("*.json", "*.txt", "*.model")
@@ -132,7 +132,7 @@ def open_folder(folder: Path, layout: Layout, name: str = "") -> Checkpoint:
         found, notes = chosen_set(folder, usual=layout.usual, apart=layout.apart)
         for note in notes:
             ledger.note(note)
-    if (folder / TAUGHT).is_file():
+    if speaks_of(name) and (folder / TAUGHT).is_file():
         ledger.read(folder / TAUGHT)
     return Checkpoint(folder, ledger, tuple(opened(found, layout.known, ledger)))
 

@@ -75,11 +75,11 @@ class WeightSet:
         return {key: shard for shard in opened for key in shard.shapes()}
 
     @cached_property
-    def bare(self) -> Mapping[str, str]:
-        """Key without what wrappers put in front of all of them or in between -> key."""
+    def names(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Key without what wrappers put into it -> key; and the same without what all keys begin with."""
         keys = {without_inner_wrappers(key): key for key in self.shards}
         start = common_start(keys)
-        return {bare.removeprefix(start): key for bare, key in keys.items()}
+        return keys, {name.removeprefix(start): key for name, key in keys.items()}
 
     @cached_property
     def odd(self) -> str:
@@ -279,30 +279,34 @@ def _compared(folder: Path, first: WeightSet, other: WeightSet, *, usual: bool) 
     if other.odd:
         yield f"{other.name} was passed over: it is quantised ({other.odd})."
         return
-    shared = sorted(first.bare.keys() & other.bare.keys())
-    if len(shared) < _RELATED * min(len(first.bare), len(other.bare)):
+    # What training wrapped around one of them must not make the two look like different models.
+    pairs = ((own, theirs) for own in first.names for theirs in other.names)
+    own, theirs = max(pairs, key=lambda pair: len(pair[0].keys() & pair[1].keys()))
+    shared = sorted(own.keys() & theirs.keys())
+    if len(shared) < _RELATED * min(len(own), len(theirs)):
         if not usual:
             raise CheckpointError(_several(folder, first, other, "they are of different models"))
         yield f"{other.name} was passed over: it holds other tensors than {first.name}."
         return
-    lone = next((key for pair in ((first, other), (other, first)) for key in _lone(*pair)), None)
-    if lone:
-        raise CheckpointError(_several(folder, first, other, f"only one of them holds {lone!r}"))
+    alone = [*_lone(first, [own[key] for key in sorted(own.keys() - theirs.keys())])]
+    alone += _lone(other, [theirs[key] for key in sorted(theirs.keys() - own.keys())])
+    if alone:
+        raise CheckpointError(_several(folder, first, other, f"only one of them holds {alone[0]!r}"))
     rounded = False
     for key in shared:
-        ours, theirs = first.read(first.bare[key]), other.read(other.bare[key])
-        if not same_numbers(ours, theirs):
-            raise CheckpointError(_several(folder, first, other, f"they differ in {first.bare[key]!r}"))
-        rounded |= ours.dtype != theirs.dtype
+        one, two = first.read(own[key]), other.read(theirs[key])
+        if not same_numbers(one, two):
+            raise CheckpointError(_several(folder, first, other, f"they differ in {own[key]!r}"))
+        rounded |= one.dtype != two.dtype
     yield f"{other.name} was passed over: it holds what {first.name} holds{', rounded' if rounded else ''}."
 
 
-def _lone(has: WeightSet, lacks: WeightSet) -> Iterator[str]:
-    """Keys that one set has and another lacks, but for what is computed, or a copy of what it holds anyway."""
-    for bare in sorted(has.bare.keys() - lacks.bare.keys()):
-        key = has.bare[bare]
-        twin = next((own for own in has.shards if bare.endswith(_HEAD) and own.endswith(_TABLE)), None)
-        if not key.endswith(_COMPUTED) and not (twin and torch.equal(has.read(key), has.read(twin))):
+def _lone(found: WeightSet, keys: Sequence[str]) -> Iterator[str]:
+    """Of keys that a set alone has, those that are neither computed nor copies of what it holds under another."""
+    twin = next((key for key in found.shards if key.endswith(_TABLE)), None)
+    for key in keys:
+        copy = key.endswith(_HEAD) and twin and torch.equal(found.read(key), found.read(twin))
+        if not copy and not key.endswith(_COMPUTED):
             yield key
 
 

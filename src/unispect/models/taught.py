@@ -16,6 +16,8 @@ from unispect.core.errors import CheckpointError
 from unispect.models.json_file import read_json
 
 TAUGHT = "taught.json"
+WEIGHTS = "model.safetensors"
+"""The file of weights that training leaves, which `TAUGHT` speaks of."""
 _WAYS = ("drawing", "text", "both")
 
 
@@ -59,6 +61,11 @@ def joined(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
         **before,
         **{name: way if before.get(name, way) == way else "both" for name, way in now.items()},
     }
+
+
+def speaks_of(file: str) -> bool:
+    """What was taught is said of the weights of that name; an empty one are those that a folder means by itself."""
+    return file in ("", WEIGHTS)
 
 
 def write_taught(folder: Path, taught: Taught) -> None:

@@ -222,7 +222,7 @@ def wan_config(section: Mapping[str, Any], where: str = "config.json") -> dict[s
         CheckpointError: a key is none of them.
     """
     named = {_WAN_NAMES.get(key, key): value for key, value in section.items()}
-    check_settings(named, f"{where}: the pixel autoencoder", read=_WAN_KEYS, fixed={"_class_name": "AutoencoderKLWan"})
+    check_settings(named, f"{where}: the pixel autoencoder", read=_WAN_KEYS)
     return {key: value for key, value in named.items() if key in _WAN_KEYS}
 
 
