@@ -14,7 +14,7 @@ from transformers.models.janus.configuration_janus import JanusVisionConfig
 from transformers.models.llama.configuration_llama import LlamaConfig
 
 from unispect.core.errors import CheckpointError
-from unispect.models.parts.autoencoder import check_autoencoder
+from unispect.models.parts.autoencoder import autoencoder_config
 from unispect.models.parts.llama import language_config
 from unispect.models.parts.siglip import tower_config
 from unispect.models.settings import check_settings
@@ -90,7 +90,8 @@ def network_config(
         CheckpointError: it describes another architecture, or sizes that do not fit each other.
     """
     check_family(config, where)
-    _check_known(config, autoencoder, where)
+    _check_known(config, where)
+    autoencoder = autoencoder_config(autoencoder, f"{where}: the pixel autoencoder")
     language = language_config(config["language_config"], where)
     vision = tower_config(
         config["vision_und_enc_config"]["params"], language.hidden_size, f"{where}: vision_und_enc_config"
@@ -141,7 +142,7 @@ _PARAMS = {
 }
 
 
-def _check_known(config: Mapping[str, Any], autoencoder: Mapping[str, Any], where: str) -> None:
+def _check_known(config: Mapping[str, Any], where: str) -> None:
     """Nothing in the files is passed over that may decide numbers."""
     check_settings(config, where, read=_SECTIONS, idle=("tie_word_embeddings",))
     for section, kind in _CLASSES.items():
@@ -154,7 +155,6 @@ def _check_known(config: Mapping[str, Any], autoencoder: Mapping[str, Any], wher
         check_settings(
             config[section]["params"], f"{where}: {section}.params", read=keys, fixed={"elementwise_affine": True}
         )
-    check_autoencoder(autoencoder, f"{where}: the pixel autoencoder")
 
 
 def _uvit(config: Mapping[str, Any], hidden: int, where: str) -> UViTConfig:

@@ -13,7 +13,7 @@ from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
 )
 
 from unispect.core.errors import CheckpointError
-from unispect.models.parts.autoencoder import check_autoencoder
+from unispect.models.parts.autoencoder import autoencoder_config
 from unispect.models.parts.qwen import require_full_attention
 from unispect.models.parts.rope import KEYS as ROPE
 from unispect.models.parts.rope import Rope, rope_of
@@ -160,7 +160,7 @@ def network_config(
     """
     for part, content in (("mllm", mllm), ("transformer", transformer), ("vae", autoencoder)):
         _check_class(part, content, where)
-    check_autoencoder(autoencoder, f"{where}/vae/config.json")
+    autoencoder = autoencoder_config(autoencoder, f"{where}/vae/config.json")
     language = _mllm(mllm, f"{where}/mllm/config.json")
     drawing = _transformer(transformer, f"{where}/transformer/config.json")
     made = OmniGen2Config(language, drawing, autoencoder, bool(language.tie_word_embeddings))

@@ -13,10 +13,13 @@ from unispect.models.settings import check_settings
 _READ = frozenset(inspect.signature(AutoencoderKL).parameters)
 
 
-def check_autoencoder(content: Mapping[str, Any], where: str) -> None:
-    """Raises `CheckpointError` where the configuration says what the class does not read, or the ports do not do.
+def autoencoder_config(content: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """What the class reads of a configuration.
 
     Latents are scaled by one number and shifted by one: means and spreads of their own for each channel are refused.
+
+    Raises:
+        CheckpointError: the configuration says what the class does not read, or the ports do not do.
     """
     check_settings(
         content,
@@ -25,3 +28,4 @@ def check_autoencoder(content: Mapping[str, Any], where: str) -> None:
         fixed={"latents_mean": None, "latents_std": None, "_class_name": "AutoencoderKL"},
         idle=("force_upcast", "sample_size"),
     )
+    return {key: value for key, value in content.items() if key in _READ or key == "_class_name"}
