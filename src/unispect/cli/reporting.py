@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -183,10 +183,17 @@ def _models(sources: Sequence[Source]) -> tuple[ModelFacts, ...]:
             card.id,
             card.revision,
             weights.get(name) or card.hub or "shipped with unispect",
-            f"planted control: {card.planted}" if card.planted else "",
+            "; ".join(_notes(card)),
         )
         for name, card in cards.items()
     )
+
+
+def _notes(card: ModelCard) -> Iterator[str]:
+    if card.planted:
+        yield f"planted control: {card.planted}"
+    if card.weight_files:
+        yield "read: " + ", ".join(f"{name} (SHA-256 {digest[:16]})" for name, digest in card.weight_files)
 
 
 def _facts(source: Source) -> RunFacts:

@@ -93,6 +93,11 @@ class ModelCard:
         """`id@revision`, what units and records carry."""
         return f"{self.id}@{self.revision}" if self.revision else self.id
 
+    @property
+    def weight_files(self) -> tuple[tuple[str, str], ...]:
+        """Those of `files` that hold weights."""
+        return tuple(own for own in self.files if not own[0].endswith((".json", ".txt", ".model")))
+
     def at(self, revision: str) -> ModelCard:
         """The same card for a loaded revision."""
         return replace(self, revision=revision)

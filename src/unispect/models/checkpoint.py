@@ -241,8 +241,11 @@ def located(source: str, revision: str | None = None, fetched: Sequence[str] = (
     hub = f"{owner}/{repository}"
     if not _HUB_ID.fullmatch(hub) or (file and not is_weights(Path(file))):
         raise UsageError(f"no folder {source!r}; give a checkpoint folder or a hub id such as owner/name@revision")
-    wanted = (file, f"{file.partition('.')[0]}*", "*.index.json") if file and fetched != _READ_AS_TEXT else fetched
-    folder = _download(hub, revision or at or None, wanted)
+    if file and fetched != _READ_AS_TEXT:
+        # With an index come its parts; of a part in a folder of its own, the others are needed too.
+        alone = not file.endswith(".json") and "/" not in file
+        fetched = (file,) if alone else (file, "*.safetensors", "*.bin")
+    folder = _download(hub, revision or at or None, fetched)
     return (folder / file).parent if file else folder, Path(file).name
 
 
