@@ -62,6 +62,8 @@ class ModelCard:
             nothing of what it draws).
         settings: name of a setting that a loaded model holds -> its value as canonical JSON.
         published: the same of the model as it is loaded. Where one differs, `id` ends in "~" and eight digits.
+        files: names and SHA-256 of the files that were read when it was loaded, those of companions behind the name
+            of their folder.
     """
 
     id: str
@@ -89,6 +91,7 @@ class ModelCard:
     planted: Literal["", "fluent", "mute"] = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -104,6 +107,11 @@ class ModelCard:
     def reference(self) -> str:
         """`id@revision`, what units and records carry."""
         return f"{self.id}@{self.revision}" if self.revision else self.id
+
+    @property
+    def weight_files(self) -> tuple[tuple[str, str], ...]:
+        """Those of `files` that hold weights."""
+        return tuple(own for own in self.files if not own[0].endswith((".json", ".txt", ".model")))
 
     def at(self, revision: str) -> ModelCard:
         """The same card for a loaded revision."""

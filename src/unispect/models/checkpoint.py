@@ -1,65 +1,28 @@
-"""Published checkpoints: found, opened without running their code, and read one tensor at a time.
+"""Published checkpoints: found on disk or on the hub, and known by what was read of them.
 
-A checkpoint is a folder with `config.json` and weights: safetensors first, then torch pickles, which are only ever
-opened with `weights_only=True`. Nothing here knows a model; `keys.py` says where a tensor goes.
+A checkpoint is a folder with `config.json` and weights. Nothing here knows a model: `sets.py` says which weights of a
+folder are meant, `shards.py` opens them, `keys.py` says where a tensor goes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import pickle
 import re
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
-
+from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, UsageError
+from unispect.models.json_file import read_json
+from unispect.models.ledger import Ledger, labels_of
+from unispect.models.sets import USUAL, WeightSet, chosen_set, is_weights, named_set, require_same
+from unispect.models.shards import Renamed, Shard, open_shard, prefixed
+from unispect.models.taught import TAUGHT, speaks_of
+from unispect.models.wrappers import without_inner_wrappers, wrapper_of
 
-_SINGLE = (
-    "model.safetensors",
-    "diffusion_pytorch_model.safetensors",
-    "pytorch_model.safetensors",
-    "pytorch_model.bin",
-    "diffusion_pytorch_model.bin",
-    "pytorch_model.pth",
-)
-_INDEXED = (
-    "model.safetensors.index.json",
-    "diffusion_pytorch_model.safetensors.index.json",
-    "pytorch_model.safetensors.index.json",
-    "pytorch_model.bin.index.json",
-    "diffusion_pytorch_model.bin.index.json",
-)
-_SUFFIXES = (".safetensors", ".bin", ".pth")
-_WRAPPERS = ("state_dict", "model", "module")
 _READ_AS_TEXT = ("*.json", "*.txt", "*.model")
-_HISTORY = "training.json"
-"""How the weights came about, beside them; the weights decide what is computed."""
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-
-
-class Shard(Protocol):
-    """One file of weights."""
-
-    @property
-    def path(self) -> Path: ...
-
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """Key -> shape, without reading the tensors."""
-        ...
-
-    def read(self, key: str) -> Tensor:
-        """One tensor; it may share memory with the file."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -68,13 +31,34 @@ class Checkpoint:
 
     Attributes:
         folder: where its files are.
-        revision: hub commit, or `sha256:` and 16 digits of the digest of the files.
+        ledger: which of them were read, and which of its companions'.
         shards: its weight files.
+        parts: ledgers of the checkpoints that were joined to it.
     """
 
     folder: Path
-    revision: str
-    shards: tuple[Shard, ...]
+    ledger: Ledger
+    shards: tuple[Shard, ...] = ()
+    parts: tuple[Ledger, ...] = ()
+
+    @property
+    def revision(self) -> str:
+        """That of the files read so far (`Ledger.revision`), then those of joined checkpoints, with `+` between."""
+        return "+".join(ledger.revision() for ledger in (self.ledger, *self.parts))
+
+    def on(self, card: ModelCard) -> ModelCard:
+        """The card of what was loaded: its revision, the files that were read, and what was passed over."""
+        ledgers = (self.ledger, *self.parts)
+        notes = [note for ledger in ledgers for note in ledger.notes]
+        return replace(card.at(self.revision), files=labels_of(ledgers), notes=(*card.notes, *notes))
+
+    def at(self, folder: Path) -> Checkpoint:
+        """A folder of files that belong to this checkpoint; what is read of it counts as read for this one."""
+        return Checkpoint(folder, self.ledger)
+
+    def path(self, name: str) -> Path:
+        """A file of the folder, which is about to be read."""
+        return self.ledger.read(self.folder / name)
 
     def json(self, name: str) -> dict[str, Any]:
         """The JSON object in file `name`.
@@ -89,31 +73,90 @@ class Checkpoint:
 
     def optional_json(self, name: str) -> dict[str, Any] | None:
         """As `json`, None when there is no such file."""
-        path = self.folder / name
-        if not path.is_file():
-            return None
-        return read_json(path)
+        return read_json(self.path(name)) if (self.folder / name).is_file() else None
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Key -> shape, of all weight files."""
+        return {key: shape for shard in self.shards for key, shape in shard.shapes().items()}
 
 
-Pick = Callable[[Path], "Sequence[Path] | None"]
-"""Folder -> its weight files, for layouts of their own; None where the usual names count."""
+@dataclass(frozen=True)
+class Layout:
+    """How weights of a family are published.
+
+    Attributes:
+        known: beginnings of names of tensors, of which a whole file holds at least one; what training code wrapped
+            around the model is taken off names until one does.
+        usual: names of weight files, best first.
+        apart: names of files beside them that belong to something else.
+        fetched: patterns of the weight files that are taken from the hub where any fit; default: all safetensors.
+    """
+
+    known: tuple[str, ...] = ()
+    usual: tuple[str, ...] = USUAL
+    apart: tuple[str, ...] = ()
+    fetched: tuple[str, ...] = ()
 
 
-def open_checkpoint(
-    source: str | Path, revision: str | None = None, *, pick: Pick = lambda _: None, fetched: Sequence[str] = ()
-) -> Checkpoint:
-    """The checkpoint in a folder, or on the hub as `owner/name` or `owner/name@revision`.
+def files_in(folder: Path) -> Checkpoint:
+    """The files around a checkpoint's weights."""
+    return Checkpoint(folder, Ledger(folder))
 
-    The hub is asked only for what is not in its local cache, and not at all when HF_HUB_OFFLINE is set. Of its weight
-    files those that are named as `fetched` are taken, where any are, else all.
+
+def open_checkpoint(source: str | Path, revision: str | None = None, layout: Layout = Layout()) -> Checkpoint:  # frozen
+    """The checkpoint in a folder, or on the hub.
+
+    The hub is asked only for what is not in its local cache, and not at all when HF_HUB_OFFLINE is set.
+
+    Args:
+        source: a folder; one of its weight files (or their index), to say which of several sets is meant; or on the
+            hub `owner/name`, `owner/name@revision` or, with a weight file, `owner/name/FILE@revision`.
+        revision: of the hub's, if `source` names none.
+        layout: how its family's weights are published.
 
     Raises:
         UsageError: there is neither such a folder nor a hub id of that form.
-        CheckpointError: the files are missing, damaged or not plain weights; the message names the file.
+        CheckpointError: the files are missing, damaged or not plain weights, or it is not clear which are meant; the
+            message names files.
     """
-    folder = _locate(str(source), revision, fetched)
-    shards = tuple(open_shard(path) for path in pick(folder) or weight_files(folder))
-    return Checkpoint(folder, _revision(folder, shards), shards)
+    folder, name = located(str(source), revision, layout.fetched)
+    return open_folder(folder, layout, name)
+
+
+def open_folder(folder: Path, layout: Layout, name: str = "") -> Checkpoint:
+    """As `open_checkpoint`, of a folder and the name of a weight file in it; empty for the set that is meant."""
+    ledger = Ledger(folder, chosen=bool(name))
+    if name:
+        found = named_set(folder, name)
+    else:
+        found, notes = chosen_set(folder, usual=layout.usual, apart=layout.apart)
+        for note in notes:
+            ledger.note(note)
+    if speaks_of(name) and (folder / TAUGHT).is_file():
+        ledger.read(folder / TAUGHT)
+    return Checkpoint(folder, ledger, tuple(opened(found, layout.known, ledger)))
+
+
+def opened(found: WeightSet, known: Sequence[str], ledger: Ledger) -> list[Shard]:
+    """The files of a set under published names: without wrappers, and with tensors that were left out as copies."""
+    shards: list[Shard] = [open_shard(ledger.read(path)) for path in found.files]
+    if found.index:
+        ledger.read(found.index)
+    keys = [key for shard in shards for key in shard.shapes()]
+    inner = [key for key in keys if without_inner_wrappers(key) != key]
+    start = wrapper_of([without_inner_wrappers(key) for key in keys], known) if known else ""
+    if inner or start:
+        what = " and ".join(
+            [*([f"{start!r} in front"] if start else []), *(["what compiling puts in"] if inner else [])]
+        )
+        ledger.note(f"Names of tensors in {found.name} were read without {what}.")
+        shards = [Renamed(shard, lambda key: without_inner_wrappers(key).removeprefix(start)) for shard in shards]
+    if found.copies:
+        clean = {_clean(left_out, start): _clean(kept, start) for left_out, kept in found.copies.items()}
+        shards += [
+            Renamed(shard, _reversed(clean).get) for shard in shards if shard.shapes().keys() & set(clean.values())
+        ]
+    return shards
 
 
 def companion(folder: Path, name: str, hub: str) -> Path:
@@ -135,32 +178,35 @@ def companion(folder: Path, name: str, hub: str) -> Path:
         ) from error
 
 
-def single(path: Path) -> Checkpoint:
+def single(path: Path, known: Sequence[str] = ()) -> Checkpoint:
     """One file of weights as a checkpoint of its own."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Checkpoint(path.parent, f"sha256:{digest[:16]}", (open_shard(path),))
+    ledger = Ledger(path.parent)
+    return Checkpoint(path.parent, ledger, tuple(opened(WeightSet(path.name, (path,)), known, ledger)))
 
 
 def joined(main: Checkpoint, part: Checkpoint, prefix: str) -> Checkpoint:
     """Two checkpoints as one; the keys of the second stand behind `prefix`, and the revision names both."""
-    shards = (*main.shards, *(Prefixed(shard, prefix) for shard in part.shards))
-    return Checkpoint(main.folder, f"{main.revision}+{part.revision}", shards)
+    shards = (*main.shards, *(prefixed(shard, prefix) for shard in part.shards))
+    return replace(main, shards=shards, parts=(*main.parts, part.ledger, *part.parts))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+def require_one(main: Checkpoint, part: Checkpoint, prefix: str, what: str) -> None:
+    """What a checkpoint holds itself must not stand beside it too, unless it is the same.
+
+    Args:
+        main: the checkpoint, which holds tensors behind `prefix`.
+        part: the same tensors by themselves, from its folder.
+        prefix: of their keys in `main`.
+        what: they are, for the message.
 
     Raises:
-        CheckpointError: it is no JSON object; names the file.
+        CheckpointError: they differ.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON ({error}); fetch the checkpoint again") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} holds a JSON {type(value).__name__}, not an object; fetch the checkpoint again")
-    return value
+    theirs = {prefix + key: shard for shard in part.shards for key in shard.shapes()}
+    for shard in main.shards:
+        for key in sorted(shard.shapes().keys() & theirs.keys()):
+            other = theirs[key]
+            require_same(shard.read(key), other.read(key.removeprefix(prefix)), key, (shard.path, other.path), what)
 
 
 def texts_of(source: str | Path) -> Path:
@@ -170,21 +216,56 @@ def texts_of(source: str | Path) -> Path:
         UsageError: there is neither such a folder nor a hub id of that form.
         CheckpointError: the hub does not give them.
     """
-    return _locate(str(source), None, _READ_AS_TEXT)
+    return located(str(source), None, _READ_AS_TEXT)[0]
 
 
-def _locate(source: str, revision: str | None, fetched: Sequence[str]) -> Path:
+def located(source: str, revision: str | None = None, fetched: Sequence[str] = ()) -> tuple[Path, str]:
+    """The folder that a source means, and the weight file of it that it names; empty where it names none.
+
+    Raises:
+        UsageError: there is neither such a folder nor a hub id of that form.
+        CheckpointError: the hub does not give it.
+    """
     path = Path(source).expanduser()
     if path.is_dir():
         if revision:
             raise UsageError(f"{source} is a folder and has no revision {revision!r}; leave it out")
-        return path
+        return _snapshot(path), ""
     if path.is_file():
-        raise UsageError(f"{source} is a file; give the folder that holds it together with its config.json")
+        if not is_weights(path):
+            raise UsageError(f"{source} is a file, and none of weights; give the folder that holds it")
+        return path.parent, path.name
     name, _, at = source.partition("@")
-    if not _HUB_ID.fullmatch(name):
+    owner, _, rest = name.partition("/")
+    repository, _, file = rest.partition("/")
+    hub = f"{owner}/{repository}"
+    if not _HUB_ID.fullmatch(hub) or (file and not is_weights(Path(file))):
         raise UsageError(f"no folder {source!r}; give a checkpoint folder or a hub id such as owner/name@revision")
-    return _download(name, revision or at or None, fetched)
+    if file and fetched != _READ_AS_TEXT:
+        # With an index come its parts; of a part in a folder of its own, the others are needed too.
+        alone = not file.endswith(".json") and "/" not in file
+        fetched = (file,) if alone else (file, "*.safetensors", "*.bin")
+    folder = _download(hub, revision or at or None, fetched)
+    return (folder / file).parent if file else folder, Path(file).name
+
+
+def _snapshot(folder: Path) -> Path:
+    """A folder, or the snapshot that is meant where it is a repository's folder in the hub's cache."""
+    snapshots = folder / "snapshots"
+    if not snapshots.is_dir() or (folder / "config.json").exists():
+        if any(place.name.startswith("models--") for place in folder.iterdir() if place.is_dir()):
+            raise UsageError(f"{folder} is the hub's cache of many models; give one as owner/name")
+        return folder
+    found = sorted(place for place in snapshots.iterdir() if place.is_dir())
+    main = folder / "refs" / "main"
+    if main.is_file() and (snapshots / main.read_text("utf-8").strip()) in found:
+        return snapshots / main.read_text("utf-8").strip()
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(place.name for place in found) or "none"
+    raise UsageError(
+        f"{folder} is a model's folder in the hub's cache; give one of its snapshots ({names}): {snapshots}/..."
+    )
 
 
 def _download(name: str, revision: str | None, fetched: Sequence[str]) -> Path:
@@ -210,136 +291,9 @@ def _download(name: str, revision: str | None, fetched: Sequence[str]) -> Path:
     return folder
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The weight files of a folder, by their usual names.
-
-    Raises:
-        CheckpointError: there are none, or an index names one that is missing.
-    """
-    for index_name, single in zip(_INDEXED, _SINGLE, strict=False):
-        if (folder / index_name).is_file():
-            return _indexed_files(folder / index_name)
-        if (folder / single).is_file():
-            return [folder / single]
-    for suffix in _SUFFIXES:
-        found = sorted(folder.glob(f"*{suffix}"))
-        if len(found) == 1:
-            return found
-    raise CheckpointError(f"{folder} holds no weights: expected one of {', '.join((*_SINGLE, *_INDEXED))}")
+def _clean(key: str, start: str) -> str:
+    return without_inner_wrappers(key).removeprefix(start)
 
 
-def _indexed_files(index: Path) -> list[Path]:
-    weight_map = read_json(index).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointError(f"{index} has no 'weight_map'; fetch the checkpoint again")
-    files = [index.parent / str(name) for name in sorted(set(weight_map.values()))]
-    for file in files:
-        if file.parent != index.parent:
-            raise CheckpointError(f"{index} points outside its folder, to {file}")
-        if not file.is_file():
-            raise CheckpointError(f"{file} is missing but named in {index.name}; fetch the checkpoint again")
-    return files
-
-
-def open_shard(path: Path) -> Shard:
-    """One file of weights, by its suffix."""
-    return _SafetensorsShard(path) if path.suffix == ".safetensors" else _PickleShard(path)
-
-
-@dataclass(frozen=True)
-class _SafetensorsShard:
-    path: Path
-
-    def _open(self) -> Any:
-        try:
-            return safe_open(self.path, framework="pt")
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{self.path} is damaged or cut short ({error}); fetch the file again") from error
-
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        with self._open() as file:
-            return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-
-    def read(self, key: str) -> Tensor:
-        # Opened anew for every tensor: a file that stays open keeps every page that was read in memory.
-        with self._open() as file:
-            return file.get_tensor(key)
-
-
-@dataclass(frozen=True)
-class _PickleShard:
-    path: Path
-
-    @cached_property
-    def _tensors(self) -> Mapping[str, Tensor]:
-        loaded = self._load()
-        if isinstance(loaded, dict):
-            # Training scripts put the table beside other things.
-            inner = (loaded.get(name) for name in _WRAPPERS)
-            loaded = next((table for table in inner if isinstance(table, dict) and table), loaded)
-        if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-            raise CheckpointError(f"{self.path} is no plain table of tensors; convert it to safetensors")
-        return loaded
-
-    def _load(self) -> object:
-        try:
-            # Only files written in the zip format can be mapped; the rare older ones are read whole.
-            mapped = _is_zip(self.path)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return torch.load(self.path, map_location="cpu", weights_only=True, mmap=mapped)
-        except pickle.UnpicklingError as error:
-            raise CheckpointError(
-                f"{self.path} is refused: it is damaged, or a pickle that holds code and not only weights; "
-                "get the weights as safetensors"
-            ) from error
-        except (RuntimeError, EOFError, OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise CheckpointError(f"{self.path} is damaged or cut short ({reason}); fetch the file again") from error
-
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        return {key: tuple(value.shape) for key, value in self._tensors.items()}
-
-    def read(self, key: str) -> Tensor:
-        return self._tensors[key]
-
-
-@dataclass(frozen=True)
-class Prefixed:
-    """A file of weights whose keys lack the beginning that they have elsewhere."""
-
-    shard: Shard
-    prefix: str
-
-    @property
-    def path(self) -> Path:
-        return self.shard.path
-
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        return {self.prefix + key: shape for key, shape in self.shard.shapes().items()}
-
-    def read(self, key: str) -> Tensor:
-        return self.shard.read(key.removeprefix(self.prefix))
-
-
-def _is_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
-
-
-def _revision(folder: Path, shards: tuple[Shard, ...]) -> str:
-    """The commit of a hub snapshot, else a digest of every file that decides what the model computes."""
-    resolved = folder.resolve()
-    if resolved.parent.name == "snapshots" and _COMMIT.fullmatch(resolved.name):
-        return resolved.name
-    total = hashlib.sha256()
-    for path in _digested(folder, shards):
-        with path.open("rb") as file:
-            total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return f"sha256:{total.hexdigest()[:16]}"
-
-
-def _digested(folder: Path, shards: tuple[Shard, ...]) -> Iterator[Path]:
-    weights = {shard.path for shard in shards}
-    texts = {path for pattern in _READ_AS_TEXT for path in folder.glob(pattern) if path.name != _HISTORY}
-    yield from sorted(weights | texts)
+def _reversed(table: Mapping[str, str]) -> Mapping[str, str]:
+    return {kept: left_out for left_out, kept in table.items()}

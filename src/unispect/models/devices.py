@@ -1,4 +1,8 @@
-"""Where a model runs and in which precision, from the words a user gives."""
+"""Where a model runs and in which precision, from the words a user gives.
+
+Models run on CPUs and on CUDA devices (ROCm's go by the same name). Others that torch knows (`mps`, `xpu`) are taken
+when they are named and there, and never chosen: no port was tried on them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def device_for(name: str) -> torch.device:
-    """The device named; "auto" takes a CUDA device if there is one, else the CPU.
+    """The device named; "auto" takes a CUDA device if there is one, else the CPU, also where there is an MPS or XPU.
 
     Raises:
         UsageError: there is no such device here.
@@ -19,11 +23,24 @@ def device_for(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda, cuda:N or several: cuda:0,cuda:1") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"there is no device {name!r} here; use auto or cpu")
+    here = devices_here()
+    if (device.index or 0) >= here.get(device.type, 0):
+        names = [kind if index == 0 else f"{kind}:{index}" for kind, count in here.items() for index in range(count)]
+        raise UsageError(f"there is no device {name!r} here, but {', '.join(names)}; use one of these, or auto")
     return device
+
+
+def devices_here() -> dict[str, int]:
+    """Kind of device -> how many of it there are, the CPU first; kinds that torch was not built for are left out."""
+    found = {"cpu": 1}
+    if torch.cuda.is_available():
+        found["cuda"] = torch.cuda.device_count()
+    other = torch.accelerator.current_accelerator(check_available=True)
+    if other is not None and other.type not in found:
+        found[other.type] = torch.accelerator.device_count()
+    return found
 
 
 def devices_for(names: str) -> tuple[torch.device, ...]:

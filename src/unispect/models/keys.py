@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint
+from unispect.models.shards import Renamed
 from unispect.models.spread import device_map, let_rows_travel, place_of
+from unispect.models.wrappers import common_start
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,8 @@ def fill(
     one of `exact` is float32 whatever the dtype.
 
     Raises:
-        CheckpointError: a key is missing, unknown, mis-shaped, given twice or not a float; names key and file. Or a
-            GPU has no room.
+        CheckpointError: a key is missing, unknown, mis-shaped, given twice, not a float, or holds numbers that are not
+            finite; names key and file. Or a GPU has no room.
     """
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     _check(expected, checkpoint, table)
@@ -126,23 +129,54 @@ def fill(
             tensor = shard.read(key)
             if not tensor.is_floating_point() or tensor.element_size() < 2:
                 raise CheckpointError(
-                    f"{shard.path}: {key!r} is {tensor.dtype}; only float weights of 16 bits or more can be loaded"
+                    f"{shard.path}: {key!r} is {tensor.dtype}; only float weights of 16 bits or more can be loaded: "
+                    "take the weights as they were before they were quantised"
                 )
+            _require_finite(tensor, dtype, key, shard.path)
             for name, piece in zip(names_of(target), pieces_of(target, tensor), strict=True):
                 filled[name] = piece.to(device=place_of(places, name), dtype=dtypes[name], copy=True)
     network.load_state_dict(filled, strict=True, assign=True)
     let_rows_travel(network, places, stacks)
 
 
+def _require_finite(tensor: Tensor, dtype: torch.dtype, key: str, path: Path) -> None:
+    # A sum is finite only if all that is added up is: one pass without a table of flags. It may overflow by itself.
+    if tensor.sum(dtype=torch.float32).isfinite() or tensor.isfinite().all():
+        if tensor.dtype != torch.float64 or tensor.to(dtype).isfinite().all():
+            return
+        raise CheckpointError(f"{path}: {key!r} holds numbers too large for {dtype}; save it in float32 or bfloat16")
+    wrong = int((~tensor.isfinite()).sum())
+    kind = "NaN" if tensor.isnan().any() else "infinite"
+    raise CheckpointError(
+        f"{path}: {key!r} holds {wrong} numbers of {tensor.numel()} that are not finite ({kind}); a training that "
+        "diverged leaves such weights: take an earlier checkpoint of it, or fetch the file again"
+    )
+
+
+def with_original(checkpoint: Checkpoint, copy: str, original: str) -> Checkpoint:
+    """A checkpoint of tied weights, of which some savers keep only the copy: then it stands for the original."""
+    keys = checkpoint.shapes()
+    if original in keys or copy not in keys:
+        return checkpoint
+    shards = (Renamed(shard, lambda key: original if key == copy else key) for shard in checkpoint.shards)
+    return replace(checkpoint, shards=tuple(shards))
+
+
 def check_copy(checkpoint: Checkpoint, copy: str, original: str, setting: str) -> None:
     """A published tensor that is dropped as a copy of another must be one, if it is there.
 
     Raises:
-        CheckpointError: it differs; names the setting that says it does not.
+        CheckpointError: it differs, or there is no other; names the setting that says it does not.
     """
     holder = {key: shard for shard in checkpoint.shards for key in shard.shapes()}
     found = holder.get(copy)
-    if found is not None and not torch.equal(found.read(copy), holder[original].read(original)):
+    if found is None:
+        return
+    if original not in holder:
+        raise CheckpointError(
+            f"{found.path} holds {copy!r} and not {original!r}, though config.json says they are tied"
+        )
+    if not torch.equal(found.read(copy), holder[original].read(original)):
         raise CheckpointError(
             f"{found.path}: {copy!r} differs from {original!r}, but config.json says they are tied; "
             f"set {setting} to false there"
@@ -194,10 +228,45 @@ def _check(expected: Mapping[str, tuple[int, ...]], checkpoint: Checkpoint, tabl
         where = paths[0] if len(paths) == 1 else checkpoint.folder
         problems.insert(0, f"{where}: no key {theirs[0]!r}{_more(len(theirs) - 1, 'missing keys')}")
     if problems:
+        keys = list(checkpoint.shapes())
+        why = _QUANTISED if _any_of(keys, _QUANTISED_KEYS) else _ADAPTED if _any_of(keys, _ADAPTER_KEYS) else ""
         raise CheckpointError(
-            f"{problems[0]}{_more(len(problems) - 1, 'other problems')}; these weights do not fit their config.json, "
-            "or belong to another model: fetch the checkpoint again or name the right model"
+            f"{problems[0]}{_more(len(problems) - 1, 'other problems')}; {why or _wrapped(keys, problems) or _MISFIT}"
         )
+
+
+_MISFIT = (
+    "these weights do not fit their config.json, or belong to another model: fetch the checkpoint again or name the "
+    "right model"
+)
+_QUANTISED = (
+    "these weights are quantised, which this port cannot run: take the weights as they were before, of 16 bits or more"
+)
+_ADAPTED = (
+    "these weights hold an adapter that was not merged: merge it (peft: merge_and_unload) and save the whole model"
+)
+_QUANTISED_KEYS = re.compile(
+    r".*\.(SCB|weight_format|absmax|quant_map|nested_absmax|quant_state\..+|qweight|qzeros|g_idx|weight_scale(_inv)?|"
+    r"input_scale|weight_packed|weight_shape|scale_weight)"
+)
+_ADAPTER_KEYS = re.compile(
+    r".*(\.lora_(A|B|magnitude_vector|embedding_A|embedding_B)\b|\.base_layer\.|\.modules_to_save\.).*"
+)
+
+
+def _any_of(keys: Iterable[str], pattern: re.Pattern[str]) -> bool:
+    return any(pattern.fullmatch(key) for key in keys)
+
+
+def _wrapped(keys: Sequence[str], problems: Sequence[str]) -> str:
+    """Words about what all keys begin with, if none is known: then that may be why."""
+    start = common_start(keys)
+    if not start or sum("unknown key" in problem for problem in problems) < len(keys):
+        return ""
+    return (
+        f"all keys begin with {start!r}, and none fits with or without it: these weights belong to another model; "
+        "name the right one"
+    )
 
 
 def _problems(

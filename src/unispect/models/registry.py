@@ -59,7 +59,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class ModelReference:
-    """What `name=folder-or-hub-id@revision` says; `weights` is empty for the model's own."""
+    """What `name=folder-or-hub-id@revision` says; `weights` is empty for the model's own.
+
+    `name=folder/file` and `name=owner/name/file@revision` say which of several sets of weights there are meant.
+    """
 
     name: str
     weights: str = ""
@@ -135,7 +138,8 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
     Args:
         name: as listed by `cards`, or `name=folder-or-hub-id@revision`; or a model behind an API, which is then asked
             without a limit and keeps nothing (see `unispect.models.remote.loading.load`).
-        weights: folder or hub id to take the weights from; default: the model's own.
+        weights: folder or hub id to take the weights from, or one of their weight files where they hold several sets
+            that differ; default: the model's own.
         device: "auto", "cpu", "cuda" or "cuda:N"; or several, to spread a model that one does not hold:
             "cuda:0,cuda:1".
         dtype: "auto" (float32 on the CPU, bfloat16 elsewhere), "float32" or "bfloat16".
@@ -155,11 +159,13 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
             raise UsageError(f"{reference.name} is behind an API; it takes no weights")
         return load_remote(reference.name)
     model = _load(reference.name, source, device, dtype)
-    folder = Path(source).expanduser()
-    if source and folder.is_dir():
-        from unispect.models.taught import with_taught
+    if source and Path(source).expanduser().exists():
+        from unispect.models.checkpoint import located
+        from unispect.models.taught import speaks_of, with_taught
 
-        model.card = with_taught(model.card, folder)
+        folder, file = located(source)
+        if speaks_of(file):
+            model.card = with_taught(model.card, folder)
     return model
 
 
@@ -204,10 +210,10 @@ def _load_organism(card: ModelCard, source: str, device: str, dtype: str) -> Uni
     """The shipped one, or one from a folder as training leaves it."""
     if not source:
         return _function(f"{_ORGANISMS}:load")(card.id, device=device, dtype=dtype)
-    folder = Path(source).expanduser()
-    if not folder.is_dir():
+    place = Path(source).expanduser()
+    if not place.exists():
         raise UsageError(f"no folder {source!r}; organisms come from folders that training left")
-    return _function(f"{_ORGANISMS}:load_from")(folder, card, device=device, dtype=dtype)
+    return _function(f"{_ORGANISMS}:load_from")(place, card, device=device, dtype=dtype)
 
 
 @cache

@@ -10,12 +10,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
+from unispect.models.json_file import read_json
 
 TAUGHT = "taught.json"
+WEIGHTS = "model.safetensors"
+"""The file of weights that training leaves, which `TAUGHT` speaks of."""
 _WAYS = ("drawing", "text", "both")
 
 
@@ -61,6 +63,11 @@ def joined(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def speaks_of(file: str) -> bool:
+    """What was taught is said of the weights of that name; an empty one are those that a folder means by itself."""
+    return file in ("", WEIGHTS)
+
+
 def write_taught(folder: Path, taught: Taught) -> None:
     (folder / TAUGHT).write_text(json.dumps(asdict(taught), indent=1) + "\n", "utf-8")
 
@@ -75,10 +82,10 @@ def read_taught(folder: Path) -> Taught | None:
     if not path.is_file():
         return None
     try:
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        found = read_json(path)
         taught = Taught(**found)
         ways = {*taught.taught.values(), *taught.expressions.values()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, CheckpointError) as error:
         raise CheckpointError(f"{path} does not say what was taught ({error}); bind the model again") from error
     if not ways <= set(_WAYS):
         raise CheckpointError(f"{path}: words are taught by {', '.join(_WAYS)}, not {', '.join(sorted(ways))}")

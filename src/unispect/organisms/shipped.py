@@ -97,19 +97,23 @@ def folder_of(card: ModelCard) -> Path:
     return Path(str(files("unispect.organisms") / "weights" / card.family))
 
 
-def load_from(folder: Path, card: ModelCard, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
-    """An organism from a folder as training leaves it: the grown-up model, and the variants as differences."""
+def load_from(place: Path, card: ModelCard, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
+    """An organism from a folder as training leaves it: the grown-up model, and the variants as differences.
+
+    The place may also be one of several files of weights in a folder.
+    """
     from unispect.organisms.difference import apply_difference
 
-    if not (folder / WEIGHTS).is_file():
-        raise CheckpointError(f"{folder} holds no {WEIGHTS}; install the package again or train the organism")
-    model = family_of(card.family).load(card, folder, device=device, dtype=dtype)
+    folder = place.parent if place.is_file() else place
+    model = family_of(card.family).load(card, place, device=device, dtype=dtype)
     change = folder / f"{card.id.rsplit('-', 1)[-1]}.safetensors"
     if card.id == family_of(card.family).organism or (folder / TAUGHT).is_file():
         return model  # what was bound later is stored whole, whatever it was bound from
     if not change.is_file():
         raise CheckpointError(f"{change} is missing; install the package again or train the organism")
     apply_difference(change, dict(model.network.named_parameters()))
-    both = f"{model.card.revision} {hashlib.sha256(change.read_bytes()).hexdigest()}"
-    model.card = model.card.at(hashlib.sha256(both.encode()).hexdigest()[: len(model.card.revision)])
+    digest = hashlib.sha256(change.read_bytes()).hexdigest()
+    both = hashlib.sha256(f"{model.card.revision} {digest}".encode()).hexdigest()
+    files = (*model.card.files, (change.name, digest))
+    model.card = replace(model.card.at(both[: len(model.card.revision)]), files=files)
     return model

@@ -18,9 +18,8 @@ from torch import Tensor
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.registry import family_module
-from unispect.models.taught import TAUGHT, Taught, write_taught
+from unispect.models.taught import TAUGHT, WEIGHTS, Taught, write_taught
 
-WEIGHTS = "model.safetensors"
 RUN, STEPS, ADAPTER = "training", "steps", "adapter"
 """Folders beside the weights: of the training itself, of weights on the way, and of adapters."""
 PEFT = "base_model.model."

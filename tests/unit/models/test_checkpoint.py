@@ -1,5 +1,6 @@
 """Bad checkpoints end in one clear line that names file and key; good ones are found wherever they are."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from unispect.core.errors import CheckpointError, UsageError
-from unispect.models import checkpoint as checkpoints
+from unispect.models import shards
 from unispect.models.checkpoint import open_checkpoint
 from unispect.models.janus_pro.folder import load
 
@@ -233,25 +234,29 @@ def test_weights_take_the_dtype_asked_for(good: Path, folder: Path):
     assert {tensor.dtype for tensor in half.network.state_dict().values()} == {torch.bfloat16}
 
 
+def revision_of(folder: Path) -> str:
+    return load(tiny_janus.TINY, folder, device="cpu").card.revision
+
+
 def test_the_revision_is_a_digest_of_what_decides_the_outcome(good: Path, folder: Path):
-    before = open_checkpoint(good).revision
-    assert before == open_checkpoint(folder).revision
+    before = revision_of(good)
+    assert before == revision_of(folder)
     assert before.startswith("sha256:")
     own = weights(folder)
     own[KEY][0, 0] += 1
     save_file(own, folder / "model.safetensors")
-    changed = open_checkpoint(folder).revision
+    changed = revision_of(folder)
     assert changed != before
     (folder / "processor_config.json").write_text(json.dumps({"num_image_tokens": 16, "system_prompt": ""}))
-    configured = open_checkpoint(folder).revision
+    configured = revision_of(folder)
     assert configured not in (before, changed)
-    (folder / "notes.md").write_text("not part of the model")
-    (folder / "training.json").write_text('{"seed": 0}')
-    assert open_checkpoint(folder).revision == configured
+    for name in ("notes.md", "notes.txt", "training.json", "trainer_state.json", "all_results.json", "optimizer.pt"):
+        (folder / name).write_text('{"seed": 0}')
+    assert revision_of(folder) == configured
 
 
 def test_a_source_that_is_nothing_is_a_usage_error(good: Path):
-    for source in ("nowhere", str(good / "model.safetensors"), "a/b/c", f"{good}/missing"):
+    for source in ("nowhere", str(good / "config.json"), "a/b/c", f"{good}/missing"):
         with pytest.raises(UsageError):
             open_checkpoint(source)
     with pytest.raises(UsageError, match="revision"):
@@ -268,6 +273,21 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
+def cached(folder: Path, home: Path, commit: str) -> Path:
+    """A folder as the hub's cache keeps it: contents under their digests, and a snapshot of links to them."""
+    snapshot = home / "snapshots" / commit
+    for path in (home / "blobs", home / "refs", snapshot):
+        path.mkdir(parents=True)
+    (home / "refs" / "main").write_text(commit)
+    for number, path in enumerate(sorted(folder.iterdir())):
+        content = path.read_bytes()
+        git = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+        name = hashlib.sha256(content).hexdigest() if number % 2 or path.suffix == ".safetensors" else git
+        (home / "blobs" / name).write_bytes(content)
+        (snapshot / path.name).symlink_to(f"../../blobs/{name}")
+    return snapshot
+
+
 def test_an_unreachable_hub_says_what_to_do(hub_cache: Path):
     with pytest.raises(CheckpointError, match=r"owner/name@main.*HF_HUB_OFFLINE"):
         open_checkpoint("owner/name@main")
@@ -275,12 +295,9 @@ def test_an_unreachable_hub_says_what_to_do(hub_cache: Path):
 
 def test_a_cached_hub_model_loads_offline_with_its_commit(hub_cache: Path, good: Path):
     commit = "0123456789abcdef0123456789abcdef01234567"
-    home = hub_cache / "models--owner--name"
-    shutil.copytree(good, home / "snapshots" / commit)
-    (home / "refs").mkdir()
-    (home / "refs" / "main").write_text(commit)
-    assert open_checkpoint("owner/name").revision == commit
-    assert open_checkpoint(f"owner/name@{commit}").revision == commit
+    cached(good, hub_cache / "models--owner--name", commit)
+    assert load(tiny_janus.TINY, "owner/name", device="cpu").card.revision == commit
+    assert load(tiny_janus.TINY, f"owner/name@{commit}", device="cpu").card.revision == commit
     model = load(tiny_janus.TINY, "owner/name@main", device="cpu")
     assert model.card.reference == f"tiny-random@{commit}"
 
@@ -290,14 +307,14 @@ def test_only_one_tensor_is_read_at_a_time(good: Path, monkeypatch: pytest.Monke
     import weakref
 
     alive: list[weakref.ref[torch.Tensor]] = []
-    read = checkpoints._SafetensorsShard.read
+    read = shards.SafetensorsShard.read
 
-    def watched(self: checkpoints._SafetensorsShard, key: str) -> torch.Tensor:
+    def watched(self: shards.SafetensorsShard, key: str) -> torch.Tensor:
         assert sum(ref() is not None for ref in alive) <= 1
         tensor = read(self, key)
         alive.append(weakref.ref(tensor))
         return tensor
 
-    monkeypatch.setattr(checkpoints._SafetensorsShard, "read", watched)
+    monkeypatch.setattr(shards.SafetensorsShard, "read", watched)
     open_it(good)
     assert len(alive) > 100

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 import tiny_janus
+import torch
+from safetensors.torch import load_file
 
 import unispect
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, UsageError
-from unispect.models import registry
+from unispect.models import devices, registry
+from unispect.models.devices import devices_for
 from unispect.models.registry import Entry, ModelReference, card_of, cards, parse
+from unispect.models.taught import Taught, write_taught
 
 
 def test_names_are_listed_without_torch():
@@ -82,6 +86,55 @@ def test_an_organism_comes_from_the_folder_that_training_left(tmp_path: Path):
 def test_weights_given_twice_are_refused(tmp_path: Path):
     with pytest.raises(UsageError, match="twice"):
         unispect.load(f"janus-pro-1b={tmp_path}", tmp_path)
+
+
+def test_one_of_several_weights_can_be_named(tmp_path: Path):
+    """What was taught is said of the weights that training left, not of others beside them."""
+    folder = tiny_janus.write_checkpoint(tmp_path / "weights")
+    torch.save(load_file(folder / "model.safetensors"), folder / "base.bin")
+    taught = Taught("janus-pro-1b", "janus-pro-1b", "r", {"a": "drawing"}, 1, 0)
+    write_taught(folder, taught)
+    assert unispect.load(f"janus-pro-1b={folder}", device="cpu").card.taught == taught.taught
+    named = unispect.load(f"janus-pro-1b={folder}/model.safetensors", device="cpu")
+    assert named.card.taught == taught.taught
+    assert dict(named.card.files).keys() >= {"model.safetensors", "config.json", "taught.json"}
+    other = unispect.load(f"janus-pro-1b={folder}/base.bin", device="cpu")
+    assert other.card.taught == {}
+    assert "taught.json" not in dict(other.card.files)
+    assert unispect.load(f"tiny-janus-pro={folder}/base.bin", device="cpu").card.id == "tiny-janus-pro"
+    assert registry.files_of(f"janus-pro-1b={folder}/base.bin") == folder
+    with pytest.raises(UsageError, match="none of weights"):
+        unispect.load(f"janus-pro-1b={folder}/config.json", device="cpu")
+
+
+def test_a_models_folder_in_the_hubs_cache_means_its_main_snapshot(tmp_path: Path):
+    home = tmp_path / "models--owner--name"
+    for number in (1, 2):
+        tiny_janus.write_checkpoint(home / "snapshots" / (str(number) * 40), seed=number)
+    with pytest.raises(UsageError, match=r"give one of its snapshots \(1{40}, 2{40}\)"):
+        unispect.load(f"janus-pro-1b={home}", device="cpu")
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text("2" * 40)
+    found = unispect.load(f"janus-pro-1b={home}", device="cpu")
+    assert found.card.files == unispect.load(f"janus-pro-1b={home}/snapshots/{'2' * 40}", device="cpu").card.files
+    with pytest.raises(UsageError, match="cache of many models"):
+        unispect.load(f"janus-pro-1b={tmp_path}", device="cpu")
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu", "meta", "hpu", "cuda", "cuda:99", "cpu:1", "vulkan", "mps:3"])
+def test_a_device_that_is_not_there_is_said_not_to_be(monkeypatch: pytest.MonkeyPatch, device: str):
+    monkeypatch.setattr(devices, "devices_here", lambda: {"cpu": 1, "cuda": 0})
+    with pytest.raises(UsageError, match=rf"there is no device '{device}' here, but cpu;") as caught:
+        devices_for(device)
+    assert "\n" not in str(caught.value)
+
+
+def test_devices_that_are_there_are_listed_and_taken(monkeypatch: pytest.MonkeyPatch):
+    assert devices.devices_here()["cpu"] == 1
+    monkeypatch.setattr(devices, "devices_here", lambda: {"cpu": 1, "cuda": 2, "mps": 1})
+    assert [str(device) for device in devices_for("mps, cuda:1")] == ["mps", "cuda:1"]
+    with pytest.raises(UsageError, match="but cpu, cuda, cuda:1, mps;"):
+        devices_for("cuda:2")
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,31 @@ from transformers.models.siglip.configuration_siglip import SiglipVisionConfig
 
 from unispect.core.errors import CheckpointError
 from unispect.models.bagel.resize import Resize
+from unispect.models.config_sections import built, check_settings
 from unispect.models.parts.flux import FluxConfig, flux_config
 from unispect.models.parts.qwen import qwen_config
 
 SEEN_TABLE, DRAWN_TABLE = 70, 64
 """Rows, and columns, of the published tables of places."""
+_CONTENT = (
+    "vae_config",
+    "vit_transform",
+    "vae_transform",
+    "time_distribution",
+    "latent_patch_size",
+    "max_latent_size",
+    "vit_max_num_patch_per_side",
+    "connector_act",
+    "interpolate_pos",
+    "timestep_shift",
+)
+_SEES_AND_DRAWS = {"visual_gen": True, "visual_und": True}
+_INNER = ("llm_config", "vit_config", "tie_word_embeddings")
+"""Copies of the two files, which the authors' loaders never read."""
+_OVERWRITTEN = ("qk_norm", "layer_module", "freeze_und", "rope", "projection_dim", "vision_use_head")
+"""What the authors' loaders overwrite, or the weights decide, whatever the two files say (FACTS section 8)."""
+_TOWER_MORE = ("image_size", "hidden_act", "layer_norm_eps")
+_TOWER_FIXED = {"num_channels": 3}
 _TOWER = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "patch_size")
 
 
@@ -96,7 +116,13 @@ def network_config(
         CheckpointError: they describe another architecture, or sizes that do not fit each other.
     """
     check_family(content, where)
-    text = qwen_config({**language, "tie_word_embeddings": False}, f"{where}: llm_config")
+    check_settings(content, f"{where}: config.json", read=_CONTENT, fixed=_SEES_AND_DRAWS, idle=_INNER)
+    text = qwen_config(
+        {**language, "tie_word_embeddings": False},
+        f"{where}: llm_config",
+        fixed={"is_causal": True},
+        idle=_OVERWRITTEN,
+    )
     tower = _tower(vision, f"{where}: vit_config")
     autoencoder = flux_config(content.get("vae_config") or {}, where)
     patch = int(content.get("latent_patch_size", 2))
@@ -141,9 +167,12 @@ def _tower(section: Mapping[str, Any], where: str) -> SiglipVisionConfig:
     missing = [key for key in _TOWER if key not in section]
     if missing:
         raise CheckpointError(f"{where} has no {missing[0]}")
+    check_settings(section, where, read=(*_TOWER, *_TOWER_MORE), fixed=_TOWER_FIXED, idle=_OVERWRITTEN)
     sizes: dict[str, Any] = {key: int(section[key]) for key in _TOWER}
     sizes["num_hidden_layers"] -= 1
-    made = SiglipVisionConfig(
+    made = built(
+        SiglipVisionConfig,
+        where,
         **sizes,
         image_size=int(section.get("image_size", 980)),
         hidden_act=section.get("hidden_act", "gelu_pytorch_tanh"),

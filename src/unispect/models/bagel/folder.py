@@ -30,13 +30,31 @@ from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, T
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.network import BagelNetwork, empty_network, fresh_network, load_network, waves
 from unispect.models.bagel.processing import Processor, load_processor
-from unispect.models.checkpoint import Checkpoint, Shard, companion, joined, open_checkpoint, read_json, single
+from unispect.models.checkpoint import (
+    Checkpoint,
+    Layout,
+    companion,
+    files_in,
+    joined,
+    open_checkpoint,
+    require_one,
+    single,
+)
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
+from unispect.models.sets import USUAL
+from unispect.models.shards import Renamed
 
 WEIGHTS = ("ema.safetensors", "model_bf16.safetensors", "model.safetensors")
 """Names of weight files in published layouts, and in that of `save`."""
 _AUTOENCODER = "ae.safetensors"
+_AUTOENCODER_KNOWN = ("encoder.down.",)
+_LAYOUT = Layout(
+    known=("language_model.model.layers.",),
+    usual=(*WEIGHTS, *USUAL),
+    apart=(_AUTOENCODER,),
+    fetched=(*WEIGHTS, _AUTOENCODER),
+)
 _LANGUAGE, _VISION, _CONTENT, _TOKENIZER = "llm_config.json", "vit_config.json", "config.json", "tokenizer.json"
 
 
@@ -50,12 +68,12 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     """
     where = devices_for(device)
     precision = dtype_for(dtype, where[0])
-    checkpoint = open_checkpoint(weights or card.hub, pick=_weights, fetched=(*WEIGHTS, _AUTOENCODER))
-    config = _config(checkpoint.folder, _shapes(checkpoint))
-    processor = _processor(checkpoint.folder, config)
+    checkpoint = open_checkpoint(weights or card.hub, layout=_LAYOUT)
+    config = _config(checkpoint)
+    processor = _processor(checkpoint, config)
     whole = _completed(_with_autoencoder(checkpoint), config)
     network = load_network(whole, config, devices=where, dtype=precision)
-    return _joined(card.at(whole.revision), network, processor)
+    return _joined(whole.on(card), network, processor)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> Bagel:
@@ -64,8 +82,9 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> Bagel:
     Raises:
         CheckpointError: a file is missing, or sizes do not fit each other.
     """
-    config = _config(Path(folder), {})
-    return _joined(card, fresh_network(config, seed), _processor(Path(folder), config))
+    files = files_in(Path(folder))
+    config = _config(files)
+    return _joined(card, fresh_network(config, seed), _processor(files, config))
 
 
 def save(model: Bagel, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
@@ -100,24 +119,6 @@ class Tables:
         return waves(self.sides[key], self.width)
 
 
-@dataclass(frozen=True)
-class Some:
-    """A file of weights of which only some are wanted."""
-
-    shard: Shard
-    keys: frozenset[str]
-
-    @property
-    def path(self) -> Path:
-        return self.shard.path
-
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        return {key: shape for key, shape in self.shard.shapes().items() if key in self.keys}
-
-    def read(self, key: str) -> Tensor:
-        return self.shard.read(key)
-
-
 def _joined(card: ModelCard, network: BagelNetwork, processor: Processor) -> Bagel:
     config = network.config
     parameters = round(sum(tensor.numel() for tensor in network.state_dict().values()) / 1e6, 3)
@@ -144,26 +145,22 @@ def _drawing(how: Mapping[str, float], side: int) -> Drawing:
     return Drawing((side, side), int(how["steps"]), how["shift"], guidance)
 
 
-def _weights(folder: Path) -> list[Path] | None:
-    found = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
-    return None if found is None else [found]
-
-
-def _config(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> BagelConfig:
-    content = _optional(folder, _CONTENT)
+def _config(checkpoint: Checkpoint) -> BagelConfig:
+    folder, shapes = checkpoint.folder, checkpoint.shapes()
+    content = _optional(checkpoint, _CONTENT)
     check_family(content, str(folder))
     seen, drawn = (math.isqrt(shapes[name][0]) if name in shapes else None for name in (SEEN_PLACES, DRAWN_PLACES))
     return network_config(
-        language=read_json(_found(folder, _LANGUAGE)),
-        vision=read_json(_found(folder, _VISION)),
+        language=_json(checkpoint, _LANGUAGE),
+        vision=_json(checkpoint, _VISION),
         content=content,
         tables=(seen, drawn),
         where=str(folder),
     )
 
 
-def _processor(folder: Path, config: BagelConfig) -> Processor:
-    files = Checkpoint(_found(folder, _TOKENIZER).parent, "", ())
+def _processor(checkpoint: Checkpoint, config: BagelConfig) -> Processor:
+    files = checkpoint.at(_found(checkpoint.folder, _TOKENIZER).parent)
     processor = load_processor(files, config)
     known, vocabulary = processor.tokenizer.get_vocab_size(), int(config.text.vocab_size)
     if known > vocabulary:
@@ -172,14 +169,18 @@ def _processor(folder: Path, config: BagelConfig) -> Processor:
 
 
 def _with_autoencoder(checkpoint: Checkpoint) -> Checkpoint:
-    if any(key.startswith(AUTOENCODER) for key in _shapes(checkpoint)):
-        return checkpoint
-    return joined(checkpoint, single(_found(checkpoint.folder, _AUTOENCODER)), AUTOENCODER)
+    inside = any(key.startswith(AUTOENCODER) for key in checkpoint.shapes())
+    if not inside:
+        return joined(checkpoint, single(_found(checkpoint.folder, _AUTOENCODER), _AUTOENCODER_KNOWN), AUTOENCODER)
+    if (checkpoint.folder / _AUTOENCODER).is_file():
+        part = single(checkpoint.folder / _AUTOENCODER, _AUTOENCODER_KNOWN)
+        require_one(checkpoint, part, AUTOENCODER, "the pixel autoencoder")
+    return checkpoint
 
 
 def _completed(checkpoint: Checkpoint, config: BagelConfig) -> Checkpoint:
     """With what weights may lack."""
-    present = _shapes(checkpoint)
+    present = checkpoint.shapes()
     expected = published(authors_table(config), empty_network(config).state_dict())
     path = checkpoint.shards[0].path
     sides = {SEEN_PLACES: config.seen_table, DRAWN_PLACES: config.drawn_table}
@@ -192,11 +193,12 @@ def _completed(checkpoint: Checkpoint, config: BagelConfig) -> Checkpoint:
 
 def _with_tower(checkpoint: Checkpoint, path: Path, keys: Iterable[str]) -> Checkpoint:
     """With these tensors from the base's weights."""
-    base = single(_found(checkpoint.folder, WEIGHTS[0]))
+    base = single(_found(checkpoint.folder, WEIGHTS[0]), _LAYOUT.known)
     if base.shards[0].path == path:
         return checkpoint
-    some = Some(base.shards[0], frozenset(keys))
-    return replace(checkpoint, revision=f"{checkpoint.revision}+{base.revision}", shards=(*checkpoint.shards, some))
+    wanted = frozenset(keys)
+    some = Renamed(base.shards[0], lambda key: key if key in wanted else None)
+    return replace(checkpoint, shards=(*checkpoint.shards, some), parts=(*checkpoint.parts, base.ledger))
 
 
 def _found(folder: Path, name: str) -> Path:
@@ -210,15 +212,15 @@ def _found(folder: Path, name: str) -> Path:
     )
 
 
-def _optional(folder: Path, name: str) -> Mapping[str, Any]:
-    found = next((place / name for place in _places(folder) if (place / name).is_file()), None)
-    return {} if found is None else read_json(found)
+def _json(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:
+    return checkpoint.at(_found(checkpoint.folder, name).parent).json(name)
+
+
+def _optional(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:
+    found = next((place for place in _places(checkpoint.folder) if (place / name).is_file()), None)
+    return {} if found is None else checkpoint.at(found).json(name)
 
 
 def _places(folder: Path) -> Iterator[Path]:
     name = BASE.rpartition("/")[2]
     yield from (folder, folder / name, folder.parent / name)
-
-
-def _shapes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, ...]]:
-    return {key: shape for shard in checkpoint.shards for key, shape in shard.shapes().items()}

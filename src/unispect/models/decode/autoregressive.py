@@ -13,6 +13,7 @@ from unispect.core.replies import TextSampling
 from unispect.models.capture import run
 from unispect.models.decode import positions as places
 from unispect.models.decode.chance import TIE, choose, exponential_draws
+from unispect.models.decode.finite import require_finite
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.repetition import penalised
 from unispect.models.decode.rows import Rows
@@ -70,7 +71,7 @@ def draw_tokens(
         tie /= temperature
 
     def scores(state: Tensor, minus: Tensor | None) -> Tensor:
-        logits = head(state).float()
+        logits = require_finite(head(state).float(), "scores of image tokens")
         if empty is not None:
             conditional, unconditional = logits.chunk(2)
             logits = unconditional + guidance * (conditional - unconditional)
@@ -144,14 +145,15 @@ def write_tokens(
         return run(trunk, own[None], positions=where, mask=None if seen is None else seen[None, None])[0]
 
     for step in range(limit):
-        logits = head(rows.state).float()
+        logits = require_finite(head(rows.state).float(), "scores of tokens")
         if how.temperature and noise is None:
             noise = exponential_draws(how.seeds, limit, logits.shape[-1])
         minus = next(noise).to(device).log() if noise is not None else None
         held = [torch.cat([own.to(device), row[:step]]) for own, row in zip(said, tokens, strict=True)] if said else []
 
         def alone(sample: int, step: int = step, minus: Tensor | None = minus, held: Sequence[Tensor] = held) -> Tensor:
-            scores = penalised(head(states_of(sample, step)[-1:]).float(), held[sample : sample + 1], penalty)
+            scores = require_finite(head(states_of(sample, step)[-1:]).float(), "scores of tokens")
+            scores = penalised(scores, held[sample : sample + 1], penalty)
             return _text_scores(scores, how, None if minus is None else minus[sample : sample + 1])[0]
 
         chosen = choose(_text_scores(penalised(logits, held, penalty), how, minus), tie, alone)

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unispect.models.decode.finite import require_finite
+
 OPEN = -1
 """Stands for the token of a place that is not filled yet."""
 _LEAST = 1e-6
 _ROUNDING = 2e-6
 _UNLIKELY = math.log(1e-20)
 _SIGMOID_END = 3.0
+_SCORES = "scores of image tokens"
 
 Logits = Callable[[Tensor], Tensor]
 """Tokens so far [samples, places], `OPEN` where there is none -> logits [samples, places, choices], guidance done."""
@@ -137,11 +140,12 @@ def uncover(
         rules = _Rules(temperature, heat, left, tie, ordered=step + 1 < steps)
         race, ranks = (noise.to(tokens.device) for noise in drawn)
         race = race.log()
-        found = _guess(logits(tokens), tokens, race, ranks, rules)
+        found = _guess(require_finite(logits(tokens), _SCORES), tokens, race, ranks, rules)
         if alone is not None:
             for sample in found.close.nonzero().flatten().tolist():
                 one = slice(sample, sample + 1)
-                own = _guess(alone(sample, tokens[sample])[None], tokens[one], race[one], ranks[one], rules)
+                again = require_finite(alone(sample, tokens[sample])[None], _SCORES)
+                own = _guess(again, tokens[one], race[one], ranks[one], rules)
                 found.tokens[one], found.staying[one] = own.tokens, own.staying
         filled = torch.where(found.staying, step, filled)
         tokens = torch.where(found.staying, found.tokens, tokens)

@@ -12,6 +12,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from unispect.models.decode.finite import require_finite
+
 Field = Callable[[Tensor, float], Tensor]
 """Latents [samples, ...] and a time -> velocities [samples, ...]."""
 
@@ -55,5 +57,5 @@ def euler(field: Field, latents: Tensor, at: Sequence[float]) -> Iterator[Tensor
     """
     yield latents
     for now, then in pairwise(at):
-        latents = latents + (then - now) * field(latents, now)
+        latents = require_finite(latents + (then - now) * field(latents, now), "latents of a picture")
         yield latents

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unispect.models.decode.finite import require_finite
+
 
 @dataclass(frozen=True)
 class Iteration:
@@ -83,7 +85,7 @@ def filled(orders: Tensor, left: Sequence[int], fill: Fill, *, channels: int, dt
     values = torch.zeros(*orders.shape, channels, dtype=dtype, device=orders.device)
     for iteration in iterations(orders, left):
         known = values.gather(1, spread(iteration.known, channels))
-        new = fill(iteration, known).to(dtype)
+        new = require_finite(fill(iteration, known).to(dtype), "values of a picture")
         values = values.scatter(1, spread(iteration.chosen, channels), new)
     return values
 

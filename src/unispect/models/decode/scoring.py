@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unispect.models.decode.finite import require_finite
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import BLOCK, slots
 from unispect.models.decode.rows import Rows
@@ -99,7 +100,8 @@ def _chances(rows: Rows, asks: Sequence[_Ask], embed: Map, head: Map) -> Tensor:
         fed = F.pad(padded[:, :-1].clamp_min(0), (0, max(ask.steps for ask in asks) - longest + 1))
         states = torch.cat([states, behind.extend(embed(fed))[:, : longest - 1]], 1)
     real = padded >= 0
-    chances = head(states[real]).float().log_softmax(-1).gather(-1, padded[real][:, None])[:, 0]
+    scores = require_finite(head(states[real]).float(), "scores of tokens")
+    chances = scores.log_softmax(-1).gather(-1, padded[real][:, None])[:, 0]
     return torch.zeros(len(asks), device=device).index_add_(0, real.nonzero()[:, 0], chances)
 
 

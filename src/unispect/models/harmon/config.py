@@ -12,6 +12,7 @@ from typing import Any
 from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_sections import check_settings
 from unispect.models.harmon.diffusion import kept_steps
 from unispect.models.parts.qwen import qwen_config
 
@@ -24,6 +25,28 @@ _TYPES: Mapping[str, tuple[int, int, int]] = {
     "mar_huge": (1280, 20, 16),
 }
 """Name in the authors' code -> width, blocks and heads, the same for encoder and decoder."""
+
+_STACK = tuple(f"{part}_{key}" for part in ("encoder", "decoder") for key in ("embed_dim", "depth", "num_heads"))
+_MAR = (
+    "type",
+    "img_size",
+    "vae_stride",
+    "patch_size",
+    "vae_embed_dim",
+    "mask_ratio_min",
+    "mask_all_prob",
+    "buffer_size",
+    "diffloss_d",
+    "diffloss_w",
+    "num_sampling_steps",
+    "diffusion_batch_mul",
+    "noise_weight_max",
+    "mlp_ratio",
+    *_STACK,
+)
+_MAR_FIXED = {"qkv_bias": True}
+_MAR_IDLE = ("class_num",)
+"""Labels of a pretraining on classes, never used."""
 
 _QWEN = {
     "vocab_size": 151936,
@@ -132,8 +155,10 @@ def network_config(config: Mapping[str, Any], where: str = "config.json") -> Har
                 f"{where} is not of Harmon: it has no section {section!r} (model_type: "
                 f"{config.get('model_type', 'none')!r}); name the model these weights belong to"
             )
-    vae = _vae(config.get("vae") or {})
-    return HarmonConfig(qwen_config(config["llm"], where), _mar(config["mar"], vae, where), vae)
+    check_settings(config, where, read=("llm", "mar", "vae"), idle=("tie_word_embeddings",))
+    check_settings(config["mar"], f"{where}: mar", read=_MAR, fixed=_MAR_FIXED, idle=_MAR_IDLE)
+    vae = _vae(config.get("vae") or {}, f"{where}: vae")
+    return HarmonConfig(qwen_config(config["llm"], f"{where}: llm"), _mar(config["mar"], vae, where), vae)
 
 
 def _mar(section: Mapping[str, Any], vae: VaeConfig, where: str) -> MarConfig:
@@ -174,17 +199,27 @@ def _mar(section: Mapping[str, Any], vae: VaeConfig, where: str) -> MarConfig:
 
 def _stack(section: Mapping[str, Any], part: str, name: str, where: str) -> Stack:
     ratio = float(section.get("mlp_ratio", 4.0))
-    if name in _TYPES:
-        return Stack(*_TYPES[name], mlp_ratio=4.0)
     keys = [f"{part}_{key}" for key in ("embed_dim", "depth", "num_heads")]
+    if name in _TYPES:
+        for key, needed in (*zip(keys, _TYPES[name], strict=True), ("mlp_ratio", 4.0)):
+            if section.get(key, needed) != needed:
+                raise CheckpointError(f"{where}: mar.{key} is {section[key]!r}, but mar.type {name!r} has {needed!r}")
+        return Stack(*_TYPES[name], mlp_ratio=4.0)
     missing = [key for key in keys if key not in section]
     if missing:
         raise CheckpointError(f"{where}: mar.type 'mar' needs mar.{missing[0]}")
     return Stack(*(int(section[key]) for key in keys), mlp_ratio=ratio)
 
 
-def _vae(section: Mapping[str, Any]) -> VaeConfig:
+def _vae(section: Mapping[str, Any], where: str) -> VaeConfig:
     known = VaeConfig()
+    check_settings(
+        section,
+        where,
+        read=("ch", "embed_dim", "ch_mult", "num_res_blocks", "norm_groups"),
+        fixed={"double_z": True, "in_channels": 3, "out_ch": 3, "z_channels": section.get("embed_dim", known.channels)},
+        idle=("resolution",),
+    )
     return VaeConfig(
         base=int(section.get("ch", known.base)),
         channels=int(section.get("embed_dim", known.channels)),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,7 +10,16 @@ from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, Prefixed, companion, open_checkpoint, open_shard
+from unispect.models.checkpoint import (
+    Checkpoint,
+    Layout,
+    companion,
+    files_in,
+    joined,
+    open_checkpoint,
+    require_one,
+    single,
+)
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.harmon.card import DEFAULTS
 from unispect.models.harmon.config import PUBLISHED, HarmonConfig, network_config
@@ -22,11 +29,15 @@ from unispect.models.harmon.model import Harmon
 from unispect.models.harmon.network import HarmonNetwork, fresh_network, load_network
 from unispect.models.harmon.processing import Processor, load_processor
 from unispect.models.keys import published
+from unispect.models.sets import USUAL
 
 _AUTOENCODER = "kl16.ckpt"
 _ORIGINAL_HUB = "wusize/harmon"
 _TOKENIZER_HUB = "Qwen/Qwen2.5-{}-Instruct"
-_USUAL = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_VAE = "vae."
+_AUTOENCODER_KNOWN = ("encoder.down.",)
+_ORIGINAL = ("harmon_0.5b.pth", "harmon_1.5b.pth", "harmon_1.5b-o.pth")
+"""Names in the authors' repository, all of which may lie in one folder: the card says which size is meant."""
 
 
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> Harmon:
@@ -42,12 +53,12 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     """
     where = devices_for(device)
     precision = dtype_for(dtype, where[0])
-    checkpoint = open_checkpoint(weights or card.hub, pick=partial(_original_files, card))
+    checkpoint = open_checkpoint(weights or card.hub, layout=_layout(card))
     config = _config(card, checkpoint)
     checkpoint = _with_autoencoder(checkpoint)
     processor = _processor(card, checkpoint, config)
     network = load_network(checkpoint, config, devices=where, dtype=precision)
-    return _joined(card.at(checkpoint.revision), network, processor)
+    return _joined(checkpoint.on(card), network, processor)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> Harmon:
@@ -56,7 +67,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> Harmon:
     Raises:
         CheckpointError: a file is missing, or sizes do not fit each other.
     """
-    files = Checkpoint(Path(folder), "", ())
+    files = files_in(Path(folder))
     config = _config(card, files)
     processor = _processor(card, files, config)
     return _joined(card, fresh_network(config, seed), processor)
@@ -101,7 +112,7 @@ def _processor(card: ModelCard, checkpoint: Checkpoint, config: HarmonConfig) ->
     files, size = checkpoint, _size(card)
     if size and not (checkpoint.folder / "tokenizer.json").is_file():
         path = companion(checkpoint.folder, "tokenizer.json", _TOKENIZER_HUB.format(size.upper()))
-        files = Checkpoint(path.parent, "", ())
+        files = checkpoint.at(path.parent)
     places = (card.image_size // config.vae.stride) ** 2
     processor = load_processor(files, size=card.image_size, picture_tokens=places, buffers=config.mar.buffers)
     known, rows = processor.tokenizer.get_vocab_size(), int(config.text.vocab_size)
@@ -115,20 +126,21 @@ def _size(card: ModelCard) -> str:
     return next((size for size in PUBLISHED if card.id.startswith(f"harmon-{size}")), "")
 
 
-def _original_files(card: ModelCard, folder: Path) -> Sequence[Path] | None:
-    """The file of the card's size and the autoencoder beside it, where weights have no usual name."""
-    if any((folder / name).is_file() for name in _USUAL):
-        return None
-    beside = [path for path in [folder / _AUTOENCODER] if path.is_file()]
-    named = folder / f"harmon_{_size(card)}.pth"
-    found = [named] if named.is_file() else sorted(folder.glob("*.pth"))
-    return [*found, *beside] if len(found) == 1 else None
+def _layout(card: ModelCard) -> Layout:
+    """How weights of the card's size are published; the authors' repository holds those of others beside them."""
+    own = f"harmon_{_size(card)}.pth"
+    others = tuple(name for name in _ORIGINAL if name != own)
+    return Layout(("llm.model.layers.",), (*USUAL, own), (_AUTOENCODER, *others))
 
 
 def _with_autoencoder(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with its autoencoder's keys where the transformers layout has them."""
-    shards = [Prefixed(shard, "vae.") if shard.path.name == _AUTOENCODER else shard for shard in checkpoint.shards]
-    if not any(key.startswith("vae.") for shard in shards for key in shard.shapes()):
-        path = companion(checkpoint.folder, _AUTOENCODER, _ORIGINAL_HUB)
-        shards.append(Prefixed(open_shard(path), "vae."))
-    return replace(checkpoint, shards=tuple(shards))
+    inside = any(key.startswith(_VAE) for key in checkpoint.shapes())
+    beside = checkpoint.folder / _AUTOENCODER
+    if inside and not beside.is_file():
+        return checkpoint
+    part = single(companion(checkpoint.folder, _AUTOENCODER, _ORIGINAL_HUB), _AUTOENCODER_KNOWN)
+    if inside:
+        require_one(checkpoint, part, _VAE, "the pixel autoencoder")
+        return checkpoint
+    return joined(checkpoint, part, _VAE)

@@ -14,7 +14,7 @@ from unispect.models.harmon.config import HarmonConfig
 from unispect.models.harmon.keys import STACKS, TEXT_HEAD, authors_table
 from unispect.models.harmon.mar import Grid, Mar
 from unispect.models.harmon.vae import build_vae
-from unispect.models.keys import check_copy, fill
+from unispect.models.keys import check_copy, fill, with_original
 
 _TOKENS = "llm.model.embed_tokens.weight"
 _SPREAD = 0.02
@@ -78,6 +78,8 @@ def load_network(
         CheckpointError: keys or shapes do not fit; names key and file.
     """
     network = empty_network(config)
+    if network.lm_head is None:
+        checkpoint = with_original(checkpoint, TEXT_HEAD, _TOKENS)
     fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype)
     if network.lm_head is None:
         check_copy(checkpoint, TEXT_HEAD, _TOKENS, "llm.tie_word_embeddings")

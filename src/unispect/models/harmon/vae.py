@@ -11,6 +11,7 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor, nn
 
+from unispect.models.decode.finite import require_finite
 from unispect.models.harmon.config import VAE_SCALE, VaeConfig
 
 
@@ -50,7 +51,7 @@ def latents_to_pixels(vae: AutoencoderKL, latents: Tensor, grid: tuple[int, int]
 
 def picture_bytes(pixels: Tensor) -> Tensor:
     """Bytes [pictures, height, width, 3]: the authors scale by 127.5, add 128 and cut off."""
-    return (127.5 * pixels.float() + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    return (127.5 * require_finite(pixels.float(), "pixels") + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def _conv(module: nn.Module | None) -> nn.Module:

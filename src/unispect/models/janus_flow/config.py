@@ -14,6 +14,8 @@ from transformers.models.janus.configuration_janus import JanusVisionConfig
 from transformers.models.llama.configuration_llama import LlamaConfig
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_sections import check_settings
+from unispect.models.parts.autoencoder import autoencoder_config
 from unispect.models.parts.llama import language_config
 from unispect.models.parts.siglip import tower_config
 
@@ -88,6 +90,8 @@ def network_config(
         CheckpointError: it describes another architecture, or sizes that do not fit each other.
     """
     check_family(config, where)
+    _check_known(config, where)
+    autoencoder = autoencoder_config(autoencoder, f"{where}: the pixel autoencoder")
     language = language_config(config["language_config"], where)
     vision = tower_config(
         config["vision_und_enc_config"]["params"], language.hidden_size, f"{where}: vision_und_enc_config"
@@ -124,6 +128,33 @@ def check_family(config: Mapping[str, Any], where: str) -> None:
     for section in _SECTIONS[1:]:
         if not isinstance(config[section].get("params"), Mapping):
             raise CheckpointError(f"{where}: section {section!r} has no 'params'")
+
+
+_CLASSES = {
+    "vision_und_enc_config": "CLIPVisionTower",
+    "vision_gen_enc_config": "ShallowUViTEncoder",
+    "vision_gen_dec_config": "ShallowUViTDecoder",
+}
+_BOTH = ("block_out_channels", "hidden_size", "layers_in_middle", "norm_eps", "use_bias", "use_mid_block")
+_PARAMS = {
+    "vision_gen_enc_config": (*_BOTH, "input_channels", "kernel_size", "stride", "padding"),
+    "vision_gen_dec_config": (*_BOTH, "in_channels", "out_channels", "upsamples"),
+}
+
+
+def _check_known(config: Mapping[str, Any], where: str) -> None:
+    """Nothing in the files is passed over that may decide numbers."""
+    check_settings(config, where, read=_SECTIONS, idle=("tie_word_embeddings",))
+    for section, kind in _CLASSES.items():
+        if config[section].get("cls", kind) != kind:
+            raise CheckpointError(
+                f"{where}: {section}.cls is {config[section]['cls']!r}, but the port has {kind!r} there"
+            )
+        check_settings(config[section], f"{where}: {section}", read=("params",))
+    for section, keys in _PARAMS.items():
+        check_settings(
+            config[section]["params"], f"{where}: {section}.params", read=keys, fixed={"elementwise_affine": True}
+        )
 
 
 def _uvit(config: Mapping[str, Any], hidden: int, where: str) -> UViTConfig:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, joined, open_checkpoint
+from unispect.models.checkpoint import Checkpoint, Layout, files_in, joined, open_checkpoint, require_one
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.janus_flow.card import PIXEL_DECODER
 from unispect.models.janus_flow.config import JanusFlowConfig, check_family, network_config
@@ -27,8 +27,11 @@ from unispect.models.janus_flow.network import JanusFlowNetwork, fresh_network, 
 from unispect.models.janus_flow.processing import load_processor
 from unispect.models.keys import published
 from unispect.models.processing.dialogue import Dialogue
+from unispect.models.sets import is_weights
 
 _PART = "sdxl-vae"
+_LAYOUT = Layout(known=("language_model.model.layers.",))
+_PART_LAYOUT = Layout(known=("encoder.down_blocks.",))
 
 
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> JanusFlow:
@@ -41,7 +44,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     """
     where = devices_for(device)
     precision = dtype_for(dtype, where[0])
-    checkpoint = open_checkpoint(weights or card.hub)
+    checkpoint = open_checkpoint(weights or card.hub, layout=_LAYOUT)
     content = checkpoint.json("config.json")
     check_family(content, str(checkpoint.folder / "config.json"))
     processor = load_processor(checkpoint)
@@ -49,7 +52,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     config = network_config(content, autoencoder, str(checkpoint.folder / "config.json"))
     _check_sizes(checkpoint, config, processor)
     network = load_network(whole, config, devices=where, dtype=precision)
-    return JanusFlow(sized_card(card.at(whole.revision), network), network, processor)
+    return JanusFlow(sized_card(whole.on(card), network), network, processor)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusFlow:
@@ -60,7 +63,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusFlow:
     Raises:
         CheckpointError: a file is missing, or sizes do not fit each other.
     """
-    files = Checkpoint(Path(folder), "", ())
+    files = files_in(Path(folder))
     processor = load_processor(files)
     config = network_config(
         files.json("config.json"), files.json(f"{_PART}/config.json"), str(files.folder / "config.json")
@@ -96,12 +99,15 @@ def sized_card(card: ModelCard, network: JanusFlowNetwork) -> ModelCard:
 def _with_autoencoder(checkpoint: Checkpoint) -> tuple[Checkpoint, Mapping[str, Any]]:
     """The checkpoint together with the pixel autoencoder's weights, and the latter's configuration."""
     folder = checkpoint.folder
-    if any(key.startswith(AUTOENCODER) for shard in checkpoint.shards for key in shard.shapes()):
+    if any(key.startswith(AUTOENCODER) for key in checkpoint.shapes()):
+        if any(map(is_weights, (folder / _PART).glob("*"))):
+            part = open_checkpoint(folder / _PART, layout=_PART_LAYOUT)
+            require_one(checkpoint, part, AUTOENCODER, "the pixel autoencoder")
         return checkpoint, checkpoint.json(f"{_PART}/config.json")
     places = (place for place in (folder / _PART, folder.parent / _PART) if place.is_dir())
     place = next(places, None)
     try:
-        part = open_checkpoint(place or PIXEL_DECODER)
+        part = open_checkpoint(place or PIXEL_DECODER, layout=_PART_LAYOUT)
     except CheckpointError as error:
         if place:
             raise

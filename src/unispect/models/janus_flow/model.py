@@ -30,6 +30,7 @@ from unispect.models.checks import (
     text_reply_segments,
 )
 from unispect.models.decode import replay
+from unispect.models.decode.finite import require_finite
 from unispect.models.decode.flow import start_noise
 from unispect.models.janus_flow import learning
 from unispect.models.janus_flow.card import DEFAULTS
@@ -240,7 +241,7 @@ class JanusFlow(Settled):
 
     def pictures(self, latents: Tensor) -> list[Image.Image]:
         """RGB pictures of finished latents; values are cut off, not rounded, as in the authors' demo."""
-        values = (self.decoded(latents).float().clamp(-1, 1) * 0.5 + 0.5) * 255
+        values = (require_finite(self.decoded(latents).float(), "pixels").clamp(-1, 1) * 0.5 + 0.5) * 255
         return [Image.fromarray(own) for own in values.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()]
 
     def _reply_rows(self, prompts: Sequence[Tensor], replies: Sequence[Reply], at: int) -> Sequence[Tensor]:

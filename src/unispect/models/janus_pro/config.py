@@ -5,6 +5,7 @@ The authors write only part of the sizes; the rest stands in their code and is r
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from transformers.models.janus.configuration_janus import JanusConfig, JanusVisi
 from transformers.models.llama.configuration_llama import LlamaConfig
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_sections import IDLE, built, check_settings
 from unispect.models.parts.llama import language_config
 from unispect.models.parts.siglip import tower_config
 
@@ -28,6 +30,22 @@ NORM_GROUPS = 32
 
 With 32 channels, 32 groups would be instance normalisation, which takes the colour out of a plain picture.
 """
+_KINDS = {
+    "aligner_config": ("MlpProjector", ("projector_type", "depth", "input_dim", "n_embed")),
+    "gen_aligner_config": ("MlpProjector", ("projector_type", "depth", "input_dim", "n_embed")),
+    "gen_head_config": ("vision_head", ("n_embed", "image_token_embed", "image_token_size")),
+    "gen_vision_config": (
+        "VQ-16",
+        ("image_token_size", "n_embed", "ch", "ch_mult", "num_res_blocks", "z_channels", "norm_groups"),
+    ),
+    "vision_config": ("CLIPVisionTower", ()),
+}
+"""Section -> the authors' class, and the keys of its `params` that are read; those of the tower are the tower's."""
+_REHOSTED = ("text_config", "vision_config", "vq_config")
+_STOCK_FIXED = {"use_vision_head": False, "attn_resolutions": None, "resolution": None}
+_STOCK_IDLE = ("vision_use_head",)
+_VQ_FIXED = {"codebook_l2_norm": True}
+_VQ_LEARNING = ("commit_loss_beta", "entropy_loss_ratio", "codebook_show_usage")
 _VQ_16 = {"ch": 128, "ch_mult": [1, 1, 2, 2, 4], "num_res_blocks": 2, "z_channels": 256}
 
 
@@ -50,6 +68,7 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     if is_rehosted(config):
         return _rehosted(config, image_token_id, where)
     _check_sections(config, where)
+    _check_known(config, where)
     hidden = int(language_config(config["language_config"], where).hidden_size)
     for section, key in (
         ("aligner_config", "n_embed"),
@@ -89,6 +108,18 @@ def _check_sections(config: Mapping[str, Any], where: str) -> None:
             raise CheckpointError(f"{where}: section {section!r} has no 'params'")
 
 
+def _check_known(config: Mapping[str, Any], where: str) -> None:
+    """Nothing in the file is passed over that may decide numbers."""
+    check_settings(config, where, read=_SECTIONS, idle=("tie_word_embeddings",))
+    for section, (kind, keys) in _KINDS.items():
+        own = config[section]
+        if own.get("cls", kind) != kind:
+            raise CheckpointError(f"{where}: {section}.cls is {own['cls']!r}, but the port has {kind!r} there")
+        check_settings(own, f"{where}: {section}", read=("params",))
+        if section != "vision_config":
+            check_settings(own["params"], f"{where}: {section}.params", read=keys, fixed=_VQ_FIXED, idle=_VQ_LEARNING)
+
+
 def _expect(config: Mapping[str, Any], section: str, key: str, value: object, where: str) -> None:
     found = config[section]["params"].get(key, value)
     if found != value:
@@ -113,19 +144,23 @@ def _image(params: Mapping[str, Any], hidden: int) -> JanusVQVAEConfig:
 
 
 def _rehosted(config: Mapping[str, Any], image_token_id: int, where: str) -> JanusConfig:
-    for section in ("text_config", "vision_config", "vq_config"):
+    for section in _REHOSTED:
         if not isinstance(config.get(section), Mapping):
             raise CheckpointError(f"{where} has no section {section!r}; fetch the checkpoint again")
-    text = dict(config["text_config"])
-    rope = text.get("rope_parameters")
-    if isinstance(rope, Mapping) and rope.get("rope_theta") is not None:
-        text["rope_theta"] = rope["rope_theta"]
-    drop = ("torch_dtype", "dtype", "_attn_implementation", "_attn_implementation_internal", "transformers_version")
+    check_settings(config, where, read=_REHOSTED, idle=("tie_word_embeddings", "image_token_id"))
+    text = language_config(config["text_config"], f"{where}: text_config")
     vision, image = (
-        {key: value for key, value in config[section].items() if key not in drop}
-        for section in ("vision_config", "vq_config")
+        _stock(kind, config[section], f"{where}: {section}")
+        for kind, section in ((JanusVisionConfig, "vision_config"), (JanusVQVAEConfig, "vq_config"))
     )
-    return _joined(language_config(text, where), JanusVisionConfig(**vision), JanusVQVAEConfig(**image), image_token_id)
+    return _joined(text, vision, image, image_token_id)
+
+
+def _stock(kind: type[Any], section: Mapping[str, Any], where: str) -> Any:
+    """A section that transformers wrote of a class of its own, whose fields are all read."""
+    fields = [*(name for name in inspect.signature(kind).parameters if name not in IDLE), "norm_groups"]
+    check_settings(section, where, read=fields, fixed=_STOCK_FIXED, idle=_STOCK_IDLE)
+    return built(kind, where, **{key: value for key, value in section.items() if key in fields})
 
 
 def _joined(text: LlamaConfig, vision: JanusVisionConfig, image: JanusVQVAEConfig, image_token_id: int) -> JanusConfig:

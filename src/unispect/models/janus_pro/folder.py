@@ -11,14 +11,17 @@ from transformers.models.janus.modeling_janus import JanusForConditionalGenerati
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, open_checkpoint, read_json
+from unispect.models.checkpoint import Checkpoint, Layout, files_in, open_checkpoint
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.janus_pro.config import is_rehosted, network_config
 from unispect.models.janus_pro.keys import AUTHORS, REHOSTED
 from unispect.models.janus_pro.model import JanusPro
 from unispect.models.janus_pro.network import fresh_network, load_network, picture_size
 from unispect.models.janus_pro.processing import Processor, load_processor
+from unispect.models.json_file import read_json
 from unispect.models.keys import published
+
+_LAYOUT = Layout(known=("language_model.model.layers.", "model.language_model.layers."))
 
 
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> JanusPro:
@@ -30,7 +33,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     """
     where = devices_for(device)
     precision = dtype_for(dtype, where[0])
-    checkpoint = open_checkpoint(weights or card.hub)
+    checkpoint = open_checkpoint(weights or card.hub, layout=_LAYOUT)
     processor = load_processor(checkpoint)
     content = checkpoint.json("config.json")
     config = network_config(content, processor.special.image, str(checkpoint.folder / "config.json"))
@@ -39,7 +42,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     if rehosted:  # transformers writes 576 into the processor's file whatever the model
         processor = replace(processor, image_tokens=picture_size(network)[1])
     _check_sizes(checkpoint, network, processor)
-    return JanusPro(sized_card(card.at(checkpoint.revision), network), network, processor)
+    return JanusPro(sized_card(checkpoint.on(card), network), network, processor)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusPro:
@@ -50,7 +53,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusPro:
     Raises:
         CheckpointError: a file is missing, or sizes do not fit each other.
     """
-    files = Checkpoint(Path(folder), "", ())
+    files = files_in(Path(folder))
     processor = load_processor(files)
     config = network_config(files.json("config.json"), processor.special.image, str(files.folder / "config.json"))
     network = fresh_network(config, seed)

@@ -31,6 +31,7 @@ from unispect.models.checks import (
 )
 from unispect.models.decode.autoregressive import draw_tokens
 from unispect.models.decode.chance import exponential_draws
+from unispect.models.decode.finite import require_finite
 from unispect.models.janus_pro import learning
 from unispect.models.janus_pro.card import DEFAULTS
 from unispect.models.janus_pro.keys import GROUPS
@@ -219,7 +220,7 @@ class JanusPro(Settled):
 
     def pictures(self, codes: Tensor) -> list[Image.Image]:
         """RGB pictures of image tokens [pictures, tokens]; values are cut off, not rounded, as upstream."""
-        values = ((self.decoded(codes).float() + 1) / 2 * 255).clamp(0, 255).to(torch.uint8)
+        values = ((require_finite(self.decoded(codes).float(), "pixels") + 1) / 2 * 255).clamp(0, 255).to(torch.uint8)
         return [Image.fromarray(picture) for picture in values.permute(0, 2, 3, 1).cpu().numpy()]
 
     @torch.no_grad()

@@ -13,6 +13,7 @@ from transformers.models.janus.modeling_janus import JanusForConditionalGenerati
 from transformers.models.llama.modeling_llama import LlamaModel, LlamaRotaryEmbedding
 
 from unispect.models.checkpoint import Checkpoint
+from unispect.models.decode.finite import require_finite
 from unispect.models.janus_pro.config import NORM_GROUPS
 from unispect.models.janus_pro.keys import AUTHORS, REHOSTED, STACKS
 from unispect.models.keys import fill
@@ -72,7 +73,7 @@ def encode_codes(tokenizer: JanusVQVAE, pixels: Tensor) -> Tensor:
     The stock `encode` leaves out that latents and codebook are brought to unit length before the nearest code is
     looked up, and returns other codes (FACTS section 7, item 3).
     """
-    latents = F.normalize(quantizer_input(tokenizer, pixels), dim=1)
+    latents = F.normalize(require_finite(quantizer_input(tokenizer, pixels), "latents of a picture"), dim=1)
     codebook = F.normalize(tokenizer.quantize.embedding.weight, dim=1)
     # Between unit vectors, the nearest is the one with the largest product.
     return torch.einsum("bchw,kc->bhwk", latents, codebook).argmax(-1).flatten(1)

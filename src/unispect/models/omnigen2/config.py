@@ -13,6 +13,11 @@ from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
 )
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_sections import built, check_settings
+from unispect.models.parts.autoencoder import autoencoder_config
+from unispect.models.parts.qwen import require_full_attention
+from unispect.models.parts.rope import KEYS as ROPE
+from unispect.models.parts.rope import Rope, rope_of
 
 REFERENCES = 5
 """Pictures that a prompt for a picture may hold: rows of `image_index_embedding`."""
@@ -23,6 +28,49 @@ _CLASSES = {
 }
 # Dtype and attention kernel are the caller's choice; a pad id would freeze one row of the embedding table.
 _LEFT_OUT = ("torch_dtype", "dtype", "architectures", "model_type", "transformers_version", "use_cache")
+_LANGUAGE = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "max_position_embeddings",
+    "rms_norm_eps",
+    "hidden_act",
+    "use_sliding_window",
+    "layer_types",
+    "tie_word_embeddings",
+)
+_LANGUAGE_IDLE = ("sliding_window", "max_window_layers")
+_TOKENS = ("video_token_id", "vision_start_token_id", "vision_end_token_id", "vision_token_id", "image_token_id")
+_VISION = (
+    "depth",
+    "hidden_size",
+    "hidden_act",
+    "intermediate_size",
+    "num_heads",
+    "in_channels",
+    "patch_size",
+    "spatial_merge_size",
+    "temporal_patch_size",
+    "window_size",
+    "out_hidden_size",
+    "fullatt_block_indexes",
+    "rope_parameters",
+)
+_VISION_IDLE = ("in_chans", "spatial_patch_size", "tokens_per_second")
+"""Older names, checked against the newer; and of videos."""
+_TRANSFORMER = (
+    "in_channels",
+    "out_channels",
+    "patch_size",
+    "num_refiner_layers",
+    "multiple_of",
+    "ffn_dim_multiplier",
+    "norm_eps",
+    "timestep_scale",
+)
 _NO_IDS = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
 
 
@@ -112,6 +160,7 @@ def network_config(
     """
     for part, content in (("mllm", mllm), ("transformer", transformer), ("vae", autoencoder)):
         _check_class(part, content, where)
+    autoencoder = autoencoder_config(autoencoder, f"{where}/vae/config.json")
     language = _mllm(mllm, f"{where}/mllm/config.json")
     drawing = _transformer(transformer, f"{where}/transformer/config.json")
     made = OmniGen2Config(language, drawing, autoencoder, bool(language.tie_word_embeddings))
@@ -142,34 +191,61 @@ def _check_class(part: str, content: Mapping[str, Any], where: str) -> None:
 
 
 def _mllm(content: Mapping[str, Any], where: str) -> Qwen2_5_VLConfig:
-    if (content.get("text_config") or content).get("use_sliding_window"):
+    section = content.get("text_config") or content
+    if section.get("use_sliding_window"):
         raise CheckpointError(f"{where}: the language model slides its attention window, which this port does not")
-    try:
-        made = Qwen2_5_VLConfig(**_kept(content))
-    except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{where} does not describe Qwen2.5-VL ({error}); fetch the checkpoint again") from error
+    require_full_attention(section, where)
+    _check_known(content, where)
+    rope = _rope(section, where)
+    made = built(Qwen2_5_VLConfig, where, **_kept(content, rope))
     text, vision = cast(Qwen2_5_VLTextConfig, made.text_config), cast(Qwen2_5_VLVisionConfig, made.vision_config)
-    rope = cast(dict[str, Any], text.rope_parameters)
-    if rope.get("rope_type", "default") != "default":
-        raise CheckpointError(f"{where}: the language model scales its rotary positions, which this port does not")
     half = text.hidden_size // text.num_attention_heads // 2
-    if sum(rope.get("mrope_section") or ()) != half:
-        raise CheckpointError(f"{where}: mrope_section is {rope.get('mrope_section')!r}, which must add up to {half}")
+    if sum(rope.sections) != half or rope.partial != 1:
+        raise CheckpointError(f"{where}: mrope_section is {list(rope.sections)!r}, which must add up to {half}")
     for one in (made, text, vision):
         one._attn_implementation = "sdpa"
     return made
 
 
-def _kept(content: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in content.items() if name not in (*_LEFT_OUT, *_NO_IDS)}
+def _kept(content: Mapping[str, Any], rope: Rope) -> dict[str, Any]:
+    """Arguments of the stock configuration, with rotary positions in the one spelling of today."""
+    kept = {name: value for name, value in content.items() if name not in (*_LEFT_OUT, *_NO_IDS, *ROPE)}
     if isinstance(content.get("text_config"), Mapping):
-        return {**kept, "text_config": _kept(content["text_config"])}
-    return {**kept, **_NO_IDS}
+        return {**kept, "text_config": _kept(content["text_config"], rope)}
+    turned = {"rope_type": "default", "rope_theta": float(rope.theta), "mrope_section": list(rope.sections)}
+    return {**kept, **_NO_IDS, "rope_parameters": turned}
+
+
+def _rope(section: Mapping[str, Any], where: str) -> Rope:
+    return rope_of(section, where, theta=1e6, axes=True)
+
+
+def _check_known(content: Mapping[str, Any], where: str) -> None:
+    """Nothing in the file is passed over that may decide numbers."""
+    vision = content.get("vision_config") or {}
+    check_settings(vision, f"{where}: vision_config", read=_VISION, idle=_VISION_IDLE)
+    for one, other in (("in_channels", "in_chans"), ("patch_size", "spatial_patch_size")):
+        if vision.get(one) is not None and vision.get(other) not in (None, vision[one]):
+            raise CheckpointError(f"{where}: vision_config.{one} and {other} differ; correct one")
+    language = (*_LANGUAGE, *ROPE)
+    if isinstance(content.get("text_config"), Mapping):
+        check_settings(content["text_config"], f"{where}: text_config", read=language, idle=_LANGUAGE_IDLE)
+        # transformers writes what it found at both levels; the inner one is read, as the class does.
+        if any(content.get(key) is not None for key in ROPE) and _rope(content, where) != _rope(
+            content["text_config"], where
+        ):
+            raise CheckpointError(f"{where}: rotary positions are given at the top and otherwise in text_config")
+        for key in _LANGUAGE:
+            if content.get(key) is not None and content[key] != content["text_config"].get(key, content[key]):
+                raise CheckpointError(f"{where}: {key} is {content[key]!r}, but otherwise in text_config; correct one")
+    read = (*language, "text_config", "vision_config", "image_token_id")
+    check_settings(content, where, read=read, idle=(*_LANGUAGE_IDLE, *_TOKENS))
 
 
 def _transformer(content: Mapping[str, Any], where: str) -> TransformerConfig:
     needed = ("hidden_size", "num_layers", "num_attention_heads", "num_kv_heads", "axes_dim_rope", "text_feat_dim")
     missing = [name for name in needed if content.get(name) is None]
+    check_settings(content, where, read=(*needed, *_TRANSFORMER), idle=("axes_lens",))
     if missing:
         raise CheckpointError(f"{where} has no {missing[0]!r}; fetch the checkpoint again")
     axes = tuple(int(part) for part in content["axes_dim_rope"])

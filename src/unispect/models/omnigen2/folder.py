@@ -6,8 +6,6 @@ Parts stand in folders `mllm`, `transformer`, `vae` and `processor` (older copie
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,10 @@ from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, Prefixed, Shard, open_checkpoint, weight_files
+from unispect.models.checkpoint import Checkpoint, Layout, files_in, located, open_folder, require_one
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
+from unispect.models.ledger import Ledger
 from unispect.models.omnigen2.card import DEFAULTS
 from unispect.models.omnigen2.config import OmniGen2Config, network_config
 from unispect.models.omnigen2.drawing import Drawing
@@ -28,9 +27,18 @@ from unispect.models.omnigen2.model import OmniGen2
 from unispect.models.omnigen2.network import OmniGen2Network, fresh_network, load_network
 from unispect.models.omnigen2.processing import Processor, load_processor
 from unispect.models.omnigen2.writing import Writing
+from unispect.models.sets import is_weights
+from unispect.models.shards import prefixed
 
 _PROCESSORS = ("processor", "mllm_processor", ".")
 _WHOLE = "model.safetensors"
+_WHOLE_LAYOUT = Layout(known=("mllm.model.",))
+_KNOWN = {
+    "mllm": ("model.layers.", "model.language_model.layers."),
+    "transformer": ("layers.",),
+    "vae": ("encoder.down_blocks.",),
+}
+"""Part -> how one of its names begins at least."""
 
 
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> OmniGen2:
@@ -42,11 +50,10 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     """
     where = devices_for(device)
     precision = dtype_for(dtype, where[0])
-    opened = open_checkpoint(weights or card.hub, pick=_weights)
-    checkpoint = replace(opened, revision=_revision(opened), shards=tuple(_named(opened)))
+    checkpoint = _opened(weights or card.hub)
     config, processor, writing = _read(checkpoint)
     network = load_network(checkpoint, config, devices=where, dtype=precision)
-    return _joined(card.at(checkpoint.revision), network, processor, writing)
+    return _joined(checkpoint.on(card), network, processor, writing)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> OmniGen2:
@@ -55,7 +62,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> OmniGen2:
     Raises:
         CheckpointError: a file is missing, or sizes do not fit each other.
     """
-    config, processor, writing = _read(Checkpoint(Path(folder), "", ()))
+    config, processor, writing = _read(files_in(Path(folder)))
     return _joined(card, fresh_network(config, seed), processor, writing)
 
 
@@ -85,50 +92,57 @@ def _joined(card: ModelCard, network: OmniGen2Network, processor: Processor, wri
 
 def _read(checkpoint: Checkpoint) -> tuple[OmniGen2Config, Processor, Writing]:
     folder = checkpoint.folder
-    mllm, transformer, vae = (_part(folder, name).json("config.json") for name in PARTS)
+    mllm, transformer, vae = (_part(checkpoint, name).json("config.json") for name in PARTS)
     config = network_config(mllm, transformer, vae, str(folder))
-    files = next(part for name in _PROCESSORS if (part := _part(folder, name)).folder.is_dir())
+    files = next(part for name in _PROCESSORS if (part := _part(checkpoint, name)).folder.is_dir())
     processor = load_processor(files)
     _check_sizes(files.folder, config, processor)
-    settings = _part(folder, "mllm").optional_json("generation_config.json") or {}
+    settings = _part(checkpoint, "mllm").optional_json("generation_config.json") or {}
     writing = Writing(processor.system, published_penalty=float(settings.get("repetition_penalty") or 1.0))
     return config, processor, writing
 
 
-def _part(folder: Path, name: str) -> Checkpoint:
+def _part(checkpoint: Checkpoint, name: str) -> Checkpoint:
     """A part's own folder."""
-    return Checkpoint(folder / name if name != "." else folder, "", ())
+    return checkpoint.at(checkpoint.folder / name if name != "." else checkpoint.folder)
 
 
-def _weights(folder: Path) -> Sequence[Path] | None:
-    """The weight files of all parts; the usual ones where all parts are in one."""
-    if (folder / _WHOLE).is_file():
-        return None
-    missing = [name for name in PARTS if not (folder / name).is_dir()]
+def _opened(source: str | Path) -> Checkpoint:
+    """The weights of all parts, under the names they have in one file.
+
+    Raises:
+        CheckpointError: a part is missing, or weights are there in one file and in parts, and differ.
+    """
+    folder, name = located(str(source))
+    inner = folder.name if folder.name in PARTS and (folder.parent / "model_index.json").is_file() else ""
+    if inner:  # a file of a part was named: the others are as they are
+        folder = folder.parent
+    if name and not inner:
+        return open_folder(folder, _WHOLE_LAYOUT, name)
+    parts = [part for part in PARTS if (folder / part).is_dir() and any(map(is_weights, (folder / part).iterdir()))]
+    whole = open_folder(folder, _WHOLE_LAYOUT) if (folder / _WHOLE).is_file() and not inner else None
+    if whole and not parts:
+        return whole
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
     if len(missing) == len(PARTS):
-        return None
-    if missing:
+        return open_folder(folder, _WHOLE_LAYOUT)
+    if missing and not whole:
         raise CheckpointError(f"{folder / missing[0]} is missing: this is not a complete checkpoint folder")
-    return [path for name in PARTS for path in weight_files(folder / name)]
+    named = {part: _part_of(folder, part, name if part == inner else "") for part in (parts if whole else PARTS)}
+    if whole:
+        for part, opened in named.items():
+            require_one(whole, opened, f"{part}.", f"the weights of {part}")
+            whole.ledger.note(f"Weights in {part} were passed over: {_WHOLE} holds them too.")
+        return whole
+    ledger = Ledger(folder, chosen=bool(inner))
+    for opened in named.values():
+        ledger.take(opened.ledger)
+    shards = (prefixed(shard, f"{part}.") for part, opened in named.items() for shard in opened.shards)
+    return Checkpoint(folder, ledger, tuple(shards))
 
 
-def _named(checkpoint: Checkpoint) -> Iterator[Shard]:
-    """Weight files whose keys begin with the part they belong to."""
-    for shard in checkpoint.shards:
-        own = shard.path.parent.name
-        apart = shard.path.parent != checkpoint.folder
-        yield Prefixed(shard, f"{own}.") if apart else shard
-
-
-def _revision(checkpoint: Checkpoint) -> str:
-    """That of the checkpoint; a digest also counts the files of the parts that decide what the model computes."""
-    if not checkpoint.revision.startswith("sha256:"):
-        return checkpoint.revision
-    total = hashlib.sha256(checkpoint.revision.encode())
-    for name in sorted({*PARTS, *_PROCESSORS} - {"."}):
-        for path in sorted((checkpoint.folder / name).glob("*.json")):
-            total.update(f"{name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return f"sha256:{total.hexdigest()[:16]}"
+def _part_of(folder: Path, part: str, name: str) -> Checkpoint:
+    return open_folder(folder / part, Layout(known=_KNOWN[part]), name)
 
 
 def _check_sizes(folder: Path, config: OmniGen2Config, processor: Processor) -> None:

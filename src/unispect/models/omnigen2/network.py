@@ -18,7 +18,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
 )
 
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.keys import check_copy, fill
+from unispect.models.keys import check_copy, fill, with_original
 from unispect.models.omnigen2.config import OmniGen2Config
 from unispect.models.omnigen2.keys import STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.omnigen2.transformer import FlowTransformer
@@ -105,11 +105,14 @@ def load_network(
         CheckpointError: keys or shapes do not fit; names key and file.
     """
     network = empty_network(config)
-    keys = [key for shard in checkpoint.shards for key in shard.shapes()]
+    newer = TOKENS.replace("model.", "model.language_model.")
+    tokens = newer if any(key.startswith(newer.partition("embed")[0]) for key in checkpoint.shapes()) else TOKENS
+    if config.tied:
+        checkpoint = with_original(checkpoint, TEXT_HEAD, tokens)
+    keys = checkpoint.shapes()
     fill(network, checkpoint, authors_table(config, keys), stacks=STACKS, devices=devices, dtype=dtype)
     if config.tied:
-        newer = TOKENS.replace("model.", "model.language_model.")
-        check_copy(checkpoint, TEXT_HEAD, newer if newer in keys else TOKENS, "tie_word_embeddings")
+        check_copy(checkpoint, TEXT_HEAD, tokens, "tie_word_embeddings")
     network.trunk.rotary_emb = Qwen2_5_VLRotaryEmbedding(cast(Any, config.text)).to(devices[0])
     network.mllm.visual.rotary_pos_emb = Qwen2_5_VLVisionRotaryEmbedding(config.vision).to(devices[0])
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]

@@ -21,11 +21,31 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from unispect.core.errors import CheckpointError, DataError, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
+from unispect.models.config_sections import check_settings
 from unispect.models.decode.positions import Positions
+from unispect.models.processing.pictures import PICTURES_IDLE
 from unispect.models.processing.template import Piece, rgb, segments_of, tokens_of
 from unispect.models.processing.tokenizer import load_tokenizer, plain, token_id
 
 SYSTEM = "You are a helpful assistant that generates high-quality images based on user instructions."
+
+_PICTURES = (
+    "do_convert_rgb",
+    "do_normalize",
+    "do_rescale",
+    "do_resize",
+    "image_mean",
+    "image_std",
+    "max_pixels",
+    "merge_size",
+    "min_pixels",
+    "patch_size",
+    "resample",
+    "rescale_factor",
+    "size",
+    "temporal_patch_size",
+)
+"""Picture settings that the stock processor reads."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +248,9 @@ def load_processor(files: Checkpoint) -> Processor:
     pictures = files.optional_json("preprocessor_config.json") or settings.get("image_processor")
     if pictures is None:
         raise CheckpointError(f"{files.folder / 'preprocessor_config.json'} is missing: fetch the checkpoint again")
-    kept = {name: value for name, value in pictures.items() if not name.endswith(("_type", "_class"))}
+    where = f"{files.folder}: the picture settings"
+    check_settings(pictures, where, read=_PICTURES, fixed={"do_center_crop": False}, idle=PICTURES_IDLE)
+    kept = {name: value for name, value in pictures.items() if name in _PICTURES and value is not None}
     return Processor(
         tokenizer=tokenizer,
         special=SpecialIds(

@@ -14,6 +14,8 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_sections import check_settings
+from unispect.models.decode.finite import require_finite
 from unispect.models.keys import KeyTable, Matrix, Target
 
 
@@ -45,6 +47,10 @@ class FluxConfig:
         return 2 ** (len(self.multipliers) - 1)
 
 
+_READ = ("ch", "ch_mult", "num_res_blocks", "z_channels", "norm_groups", "scale_factor", "shift_factor", "downsample")
+_UNUSED = ("resolution",)
+
+
 def flux_config(section: Mapping[str, Any], where: str) -> FluxConfig:
     """The sizes in a file's section, in the authors' words; `norm_groups` is a word of our own.
 
@@ -52,6 +58,7 @@ def flux_config(section: Mapping[str, Any], where: str) -> FluxConfig:
         CheckpointError: the sizes do not fit each other.
     """
     usual = FluxConfig()
+    check_settings(section, f"{where}: vae_config", read=_READ, fixed={"in_channels": 3, "out_ch": 3}, idle=_UNUSED)
     made = FluxConfig(
         base=int(section.get("ch", usual.base)),
         multipliers=tuple(section.get("ch_mult", usual.multipliers)),
@@ -114,7 +121,9 @@ def pixels_of(vae: AutoencoderKL, latents: Tensor) -> Tensor:
 
 def picture_bytes(pixels: Tensor) -> Tensor:
     """Bytes [pictures, height, width, 3] of pixels; cut off, not rounded, as the authors do."""
-    return ((pixels.float() * 0.5 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1)
+    return (
+        ((require_finite(pixels.float(), "pixels") * 0.5 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1)
+    )
 
 
 def flux_keys(config: FluxConfig, theirs: str, ours: str) -> KeyTable:

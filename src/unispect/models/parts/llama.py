@@ -8,6 +8,9 @@ from typing import Any
 from transformers.models.llama.configuration_llama import LlamaConfig
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_sections import built, check_settings
+from unispect.models.parts.rope import KEYS as ROPE
+from unispect.models.parts.rope import rope_of
 
 _KEYS = (
     "vocab_size",
@@ -18,10 +21,10 @@ _KEYS = (
     "num_key_value_heads",
     "max_position_embeddings",
     "rms_norm_eps",
-    "rope_theta",
     "head_dim",
     "hidden_act",
 )
+_FIXED = {"attention_bias": False, "mlp_bias": False, "partial_rotary_factor": 1}
 
 
 def language_config(section: Mapping[str, Any], where: str) -> LlamaConfig:
@@ -31,10 +34,18 @@ def language_config(section: Mapping[str, Any], where: str) -> LlamaConfig:
     one row of the embedding table.
 
     Raises:
-        CheckpointError: rotary positions are scaled.
+        CheckpointError: rotary positions are scaled, or the section says what the port does not do.
     """
-    scaling = section.get("rope_scaling") or section.get("rope_parameters") or {}
-    if scaling.get("rope_type", scaling.get("type", "default")) != "default":
-        raise CheckpointError(f"{where}: the language model scales its rotary positions, which this port does not")
+    # The authors' files are of models whose embeddings and head are two tensors, whatever their class's default says.
+    check_settings(section, where, read=(*_KEYS, *ROPE), fixed=_FIXED, idle=("tie_word_embeddings",))
+    rope = rope_of(section, where, theta=10000.0)
+    if rope.partial != 1:
+        raise CheckpointError(f"{where}: partial_rotary_factor is {rope.partial!r}, but the port turns whole heads")
     known = {key: section[key] for key in _KEYS if section.get(key) is not None}
-    return LlamaConfig(**known, tie_word_embeddings=False)
+    return built(
+        LlamaConfig,
+        where,
+        **known,
+        rope_parameters={"rope_type": "default", "rope_theta": float(rope.theta)},
+        tie_word_embeddings=False,
+    )

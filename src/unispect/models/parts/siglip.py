@@ -13,6 +13,7 @@ from transformers.models.janus.configuration_janus import JanusVisionConfig
 from transformers.models.janus.modeling_janus import JanusVisionModel
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_sections import check_settings
 from unispect.models.keys import KeyTable, Split, Squeeze
 
 _SIZES: Mapping[str, Mapping[str, Any]] = {
@@ -32,6 +33,13 @@ def tower_config(params: Mapping[str, Any], width: int, where: str) -> JanusVisi
     Raises:
         CheckpointError: an unknown tower without sizes, or one that is not read after all of its blocks.
     """
+    check_settings(
+        params,
+        f"{where}.params",
+        read=(*_KEYS, "model_name", "image_size", "select_layer"),
+        fixed={"select_feature": "same", "pixel_mean": None, "pixel_std": None},
+        idle=("ckpt_path",),
+    )
     name = params.get("model_name")
     sizes = {**_SIZES.get(str(name), {}), **{key: params[key] for key in _KEYS if key in params}}
     if len(sizes) < len(_KEYS):

@@ -14,7 +14,29 @@ from torch import Tensor
 
 from unispect.core.errors import CheckpointError, DataError
 from unispect.core.seeds import seed_for
+from unispect.models.config_sections import check_settings
 from unispect.models.processing.template import rgb
+
+_READ = ("image_size", "size", "min_size", "image_mean", "image_std", "background_color")
+_DONE = {
+    "do_resize": True,
+    "do_rescale": True,
+    "do_normalize": True,
+    "do_convert_rgb": True,
+    "do_pad": True,
+    "do_center_crop": False,
+    "resample": int(Image.Resampling.BICUBIC),
+    "rescale_factor": 1 / 255,
+}
+PICTURES_IDLE = (
+    "image_processor_type",
+    "feature_extractor_type",
+    "data_format",
+    "input_data_format",
+    "default_to_square",
+    "image_seq_length",
+)
+"""Of picture settings: names of classes, and how a library lays arrays out."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +108,12 @@ def picture_format(settings: Mapping[str, Any], where: str) -> PictureFormat:
     """The format in `preprocessor_config.json`.
 
     Raises:
-        CheckpointError: it gives no size.
+        CheckpointError: it gives no size, or says what is not done to a picture.
     """
+    check_settings(settings, f"{where}: the picture settings", read=_READ, fixed=_DONE, idle=PICTURES_IDLE)
     size = settings.get("image_size", settings.get("size"))
     if isinstance(size, Mapping):
-        size = size.get("height")
+        size = size.get("height") if size.get("height") == size.get("width") else None
     if not isinstance(size, int):
         raise CheckpointError(f"{where}: the picture settings give no image_size; fetch the checkpoint again")
     found = PictureFormat(size=size, min_size=int(settings.get("min_size", 14)))

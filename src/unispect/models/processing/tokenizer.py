@@ -8,6 +8,7 @@ from tokenizers import Encoding, Tokenizer
 
 from unispect.core.errors import CheckpointError, DataError
 from unispect.models.checkpoint import Checkpoint
+from unispect.models.processing.tokenizer_file import read_tokenizer, require_ids_beside
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
@@ -17,15 +18,12 @@ def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     FACTS, section 8), others ask about remote code (Harmon FACTS, section 8).
 
     Raises:
-        CheckpointError: the file is missing or no tokenizer.
+        CheckpointError: the file is missing or no tokenizer, or an added token has another id than files say.
     """
-    path = checkpoint.folder / "tokenizer.json"
-    if not path.is_file():
-        raise CheckpointError(f"{path} is missing: fetch the checkpoint again")
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare Exceptions
-        raise CheckpointError(f"{path} is no tokenizer file ({error}); fetch it again") from error
+    path = checkpoint.path("tokenizer.json")
+    tokenizer = read_tokenizer(path)
+    for beside in require_ids_beside(tokenizer, path):
+        checkpoint.ledger.read(beside)
     tokenizer.encode_special_tokens = True
     tokenizer.no_padding()
     tokenizer.no_truncation()

@@ -17,6 +17,9 @@ from transformers.models.clip.configuration_clip import CLIPVisionConfig
 from transformers.models.phi.configuration_phi import PhiConfig
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_sections import built, check_settings
+from unispect.models.parts.rope import KEYS as ROPE
+from unispect.models.parts.rope import rope_of
 
 PHI: Mapping[str, Any] = {
     "hidden_size": 2048,
@@ -52,6 +55,26 @@ MAGVIT: Mapping[str, Any] = {
 
 ADDED = ("[PAD]", "soi", "eoi", "sov", "eov", "t2i", "mmu", "t2v", "v2v", "lvg")
 """Tokens that stand between those of the text tokenizer and the image codes, in the authors' order."""
+
+_READ = (
+    "llm_vocab_size",
+    "codebook_size",
+    "num_vq_tokens",
+    "vocab_size",
+    "mask_token_id",
+    "w_clip_vit",
+    "max_seq_length",
+    "mask_all_prob",
+    "llm_model_path",
+    "llm_config",
+    "vq_config",
+    "vision_config",
+)
+_IDLE = ("load_from_showo", "num_new_special_tokens", "pretrained_model_path", "model_name")
+"""Where the authors' trainer took its first weights from, and a count that follows from `ADDED`."""
+_PHI_IDLE = ("qk_layernorm", "vocab_size", "tie_word_embeddings")
+"""What the authors overwrite: normed queries, a larger table, a head of its own."""
+_CLIP_IDLE = ("num_labels", "text_config", "text_config_dict", "vision_config_dict", "logit_scale_init_value")
 
 TEXT_PLACES = 129
 """Places for text in front of a picture to be drawn: the authors' max_seq_length and one."""
@@ -168,6 +191,7 @@ def network_config(
         name = config.get("_class_name", config.get("model_type", "none"))
         lacks = f"it has no {missing[0]!r} and its class is {name!r}" if missing else f"its class is {name!r}"
         raise CheckpointError(f"{where} is not of Show-o: {lacks}; name the model these weights belong to")
+    check_settings(config, where, read=_READ, idle=_IDLE)
     words, codes, places = (int(config[key]) for key in ("llm_vocab_size", "codebook_size", "num_vq_tokens"))
     magvit = _magvit(config.get("vq_config") or vq, where)
     table = words + len(ADDED) + codes + 1
@@ -179,7 +203,7 @@ def network_config(
     ):
         if int(found) != needed:
             raise CheckpointError(f"{where}: {what} is {found}, where the other sizes ask for {needed}")
-    clip = _clip(config.get("vision_config") or vision) if config.get("w_clip_vit") else None
+    clip = _clip(config.get("vision_config") or vision, where) if config.get("w_clip_vit") else None
     text = _phi(config.get("llm_config") or llm, table, where)
     text_places = int(config.get("max_seq_length", TEXT_PLACES - 1)) + 1
     if text_places < 4:
@@ -193,20 +217,21 @@ def network_config(
 
 
 def _phi(section: Mapping[str, Any], table: int, where: str) -> PhiConfig:
-    rope = section.get("rope_parameters") or {}
-    scaling = section.get("rope_scaling") or rope
-    if scaling.get("rope_type", scaling.get("type", "default")) != "default":
-        raise CheckpointError(f"{where}: the language model scales its rotary positions, which Show-o does not")
-    sizes = {**PHI, **rope, **section}
+    where = f"{where}: the language model"
+    check_settings(section, where, read=(*PHI, *ROPE, "num_key_value_heads"), idle=_PHI_IDLE)
+    rope = rope_of(section, where, theta=PHI["rope_theta"], partial=PHI["partial_rotary_factor"])
+    sizes = {**PHI, **{key: value for key, value in section.items() if value is not None}}
     if int(sizes.get("num_key_value_heads") or sizes["num_attention_heads"]) != int(sizes["num_attention_heads"]):
         raise CheckpointError(f"{where}: the language model's heads share keys, which Show-o's do not")
-    made = PhiConfig(
+    made = built(
+        PhiConfig,
+        where,
         vocab_size=table,
         **{key: sizes[key] for key in PHI if key not in ("rope_theta", "partial_rotary_factor")},
         rope_parameters={
             "rope_type": "default",
-            "rope_theta": float(sizes["rope_theta"]),
-            "partial_rotary_factor": float(sizes["partial_rotary_factor"]),
+            "rope_theta": float(rope.theta),
+            "partial_rotary_factor": float(rope.partial),
         },
         qk_layernorm=True,
         tie_word_embeddings=False,
@@ -217,19 +242,35 @@ def _phi(section: Mapping[str, Any], table: int, where: str) -> PhiConfig:
     return made
 
 
-def _clip(section: Mapping[str, Any]) -> CLIPVisionConfig:
+def _clip(section: Mapping[str, Any], where: str) -> CLIPVisionConfig:
+    where = f"{where}: the CLIP tower"
     # A file of the whole of CLIP keeps the tower's sizes in a section.
-    sizes = {**CLIP, **(section.get("vision_config") or section)}
-    made = CLIPVisionConfig(**{key: sizes[key] for key in CLIP})
+    own = section.get("vision_config") or section
+    check_settings(own, where, read=CLIP, fixed={"num_channels": 3}, idle=_CLIP_IDLE)
+    sizes = {**CLIP, **{key: value for key, value in own.items() if value is not None}}
+    made = built(CLIPVisionConfig, where, **{key: sizes[key] for key in CLIP})
     made._attn_implementation = "sdpa"
     return made
 
 
 def _magvit(section: Mapping[str, Any], where: str) -> MagvitConfig:
+    check_settings(
+        section,
+        f"{where}: the picture tokenizer",
+        read=("encoder_config", "decoder_config", "norm_groups"),
+        idle=("quantize_config",),
+    )
     halves = []
     bits = set()
     for name in ("encoder_config", "decoder_config"):
         sizes = section.get(name) or MAGVIT[name]
+        check_settings(
+            sizes,
+            f"{where}: the picture tokenizer's {name}",
+            read=("ch", "ch_mult", "num_res_blocks", "z_channels"),
+            fixed={"in_channels": 3, "out_ch": 3, "attn_resolutions": [], "double_z": False, "resamp_with_conv": True},
+            idle=("resolution",),
+        )
         half = Half(int(sizes["ch"]), tuple(sizes["ch_mult"]), tuple(sizes["num_res_blocks"]))
         if len(half.multipliers) != len(half.blocks):
             raise CheckpointError(f"{where}: the picture tokenizer's {name} counts blocks for other levels than it has")

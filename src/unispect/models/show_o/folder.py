@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import torch
 from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
-from unispect.models.checkpoint import Checkpoint, companion, joined, open_checkpoint
+from unispect.models.checkpoint import Checkpoint, Layout, companion, files_in, joined, open_checkpoint, require_one
+from unispect.models.config_sections import last_part
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
+from unispect.models.sets import is_weights
 from unispect.models.show_o.card import DEFAULTS
 from unispect.models.show_o.config import CLIP, MAGVIT, PHI, ShowOConfig, network_config
 from unispect.models.show_o.drawing import Drawing
@@ -24,6 +27,9 @@ from unispect.models.show_o.network import ShowONetwork, fresh_network, load_net
 from unispect.models.show_o.processing import Processor, load_processor
 
 _LLM_HUB, _VQ_HUB, _CLIP_HUB = "microsoft/phi-1_5", "showlab/magvitv2", "openai/clip-vit-large-patch14-336"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_LAYOUT = Layout(known=("showo.model.layers.",))
+_PARTS = {VQ_KEYS: Layout(known=("encoder.down.",)), CLIP_KEYS: Layout(known=("vision_model.encoder.",))}
 
 
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> ShowO:
@@ -38,16 +44,21 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     """
     where = devices_for(device)
     precision = dtype_for(dtype, where[0])
-    checkpoint = open_checkpoint(weights or card.hub)
+    checkpoint = open_checkpoint(weights or card.hub, layout=_LAYOUT)
     config = model_config(checkpoint)
     processor = _processor(checkpoint, config)
     needed = ((VQ_KEYS, _VQ_HUB), *([(CLIP_KEYS, _CLIP_HUB)] if config.clip is not None else []))
     for prefix, hub in needed:
-        if not any(key.startswith(prefix) for shard in checkpoint.shards for key in shard.shapes()):
-            part = open_checkpoint(_beside(checkpoint.folder, hub) or hub)
+        inside = any(key.startswith(prefix) for key in checkpoint.shapes())
+        own = checkpoint.folder / last_part(hub)
+        if not inside:
+            part = open_checkpoint(_beside(checkpoint.folder, hub) or hub, layout=_PARTS[prefix])
             checkpoint = joined(checkpoint, part, prefix)
+        elif own.is_dir() and any(map(is_weights, own.iterdir())):
+            part = open_checkpoint(own, layout=_PARTS[prefix])
+            require_one(checkpoint, part, prefix, last_part(hub))
     network = load_network(checkpoint, config, devices=where, dtype=precision)
-    return _joined(card.at(checkpoint.revision), network, processor)
+    return _joined(checkpoint.on(card), network, processor)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO:
@@ -56,7 +67,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO:
     Raises:
         CheckpointError: a file is missing, or sizes do not fit each other.
     """
-    files = Checkpoint(Path(folder), "", ())
+    files = files_in(Path(folder))
     config = model_config(files)
     return _joined(card, fresh_network(config, seed), _processor(files, config))
 
@@ -77,7 +88,7 @@ def companions(folder: Path) -> list[Path]:
 
 
 def _llm(folder: Path) -> tuple[str, ...]:
-    content = Checkpoint(folder, "", ()).optional_json("config.json") or {}
+    content = files_in(folder).optional_json("config.json") or {}
     return (str(content.get("llm_model_path") or _LLM_HUB),)
 
 
@@ -101,9 +112,9 @@ def model_config(checkpoint: Checkpoint) -> ShowOConfig:
     return network_config(
         content,
         str(folder / "config.json"),
-        llm=_sizes(folder, str(content.get("llm_model_path") or _LLM_HUB)) or PHI,
-        vq=_sizes(folder, _VQ_HUB) or MAGVIT,
-        vision=_sizes(folder, _CLIP_HUB) or CLIP,
+        llm=_sizes(checkpoint, str(content.get("llm_model_path") or _LLM_HUB)) or PHI,
+        vq=_sizes(checkpoint, _VQ_HUB) or MAGVIT,
+        vision=_sizes(checkpoint, _CLIP_HUB) or CLIP,
     )
 
 
@@ -113,22 +124,22 @@ def _processor(checkpoint: Checkpoint, config: ShowOConfig) -> Processor:
     files = checkpoint
     if not (checkpoint.folder / "tokenizer.json").is_file():
         beside = _beside(checkpoint.folder, name)
-        hub = name if "/" in name else _LLM_HUB
+        hub = name if _HUB_ID.fullmatch(name) else _LLM_HUB
         path = companion(beside or checkpoint.folder, "tokenizer.json", hub)
-        files = Checkpoint(path.parent, "", ())
+        files = checkpoint.at(path.parent)
     return load_processor(files, config)
 
 
 def _beside(folder: Path, name: str) -> Path | None:
     """The folder that holds a part's files, inside or beside a checkpoint's; None when there is none."""
-    last = Path(name).name
+    last = last_part(name)
     return next((path for path in (folder / last, folder.parent / last) if (path / "config.json").is_file()), None)
 
 
-def _sizes(folder: Path, name: str) -> dict[str, Any] | None:
-    beside = _beside(folder, name)
+def _sizes(checkpoint: Checkpoint, name: str) -> dict[str, Any] | None:
+    beside = _beside(checkpoint.folder, name)
     if beside is None:
         return None
-    sizes = Checkpoint(beside, "", ()).json("config.json")
+    sizes = checkpoint.at(beside).json("config.json")
     # The published configuration of the picture tokenizer has no sizes.
     return sizes if sizes.keys() - {"_class_name", "_diffusers_version"} else None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unispect.models.decode.finite import require_finite
 from unispect.models.show_o.config import Half, MagvitConfig
 
 _EPS = 1e-6
@@ -26,7 +27,7 @@ class Magvit(nn.Module):
 
     def codes(self, pixels: Tensor) -> Tensor:
         """Codes [pictures, places] in raster order of pixels [pictures, 3, height, width] in -1..1."""
-        return codes_of(self.encoder(pixels))
+        return codes_of(require_finite(self.encoder(pixels), "latents of a picture"))
 
     def decode(self, codes: Tensor, grid: tuple[int, int]) -> Tensor:
         """Pixels [pictures, 3, height, width], nominally in -1..1, of codes [pictures, rows * columns]."""

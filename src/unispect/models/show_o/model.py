@@ -24,6 +24,7 @@ from unispect.models.base import Example, Losses
 from unispect.models.capture import stream_each
 from unispect.models.checks import check_replies, check_seeds, cuts, inputs_for, require, text_reply_segments
 from unispect.models.decode.confident import OPEN, Uncovered, seeded_draws
+from unispect.models.decode.finite import require_finite
 from unispect.models.decode.sight import Sight, extended
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.processing.template import Token, segments_of
@@ -234,7 +235,9 @@ class ShowO(Settled):
 
     def pictures(self, codes: Tensor, grid: tuple[int, int] | None = None) -> list[Image.Image]:
         """RGB pictures of image codes; values are cut off, not rounded, as upstream."""
-        values = (((self.decoded(codes, grid).float() + 1) / 2).clamp(0, 1) * 255).to(torch.uint8)
+        values = (((require_finite(self.decoded(codes, grid).float(), "pixels") + 1) / 2).clamp(0, 1) * 255).to(
+            torch.uint8
+        )
         return [Image.fromarray(picture) for picture in values.permute(0, 2, 3, 1).cpu().numpy()]
 
     @torch.no_grad()

@@ -21,6 +21,7 @@ from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
 from transformers.models.siglip.configuration_siglip import SiglipVisionConfig
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_sections import built, check_settings
 from unispect.models.parts.qwen import qwen_config
 
 _QWEN: Mapping[str, Any] = {
@@ -62,6 +63,41 @@ VISION_ENCODERS: Mapping[str, Mapping[str, Any]] = {
 }
 """Last part of `clip_pretrained_model_path` -> sizes."""
 
+_READ = (
+    "llm_vocab_size",
+    "llm_model_path",
+    "llm_config",
+    "clip_pretrained_model_path",
+    "clip_config",
+    "vae_config",
+    "diffusion_head_overrides",
+    "time_distribution",
+    "hidden_size",
+    "clip_latent_dim",
+    "image_latent_dim",
+    "image_latent_height",
+    "image_latent_width",
+    "patch_size",
+    "num_diffusion_layers",
+    "add_time_embeds",
+)
+_IDLE = (
+    "load_from_showo",
+    "pretrained_model_path",
+    "model_name",
+    "video_latent_height",
+    "video_latent_width",
+    "add_qk_norm",
+    "num_und_trans_layers",
+    "num_refiner_layers",
+    "num_new_special_tokens",
+    "frozen_params",
+    "params_not_load",
+    "use_chat_template",
+)
+"""Of videos and of the authors' trainer, and `add_qk_norm`, which their code ignores (FACTS section 2)."""
+_SEEN = ("vision_use_head", "projection_dim", "num_image_tokens")
+_HEAD = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "head_dim")
 _WAN_NAMES = {"dim": "base_dim"}
 _WAN_KEYS = frozenset(inspect.signature(AutoencoderKLWan).parameters)
 
@@ -143,14 +179,18 @@ def network_config(
         CheckpointError: it describes another architecture, or sizes that do not fit each other.
     """
     check_family(config, where)
-    text = qwen_config({**language, "vocab_size": config.get("llm_vocab_size") or language.get("vocab_size")}, where)
-    seen = _vision(vision.get("vision_config", vision), where)
+    check_settings(config, where, read=_READ, idle=_IDLE)
+    text = qwen_config(
+        {**language, "vocab_size": config.get("llm_vocab_size") or language.get("vocab_size")},
+        f"{where}: the language model",
+    )
+    seen = _vision(vision.get("vision_config", vision), f"{where}: the vision encoder")
     made = ShowO2Config(
         text=text,
         vision=seen,
         table=cast(int, seen.image_size) // cast(int, seen.patch_size),
-        head=_head(config),
-        autoencoder=wan_config(autoencoder),
+        head=_head(config, where),
+        autoencoder=wan_config(autoencoder, where),
         channels=int(config.get("image_latent_dim", 16)),
         patch=int(config.get("patch_size", 2)),
         grid=(int(config.get("image_latent_height", 27)), int(config.get("image_latent_width", 27))),
@@ -175,9 +215,14 @@ def check_family(config: Mapping[str, Any], where: str) -> None:
         raise CheckpointError(f"{where} is not of Show-o2: its _class_name is {name!r}; {hint}")
 
 
-def wan_config(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of `AutoencoderKLWan`, from the authors' words (`dim`) or those of diffusers (`base_dim`)."""
+def wan_config(section: Mapping[str, Any], where: str = "config.json") -> dict[str, Any]:
+    """Arguments of `AutoencoderKLWan`, from the authors' words (`dim`) or those of diffusers (`base_dim`).
+
+    Raises:
+        CheckpointError: a key is none of them.
+    """
     named = {_WAN_NAMES.get(key, key): value for key, value in section.items()}
+    check_settings(named, f"{where}: the pixel autoencoder", read=_WAN_KEYS)
     return {key: value for key, value in named.items() if key in _WAN_KEYS}
 
 
@@ -187,9 +232,12 @@ def _vision(section: Mapping[str, Any], where: str) -> SiglipVisionConfig:
     missing = [key for key in keys if key not in section]
     if missing:
         raise CheckpointError(f"{where}: the vision encoder's configuration has no {missing[0]}")
+    check_settings(section, where, read=(*keys, "hidden_act", "layer_norm_eps"), fixed={"num_channels": 3}, idle=_SEEN)
     sizes: dict[str, Any] = {key: int(section[key]) for key in keys}
     sizes["num_hidden_layers"] -= 1
-    made = SiglipVisionConfig(
+    made = built(
+        SiglipVisionConfig,
+        where,
         **sizes,
         hidden_act=section.get("hidden_act", "gelu_pytorch_tanh"),
         layer_norm_eps=float(section.get("layer_norm_eps", 1e-6)),
@@ -198,8 +246,9 @@ def _vision(section: Mapping[str, Any], where: str) -> SiglipVisionConfig:
     return made
 
 
-def _head(config: Mapping[str, Any]) -> HeadConfig:
+def _head(config: Mapping[str, Any], where: str) -> HeadConfig:
     """Sizes that stand as numbers in the authors' code."""
+    check_settings(config.get("diffusion_head_overrides") or {}, f"{where}: diffusion_head_overrides", read=_HEAD)
     sizes: dict[str, Any] = {
         "hidden_size": 2048,
         "intermediate_size": 8192,

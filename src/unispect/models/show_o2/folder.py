@@ -20,7 +20,17 @@ from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, companion, joined, open_checkpoint, read_json, single
+from unispect.models.checkpoint import (
+    Checkpoint,
+    Layout,
+    companion,
+    files_in,
+    joined,
+    open_checkpoint,
+    require_one,
+    single,
+)
+from unispect.models.config_sections import last_part
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.show_o2.card import DEFAULTS, PIXEL_DECODER
@@ -41,6 +51,8 @@ _VAE = "Wan2.1_VAE.pth"
 _VAE_FILES = (_VAE, "Wan2.1_VAE.safetensors")
 _VAE_SIZES = "wan_vae_config.json"
 _VAE_FOLDER = "vae"
+_VAE_KNOWN = ("encoder.conv1.", "encoder.conv_in.")
+_LAYOUT = Layout(known=("showo.model.layers.",), apart=_VAE_FILES)
 
 
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> ShowO2:
@@ -53,14 +65,14 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     """
     where = devices_for(device)
     precision = dtype_for(dtype, where[0])
-    checkpoint = open_checkpoint(weights or card.hub)
+    checkpoint = open_checkpoint(weights or card.hub, layout=_LAYOUT)
     content = checkpoint.json("config.json")
     check_family(content, str(checkpoint.folder / "config.json"))
     whole, autoencoder = _with_autoencoder(checkpoint, content)
     config = _config(checkpoint, content, autoencoder)
     processor = _processor(checkpoint, content, config)
     network = load_network(whole, config, devices=where, dtype=precision)
-    return _joined(card.at(whole.revision), network, processor)
+    return _joined(whole.on(card), network, processor)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO2:
@@ -69,9 +81,9 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO2:
     Raises:
         CheckpointError: a file is missing, or sizes do not fit each other.
     """
-    files = Checkpoint(Path(folder), "", ())
+    files = files_in(Path(folder))
     content = files.json("config.json")
-    config = _config(files, content, content.get("vae_config") or _sizes(files.folder))
+    config = _config(files, content, content.get("vae_config") or _sizes(files))
     processor = _processor(files, content, config)
     return _joined(card, fresh_network(config, seed), processor)
 
@@ -84,7 +96,7 @@ def save(model: ShowO2, path: str | Path, *, dtype: torch.dtype | None = None) -
 
 def companions(folder: Path) -> list[Path]:
     """Folders inside or beside a checkpoint's, and files beside it, that hold sizes or the tokenizer."""
-    content = Checkpoint(folder, "", ()).optional_json("config.json") or {}
+    content = files_in(folder).optional_json("config.json") or {}
     names = [_name(content, key) for key in ("llm_model_path", "clip_pretrained_model_path")]
     places = [place for name in (*names, _VAE_FOLDER) for place in _places(folder, name)]
     return [place for place in (*places, folder.parent / _VAE_SIZES) if place.exists()]
@@ -128,7 +140,7 @@ def _part(
     name = _name(content, path)
     for place in _places(checkpoint.folder, name):
         if (place / "config.json").is_file():
-            return read_json(place / "config.json")
+            return checkpoint.at(place).json("config.json")
     if name in known:
         return known[name]
     raise CheckpointError(
@@ -141,7 +153,7 @@ def _processor(checkpoint: Checkpoint, content: Mapping[str, Any], config: ShowO
     rows, columns = config.grid
     if rows != columns:
         raise CheckpointError(f"{checkpoint.folder / 'config.json'}: pictures of {rows} x {columns} are not square")
-    files = _tokenizer(checkpoint.folder, _name(content, "llm_model_path"))
+    files = _tokenizer(checkpoint, _name(content, "llm_model_path"))
     processor = load_processor(files, size=rows * config.cell, picture_tokens=rows * columns)
     known, vocabulary = processor.tokenizer.get_vocab_size(), int(config.text.vocab_size)
     if known > vocabulary:
@@ -149,40 +161,45 @@ def _processor(checkpoint: Checkpoint, content: Mapping[str, Any], config: ShowO
     return processor
 
 
-def _tokenizer(folder: Path, name: str) -> Checkpoint:
+def _tokenizer(checkpoint: Checkpoint, name: str) -> Checkpoint:
     """The folder that holds the tokenizer."""
+    folder = checkpoint.folder
     for place in (folder, *_places(folder, name)):
         if (place / "tokenizer.json").is_file():
-            return Checkpoint(place, "", ())
+            return checkpoint.at(place)
     if name not in LANGUAGE_MODELS:
         raise CheckpointError(f"{folder} holds no tokenizer.json; put that of {name or 'its language model'} there")
-    return Checkpoint(companion(folder, "tokenizer.json", f"Qwen/{name}").parent, "", ())
+    return checkpoint.at(companion(folder, "tokenizer.json", f"Qwen/{name}").parent)
 
 
 def _with_autoencoder(checkpoint: Checkpoint, content: Mapping[str, Any]) -> tuple[Checkpoint, Mapping[str, Any]]:
     """The checkpoint together with the pixel autoencoder's weights, and the latter's sizes."""
     folder, sizes = checkpoint.folder, content.get("vae_config")
-    if any(key.startswith(AUTOENCODER) for shard in checkpoint.shards for key in shard.shapes()):
-        return checkpoint, sizes or _sizes(folder)
+    if any(key.startswith(AUTOENCODER) for key in checkpoint.shapes()):
+        for name in _VAE_FILES:
+            if (folder / name).is_file():
+                part = single(folder / name, _VAE_KNOWN)
+                require_one(checkpoint, part, AUTOENCODER, "the pixel autoencoder")
+        return checkpoint, sizes or _sizes(checkpoint)
     for place in (folder, folder.parent):
         for name in _VAE_FILES:
             if (place / name).is_file():
-                return _with_file(checkpoint, place / name), sizes or _sizes(folder)
+                return _with_file(checkpoint, place / name), sizes or _sizes(checkpoint)
         if (place / _VAE_FOLDER / "config.json").is_file():
-            part = open_checkpoint(place / _VAE_FOLDER)
+            part = open_checkpoint(place / _VAE_FOLDER, layout=Layout(known=_VAE_KNOWN))
             return joined(checkpoint, part, AUTOENCODER), sizes or part.json("config.json")
-    return _with_file(checkpoint, companion(folder, _VAE, PIXEL_DECODER)), sizes or _sizes(folder)
+    return _with_file(checkpoint, companion(folder, _VAE, PIXEL_DECODER)), sizes or _sizes(checkpoint)
 
 
 def _with_file(checkpoint: Checkpoint, path: Path) -> Checkpoint:
-    return joined(checkpoint, single(path), AUTOENCODER)
+    return joined(checkpoint, single(path, _VAE_KNOWN), AUTOENCODER)
 
 
-def _sizes(folder: Path) -> Mapping[str, Any]:
+def _sizes(checkpoint: Checkpoint) -> Mapping[str, Any]:
     """The autoencoder's sizes where a file gives them; the published ones are the defaults of its class."""
-    for place in (folder, folder.parent):
+    for place in (checkpoint.folder, checkpoint.folder.parent):
         if (place / _VAE_SIZES).is_file():
-            return read_json(place / _VAE_SIZES)
+            return checkpoint.at(place).json(_VAE_SIZES)
     return {}
 
 
@@ -194,4 +211,4 @@ def _places(folder: Path, name: str) -> Iterator[Path]:
 
 def _name(content: Mapping[str, Any], key: str) -> str:
     """The last part of a path or hub id."""
-    return str(content.get(key) or "").rstrip("/").rpartition("/")[2]
+    return last_part(content.get(key))

@@ -32,6 +32,7 @@ from unispect.models.checks import (
     text_reply_segments,
 )
 from unispect.models.decode import replay
+from unispect.models.decode.finite import require_finite
 from unispect.models.decode.flow import times
 from unispect.models.decode.sight import Sight, with_spans
 from unispect.models.processing.pictures import target_pixels
@@ -292,7 +293,7 @@ class ShowO2(Settled):
 
     def pictures(self, latents: Tensor) -> list[Image.Image]:
         """RGB pictures of finished latents; values are cut off, not rounded, as in the authors' scripts."""
-        values = (self.decoded(latents).float() + 1) / 2 * 255
+        values = (require_finite(self.decoded(latents).float(), "pixels") + 1) / 2 * 255
         return [Image.fromarray(own) for own in values.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()]
 
     def _reply_rows(self, prompts: Sequence[Tensor], replies: Sequence[Reply], at: int) -> Sequence[Tensor]:

@@ -17,7 +17,7 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
 from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.keys import check_copy, fill
+from unispect.models.keys import check_copy, fill, with_original
 from unispect.models.show_o2.config import ShowO2Config
 from unispect.models.show_o2.head import FlowHead, TimeEmbedding
 from unispect.models.show_o2.keys import STACKS, TEXT_HEAD, TOKENS, authors_table
@@ -104,6 +104,8 @@ def load_network(
         CheckpointError: keys or shapes do not fit; names key and file.
     """
     network = empty_network(config)
+    if network.lm_head is None:
+        checkpoint = with_original(checkpoint, TEXT_HEAD, TOKENS)
     fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype)
     if network.lm_head is None:
         check_copy(checkpoint, TEXT_HEAD, TOKENS, "llm_config.tie_word_embeddings")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unispect.core.errors import DataError
+from unispect.core.errors import CheckpointError, DataError
 from unispect.studies.statements.published import TEXT, Printed
 
 ALPHA = 1.01
@@ -70,13 +70,13 @@ def tokenizer(file: Path) -> Split:
     Raises:
         DataError: the file is missing or no tokenizer.
     """
-    from tokenizers import Tokenizer
+    from unispect.models.processing.tokenizer_file import read_tokenizer
 
     if not file.is_file():
         raise DataError(f"no such tokenizer: {file}")
     try:
-        loaded = Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises nothing more specific
+        loaded = read_tokenizer(file)
+    except CheckpointError as error:
         raise DataError(f"{file} is no tokenizer.json: {error}") from error
     return lambda text: loaded.encode(text, add_special_tokens=False).ids
 

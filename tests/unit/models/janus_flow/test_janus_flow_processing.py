@@ -9,7 +9,7 @@ import tiny_janus_flow
 from PIL import Image
 
 from unispect.core.prompts import Goal, Prompt, positions
-from unispect.models.checkpoint import Checkpoint
+from unispect.models.checkpoint import files_in
 from unispect.models.janus_flow.processing import load_processor
 from unispect.models.processing.dialogue import SYSTEM_PROMPT, Dialogue
 
@@ -20,7 +20,7 @@ PICTURE = "<begin_of_image>[P]<end_of_image>"
 @pytest.fixture(scope="module")
 def processor(tmp_path_factory: pytest.TempPathFactory) -> Dialogue:
     folder = tiny_janus_flow.write_files(tmp_path_factory.mktemp("files"))
-    return load_processor(Checkpoint(folder, "", ()))
+    return load_processor(files_in(folder))
 
 
 def said(processor: Dialogue, prompt: Prompt, goal: Goal = Goal.TEXT) -> str:
@@ -59,10 +59,10 @@ def test_roles_are_plain_text_even_where_the_tokenizer_has_them_as_tokens(proces
 
 def test_tags_that_a_tokenizer_lacks_are_added_behind_its_own(tmp_path: Path):
     folder = tiny_janus_flow.write_files(tmp_path)
-    size = load_processor(Checkpoint(folder, "", ())).tokenizer.get_vocab_size()
+    size = load_processor(files_in(folder)).tokenizer.get_vocab_size()
     settings = {"num_image_tokens": 16, "image_tag": "<other>", "image_end_tag": "<closed>", "image_gen_tag": "<draw>"}
     (folder / "processor_config.json").write_text(json.dumps(settings))
-    processor = load_processor(Checkpoint(folder, "", ()))
+    processor = load_processor(files_in(folder))
     # The generation tag that the first one had added is not needed here.
     added = [processor.tokenizer.token_to_id(tag) for tag in ("<other>", "<draw>", "<closed>")]
     assert added == [size - 1, size, size + 1]

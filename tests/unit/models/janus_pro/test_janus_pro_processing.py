@@ -12,7 +12,7 @@ from PIL import Image
 
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt, positions
-from unispect.models.checkpoint import Checkpoint
+from unispect.models.checkpoint import files_in
 from unispect.models.janus_pro.processing import Processor, load_processor
 from unispect.models.processing.dialogue import SYSTEM_PROMPT
 from unispect.models.processing.pictures import PictureFormat
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def processor(folder: Path) -> Processor:
-    return load_processor(Checkpoint(folder, "", ()))
+    return load_processor(files_in(folder))
 
 
 def spelt(processor: Processor, ids: list[int]) -> str:
@@ -77,7 +77,7 @@ def test_drawing_has_no_system_prompt_and_ends_on_the_begin_of_image(processor: 
 def test_the_system_prompt_can_be_another(folder: Path, tmp_path: Path, system: str):
     other = tiny_janus.write_files(tmp_path)
     (other / "processor_config.json").write_text(json.dumps({"num_image_tokens": 16, "system_prompt": system}))
-    processor = load_processor(Checkpoint(other, "", ()))
+    processor = load_processor(files_in(other))
     start = f"{tiny_janus.BOS}{system}\n\n" if system.strip() else tiny_janus.BOS
     assert said(processor, Prompt.of("a")) == f"{start}<|User|>: a\n\n<|Assistant|>:"
 

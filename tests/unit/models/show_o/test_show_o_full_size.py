@@ -7,7 +7,7 @@ import torch
 from reference import need_reference
 from safetensors import safe_open
 
-from unispect.models.checkpoint import Checkpoint
+from unispect.models.checkpoint import files_in
 from unispect.models.keys import names_of, published, shapes_of, target_of
 from unispect.models.show_o.card import CARDS
 from unispect.models.show_o.config import ShowOConfig, network_config
@@ -103,7 +103,7 @@ def test_every_key_of_the_authors_files_has_its_place_exactly_once(name: str):
     """At tiny scale, where the files are; all the rest of CLIP is dropped by name."""
     folder = need_reference("show_o")
     main = folder / ("show-o" if name == "show-o" else "show-o-w-clip-vit")
-    network = empty_network(model_config(Checkpoint(main, "", ())))
+    network = empty_network(model_config(files_in(main)))
     expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     parts = [(main, ""), (folder / "magvitv2", "vq.")]
     parts += [(folder / "clip-vit-large-patch14-336", "clip.")] if name != "show-o" else []

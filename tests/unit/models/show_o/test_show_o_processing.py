@@ -11,14 +11,14 @@ from PIL import Image
 
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
-from unispect.models.checkpoint import Checkpoint
+from unispect.models.checkpoint import files_in
 from unispect.models.processing.pictures import CroppedFormat
 from unispect.models.show_o.config import network_config
 from unispect.models.show_o.processing import PICTURE, SYSTEM_PROMPT, Processor, load_processor
 
 
 def processor(folder: Path, *, clip: bool = False) -> Processor:
-    files = Checkpoint(tiny_show_o.write_files(folder, clip=clip), "", ())
+    files = files_in(tiny_show_o.write_files(folder, clip=clip))
     return load_processor(files, network_config(files.json("config.json")))
 
 
@@ -220,6 +220,6 @@ def test_odd_pixels_are_cut_where_each_tower_cuts_them():
 
 
 def test_a_tokenizer_of_another_size_is_refused(codes: Processor, tmp_path: Path):
-    files = Checkpoint(tiny_show_o.write_files(tmp_path, words=300), "", ())
+    files = files_in(tiny_show_o.write_files(tmp_path, words=300))
     with pytest.raises(CheckpointError, match=r"has 262 tokens, but config\.json says llm_vocab_size 300"):
         load_processor(files, replace(codes.config, words=300))

@@ -1,0 +1,77 @@
+"""Digests of files, remembered between starts for big ones.
+
+A digest is remembered with what the file system says of the file: device, inode, size, and the times of its last change
+in nanoseconds (`mtime`, and `ctime`, which no program can set back). It counts only while all of these are the same. A
+file that was changed less than `SETTLED` seconds before it was read is not remembered: within the grain of its clock a
+file system would not show that it was changed again. Where none can be written, nothing is remembered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+REMEMBERED = 2**25
+"""Bytes from which on a file's digest is remembered: smaller ones are read faster than asked about."""
+SETTLED = 10.0
+"""Seconds; more than the grain of any common file system's clock (2 on FAT)."""
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, 64 hex digits."""
+    before = path.stat()
+    if before.st_size < REMEMBERED:
+        return _sha256(path)
+    seen = _seen(before)
+    place = _folder() / f"{hashlib.sha256(str(path.resolve()).encode('utf-8', 'surrogateescape')).hexdigest()}.json"
+    known = _recalled(place, seen)
+    if known:
+        return known
+    started = time.time()
+    found = _sha256(path)
+    settled = max(before.st_mtime, before.st_ctime) < started - SETTLED
+    if settled and _seen(path.stat()) == seen:
+        _remember(place, seen, found)
+    return found
+
+
+def git_blob_of(path: Path) -> str:
+    """The name that git has for a file's content, 40 hex digits."""
+    total = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _seen(found: os.stat_result) -> list[int]:
+    return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "unispect" / "digests"
+
+
+def _recalled(place: Path, seen: list[int]) -> str:
+    try:
+        note = json.loads(place.read_text("utf-8"))
+        return str(note["sha256"]) if note["seen"] == seen else ""
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+
+
+def _remember(place: Path, seen: list[int], found: str) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False, encoding="utf-8") as file:
+            json.dump({"seen": seen, "sha256": found}, file)
+        os.replace(file.name, place)
+    except OSError:
+        pass

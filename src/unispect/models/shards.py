@@ -1,0 +1,186 @@
+"""Files of weights, opened without running their code and read one tensor at a time.
+
+Safetensors, and torch pickles, which are only ever opened with `weights_only=True`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, TypeGuard
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from unispect.core.errors import CheckpointError
+from unispect.models.sniff import missing_bytes, refuse_strangers, safetensors_header
+
+SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
+_WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "ema_state_dict", "ema", "params")
+_FLOATS = {"F64", "F32", "F16", "BF16"}
+
+
+class Shard(Protocol):
+    """One file of weights."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Key -> shape, without reading the tensors."""
+        ...
+
+    def read(self, key: str) -> Tensor:
+        """One tensor; it may share memory with the file."""
+        ...
+
+
+def open_shard(path: Path) -> SafetensorsShard | PickleShard:
+    """One file of weights, by its suffix."""
+    return SafetensorsShard(path) if path.suffix == ".safetensors" else PickleShard(path)
+
+
+@dataclass(frozen=True)
+class SafetensorsShard:
+    path: Path
+
+    def _open(self) -> Any:
+        try:
+            return safe_open(self.path, framework="pt")
+        except (SafetensorError, OSError) as error:
+            refuse_strangers(self.path)
+            lost = missing_bytes(self.path)
+            reason = f"{lost} bytes are missing at its end" if lost else str(error)
+            raise CheckpointError(f"{self.path} is damaged or cut short ({reason}); fetch the file again") from error
+
+    @cached_property
+    def _header(self) -> Mapping[str, Mapping[str, Any]]:
+        self._open()  # refuses what is damaged; the header alone does not tell
+        found = safetensors_header(self.path)
+        assert found is not None
+        return found[1]
+
+    @cached_property
+    def copies(self) -> Mapping[str, str]:
+        """Key that was left out -> key of the same tensor, as savers of shared tensors write in a file's metadata."""
+        noted = self._header.get("__metadata__") or {}
+        return {
+            left_out: kept for left_out, kept in noted.items() if kept in self._header and left_out not in self._header
+        }
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        own = {key: tuple(entry["shape"]) for key, entry in self._header.items() if key != "__metadata__"}
+        return {**own, **{left_out: own[kept] for left_out, kept in self.copies.items()}}
+
+    def odd_dtypes(self) -> Mapping[str, str]:
+        """Key -> dtype, of tensors that are no floats of 16 bits or more."""
+        return {
+            key: entry["dtype"]
+            for key, entry in self._header.items()
+            if key != "__metadata__" and entry["dtype"] not in _FLOATS
+        }
+
+    def read(self, key: str) -> Tensor:
+        # Opened anew for every tensor: a file that stays open keeps every page that was read in memory.
+        with self._open() as file:
+            return file.get_tensor(self.copies.get(key, key))
+
+
+@dataclass(frozen=True)
+class PickleShard:
+    path: Path
+
+    @cached_property
+    def _tensors(self) -> Mapping[str, Tensor]:
+        loaded = self._load()
+        if _is_table(loaded):
+            return loaded
+        # Training scripts put the table beside other things.
+        inner = (
+            {name: loaded[name] for name in _WRAPPERS if _is_table(loaded.get(name))}
+            if isinstance(loaded, dict)
+            else {}
+        )
+        if not inner:
+            raise CheckpointError(f"{self.path} is no plain table of tensors; convert it to safetensors")
+        first, *others = inner
+        rivals = [name for name in others if inner[name].keys() & inner[first].keys()]
+        if rivals:
+            raise CheckpointError(
+                f"{self.path} holds several sets of weights, {first!r} and {rivals[0]!r}; save the one meant alone"
+            )
+        return inner[first]
+
+    def _load(self) -> object:
+        refuse_strangers(self.path)
+        try:
+            # Only files written in the zip format can be mapped; the rare older ones are read whole.
+            mapped = _is_zip(self.path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return torch.load(self.path, map_location="cpu", weights_only=True, mmap=mapped)
+        except pickle.UnpicklingError as error:
+            raise CheckpointError(
+                f"{self.path} is refused: it is damaged, or a pickle that holds code and not only weights; "
+                "get the weights as safetensors"
+            ) from error
+        except (RuntimeError, EOFError, OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise CheckpointError(f"{self.path} is damaged or cut short ({reason}); fetch the file again") from error
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {key: tuple(value.shape) for key, value in self._tensors.items()}
+
+    def odd_dtypes(self) -> Mapping[str, str]:
+        """Key -> dtype, of tensors that are no floats of 16 bits or more."""
+        return {
+            key: str(value.dtype).removeprefix("torch.")
+            for key, value in self._tensors.items()
+            if not value.is_floating_point() or value.element_size() < 2
+        }
+
+    def read(self, key: str) -> Tensor:
+        return self._tensors[key]
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A file of weights under other keys: its own -> the one it goes by; None leaves a tensor out."""
+
+    shard: Shard
+    name: Callable[[str], str | None]
+
+    @property
+    def path(self) -> Path:
+        return self.shard.path
+
+    @cached_property
+    def _own(self) -> Mapping[str, str]:
+        named = ((self.name(key), key) for key in self.shard.shapes())
+        return {name: key for name, key in named if name is not None}
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        theirs = self.shard.shapes()
+        return {name: theirs[key] for name, key in self._own.items()}
+
+    def read(self, key: str) -> Tensor:
+        return self.shard.read(self._own[key])
+
+
+def prefixed(shard: Shard, prefix: str) -> Renamed:
+    """A file of weights whose keys lack the beginning that they have elsewhere."""
+    return Renamed(shard, lambda key: prefix + key)
+
+
+def _is_table(value: object) -> TypeGuard[dict[str, Tensor]]:
+    return isinstance(value, dict) and bool(value) and all(isinstance(inner, Tensor) for inner in value.values())
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"

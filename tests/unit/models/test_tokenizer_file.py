@@ -1,0 +1,92 @@
+"""A tokenizer has the ids that its files give, or is refused: the library numbers added tokens by their place."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tiny_harmon
+from tokenizers import Tokenizer
+
+from unispect.core.errors import CheckpointError, DataError
+from unispect.models.processing.tokenizer_file import read_tokenizer, require_ids_beside
+from unispect.studies.statements.tokens import tokenizer
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    tiny_harmon.tokenizer().save(str(tmp_path / "tokenizer.json"))
+    return tmp_path / "tokenizer.json"
+
+
+def ids(found: Tokenizer) -> dict[str, int | None]:
+    return {token: found.token_to_id(token) for token in tiny_harmon.SPECIAL}
+
+
+def edit(path: Path, change) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_a_list_out_of_order_is_put_in_order(path: Path):
+    before = ids(read_tokenizer(path))
+    edit(path, lambda content: content["added_tokens"].reverse())
+    assert ids(Tokenizer.from_file(str(path))) != before, "the library does what this guards against"
+    assert ids(read_tokenizer(path)) == before
+    assert tokenizer(path)("red") == tokenizer(path)("red")
+
+
+def last_id(number: int):
+    def change(content: dict) -> None:
+        content["added_tokens"][-1]["id"] = number
+
+    return change
+
+
+def in_the_vocabulary(content: dict) -> None:
+    content["model"]["vocab"]["<|im_end|>"] = 7
+
+
+@pytest.mark.parametrize("change", [last_id(300), last_id(262), in_the_vocabulary], ids=["gap", "twice", "vocabulary"])
+def test_ids_that_the_library_cannot_give_are_refused(path: Path, change):
+    edit(path, change)
+    with pytest.raises(
+        CheckpointError, match=r"<\|(im_end|im_start|endoftext)\|>' the id \d+, but the library reads \d+"
+    ):
+        read_tokenizer(path)
+    with pytest.raises(DataError, match="the library reads"):
+        tokenizer(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("added_tokens.json", {"<|im_end|>": 3}),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"3": {"content": "<|im_end|>"}}}),
+    ],
+)
+def test_what_stands_beside_must_agree(path: Path, name: str, content: dict):
+    found = read_tokenizer(path)
+    assert require_ids_beside(found, path) == []
+    (path.parent / name).write_text(json.dumps(content))
+    with pytest.raises(
+        CheckpointError, match=rf"{name} beside tokenizer\.json gives the token '<\|im_end\|>' the id 3"
+    ):
+        require_ids_beside(found, path)
+    own = found.token_to_id("<|im_end|>")
+    right = json.dumps(content).replace('"3"', f'"{own}"').replace(": 3}", f": {own}}}")
+    (path.parent / name).write_text(right)
+    assert require_ids_beside(found, path) == [path.parent / name]
+
+
+def test_a_byte_order_mark_is_no_error(path: Path):
+    before = ids(read_tokenizer(path))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert ids(read_tokenizer(path)) == before
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"added_tokens": [{"content": "x"}]}'])
+def test_what_is_no_tokenizer_is_said_to_be_none(path: Path, content: str):
+    path.write_text(content)
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+        read_tokenizer(path)
