@@ -314,7 +314,7 @@ class ShowO2:
             own = [prompts[i] for i in some]
             return paths(self.network, own, empty, noise, guidance=guidance, steps=count)
 
-        return replay.latents_at(again, rounded_noise, replies, steps, self.device)
+        return torch.stack(replay.latents_at(again, rounded_noise, replies, steps, self.device))
 
     def _with_filler(
         self, rows: Sequence[Tensor], segments: Sequence[tuple[Segment, ...]]
