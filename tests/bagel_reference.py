@@ -101,12 +101,15 @@ def guidance_of(args: Mapping[str, Any], **usual: Any) -> Guidance:
         "cfg_renorm_min": "renorm_min",
     }
     given = {ours: args[theirs] for theirs, ours in names.items() if theirs in args}
-    low, high = args.get("cfg_interval", (0.0, 1.0))
-    return Guidance(**{"text": 1.0, "image": 1.0, "interval": (low, high), **usual, **given})
+    if "cfg_interval" in args:
+        given["interval"] = tuple(args["cfg_interval"])
+    return Guidance(**{"text": 1.0, "image": 1.0, "interval": (0.0, 1.0), **usual, **given})
 
 
-def drawing_of(args: Mapping[str, Any], grid: tuple[int, int], **usual: Any) -> Drawing:
-    return Drawing(grid, args["num_timesteps"] - 1, args["timestep_shift"], guidance_of(args, **usual))
+def drawing_of(args: Mapping[str, Any], grid: tuple[int, int]) -> Drawing:
+    """As the authors' inferencer draws; where a case does not say otherwise, with its defaults."""
+    guidance = guidance_of(args, text=3.0, image=1.5, interval=(0.4, 1.0))
+    return Drawing(grid, args.get("num_timesteps", 50) - 1, args.get("timestep_shift", 3.0), guidance)
 
 
 def close(name: str, ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE) -> None:

@@ -48,7 +48,13 @@ def pictures_of(fixture: Fixture, name: str, count: int) -> list[list[Image.Imag
 def make_case(model: OmniGen2, fixture: Fixture, name: str) -> Case:
     fixture.need(name)
     told = fixture.cases["calls"][name]
-    size = {"height": told["height"], "width": told["width"]} if "height" in told else {}
+    sizes = {
+        "height": "height",
+        "width": "width",
+        "max_pixels": "max_pixels",
+        "max_input_image_side_length": "max_side",
+    }
+    size = {ours: told[theirs] for theirs, ours in sizes.items() if theirs in told}
     texts = told["prompt"] if isinstance(told["prompt"], list) else [told["prompt"]]
     system = fixture.prompts("text")[0]
     if name == "chat":

@@ -40,8 +40,6 @@ from unispect.models.parts.flux import latents_of, moments, pixels_of
 
 BRANCHES = ("cond", "uncond_text", "uncond_img")
 FULL = ("t2i_full", "t2i_full_default_img_cfg", "t2i_think", "edit_full")
-DEFAULT_IMAGE_SCALE = 1.5
-"""The authors' inferencer guides by pictures so much where it is not told otherwise."""
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +162,7 @@ def case_of(model: Bagel, fixture: Fixture, name: str) -> tuple[Group, Bagel, En
         assert posterior is not None
         assert posterior.shape == drawn[0].shape
         encoded = with_noise(encoded, drawn[0])
-    return group, own, encoded, noise, drawing_of(args, grid, image=DEFAULT_IMAGE_SCALE)
+    return group, own, encoded, noise, drawing_of(args, grid)
 
 
 @pytest.mark.parametrize("name", FULL)
@@ -182,7 +180,7 @@ def test_a_picture_is_the_authors(model: Bagel, fixture: Fixture, name: str):
     assert len(latents) == len(theirs) + 1
     for i, ((before, after), (now, then)) in enumerate(zip(pairwise(latents), pairwise(drawing.times), strict=True)):
         assert now == pytest.approx(group("t")[i].item(), abs=1e-6)
-        guided = drawing.guidance.at(now)
+        guided = now in drawing.guided
         assert (drawing.guidance.text if guided else 1.0) == group("cfg_text_scale_used")[i]
         assert (drawing.guidance.image if guided else 1.0) == group("cfg_img_scale_used")[i]
         close(f"{name}.x_t", before, theirs[i], LATENTS)
@@ -218,7 +216,7 @@ def test_states_of_a_picture_are_those_that_drew_it(model: Bagel, fixture: Fixtu
     field = GuidedField(own.network, [again], own.markers(), drawing.grid, drawing.guidance)
     ((_, path),) = paths(own.network, [again], own.markers(), noise_of(own, reply), drawing)
     looked = list(path)
-    for at in (0, 1, drawing.steps - 1, LAST):
+    for at in (*{0, drawing.steps // 2, drawing.steps - 1}, LAST):
         *_, last = own.states(encoded, [reply], at=at)
         places = drawing.grid[0] * drawing.grid[1]
         velocity = own.network.exit(own.network.llm.norm_gen(last.rows[0][-1 - places : -1]))

@@ -92,8 +92,8 @@ def test_times_are_the_authors(model: OmniGen2, fixture: Fixture, case: Case):
     for name in fixture.tensors:
         if name.startswith("unit.timesteps."):
             steps, tokens = (part.lstrip("ntokes") for part in name.split(".")[2:])
-            shape = (40, 40) if tokens == "None" else (1, int(tokens))
-            own = replace(model.drawing, steps=int(steps)).at(shape)
+            shape = (1, 1 if tokens == "None" else int(tokens))
+            own = replace(model.drawing, steps=int(steps), moved=tokens != "None").at(shape)
             assert list(own[:-1]) == pytest.approx(fixture(name).tolist(), abs=1e-7)
 
 

@@ -20,9 +20,9 @@ from unispect.core.errors import CheckpointError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply
 from unispect.models.capture import run, stream
-from unispect.models.decode.flow import euler, guided, times
+from unispect.models.decode.flow import euler, guided
 from unispect.models.decode.sight import batched, with_spans
-from unispect.models.show_o2.drawing import SHIFT, PromptedField, rounded_noise
+from unispect.models.show_o2.drawing import PromptedField, moved, rounded_noise
 from unispect.models.show_o2.model import ShowO2
 from unispect.models.show_o2.processing import Inputs
 
@@ -69,7 +69,11 @@ def case(request: pytest.FixtureRequest, model: ShowO2, fixture: Fixture) -> Cas
     # Without guidance the authors write 0 and run the conditional branch alone; here that is 1.
     guidance = told.get("guidance_scale", 1.0) or 1.0
     steps = told["num_inference_steps"] - 1
-    drawing = replace(model.drawing, grid=grid, guidance=guidance, steps=steps, paper=True, length=ids.shape[1])
+    # Told by the case or the demo; no factor leaves times even.
+    usual = fixture.demo.get("transport", {}).get("time_shifting_factor", model.drawing.shifting)
+    shifting = float(told.get("time_shifting_factor", usual) or 1.0)
+    how = {"guidance": guidance, "steps": steps, "shifting": shifting}
+    drawing = replace(model.drawing, grid=grid, paper=True, length=ids.shape[1], **how)
     sized = ShowO2(model.card, model.network, model.processor, drawing, model.seeing)
     prompts = [Prompt.of(text) for text in fixture.cases["prompts"][: len(noise)]]
     return Case(name, sized, sized.encode(prompts, Goal.IMAGE), guidance, steps)
@@ -105,7 +109,7 @@ def test_text_beside_filler_is_told_from_it(case: Case, fixture: Fixture):
 
 
 def test_times_are_the_authors(case: Case, fixture: Fixture):
-    at = torch.tensor(times(case.steps, shift=SHIFT))
+    at = torch.tensor(moved(case.steps, case.model.drawing.shifting))
     assert at[-1] == 1
     close(f"{case.name}.t", at[:-1], fixture(f"{case.name}.t"), 1e-6)
 
@@ -295,7 +299,7 @@ def test_the_steps_follow_the_authors_path(case: Case, fixture: Fixture):
     path = fixture(f"{case.name}.trajectory")
     velocities = iter(fixture(f"{case.name}.v"))
     for ours, theirs in zip(
-        euler(lambda *_: next(velocities), path[0], times(case.steps, shift=SHIFT)), path, strict=True
+        euler(lambda *_: next(velocities), path[0], moved(case.steps, case.model.drawing.shifting)), path, strict=True
     ):
         close(f"{case.name}.trajectory", ours, theirs)
 

@@ -6,7 +6,7 @@ Everything is read from the fixture folder: sizes, layer counts, cases, steps, g
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -171,10 +171,12 @@ class Drawing:
 
 
 @pytest.fixture
-def drawing(model: JanusFlow, fixture: Fixture) -> Drawing:
+def drawing(model: JanusFlow, fixture: Fixture, monkeypatch: pytest.MonkeyPatch) -> Drawing:
     case = fixture.need("gen")
     text = case["prompt"].removeprefix("User: ").split("\n\nAssistant:")[0]
     count = case["batchsize"]
+    height, width = (side // model.network.config.uvit.patch for side in fixture("gen.noise").shape[2:])
+    monkeypatch.setattr(model, "drawing", replace(model.drawing, grid=(height, width)))
     return Drawing(case, model.encode([Prompt.of(text)] * count, Goal.IMAGE), count, case["num_inference_steps"])
 
 

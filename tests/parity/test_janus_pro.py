@@ -6,7 +6,7 @@ Everything is read from the fixture folder: sizes, layer counts, cases, guidance
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -172,9 +172,17 @@ def test_preprocessing_cuts_the_resized_side_off(fixture: Fixture):
         close(picture.pixels(Image.fromarray(raw.numpy())), expected, 1e-6)
 
 
+def as_told(model: JanusPro, case: dict) -> JanusPro:
+    """The model with the size of a case; the authors' script draws squares."""
+    side = case["img_size"] // case["patch_size"]
+    assert side**2 == case["image_token_num_per_image"]
+    return JanusPro(model.card, model.network, model.processor, replace(model.drawing, grid=(side, side)))
+
+
 @DRAWING
 def test_drawing_gives_the_authors_tokens_and_picture(model: JanusPro, fixture: Fixture, group: str):
     case = fixture.need(group)
+    model = as_told(model, case)
     encoded = model.encode([drawing_prompt(fixture, group)] * case["parallel_size"], Goal.IMAGE)
     rows = fixture(f"{group}.tokens")
     assert [ids.tolist() for ids in encoded.inputs.ids] == rows[::2].tolist()
@@ -264,12 +272,14 @@ def test_pictures_are_tokenised_with_unit_vectors(model: JanusPro, fixture: Fixt
     fixture.need("vq_encode")
     pixels, indices = fixture("vq_encode.pixels"), fixture("vq_encode.indices")
     tokenizer = model.network.model.vqmodel
+    grid = quantizer_input(tokenizer, pixels).shape[2:]
+    model = JanusPro(model.card, model.network, model.processor, replace(model.drawing, grid=(grid[0], grid[1])))
     with torch.no_grad():
         close(quantizer_input(tokenizer, pixels), fixture("vq_encode.pre_quant"))
         codes = encode_codes(tokenizer, pixels)
         assert codes.flatten().tolist() == indices.tolist()
-        quantised = tokenizer.quantize.get_codebook_entry(codes)
-        close(quantised, fixture("vq_encode.quant"))
+        quantised = torch.nn.functional.normalize(tokenizer.quantize.embedding(codes), dim=-1)
+        close(quantised.transpose(1, 2).unflatten(2, tuple(grid)), fixture("vq_encode.quant"))
         close(model.decoded(codes), fixture("vq_encode.reconstruction"), PIXELS)
         stock = tokenizer.encode(pixels).image_tokens
     assert stock.flatten().tolist() != indices.tolist(), "the stock tokeniser is repaired: use it"

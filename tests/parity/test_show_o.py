@@ -272,7 +272,7 @@ def drawing_of(fixture: Fixture, group: str) -> Drawing:
     said = fixture.said(f"{group}.step_logits")
 
     def number(name: str) -> float:
-        found = re.search(rf"{name}=([\d.]+)", said)
+        found = re.search(rf"{name}=(-?[\d.]+(?:e-?\d+)?)", said)
         assert found, said
         return float(found[1])
 
@@ -280,7 +280,8 @@ def drawing_of(fixture: Fixture, group: str) -> Drawing:
     assert schedule
     steps = int(number("timesteps"))
     assert len(fixture(f"{group}.step_logits")) == steps
-    return Drawing(steps, 1 + number("guidance_scale"), number("temperature"), schedule[1])
+    # Below 0 the authors add nothing.
+    return Drawing(steps, 1 + max(0.0, number("guidance_scale")), number("temperature"), schedule[1])
 
 
 def prompts_of(fixture: Fixture, group: str) -> list[str]:
@@ -313,12 +314,12 @@ def draws_of(fixture: Fixture, group: str) -> list[tuple[Tensor, Tensor]]:
 
 
 def check_uncovered(model: ShowO, fixture: Fixture, group: str, drawn: Uncovered, known: Tensor) -> None:
-    """The tokens, and which of them were known at every step."""
+    """The tokens, and what every step began with."""
     config = model.network.config
     assert torch.equal(drawn.tokens, fixture(f"{group}.tokens"))
     for step, ids in enumerate(fixture(f"{group}.step_model_input_ids")):
         inside = ids[: len(known), config.text_places + 1 : -1]
-        ours = torch.where(drawn.steps < step, drawn.tokens + config.first_code, config.mask)
+        ours = torch.where(drawn.canvases[step] == OPEN, config.mask, drawn.canvases[step] + config.first_code)
         assert torch.equal(ours, inside), f"step {step}"
 
 
@@ -355,9 +356,9 @@ def test_the_authors_logits_are_uncovered_to_their_tokens(model: ShowO, fixture:
     )
     check_uncovered(model, fixture, group, drawn, known)
     sampled = fixture(f"{group}.step_sampled")
-    for step in range(drawing.steps):
-        here = drawn.steps == step
-        assert torch.equal(drawn.tokens[here], sampled[step][here])
+    for step, after in enumerate([*drawn.canvases[1:], drawn.tokens]):
+        here = (drawn.canvases[step] == OPEN) & (after != OPEN)
+        assert torch.equal(after[here], sampled[step][here])
 
 
 @DRAWN

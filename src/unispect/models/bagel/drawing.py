@@ -7,7 +7,7 @@ contexts guide a picture: its prompt, the prompt without its last text, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -50,6 +50,16 @@ class Drawing:
         """From 1, noise, to 0; one more than there are steps."""
         return times(self.steps, start=1.0, stop=0.0, shift=self.shift)
 
+    @property
+    def guided(self) -> frozenset[float]:
+        """Those of the times at which there is guidance.
+
+        Counted in single precision, as the authors' are: at an end of the interval the last digit decides.
+        """
+        even = torch.linspace(1, 0, self.steps + 1)
+        single = self.shift * even / (1 + (self.shift - 1) * even)
+        return frozenset(time for time, own in zip(self.times, single[:-1], strict=False) if self.guidance.at(own))
+
     def check(self) -> None:
         """Raises `UsageError` for settings that make no sense."""
         if self.steps < 1 or self.shift <= 0:
@@ -91,6 +101,7 @@ class GuidedField:
         markers: input rows [2, width] around a picture.
         grid: rows and columns of positions.
         guidance: of the contexts.
+        guided: times at which there is any; default: those of the interval.
     """
 
     def __init__(
@@ -100,7 +111,9 @@ class GuidedField:
         markers: Tensor,
         grid: tuple[int, int],
         guidance: Guidance,
+        guided: Container[float] | None = None,
     ) -> None:
+        self._guided = guided
         self._network = network
         self._markers = markers
         self._grid = grid
@@ -130,7 +143,7 @@ class GuidedField:
     def __call__(self, latents: Tensor, time: float) -> Tensor:
         """Guided velocities [samples, channels, height, width], float32, at a time in 0..1."""
         tokens = self._network.tokens(latents)
-        if not self._guidance.at(time):
+        if not (self._guidance.at(time) if self._guided is None else time in self._guided):
             return self._network.latents(self.branches(tokens, time, guided=False)[0], self._grid)
         whole, textless, *others = self.branches(tokens, time)
         pictureless = others[0] if others else whole
@@ -216,6 +229,7 @@ def paths(
     lengths = [len(own.whole.layout) for own in contexts]
     for members in drawn_together(lengths, rows, markers.device):
         some = filled_up(members, places)
-        field = GuidedField(network, [contexts[sample] for sample in some], markers, grid, drawing.guidance)
+        own = [contexts[sample] for sample in some]
+        field = GuidedField(network, own, markers, grid, drawing.guidance, drawing.guided)
         path = euler(cast(Any, field), noise[some].to(markers.device), drawing.times)
         yield members, (latents[: len(members)] for latents in path)

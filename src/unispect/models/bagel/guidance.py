@@ -48,10 +48,10 @@ class Guidance:
         if self.renorm not in get_args(Renorm):
             raise UsageError(f"guidance is renormed by {', '.join(get_args(Renorm))}, not by {self.renorm!r}")
 
-    def at(self, time: float) -> bool:
-        """There is guidance at a time, as the steps count it after the shift."""
+    def at(self, time: float | Tensor) -> bool:
+        """There is guidance at a time, as the steps count it after the shift; a tensor in its own precision."""
         low, high = self.interval
-        return self.text > 1 and low < time <= high
+        return self.text > 1 and bool(low < time) and bool(time <= high)
 
     @property
     def branches(self) -> int:

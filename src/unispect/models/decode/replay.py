@@ -47,8 +47,8 @@ def step_of(reply: ImageReply, at: int, shape: Sequence[int]) -> tuple[int, int]
 
 def latents_at(
     paths: Paths, noise: Noise, replies: Sequence[ImageReply], chosen: Sequence[int], device: torch.device
-) -> Tensor:
-    """What the chosen step of every reply looked at [samples, channels, height, width], on a device.
+) -> list[Tensor]:
+    """What the chosen step of every reply looked at [channels, height, width], on a device.
 
     Args:
         paths: draws again.
@@ -58,7 +58,7 @@ def latents_at(
         device: of the result.
     """
     found: dict[int, Tensor] = {}
-    again: dict[tuple[float, int, int], list[int]] = {}
+    again: dict[tuple[float, int, int, torch.Size], list[int]] = {}
     for i, (reply, step) in enumerate(zip(replies, chosen, strict=True)):
         steps, guidance = cast(int, reply.replay["steps"]), cast(float, reply.replay["guidance"])
         last = torch.tensor(np.asarray(reply.replay[LAST_INPUT]))
@@ -67,10 +67,9 @@ def latents_at(
         elif step == 0:
             found[i] = noise([reply.seed], last.shape)[0]
         else:
-            again.setdefault((guidance, steps, step), []).append(i)
-    for (guidance, steps, step), some in again.items():
-        shape = np.asarray(replies[some[0]].replay[LAST_INPUT]).shape
+            again.setdefault((guidance, steps, step, last.shape), []).append(i)
+    for (guidance, steps, step, shape), some in again.items():
         for members, path in paths(some, noise([replies[i].seed for i in some], shape), guidance, steps):
             latents = next(islice(path, step, None))
             found |= {some[member]: own for member, own in zip(members, latents, strict=True)}
-    return torch.stack([found[i].to(device) for i in range(len(replies))])
+    return [found[i].to(device) for i in range(len(replies))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -59,6 +59,10 @@ class Drawing:
             raise UsageError(f"a picture has at least one row and column of latents, not {self.grid}")
         if not 1 <= self.iterations <= self.places:
             raise UsageError(f"{self.places} latents are drawn in 1 to {self.places} steps, not {self.iterations}")
+        if self.temperature < 0:
+            raise UsageError(f"the temperature cannot be below 0, as {self.temperature} is")
+        if self.schedule not in get_args(Guidance):
+            raise UsageError(f"guidance is {' or '.join(get_args(Guidance))}, not {self.schedule!r}")
         try:
             kept_steps(self.diffusion_steps)
         except ValueError as error:

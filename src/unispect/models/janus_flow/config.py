@@ -62,9 +62,8 @@ class JanusFlowConfig:
         vision: the tower that sees pictures in prompts.
         uvit: what brings the picture being drawn in and out of the trunk.
         autoencoder: the content of `sdxl-vae/config.json`.
-        image_size: side of a picture in pixels, seen and drawn.
-        latent_side: side of a picture in latents.
-        grid: side of a drawn picture in positions of the trunk.
+        image_size: side of a picture in a prompt, in pixels.
+        cell: side in pixels of what becomes one position of the trunk while it is drawn.
     """
 
     language: LlamaConfig
@@ -72,8 +71,20 @@ class JanusFlowConfig:
     uvit: UViTConfig
     autoencoder: Mapping[str, Any]
     image_size: int
-    latent_side: int
-    grid: int
+    cell: int
+
+    @property
+    def grid(self) -> int:
+        """Side of a drawn picture in positions, where nobody asks for another: as large as one that is seen.
+
+        No file says it. The authors' code has 48 latents for their tower of 384 pixels, which are those.
+        """
+        return max(1, self.image_size // self.cell)
+
+    @property
+    def latent_side(self) -> int:
+        """The same in latents."""
+        return self.grid * self.uvit.patch
 
 
 def network_config(
@@ -104,14 +115,9 @@ def network_config(
         )
     if autoencoder.get("shift_factor"):
         raise CheckpointError(f"{where}: the pixel autoencoder shifts its latents, which this port does not")
-    size = int(vision.image_size)  # type: ignore[arg-type]
     pixels = 2 ** (len(autoencoder.get("block_out_channels", (64,))) - 1)
-    if size % (pixels * uvit.patch):
-        raise CheckpointError(
-            f"{where}: pictures of {size} pixels cannot be cut into positions of {pixels * uvit.patch} pixels"
-        )
-    side = size // pixels
-    return JanusFlowConfig(language, vision, uvit, autoencoder, size, side, side // uvit.patch)
+    size = int(vision.image_size)  # type: ignore[arg-type]
+    return JanusFlowConfig(language, vision, uvit, autoencoder, size, pixels * uvit.patch)
 
 
 def check_family(config: Mapping[str, Any], where: str) -> None:

@@ -9,17 +9,45 @@ The branch without the prompt sees the first token alone: all others are masked 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unispect.core.errors import UsageError
 from unispect.models.capture import pad_right, run
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import euler, guided, times
 from unispect.models.decode.prefix import drawn_together, filled_up, look, slots
 from unispect.models.decode.sight import causal
 from unispect.models.janus_flow.network import JanusFlowNetwork
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How pictures are drawn where the caller does not say otherwise.
+
+    Attributes:
+        grid: rows and columns of positions; need be neither equal nor those of pictures that are seen.
+        guidance: w in v_unc + w (v_cond - v_unc).
+        steps: Euler's.
+    """
+
+    grid: tuple[int, int]
+    guidance: float
+    steps: int
+
+    @property
+    def places(self) -> int:
+        return self.grid[0] * self.grid[1]
+
+    def check(self) -> None:
+        """Raises `UsageError` for settings that make no sense."""
+        if min(self.grid) < 1:
+            raise UsageError(f"a picture has at least one row and column of positions, not {self.grid}")
+        if self.steps < 1:
+            raise UsageError(f"a picture is drawn in one step or more, not {self.steps}")
 
 
 class PromptedField:
@@ -37,18 +65,26 @@ class PromptedField:
         self._branches = 1 if guidance == 1 else 2
         lengths = torch.tensor([len(prompt) for prompt in prompts], device=prompts[0].device)
         seen = torch.cat([lengths, torch.ones_like(lengths)]) if self._branches == 2 else lengths
+        self._lengths, self._seen = lengths, seen
         rows = pad_right([*prompts, *(prompt[:1] for prompt in prompts)][: len(seen)])
         self._room = slots(rows.shape[1])
-        new = 1 + network.config.grid**2
-        self._cache = KeyValueCache(self._room + new)
         # What stands behind a prompt in its slots is run too, but nothing ever looks at it.
-        run(network.trunk, F.pad(rows, (0, 0, 0, self._room - rows.shape[1])), cache=self._cache)
-        steps = torch.arange(new, device=lengths.device)
-        self._positions = (lengths[:, None] + steps).repeat(self._branches, 1)
-        self._mask = look(seen, self._room, causal(new)).to(rows.dtype)
+        self._rows = F.pad(rows, (0, 0, 0, self._room - rows.shape[1]))
+        self._new = 0
+
+    def _make_room(self, new: int) -> None:
+        """Runs the prompts, once for pictures of one size, and keeps room for so many rows behind them."""
+        if new == self._new:
+            return
+        self._new = new
+        self._cache = KeyValueCache(self._room + new)
+        run(self._network.trunk, self._rows, cache=self._cache)
+        steps = torch.arange(new, device=self._lengths.device)
+        self._positions = (self._lengths[:, None] + steps).repeat(self._branches, 1)
+        self._mask = look(self._seen, self._room, causal(new)).to(self._rows.dtype)
 
     def __call__(self, latents: Tensor, time: float) -> Tensor:
-        """Guided velocities [samples, channels, side, side], float32, at a time in 0..1."""
+        """Guided velocities [samples, channels, height, width], float32, at a time in 0..1."""
         found = self.branches(latents, time).float()
         return found if self._branches == 1 else guided(found[: len(latents)], found[len(latents) :], self._guidance)
 
@@ -60,6 +96,7 @@ class PromptedField:
         map_ = network.flow_encoder(latents.to(embedded.dtype), embedded)
         drawn = network.rows(map_)
         rows = torch.cat([embedded.expand(len(drawn), 1, -1), drawn], dim=1).repeat(both, 1, 1)
+        self._make_room(rows.shape[1])
         self._cache.shorten(self._room)
         states = run(network.trunk, rows, positions=self._positions, mask=self._mask, cache=self._cache)
         return network.velocity(states[:, 1:], map_.repeat(both, 1, 1, 1), embedded)
@@ -73,11 +110,11 @@ def paths(
     Args:
         network: filled.
         prompts: input embeddings [length_i, width] of every sample.
-        noise: latents at time 0 [samples, channels, side, side], float32.
+        noise: latents at time 0 [samples, channels, height, width], float32; as large as the pictures will be.
         guidance: w in v_unc + w (v_cond - v_unc).
         steps: from 0 to 1, evenly spaced.
     """
-    places = network.config.grid**2
+    places = noise.shape[2] * noise.shape[3] // network.config.uvit.patch**2
     rows = places * (1 if guidance == 1 else 2)
     for members in drawn_together([len(prompt) for prompt in prompts], rows, prompts[0].device):
         some = filled_up(members, places)

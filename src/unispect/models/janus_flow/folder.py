@@ -19,8 +19,9 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, joined, open_checkpoint, require_one
 from unispect.models.devices import devices_for, dtype_for
-from unispect.models.janus_flow.card import PIXEL_DECODER
+from unispect.models.janus_flow.card import DEFAULTS, PIXEL_DECODER
 from unispect.models.janus_flow.config import JanusFlowConfig, check_family, network_config
+from unispect.models.janus_flow.drawing import Drawing
 from unispect.models.janus_flow.keys import AUTHORS, AUTOENCODER
 from unispect.models.janus_flow.model import JanusFlow
 from unispect.models.janus_flow.network import JanusFlowNetwork, fresh_network, load_network
@@ -52,7 +53,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     config = network_config(content, autoencoder, str(checkpoint.folder / "config.json"))
     _check_sizes(checkpoint, config, processor)
     network = load_network(whole, config, devices=where, dtype=precision)
-    return JanusFlow(sized_card(whole.on(card), network), network, processor)
+    return _joined(whole.on(card), network, processor)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusFlow:
@@ -70,7 +71,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusFlow:
     )
     _check_sizes(files, config, processor)
     network = fresh_network(config, seed)
-    return JanusFlow(sized_card(card, network), network, processor)
+    return _joined(card, network, processor)
 
 
 def save(model: JanusFlow, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
@@ -87,13 +88,14 @@ def save(model: JanusFlow, path: str | Path, *, dtype: torch.dtype | None = None
     save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
 
 
-def sized_card(card: ModelCard, network: JanusFlowNetwork) -> ModelCard:
-    """The card with the sizes of the network that was really loaded."""
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    config = network.config
-    return replace(
-        card, parameters=round(parameters / 1e6, 3), image_size=config.image_size, image_tokens=config.grid**2
-    )
+def _joined(card: ModelCard, network: JanusFlowNetwork, processor: Dialogue) -> JanusFlow:
+    """The model with its card's settings, and the card with the sizes of the network that was really loaded."""
+    config, defaults = network.config, {**DEFAULTS, **card.defaults}
+    side = config.grid
+    parameters = round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
+    sized = replace(card, parameters=parameters, image_size=side * config.cell, image_tokens=side**2)
+    drawing = Drawing((side, side), guidance=defaults["guidance"], steps=int(defaults["steps"]))
+    return JanusFlow(sized, network, processor, drawing)
 
 
 def _with_autoencoder(checkpoint: Checkpoint) -> tuple[Checkpoint, Mapping[str, Any]]:

@@ -41,7 +41,7 @@ def _draw_loss(model: JanusFlow, examples: Sequence[Example], replies: Sequence[
     """Rectified flow (arXiv 2209.03003): z_t = t z_1 + (1 - t) noise, whose velocity is z_1 - noise."""
     inputs = _inputs(model, examples, Goal.IMAGE)
     finished = _latents(model, replies)
-    moments, noise = moments_and_noise([example.seed for example in examples], model.latent_shape)
+    moments, noise = moments_and_noise([example.seed for example in examples], finished.shape[1:])
     noise, share = noise.to(model.device), moments.float().to(model.device)[:, None, None, None]
     drawn, map_, time = model.picture_rows(share * finished + (1 - share) * noise, moments)
     prompts = model.prompt_rows(inputs)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -33,8 +35,7 @@ from unispect.models.decode import replay
 from unispect.models.decode.finite import require_finite
 from unispect.models.decode.flow import start_noise
 from unispect.models.janus_flow import learning
-from unispect.models.janus_flow.card import DEFAULTS
-from unispect.models.janus_flow.drawing import paths
+from unispect.models.janus_flow.drawing import Drawing, paths
 from unispect.models.janus_flow.keys import GROUPS
 from unispect.models.janus_flow.network import JanusFlowNetwork
 from unispect.models.processing.dialogue import Dialogue, Inputs
@@ -50,12 +51,16 @@ class JanusFlow(Settled):
         card: what is known about it; its revision should be that of the weights.
         network: the filled network; its dtype and device are the model's.
         processor: the checkpoint's tokenizer, template and picture format.
+        drawing: how pictures are drawn where the caller does not say otherwise, for other sizes too.
     """
 
-    def __init__(self, card: ModelCard, network: JanusFlowNetwork, processor: Dialogue) -> None:
+    SETTINGS = ("drawing",)
+
+    def __init__(self, card: ModelCard, network: JanusFlowNetwork, processor: Dialogue, drawing: Drawing) -> None:
         self.card = card
         self.network = network
         self.processor = processor
+        self.drawing = drawing
         self.trunk = network.trunk
         self.voice = Voice(
             self.trunk, network.language_model.lm_head, processor.special.eos, processor.decode, processor.answer_ids
@@ -72,9 +77,9 @@ class JanusFlow(Settled):
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
-        """Channels, rows and columns of the latents of a picture."""
-        config = self.network.config
-        return config.uvit.latent_channels, config.latent_side, config.latent_side
+        """Channels, rows and columns of the latents of a picture that is drawn."""
+        uvit, (rows, columns) = self.network.config.uvit, self.drawing.grid
+        return uvit.latent_channels, rows * uvit.patch, columns * uvit.patch
 
     def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
         """See `UnifiedModel.encode`. A prompt for a picture holds text only; time and picture follow it."""
@@ -86,7 +91,7 @@ class JanusFlow(Settled):
                     self.card.id, "draw", "from a prompt that holds a picture, which no one trained it to do"
                 )
         inputs, segments = self.processor.encode(prompts, goal)
-        reply = 1 + self.network.config.grid**2 if goal is Goal.IMAGE else 0
+        reply = 1 + self.drawing.places if goal is Goal.IMAGE else 0
         longest, limit = max(map(len, inputs.ids)) + reply, self.trunk.config.max_position_embeddings
         if longest > limit:
             raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
@@ -109,19 +114,17 @@ class JanusFlow(Settled):
         require(self.card, "draw")
         inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
         check_seeds(how.seeds, len(encoded))
-        defaults = {**DEFAULTS, **self.card.defaults}
-        guidance = defaults["guidance"] if how.guidance is None else how.guidance
-        steps = int(defaults["steps"]) if how.steps is None else how.steps
-        if steps < 1:
-            raise UsageError(f"{self.card.id} draws in one step or more, not {steps}")
+        given = {"guidance": how.guidance, "steps": how.steps}
+        drawing = replace(self.drawing, **{name: value for name, value in given.items() if value is not None})
+        drawing.check()
         noise = start_noise(how.seeds, self.latent_shape)
-        last, finished = self.draw_latents(inputs, noise, guidance=guidance, steps=steps)
+        last, finished = self.draw_latents(inputs, noise, guidance=drawing.guidance, steps=drawing.steps)
         return [
             ImageReply(
                 picture,
                 seed,
                 latents=latents.cpu().numpy(),
-                replay=replay.settings(guidance, steps, before),
+                replay=replay.settings(drawing.guidance, drawing.steps, before),
             )
             for picture, seed, latents, before in zip(self.pictures(finished), how.seeds, finished, last, strict=True)
         ]
@@ -212,7 +215,7 @@ class JanusFlow(Settled):
         """What follows prompts while pictures are drawn.
 
         Args:
-            latents: [samples, channels, side, side].
+            latents: [samples, channels, height, width].
             moments: the time of every sample in 0..1.
 
         Returns:
@@ -224,7 +227,7 @@ class JanusFlow(Settled):
 
     @torch.inference_mode()
     def draw_latents(self, inputs: Inputs, noise: Tensor, *, guidance: float, steps: int) -> tuple[Tensor, Tensor]:
-        """What the last step looked at, and the finished latents, each [samples, channels, side, side] in float32."""
+        """What the last step looked at, and the finished latents, each as large as the noise, in float32."""
         last, finished = torch.empty_like(noise, device=self.device), torch.empty_like(noise, device=self.device)
         prompts = self.prompt_rows(inputs)
         for members, path in paths(self.network, prompts, noise, guidance=guidance, steps=steps):
@@ -250,7 +253,7 @@ class JanusFlow(Settled):
             texts = [torch.tensor(reply.tokens, dtype=torch.long, device=self.device) for reply in replies]
             return [self.trunk.embed_tokens(tokens) for tokens in texts]
         drawn = [cast(ImageReply, reply) for reply in replies]
-        chosen = [replay.step_of(reply, at, self.latent_shape) for reply in drawn]
+        chosen = [replay.step_of(reply, at, self._shape_of(reply)) for reply in drawn]
 
         def again(some: Sequence[int], noise: Tensor, guidance: float, steps: int):
             return paths(self.network, [prompts[i] for i in some], noise, guidance=guidance, steps=steps)
@@ -258,11 +261,17 @@ class JanusFlow(Settled):
         latents = replay.latents_at(again, start_noise, drawn, [step for step, _ in chosen], self.device)
         moments = torch.tensor([step / steps for step, steps in chosen], dtype=torch.float64)
         # One by one, so that a picture's company never changes its last digits.
-        pairs = zip(latents.split(1), moments.split(1), strict=True)
-        return [self.picture_rows(*pair)[0][0] for pair in pairs]
+        return [self.picture_rows(own[None], when)[0][0] for own, when in zip(latents, moments.split(1), strict=True)]
+
+    def _shape_of(self, reply: ImageReply) -> tuple[int, ...]:
+        """That of a reply's latents, of whatever size it was drawn; that of this model where it cannot be its own."""
+        uvit, shape = self.network.config.uvit, np.shape(cast(np.ndarray, reply.replay.get(replay.LAST_INPUT, ())))
+        own = len(shape) == 3 and shape[0] == uvit.latent_channels and not any(side % uvit.patch for side in shape[1:])
+        return shape if own else self.latent_shape
 
     def _reply_segments(self, start: int, reply: Reply) -> tuple[Segment, ...]:
         if isinstance(reply, TextReply):
             return text_reply_segments(start, reply, self.processor.special.eos)
-        stop = start + 1 + self.network.config.grid**2
+        _, height, width = self._shape_of(reply)
+        stop = start + 1 + height * width // self.network.config.uvit.patch**2
         return Segment(start, start + 1, "image", "template"), Segment(start + 1, stop, "image", "response")

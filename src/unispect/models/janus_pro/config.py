@@ -85,11 +85,6 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     _expect(config, "aligner_config", "input_dim", vision.hidden_size, where)
     _expect(config, "gen_aligner_config", "input_dim", image.embed_dim, where)
     _expect(config, "gen_head_config", "image_token_size", image.num_embeddings, where)
-    if vision.patch_size != 2 ** (len(image.channel_multiplier) - 1):
-        raise CheckpointError(
-            f"{where}: gen_vision_config makes tokens of {2 ** (len(image.channel_multiplier) - 1)} pixels, "
-            f"but vision_config patches of {vision.patch_size}; the port needs them equal"
-        )
     return _joined(language_config(config["language_config"], where), vision, image, image_token_id)
 
 

@@ -13,10 +13,12 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, open_checkpoint
 from unispect.models.devices import devices_for, dtype_for
+from unispect.models.janus_pro.card import DEFAULTS
 from unispect.models.janus_pro.config import is_rehosted, network_config
+from unispect.models.janus_pro.drawing import Drawing
 from unispect.models.janus_pro.keys import AUTHORS, REHOSTED
 from unispect.models.janus_pro.model import JanusPro
-from unispect.models.janus_pro.network import fresh_network, load_network, picture_size
+from unispect.models.janus_pro.network import drawn_side, fresh_network, load_network, seen_size, stride
 from unispect.models.janus_pro.processing import Processor, load_processor
 from unispect.models.json_file import read_json
 from unispect.models.keys import published
@@ -40,9 +42,9 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     rehosted = is_rehosted(content)
     network = load_network(checkpoint, config, rehosted=rehosted, devices=where, dtype=precision)
     if rehosted:  # transformers writes 576 into the processor's file whatever the model
-        processor = replace(processor, image_tokens=picture_size(network)[1])
+        processor = replace(processor, image_tokens=seen_size(network)[1])
     _check_sizes(checkpoint, network, processor)
-    return JanusPro(sized_card(checkpoint.on(card), network), network, processor)
+    return _joined(checkpoint.on(card), network, processor)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusPro:
@@ -58,7 +60,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusPro:
     config = network_config(files.json("config.json"), processor.special.image, str(files.folder / "config.json"))
     network = fresh_network(config, seed)
     _check_sizes(files, network, processor)
-    return JanusPro(sized_card(card, network), network, processor)
+    return _joined(card, network, processor)
 
 
 def save(model: JanusPro, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
@@ -72,15 +74,17 @@ def save(model: JanusPro, path: str | Path, *, dtype: torch.dtype | None = None)
     save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
 
 
-def sized_card(card: ModelCard, network: JanusForConditionalGeneration) -> ModelCard:
-    """The card with the sizes of the network that was really loaded."""
-    size, tokens = picture_size(network)
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return replace(card, parameters=round(parameters / 1e6, 3), image_size=size, image_tokens=tokens)
+def _joined(card: ModelCard, network: JanusForConditionalGeneration, processor: Processor) -> JanusPro:
+    """The model with its card's settings, and the card with the sizes of the network that was really loaded."""
+    side, defaults = drawn_side(network), {**DEFAULTS, **card.defaults}
+    parameters = round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
+    sized = replace(card, parameters=parameters, image_size=side * stride(network), image_tokens=side**2)
+    drawing = Drawing((side, side), guidance=defaults["guidance"], temperature=defaults["temperature"])
+    return JanusPro(sized, network, processor, drawing)
 
 
 def _check_sizes(checkpoint: Checkpoint, network: JanusForConditionalGeneration, processor: Processor) -> None:
-    size, tokens = picture_size(network)
+    size, tokens = seen_size(network)
     for name, found, needed in (
         ("processor_config.json: num_image_tokens", processor.image_tokens, tokens),
         ("preprocessor_config.json: image_size", processor.picture.size, size),

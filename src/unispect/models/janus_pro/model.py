@@ -7,12 +7,12 @@ package: guidance and sampling, states while drawing, tokenising pictures, templ
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from dataclasses import replace
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import LongTensor, Tensor
+from torch import Tensor
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration
 
 from unispect.core.cards import ModelCard
@@ -33,9 +33,9 @@ from unispect.models.decode.autoregressive import draw_tokens
 from unispect.models.decode.chance import exponential_draws
 from unispect.models.decode.finite import require_finite
 from unispect.models.janus_pro import learning
-from unispect.models.janus_pro.card import DEFAULTS
+from unispect.models.janus_pro.drawing import Drawing
 from unispect.models.janus_pro.keys import GROUPS
-from unispect.models.janus_pro.network import encode_codes, trunk_of
+from unispect.models.janus_pro.network import decoded_codes, encode_codes, trunk_of
 from unispect.models.janus_pro.processing import Inputs, Processor
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.settings import Settled
@@ -52,12 +52,18 @@ class JanusPro(Settled):
         card: what is known about it; its revision should be that of the weights.
         network: the filled network; its dtype and device are the model's.
         processor: the checkpoint's tokenizer, template and picture format.
+        drawing: how pictures are drawn where the caller does not say otherwise, for other sizes too.
     """
 
-    def __init__(self, card: ModelCard, network: JanusForConditionalGeneration, processor: Processor) -> None:
+    SETTINGS = ("drawing",)
+
+    def __init__(
+        self, card: ModelCard, network: JanusForConditionalGeneration, processor: Processor, drawing: Drawing
+    ) -> None:
         self.card = card
         self.network = network
         self.processor = processor
+        self.drawing = drawing
         self.trunk = trunk_of(network)
         self.voice = Voice(self.trunk, network.lm_head, processor.special.eos, processor.decode, processor.answer_ids)
         self._settle()
@@ -98,11 +104,12 @@ class JanusPro(Settled):
         require(self.card, "draw")
         inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
         check_seeds(how.seeds, len(encoded))
-        if how.steps not in (None, self.card.image_tokens):
-            raise UsageError(f"{self.card.id} draws in exactly {self.card.image_tokens} steps, not {how.steps}")
-        defaults = {**DEFAULTS, **self.card.defaults}
-        guidance = defaults["guidance"] if how.guidance is None else how.guidance
-        temperature = defaults["temperature"] if how.temperature is None else how.temperature
+        given = {"guidance": how.guidance, "temperature": how.temperature}
+        drawing = replace(self.drawing, **{name: value for name, value in given.items() if value is not None})
+        drawing.check()
+        if how.steps not in (None, drawing.places):
+            raise UsageError(f"{self.card.id} draws in exactly {drawing.places} steps, not {how.steps}")
+        guidance, temperature = drawing.guidance, drawing.temperature
         tokens = self.draw_codes(inputs, guidance=guidance, temperature=temperature, seeds=how.seeds)
         settings = {"guidance": guidance, "temperature": temperature}
         return [
@@ -193,7 +200,7 @@ class JanusPro(Settled):
         draws: Sequence[Tensor] | Tensor | None = None,
     ) -> Tensor:
         """Image tokens [samples, tokens]; `draws` stand in for those of the seeds (see `draw_tokens`)."""
-        steps, choices = self.card.image_tokens, self.network.model.generation_embeddings.num_embeddings
+        steps, choices = self.drawing.places, self.network.model.generation_embeddings.num_embeddings
         feed = self.code_rows
         if choices * self.trunk.config.hidden_size <= _TABLE_LIMIT:
             feed = self.code_rows(torch.arange(choices, device=self.device)).__getitem__
@@ -216,7 +223,8 @@ class JanusPro(Settled):
 
         Picture by picture, so that the company of a picture never changes its last digits.
         """
-        return torch.cat([self.network.model.vqmodel.decode(cast(LongTensor, own)) for own in codes.split(1)])
+        tokenizer, grid = self.network.model.vqmodel, self.drawing.grid
+        return torch.cat([decoded_codes(tokenizer, own, grid) for own in codes.split(1)])
 
     def pictures(self, codes: Tensor) -> list[Image.Image]:
         """RGB pictures of image tokens [pictures, tokens]; values are cut off, not rounded, as upstream."""

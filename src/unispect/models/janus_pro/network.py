@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.models.janus.configuration_janus import JanusConfig, JanusVisionConfig
+from transformers.models.janus.configuration_janus import JanusConfig, JanusVisionConfig, JanusVQVAEConfig
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration, JanusVQVAE
 from transformers.models.llama.modeling_llama import LlamaModel, LlamaRotaryEmbedding
 
@@ -53,6 +53,8 @@ def _build(config: JanusConfig) -> JanusForConditionalGeneration:
     for module in network.model.vqmodel.modules():
         if isinstance(module, nn.GroupNorm):
             module.num_groups = groups
+    # The stock class takes the tower's patches for those of drawn pictures.
+    network.model.vqmodel.quantize.quant_state_dims = [drawn_side(network)] * 2
     return network
 
 
@@ -60,11 +62,22 @@ def trunk_of(network: JanusForConditionalGeneration) -> LlamaModel:
     return cast(LlamaModel, network.model.language_model)
 
 
-def picture_size(network: JanusForConditionalGeneration) -> tuple[int, int]:
-    """Side of a picture in pixels, and the number of its tokens (seen and drawn alike)."""
+def seen_size(network: JanusForConditionalGeneration) -> tuple[int, int]:
+    """Side in pixels of a picture in a prompt, and the number of its tokens."""
     vision = cast(JanusVisionConfig, network.config.vision_config)
     side = cast(int, vision.image_size)
     return side, (side // cast(int, vision.patch_size)) ** 2
+
+
+def stride(network: JanusForConditionalGeneration) -> int:
+    """Side in pixels of what one image token stands for in a drawn picture."""
+    image = cast(JanusVQVAEConfig, network.config.vq_config)
+    return 2 ** (len(cast(Sequence[int], image.channel_multiplier)) - 1)
+
+
+def drawn_side(network: JanusForConditionalGeneration) -> int:
+    """Side in tokens of a drawn picture, where nobody asks for another: as large as one that is seen."""
+    return max(1, seen_size(network)[0] // stride(network))
 
 
 def encode_codes(tokenizer: JanusVQVAE, pixels: Tensor) -> Tensor:
@@ -77,6 +90,19 @@ def encode_codes(tokenizer: JanusVQVAE, pixels: Tensor) -> Tensor:
     codebook = F.normalize(tokenizer.quantize.embedding.weight, dim=1)
     # Between unit vectors, the nearest is the one with the largest product.
     return torch.einsum("bchw,kc->bhwk", latents, codebook).argmax(-1).flatten(1)
+
+
+def decoded_codes(tokenizer: JanusVQVAE, codes: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Pixels [pictures, 3, height, width], nominally in -1..1, of codes [pictures, tokens] in raster order.
+
+    Args:
+        tokenizer: the network's.
+        codes: of pictures.
+        grid: rows and columns; the stock `decode` knows one square alone.
+    """
+    found = F.normalize(tokenizer.quantize.embedding(codes), dim=-1)
+    latents = found.transpose(1, 2).unflatten(2, grid).contiguous()
+    return tokenizer.decoder(tokenizer.post_quant_conv(latents))
 
 
 def quantizer_input(tokenizer: JanusVQVAE, pixels: Tensor) -> Tensor:

@@ -42,6 +42,7 @@ class Drawing:
         max_side: longest side of given pictures.
         sampled: latents of given pictures are drawn from the posterior, as the authors do, by the sample's own seed;
             otherwise they are its means.
+        moved: times are moved by the size of the picture (the scheduler's `dynamic_time_shift`); else they are even.
     """
 
     height: int
@@ -56,6 +57,7 @@ class Drawing:
     max_pixels: int = 1024 * 1024
     max_side: int = 1024
     sampled: bool = False
+    moved: bool = True
 
     def check(self) -> None:
         """Raises `UsageError` for settings that make no sense."""
@@ -72,7 +74,7 @@ class Drawing:
         """Height and width in pixels that are really drawn, beside given pictures [3, height, width]."""
         if self.align and len(given) == 1:
             return given[0].shape[1], given[0].shape[2]
-        ratio = min(math.sqrt(self.max_pixels / (self.height * self.width)), 1.0)
+        ratio = min((self.max_pixels / (self.height * self.width)) ** 0.5, 1.0)
         height, width = (int(side * ratio) // cell * cell for side in (self.height, self.width))
         if min(height, width) < 1:
             raise UsageError(f"pictures have at least {cell} pixels a side, not {self.width} x {self.height}")
@@ -83,8 +85,8 @@ class Drawing:
 
         In single precision, as the authors' are, whatever the dtype of the latents.
         """
-        moved = _NATIVE / math.sqrt(shape[0] * shape[1])
-        return tuple(torch.tensor(times(self.steps, shift=moved)).tolist())
+        shift = _NATIVE / math.sqrt(shape[0] * shape[1]) if self.moved else 1.0
+        return tuple(torch.tensor(times(self.steps, shift=shift)).tolist())
 
     def guided_at(self, at: Sequence[float]) -> frozenset[float]:
         """Those of these times at which branches of guidance count."""

@@ -39,6 +39,7 @@ _KNOWN = {
     "vae": ("encoder.down_blocks.",),
 }
 """Part -> how one of its names begins at least."""
+_SCHEDULER, _EULER = "scheduler", "FlowMatchEulerDiscreteScheduler"
 
 
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> OmniGen2:
@@ -51,9 +52,9 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     where = devices_for(device)
     precision = dtype_for(dtype, where[0])
     checkpoint = _opened(weights or card.hub)
-    config, processor, writing = _read(checkpoint)
+    config, processor, writing, moved = _read(checkpoint)
     network = load_network(checkpoint, config, devices=where, dtype=precision)
-    return _joined(checkpoint.on(card), network, processor, writing)
+    return _joined(checkpoint.on(card), network, processor, writing, moved=moved)
 
 
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> OmniGen2:
@@ -62,8 +63,8 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> OmniGen2:
     Raises:
         CheckpointError: a file is missing, or sizes do not fit each other.
     """
-    config, processor, writing = _read(files_in(Path(folder)))
-    return _joined(card, fresh_network(config, seed), processor, writing)
+    config, processor, writing, moved = _read(files_in(Path(folder)))
+    return _joined(card, fresh_network(config, seed), processor, writing, moved=moved)
 
 
 def save(model: OmniGen2, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
@@ -75,7 +76,9 @@ def save(model: OmniGen2, path: str | Path, *, dtype: torch.dtype | None = None)
     save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
 
 
-def _joined(card: ModelCard, network: OmniGen2Network, processor: Processor, writing: Writing) -> OmniGen2:
+def _joined(
+    card: ModelCard, network: OmniGen2Network, processor: Processor, writing: Writing, *, moved: bool
+) -> OmniGen2:
     defaults = {**DEFAULTS, **card.defaults}
     side, cell = int(defaults["image_size"]), network.config.cell
     parameters = round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
@@ -86,11 +89,12 @@ def _joined(card: ModelCard, network: OmniGen2Network, processor: Processor, wri
         guidance=defaults["guidance"],
         steps=int(defaults["steps"]),
         image_guidance=defaults["image_guidance"],
+        moved=moved,
     )
     return OmniGen2(sized, network, processor, drawing, writing)
 
 
-def _read(checkpoint: Checkpoint) -> tuple[OmniGen2Config, Processor, Writing]:
+def _read(checkpoint: Checkpoint) -> tuple[OmniGen2Config, Processor, Writing, bool]:
     folder = checkpoint.folder
     mllm, transformer, vae = (_part(checkpoint, name).json("config.json") for name in PARTS)
     config = network_config(mllm, transformer, vae, str(folder))
@@ -99,7 +103,23 @@ def _read(checkpoint: Checkpoint) -> tuple[OmniGen2Config, Processor, Writing]:
     _check_sizes(files.folder, config, processor)
     settings = _part(checkpoint, "mllm").optional_json("generation_config.json") or {}
     writing = Writing(processor.system, published_penalty=float(settings.get("repetition_penalty") or 1.0))
-    return config, processor, writing
+    return config, processor, writing, _moved(_part(checkpoint, _SCHEDULER))
+
+
+def _moved(part: Checkpoint) -> bool:
+    """Whether times are moved by the size of a picture, as they are where no file says otherwise.
+
+    Raises:
+        CheckpointError: the scheduler is another than the published one.
+    """
+    content = part.optional_json("scheduler_config.json") or {}
+    kind = content.get("_class_name", _EULER)
+    if kind != _EULER:
+        raise CheckpointError(
+            f"{part.folder / 'scheduler_config.json'}: _class_name is {kind!r}, but the port has Euler's steps "
+            f"({_EULER}); put the published file there"
+        )
+    return bool(content.get("dynamic_time_shift", True))
 
 
 def _part(checkpoint: Checkpoint, name: str) -> Checkpoint:

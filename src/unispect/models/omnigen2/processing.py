@@ -6,7 +6,6 @@ placed by this module alone. The authors put all pictures before the text; here 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,7 +81,7 @@ class GivenFormat:
             DataError: a side is shorter than a position.
         """
         width, height = picture.size
-        ratio = min(math.sqrt(self.max_pixels / (width * height)), self.max_side / max(width, height), 1.0)
+        ratio = min((self.max_pixels / (width * height)) ** 0.5, self.max_side / max(width, height), 1.0)
         size = (int(width * ratio) // self.cell * self.cell, int(height * ratio) // self.cell * self.cell)
         if min(size) < 1:
             raise DataError(

@@ -28,14 +28,16 @@ class Drawing:
     Attributes:
         steps: passes through the trunk.
         guidance: weight w in l_unc + w (l_cond - l_unc); 1 runs no unconditional branch. The authors' g is w - 1.
-        temperature: of tokens and of the order in which places are filled (see `decode.confident.uncover`).
+        temperature: of the order in which places are filled; tokens are drawn at 1 (see `decode.confident.uncover`).
         schedule: of the share of open places.
+        greedy: take the most likely tokens instead of drawing them, as a call for temperature 0 does.
     """
 
     steps: int
     guidance: float
     temperature: float
     schedule: str = "cosine"
+    greedy: bool = False
 
     def check(self) -> None:
         """Raises `UsageError` when this cannot be drawn."""
@@ -135,6 +137,7 @@ def draw_codes(
         draws=draws,
         schedule=drawing.schedule,
         temperature=drawing.temperature,
+        greedy=drawing.greedy,
         tie=tie,
         alone=alone,
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -23,7 +22,7 @@ from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, T
 from unispect.models.base import Example, Losses
 from unispect.models.capture import stream_each
 from unispect.models.checks import check_replies, check_seeds, cuts, inputs_for, require, text_reply_segments
-from unispect.models.decode.confident import OPEN, Uncovered, seeded_draws
+from unispect.models.decode.confident import OPEN, Uncovered, canvas_at, seeded_draws
 from unispect.models.decode.finite import require_finite
 from unispect.models.decode.sight import Sight, extended
 from unispect.models.processing.pictures import target_pixels
@@ -92,12 +91,19 @@ class ShowO(Settled):
 
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
-        """See `UnifiedModel.draw`. With the step at which each token was found, the tokens repeat any step."""
+        """See `UnifiedModel.draw`. With the step at which each token was found, the tokens repeat any step.
+
+        As with the authors, the temperature is that of the order in which places are filled; at 0, which here means the
+        most likely tokens, they have no such sampler (`Drawing.greedy`). Where a token was taken away again, as may
+        happen at temperatures above 4.3, the reply holds the canvas of every step instead.
+        """
         require(self.card, "draw")
         inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
         check_seeds(how.seeds, len(encoded))
         given = {"guidance": how.guidance, "temperature": how.temperature, "steps": how.steps}
         drawing = replace(self.drawing, **{name: value for name, value in given.items() if value is not None})
+        if how.temperature is not None:
+            drawing = replace(drawing, greedy=how.temperature == 0)
         drawing.check()
         config = self.network.config
         drawn = self.draw_codes(inputs, drawing, seeded_draws(how.seeds, drawing.steps, config.places, config.codes))
@@ -106,11 +112,13 @@ class ShowO(Settled):
             "schedule": drawing.schedule,
             "temperature": drawing.temperature,
             "steps": drawing.steps,
+            **({"greedy": True} if drawing.greedy else {}),
         }
-        tokens, found = drawn.tokens.cpu().numpy(), drawn.steps.cpu().numpy()
         return [
-            ImageReply(picture, seed, tokens=own, replay={**settings, "found": steps})
-            for picture, seed, own, steps in zip(self.pictures(drawn.tokens), how.seeds, tokens, found, strict=True)
+            ImageReply(picture, seed, tokens=tokens.cpu().numpy(), replay={**settings, **drawn.told(sample)})
+            for sample, (picture, seed, tokens) in enumerate(
+                zip(self.pictures(drawn.tokens), how.seeds, drawn.tokens, strict=True)
+            )
         ]
 
     @torch.inference_mode()
@@ -275,25 +283,14 @@ class ShowO(Settled):
         config = self.network.config
         if reply.tokens is None or len(reply.tokens) != config.places:
             raise UsageError(f"the picture was not drawn by {self.card.id}: it has no {config.places} image tokens")
-        known = np.full(config.places, True) if at == LAST else self._found(reply) < self._step(reply, at)
         inside = [
-            Token(int(code) + config.first_code, "image", "response") if seen else Token(config.mask, "image", "filler")
-            for code, seen in zip(reply.tokens, known, strict=True)
+            Token(config.mask, "image", "filler")
+            if code == OPEN
+            else Token(int(code) + config.first_code, "image", "response")
+            for code in (reply.tokens if at == LAST else canvas_at(reply, at))
         ]
         start, end = (Token(config.special(name), "text", "template") for name in ("soi", "eoi"))
         return [start, *inside, end]
-
-    def _found(self, reply: ImageReply) -> np.ndarray:
-        found = reply.replay.get("found")
-        if not isinstance(found, np.ndarray):
-            raise UsageError("the reply does not say when its tokens were found: only at=LAST is possible")
-        return found
-
-    def _step(self, reply: ImageReply, at: int) -> int:
-        steps = reply.replay.get("steps")
-        if not isinstance(steps, int) or not 0 <= at < steps:
-            raise UsageError(f"the picture was drawn in {steps} steps, counted from 0; there is no step {at}")
-        return at
 
     def _reply_segments(self, start: int, reply: Reply, tokens: Sequence[Token]) -> tuple[Segment, ...]:
         if isinstance(reply, TextReply):

@@ -21,8 +21,8 @@ from unispect.models.decode.flow import euler, guided, start_noise, times
 from unispect.models.decode.prefix import drawn_together, filled_up, look, slots
 from unispect.models.show_o2.network import ShowO2Network
 
-SHIFT = 1 / 3
-"""The authors' factor 3 in t -> t / (t + 3 - 3 t), as `decode.flow.times` counts it: times stay near noise for long."""
+SHIFTING = 3.0
+"""The authors' factor f in t -> t / (t + f - f t): above 1, times stay near noise for long; 1 leaves them even."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Drawing:
         paper: prompts as the authors prepare them: too long ones are cut, and their states also hold the slots that
             stand behind them before anything is drawn, as "filler": placeholders for the picture, and padding.
         length: positions of the authors' sequences for a picture; 0 for their settings at 432, 512 and 1024 pixels.
+        shifting: how times are moved (see `SHIFTING`).
     """
 
     grid: tuple[int, int]
@@ -43,6 +44,7 @@ class Drawing:
     steps: int
     paper: bool = False
     length: int = 0
+    shifting: float = SHIFTING
 
     @property
     def whole(self) -> int:
@@ -62,6 +64,13 @@ class Drawing:
         """Raises `UsageError` for settings that make no sense."""
         if self.steps < 1:
             raise UsageError(f"a picture is drawn in one step or more, not {self.steps}")
+        if self.shifting <= 0:
+            raise UsageError(f"times are moved by a factor above 0, not by {self.shifting}")
+
+
+def moved(steps: int, shifting: float) -> tuple[float, ...]:
+    """The steps + 1 times from 0, noise, to 1."""
+    return times(steps, shift=1 / shifting)
 
 
 def rounded_noise(seeds: Sequence[int], shape: Sequence[int]) -> Tensor:
@@ -120,7 +129,14 @@ class PromptedField:
 
 
 def paths(
-    network: ShowO2Network, prompts: Sequence[Tensor], empty: Tensor, noise: Tensor, *, guidance: float, steps: int
+    network: ShowO2Network,
+    prompts: Sequence[Tensor],
+    empty: Tensor,
+    noise: Tensor,
+    *,
+    guidance: float,
+    steps: int,
+    shifting: float = SHIFTING,
 ) -> Iterator[tuple[list[int], Iterator[Tensor]]]:
     """Samples that are drawn together, and their latents before every step and after the last.
 
@@ -130,12 +146,13 @@ def paths(
         empty: those of the branch without the prompt [length, width].
         noise: latents at time 0 [samples, channels, height, width], float32.
         guidance: w in v_unc + w (v_cond - v_unc).
-        steps: from 0 to 1, the more of them the nearer to 0.
+        steps: from 0 to 1.
+        shifting: how their times are moved (see `SHIFTING`).
     """
     places = noise.shape[2] * noise.shape[3] // network.config.patch**2
     rows = places * (1 if guidance == 1 else 2)
     for members in drawn_together([len(prompt) for prompt in prompts], rows, empty.device):
         some = filled_up(members, places)
         field = PromptedField(network, [prompts[sample] for sample in some], empty, places, guidance)
-        path = euler(field, noise[some].to(empty.device), times(steps, shift=SHIFT))
+        path = euler(field, noise[some].to(empty.device), moved(steps, shifting))
         yield members, (latents[: len(members)] for latents in path)

@@ -33,18 +33,20 @@ from unispect.models.checks import (
 )
 from unispect.models.decode import replay
 from unispect.models.decode.finite import require_finite
-from unispect.models.decode.flow import times
 from unispect.models.decode.sight import Sight, with_spans
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.settings import Settled
 from unispect.models.show_o2 import learning
-from unispect.models.show_o2.drawing import SHIFT, Drawing, paths, rounded_noise
+from unispect.models.show_o2.drawing import SHIFTING, Drawing, moved, paths, rounded_noise
 from unispect.models.show_o2.keys import GROUPS
 from unispect.models.show_o2.network import ShowO2Network
 from unispect.models.show_o2.processing import Inputs, Processor
 from unispect.models.show_o2.seeing import Seeing
 from unispect.models.show_o2.vae import decoded, moments
 from unispect.models.voice import Voice, shared_rows
+
+_SHIFTING = "shifting"
+"""In a reply's `replay`: how times were moved, where it was not as published."""
 
 
 class ShowO2(Settled):
@@ -145,12 +147,13 @@ class ShowO2(Settled):
         drawing.check()
         noise = rounded_noise(how.seeds, self.latent_shape)
         last, finished = self.draw_latents(inputs, noise, guidance=drawing.guidance, steps=drawing.steps)
+        more = {} if drawing.shifting == SHIFTING else {_SHIFTING: drawing.shifting}
         return [
             ImageReply(
                 picture,
                 seed,
                 latents=latents.cpu().numpy(),
-                replay=replay.settings(drawing.guidance, drawing.steps, before),
+                replay={**replay.settings(drawing.guidance, drawing.steps, before), **more},
             )
             for picture, seed, latents, before in zip(self.pictures(finished), how.seeds, finished, last, strict=True)
         ]
@@ -279,7 +282,8 @@ class ShowO2(Settled):
         """What the last step looked at, and the finished latents, each [samples, channels, rows, columns], float32."""
         last, finished = torch.empty_like(noise, device=self.device), torch.empty_like(noise, device=self.device)
         prompts, empty = self.prompt_rows(inputs), self.empty_row()
-        for members, path in paths(self.network, prompts, empty, noise, guidance=guidance, steps=steps):
+        how = {"guidance": guidance, "steps": steps, "shifting": self.drawing.shifting}
+        for members, path in paths(self.network, prompts, empty, noise, **how):
             last[members], finished[members] = deque(path, maxlen=2)
         return last, finished
 
@@ -306,7 +310,7 @@ class ShowO2(Settled):
             latents, when = torch.stack([self._finished(reply) for reply in drawn]), [1.0] * len(drawn)
         else:
             steps = [replay.step_of(reply, at, self.latent_shape) for reply in drawn]
-            when = [times(count, shift=SHIFT)[step] for step, count in steps]
+            when = [moved(count, _shifting(reply))[step] for reply, (step, count) in zip(drawn, steps, strict=True)]
             latents = self._latents_at(prompts, drawn, [step for step, _ in steps])
         # One by one: what a picture's rows are must not depend on the batch.
         pairs = zip(latents.split(1), torch.tensor(when).split(1), strict=True)
@@ -320,13 +324,24 @@ class ShowO2(Settled):
         return torch.tensor(np.asarray(reply.latents))
 
     def _latents_at(self, prompts: Sequence[Tensor], replies: Sequence[ImageReply], steps: Sequence[int]) -> Tensor:
-        empty = self.empty_row()
+        empty, found = self.empty_row(), torch.empty(len(replies), *self.latent_shape, device=self.device)
+        for shifting in {_shifting(reply) for reply in replies}:
+            alike = [i for i, reply in enumerate(replies) if _shifting(reply) == shifting]
 
-        def again(some: Sequence[int], noise: Tensor, guidance: float, count: int):
-            own = [prompts[i] for i in some]
-            return paths(self.network, own, empty, noise, guidance=guidance, steps=count)
+            def again(
+                some: Sequence[int],
+                noise: Tensor,
+                guidance: float,
+                count: int,
+                alike: Sequence[int] = alike,
+                shifting: float = shifting,
+            ):
+                own, how = [prompts[alike[i]] for i in some], {"guidance": guidance, "steps": count}
+                return paths(self.network, own, empty, noise, **how, shifting=shifting)
 
-        return replay.latents_at(again, rounded_noise, replies, steps, self.device)
+            own = [replies[i] for i in alike], [steps[i] for i in alike]
+            found[alike] = torch.stack(replay.latents_at(again, rounded_noise, *own, self.device))
+        return found
 
     def _with_filler(
         self, rows: Sequence[Tensor], segments: Sequence[tuple[Segment, ...]]
@@ -351,3 +366,7 @@ class ShowO2(Settled):
         if isinstance(reply, TextReply):
             return text_reply_segments(start, reply, self.processor.special.end)
         return Segment(start, start + 1, "image", "template"), Segment(start + 1, start + length, "image", "response")
+
+
+def _shifting(reply: ImageReply) -> float:
+    return cast(float, reply.replay.get(_SHIFTING, SHIFTING))

@@ -85,7 +85,58 @@ def test_the_interval_is_open_below_and_closed_above():
 def test_the_published_interval_guides_41_of_49_steps():
     drawing = Drawing((64, 64))
     assert len(drawing.times) == 50
-    assert sum(drawing.guidance.at(time) for time in drawing.times[:-1]) == 41
+    assert len(drawing.guided) == 41
+
+
+@pytest.mark.parametrize(
+    ("steps", "shift", "low", "guided"),
+    [
+        (10, 1.0, 0.3, 7),  # 0.3 itself is not above it; counted in double precision, it is
+        (15, 1.0, 0.2, 13),  # 0.20000002 is, though a fifth is not
+        (5, 1.0, 0.4, 3),
+        (11, 3.0, 0.4, 9),
+    ],
+)
+def test_ends_of_the_interval_are_met_in_single_precision(steps: int, shift: float, low: float, guided: int):
+    """A step at an end of the interval is guided where the authors' float32 says so."""
+    drawing = Drawing((4, 4), steps, shift, Guidance(4.0, interval=(low, 1.0)))
+    times = torch.linspace(1, 0, steps + 1)
+    theirs = (shift * times / (1 + (shift - 1) * times) > low)[:-1]
+    assert theirs.sum() == guided
+    assert [time in drawing.guided for time in drawing.times[:-1]] == theirs.tolist()
+
+
+@pytest.mark.parametrize(("steps", "shift"), [(1, 1.0), (4, 0.5), (7, 3.0), (49, 5.5)])
+def test_times_are_those_of_the_formula(steps: int, shift: float):
+    """From 1 to 0; the authors count one point more than there are steps."""
+    even = [1 - step / steps for step in range(steps + 1)]
+    expected = [shift * t / (1 + (shift - 1) * t) for t in even]
+    assert Drawing((4, 4), steps, shift).times == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("renorm", RENORMS)
+@pytest.mark.parametrize(
+    ("text", "image", "least"), [(3.5, 1.0, 0.0), (5.0, 2.5, 0.3), (1.4, 1.2, 1.0), (7.0, 0.5, 0.7)]
+)
+def test_guidance_is_that_of_the_formula(renorm: Renorm, text: float, image: float, least: float):
+    """Number by number, for one picture: what is guided, what is shortened, and by how much at most."""
+    c, u, w = (own[0].double() for own in velocities(11))
+    by_text = u + text * (c - u)
+    if renorm == "text_channel":
+        shortened = by_text.clone()
+        for place in range(len(c)):
+            factor = c[place].norm() / (by_text[place].norm() + 1e-8)
+            shortened[place] *= min(max(float(factor), least), 1.0)
+        expected = w + image * (shortened - w) if image > 1 else shortened
+    else:
+        expected = w + image * (by_text - w) if image > 1 else by_text.clone()
+        whole = float(c.norm() / (expected.norm() + 1e-8))
+        factors = [
+            whole if renorm == "global" else float(c[i].norm() / (expected[i].norm() + 1e-8)) for i in range(len(c))
+        ]
+        expected = torch.stack([own * min(max(f, least), 1.0) for own, f in zip(expected, factors, strict=True)])
+    found = Guidance(text, image, renorm=renorm, renorm_min=least).combined(c[None], u[None], w[None])
+    torch.testing.assert_close(found[0], expected)
 
 
 @pytest.mark.parametrize(

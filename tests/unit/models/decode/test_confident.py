@@ -6,9 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import Tensor
 
-from unispect.models.decode.confident import OPEN, open_share, seeded_draws, uncover
+from unispect.core.replies import ImageReply
+from unispect.models.decode.confident import OPEN, Uncovered, canvas_at, open_share, seeded_draws, uncover
 
 CODES = 7
 
@@ -85,13 +87,19 @@ def test_given_tokens_stay_and_are_seen_at_every_step():
         assert torch.equal(tokens, torch.where(drawn.steps < step, drawn.tokens, OPEN))
 
 
-def test_without_noise_the_likeliest_come_first_and_are_chosen():
+def test_greedy_the_likeliest_come_first_and_are_chosen():
     scores = torch.zeros(1, 6, CODES)
     best = torch.tensor([4, 1, 0, 6, 2, 3])
     strength = torch.tensor([3.0, 1.0, 6.0, 2.0, 5.0, 4.0])
     scores[0, torch.arange(6), best] = strength
     drawn = uncover(
-        blank(1, 6), lambda _: scores, steps=6, draws=seeded_draws([1], 6, 6, CODES), schedule="linear", temperature=0.0
+        blank(1, 6),
+        lambda _: scores,
+        steps=6,
+        draws=seeded_draws([1], 6, 6, CODES),
+        schedule="linear",
+        temperature=0.0,
+        greedy=True,
     )
     assert drawn.tokens[0].tolist() == best.tolist()
     assert drawn.steps[0][strength.argsort(descending=True)].tolist() == sorted(drawn.steps[0].tolist())
@@ -130,14 +138,107 @@ def test_draws_have_their_distributions():
     assert many.var().item() == pytest.approx(math.pi**2 / 6, abs=0.1)
 
 
-def test_tokens_are_drawn_from_their_probabilities():
+@pytest.mark.parametrize("temperature", [0.0, 0.3, 1.0, 4.0])
+def test_tokens_are_drawn_from_their_probabilities_at_any_temperature(temperature: float):
+    """The temperature is the order's alone, at 0 too."""
     logits = torch.tensor([0.0, 1.0, -1.0, 0.5, 2.0, -3.0, 0.0])
     places = 20000
     drawn = uncover(
-        blank(1, places), lambda _: logits.expand(1, places, -1), steps=1, draws=seeded_draws([3], 1, places, CODES)
+        blank(1, places),
+        lambda _: logits.expand(1, places, -1),
+        steps=1,
+        draws=seeded_draws([3], 1, places, CODES),
+        temperature=temperature,
     )
     shares = torch.bincount(drawn.tokens[0], minlength=CODES) / places
     torch.testing.assert_close(shares, logits.softmax(-1), atol=0.012, rtol=0)
+
+
+def by_the_formula(
+    known: Tensor, scores: Tensor, race: Tensor, ranks: Tensor, shares: list[float], temperature: float
+) -> tuple[Tensor, list[Tensor]]:
+    """One picture, place by place in float64: the tokens, and what every step began with.
+
+    Args:
+        known: [places].
+        scores: logits [steps, places, choices].
+        race: E ~ Exp(1), of that shape.
+        ranks: Gumbel noise [steps, places].
+        shares: of open places, after every step.
+        temperature: at the start.
+    """
+    steps, places = ranks.shape
+    tokens, begun = known.clone(), []
+    for step in range(steps):
+        begun.append(tokens.clone())
+        temperature *= 1 - (step + 1) / steps
+        chances = scores[step].double().softmax(-1)
+        guess = (chances / race[step].double()).argmax(-1)
+        sure = torch.empty(places, dtype=torch.float64)
+        for place in range(places):
+            there = tokens[place] != OPEN
+            guess[place] = tokens[place] if there else guess[place]
+            own = (
+                math.log(torch.finfo(torch.float32).max)
+                if there
+                else math.log(max(chances[place, guess[place]], 1e-20))
+            )
+            sure[place] = own + temperature * float(ranks[step, place])
+        again = max(1, min(int((tokens == OPEN).sum()) - 1, math.floor(places * shares[step])))
+        border = sure.sort().values[again]
+        tokens = torch.where(sure < border, OPEN, guess)
+    return guess, begun
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.2, 0.7, 1.0, 1.6, 3.0, 9.0, 40.0])
+@pytest.mark.parametrize(("schedule", "steps"), [("cosine", 2), ("linear", 5), ("pow2", 8), ("sigmoid", 6)])
+def test_every_step_is_the_formula_s(schedule: str, steps: int, temperature: float):
+    places, draw = 13, torch.Generator().manual_seed(round(10 * temperature) + steps)
+    scores = 3 * torch.randn(steps, 2, places, CODES, generator=draw)
+    race = torch.empty(steps, 2, places, CODES).exponential_(generator=draw)
+    ranks = -torch.empty(steps, 2, places).exponential_(generator=draw).log()
+    known = blank(2, places)
+    known[1, ::3] = 2
+    told = iter(scores)
+    found = uncover(
+        known,
+        lambda _: next(told),
+        steps=steps,
+        draws=list(zip(race, ranks, strict=True)),
+        schedule=schedule,
+        temperature=temperature,
+    )
+    shares = [float(open_share(schedule, torch.tensor((step + 1) / steps))) for step in range(steps)]
+    for i in range(2):
+        tokens, begun = by_the_formula(known[i], scores[:, i], race[:, i], ranks[:, i], shares, temperature)
+        assert found.tokens[i].tolist() == tokens.tolist()
+        assert found.canvases[:, i].tolist() == torch.stack(begun).tolist()
+
+
+def test_much_noise_takes_tokens_away_again():
+    """A token that is there weighs 88.7 nats: noise of more takes it away, less never does."""
+    places, steps = 6, 4
+    race, zero = torch.ones(1, places, CODES), torch.zeros(1, places)
+    gone = zero.clone()
+    gone[0, 0] = -100.0
+    scores, known = fixed(1, places), blank(1, places)
+    known[0, 0] = 6
+    draws = [(race, gone if step == 0 else zero) for step in range(steps)]
+
+    def drawn(temperature: float) -> Uncovered:
+        return uncover(known, lambda _: scores, steps=steps, draws=draws, schedule="linear", temperature=temperature)
+
+    best = int(scores[0, 0].argmax())
+    assert best != 6
+    kept, lost = drawn(1.0), drawn(2.0)  # times 3/4 after the first step
+    assert (kept.tokens[0, 0], kept.steps[0, 0], kept.emptied.tolist()) == (6, -1, [False])
+    assert (lost.tokens[0, 0], lost.emptied.tolist()) == (best, [True])
+    assert [int(canvas[0, 0]) for canvas in lost.canvases[:2]] == [6, OPEN]
+    blank_image = Image.new("RGB", (1, 1))
+    for one in (kept, lost):
+        reply = ImageReply(blank_image, 0, tokens=one.tokens[0].numpy(), replay={"steps": steps, **one.told(0)})
+        for step in range(steps):
+            assert canvas_at(reply, step).tolist() == one.canvases[step, 0].tolist()
 
 
 def test_rounding_never_decides():

@@ -35,7 +35,6 @@ def changed(section: str, key: str, value: Any) -> dict[str, Any]:
         ("vision_gen_dec_config", "upsamples", 2),
         ("vision_gen_enc_config", "input_channels", 8),
         ("vision_und_enc_config", "select_layer", -2),
-        ("vision_und_enc_config", "image_size", 18),
         ("language_config", "rope_scaling", {"type": "linear", "factor": 2.0}),
     ],
 )
@@ -81,6 +80,13 @@ def test_what_the_file_leaves_out_is_the_authors_default():
 def test_the_autoencoder_decides_how_many_positions_a_picture_takes(levels: int, side: int, grid: int):
     found = read(tiny_janus_flow.config(), block_out_channels=[16] * levels)
     assert (found.latent_side, found.grid) == (side, grid)
+
+
+@pytest.mark.parametrize(("seen", "grid"), [(16, 4), (18, 4), (23, 5), (2, 1)])
+def test_a_drawn_picture_need_not_be_as_large_as_one_that_is_seen(seen: int, grid: int):
+    """It is as large as whole positions of 4 pixels allow; the authors' code holds a number of its own."""
+    found = read(changed("vision_und_enc_config", "image_size", seen))
+    assert (found.image_size, found.grid, found.latent_side) == (seen, grid, 2 * grid)
 
 
 def test_embeddings_are_never_tied_nor_padded():

@@ -44,6 +44,10 @@ def prompts(model: JanusFlow, texts: tuple[str, ...] = TEXTS) -> list[Tensor]:
     return model.prompt_rows(inputs_of(model, *texts))
 
 
+def sized(model: JanusFlow, grid: tuple[int, int]) -> JanusFlow:
+    return JanusFlow(model.card, model.network, model.processor, replace(model.drawing, grid=grid))
+
+
 def without_cache(model: JanusFlow, prompt: Tensor, pad: Tensor, latents: Tensor, time: float, w: float) -> Tensor:
     """The authors' way for one sample: two whole sequences, pads masked by index, positions 0 to n - 1 in both."""
     rows, map_, embedded = model.picture_rows(latents[None], torch.tensor([time], dtype=torch.float64))
@@ -57,11 +61,14 @@ def without_cache(model: JanusFlow, prompt: Tensor, pad: Tensor, latents: Tensor
     return guided(velocities[0], velocities[1], w)
 
 
-@pytest.mark.parametrize("guidance", [1.0, 2.0, 5.0])
+@pytest.mark.parametrize(
+    ("guidance", "grid"), [(1.0, (4, 4)), (2.0, (4, 4)), (5.0, (4, 4)), (1.0, (3, 5)), (0.5, (6, 2)), (7.5, (1, 1))]
+)
 @torch.no_grad()
-def test_a_cache_changes_nothing(model: JanusFlow, guidance: float):
+def test_a_cache_changes_nothing(model: JanusFlow, guidance: float, grid: tuple[int, int]):
+    """Of any size, square or not, as large as pictures that are seen (4 x 4) or not."""
     pad = model.trunk.embed_tokens.weight[model.processor.special.pad]
-    noise = start_noise(SEEDS, model.latent_shape)
+    noise = start_noise(SEEDS, sized(model, grid).latent_shape)
     for i, prompt in enumerate(prompts(model)):
         cached = euler(PromptedField(model.network, [prompt], guidance), noise[i : i + 1], times(5))
         whole = euler(
@@ -102,6 +109,64 @@ def test_pictures_of_few_positions_are_drawn_as_alone(tmp_path: Path, guidance: 
         alone = model.draw_latents(inputs_of(model, text), noise[i : i + 1], guidance=guidance, steps=3)
         for ours, all_ in zip(alone, together, strict=True):
             assert torch.equal(ours[0], all_[i])
+
+
+@pytest.mark.parametrize("grid", [(6, 6), (2, 5), (1, 1)])
+def test_pictures_of_any_size_are_drawn_and_looked_at(model: JanusFlow, grid: tuple[int, int]):
+    """Rows and columns are those of the setting, whatever the tower sees, with states of every step."""
+    own = sized(model, grid)
+    rows, columns = grid
+    encoded = own.encode([Prompt.of(text) for text in TEXTS], Goal.IMAGE)
+    replies: list[ImageReply] = own.draw(encoded, ImageSampling(SEEDS, steps=3))
+    assert {reply.image.size for reply in replies} == {(4 * columns, 4 * rows)}
+    alone = own.draw(own.encode([Prompt.of(TEXTS[2])], Goal.IMAGE), ImageSampling(SEEDS[2:3], steps=3))[0]
+    np.testing.assert_allclose(alone.latents, replies[2].latents, atol=1e-5, rtol=0)
+    inputs = prompts(own)
+    for at in (0, 1, LAST):
+        final = list(own.states(encoded, replies, at=at))[-1]
+        for i, reply in enumerate(replies):
+            with torch.no_grad():
+                field, noise = PromptedField(own.network, [inputs[i]], 2.0), start_noise([reply.seed], own.latent_shape)
+                latents = list(euler(field, noise, times(3)))[2 if at == LAST else at]
+                added, _, _ = own.picture_rows(latents, torch.tensor([(2 if at == LAST else at) / 3]).double())
+                expected = run(own.trunk, torch.cat([inputs[i], added[0]])[None])[0]
+            torch.testing.assert_close(own.trunk.norm(final.rows[i]), expected, rtol=1e-4, atol=1e-4)
+            assert len(final.segments[i][-1]) == rows * columns
+
+
+def test_replies_of_other_sizes_stand_side_by_side(model: JanusFlow):
+    encoded = model.encode([Prompt.of("a star"), Prompt.of("a circle")], Goal.IMAGE)
+    small = sized(model, (2, 3)).draw(encoded, ImageSampling((1, 2)))
+    usual = model.draw(encoded, ImageSampling((1, 2)))
+    for at in (0, 2, LAST):
+        mixed = model.states(encoded, [small[0], usual[1]], at=at)
+        for state, left, right in zip(
+            mixed, model.states(encoded, small, at=at), model.states(encoded, usual, at=at), strict=True
+        ):
+            torch.testing.assert_close(state.rows[0], left.rows[0], rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(state.rows[1], right.rows[1], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_steps_are_evaluated_at_even_times(model: JanusFlow, monkeypatch: pytest.MonkeyPatch):
+    """n steps ask n times, at k / n; guidance w of the two velocities is v_unc + w (v_cond - v_unc), below 1 too."""
+    asked, branches = [], PromptedField.branches
+
+    def kept(field: PromptedField, latents: Tensor, time: float) -> Tensor:
+        asked.append((time, latents, branches(field, latents, time)))
+        return asked[-1][2]
+
+    monkeypatch.setattr(PromptedField, "branches", kept)
+    noise = start_noise((3,), model.latent_shape)
+    for steps, weight in ((1, 0.0), (3, 0.5), (7, 4.0)):
+        asked.clear()
+        _, finished = model.draw_latents(inputs_of(model, "a star"), noise, guidance=weight, steps=steps)
+        assert [time for time, _, _ in asked] == [step / steps for step in range(steps)]
+        expected = noise
+        for _, latents, found in asked:
+            torch.testing.assert_close(latents, expected)
+            expected = expected + (found[1:] + weight * (found[:1] - found[1:])) / steps
+        torch.testing.assert_close(finished, expected)
 
 
 def test_guidance_of_one_runs_no_other_branch(model: JanusFlow, monkeypatch: pytest.MonkeyPatch):
@@ -201,6 +266,8 @@ def test_the_time_is_template_and_the_picture_the_response(model: JanusFlow):
 def test_steps_that_were_not_taken_are_refused(model: JanusFlow):
     encoded = model.encode([Prompt.of("a star")], Goal.IMAGE)
     reply = model.draw(encoded, ImageSampling((1,)))[0]
+    with pytest.raises(UsageError, match="at least one row"):
+        sized(model, (0, 4)).draw(encoded, ImageSampling((1,)))
     for at in (4, -2):
         with pytest.raises(UsageError, match="no step"):
             list(model.states(encoded, [reply], at=at))

@@ -50,11 +50,6 @@ def test_a_missing_section_is_named(section: str):
         network_config(content, 0)
 
 
-def test_pictures_seen_and_drawn_must_have_the_same_grid():
-    with pytest.raises(CheckpointError, match="gen_vision_config"):
-        network_config(changed("gen_vision_config", "ch_mult", [1, 1, 1, 1]), 0)
-
-
 def test_embeddings_are_never_tied_nor_padded():
     config = network_config(tiny_janus.config(), 7)
     assert config.tie_word_embeddings is False

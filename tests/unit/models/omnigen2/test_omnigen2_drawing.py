@@ -17,7 +17,7 @@ from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling, TextReply, TextSampling
 from unispect.models.decode.flow import start_noise
 from unispect.models.decode.prefix import slots
-from unispect.models.omnigen2.drawing import Drawing
+from unispect.models.omnigen2.drawing import Drawing, GuidedField, condition_of
 from unispect.models.omnigen2.folder import load
 from unispect.models.omnigen2.model import OmniGen2
 from unispect.models.omnigen2.processing import Inputs
@@ -114,6 +114,56 @@ def test_larger_pictures_stay_near_noise_for_longer():
     small, native, large = (own.at((side, side))[2] for side in (8, 40, 128))
     assert small > native == 0.5 > large
     assert large == pytest.approx(0.5 / (3.2 - 3.2 * 0.5 + 0.5))
+
+
+@pytest.mark.parametrize("steps", [1, 3, 28])
+@pytest.mark.parametrize("shape", [(8, 12), (40, 40), (96, 30)])
+def test_times_are_those_of_the_formula(steps: int, shape: tuple[int, int]):
+    """t / (m - m t + t) with m = sqrt(height x width) / 40 in latents; even ones where the scheduler moves none."""
+    own, m = Drawing(64, 64, guidance=4.0, steps=steps), (shape[0] * shape[1]) ** 0.5 / 40
+    even = [step / steps for step in range(steps + 1)]
+    assert own.at(shape) == pytest.approx([t / (m - m * t + t) for t in even], abs=1e-7)
+    assert replace(own, moved=False).at(shape) == pytest.approx(even, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("text", "image", "between", "moved"),
+    [
+        (3.7, 2.2, (0.3, 0.8), True),
+        (1.5, 1.0, (0.0, 0.4), False),
+        (6.0, 0.5, (0.0, 1.0), True),
+        (0.8, 3.0, (0.0, 1.0), True),
+    ],
+)
+@torch.no_grad()
+def test_the_path_is_that_of_the_formula(
+    model: OmniGen2, text: float, image: float, between: tuple[float, float], moved: bool
+):
+    """Euler over u + i (r - u) + t (c - r), or u + t (c - u) without guidance by pictures, or c outside the range."""
+    own = drawing(model, guidance=text, image_guidance=image, between=between, moved=moved, steps=5)
+    inputs = inputs_of(own, Prompt.of(picture(1), "make it red"))
+    sources, (channels, height, width) = own.sources(inputs), own.shapes(inputs)[0]
+    assert height != width
+    latents = start_noise([4], (channels, height, width))
+    _, (finished,) = own.draw_latents(sources, list(latents), own.drawing)
+    states, pictures = [own.prompt for own in sources], [own.references[0][None] for own in sources]
+    empty = [own.empty for own in sources]
+    conditions = [
+        condition_of(own.network.transformer, said, (height, width), given)
+        for said, given in ((states, pictures), (empty, pictures), (empty, []))
+    ]
+    field = GuidedField(own.network.transformer, sources, (height, width), own.drawing)
+    at = own.drawing.at((height, width))
+    for step in range(5):
+        c, r, u = (field.velocity(condition, latents, at[step]) for condition in conditions)
+        if text <= 1 or not between[0] <= step / 5 <= between[1]:
+            velocity = c
+        elif image > 1:
+            velocity = u + image * (r - u) + text * (c - r)
+        else:
+            velocity = u + text * (c - u)
+        latents = latents + (at[step + 1] - at[step]) * velocity
+    torch.testing.assert_close(finished[None], latents, rtol=1e-4, atol=1e-4)
 
 
 def test_times_are_told_in_single_precision_whatever_the_dtype(tmp_path: Path):

@@ -241,3 +241,28 @@ def test_it_loads_by_name(single: Path):
     # Its own size, not the tiny checkpoint's: files do not say how large pictures are.
     assert (model.card.image_size, model.card.image_tokens) == (1024, 128**2)
     assert model.card.revision.startswith("sha256:")
+
+
+@pytest.mark.parametrize(("content", "moved"), [({}, True), ({"dynamic_time_shift": True}, True)])
+def test_times_are_moved_unless_the_scheduler_s_file_says_otherwise(apart: Path, content: dict, moved: bool):
+    write_scheduler(apart, content)
+    assert opened(apart).drawing.moved is moved
+
+
+def test_a_scheduler_that_moves_no_times_is_followed(apart: Path):
+    before = opened(apart)
+    write_scheduler(apart, {"_class_name": "FlowMatchEulerDiscreteScheduler", "dynamic_time_shift": False})
+    after = opened(apart)
+    assert (before.drawing.moved, after.drawing.moved) == (True, False)
+    assert before.card.revision != after.card.revision
+
+
+def test_another_scheduler_is_refused(apart: Path):
+    write_scheduler(apart, {"_class_name": "DPMSolverMultistepScheduler"})
+    with pytest.raises(CheckpointError, match=r"scheduler_config\.json.*Euler"):
+        opened(apart)
+
+
+def write_scheduler(folder: Path, content: dict) -> None:
+    (folder / "scheduler").mkdir(exist_ok=True)
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(content))

@@ -1,6 +1,7 @@
 """Drawing, completing and looking at pictures while they are drawn, beyond the contract."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,38 @@ def test_guidance_is_the_authors_and_one(model: ShowO):
     for weight in (-1e4, 1e4):
         replies = drawn(model, prompts("a star"), (1,), guidance=weight, steps=1, temperature=0.0)
         assert replies[0].tokens.tolist() == (math.copysign(1, weight) * (own - other)).argmax(-1).tolist()
+
+
+def test_the_temperature_orders_places_and_a_call_for_none_is_greedy(model: ShowO):
+    """One step has no order, so temperature changes nothing; 0 in a call takes the most likely."""
+    prompt, seed = prompts("a star"), (7,)
+    one, hot, greedy = (drawn(model, prompt, seed, steps=1, temperature=t)[0] for t in (1.0, 3.0, 0.0))
+    assert np.array_equal(one.tokens, hot.tokens)
+    assert not np.array_equal(one.tokens, greedy.tokens)
+    assert np.array_equal(greedy.tokens, drawn(model, prompt, (8,), steps=1, temperature=0.0)[0].tokens)
+    assert greedy.replay["greedy"] is True
+    assert "greedy" not in one.replay
+    cold = ShowO(model.card, model.network, model.processor, replace(model.drawing, steps=1, temperature=0.0))
+    assert np.array_equal(drawn(cold, prompt, seed)[0].tokens, one.tokens)
+
+
+@torch.no_grad()
+def test_a_canvas_that_lost_tokens_can_be_looked_at_again(model: ShowO):
+    """At 600 the noise of the order outweighs tokens that are there, so places alone no longer tell a step's canvas."""
+    encoded = model.encode(prompts("a star", "plus"), Goal.IMAGE)
+    replies = model.draw(encoded, ImageSampling((1, 2), steps=6, temperature=600.0))
+    reply = replies[0]
+    assert "found" not in reply.replay
+    canvases = reply.replay["canvases"]
+    assert canvases.shape == (6, len(reply.tokens))
+    assert (canvases[0] == -1).all()
+    begin = encoded.length(0)
+    for at in (2, 5):
+        state = next(model.states(encoded, replies, at=at))
+        known = [place - begin - 1 for place in positions(state.segments[0], roles=("response",))]
+        assert known == np.flatnonzero(canvases[at] >= 0).tolist()
+        rows = model.code_rows(torch.from_numpy(canvases[at][known]))
+        assert torch.equal(state.rows[0][[begin + 1 + place for place in known]], rows)
 
 
 def test_what_cannot_be_drawn_is_refused(model: ShowO):

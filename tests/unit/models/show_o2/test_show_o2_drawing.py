@@ -15,11 +15,11 @@ from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.capture import run
-from unispect.models.decode.flow import euler, guided, times
+from unispect.models.decode.flow import euler, guided
 from unispect.models.decode.prefix import slots
 from unispect.models.decode.sight import with_spans
 from unispect.models.show_o2 import drawing
-from unispect.models.show_o2.drawing import SHIFT, Drawing, PromptedField, rounded_noise
+from unispect.models.show_o2.drawing import SHIFTING, Drawing, PromptedField, moved, rounded_noise
 from unispect.models.show_o2.folder import load
 from unispect.models.show_o2.model import ShowO2
 from unispect.models.show_o2.processing import Inputs
@@ -80,7 +80,7 @@ def test_a_cache_changes_nothing(model: ShowO2, guidance: float, grid: tuple[int
             with_prompt, without = (without_cache(model, own, z[0], t) for own in (prompt, empty))
             return guided(with_prompt, without, guidance)[None]
 
-        at = times(4, shift=SHIFT)
+        at = moved(4, SHIFTING)
         for ours, theirs in zip(euler(field, noise[i : i + 1], at), euler(whole, noise[i : i + 1], at), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-5)
 
@@ -119,12 +119,52 @@ def test_guidance_of_one_runs_no_other_branch(model: ShowO2, monkeypatch: pytest
     assert seen[3:] == [2, 2, 2]
 
 
-def test_points_are_one_more_than_steps():
-    """The authors' grid: evenly spaced points, then t / (t + 3 - 3 t)."""
-    points = torch.linspace(0, 1, 50, dtype=torch.float64)
-    expected = points / (points + 3 - 3 * points)
-    torch.testing.assert_close(torch.tensor(times(49, shift=SHIFT), dtype=torch.float64), expected)
-    assert expected[25] < 0.3
+@pytest.mark.parametrize("factor", [SHIFTING, 1.0, 0.5, 6.0])
+@pytest.mark.parametrize("steps", [1, 4, 49])
+def test_points_are_one_more_than_steps(steps: int, factor: float):
+    """The authors' grid: evenly spaced points, then t / (t + f - f t)."""
+    points = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+    expected = points / (points + factor - factor * points)
+    torch.testing.assert_close(torch.tensor(moved(steps, factor), dtype=torch.float64), expected)
+
+
+@torch.no_grad()
+def test_the_path_is_that_of_the_formula(model: ShowO2, monkeypatch: pytest.MonkeyPatch):
+    """n steps ask n times, at the moved times; guidance w is v_unc + w (v_cond - v_unc), below 1 too."""
+    asked, branches = [], PromptedField.branches
+
+    def kept(field: PromptedField, latents: Tensor, time: float) -> Tensor:
+        asked.append((time, branches(field, latents, time)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(PromptedField, "branches", kept)
+    for steps, weight, factor in ((1, 0.0, 1.0), (3, 0.5, 6.0), (5, 7.5, 0.5)):
+        asked.clear()
+        own = ShowO2(model.card, model.network, model.processor, replace(model.drawing, shifting=factor), model.seeing)
+        encoded = own.encode([Prompt.of("a star")], Goal.IMAGE)
+        (reply,) = own.draw(encoded, ImageSampling((3,), guidance=weight, steps=steps))
+        at, expected = moved(steps, factor), rounded_noise((3,), own.latent_shape)
+        assert [time for time, _ in asked] == list(at[:-1])
+        for step, (_, found) in enumerate(asked):
+            velocity = found[1:] + weight * (found[:1] - found[1:])
+            expected = expected + (at[step + 1] - at[step]) * velocity
+        torch.testing.assert_close(torch.tensor(reply.latents)[None], expected, rtol=1e-4, atol=1e-4)
+        assert reply.replay.get("shifting", 3.0) == factor
+
+
+def test_replies_whose_times_were_moved_otherwise_stand_side_by_side(model: ShowO2):
+    encoded = model.encode([Prompt.of("a star"), Prompt.of("a circle")], Goal.IMAGE)
+    even = ShowO2(model.card, model.network, model.processor, replace(model.drawing, shifting=1.0), model.seeing)
+    one, other = even.draw(encoded, ImageSampling((1, 2))), model.draw(encoded, ImageSampling((1, 2)))
+    mixed = [one[0], other[1]]
+    for state, left, right in zip(
+        model.states(encoded, mixed, at=2),
+        even.states(encoded, one, at=2),
+        model.states(encoded, other, at=2),
+        strict=True,
+    ):
+        torch.testing.assert_close(state.rows[0], left.rows[0], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(state.rows[1], right.rows[1], rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()
@@ -196,7 +236,7 @@ def test_a_reply_keeps_what_repeats_it(model: ShowO2):
     with torch.no_grad():
         field = PromptedField(model.network, prompts(model, ("a star",)), model.empty_row(), 16, 2.0)
         last = torch.tensor(reply.replay["last_input"])[None]
-        before, end = times(4, shift=SHIFT)[-2:]
+        before, end = moved(4, SHIFTING)[-2:]
         torch.testing.assert_close(last + (end - before) * field(last, before), torch.tensor(reply.latents)[None])
 
 
@@ -221,7 +261,7 @@ def test_the_states_of_a_step_are_those_it_looked_with(model: ShowO2):
     encoded = model.encode([Prompt.of(text) for text in TEXTS], Goal.IMAGE)
     replies = model.draw(encoded, ImageSampling(SEEDS))
     inputs, empty = prompts(model), model.empty_row()
-    at_times = times(4, shift=SHIFT)
+    at_times = moved(4, SHIFTING)
     for at in range(4):
         final = list(model.states(encoded, replies, at=at))[-1]
         assert final.step == at
