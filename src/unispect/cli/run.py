@@ -81,7 +81,7 @@ def run(
             reverse, describe), reordered, orders, riddle, questions (kind, member, recognise), names, cures (relook,
             look, visualise), paper, retain, all. What the posters study asks: drawing, telling, visualise-first
             (default: all).
-        limit: At most this many items of each group that a study compares.
+        limit: At most this many items of each group that a study compares; pictures beyond them are not read.
         seeds: One repetition of everything random per seed; what is not repeated is said before the first unit.
         device: auto, cpu, cuda or cuda:N; several, as cuda:0,cuda:1, spread a model that one GPU does not hold.
         dtype: Precision; auto is float32 on the CPU and bfloat16 elsewhere.

@@ -69,7 +69,9 @@ def format_of(mark: bytes) -> str:
     """The format of a file that begins with these `MARK` bytes; empty if it is none of `formats()`."""
     for name in formats():
         _, accepts = Image.OPEN[name]
-        if accepts is not None and accepts(mark) is True:  # a text says why a known format cannot be opened here
+        if (
+            accepts is not None and accepts(mark.ljust(MARK, b"\0")) is True
+        ):  # a text says why a known format cannot be opened here
             return name
     return ""
 

@@ -8,7 +8,7 @@
 * `t2i-corebench:FOLDER`: the published prompts of T2I-CoReBench by reasoning type;
 * `mmbench:FILE`: the pictures of MMBench's table by ability;
 * `geneval:FILE`: prompts in GenEval's form, an object a line, by task;
-* `images:FOLDER`: any pictures, by sub-folder;
+* `images:FOLDER`: any pictures, by sub-folder (docs/data.md says which, and what is left out);
 * `text:FILE`: one prompt a line, optionally followed by a tab and its kind.
 """
 

@@ -114,6 +114,13 @@ def test_what_is_passed_over_is_counted_with_its_reason(tmp_path: Path) -> None:
     assert set(prompts.skips) <= set(plan.skips)
 
 
+def test_files_shorter_than_any_mark_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "one.png").write_bytes(picture())
+    for number in range(256):
+        (tmp_path / f"{number:03}").write_bytes(bytes((number,)))
+    assert left_out(f"images:{tmp_path}").keys() == {"256 files without a suffix"}
+
+
 def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic")
     with pytest.raises(UsageError, match=r"holds no prompts \(1 files .heic: no picture in a known format"):

@@ -143,6 +143,7 @@ def test_parts_from_two_hosts_make_up_the_whole(study, make, tmp_path: Path) -> 
 @pytest.mark.parametrize(("study", "make"), CASES, ids=lambda one: one.__name__.removeprefix("unispect.studies."))
 def test_nothing_that_is_kept_names_a_place(study, make, tmp_path: Path) -> None:
     plan = planned(study, make(tmp_path / "somewhere"))
+    assert pickle.loads(pickle.dumps(plan.units)) == plan.units  # as workers get them
     with RunStore.create(tmp_path / "run") as store:
         store.plan(plan.units)
         kept = store.pending()

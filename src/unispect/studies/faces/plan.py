@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.seeds import seed_for
@@ -62,9 +61,9 @@ class _Asked:
         inputs: dict[str, JSON],
         settings: dict[str, JSON],
         seed: int = 0,
-        places: Mapping[str, JSON] = MappingProxyType({}),
+        places: Mapping[str, JSON] | None = None,
     ) -> Unit:
-        return Unit(STUDY, VERSION, kind, self.card.reference, inputs, settings, seed, places)
+        return Unit(STUDY, VERSION, kind, self.card.reference, inputs, settings, seed, places or {})
 
     @property
     def described(self) -> tuple[Somebody, ...]:
