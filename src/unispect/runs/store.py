@@ -171,8 +171,8 @@ class RunStore(RunReader):
         with self.writing() as connection:
             new = [
                 record
-                for record, *pair in zip(records, kept, stored, strict=True)
-                if self._record_one(connection, *pair)
+                for record, row, own in zip(records, kept, stored, strict=True)
+                if self._record_one(connection, row, own)
             ]
             fresh = len(new)
             connection.executemany(
