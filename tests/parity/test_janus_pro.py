@@ -259,7 +259,7 @@ def test_guidance_of_one_draws_from_the_conditional_branch_alone(
     """The trap: the stock class fails at guidance 1."""
     prompt = drawing_prompt(fixture, "gen_greedy")
     encoded = model.encode([prompt], Goal.IMAGE)
-    monkeypatch.setattr(model, "empty_rows", lambda inputs: pytest.fail("ran the unconditional branch"))
+    monkeypatch.setattr(JanusPro, "empty_rows", lambda *_: pytest.fail("ran the unconditional branch"))
     drawn = model.draw(encoded, ImageSampling(seeds=(0,), guidance=1.0, temperature=0.0))[0]
     with torch.no_grad():
         rows = torch.cat([model.prompt_rows(encoded.inputs)[0], model.code_rows(torch.tensor(drawn.tokens[:-1]))])

@@ -2,10 +2,11 @@
 
 A model knows no study. It promises:
 
-* a batch of one equals a batch of many (in float32: tokens bit-equal, latents within 1e-5);
+* a batch of one equals a batch of many (docs/scale.md, "What a batch can change", says how far and where);
 * every sample draws from a generator of its own, seeded from its unit;
 * `segments` label every position of every sample;
-* what it cannot do raises `Unsupported`;
+* what it cannot do raises `Unsupported`, and what it does not read of a prompt is said in `Encoded.cut`;
+* its settings cannot be replaced: they stand on its card, and other settings are another name;
 * a probe sees the numbers the model computes: nothing is folded, normalised or cast on the way.
 """
 

@@ -171,8 +171,8 @@ class RunStore(RunReader):
         with self.writing() as connection:
             new = [
                 record
-                for record, row, named in zip(records, kept, stored, strict=True)
-                if self._record_one(connection, row, named)
+                for record, row, own in zip(records, kept, stored, strict=True)
+                if self._record_one(connection, row, own)
             ]
             fresh = len(new)
             connection.executemany(

@@ -17,7 +17,8 @@ VERIFICATION = Verification(
 _NOTES = (
     "Pictures have one size: 384 pixels, 576 tokens.",
     "A prompt for a picture holds text only.",
-    "In bfloat16 a batch may choose other tokens than single prompts, as on other hardware: compare states, not codes.",
+    "In bfloat16 a batch may choose other tokens than single prompts (docs/scale.md), as on other hardware: compare "
+    "states, not codes.",
 )
 
 

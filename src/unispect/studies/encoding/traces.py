@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 from unispect.core.findings import Preset
-from unispect.core.units import Entry
+from unispect.core.units import Entry, canonical_json
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Trace:
         left_out: why.
         more: the other curves by name: the whole input (`full`, paper), `half` and `double` the bandwidth; under the
             controlled preset also the shuffled `null` and `standardised` dimensions.
+        seeds: for which it was measured. They decide the rows drawn and nothing else, so a prompt that was measured for
+            several seeds is one trace all the same, and its curves are the means.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Trace:
     curve: tuple[float, ...]
     left_out: str
     more: Mapping[str, tuple[float, ...]]
+    seeds: tuple[int, ...] = (0,)
 
     @property
     def ceiling(self) -> float:
@@ -61,11 +64,30 @@ class Trace:
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
     """The traces of all finished units, in the order of `entries`."""
-    return [
-        _trace(entry, names[entry.unit.model])
-        for entry in entries
-        if entry.unit.kind == "trajectory" and entry.record.status == "done"
-    ]
+    found: dict[tuple[object, ...], list[Trace]] = {}
+    for entry in entries:
+        if entry.unit.kind == "trajectory" and entry.record.status == "done":
+            one = _trace(entry, names[entry.unit.model])
+            key = (one.model, one.preset, one.goal, canonical_json(entry.unit.inputs), one.k, len(one.curve))
+            found.setdefault(key, []).append(one)
+    return [_mean(same) for same in found.values()]
+
+
+def _mean(traces: Sequence[Trace]) -> Trace:
+    """Traces that differ in their seeds, as one."""
+    first = traces[0]
+    if len(traces) == 1:
+        return first
+
+    def mean(curves: Iterable[tuple[float, ...]]) -> tuple[float, ...]:
+        return tuple(sum(values) / len(traces) for values in zip(*curves, strict=True))
+
+    return replace(
+        first,
+        curve=mean(one.curve for one in traces),
+        more={name: mean(one.more[name] for one in traces) for name in first.more},
+        seeds=tuple(sorted({seed for one in traces for seed in one.seeds})),
+    )
 
 
 def _trace(entry: Entry, model: str) -> Trace:
@@ -86,4 +108,5 @@ def _trace(entry: Entry, model: str) -> Trace:
         curve=curves.pop(main, ()),
         left_out=str(payload.get("left_out", "")),
         more=curves,
+        seeds=(entry.unit.seed,),
     )

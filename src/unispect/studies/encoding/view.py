@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset, Section
@@ -32,7 +33,9 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "matrix-based Renyi entropy (order 1.01, bits) of the rows of one prompt: 0 when all rows are equal, log2 "
             "of their number when all are far apart."
         ),
-        findings=findings(traces, tuple(names.values()), planted),
+        findings=tuple(
+            replace(one, seeds=_seeds(traces, one.model)) for one in findings(traces, tuple(names.values()), planted)
+        ),
         tables=tuple(table for preset in presets for table in (*contrasts(traces, preset), *tables(traces, preset))),
         figures=tuple(figure for preset in presets for figure in figures(traces, preset)),
         methods=METHODS,
@@ -59,6 +62,10 @@ CAVEATS = (
     "Absolute levels under the controlled preset depend on the bandwidth; compare levels at equal bandwidth only, that "
     "is within a model and layer.",
 )
+
+
+def _seeds(traces: Sequence[Trace], model: str) -> tuple[int, ...]:
+    return tuple(sorted({seed for trace in traces if model in ("", trace.model) for seed in trace.seeds}))
 
 
 def _caveats(entries: Sequence[Entry], traces: Sequence[Trace]) -> tuple[str, ...]:

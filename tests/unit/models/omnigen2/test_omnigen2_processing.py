@@ -144,21 +144,24 @@ def force(model: OmniGen2, *tokens: int) -> OmniGen2:
     return made
 
 
+HOW = TextSampling(max_new_tokens=3, log_probabilities=False)
+
+
 def test_a_text_ends_where_the_model_asks_for_a_picture(model: OmniGen2):
     special = model.processor.special
     encoded = model.encode([Prompt.of("draw")], Goal.TEXT)
-    (asked,) = force(model, special.draw, 5, 6).write(encoded, TextSampling(max_new_tokens=3))
+    (asked,) = force(model, special.draw, 5, 6).write(encoded, HOW)
     assert asked.tokens == (special.draw,)
     assert asked.finished
     assert asked.text == ""
     assert model.asks_to_draw(asked)
-    (later,) = force(model, 5, special.draw, 6).write(encoded, TextSampling(max_new_tokens=3))
+    (later,) = force(model, 5, special.draw, 6).write(encoded, HOW)
     assert later.tokens == (5, special.draw)
     assert not model.asks_to_draw(later)
-    (stopped,) = force(model, 5, special.stop, 6).write(encoded, TextSampling(max_new_tokens=3))
+    (stopped,) = force(model, 5, special.stop, 6).write(encoded, HOW)
     assert stopped.finished
     through = force(with_settings(model, stop_to_draw=False), special.draw, 5, special.end)
-    (reply,) = through.write(encoded, TextSampling(max_new_tokens=3))
+    (reply,) = through.write(encoded, HOW)
     assert reply.tokens == (special.draw, 5, special.end)
     assert model.asks_to_draw(reply)
     # What ends a text is template, like the end itself.
