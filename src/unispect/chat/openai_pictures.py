@@ -12,7 +12,7 @@ from unispect.chat.faults import Fault
 from unispect.chat.http import checked_url
 from unispect.chat.network import way_to
 from unispect.chat.openai_http import Posted, posted
-from unispect.chat.pictures import LIMITS, PictureRequest, is_address, picture_bytes
+from unispect.chat.pictures import LIMITS, PictureRequest, is_address, is_picture, picture_bytes
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply
 from unispect.core.units import JSON
@@ -78,7 +78,7 @@ class OpenAIPictures:
                 hopeless=True,
                 body=raw_of(answer),
             )
-        if not drawn and not any(name in whole for name in _LISTS):
+        if (not spelled and _holds_more(drawn)) or not (drawn or any(name in whole for name in _LISTS)):
             return Reply("", unread="the response holds no pictures", raw=raw_of(answer))
         return Reply(
             text=words(drawn.get("revised_prompt")),
@@ -126,6 +126,11 @@ def _first(value: Any) -> Mapping[str, Any]:
     return first_dict(value)
 
 
+def _holds_more(drawn: Mapping[str, Any]) -> bool:
+    """Something is in it that is too long for a word and could be a file."""
+    return any(len(value) > 200 for name, value in drawn.items() if name != "revised_prompt" and isinstance(value, str))
+
+
 def _spelled(drawn: Mapping[str, Any]) -> str:
     """The file, or its address, as it is spelled."""
     for name in _BYTES:
@@ -134,4 +139,5 @@ def _spelled(drawn: Mapping[str, Any]) -> str:
             value = value.get("url") or value.get("data")
         if isinstance(value, str) and value.strip():
             return value
-    return ""
+    others = (value for value in drawn.values() if isinstance(value, str))
+    return next((value for value in others if is_picture(picture_bytes(value))), "")

@@ -90,6 +90,11 @@ def picture_bytes(text: str) -> bytes:
         return text.encode("utf-8", "surrogatepass")
 
 
+def is_picture(data: bytes) -> bool:
+    """It begins as the files of pictures do that providers send."""
+    return data.startswith((b"\x89PNG", b"\xff\xd8", b"RIFF"))
+
+
 def is_address(text: str) -> bool:
     """It names where a picture lies instead of holding it."""
     return re.match(r"\s*(https?|s3|gs|file|ftp):", text, re.IGNORECASE) is not None
@@ -123,7 +128,7 @@ def picture_in(reply: Reply) -> tuple[Image.Image | None, str]:
 
 def _unspelled(data: bytes) -> bytes:
     """The file in what came, which older versions kept as text where they did not know its spelling."""
-    if data.startswith((b"\x89PNG", b"\xff\xd8", b"RIFF")):
+    if is_picture(data):
         return data
     try:
         return picture_bytes(data.decode("ascii"))

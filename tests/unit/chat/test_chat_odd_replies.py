@@ -302,6 +302,7 @@ DRAWN = {
     "another name": {"images": [{"image": BYTES}]},
     "artifacts": {"artifacts": [{"base64": BYTES, "finishReason": "SUCCESS"}]},
     "an address with the bytes": {"data": [{"b64_json": BYTES, "url": "https://host/a.png"}]},
+    "a name that nobody knows": {"data": [{"revised_prompt": "x" * 300, "file": BYTES}]},
     "an error beside it": {"data": [{"b64_json": BYTES}], "error": {"code": 0}},
 }
 
@@ -316,3 +317,14 @@ def test_a_picture_is_kept_whatever_stands_around_it(server, name):
     assert (answer.outcome, len(server.seen)) == (Outcome.PARSED, 1)
     assert answer.value.getpixel((0, 0)) == (255, 0, 0)
     assert answer.cost == pytest.approx(price.at_most(wish))
+
+
+def test_a_picture_that_is_not_found_is_no_refusal(server):
+    server.acts = [
+        send({"data": [{"file": "x" * 300}]}),
+        send({"data": [{"b64_json": None, "finish_reason": "filtered"}]}),
+    ]
+    drawing = Chat(OpenAIPictures("loop", server.url, Secret(VARIABLE), ROOMY), time=Clock().time)
+    lost, refused = drawing.ask_all([PictureRequest(Prompt.of("a star"), seed=seed) for seed in (0, 1)])
+    assert isinstance(lost, Unreadable)
+    assert refused.reason == "no picture came"
