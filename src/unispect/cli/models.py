@@ -31,10 +31,8 @@ def models(name: str = "", /) -> None:
         right=("size",),
     )
     say()
-    say(
-        "Weights of published models: --model NAME=FOLDER, or NAME=owner/name@revision; NAME=FOLDER/FILE, where a folder"
-    )
-    say("holds several sets of weights (docs/weights.md). More: unispect models NAME")
+    say("Weights of published models: --model NAME=FOLDER or NAME=owner/name@revision; NAME=FOLDER/FILE where a")
+    say("folder holds several sets of weights (docs/weights.md). More: unispect models NAME")
     say(
         "Models behind an API: PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or PROVIDER:+IMAGE, and @BASE_URL for another server;"
     )
