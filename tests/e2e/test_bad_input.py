@@ -210,6 +210,10 @@ def test_states_that_are_no_numbers(checkpoint, copy, prompts, tmp_path, capsys)
     assert here(capsys, *encoding(checkpoint, prompts, run)).code == 0
     before = statuses(run)
     changed(copy, lambda tensors: tensors[SOME_KEY].fill_(float("nan")))
+    refused(here(capsys, *encoding(copy, prompts, run)), 1, "model.safetensors", SOME_KEY, "not finite")
+    assert statuses(run) == before
+    # Weights may be finite and what they compute not.
+    changed(copy, lambda tensors: tensors[SOME_KEY].fill_(3e38))
     outcome = here(capsys, *encoding(copy, prompts, run))
     refused(outcome, 1, "failed", "layer 2", "the same command tries them again")
     after = statuses(run)

@@ -31,7 +31,7 @@ def models(name: str = "", /) -> None:
         right=("size",),
     )
     say()
-    say("Weights of published models: --model NAME=FOLDER, or NAME=owner/name@revision; NAME=FOLDER/FILE, where a")
+    say("Weights of published models: --model NAME=FOLDER or NAME=owner/name@revision; NAME=FOLDER/FILE where a")
     say("folder holds several sets of weights (docs/weights.md). More: unispect models NAME")
     say(
         "Models behind an API: PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or PROVIDER:+IMAGE, and @BASE_URL for another server;"

@@ -34,11 +34,11 @@ class Ledger:
     folder: Path
     chosen: bool = False
     notes: list[str] = field(default_factory=list)
-    _read: dict[Path, None] = field(default_factory=dict)
+    _read: dict[Path, _Entry] = field(default_factory=dict)
 
     def read(self, path: Path) -> Path:
         """Notes that a file was read; gives it back."""
-        self._read[path] = None
+        self._read.setdefault(path, _Entry(path))
         return path
 
     def note(self, sentence: str) -> None:
@@ -52,7 +52,7 @@ class Ledger:
 
     def digests(self) -> Mapping[str, str]:
         """Name of every file -> SHA-256; one of another folder stands behind that folder's name."""
-        return {entry.label: entry.sha256 for entry in self._entries()}
+        return {_label(entry.path, self.folder): entry.sha256 for entry in self._read.values()}
 
     def revision(self) -> str:
         """The commits of the snapshots that were read from, then `sha256:` and 16 digits for all other files.
@@ -62,16 +62,13 @@ class Ledger:
         """
         commits: dict[str, None] = {}
         others = []
-        for entry in self._entries():
+        for entry in self._read.values():
             if entry.commit and not self.chosen:
                 commits[entry.commit] = None
             else:
                 others.append(f"{entry.path.name} {entry.sha256}\n")
         digest = hashlib.sha256("".join(sorted(others)).encode()).hexdigest()[:SHORT]
         return "+".join([*commits, *([f"sha256:{digest}"] if others or not commits else [])])
-
-    def _entries(self) -> Sequence[_Entry]:
-        return [_Entry(path, _label(path, self.folder)) for path in self._read]
 
 
 def labels_of(ledgers: Sequence[Ledger]) -> tuple[tuple[str, str], ...]:
@@ -86,7 +83,6 @@ def labels_of(ledgers: Sequence[Ledger]) -> tuple[tuple[str, str], ...]:
 @dataclass(frozen=True)
 class _Entry:
     path: Path
-    label: str
 
     @cached_property
     def sha256(self) -> str:
@@ -95,7 +91,8 @@ class _Entry:
     @cached_property
     def commit(self) -> str:
         """The commit of the snapshot whose file this is, unchanged; else empty."""
-        snapshot = next((place for place in self.path.parents if place.parent.name == "snapshots"), None)
+        parents = (self.path.parent.resolve() / self.path.name).parents
+        snapshot = next((place for place in parents if place.parent.name == "snapshots"), None)
         if snapshot is None or not _COMMIT.fullmatch(snapshot.name) or not self.path.is_symlink():
             return ""
         blob = self.path.resolve()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from unispect.models import digests
+from unispect.models import ledger as ledgers
 from unispect.models.digests import sha256_of
 from unispect.models.ledger import Ledger
 
@@ -59,9 +60,22 @@ def test_where_files_lie_does_not_count(tmp_path: Path):
 def test_an_unchanged_snapshot_goes_by_its_commit(tmp_path: Path):
     place = snapshot(tmp_path / "models--o--n", weights=b"w", config=b"c")
     assert read(place, "weights", "config").revision() == COMMIT
+    (tmp_path / "link").symlink_to(place)
+    assert read(tmp_path / "link", "weights", "config").revision() == COMMIT
     (place / "note").write_text("mine")
     assert read(place, "weights", "config").revision() == COMMIT
     assert read(place, "weights", "note").revision().startswith(f"{COMMIT}+sha256:")
+
+
+def test_no_file_is_hashed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    hashed: list[Path] = []
+    monkeypatch.setattr(ledgers, "sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    (tmp_path / "weights").write_text("w")
+    ledger = read(tmp_path, "weights")
+    ledger.revision()
+    ledger.digests()
+    ledger.revision()
+    assert hashed == [tmp_path / "weights"]
 
 
 @pytest.mark.parametrize("name", ["weights", "config"])

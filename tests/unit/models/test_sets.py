@@ -208,6 +208,13 @@ def test_weights_that_cannot_be_read_are_not_passed_over(tmp_path: Path):
         chosen_set(tmp_path)
 
 
+def test_two_indices_of_different_weights_are_refused(tmp_path: Path):
+    in_parts(tmp_path, BASE)
+    in_parts(tmp_path, TUNED, "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"model\.safetensors\.index\.json and pytorch_model\.bin\.index\.json"):
+        chosen_set(tmp_path)
+
+
 def test_the_named_set_is_taken(tmp_path: Path):
     save(tmp_path / "model.safetensors", BASE)
     files = in_parts(tmp_path, TUNED)

@@ -18,7 +18,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file, save_model
 
-from unispect.core.errors import CheckpointError
+from unispect.core.errors import CheckpointError, StateError
+from unispect.core.prompts import Goal, Prompt
+from unispect.core.replies import ImageSampling, TextSampling
 from unispect.models.bagel.folder import load as load_bagel
 from unispect.models.harmon.folder import load as load_harmon
 from unispect.models.janus_flow.folder import load as load_janus_flow
@@ -292,3 +294,17 @@ def test_windows_paths_in_a_configuration_are_understood(tmp_path: Path):
     (folder / "tokenizer.json").rename(tmp_path / "tiny-qwen" / "tokenizer.json")
     found = opened("show-o2", folder)
     assert {name for name, _ in found.card.files} >= {"tiny-qwen/config.json", "tiny-qwen/tokenizer.json"}
+
+
+def test_what_overflows_while_running_is_neither_drawn_nor_written(family: str, folder: Path):
+    """Weights may be finite and what they compute not, as in a precision that is too narrow."""
+    found = opened(family, folder)
+    trunk = getattr(found, "trunk", None) or found.network.llm
+    with torch.no_grad():
+        for parameter in trunk.layers[-1].parameters():
+            parameter.mul_(1e38)
+    drawn = found.encode([Prompt.of("red star")], Goal.IMAGE)
+    with pytest.raises(StateError, match="not finite"):
+        list(found.draw(drawn, ImageSampling((0,))))
+    with pytest.raises(StateError, match="not finite"):
+        list(found.write(found.encode([Prompt.of("red star")], Goal.TEXT), TextSampling(max_new_tokens=3)))
