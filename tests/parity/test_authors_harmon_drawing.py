@@ -3,6 +3,7 @@
 Everything is read from the fixture folder: sizes, layer counts, cases, steps, guidance, single or sharded weights.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -320,7 +321,10 @@ def test_the_head_and_its_steps_are_the_authors(model: Harmon, fixture: Fixture)
             return torch.cat([mixed.repeat(2, 1), variance], -1)
 
         first = fixture("diffloss.x")[:rows]
-        close("diffloss.net_out_cfg", guided(first, torch.tensor([500]), 2.5), fixture("diffloss.net_out_cfg"))
+        told = re.search(r"t=(\d+),z,([\d.]+)\)", case["tensors"]["net_out_cfg"]["meaning"])
+        assert told
+        mixed = guided(first, torch.tensor([int(told[1])]), float(told[2]))
+        close("diffloss.net_out_cfg", mixed, fixture("diffloss.net_out_cfg"))
         for i, place in enumerate(fixture("diffloss.traj_steps").tolist()):
             step = len(tables) - 1 - place
             x = fixture("diffloss.traj_x_t")[i]

@@ -39,7 +39,8 @@ class ImageSampling:
     Attributes:
         seeds: one per sample; sample i draws only from a generator seeded with `seeds[i]`.
         guidance: classifier-free guidance weight w in l_unc + w (l_cond - l_unc); 1 runs no unconditional branch.
-        temperature: 0 takes the most likely token (or no noise after the start, for continuous decoders).
+        temperature: 0 takes the most likely token (or no noise after the start, for continuous decoders); what others
+            act on is up to the family (docs/ports.md).
         steps: decoding steps, for decoders that have a choice.
     """
 
