@@ -6,7 +6,12 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-fast check format bench setup clean
+# Where no release is pinned, torch still is: one choice of build for all, and unpinned it brings gigabytes of CUDA.
+TORCH := $(shell grep '^torch==' constraints.txt)
+NEWEST := .venv-newest
+OLDEST := .venv-oldest
+
+.PHONY: demo test test-fast test-newest test-oldest check format bench setup clean
 
 demo: setup
 	$(BIN)/unispect demo --out demo
@@ -16,6 +21,26 @@ test: setup
 
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+# What `pip install` brings today, looked up again every time.
+test-newest:
+	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
+	$(call install,$(NEWEST)) --upgrade --upgrade-strategy eager $(TORCH) -e ".[judges,test]"
+	$(call fast,$(NEWEST))
+
+# The lowest releases that pyproject.toml allows. Without [judges], whose packages ask for more than the lowest.
+test-oldest: $(OLDEST)/.installed
+	$(call fast,$(OLDEST))
+
+$(OLDEST)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(OLDEST)
+	sed -n 's/^ .*"\([a-z0-9-]*\)>=\([0-9.]*\).*/\1==\2/p' pyproject.toml | grep -v '^torch==' >$(OLDEST)/constraints.txt
+	$(call install,$(OLDEST)) -c $(OLDEST)/constraints.txt $(TORCH) -e ".[test]"
+	touch $@
+
+install = $(1)/bin/python -m pip install -q --disable-pip-version-check --no-compile
+fast = $(1)/bin/python -m pip list --disable-pip-version-check --format=freeze && \
+	$(1)/bin/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 check: setup
 	$(BIN)/ruff format --check src tests bench
@@ -38,4 +63,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) $(NEWEST) $(OLDEST) demo .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -7,40 +7,34 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, NamedTuple
 
+from unispect.cli.checks import Check
 from unispect.cli.console import say
-from unispect.core.errors import UnispectError
+from unispect.cli.packages import check_packages, told
+from unispect.cli.trial import try_models, try_outputs
 
-PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pillow", "pyarrow", "altair")
 LEAST_DISK = 2 * 2**30
 """Bytes below which a run with pictures is likely to fill the disk."""
 STYLES = {"ok": "green", "note": "yellow", "FAIL": "bold red"}
 
 
-class Check(NamedTuple):
-    """One thing that was looked at."""
-
-    level: Literal["ok", "note", "FAIL"]
-    what: str
-    detail: str
-
-
 def doctor() -> int:
     """Check this machine and this installation.
 
-    Looks at versions, devices, memory, disk, and loads every shipped model. Uses no network. Leaves with exit code 1 if
-    something needed does not work.
+    Looks at versions, devices, memory and disk, has one tiny model of every family draw a picture, describe it and be
+    probed, and makes a chart, a table and a portrait. Uses no network. Leaves with exit code 1 if something needed does
+    not work, and says in which package.
     """
     say(f"unispect {version('unispect')}, Python {platform.python_version()}, {platform.platform(terse=True)}")
-    failed = 0
+    failed: list[str] = []
     for check in _checks():
         say(f"{check.level:5} {check.what}: {check.detail}", STYLES[check.level])
-        failed += check.level == "FAIL"
+        if check.level == "FAIL":
+            failed.append(check.what)
     say()
-    say("Everything that is needed works." if not failed else f"Checks failed: {failed}.")
+    say(f"Does not work: {', '.join(failed)}." if failed else "Everything that is needed works.")
     return 1 if failed else 0
 
 
@@ -49,19 +43,7 @@ def _checks() -> Iterator[Check]:
         try:
             yield from look()
         except Exception as error:  # a broken installation must not stop the other checks
-            yield Check("FAIL", name, f"{type(error).__name__}: {error}")
-
-
-def _packages() -> Iterator[Check]:
-    found, missing = [], []
-    for name in PACKAGES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            missing.append(name)
-    yield Check("ok", "packages", ", ".join(found))
-    if missing:
-        yield Check("FAIL", "packages", f"not installed: {', '.join(missing)}; install unispect again")
+            yield Check("FAIL", name, told(error))
 
 
 def _devices() -> Iterator[Check]:
@@ -133,18 +115,8 @@ def _network() -> Iterator[Check]:
         yield Check("ok", "network", "proxies and certificates that the environment names can be used")
 
 
-def _shipped() -> Iterator[Check]:
-    from unispect.organisms.shipped import cards, load
-
-    for name in cards():
-        try:
-            yield Check("ok", name, f"loads as {load(name, device='cpu', dtype='float32').card.reference}")
-        except UnispectError as error:
-            yield Check("FAIL", name, str(error))
-
-
 _LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
-    "packages": _packages,
+    "packages": check_packages,
     "devices": _devices,
     "memory": _memory,
     "disk": _disk,
@@ -152,5 +124,6 @@ _LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
     "browser": _browser,
     "keys": _keys,
     "network": _network,
-    "shipped models": _shipped,
+    "shipped models": try_models,
+    "outputs": try_outputs,
 }

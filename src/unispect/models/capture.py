@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unispect.models.decode import positions as places
+from unispect.models.decode.cache import KeyValueCache, kept_in
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import slots
 from unispect.models.decode.sight import Sight, batched
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from transformers.models.phi.modeling_phi import PhiModel
     from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
     from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLTextModel
-
-    from unispect.models.decode.cache import KeyValueCache
 
     Trunk = LlamaModel | Qwen2Model | PhiModel | Qwen2_5_VLTextModel
 
@@ -54,7 +53,7 @@ def stream(
     yield hidden[:, :length]
     rotary = trunk.rotary_emb(hidden, positions)
     for block in trunk.layers:
-        hidden = block(hidden, attention_mask=mask, position_embeddings=rotary, past_key_values=cache)
+        hidden = block(hidden, attention_mask=mask, position_embeddings=rotary, **kept_in(block, cache))
         yield hidden[:, :length]
 
 

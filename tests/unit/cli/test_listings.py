@@ -4,7 +4,7 @@ import pytest
 from commands import here
 
 from unispect.cli import doctor
-from unispect.cli.doctor import Check
+from unispect.cli.checks import Check
 from unispect.cli.train import Steps
 from unispect.core.cards import ModelCard, Verification
 from unispect.models.registry import cards

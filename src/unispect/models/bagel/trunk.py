@@ -130,12 +130,12 @@ class MotLayer(nn.Module):
         hidden: Tensor,
         attention_mask: Tensor | None = None,
         position_embeddings: tuple[Tensor, Tensor] | None = None,
-        past_key_values: KeyValueCache | None = None,
+        cache: KeyValueCache | None = None,
         routes: Routes | None = None,
     ) -> Tensor:
         """Rows [batch, length, width] after the layer; all pass through `und` where there are no routes."""
         assert position_embeddings is not None
-        kept = (attention_mask, position_embeddings, past_key_values)
+        kept = (attention_mask, position_embeddings, cache)
         if routes is None:
             return self.und.behind(hidden, self._attended(self.und.before(hidden), *kept))
         und, gen = routes.split(hidden)

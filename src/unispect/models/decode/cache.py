@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import cache as remembered
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class KeyValueCache:
     """What the attention of stock trunks asks of a cache, without growing tensors at every step.
+
+    It is no subclass of the `Cache` of transformers: blocks ask for `update` alone, a subclass owes much more.
 
     Args:
         room: positions it can hold.
@@ -19,8 +26,11 @@ class KeyValueCache:
         self._values: dict[int, Tensor] = {}
         self._lengths: dict[int, int] = {}
 
-    def update(self, keys: Tensor, values: Tensor, layer: int, *_: object) -> tuple[Tensor, Tensor]:
-        """Appends [batch, heads, new, width] to a layer; returns everything the layer holds, as views."""
+    def update(self, keys: Tensor, values: Tensor, layer: int, *_: object, **__: object) -> tuple[Tensor, Tensor]:
+        """Appends [batch, heads, new, width] to a layer; returns everything the layer holds, as views.
+
+        Whatever else a block says is for other kinds of caches (transformers 5.24 adds `kwargs`).
+        """
         start = self._lengths.get(layer, 0)
         stop = start + keys.shape[2]
         if layer not in self._keys:
@@ -56,3 +66,29 @@ class KeyValueCache:
         copy._values = {layer: values[index.to(values.device)] for layer, values in self._values.items()}
         copy._lengths = dict(self._lengths)
         return copy
+
+
+def kept_in(block: Callable[..., Any], cache: KeyValueCache | None) -> dict[str, KeyValueCache]:
+    """A cache as the argument by which a block, or its attention, takes one; none if there is no cache.
+
+    transformers 5.24 renamed `past_key_values` to `cache`, and from 5.40 on it takes the new name alone.
+
+    Args:
+        block: of a stock trunk, or a callable of this package, which takes `cache`.
+        cache: keys and values of earlier positions.
+
+    Raises:
+        TypeError: the block takes neither.
+    """
+    if cache is None:
+        return {}
+    return {_argument(type(block).forward) if isinstance(block, nn.Module) else "cache": cache}
+
+
+@remembered
+def _argument(forward: Callable[..., Any]) -> str:
+    taken = inspect.signature(forward).parameters  # of the function itself, also where a decorator stands before it
+    for name in ("cache", "past_key_values"):
+        if name in taken:
+            return name
+    raise TypeError(f"{forward.__qualname__} takes no cache; it takes {', '.join(taken)}")

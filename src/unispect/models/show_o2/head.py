@@ -6,7 +6,7 @@ positions of a picture (time token included) and leave all others alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,8 @@ from transformers.models.qwen3.modeling_qwen3 import (
     Qwen3RotaryEmbedding,
 )
 
+from unispect.models.decode.cache import KeyValueCache, kept_in
 from unispect.models.show_o2.config import HeadConfig
-
-if TYPE_CHECKING:
-    from unispect.models.decode.cache import KeyValueCache
 
 _EPS = 1e-5
 """Of the blocks' norms; those of queries, keys and the exit have the configuration's."""
@@ -121,7 +119,7 @@ class FlowBlock(nn.Module):
             _modulated(self.input_layernorm(hidden), first),
             position_embeddings=rotary,
             attention_mask=mask,
-            past_key_values=cast(Any, cache),
+            **cast(Any, kept_in(self.self_attn, cache)),
         )
         hidden = hidden + (attended if first is None else first[2] * attended)
         made = self.mlp(_modulated(self.post_attention_layernorm(hidden), second))
