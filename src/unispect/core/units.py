@@ -14,9 +14,12 @@ from unispect.core.errors import UsageError
 JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(value: object) -> str:
     """JSON text with sorted keys and no spaces: equal values give equal text. NaN and infinity are refused."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: object) -> str:
@@ -59,7 +62,7 @@ class Unit:
 Status = Literal["done", "failed", "skipped"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """What a unit left.
 
@@ -82,7 +85,7 @@ class Record:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Grade:
     """What a judge said about one unit's record."""
 
@@ -91,7 +94,7 @@ class Grade:
     payload: Mapping[str, JSON]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A unit with what it left and how that was judged (judge name -> grade)."""
 

@@ -17,6 +17,7 @@ from unispect.runs.reading import RunReader
 
 ROW_GROUP = 5000
 FIXED = ("unit", "study", "version", "kind", "model", "seed", "status", "error")
+_LINE = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 Rows = Callable[[], Iterable[dict[str, object]]]
 """Gives the rows from the start, each time it is called."""
 
@@ -87,7 +88,7 @@ def _write_lines(path: Path, rows: Rows) -> int:
     count = 0
     with path.open("w", encoding="ascii", newline="\n") as file:
         for row in rows():
-            file.write(json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n")
+            file.write(_LINE.encode(row) + "\n")
             count += 1
     return count
 

@@ -141,6 +141,14 @@ def evidence(entries: Iterable[Entry]) -> Evidence:
     )
 
 
+def evidence_of_each(entries: Iterable[Entry]) -> dict[str, Evidence]:
+    """Model reference -> the evidence in its records."""
+    by_model: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_model[entry.unit.model].append(entry)
+    return {model: evidence(own) for model, own in by_model.items()}
+
+
 def credit(scores: Sequence[float] | np.ndarray, right: int) -> float:
     """1 if the right answer scores highest, 1/k if it ties with k - 1 others, 0 otherwise."""
     top = np.asarray(scores) >= np.max(scores) - TIE

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from unispect.core.findings import Preset
 from unispect.core.units import Entry
+from unispect.runs.records import models_of, reduced
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One prompt in one template under one preset.
 
@@ -41,18 +43,19 @@ class Trace:
     rows: int
     full_rows: int
     k: int
-    curve: tuple[float, ...]
+    curve: Sequence[float]
     left_out: str
-    more: Mapping[str, tuple[float, ...]]
+    more: Mapping[str, Sequence[float]]
 
     @property
     def ceiling(self) -> float:
         """The largest entropy possible, in bits: log2 of the rows measured."""
         return math.log2(self.rows if self.preset is Preset.PAPER else self.k)
 
-    def shares(self) -> tuple[float, ...]:
-        """The curve over its ceiling; 1 throughout for a single row."""
-        return tuple(value / self.ceiling if self.ceiling else 1.0 for value in self.curve)
+    def shares(self, curve: Sequence[float] | None = None) -> tuple[float, ...]:
+        """A curve, the main one if none is given, over its ceiling; 1 throughout for a single row."""
+        ceiling, values = self.ceiling, self.curve if curve is None else curve
+        return tuple(value / ceiling if ceiling else 1.0 for value in values)
 
     def effective(self) -> tuple[float, ...]:
         """2 to the curve: how many equally weighted, far-apart rows would have that entropy."""
@@ -61,6 +64,11 @@ class Trace:
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
     """The traces of all finished units, in the order of `entries`."""
+    return reduced(entries, _traces, tuple((model, names[model]) for model in models_of(entries)))
+
+
+def _traces(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> list[Trace]:
+    names = dict(named)
     return [
         _trace(entry, names[entry.unit.model])
         for entry in entries
@@ -70,7 +78,9 @@ def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]
 
 def _trace(entry: Entry, model: str) -> Trace:
     payload, inputs, settings = entry.record.payload, entry.unit.inputs, entry.unit.settings
-    curves = {name: tuple(cast(Sequence[float], own)) for name, own in payload.items() if isinstance(own, list | tuple)}
+    curves = {
+        name: array("d", cast(Sequence[float], own)) for name, own in payload.items() if isinstance(own, list | tuple)
+    }
     preset = Preset(str(settings["preset"]))
     main = "content" if preset is Preset.PAPER else "value"
     return Trace(
