@@ -126,7 +126,7 @@ def evidence(entries: Iterable[Entry]) -> Evidence:
     for entry in entries:
         if entry.record.status == "done":
             kinds[entry.unit.kind].append(entry)
-    judged = {kind: [e for e in kinds[kind] if JUDGE in e.grades] for kind in ("draw", "describe", "recall")}
+    judged = {kind: [e for e in kinds[kind] if deciding(e)] for kind in ("draw", "describe", "recall")}
     return Evidence(
         drawings=tuple(_drawing(entry) for entry in judged["draw"]),
         tellings=(
@@ -244,5 +244,11 @@ def _telling(entry: Entry, way: str, answer: str | None, share: float, reply: st
     return Telling(way, word, inputs["word"], answer, share, reply)
 
 
+def deciding(entry: Entry) -> str:
+    """The judge whose word on a record counts: rules where they said anything, else the first other one; or empty."""
+    judges = sorted(entry.grades, key=lambda name: (name != JUDGE, name))
+    return next((name for name in judges if not {"values", "value"}.isdisjoint(entry.grades[name].payload)), "")
+
+
 def _grade(entry: Entry) -> Mapping[str, Any]:
-    return entry.grades[JUDGE].payload
+    return entry.grades[deciding(entry)].payload
