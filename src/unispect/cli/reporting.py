@@ -71,7 +71,6 @@ def write_report(
         for store in stores:
             open_runs.enter_context(store.snapshot())
         folder = Path(open_runs.enter_context(tempfile.TemporaryDirectory()))
-        data = _lines(stores, folder)  # first, since that holds every unit to its id
         sections = sections_of(stores, progress)
         progress(f"writing {out}")
         page = render(
@@ -84,7 +83,7 @@ def write_report(
                 shlex.join(command),
             ),
             open_picture=_opener(stores),
-            data=data,
+            data=_lines(stores, folder),
         )
     return Reported(write_page(page, out), tuple(sections))
 
@@ -92,14 +91,13 @@ def write_report(
 def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> list[Section]:
     """One section per study that left finished records, in the registry's order, then those over several of them.
 
-    The runs are walked over several times, since what they hold need not fit into memory; so they must not change, and
-    their units have been held to their ids before.
+    The runs are walked over several times, since what they hold need not fit into memory; so they must not change.
     """
     cards: dict[str, ModelCard] = {}
     for store in stores:
         cards |= store.cards()
     sections = []
-    everything = {name: Records(stores, name, study.version, check=False) for name, study in all_studies().items()}
+    everything = {name: Records(stores, name, study.version) for name, study in all_studies().items()}
     finished = {name: records for name, records in everything.items() if len(records)}
     for name, records in finished.items():
         progress(f"summarising {name}: {len(records)} records")
@@ -214,5 +212,5 @@ def _lines(stores: Sequence[RunStore], folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for number, store in enumerate(stores):
         path = folder / f"{number}.jsonl"
-        found[f"{store.folder.resolve().name}.jsonl"] = export(store, path, timings=False).path
+        found[f"{store.folder.resolve().name}.jsonl"] = export(store, path, timings=False, check=False).path
     return found

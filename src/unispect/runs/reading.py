@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from unispect.core.cards import ModelCard
 from unispect.core.units import Entry, Record, Status, Unit
@@ -59,6 +60,22 @@ class Failed:
     study: str
     kind: str
     error: str
+
+
+class Row(NamedTuple):
+    """A unit that left a record, as the tables hold it.
+
+    Attributes:
+        unit: columns of `rows.unit_row`.
+        record: columns of `rows.record_row`.
+        pictures: name -> SHA-256.
+        grades: columns of `rows.grade_row` each, by judge.
+    """
+
+    unit: tuple
+    record: tuple
+    pictures: Mapping[str, str]
+    grades: tuple[tuple, ...]
 
 
 @dataclass(frozen=True)
@@ -124,18 +141,26 @@ class RunReader:
         if ungraded_by is not None:
             unjudged = "NOT EXISTS (SELECT 1 FROM grades g WHERE g.unit = u.id AND g.judge = ?)"
             conditions.append((f"r.status = 'done' AND {unjudged}", ungraded_by))
+        for page in self._pages(conditions):
+            settings: dict[str, object] = {}
+            for row in page:
+                yield self._entry(row, settings, check=check)
+
+    def raw(self) -> Iterator[Row]:
+        """All units that left a record, in the order of planning, as the tables hold them."""
+        for page in self._pages([]):
+            yield from page
+
+    def _pages(self, conditions: list[tuple[str, object]]) -> Iterator[list[Row]]:
         position = 0
-        while True:
-            found = self._entry_rows([*conditions, ("position > ?", position)])
-            if not found:
-                return
+        while found := self._entry_rows([*conditions, ("position > ?", position)]):
             position = found[-1][0]
-            yield from self._with_details(found, check=check)
+            yield self._with_details(found)
 
     def get(self, unit: str) -> Entry | None:
         """The entry of a unit; None if it has no record yet."""
-        found = self._entry_rows([("u.id = ?", unit)])
-        return next(iter(self._with_details(found)), None)
+        found = self._with_details(self._entry_rows([("u.id = ?", unit)]))
+        return self._entry(found[0], {}) if found else None
 
     def _entry_rows(self, conditions: list[tuple[str, object]]) -> list[tuple]:
         where, values = _where(conditions)
@@ -146,7 +171,7 @@ class RunReader:
             *values,
         )
 
-    def _with_details(self, found: list[tuple], *, check: bool = True) -> Iterator[Entry]:
+    def _with_details(self, found: list[tuple]) -> list[Row]:
         wanted = [row[1] for row in found]
         holes = ", ".join("?" * len(wanted))
         named = self._read(
@@ -157,13 +182,14 @@ class RunReader:
         )
         hashes = {unit: {name: sha for _, name, sha in group} for unit, group in groupby(named, lambda row: row[0])}
         grades = {unit: list(group) for unit, group in groupby(given, lambda row: row[0])}
-        settings: dict[str, object] = {}
-        for row in found:
-            unit = row[1]
-            names = hashes.get(unit, {})
-            record = rows.record_from((unit, *row[9:]), StoredPictures(self.blobs, names), names)
-            graded = {grade[1]: rows.grade_from(grade) for grade in grades.get(unit, ())}
-            yield Entry(rows.unit_from(row[1:9], settings, check=check), record, graded)
+        return [
+            Row(row[1:9], (row[1], *row[9:]), hashes.get(row[1], {}), tuple(grades.get(row[1], ()))) for row in found
+        ]
+
+    def _entry(self, row: Row, settings: dict[str, object], *, check: bool = True) -> Entry:
+        record = rows.record_from(row.record, StoredPictures(self.blobs, row.pictures), row.pictures)
+        graded = {grade[1]: rows.grade_from(grade) for grade in row.grades}
+        return Entry(rows.unit_from(row.unit, settings, check=check), record, graded)
 
     def history(self, unit: str) -> tuple[Record, ...]:
         """The failed and skipped records of a unit that later tries replaced, oldest first."""

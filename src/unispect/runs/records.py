@@ -19,18 +19,12 @@ class Records(Sequence[Entry]):
     change meanwhile: see `RunReader.snapshot`.
     """
 
-    def __init__(self, runs: Sequence[RunReader], study: str, version: int, *, check: bool = True) -> None:
-        """Args:
-        runs: open ones.
-        study: its name.
-        version: of the study.
-        check: hold units to their ids on the first walk; leave it out where that was done.
-        """
+    def __init__(self, runs: Sequence[RunReader], study: str, version: int) -> None:
         self._runs = runs
         self._about = {"study": study, "version": version, "status": "done"}
         self._held = [run.held(**self._about) for run in runs]
         self._twice = self._found_twice() if len(runs) > 1 else {}
-        self._checked = not check
+        self._checked = False
         self._reduced: dict[tuple[Hashable, ...], Any] = {}
 
     @property

@@ -69,7 +69,7 @@ def _ranks(groups: Mapping[Key, Sequence[Trace]], preset: Preset) -> Table:
     for key, everyone in groups.items():
         own = [trace for trace in everyone if trace.curve]
         if own:
-            ranks, shares = _curves(own, lambda trace: trace.effective()), _curves(own, lambda trace: trace.shares())
+            ranks, shares = _curves(own, _effective), _curves(own, lambda trace: trace.shares(trace.ends))
             sweep = [_curves(own, lambda trace, name=name: trace.more[name]).mean() for name in ("half", "double")]
             rows.append((*key, *ranks.ends(), *shares.ends(), *sweep))
     return Table(
@@ -160,6 +160,11 @@ def _controlled(name: str, title: str, groups: Mapping[Key, Sequence[Trace]]) ->
         "k rows are drawn from every prompt; prompts with fewer are left out. Structure: entropy of the shuffled null "
         "minus the entropy, what the arrangement of rows takes off.",
     )
+
+
+def _effective(trace: Trace) -> tuple[float, ...]:
+    """2 to the entropy at both ends: how many equally weighted, far-apart rows would have it."""
+    return tuple(2.0**value for value in trace.ends)
 
 
 def _curves(traces: Sequence[Trace], values: Callable[[Trace], Sequence[float]]) -> Curves:

@@ -52,14 +52,15 @@ class Trace:
         """The largest entropy possible, in bits: log2 of the rows measured."""
         return math.log2(self.rows if self.preset is Preset.PAPER else self.k)
 
-    def shares(self, curve: Sequence[float] | None = None) -> tuple[float, ...]:
-        """A curve, the main one if none is given, over its ceiling; 1 throughout for a single row."""
-        ceiling, values = self.ceiling, self.curve if curve is None else curve
+    def shares(self, values: Sequence[float]) -> tuple[float, ...]:
+        """Entropies over their ceiling; 1 throughout for a single row."""
+        ceiling = self.ceiling
         return tuple(value / ceiling if ceiling else 1.0 for value in values)
 
-    def effective(self) -> tuple[float, ...]:
-        """2 to the curve: how many equally weighted, far-apart rows would have that entropy."""
-        return tuple(2.0**value for value in self.curve)
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The curve at the first layer and at the last."""
+        return self.curve[0], self.curve[-1]
 
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
