@@ -22,6 +22,7 @@ app = App(
     help_epilogue="""Examples:
   unispect grade runs/bound
   unispect grade runs/posters --judge openai:gpt-5 --prices prices.yaml --max-cost 5
+  unispect grade runs/photos --judge google:gemini-2.5-pro --prices prices.yaml --max-cost 20
   unispect grade runs/posters --judge openai:judge@http://127.0.0.1:8000/v1 --gradings 3
 
 --debug after any command shows the full traceback of an error.""",
@@ -56,9 +57,9 @@ def grade(
 ) -> None:
     """Grade what a run drew and told; what this judge has graded already is left alone.
 
-    Rules grade the concept world, drawn faces and refusals. A chat model grades the replies of the posters study, and
-    refusals and drawings of the safety study: killed at any moment, the same command goes on and pays for no answer
-    twice.
+    Rules grade the concept world, drawn faces and refusals. A chat model grades the replies of the posters study,
+    refusals and drawings of the safety study, and drawings of the faces study (models of photographs need it): killed
+    at any moment, the same command goes on and pays for no answer twice.
 
     Args:
         run: Folder of the run.

@@ -18,7 +18,8 @@ from unispect.data.posters.subjects import load_subjects
 from unispect.engine.grading import grade as grade_all
 from unispect.engine.local import execute
 from unispect.engine.progress import Summary
-from unispect.judges.asked import judging as by_chat
+from unispect.judges import asked, portraits
+from unispect.judges.faces import STUDY as FACES
 from unispect.judges.safety import STUDY as SAFETY
 from unispect.runs import Invocation, RunStore
 from unispect.studies.posters.judging.plan import How
@@ -28,8 +29,8 @@ from unispect.studies.posters.judging.run import run as run_judging
 from unispect.studies.posters.plan import REPLIES
 from unispect.studies.posters.plan import STUDY as POSTERS
 
-JUDGED = ("request", "draw")
-"""Kinds of units of the safety study that a chat model judges."""
+JUDGED = {SAFETY: (("request", "draw"), asked.judging), FACES: (("draw",), portraits.judging)}
+"""Study -> kinds of its units that a chat model judges, and how it does."""
 _OF_POSTERS = ("rubric", "gradings", "data")
 """Options that only the posters study knows."""
 _DEBUG = "UNISPECT_DEBUG" in os.environ
@@ -45,7 +46,7 @@ def grade_by_chat(
     key_from: str | None,
     said: Collection[str] = (),
 ) -> None:
-    """Lets a chat model grade what a run holds of the posters and the safety study; calling it again continues.
+    """Lets a chat model grade what a run holds of posters, safety and faces; calling it again continues.
 
     `said` are the options that were typed, to refuse those that would have no effect.
 
@@ -56,10 +57,11 @@ def grade_by_chat(
     """
     with RunStore.open(run, "w") as store:
         posters = _has_replies(store, POSTERS, REPLIES)
-        safety = _has_replies(store, SAFETY, JUDGED)
-        if not posters and not safety:
+        looked_at = {study: by_chat for study, (kinds, by_chat) in JUDGED.items() if _has_replies(store, study, kinds)}
+        if not posters and not looked_at:
             raise UsageError(
-                f"{run} holds no replies of the posters or the safety study, which are what chat models grade"
+                f"{run} holds no replies of the posters or the safety study and no drawings of the faces study, which "
+                "are what chat models grade"
             )
         for option in (option for option in _OF_POSTERS if option in said and not posters):
             raise UsageError(f"--{option} is for replies of the posters study; {run} holds none")
@@ -84,10 +86,10 @@ def grade_by_chat(
                     judging, watch = Judge(chat, subjects), Watch(board, POSTERS)
                     about = {"batch_size": size, "progress": watch, "debug": _DEBUG, "invocation": command}
                     summaries.append(("units", execute(plan, run_judging, store, judging, **about)))
-                if safety:
+                for study, by_chat in looked_at.items():
                     blind = by_chat(chat, how.judge, temperature=how.temperature, thinking=how.thinking_tokens)
-                    about = {"together": spending.concurrency, "progress": Watch(board, SAFETY), "debug": _DEBUG}
-                    summaries.append(("grades", grade_all(store, how.judge, blind, study=SAFETY, **about)))
+                    about = {"together": spending.concurrency, "progress": Watch(board, study), "debug": _DEBUG}
+                    summaries.append((f"grades of {study}", grade_all(store, how.judge, blind, study=study, **about)))
             tally = chat.tally()
             if tally.parsed + tally.unparsed + tally.failed:
                 store.note({"answers": _cost(tally, priced=spending.prices is not None)})
@@ -102,7 +104,7 @@ def grade_by_chat(
 
 
 def _has_replies(store: RunStore, study: str, kinds: Collection[str]) -> bool:
-    return any(entry.unit.kind in kinds and entry.record.status == "done" for entry in store.entries(study))
+    return any(count.study == study and count.kind in kinds and count.done for count in store.counts())
 
 
 def _show_counts(store: RunStore, how: How) -> None:

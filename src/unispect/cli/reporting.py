@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,17 +14,18 @@ from pathlib import Path
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
-from unispect.core.units import Entry, Skip, seeds_of
+from unispect.core.units import Skip, seeds_of
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
 from unispect.runs.export import export
 from unispect.runs.manifest import Invocation
+from unispect.runs.records import Records
 from unispect.runs.store import RunStore
 from unispect.studies.cautions import cautions
 from unispect.studies.families import view as families
 from unispect.studies.mechanism import view as mechanism
-from unispect.studies.registry import Study, all_studies, find_study
+from unispect.studies.registry import all_studies, find_study
 from unispect.studies.statements import view as statements
 
 COMMANDS = 5
@@ -35,14 +38,6 @@ class Reported:
 
     path: Path
     sections: tuple[Section, ...]
-
-
-@dataclass(frozen=True)
-class Source:
-    """One open run with everything that left a record in it."""
-
-    store: RunStore
-    entries: tuple[Entry, ...]
 
 
 def write_report(
@@ -72,26 +67,25 @@ def write_report(
         raise UsageError("a run is named twice")
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name the file to write, for instance {out / 'report.html'}")
-    stores = [RunStore.open(folder) for folder in folders]
-    try:
-        sources = [Source(store, tuple(store.entries())) for store in stores]
-        sections = sections_of(sources, progress)
+    with ExitStack() as open_runs:
+        stores = [open_runs.enter_context(RunStore.open(folder)) for folder in folders]
+        for store in stores:
+            open_runs.enter_context(store.snapshot())
+        folder = Path(open_runs.enter_context(tempfile.TemporaryDirectory()))
+        sections = sections_of(stores, progress)
         progress(f"writing {out}")
         page = render(
             sections,
-            title=title or _title(sources),
+            title=title or _title(stores),
             provenance=Provenance(
-                _models(sources),
-                tuple(_facts(source) for source in sources),
+                _models(stores),
+                tuple(_facts(store) for store in stores),
                 version("unispect"),
                 shlex.join(command),
             ),
-            open_picture=_opener(sources),
-            data={f"{source.store.folder.resolve().name}.jsonl": _lines(source.store) for source in sources},
+            open_picture=_opener(stores),
+            data=_lines(stores, folder),
         )
-    finally:
-        for store in stores:
-            store.close()
     return Reported(write_page(page, out), tuple(sections))
 
 
@@ -105,42 +99,33 @@ class _Cards(dict[str, ModelCard]):
         )
 
 
-def sections_of(sources: Sequence[Source], progress: Callable[[str], None]) -> list[Section]:
-    """One section per study that left finished records, in the registry's order, then those over several of them."""
+def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> list[Section]:
+    """One section per study that left finished records, in the registry's order, then those over several of them.
+
+    The runs are walked over several times, since what they hold need not fit into memory; so they must not change.
+    """
     cards = _Cards()
-    for source in sources:
-        cards |= source.store.cards()
+    for store in stores:
+        cards |= store.cards()
     sections = []
-    finished = {name: entries for name, study in all_studies().items() if (entries := _finished(study, sources))}
-    for name, entries in finished.items():
-        progress(f"summarising {name}: {len(entries)} records")
-        present = {entry.unit.model for entry in entries}
-        section = find_study(name).view(entries, _Cards((name, cards[name]) for name in cards if name in present))
-        sections.append(replace(section, caveats=(*section.caveats, *cautions(entries))))
+    everything = {name: Records(stores, name, study.version) for name, study in all_studies().items()}
+    finished = {name: records for name, records in everything.items() if len(records)}
+    for name, records in finished.items():
+        progress(f"summarising {name}: {len(records)} records")
+        present = _Cards((model, card) for model, card in cards.items() if model in records.models)
+        section = find_study(name).view(records, present)
+        sections.append(replace(section, caveats=(*section.caveats, *cautions(records))))
     for over_all in (families.view, mechanism.view, statements.view):
         if together := over_all(finished, cards):
             sections.append(together)
     if not sections:
-        names = ", ".join(str(source.store.folder) for source in sources)
+        names = ", ".join(str(store.folder) for store in stores)
         raise UsageError(f"nothing to report: {names} holds no finished record of a study known here")
     return sections
 
 
-def _finished(study: Study, sources: Sequence[Source]) -> list[Entry]:
-    """Done records of the study's present version, each unit once."""
-    ours = [entry for source in sources for entry in source.entries if entry.unit.study == study.name]
-    if not ours:
-        return []
-    found = {
-        entry.unit.id: entry
-        for entry in reversed(ours)
-        if entry.record.status == "done" and entry.unit.version == study.version
-    }
-    return list(reversed(found.values()))
-
-
-def _title(sources: Sequence[Source]) -> str:
-    return ", ".join(dict.fromkeys(name for source in sources for name in _names(source)))
+def _title(stores: Sequence[RunStore]) -> str:
+    return ", ".join(dict.fromkeys(name for store in stores for name in _names(store)))
 
 
 def _judging(invocations: Sequence[Invocation]) -> dict[str, str]:
@@ -149,19 +134,19 @@ def _judging(invocations: Sequence[Invocation]) -> dict[str, str]:
     return {f"graded by {settings['judge']}": settings["answers"] for settings in said}
 
 
-def _names(source: Source) -> tuple[str, ...]:
+def _names(store: RunStore) -> tuple[str, ...]:
     """Of the models that were run; chat models that graded have no card and are named by their study."""
-    cards = source.store.cards()
-    models = dict.fromkeys(entry.unit.model for entry in source.entries)
+    cards = store.cards()
+    models = dict.fromkeys(left.model for left in store.left())
     return tuple(dict.fromkeys(model.partition("@")[0] for model in models if model in cards or not cards))
 
 
-def _outdated(source: Source) -> list[Skip]:
+def _outdated(store: RunStore) -> list[Skip]:
     studies = all_studies()
     old = {
-        (entry.unit.study, entry.unit.version)
-        for entry in source.entries
-        if entry.unit.study in studies and entry.unit.version != studies[entry.unit.study].version
+        (left.study, left.version)
+        for left in store.left()
+        if left.study in studies and left.version != studies[left.study].version
     }
     return [
         Skip(f"records of {name} version {number}", f"this release reads version {studies[name].version}")
@@ -169,25 +154,22 @@ def _outdated(source: Source) -> list[Skip]:
     ]
 
 
-def _opener(sources: Sequence[Source]) -> Callable[[str], bytes]:
-    stores = {
-        sha256: source.store for source in sources for entry in source.entries for sha256 in entry.record.blobs.values()
-    }
-
+def _opener(stores: Sequence[RunStore]) -> Callable[[str], bytes]:
     def open_picture(sha256: str) -> bytes:
-        if sha256 not in stores:
+        holder = next((store for store in reversed(stores) if store.names(sha256)), None)
+        if holder is None:
             raise StoreError(f"no run holds picture {sha256}")
-        return stores[sha256].open_blob(sha256)
+        return holder.open_blob(sha256)
 
     return open_picture
 
 
-def _models(sources: Sequence[Source]) -> tuple[ModelFacts, ...]:
-    cards = {name: card for source in sources for name, card in source.store.cards().items()}
+def _models(stores: Sequence[RunStore]) -> tuple[ModelFacts, ...]:
+    cards = {name: card for store in stores for name, card in store.cards().items()}
     weights = {
         model: invocation.settings.get("weights", "")
-        for source in sources
-        for invocation in source.store.manifest().invocations
+        for store in stores
+        for invocation in store.manifest().invocations
         for model in invocation.models
     }
     return tuple(
@@ -210,28 +192,28 @@ def _notes(card: ModelCard) -> Iterator[str]:
         yield "read: " + ", ".join(f"{name} (SHA-256 {digest[:16]})" for name, digest in card.weight_files)
 
 
-def _facts(source: Source) -> RunFacts:
-    manifest = source.store.manifest()
-    studies = dict.fromkeys(f"{entry.unit.study} {entry.unit.version}" for entry in source.entries)
+def _facts(store: RunStore) -> RunFacts:
+    manifest, left = store.manifest(), store.left()
+    studies = dict.fromkeys(f"{one.study} {one.version}" for one in left)
     runs = [invocation for invocation in manifest.invocations if invocation.study]
     commands = tuple(dict.fromkeys(shlex.join(invocation.command) for invocation in runs))
     more = f"\nand {len(commands) - COMMANDS} more" if len(commands) > COMMANDS else ""
-    bad = [entry for entry in source.entries if entry.record.status == "failed"]
+    ended = Counter[str]()
+    for one in left:
+        ended[one.status] += one.units
     return RunFacts(
-        name=source.store.folder.resolve().name,
+        name=store.folder.resolve().name,
         study=", ".join(studies),
         command="\n".join(commands[-COMMANDS:]) + more,
-        models=_names(source),
-        seeds=seeds_of(
-            entry.unit for entry in source.entries if entry.unit.model in manifest.cards or not manifest.cards
-        ),
+        models=_names(store),
+        seeds=seeds_of(one for one in store.repeated() if one.model in manifest.cards or not manifest.cards),
         settings={**_all_values(invocation.settings for invocation in runs), **_judging(manifest.invocations)},
         versions=_all_values(invocation.versions for invocation in runs),
-        done=sum(entry.record.status == "done" for entry in source.entries),
-        failed=len(bad),
-        skipped=sum(entry.record.status == "skipped" for entry in source.entries),
-        failures=tuple(Failure(e.unit.id, f"{e.unit.study} {e.unit.kind}", e.record.error) for e in bad),
-        skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(source)),
+        done=ended["done"],
+        failed=ended["failed"],
+        skipped=ended["skipped"],
+        failures=tuple(Failure(bad.unit, f"{bad.study} {bad.kind}", bad.error) for bad in store.failed()),
+        skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(store)),
         created=manifest.created,
     )
 
@@ -246,6 +228,10 @@ def _all_values(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {name: "; ".join(values) for name, values in found.items()}
 
 
-def _lines(store: RunStore) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        return export(store, Path(folder) / "records.jsonl", timings=False).path.read_bytes()
+def _lines(stores: Sequence[RunStore], folder: Path) -> dict[str, Path]:
+    """The records of every run as JSON lines, in files of that folder."""
+    found: dict[str, Path] = {}
+    for number, store in enumerate(stores):
+        path = folder / f"{number}.jsonl"
+        found[f"{store.folder.resolve().name}.jsonl"] = export(store, path, timings=False, check=False).path
+    return found

@@ -14,9 +14,12 @@ from unispect.core.errors import UsageError
 JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(value: object) -> str:
     """JSON text with sorted keys and no spaces: equal values give equal text. NaN and infinity are refused."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: object) -> str:
@@ -63,7 +66,7 @@ class Unit:
 Status = Literal["done", "failed", "skipped"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Made:
     """How a record came to be, as far as its outcome may depend on that (docs/scale.md).
 
@@ -86,7 +89,7 @@ class Made:
         return f"{where}in a batch of {self.size}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """What a unit left.
 
@@ -111,7 +114,7 @@ class Record:
     made: Made | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Grade:
     """What a judge said about one unit's record."""
 
@@ -120,7 +123,7 @@ class Grade:
     payload: Mapping[str, JSON]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A unit with what it left and how that was judged (judge name -> grade)."""
 
@@ -166,7 +169,20 @@ class Plan:
         return tuple(unit for stage in self.stages for unit in stage)
 
 
-def seeds_of(units: Iterable[Unit]) -> tuple[int, ...]:
+class Asked(Protocol):
+    """What of a unit says for which seed it was made."""
+
+    @property
+    def study(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def seeds_of(units: Iterable[Asked]) -> tuple[int, ...]:
     """The seeds for which units were repeated, in order.
 
     Studies give seed 0 to what they ask once, whatever the user's seeds are: it counts where it is one of several seeds

@@ -19,8 +19,8 @@ Small numbers of clusters:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -33,8 +33,14 @@ Floats = NDArray[np.float64]
 Clusters = Sequence[Hashable] | np.ndarray
 Support = tuple[float, float]
 
+Counts = NDArray[np.uint8]
+
 FEW = 6
 """From this many clusters on, resampling can reach 95 %."""
+TOGETHER, BLOCK = 16, 2**21
+"""Resamples that are worked on together, at least; and weights, if more of few clusters fit into so many."""
+KEPT = 2**28
+"""Bytes of weights that are kept for the next statistic; what does not fit is drawn again, always the same."""
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
@@ -81,11 +87,32 @@ def clustered_bootstrap(
         return _nothing(level)
     order = np.argsort(group, kind="stable")
     members = np.split(x[order], np.flatnonzero(np.diff(group[order])) + 1)
-    weights = _draws(count, resamples, seed).astype(np.int64)
     draws = np.array(
-        [statistic(np.concatenate([np.tile(members[c], w[c]) for c in np.flatnonzero(w)])) for w in weights]
+        [
+            statistic(np.concatenate([np.tile(members[c], int(w[c])) for c in np.flatnonzero(w)]))
+            for weights in _draws(count, resamples, seed)
+            for w in weights
+        ]
     )
     return _interval(float(statistic(x)), draws, x.size, count, level, support)
+
+
+def clustered_means(values: ArrayLike, clusters: Clusters, *, level: float = 0.95) -> tuple[Interval, ...]:
+    """The mean of each column of `values` [observations, columns], as `clustered_bootstrap` gives it, in one go.
+
+    Raises:
+        ValueError: as there.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if not table.size:
+        return tuple(_nothing(level) for _ in range(table.shape[1]))
+    _finite(table)
+    _, group, count = grouped(table[:, 0], clusters)
+    sums = Resamples.each([_sums(x, group, count) for x in table.T], n=len(table))
+    return tuple(
+        own.interval(_ratio, level=level, support=(0.0, 1.0) if bool(np.isin(x, (0.0, 1.0)).all()) else None)
+        for own, x in zip(sums, table.T, strict=True)
+    )
 
 
 def bootstrap_difference(
@@ -147,18 +174,69 @@ def bootstrap_of_totals(
         resamples: number of resamples.
         support: smallest and largest value the function can take.
     """
-    table = np.asarray(totals, dtype=np.float64)
-    if table.ndim != 2:
-        raise ValueError(f"totals must be [clusters, k], not {table.shape}")
-    _finite(table)
-    count = table.shape[0]
-    observations = count if n is None else n
-    if count == 0 or observations == 0:
-        return _nothing(level)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        estimate = float(function(table.sum(axis=0)))
-        draws = np.asarray(function(_draws(count, resamples, seed) @ table), dtype=np.float64)
-    return _interval(estimate, draws, observations, count, level, support)
+    return Resamples.of(totals, n=n, seed=seed, resamples=resamples).interval(function, level=level, support=support)
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """Sums over clusters, of the data and of every resample of them: all that any number of statistics need.
+
+    Attributes:
+        whole: [k], of the data.
+        drawn: [resamples, k].
+        n: observations to report.
+        clusters: how many there are.
+    """
+
+    whole: Floats
+    drawn: Floats
+    n: int
+    clusters: int
+
+    @classmethod
+    def of(cls, totals: ArrayLike, *, n: int | None = None, seed: int = 0, resamples: int = 2000) -> Resamples:
+        """Resamples of totals [clusters, k]; see `bootstrap_of_totals`.
+
+        Memory: one byte per resample and cluster, at most `KEPT`.
+
+        Raises:
+            ValueError: another shape, or a total is NaN or infinite.
+        """
+        return cls.each([totals], n=n, seed=seed, resamples=resamples)[0]
+
+    @classmethod
+    def each(
+        cls, several: Sequence[ArrayLike], *, n: int | None = None, seed: int = 0, resamples: int = 2000
+    ) -> list[Resamples]:
+        """The same for several totals of the same clusters, in one go: to the last digit what `of` gives for each."""
+        tables = [np.asarray(totals, dtype=np.float64) for totals in several]
+        for table in tables:
+            if table.ndim != 2:
+                raise ValueError(f"totals must be [clusters, k], not {table.shape}")
+            _finite(table)
+        count = len(tables[0])
+        observations = count if n is None else n
+        if count == 0 or observations == 0:
+            return [cls(np.full(table.shape[1], np.nan), np.empty((0, table.shape[1])), 0, 0) for table in tables]
+        drawn: list[list[Floats]] = [[] for _ in tables]
+        for weights in _draws(count, resamples, seed):
+            for own, table in zip(drawn, tables, strict=True):
+                own.append(weights @ table)
+        return [
+            cls(table.sum(axis=0), np.concatenate(own), observations, count)
+            for table, own in zip(tables, drawn, strict=True)
+        ]
+
+    def interval(
+        self, function: Callable[[Floats], Floats], *, level: float = 0.95, support: Support | None = None
+    ) -> Interval:
+        """A function of the sums with its limits; see `bootstrap_of_totals`."""
+        if not self.clusters:
+            return _nothing(level)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            estimate = float(function(self.whole))
+            draws = np.asarray(function(self.drawn), dtype=np.float64)
+        return _interval(estimate, draws, self.n, self.clusters, level, support)
 
 
 def expanded_tail(level: float, clusters: int) -> float:
@@ -212,19 +290,45 @@ def _nothing(level: float) -> Interval:
     return Interval(math.nan, math.nan, math.nan, 0, 0, level, "no observations")
 
 
-def _draws(clusters: int, resamples: int, seed: int) -> Floats:
-    """Weights of the clusters in each draw: resamples, or each cluster left out once when there are few."""
-    return _weights(clusters, resamples, seed) if clusters >= FEW else 1.0 - np.eye(clusters)
+def _draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """Weights of the clusters [some draws, clusters], block by block: resamples, or each left out once where few."""
+    if clusters < FEW:
+        yield 1.0 - np.eye(clusters)
+        return
+    for block in _kept(clusters, resamples, seed):
+        yield block.astype(np.float64)
 
 
-@lru_cache(maxsize=4)
-def _weights(clusters: int, resamples: int, seed: int) -> Floats:
-    """How often each cluster is drawn in each resample, [resamples, clusters]; one draw serves many statistics."""
-    picks = np.random.default_rng(seed).integers(clusters, size=(resamples, clusters))
-    picks += clusters * np.arange(resamples)[:, None]
-    weights = np.bincount(picks.ravel(), minlength=resamples * clusters).reshape(resamples, clusters).astype(np.float64)
-    weights.setflags(write=False)
-    return weights
+_held: dict[tuple[int, int, int], list[Counts]] = {}
+"""Counts by clusters, resamples and seed; the ones used last stand last."""
+
+
+def _kept(clusters: int, resamples: int, seed: int) -> Iterable[Counts]:
+    """`_counts`, kept while there is room: one draw serves many statistics."""
+    key, size = (clusters, resamples, seed), clusters * resamples
+    if size > KEPT:
+        return _counts(clusters, resamples, seed)
+    counts = _held.pop(key, None) or list(_counts(clusters, resamples, seed))
+    while _held and size + sum(held * times for held, times, _ in _held) > KEPT:
+        del _held[next(iter(_held))]
+    _held[key] = counts
+    return counts
+
+
+def _counts(clusters: int, resamples: int, seed: int) -> Iterator[Counts]:
+    """How often each cluster is drawn in each resample, [some resamples, clusters], block by block.
+
+    A byte holds any count: at most as many as there are clusters, and 256 of one cluster among more of them do not
+    happen (odds of 1 in 256 factorial).
+    """
+    rng = np.random.default_rng(seed)
+    height = max(TOGETHER, BLOCK // clusters)
+    for start in range(0, resamples, height):
+        picks = rng.integers(clusters, size=(min(height, resamples - start), clusters))
+        block = np.empty(picks.shape, np.uint8)
+        for row, own in zip(block, picks, strict=True):
+            row[:] = np.bincount(own, minlength=clusters)  # row by row: all at once would leave the cache
+        yield block
 
 
 def _ratio(totals: Floats) -> Floats:

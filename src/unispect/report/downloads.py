@@ -8,9 +8,11 @@ import io
 import json
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from pathlib import Path
 
 from unispect.core.findings import Cell, Interval, Section, Table
 from unispect.report.figures import numbers_of
@@ -38,6 +40,9 @@ _HEAD = [
     "chance",
     "seeds",
 ]
+LEVEL = 9
+"""Of compression, the strongest."""
+PIECE = 2**20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -59,20 +64,31 @@ class Downloads:
     left_out: tuple[tuple[str, int], ...]
 
 
-def downloads(sections: Sequence[Section], provenance: Provenance, data: Mapping[str, bytes]) -> Downloads:
+def downloads(sections: Sequence[Section], provenance: Provenance, data: Mapping[str, bytes | Path]) -> Downloads:
     """Findings as JSON and CSV, and one archive with every table, every figure's numbers and `data`.
 
-    Files of `data` that do not fit are left out, largest first, and named.
+    Files of `data` that do not fit are left out, largest first, and named. Those that lie on the disk are read piece by
+    piece, and not further than can fit.
     """
     findings = findings_json(sections, provenance)
     ours = {"findings.json": findings, "findings.csv": findings_csv(sections), **_tables(sections)}
     extra = _renamed(data)
+    sizes = {name: _size(content) for name, content in extra.items()}
+    packed = {name: _packed(content) for name, content in extra.items()}
     left_out = []
-    archive = _archive({**ours, **extra})
+
+    def leave_out() -> None:
+        name = max(extra, key=sizes.__getitem__)
+        left_out.append((name, sizes[name]))
+        del extra[name]
+
+    while sum(packed[name] for name in extra) > LARGEST:
+        leave_out()
+    held = {name: _content(content) for name, content in extra.items()}
+    archive = _archive({**ours, **held})
     while len(archive) > LARGEST and extra:
-        name = max(extra, key=lambda key: len(extra[key]))
-        left_out.append((name, len(extra.pop(name))))
-        archive = _archive({**ours, **extra})
+        leave_out()
+        archive = _archive({**ours, **{name: held[name] for name in extra}})
     what = f"every table and figure as CSV{', ' + ', '.join(extra) if extra else ''}"
     offered = (
         ("unispect-report.zip", "application/zip", archive, what),
@@ -166,20 +182,38 @@ def _plain(value: object) -> object:
 
 def _archive(files: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
-def _renamed(data: Mapping[str, bytes]) -> dict[str, bytes]:
+def _renamed(data: Mapping[str, bytes | Path]) -> dict[str, bytes | Path]:
     """`data` under names that are unique and stay inside the folder an archive is unpacked to."""
     unique = Anchors()
-    files = {}
+    files: dict[str, bytes | Path] = {}
     for name, content in data.items():
         stem, dot, ending = name.rpartition("/")[2].rpartition(".")
         files[f"data/{unique(stem)}.{slug(ending)}" if dot else f"data/{unique(ending)}"] = content
     return files
+
+
+def _size(content: bytes | Path) -> int:
+    return content.stat().st_size if isinstance(content, Path) else len(content)
+
+
+def _content(content: bytes | Path) -> bytes:
+    return content.read_bytes() if isinstance(content, Path) else content
+
+
+def _packed(content: bytes | Path) -> int:
+    """Bytes that it takes in an archive; counting ends once they are more than an archive may have."""
+    deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = 0
+    with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as file:
+        while packed <= LARGEST and (piece := file.read(PIECE)):
+            packed += len(deflate.compress(piece))
+    return packed + len(deflate.flush())
 
 
 def _uri(kind: str, body: bytes) -> str:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
 from markupsafe import Markup
 
@@ -63,7 +64,7 @@ def render(
     title: str,
     provenance: Provenance,
     open_picture: OpenPicture,
-    data: Mapping[str, bytes] | None = None,
+    data: Mapping[str, bytes | Path] | None = None,
 ) -> str:
     """The whole report as HTML text.
 
@@ -72,7 +73,8 @@ def render(
         title: of the page.
         provenance: models, runs, failures and skips.
         open_picture: SHA-256 hex digest -> stored bytes. A picture it cannot open is reported in the page, by name.
-        data: more files to offer for saving, name -> content (for instance the records as JSON lines).
+        data: more files to offer for saving (for instance records as JSON lines): name -> content, or the file that
+            holds it.
     """
     anchors = Anchors()
     for taken in ("findings", "origin", "failures", "data", "main", "models", "failed-units", "planned-skips"):

@@ -114,6 +114,8 @@ class Blobs:
 class StoredPictures(Mapping[str, bytes]):
     """name -> PNG bytes of one record, read and checked on access."""
 
+    __slots__ = ("_blobs", "_hashes")
+
     def __init__(self, blobs: Blobs, hashes: Mapping[str, str]) -> None:
         self._blobs = blobs
         self._hashes = hashes

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Entry, Made
-from unispect.runs import durable, table
+from unispect.runs import durable, rows, table
 from unispect.runs.blobs import blob_path
-from unispect.runs.reading import RunReader
+from unispect.runs.reading import Row, RunReader
 
 ROW_GROUP = 5000
 FIXED = ("unit", "study", "version", "kind", "model", "seed", "status", "error", "device", "dtype")
+_JSON = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 Rows = Callable[[], Iterable[dict[str, object]]]
 """Gives the rows from the start, each time it is called."""
 
@@ -30,7 +31,7 @@ class Exported:
     pending: int
 
 
-def export(store: RunReader, target: str | Path, *, timings: bool = True) -> Exported:
+def export(store: RunReader, target: str | Path, *, timings: bool = True, check: bool = True) -> Exported:
     """Writes every record of a run, finished, failed or skipped, to one file that appears when it is complete.
 
     JSON lines keep every value exactly. Parquet has one typed column per key (`payload.text`, `grades.<judge>.<key>`,
@@ -42,19 +43,24 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True) -> Exp
         target: ends in `.parquet` or `.jsonl`.
         timings: with the seconds that each unit took and the batch it was in; without them equal runs give equal
             files.
+        check: hold every unit and every value to what they should be; leave it out for JSON lines of what is read
+            anyway.
 
     Raises:
         UsageError: another ending.
         StoreError: the run is damaged, or the file cannot be written.
     """
     path = Path(target)
-    writers = {".parquet": _write_parquet, ".jsonl": _write_lines}
+    writers: dict[str, Callable[[Path], int]] = {
+        ".parquet": lambda to: _write_parquet(to, lambda: (_row(entry, timings) for entry in store.entries())),
+        ".jsonl": lambda to: _write_lines(to, (_line(row, timings, check) for row in store.raw())),
+    }
     if path.suffix not in writers:
         raise UsageError(f"{path} must end in {' or '.join(writers)}")
     building = path.with_name(f".{path.name}.{os.getpid()}{durable.TEMPORARY}")
     try:
         with store.snapshot():
-            count = writers[path.suffix](building, lambda: (_row(entry, timings) for entry in store.entries()))
+            count = writers[path.suffix](building)
             pending = sum(count.pending for count in store.counts())
         building.replace(path)
     except OSError as error:
@@ -87,21 +93,42 @@ def _row(entry: Entry, timings: bool) -> dict[str, object]:
     }
 
 
-def _write_lines(path: Path, rows: Rows) -> int:
+def _line(row: Row, timings: bool, check: bool) -> str:
+    """`_row` as JSON; values stand in the tables as they stand here, so that none is read and written again."""
+    id, study, version, kind, model, inputs, settings, seed = row.unit
+    _, status, payload, error, seconds = row.record
+    if check:
+        rows.unit_from(row.unit)
+        for value in (payload, *(given for _, _, given in row.grades)):
+            rows.parsed(value, id)
+    made = row.made or Made("", 0)
+    fixed = (id, study, version, kind, model, seed, status, error, made.device, made.dtype)
+    head: dict[str, object] = dict(zip(FIXED, fixed, strict=True))
+    if timings:
+        head |= {"seconds": seconds, "batch": made.batch, "batch_size": made.size or None}
+    pictures = {name: blob_path(sha256) for name, sha256 in row.pictures.items()}
+    grades = ",".join(f"{_JSON.encode(judge)}:{given}" for _, judge, given in row.grades)
+    return (
+        f'{_JSON.encode(head)[:-1]},"inputs":{inputs},"settings":{settings},"payload":{payload},'
+        f'"pictures":{_JSON.encode(pictures)},"grades":{{{grades}}}}}'
+    )
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> int:
     count = 0
     with path.open("w", encoding="ascii", newline="\n") as file:
-        for row in rows():
-            file.write(json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n")
+        for line in lines:
+            file.write(f"{line}\n")
             count += 1
     return count
 
 
-def _write_parquet(path: Path, rows: Rows) -> int:
+def _write_parquet(path: Path, made: Rows) -> int:
     import pyarrow
     from pyarrow import parquet
 
     kinds: dict[str, table.Kind] = dict.fromkeys(FIXED, "null")
-    for row in rows():
+    for row in made():
         table.widen(kinds, table.flat(row))
     types = {
         "bool": pyarrow.bool_(),
@@ -113,7 +140,7 @@ def _write_parquet(path: Path, rows: Rows) -> int:
     schema = pyarrow.schema([(name, types.get(kinds[name], pyarrow.string())) for name in columns])
     count = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        remaining = (table.flat(row) for row in rows())
+        remaining = (table.flat(row) for row in made())
         while group := list(islice(remaining, ROW_GROUP)):
             cells = {name: [table.cell(kinds[name], row.get(name)) for row in group] for name in columns}
             writer.write_table(pyarrow.table(cells, schema=schema))

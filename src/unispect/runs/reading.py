@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from unispect.core.cards import ModelCard
-from unispect.core.units import Entry, Made, Record, Unit
+from unispect.core.units import Entry, Made, Record, Status, Unit
 from unispect.runs import database, manifest, rows
 from unispect.runs.blobs import Blobs, StoredPictures
 
@@ -37,6 +39,55 @@ class Count:
     def pending(self) -> int:
         """Units that left no record yet; failed and skipped ones are tried again as well."""
         return self.planned - self.done - self.failed - self.skipped
+
+
+@dataclass(frozen=True)
+class Left:
+    """How many units of one study and model ended in one way."""
+
+    study: str
+    version: int
+    model: str
+    status: Status
+    units: int
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """That units of one kind were made for a seed."""
+
+    study: str
+    model: str
+    kind: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A unit that failed."""
+
+    unit: str
+    study: str
+    kind: str
+    error: str
+
+
+class Row(NamedTuple):
+    """A unit that left a record, as the tables hold it.
+
+    Attributes:
+        unit: columns of `rows.unit_row`.
+        record: columns of `rows.record_row`.
+        pictures: name -> SHA-256.
+        grades: columns of `rows.grade_row` each, by judge.
+        made: how it came to be, where that was noted.
+    """
+
+    unit: tuple
+    record: tuple
+    pictures: Mapping[str, str]
+    grades: tuple[tuple, ...]
+    made: Made | None
 
 
 @dataclass(frozen=True)
@@ -101,7 +152,10 @@ class RunReader:
         model: str | None = None,
         kind: str | None = None,
         *,
+        version: int | None = None,
+        status: Status | None = None,
         ungraded_by: str | None = None,
+        check: bool = True,
     ) -> Iterator[Entry]:
         """Units that left a record, with it and its grades, in the order of planning.
 
@@ -109,38 +163,49 @@ class RunReader:
             study: only this one.
             model: only this `id@revision`.
             kind: only this one.
+            version: only this one of the study.
+            status: only records that ended so.
             ungraded_by: only finished records that this judge has not graded.
+            check: hold the units to their ids; leave it out where the same units were checked before.
+
+        Raises:
+            StoreError: the run is damaged; names the unit.
         """
-        conditions = [
-            (f"u.{column} = ?", value)
-            for column, value in (("study", study), ("model", model), ("kind", kind))
-            if value is not None
-        ]
+        conditions = _conditions(study=study, model=model, kind=kind, version=version, status=status)
         if ungraded_by is not None:
             unjudged = "NOT EXISTS (SELECT 1 FROM grades g WHERE g.unit = u.id AND g.judge = ?)"
             conditions.append((f"r.status = 'done' AND {unjudged}", ungraded_by))
+        for page in self._pages(conditions):
+            settings: dict[str, object] = {}
+            for row in page:
+                yield self._entry(row, settings, check=check)
+
+    def raw(self) -> Iterator[Row]:
+        """All units that left a record, in the order of planning, as the tables hold them."""
+        for page in self._pages([]):
+            yield from page
+
+    def _pages(self, conditions: list[tuple[str, object]]) -> Iterator[list[Row]]:
         position = 0
-        while True:
-            found = self._entry_rows([*conditions, ("position > ?", position)])
-            if not found:
-                return
+        while found := self._entry_rows([*conditions, ("position > ?", position)]):
             position = found[-1][0]
-            yield from self._with_details(found)
+            yield self._with_details(found)
 
     def get(self, unit: str) -> Entry | None:
         """The entry of a unit; None if it has no record yet."""
-        found = self._entry_rows([("u.id = ?", unit)])
-        return next(iter(self._with_details(found)), None)
+        found = self._with_details(self._entry_rows([("u.id = ?", unit)]))
+        return self._entry(found[0], {}) if found else None
 
     def _entry_rows(self, conditions: list[tuple[str, object]]) -> list[tuple]:
+        where, values = _where(conditions)
         return self._read(
             f"""SELECT position, {UNIT}, status, payload, error, seconds
                 FROM units u JOIN settings s ON s.id = u.settings JOIN records r ON r.unit = u.id
-                WHERE {" AND ".join(text for text, _ in conditions)} ORDER BY position LIMIT {PAGE}""",
-            *(value for _, value in conditions),
+                WHERE {where} ORDER BY position LIMIT {PAGE}""",
+            *values,
         )
 
-    def _with_details(self, found: list[tuple]) -> Iterator[Entry]:
+    def _with_details(self, found: list[tuple]) -> list[Row]:
         wanted = [row[1] for row in found]
         holes = ", ".join("?" * len(wanted))
         named = self._read(
@@ -155,12 +220,15 @@ class RunReader:
             made = {row[0]: Made(*row[1:]) for row in noted}
         hashes = {unit: {name: sha for _, name, sha in group} for unit, group in groupby(named, lambda row: row[0])}
         grades = {unit: list(group) for unit, group in groupby(given, lambda row: row[0])}
-        for row in found:
-            unit = row[1]
-            names = hashes.get(unit, {})
-            record = rows.record_from((unit, *row[9:]), StoredPictures(self.blobs, names), names, made.get(unit))
-            graded = {grade[1]: rows.grade_from(grade) for grade in grades.get(unit, ())}
-            yield Entry(rows.unit_from(row[1:9]), record, graded)
+        return [
+            Row(row[1:9], (row[1], *row[9:]), hashes.get(row[1], {}), tuple(grades.get(row[1], ())), made.get(row[1]))
+            for row in found
+        ]
+
+    def _entry(self, row: Row, settings: dict[str, object], *, check: bool = True) -> Entry:
+        record = rows.record_from(row.record, StoredPictures(self.blobs, row.pictures), row.pictures, row.made)
+        graded = {grade[1]: rows.grade_from(grade) for grade in row.grades}
+        return Entry(rows.unit_from(row.unit, settings, check=check), record, graded)
 
     def cut(self, study: str, model: str) -> int:
         """Finished records of a study of a model that say that a part of their prompt was cut off."""
@@ -191,6 +259,10 @@ class RunReader:
         found = self._read("SELECT unit, status, '{}', error, seconds FROM failures WHERE unit = ? ORDER BY id", unit)
         return tuple(rows.record_from(row, {}, {}) for row in found)
 
+    def names(self, sha256: str) -> bool:
+        """Whether any record names this picture."""
+        return bool(self._read("SELECT 1 FROM pictures WHERE sha256 = ? LIMIT 1", sha256))
+
     def open_blob(self, sha256: str) -> bytes:
         """The PNG bytes of a picture, checked against its hash.
 
@@ -198,6 +270,46 @@ class RunReader:
             StoreError: the file is missing or altered; names it.
         """
         return self.blobs.read(sha256)
+
+    def units(self, study: str, version: int, status: Status) -> Iterator[str]:
+        """Ids of the units of a study that ended in one way, in the order of planning."""
+        where, values = _where(_conditions(study=study, version=version, status=status))
+        query = f"SELECT u.id FROM units u JOIN records r ON r.unit = u.id WHERE {where} ORDER BY position"
+        with database.explained(self._path):
+            yield from (unit for (unit,) in self._connection.execute(query, values))
+
+    def held(self, study: str, version: int, status: Status) -> Counter[str]:
+        """Model -> how many of its units of a study ended in one way, in the order of planning."""
+        where, values = _where(_conditions(study=study, version=version, status=status))
+        found = self._read(
+            f"""SELECT model, count(*) FROM units u JOIN records r ON r.unit = u.id
+                WHERE {where} GROUP BY model ORDER BY min(position)""",
+            *values,
+        )
+        return Counter(dict(found))
+
+    def left(self) -> tuple[Left, ...]:
+        """How units ended, by study and model, in the order of planning."""
+        found = self._read(
+            """SELECT study, version, model, status, count(*) FROM units u JOIN records r ON r.unit = u.id
+               GROUP BY study, version, model, status ORDER BY min(position)"""
+        )
+        return tuple(Left(*row) for row in found)
+
+    def repeated(self) -> tuple[Repeated, ...]:
+        """For which seeds units that left a record were made."""
+        found = self._read(
+            "SELECT DISTINCT study, model, kind, seed FROM units u JOIN records r ON r.unit = u.id ORDER BY 1, 2, 3, 4"
+        )
+        return tuple(Repeated(*row) for row in found)
+
+    def failed(self) -> tuple[Failed, ...]:
+        """Every unit that failed, in the order of planning."""
+        found = self._read(
+            """SELECT u.id, study, kind, error FROM units u JOIN records r ON r.unit = u.id
+               WHERE status = 'failed' ORDER BY position"""
+        )
+        return tuple(Failed(*row) for row in found)
 
     def counts(self) -> tuple[Count, ...]:
         """How far each kind of units of each study and model has come, in the order of planning."""
@@ -260,10 +372,25 @@ class RunReader:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything read inside is of one moment, whatever another process writes meanwhile."""
+        """Everything read inside is of one moment, whatever another process writes meanwhile; may be nested."""
+        if self._connection.in_transaction:
+            yield
+            return
         with database.transaction(self._connection, self._path, "BEGIN"):
             yield
 
     def _read(self, query: str, *values: object) -> list[tuple]:
         with database.explained(self._path):
             return self._connection.execute(query, values).fetchall()
+
+
+def _conditions(**columns: object) -> list[tuple[str, object]]:
+    """Those that are asked for, as conditions on the columns of units and records.
+
+    The sign keeps SQLite from an index: by that it would sort all that is left to read, for every page of it.
+    """
+    return [(f"+{column} = ?", value) for column, value in columns.items() if value is not None]
+
+
+def _where(conditions: list[tuple[str, object]]) -> tuple[str, list[object]]:
+    return " AND ".join(text for text, _ in conditions), [value for _, value in conditions]

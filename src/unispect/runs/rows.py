@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from unispect.core.errors import StoreError, UsageError
@@ -61,15 +62,25 @@ def unit_row(unit: Unit) -> tuple[str, str, int, str, str, str, str, int]:
     return row
 
 
-def unit_from(row: tuple[Any, ...]) -> Unit:
+def unit_from(row: tuple[Any, ...], known: dict[str, Any] | None = None, *, check: bool = True) -> Unit:
     """The unit of a row of `unit_row`'s columns.
+
+    Args:
+        row: of the table.
+        known: settings by their JSON, to be shared by the units that have the same; filled on the way.
+        check: the content has the id it is kept under; without it the id is taken from the row.
 
     Raises:
         StoreError: the content does not have the id it is kept under.
     """
     id, study, version, kind, model, inputs, settings, seed = row
-    unit = Unit(study, version, kind, model, parsed(inputs, id), parsed(settings, id), seed)
-    if unit.id != id:
+    shared = {} if known is None else known
+    if settings not in shared:
+        shared[settings] = parsed(settings, id)
+    unit = Unit(intern(study), version, intern(kind), intern(model), parsed(inputs, id), shared[settings], seed)
+    if not check:
+        unit.__dict__["id"] = id  # where the cached property keeps it
+    elif unit.id != id:
         raise StoreError(f"unit {id} was altered: its content has another id")
     return unit
 
@@ -128,9 +139,12 @@ def parsed(text: str, unit: str) -> Any:
         StoreError: it is no JSON; names the unit it belongs to.
     """
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError as error:
         raise StoreError(f"unit {unit} was altered: {error}") from None
+    if type(value) is dict:
+        return {intern(name): inner for name, inner in value.items()}  # names are few, and one of each is enough
+    return value
 
 
 def _word(what: str, word: str) -> None:

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.units import JSON, Entry, Unit, canonical_json
 
 
-def cautions(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """Sentences about finished records, model by model."""
-    models = dict.fromkeys(entry.unit.model for entry in entries)
-    own = {model: [entry for entry in entries if entry.unit.model == model] for model in models}
-    return tuple(line for model, some in own.items() for line in (*_cut(model, some), *_mixed(model, some)))
+@dataclass
+class _Seen:
+    """What was seen of one model's records: prompts that were cut, and how records were made."""
+
+    cut: dict[str, tuple[int, str]] = field(default_factory=dict)
+    records: int = 0
+    ways: Counter[str] = field(default_factory=Counter)
+
+    def add(self, entry: Entry) -> None:
+        cut, made = entry.record.payload.get("cut"), entry.record.made
+        if isinstance(cut, Mapping):
+            self.records += 1
+            self.cut[canonical_json(entry.unit.inputs.get("prompt"))] = (cast(int, cut["tokens"]), str(cut["read"]))
+        if made is not None and made.dtype:
+            self.ways[f"{made.dtype} on {made.device}"] += 1
+
+
+def cautions(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """Sentences about finished records, model by model, from one walk over them."""
+    seen: dict[str, _Seen] = {}
+    for entry in entries:
+        seen.setdefault(entry.unit.model, _Seen()).add(entry)
+    return tuple(line for model, one in seen.items() for line in (*_cut(model, one), *_mixed(model, one)))
 
 
 def pictures_asked_for(units: Iterable[Unit]) -> dict[str, Prompt]:
@@ -23,15 +42,9 @@ def pictures_asked_for(units: Iterable[Unit]) -> dict[str, Prompt]:
     return {text: Prompt.of(text) for text in texts if text}
 
 
-def _cut(model: str, entries: Sequence[Entry]) -> Iterator[str]:
+def _cut(model: str, seen: _Seen) -> Iterator[str]:
     """How many prompts were read in part, and how many of them became one and the same."""
-    prompts: dict[str, tuple[int, str]] = {}
-    records = 0
-    for entry in entries:
-        cut = entry.record.payload.get("cut")
-        if isinstance(cut, Mapping):
-            records += 1
-            prompts[canonical_json(entry.unit.inputs.get("prompt"))] = (cast(int, cut["tokens"]), str(cut["read"]))
+    prompts, records = seen.cut, seen.records
     if not prompts:
         return
     tokens = sorted(count for count, _ in prompts.values())
@@ -50,13 +63,10 @@ def _cut(model: str, entries: Sequence[Entry]) -> Iterator[str]:
         )
 
 
-def _mixed(model: str, entries: Sequence[Entry]) -> Iterator[str]:
+def _mixed(model: str, seen: _Seen) -> Iterator[str]:
     """Whether records were made in several precisions or on several kinds of devices."""
-    found = Counter(
-        f"{made.dtype} on {made.device}" for entry in entries if (made := entry.record.made) is not None and made.dtype
-    )
-    if len(found) > 1:
-        parts = ", ".join(f"{count:,} in {where}" for where, count in sorted(found.items()))
+    if len(seen.ways) > 1:
+        parts = ", ".join(f"{count:,} in {where}" for where, count in sorted(seen.ways.items()))
         yield f"Records of {_name(model)} were made in several ways: {parts}. They may differ by that alone."
 
 

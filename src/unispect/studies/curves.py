@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Interval, Series, Verdict
 from unispect.core.units import Entry
-from unispect.metrics.intervals import bootstrap_of_totals, clustered_bootstrap
+from unispect.metrics.intervals import Resamples, bootstrap_of_totals, clustered_bootstrap, clustered_means
+from unispect.runs.records import models_of, unfinished
 
 Floats = NDArray[np.float64]
 
@@ -38,6 +39,10 @@ class Curves:
         """Mean over curves at one layer."""
         return clustered_bootstrap(self.values[:, layer], self.prompts, level=level)
 
+    def ends(self) -> tuple[Interval, ...]:
+        """Means over curves at the first layer and at the last."""
+        return clustered_means(self.values[:, [0, -1]], self.prompts)
+
     def mean(self, *, level: float = 0.95) -> Interval:
         """Mean over curves and layers."""
         values = self.values.mean(axis=1) if len(self) else np.empty(0)
@@ -45,7 +50,7 @@ class Curves:
 
     def series(self, label: str, *, dash: bool = False) -> Series:
         """The mean curve with its 95 % band; a band is left out where no interval exists."""
-        bands = [self.at(layer) for layer in range(self.values.shape[1])]
+        bands = clustered_means(self.values, self.prompts)
         x = list(range(len(bands)))
         y = [band.estimate for band in bands]
         if any(math.isnan(band.low) for band in bands):
@@ -74,45 +79,55 @@ class Contrast:
     closing: Interval
 
 
-def contrast(first: Curves, second: Curves) -> Contrast:
+def contrast(gaps: Gaps) -> Contrast:
     """How two sets of curves differ; intervals by resampling the prompts of both together."""
-
-    def interval(function: Callable[[Floats], Floats], level: float = 0.95) -> Interval:
-        return of_gaps(first, second, function, level=level)
 
     def over_layers(gaps: Floats) -> Floats:
         return gaps.mean(axis=-1)
 
     return Contrast(
-        start=interval(lambda gaps: gaps[..., 0]),
-        end=interval(lambda gaps: gaps[..., -1]),
-        mean=interval(over_layers),
-        strict=interval(over_layers, 0.975),
-        area=interval(lambda gaps: np.abs(gaps).mean(axis=-1)),
-        closing=interval(lambda gaps: np.abs(gaps[..., -1]) - np.abs(gaps[..., 0])),
+        start=gaps.interval(lambda gaps: gaps[..., 0]),
+        end=gaps.interval(lambda gaps: gaps[..., -1]),
+        mean=gaps.interval(over_layers),
+        strict=gaps.interval(over_layers, level=0.975),
+        area=gaps.interval(lambda gaps: np.abs(gaps).mean(axis=-1)),
+        closing=gaps.interval(lambda gaps: np.abs(gaps[..., -1]) - np.abs(gaps[..., 0])),
     )
 
 
+@dataclass(frozen=True)
+class Gaps:
+    """Two sets of curves, resampled together: what any number of functions of their differences need."""
+
+    layers: int
+    sums: Resamples
+
+    @classmethod
+    def between(cls, first: Curves, second: Curves) -> Gaps:
+        """Prompts are resampled, each with all its curves on both sides: prompts that both sides share stay paired."""
+        layers = first.values.shape[1]
+        prompts = list(dict.fromkeys([*first.prompts, *second.prompts]))
+        place = {prompt: row for row, prompt in enumerate(prompts)}
+        totals = np.zeros((len(prompts), 2, layers + 1))
+        for side, curves in enumerate((first, second)):
+            rows = [place[prompt] for prompt in curves.prompts]
+            np.add.at(totals[:, side], rows, np.column_stack([curves.values, np.ones(len(curves))]))
+        return cls(layers, Resamples.of(totals.reshape(len(prompts), -1), n=len(first) + len(second)))
+
+    def interval(self, function: Callable[[Floats], Floats], *, level: float = 0.95) -> Interval:
+        """A function [...] of the differences [..., layers] between the two mean curves."""
+
+        def statistic(summed: Floats) -> Floats:
+            table = summed.reshape(*summed.shape[:-1], 2, self.layers + 1)
+            means = table[..., :-1] / table[..., -1:]
+            return function(means[..., 0, :] - means[..., 1, :])
+
+        return self.sums.interval(statistic, level=level)
+
+
 def of_gaps(first: Curves, second: Curves, function: Callable[[Floats], Floats], *, level: float = 0.95) -> Interval:
-    """A function [...] of the differences [..., layers] between two mean curves.
-
-    Prompts are resampled, each with all its curves on both sides: prompts that both sides share stay paired.
-    """
-    layers = first.values.shape[1]
-    prompts = list(dict.fromkeys([*first.prompts, *second.prompts]))
-    place = {prompt: row for row, prompt in enumerate(prompts)}
-    totals = np.zeros((len(prompts), 2, layers + 1))
-    for side, curves in enumerate((first, second)):
-        rows = [place[prompt] for prompt in curves.prompts]
-        np.add.at(totals[:, side], rows, np.column_stack([curves.values, np.ones(len(curves))]))
-
-    def statistic(summed: Floats) -> Floats:
-        table = summed.reshape(*summed.shape[:-1], 2, layers + 1)
-        means = table[..., :-1] / table[..., -1:]
-        return function(means[..., 0, :] - means[..., 1, :])
-
-    flat = totals.reshape(len(prompts), -1)
-    return bootstrap_of_totals(flat, statistic, n=len(first) + len(second), level=level)
+    """A function [...] of the differences [..., layers] between two mean curves; see `Gaps`."""
+    return Gaps.between(first, second).interval(function, level=level)
 
 
 def everywhere_above(first: Curves, second: Curves) -> Verdict:
@@ -121,12 +136,12 @@ def everywhere_above(first: Curves, second: Curves) -> Verdict:
     Supported if every layer's 95 % interval lies above 0 (an intersection of tests needs no correction); not supported
     if any layer's lies below 0 at a level corrected for the number of layers (Bonferroni).
     """
-    layers = first.values.shape[1]
-    every = [of_gaps(first, second, lambda gaps, at=at: gaps[..., at]) for at in range(layers)]
+    gaps = Gaps.between(first, second)
+    every = [gaps.interval(lambda gaps, at=at: gaps[..., at]) for at in range(gaps.layers)]
     if all(interval.low > 0 for interval in every):
         return Verdict.SUPPORTED
-    strict = 1 - 0.05 / layers
-    opposite = [of_gaps(first, second, lambda gaps, at=at: gaps[..., at], level=strict) for at in range(layers)]
+    strict = 1 - 0.05 / gaps.layers
+    opposite = [gaps.interval(lambda gaps, at=at: gaps[..., at], level=strict) for at in range(gaps.layers)]
     return Verdict.NOT_SUPPORTED if any(interval.high < 0 for interval in opposite) else Verdict.CANNOT_TELL
 
 
@@ -184,7 +199,11 @@ def names_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> dict[s
 
     Its id; where several revisions share an id, with the steps that each was bound by, or else the whole reference.
     """
-    references = list(dict.fromkeys(entry.unit.model for entry in entries))
+    return named(models_of(entries), cards)
+
+
+def named(references: Sequence[str], cards: Mapping[str, ModelCard]) -> dict[str, str]:
+    """The same for model references."""
     ids = {reference: _id(reference, cards) for reference in references}
     doses = {one: f"{name}, {cards[one].bound_steps} steps" if one in cards else one for one, name in ids.items()}
     shared, alike = Counter(ids.values()), Counter(doses.values())
@@ -199,9 +218,7 @@ def _id(reference: str, cards: Mapping[str, ModelCard]) -> str:
 
 def losses_of(entries: Sequence[Entry]) -> tuple[str, ...]:
     """One sentence per reason for which units left nothing to measure."""
-    reasons = Counter(
-        (entry.record.status, entry.record.error) for entry in entries if entry.record.status in ("failed", "skipped")
-    )
+    reasons = Counter((entry.record.status, entry.record.error) for entry in unfinished(entries))
     sentences = [
         f"{count} of {len(entries)} units {status}: {error}" for (status, error), count in reasons.most_common(5)
     ]

@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from unispect.metrics import intervals
 from unispect.metrics.intervals import (
     bootstrap_difference,
     bootstrap_of_totals,
     clustered_bootstrap,
+    clustered_means,
     expanded_tail,
     wilson,
 )
@@ -206,3 +208,36 @@ def test_ninety_five_percent_intervals_cover(clusters: int, least: float):
         interval = bootstrap_of_totals(totals, lambda t: t[..., 0] / t[..., 1], seed=trial, resamples=600)
         hits += not interval.excludes(0.6)
     assert least <= hits / trials <= 0.99
+
+
+@pytest.mark.parametrize("clusters", [7, 40, 1500])
+def test_resamples_in_blocks_are_those_drawn_at_once(clusters: int, monkeypatch):
+    """The limits of published pages hang on them: numpy's draws, row by row, from one generator."""
+    monkeypatch.setattr(intervals, "_held", {})
+    picks = np.random.default_rng(5).integers(clusters, size=(400, clusters))
+    whole = np.stack([np.bincount(row, minlength=clusters) for row in picks])
+    for room in (intervals.KEPT, 0):
+        monkeypatch.setattr(intervals, "KEPT", room)
+        for block in (intervals.BLOCK, 32 * clusters):
+            monkeypatch.setattr(intervals, "BLOCK", block)
+            blocks = list(intervals._draws(clusters, 400, 5))
+            assert np.array_equal(np.concatenate(blocks), whole)
+            intervals._held.clear()
+
+
+def test_weights_are_kept_while_there_is_room(monkeypatch):
+    monkeypatch.setattr(intervals, "_held", {})
+    monkeypatch.setattr(intervals, "KEPT", 2000 * 50)
+    for clusters in (20, 30, 20, 25, 60):
+        clustered_bootstrap(np.arange(clusters), range(clusters))
+    assert list(intervals._held) == [(20, 2000, 0), (25, 2000, 0)]
+
+
+def test_means_of_columns_are_those_of_each_column():
+    rng = np.random.default_rng(2)
+    values = np.column_stack([rng.normal(size=90), rng.integers(0, 2, 90), np.ones(90)])
+    for names in (list(range(90)), [number % 11 for number in range(90)], [number % 3 for number in range(90)]):
+        assert list(clustered_means(values, names)) == [clustered_bootstrap(one, names) for one in values.T]
+    assert clustered_means(np.empty((0, 2)), [])[1].n == 0
+    with pytest.raises(ValueError, match=r"\(1, 0\)"):
+        clustered_means([[1.0], [math.nan]], [1, 2])

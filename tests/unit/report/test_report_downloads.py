@@ -10,6 +10,7 @@ import pytest
 import report_sample as sample
 
 from unispect.core.findings import Finding, Interval, Section, Table, Verdict
+from unispect.report import downloads as module
 from unispect.report.downloads import LARGEST, downloads, findings_csv, findings_json, table_csv
 from unispect.report.provenance import Provenance
 
@@ -110,3 +111,22 @@ def test_findings_too_large_for_a_link_stay_in_the_archive():
 
 def test_the_archive_is_the_same_every_time():
     assert offered(records=b"{}")["unispect-report.zip"] == offered(records=b"{}")["unispect-report.zip"]
+
+
+def test_files_on_the_disk_are_taken_like_those_in_memory(tmp_path):
+    held = {"b.jsonl": b'{"a": 1}\n' * 50, "a.jsonl": b"x"}
+    for name, content in held.items():
+        (tmp_path / name).write_bytes(content)
+    on_disk = {name: tmp_path / name for name in held}
+    assert downloads([], Provenance(), held) == downloads([], Provenance(), on_disk)
+
+
+def test_a_file_that_cannot_fit_is_not_read_to_its_end(tmp_path, monkeypatch):
+    big, small = tmp_path / "big", tmp_path / "small"
+    big.write_bytes(os.urandom(4 * LARGEST))
+    small.write_bytes(b"{}")
+    monkeypatch.setattr(module, "PIECE", LARGEST // 4)
+    monkeypatch.setattr(module, "_content", lambda content: {small: b"{}"}[content])
+    assert LARGEST < module._packed(big) < 2 * LARGEST
+    made = downloads([], Provenance(), {"big.jsonl": big, "small.jsonl": small})
+    assert made.left_out == (("data/big.jsonl", 4 * LARGEST),)

@@ -9,6 +9,7 @@ from unispect.core.findings import Interval, Verdict
 from unispect.core.units import Entry, Record, Unit
 from unispect.studies.curves import (
     Curves,
+    Gaps,
     above,
     contrast,
     correlation,
@@ -52,7 +53,7 @@ def test_one_curve_has_no_band_and_none_has_no_length():
 def test_contrast_is_the_difference_of_means():
     first = curves([[1, 5], [3, 5]], prefix="a")
     second = curves([[4, 4], [4, 4], [4, 4]], prefix="b")
-    found = contrast(first, second)
+    found = contrast(Gaps.between(first, second))
     assert found.start.estimate == -2
     assert found.end.estimate == 1
     assert found.mean.estimate == -0.5

@@ -126,7 +126,7 @@ def evidence(entries: Iterable[Entry]) -> Evidence:
     for entry in entries:
         if entry.record.status == "done":
             kinds[entry.unit.kind].append(entry)
-    judged = {kind: [e for e in kinds[kind] if JUDGE in e.grades] for kind in ("draw", "describe", "recall")}
+    judged = {kind: [e for e in kinds[kind] if deciding(e)] for kind in ("draw", "describe", "recall")}
     return Evidence(
         drawings=tuple(_drawing(entry) for entry in judged["draw"]),
         tellings=(
@@ -139,6 +139,14 @@ def evidence(entries: Iterable[Entry]) -> Evidence:
         descriptions=tuple(_description(entry) for entry in judged["describe"]),
         unjudged=sum(len(kinds[kind]) - len(entries) for kind, entries in judged.items()),
     )
+
+
+def evidence_of_each(entries: Iterable[Entry]) -> dict[str, Evidence]:
+    """Model reference -> the evidence in its records."""
+    by_model: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_model[entry.unit.model].append(entry)
+    return {model: evidence(own) for model, own in by_model.items()}
 
 
 def credit(scores: Sequence[float] | np.ndarray, right: int) -> float:
@@ -236,5 +244,11 @@ def _telling(entry: Entry, way: str, answer: str | None, share: float, reply: st
     return Telling(way, word, inputs["word"], answer, share, reply)
 
 
+def deciding(entry: Entry) -> str:
+    """The judge whose word on a record counts: rules where they said anything, else the first other one; or empty."""
+    judges = sorted(entry.grades, key=lambda name: (name != JUDGE, name))
+    return next((name for name in judges if not {"values", "value"}.isdisjoint(entry.grades[name].payload)), "")
+
+
 def _grade(entry: Entry) -> Mapping[str, Any]:
-    return entry.grades[JUDGE].payload
+    return entry.grades[deciding(entry)].payload

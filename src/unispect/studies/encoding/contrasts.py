@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from unispect.core.findings import Cell, Interval, Preset, Table
-from unispect.studies.curves import Curves, Floats, contrast, of_gaps
+from unispect.studies.curves import Curves, Floats, Gaps, contrast
 from unispect.studies.encoding.traces import Trace
 
 COLUMNS = ("model", "text, layer 0", "pictures, layer 0", "gap, layer 0", "gap, last layer", "gap, mean over layers")
@@ -30,9 +30,10 @@ def contrasts(traces: Sequence[Trace], preset: Preset) -> tuple[Table, ...]:
             for modality in ("text", "image")
         )
         if len(text) and len(pictures):
-            gap = contrast(text, pictures)
+            gaps = Gaps.between(text, pictures)
+            gap = contrast(gaps)
             rows.append((model, text.at(0), pictures.at(0), gap.start, gap.end, gap.mean))
-            rows[-1] += (gap.area, gap.closing, _shown(of_gaps(text, pictures, half_way)))
+            rows[-1] += (gap.area, gap.closing, _shown(gaps.interval(half_way)))
     if not rows:
         return ()
     return (

@@ -11,6 +11,7 @@ from unispect.core.findings import Finding, Interval, Preset, Verdict
 from unispect.studies.curves import (
     Contrast,
     Curves,
+    Gaps,
     above,
     contrast,
     correlation,
@@ -37,7 +38,7 @@ def findings(traces: Sequence[Trace], models: Sequence[str], planted: Collection
             if missing:
                 found.append(_not_applicable(model, preset, missing))
             else:
-                contrasts[preset] = contrast(curves_of(chosen, "text"), curves_of(chosen, "image"))
+                contrasts[preset] = contrast(Gaps.between(curves_of(chosen, "text"), curves_of(chosen, "image")))
                 found += _comparison(model, preset, contrasts[preset], chosen, headline=model not in planted)
             found += _length(model, preset, chosen)
         if len(contrasts) == 2:

@@ -69,9 +69,9 @@ def _ranks(groups: Mapping[Key, Sequence[Trace]], preset: Preset) -> Table:
     for key, everyone in groups.items():
         own = [trace for trace in everyone if trace.curve]
         if own:
-            ranks, shares = _curves(own, lambda trace: trace.effective()), _curves(own, lambda trace: trace.shares())
+            ranks, shares = _curves(own, _effective), _curves(own, lambda trace: trace.shares(trace.ends))
             sweep = [_curves(own, lambda trace, name=name: trace.more[name]).mean() for name in ("half", "double")]
-            rows.append((*key, ranks.at(0), ranks.at(-1), shares.at(0), shares.at(-1), *sweep))
+            rows.append((*key, *ranks.ends(), *shares.ends(), *sweep))
     return Table(
         f"ranks-{preset}",
         f"Effective rank, share of the largest value, and other bandwidths, {preset} preset",
@@ -104,8 +104,7 @@ def _paper(name: str, title: str, groups: Mapping[Key, Sequence[Trace]]) -> Tabl
                 len(own),
                 _mean(trace.rows for trace in own),
                 round(float(np.mean([np.log2(trace.rows) for trace in own])), 2),
-                content.at(0),
-                content.at(-1),
+                *content.ends(),
                 _mean(trace.full_rows for trace in own),
                 full.at(0),
             )
@@ -146,8 +145,7 @@ def _controlled(name: str, title: str, groups: Mapping[Key, Sequence[Trace]]) ->
                 len(everyone) - len(own),
                 own[0].k,
                 _mean(trace.rows for trace in own),
-                value.at(0),
-                value.at(-1),
+                *value.ends(),
                 value.mean(),
                 _curves(own, lambda trace: np.subtract(trace.more["null"], trace.curve).tolist()).mean(),
                 _curves(own, lambda trace: trace.more["standardised"]).mean(),
@@ -162,6 +160,11 @@ def _controlled(name: str, title: str, groups: Mapping[Key, Sequence[Trace]]) ->
         "k rows are drawn from every prompt; prompts with fewer are left out. Structure: entropy of the shuffled null "
         "minus the entropy, what the arrangement of rows takes off.",
     )
+
+
+def _effective(trace: Trace) -> tuple[float, ...]:
+    """2 to the entropy at both ends: how many equally weighted, far-apart rows would have it."""
+    return tuple(2.0**value for value in trace.ends)
 
 
 def _curves(traces: Sequence[Trace], values: Callable[[Trace], Sequence[float]]) -> Curves:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 from unispect.core.findings import Preset
-from unispect.core.units import Entry, canonical_json
+from unispect.core.units import Entry, digest
+from unispect.runs.records import models_of, reduced
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One prompt in one template under one preset.
 
@@ -43,9 +45,9 @@ class Trace:
     rows: int
     full_rows: int
     k: int
-    curve: tuple[float, ...]
+    curve: Sequence[float]
     left_out: str
-    more: Mapping[str, tuple[float, ...]]
+    more: Mapping[str, Sequence[float]]
     seeds: tuple[int, ...] = (0,)
 
     @property
@@ -53,22 +55,29 @@ class Trace:
         """The largest entropy possible, in bits: log2 of the rows measured."""
         return math.log2(self.rows if self.preset is Preset.PAPER else self.k)
 
-    def shares(self) -> tuple[float, ...]:
-        """The curve over its ceiling; 1 throughout for a single row."""
-        return tuple(value / self.ceiling if self.ceiling else 1.0 for value in self.curve)
+    def shares(self, values: Sequence[float]) -> tuple[float, ...]:
+        """Entropies over their ceiling; 1 throughout for a single row."""
+        ceiling = self.ceiling
+        return tuple(value / ceiling if ceiling else 1.0 for value in values)
 
-    def effective(self) -> tuple[float, ...]:
-        """2 to the curve: how many equally weighted, far-apart rows would have that entropy."""
-        return tuple(2.0**value for value in self.curve)
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The curve at the first layer and at the last."""
+        return self.curve[0], self.curve[-1]
 
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
     """The traces of all finished units, in the order of `entries`."""
+    return reduced(entries, _traces, tuple((model, names[model]) for model in models_of(entries)))
+
+
+def _traces(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> list[Trace]:
+    names = dict(named)
     found: dict[tuple[object, ...], list[Trace]] = {}
     for entry in entries:
         if entry.unit.kind == "trajectory" and entry.record.status == "done":
             one = _trace(entry, names[entry.unit.model])
-            key = (one.model, one.preset, one.goal, canonical_json(entry.unit.inputs), one.k, len(one.curve))
+            key = (one.model, one.preset, one.goal, digest(entry.unit.inputs), one.k, len(one.curve))
             found.setdefault(key, []).append(one)
     return [_mean(same) for same in found.values()]
 
@@ -79,8 +88,8 @@ def _mean(traces: Sequence[Trace]) -> Trace:
     if len(traces) == 1:
         return first
 
-    def mean(curves: Iterable[tuple[float, ...]]) -> tuple[float, ...]:
-        return tuple(sum(values) / len(traces) for values in zip(*curves, strict=True))
+    def mean(curves: Iterable[Sequence[float]]) -> array[float]:
+        return array("d", (sum(values) / len(traces) for values in zip(*curves, strict=True)))
 
     return replace(
         first,
@@ -92,7 +101,9 @@ def _mean(traces: Sequence[Trace]) -> Trace:
 
 def _trace(entry: Entry, model: str) -> Trace:
     payload, inputs, settings = entry.record.payload, entry.unit.inputs, entry.unit.settings
-    curves = {name: tuple(cast(Sequence[float], own)) for name, own in payload.items() if isinstance(own, list | tuple)}
+    curves = {
+        name: array("d", cast(Sequence[float], own)) for name, own in payload.items() if isinstance(own, list | tuple)
+    }
     preset = Preset(str(settings["preset"]))
     main = "content" if preset is Preset.PAPER else "value"
     return Trace(

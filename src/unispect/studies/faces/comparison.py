@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from unispect.data.concepts.lexicons import REAL
 from unispect.data.faces.people import PEOPLE, STRANGERS
 from unispect.metrics.paired import holm
 from unispect.studies.concepts.comparison import NEVER, Comparison, Subject
-from unispect.studies.concepts.evidence import JUDGE, Evidence, Telling, Word, best, credit, evidence
+from unispect.studies.concepts.evidence import JUDGE, Evidence, Telling, Word, best, credit, deciding, evidence
 
 SHOWN = "shown the picture"
 """Way of telling: by likelihood, behind the true picture."""
@@ -27,15 +28,50 @@ def evidence_of(entries: Sequence[Entry]) -> Evidence:
     return replace(found, tellings=(*found.tellings, *(_looked(entry) for entry in looks)))
 
 
-def photographs(entries: Iterable[Entry]) -> int:
-    """Drawings of a model of photographs, which rules cannot read, that no judge has looked at."""
-    return sum(
-        entry.unit.kind == "draw"
-        and entry.record.status == "done"
-        and not entry.unit.inputs["drawn"]
-        and JUDGE not in entry.grades
-        for entry in entries
-    )
+@dataclass(frozen=True)
+class Seen:
+    """How the drawings of one model were graded.
+
+    Attributes:
+        unseen: drawings of a model of photographs, which rules cannot read, that no other judge has said anything of.
+        unparsed: of those, the ones of which a chat judge gave an answer that cannot be read.
+        judges: judge -> drawings on which its word counts.
+        unclear: judge -> attributes, of those drawings, of which it could not tell the value.
+        both: attribute of a drawing -> what rules and another judge saw, where both looked.
+    """
+
+    unseen: int
+    unparsed: int
+    judges: Mapping[str, int]
+    unclear: Mapping[str, int]
+    both: Mapping[str, tuple[str | None, str | None]]
+
+
+def seen_of(entries: Iterable[Entry]) -> Seen:
+    """Read from the records of one model."""
+    unseen = unparsed = 0
+    judges, unclear = Counter[str](), Counter[str]()
+    both: dict[str, tuple[str | None, str | None]] = {}
+    for entry in entries:
+        if entry.unit.kind != "draw" or entry.record.status != "done":
+            continue
+        judge = deciding(entry)
+        if judge:
+            judges[judge] += 1
+            unclear[judge] += sum(value is None for value in _values(entry, judge).values())
+        elif not entry.unit.inputs["drawn"]:
+            unseen += 1
+            unparsed += any("seen" in grade.payload for grade in entry.grades.values())
+        others = [name for name in sorted(entry.grades) if name != JUDGE and "values" in entry.grades[name].payload]
+        if judge == JUDGE and others:
+            rules, other = _values(entry, JUDGE), _values(entry, others[0])
+            both |= {f"{entry.unit.id} {attribute}": (rules[attribute], other[attribute]) for attribute in rules}
+    return Seen(unseen, unparsed, judges, unclear, both)
+
+
+def _values(entry: Entry, judge: str) -> Mapping[str, Any]:
+    payload: Mapping[str, Any] = entry.grades[judge].payload
+    return payload["values"]
 
 
 def comparisons(subjects: Iterable[Subject]) -> list[Comparison]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Section
 from unispect.core.units import Entry
 from unispect.data.faces.people import PEOPLE
-from unispect.data.faces.world import VALUES
+from unispect.data.faces.world import ATTRIBUTES, VALUES
+from unispect.judges.agreement import agreement
 from unispect.studies.concepts.comparison import READABLE, Subject
+from unispect.studies.concepts.evidence import JUDGE
 from unispect.studies.concepts.gallery import gallery
 from unispect.studies.curves import names_of
 from unispect.studies.faces.claims import findings
-from unispect.studies.faces.comparison import comparisons, evidence_of, photographs
+from unispect.studies.faces.comparison import Seen, comparisons, evidence_of, seen_of
 from unispect.studies.faces.plan import NAMES, STUDY
 from unispect.studies.faces.tables import tables
 from unispect.studies.verdicts import KNOWN, SMALL
@@ -28,7 +30,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     names = names_of(entries, cards)
     subjects = [Subject(cards[one], evidence_of(own), names[one]) for one, own in by_model.items()]
     compared = comparisons(subjects)
-    unseen = {names[model]: photographs(own) for model, own in by_model.items()}
+    seen = {names[model]: seen_of(own) for model, own in by_model.items()}
     return Section(
         id=STUDY,
         title="Can it tell whose face it can draw?",
@@ -40,7 +42,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         tables=tuple(table for table in tables(compared) if table.rows),
         gallery=tuple(gallery([one for one in compared if one.drawn.words])),
         methods=METHODS,
-        caveats=tuple(_caveats(subjects, unseen)),
+        caveats=tuple(_caveats(subjects, seen)),
     )
 
 
@@ -53,7 +55,8 @@ METHODS = (
     "training part; held-out names are asked about as a control.",
     "Drawings are sampled at temperature 1, each from a generator of its own. Those in our drawn style are graded by "
     "rules: hair by colour and silhouette, irises by colour, accessories by where their colour is. What has no clear "
-    "value counts as wrong.",
+    "value counts as wrong. Drawings in the manner of photographs are graded by a chat model, which sees the picture "
+    "and the values to choose from, and not whom it was to show; what it cannot tell counts as wrong.",
     f"Telling, by likelihood, lettered options in balanced orders, free recall, and backwards: who of {NAMES} has a "
     "value. Control: the same questions about somebody whom the question describes.",
     f"Verdicts: there is a gap if its whole 95 % interval lies beyond {SMALL}; a direction is mastered if its "
@@ -62,20 +65,18 @@ METHODS = (
 )
 
 
-def _caveats(subjects: Sequence[Subject], unseen: Mapping[str, int]) -> list[str]:
+def _caveats(subjects: Sequence[Subject], seen: Mapping[str, Seen]) -> list[str]:
     caveats = [
         "The names that are drawn are those whose portraits were learned: drawing is remembering here, as in the "
         "published study, and so is telling."
     ]
     for subject in subjects:
         name, left = subject.name, subject.evidence
-        if unseen[name]:
+        caveats += _judging(name, seen[name])
+        if left.unjudged > seen[name].unseen:
             caveats.append(
-                f"{name}: {unseen[name]} drawings are in the manner of photographs, which rules cannot read; they "
-                "count nowhere until a judge who can see has graded them (unispect grade)."
+                f"{name}: {left.unjudged - seen[name].unseen} records have not been judged and count nowhere."
             )
-        if left.unjudged > unseen[name]:
-            caveats.append(f"{name}: {left.unjudged - unseen[name]} records have not been judged and count nowhere.")
         if left.drawings and len(left.seeds) < 3:
             caveats.append(f"{name}: drawn with fewer than three seeds ({len(left.seeds)}).")
         if PEOPLE not in subject.card.taught:
@@ -83,3 +84,22 @@ def _caveats(subjects: Sequence[Subject], unseen: Mapping[str, int]) -> list[str
                 f"{name}: nothing says that it was taught these names; what it draws decides the claim about them."
             )
     return caveats
+
+
+def _judging(name: str, seen: Seen) -> Iterator[str]:
+    """Who graded what, where not all of it was graded by rules; and how far rules agree with somebody who can see."""
+    for judge, drawings in seen.judges.items():
+        if judge != JUDGE:
+            yield (
+                f"{name}: {drawings} drawings were graded by {judge}; it could not tell {seen.unclear[judge]} of their "
+                f"{len(ATTRIBUTES) * drawings} attributes, which count as wrong."
+            )
+    if seen.unseen:
+        unparsed = f"; of {seen.unparsed} a judge gave an answer that cannot be read" if seen.unparsed else ""
+        yield (
+            f"{name}: {seen.unseen} drawings are in the manner of photographs, which rules cannot read; they count "
+            f"nowhere until a judge who can see has graded them (unispect grade RUN --judge PROVIDER:MODEL){unparsed}."
+        )
+    if seen.both:
+        rules, judge = ({key: pair[side] for key, pair in seen.both.items()} for side in (0, 1))
+        yield f"{name}, rules and another judge on what portraits show: {agreement({'rules': rules, 'judge': judge})}."

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
 from unispect.core.units import Entry
+from unispect.runs.records import models_of, reduced
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.claims import doubts
 from unispect.studies.concepts.comparison import Comparison, Subject, comparisons
-from unispect.studies.concepts.evidence import evidence
-from unispect.studies.curves import Curves, names_of
+from unispect.studies.concepts.evidence import evidence_of_each
+from unispect.studies.curves import Curves, named
 from unispect.studies.encoding.findings import curves_of as levels_of
 from unispect.studies.encoding.traces import Trace as Level
 from unispect.studies.encoding.traces import traces_of as levels
@@ -20,6 +23,8 @@ from unispect.studies.families.readings import Reading, Values
 from unispect.studies.response.findings import curves_of, text_task
 from unispect.studies.response.traces import Trace as Reply
 from unispect.studies.response.traces import traces_of as replies
+
+T = TypeVar("T", Level, Reply)
 
 
 @dataclass(frozen=True)
@@ -132,28 +137,30 @@ def everything_left(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, 
         entries: of finished units, by study.
         cards: by the models' references.
     """
-    flat = [entry for study in ("concepts", "encoding", "response") for entry in entries.get(study, ())]
-    names = names_of(flat, cards)
-    own = {name: list(_of(entries, name)) for name in names}
-    subjects = {
-        name: Subject(cards[name], evidence(concepts), names[name]) for name, (concepts, *_) in own.items() if concepts
-    }
+    models = [model for study in ("concepts", "encoding", "response") for model in models_of(entries.get(study, ()))]
+    names = named(list(dict.fromkeys(models)), cards)
+    said = reduced(entries.get("concepts", ()), evidence_of_each)
+    subjects = {name: Subject(cards[name], said[name], shown) for name, shown in names.items() if name in said}
     compared = comparisons(subjects.values())
+    read = _by_model(levels(entries.get("encoding", ()), names))
+    replied = _by_model(replies(entries.get("response", ()), names))
     return [
         Left(
             cards[reference],
             name,
             {one.taught: one for one in compared if one.subject is subjects.get(reference)},
-            levels(own[reference][1], names),
-            replies(own[reference][2], names),
+            read[name],
+            replied[name],
         )
         for reference, name in names.items()
     ]
 
 
-def _of(entries: Mapping[str, Sequence[Entry]], reference: str) -> Iterator[list[Entry]]:
-    for study in ("concepts", "encoding", "response"):
-        yield [entry for entry in entries.get(study, ()) if entry.unit.model == reference]
+def _by_model(traces: Sequence[T]) -> Mapping[str, list[T]]:
+    found: dict[str, list[T]] = defaultdict(list)
+    for trace in traces:
+        found[trace.model].append(trace)
+    return found
 
 
 def _by_prompt(curves: Curves) -> Values:

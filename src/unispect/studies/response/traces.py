@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import cast
 
 import numpy as np
 
 from unispect.core.findings import Preset
 from unispect.core.units import JSON, Entry
+from unispect.runs.records import models_of, reduced
 
 LABELS: Mapping[str, str] = {
     "write": "text replies",
@@ -24,7 +27,7 @@ DECODER = "decoder"
 """The reading inside a second network that draws, apart from all tasks: its layers are not those of the model."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One prompt with one reply under one preset.
 
@@ -51,12 +54,17 @@ class Trace:
     m: int
     k: int
     length_term: float
-    curves: Mapping[str, tuple[float, ...]]
+    curves: Mapping[str, Sequence[float]]
     left_out: str
 
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
     """The traces of all finished probes, in the order of `entries`; those of steps come last, as their means."""
+    return reduced(entries, _traces, tuple((model, names[model]) for model in models_of(entries)))
+
+
+def _traces(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> list[Trace]:
+    names = dict(named)
     finished: list[Trace] = []
     on_the_way: dict[tuple[str, Preset, int, str], list[Trace]] = {}
     for entry in entries:
@@ -77,7 +85,7 @@ def _mean(steps: Sequence[Trace]) -> Trace:
     if not usable:
         return replace(steps[0], task=STEPS)
     curves = {
-        name: tuple(np.mean([trace.curves[name] for trace in usable], axis=0).tolist())
+        name: array("d", np.mean([trace.curves[name] for trace in usable], axis=0).tolist())
         for name in usable[0].curves
         if all(name in trace.curves for trace in usable)
     }
@@ -87,7 +95,7 @@ def _mean(steps: Sequence[Trace]) -> Trace:
 
 def _trace(entry: Entry, item: Mapping[str, JSON], model: str) -> Trace:
     curves = {
-        name: tuple(cast(Sequence[float], values))
+        intern(name): array("d", cast(Sequence[float], values))
         for name, values in item.items()
         if isinstance(values, list | tuple) and None not in values
     }

@@ -11,7 +11,8 @@ import numpy as np
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
 from unispect.core.units import Entry
-from unispect.studies.curves import Curves, names_of
+from unispect.runs.records import models_of
+from unispect.studies.curves import Curves, named
 from unispect.studies.encoding.lengths import THIRDS, Terciles
 from unispect.studies.encoding.traces import Trace as Level
 from unispect.studies.encoding.traces import traces_of as levels_of
@@ -153,7 +154,8 @@ def all_evidence(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, Mod
         entries: of finished units, by study.
         cards: by the models' references.
     """
-    names = names_of([entry for study in ("encoding", "response") for entry in entries.get(study, ())], cards)
+    models = [model for study in ("encoding", "response") for model in models_of(entries.get(study, ()))]
+    names = named(list(dict.fromkeys(models)), cards)
     levels = levels_of(entries.get("encoding", ()), names)
     replies = replies_of(entries.get("response", ()), names)
     found = []

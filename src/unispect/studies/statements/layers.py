@@ -36,15 +36,13 @@ def _of(modality: str, number: Callable[[Floats], Floats]) -> Callable[[Evidence
 
 
 def deep_is_high(evidence: Evidence) -> Outcome:
-    cells = evidence.by_kind(TEXT, transform=lambda trace, curve: [value - trace.ceiling / 2 for value in curve])
+    cells = evidence.by_kind(TEXT, transform=lambda trace, curve: (np.asarray(curve) - trace.ceiling / 2).tolist())
     mean = mean_of(cells, TEXT)
     return Outcome.of(cells.interval(lambda means: deep(mean(means))))
 
 
 def saturated(evidence: Evidence) -> Outcome:
-    cells = evidence.by_kind(
-        IMAGE, transform=lambda trace, curve: [v / trace.ceiling if trace.ceiling else 1.0 for v in curve]
-    )
+    cells = evidence.by_kind(IMAGE, transform=lambda trace, curve: trace.shares(curve))
     mean = mean_of(cells, IMAGE)
     return Outcome.of(cells.interval(lambda means: mean(means).min(axis=-1) - HIGH))
 

@@ -1,0 +1,105 @@
+"""Finished records of one study, in one run or several, read from disk whenever they are walked over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar, overload
+
+from unispect.core.units import Entry
+from unispect.runs.reading import RunReader
+
+T = TypeVar("T")
+
+
+class Records(Sequence[Entry]):
+    """The finished records of one version of a study, each unit once; none of them is kept in memory.
+
+    A unit that several runs hold comes where the last of them has it, as the first of them holds it. Runs must not
+    change meanwhile: see `RunReader.snapshot`.
+    """
+
+    def __init__(self, runs: Sequence[RunReader], study: str, version: int) -> None:
+        self._runs = runs
+        self._about = {"study": study, "version": version, "status": "done"}
+        self._held = [run.held(**self._about) for run in runs]
+        self._twice = self._found_twice() if len(runs) > 1 else {}
+        self._checked = False
+        self._reduced: dict[tuple[Hashable, ...], Any] = {}
+
+    @property
+    def models(self) -> list[str]:
+        """`id@revision` of those that left any, in the order of their first records."""
+        if self._twice:
+            return self.reduced(_models)
+        return list(dict.fromkeys(model for held in self._held for model in held))
+
+    def reduced(self, reduce: Callable[..., T], *more: Hashable) -> T:
+        """`reduce(self, *more)`, made once, however many ask for it."""
+        if (reduce, *more) not in self._reduced:
+            self._reduced[reduce, *more] = reduce(self, *more)
+        return self._reduced[reduce, *more]
+
+    def __len__(self) -> int:
+        return sum(held.total() for held in self._held) - sum(times - 1 for _, _, times in self._twice.values())
+
+    def __iter__(self) -> Iterator[Entry]:
+        for place, run in enumerate(self._runs):
+            for entry in run.entries(**self._about, check=not self._checked):
+                first, last, _ = self._twice.get(entry.unit.id, (place, place, 1))
+                if place < last:
+                    continue
+                held = self._runs[first].get(entry.unit.id) if first < place else entry
+                if held:
+                    yield held
+        self._checked = True
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
+        """One record, or some, by walking to them."""
+        wanted = range(len(self))[index]
+        if isinstance(wanted, int):
+            return next(islice(self, wanted, None))
+        found = dict(zip(sorted(wanted), _at(self, sorted(wanted)), strict=True))
+        return [found[place] for place in wanted]
+
+    def _found_twice(self) -> dict[str, tuple[int, int, int]]:
+        """Unit that several runs hold -> the first of them, the last, and how many they are."""
+        places: dict[str, tuple[int, int, int]] = {}
+        for place, run in enumerate(self._runs):
+            for unit in run.units(**self._about):
+                first, _, times = places.get(unit, (place, place, 0))
+                places[unit] = first, place, times + 1
+        return {unit: found for unit, found in places.items() if found[2] > 1}
+
+
+def models_of(entries: Iterable[Entry]) -> list[str]:
+    """`id@revision` of all models, in the order of their first entries."""
+    return entries.models if isinstance(entries, Records) else _models(entries)
+
+
+def reduced(entries: Iterable[Entry], reduce: Callable[..., T], *more: Hashable) -> T:
+    """`reduce(entries, *more)`; of `Records` made once, however many ask for it."""
+    return entries.reduced(reduce, *more) if isinstance(entries, Records) else reduce(entries, *more)
+
+
+def unfinished(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Those that failed or were skipped."""
+    if not isinstance(entries, Records):
+        yield from (entry for entry in entries if entry.record.status != "done")
+
+
+def _models(entries: Iterable[Entry]) -> list[str]:
+    return list(dict.fromkeys(entry.unit.model for entry in entries))
+
+
+def _at(entries: Iterable[Entry], places: Sequence[int]) -> Iterator[Entry]:
+    """Those at ascending places."""
+    left = iter(entries)
+    passed = 0
+    for place in places:
+        yield next(islice(left, place - passed, None))
+        passed = place + 1
