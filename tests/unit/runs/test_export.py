@@ -12,6 +12,7 @@ from samples import record, unit
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Grade
 from unispect.runs import RunStore, table
+from unispect.runs import export as module
 from unispect.runs.export import export
 
 UNITS = [unit(number) for number in range(6)]
@@ -148,3 +149,12 @@ def test_a_column_holds_each_of_its_values_exactly(values):
     types = {"bool": pyarrow.bool_(), "int": pyarrow.int64(), "wide": pyarrow.int64(), "float": pyarrow.float64()}
     cells = pyarrow.array([table.cell(kind, value) for value in values], types.get(kind, pyarrow.string())).to_pylist()
     assert [json.loads(cell) if kind == "json" and cell is not None else cell for cell in cells] == values
+
+
+@pytest.mark.parametrize("timings", [True, False])
+def test_json_lines_put_together_from_tables_are_those_of_the_values(store, tmp_path, timings):
+    """Every kind of payload above, grades by two judges, a picture, lone surrogates: byte by byte."""
+    made = export(store, tmp_path / "a.jsonl", timings=timings, check=False).path.read_text("ascii").splitlines()
+    assert made == export(store, tmp_path / "b.jsonl", timings=timings).path.read_text("ascii").splitlines()
+    values = [module._row(entry, timings) for entry in store.entries()]
+    assert made == [json.dumps(value, separators=(",", ":")) for value in values]
