@@ -29,7 +29,7 @@ STYLE = {
     "A 16-bit grey picture opens in mode `I;16`, and `convert` clips it at 255 instead of scaling it.",
     met="data/images.py, which scales it before",
     source="`src/libImaging/Convert.c`",
-    seen="11.0.0 to 13.0.0",
+    seen="13.0.0",
 )
 def test_sixteen_bits_are_clipped_not_scaled():
     file = io.BytesIO()
@@ -37,6 +37,27 @@ def test_sixteen_bits_are_clipped_not_scaled():
     picture = Image.open(file)
     assert picture.mode == "I;16"
     assert np.asarray(picture.convert("L")).tolist() == [[0, 255, 255, 255]]
+
+
+@watch(
+    "pillow",
+    "A picture whose height shrinks more than its width is resized along its height first, any other along its width"
+    " first; up to 12.3 all were along their width first, which gives other pixels.",
+    met="every picture that a model sees (models/processing/pictures.py and its likes)",
+    source="`src/libImaging/Resample.c`, Pillow pull request 9549",
+    seen="13.0.0",
+)
+def test_pictures_are_resized_along_one_side_first():
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (33, 24, 3), dtype=np.uint8))
+
+    def resized(*steps: tuple[int, int]) -> bytes:
+        made = picture
+        for size in steps:
+            made = made.resize(size, Image.Resampling.BICUBIC)
+        return made.tobytes()
+
+    assert resized((40, 20)) == resized((24, 20), (40, 20)) != resized((40, 33), (40, 20))
+    assert resized((12, 40)) == resized((12, 33), (12, 40)) != resized((24, 40), (12, 40))
 
 
 @watch(

@@ -43,7 +43,7 @@ TESTED: Mapping[str, Releases] = {
     "packaging": Releases("24.0", "26.4"),
     "numpy": Releases("2.0.0", "2.4.6"),
     "scipy": Releases("1.15.0", "1.17.1"),
-    "pillow": Releases("11.0.0", "13.0.0"),
+    "pillow": Releases("13.0.0", "13.0.0"),
     "scikit-image": Releases("0.25.0", "0.26.0"),
     "httpx2": Releases("2.0.0", "2.16.2"),
     "cyclopts": Releases("5.0.0", "5.5.2"),
