@@ -269,11 +269,15 @@ def _snapshot(folder: Path) -> Path:
 
 
 def _download(name: str, revision: str | None, fetched: Sequence[str]) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import is_offline_mode, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     def fetch(*patterns: str) -> Path:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
+        # Offline, a commit that is in the cache was still asked for by huggingface-hub up to 2.0.
+        only_here = is_offline_mode()
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=list(patterns), local_files_only=only_here)
+        )
 
     where = f"{name}@{revision}" if revision else name
     try:
