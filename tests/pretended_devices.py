@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 _CPU = torch.device("cpu")
 _aten = torch.ops.aten
@@ -26,12 +26,20 @@ class MixedDevices(Exception):
 
 # Inference mode takes shortcuts past what is made here.
 torch.inference_mode = torch.no_grad  # pyright: ignore[reportAttributeAccessIssue]
-_setup_privateuseone_for_python_backend("pretend")
+_COUNT = 4
+
+
+class _Several(_DummyBackendModule):
+    def device_count(self) -> int:
+        return _COUNT
+
+
+_setup_privateuseone_for_python_backend("pretend", backend_module=_Several())
 
 
 @contextmanager
 def pretended_devices() -> Iterator[None]:
-    """Within, tensors can be put on `DEVICES`."""
+    """Within, tensors can be put on `pretend:0` and its likes."""
     with _Elsewhere(), _Python():
         yield
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -141,6 +141,7 @@ def _cause(code: int | None) -> str:
 @contextmanager
 def _sigint_blocked() -> Iterator[None]:
     """What is started here never hears of Ctrl-C: its driver does, and ends it."""
+    resource_tracker.ensure_running()  # the first start of a process starts it, and that lets SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

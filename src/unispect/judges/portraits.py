@@ -67,14 +67,16 @@ FaceVerdict: type[BaseModel] = create_model(
 )
 
 
-def about_face(picture: Image.Image, *, temperature: float | None, seed: int) -> Request[BaseModel]:
+def about_face(picture: Image.Image, *, temperature: float | None, seed: int, thinking: int = 0) -> Request[BaseModel]:
     """Asks what the face in a picture looks like."""
     prompt = Prompt.of(f"The values to choose from:\n{_list()}\n\nThe picture:\n", picture)
-    return Request(prompt, FaceVerdict, _SYSTEM, _TOKENS, temperature, seed)
+    return Request(prompt, FaceVerdict, _SYSTEM, _TOKENS + thinking, temperature, seed)
 
 
-def judging(chat: Chat, name: str, *, temperature: float | None = 0.0) -> Judge:
+def judging(chat: Chat, name: str, *, temperature: float | None = 0.0, thinking: int = 0) -> Judge:
     """The judge that asks a chat model about drawn faces, under the name that its grades carry.
+
+    `thinking` tokens come on top of answers.
 
     Payload: `values` (attribute -> value, None where it cannot tell, which counts as wrong). A reply of another form
     leaves `seen` with "unparsed" instead: it is kept and counted, decides nothing, and is not asked for again.
@@ -83,7 +85,8 @@ def judging(chat: Chat, name: str, *, temperature: float | None = 0.0) -> Judge:
     def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
         if unit.study != STUDY or unit.kind != "draw" or record.status != "done":
             return None
-        found = chat.ask(about_face(opened(unit, record, open_blob), temperature=temperature, seed=unit.seed))
+        picture = opened(unit, record, open_blob)
+        found = chat.ask(about_face(picture, temperature=temperature, seed=unit.seed, thinking=thinking))
         seen: dict[str, JSON] = {"values": _values(found.value)} if found.value else {"seen": UNPARSED}
         return Grade(unit.id, name, {**seen, "asked": found.as_payload()})
 

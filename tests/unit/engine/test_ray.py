@@ -16,7 +16,6 @@ from unispect.engine import Summary, drive, execute
 from unispect.engine.crew import TRIES, Crew
 from unispect.engine.messages import Load
 from unispect.engine.ray import Actors
-from unispect.models.registry import card_of
 from unispect.runs import RunStore
 from unispect.studies.base import Options
 from unispect.studies.registry import find_study
@@ -104,12 +103,12 @@ def test_a_model_is_spread_over_the_gpus_of_its_actor(tmp_path):
     from ray.cluster_utils import Cluster
 
     study = find_study("encoding")
-    plan = study.plan(card_of("tiny-show-o"), Options(data=None, limit=1, seeds=(0,)))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 2})
     try:
         for gpus in (1, 2):
             crew = Crew(Actors(partial(_on_gpus, gpus), address=cluster.address, gpus=gpus), 1)
             try:
+                plan = study.plan(crew.card, Options(data=None, limit=1, seeds=(0,)))
                 with RunStore.create(tmp_path / f"run{gpus}") as store:
                     assert drive(plan, study.run, store, crew).done == len(plan.units)
             finally:
