@@ -221,20 +221,20 @@ def test_qwen2_5_vl_is_saved_under_its_older_names(tmp_path):
 
 @watch(
     "transformers",
-    "Image processors take a transparent picture as it comes and put something behind it: black in 5.20,"
-    " white in 5.23 and 5.24.",
+    "Image processors take a transparent picture as it comes: 5.20 shows the colours that transparency hides,"
+    " 5.23 and 5.24 put white behind.",
     met="data/images.py and models/processing/template.py, which put white behind before",
     source="`image_transforms.py`",
     seen="5.20.0 to 5.24.0",
 )
-def test_something_is_put_behind_transparent_pictures():
+def test_transparent_pictures_become_opaque():
     process = Qwen2VLImageProcessorPil()
 
     def patches(picture: Image.Image) -> torch.Tensor:
         return process(picture, return_tensors="pt")["pixel_values"]
 
-    found = patches(Image.new("RGBA", (56, 56), (0, 0, 0, 0)))
-    assert any(torch.equal(found, patches(Image.new("RGB", (56, 56), behind))) for behind in ("white", "black"))
+    found = patches(Image.new("RGBA", (56, 56), (255, 0, 0, 0)))
+    assert any(torch.equal(found, patches(Image.new("RGB", (56, 56), shown))) for shown in ("white", "red"))
 
 
 @watch(

@@ -130,17 +130,18 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_last_state(
 ) -> None:
     asked = order("janus-pro", janus, tmp_path / "out", steps=6, save_every=2)
     ready = prepare(asked)
-    honest = ready.model.loss
+    kind = type(ready.model)
+    honest = kind.loss
 
-    def lost(batch):
-        losses = honest(batch)
+    def lost(model, batch):
+        losses = honest(model, batch)
         bad = seen["step"] == 4
         return Losses(losses.draw * math.nan if bad and losses.draw is not None else losses.draw, losses.tell)
 
     seen = {"step": 0}
     drafts = type(ready.course).drafts
     monkeypatch.setattr(type(ready.course), "drafts", lambda self, step: seen.update(step=step) or drafts(self, step))
-    monkeypatch.setattr(ready.model, "loss", lost)
+    monkeypatch.setattr(kind, "loss", lost)
     with pytest.raises(StateError, match="the loss is nan at step 5"):
         bind(ready)
     state = torch.load(tmp_path / "out" / "training" / "state.pt", weights_only=True)
@@ -197,8 +198,11 @@ def test_holding_a_model_together_learns_the_same(janus: Path, tmp_path: Path, m
     with pytest.raises(Stopped):
         bind(ready, stop_after_saving(asked.run))
     bind(prepare(asked))
+    start = load_file(janus / "model.safetensors")
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("plain", "together"))
-    assert max(float((one[key] - other[key]).abs().max()) for key in one) < 1e-5
+    # Sums of gradients in another order: how much of it an optimiser makes differs from processor to processor.
+    moved, apart = (max(float((one[key] - of[key]).abs().max()) for key in one) for of in (start, other))
+    assert apart < 0.01 * moved, (apart, moved)
 
 
 def stop_after_saving(run: Path):

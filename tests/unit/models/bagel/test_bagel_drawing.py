@@ -171,7 +171,8 @@ def test_pictures_that_fit_no_table_are_refused(model: Bagel):
 
 
 def test_redrawing_is_a_capability(model: Bagel):
-    own = with_settings(model, card=replace(model.card, capabilities=model.card.capabilities - {"redraw"}))
+    own = with_settings(model)
+    own.card = replace(model.card, capabilities=model.card.capabilities - {"redraw"})
     with pytest.raises(Unsupported, match="cannot redraw"):
         own.encode([MIXED[1]], Goal.IMAGE)
     assert len(own.encode([MIXED[1]], Goal.TEXT)) == 1
