@@ -188,6 +188,8 @@ _STRIPPED = re.compile(r"(?:assistant)?analysis(?P<thoughts>.*?)assistant\s*fina
 """The same where a server drops the marks and keeps the words between them."""
 
 
+_ROLE = re.compile(r"\s*(?:assistant|system|developer|user|tool|functions\S*)?(?:\s+to=\S+)?\s*")
+"""What the format lets stand behind a start: who speaks, and to whom."""
 _HEAD = re.compile(r"<\|start\|>|<\|channel\|>|(analysis|commentary|final)(?=<\|message\|>)")
 
 
@@ -204,7 +206,9 @@ def _channels(text: str, begin: int) -> _Block | None:
         between = text[place : message.start()].strip()
         channel = (message["channel"] or "").split()
         named = (channel[0] if channel else first) or "final"
+        role = message["role"] or ""
         kept[True] += [between] if between and between != first else []
+        kept[True] += [] if _ROLE.fullmatch(role) else [role.strip()]  # no speaker, so a part of what is said
         kept[named == "final"].append(message["body"].strip())
         place, first = message.end(), ""
     kept[True].append(text[place:].strip())

@@ -1,7 +1,7 @@
 """What a model says to itself is told from what it answers, in every spelling that servers send."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from unispect.core.thoughts import parted
@@ -112,6 +112,7 @@ def test_thoughts_may_speak_of_marks(text, thoughts):
 PARTS = ["<think>", "</think>", "[THINK]", "<|channel|>final<|message|>", "<|start|>", "<answer>", "z ", "\n", "."]
 
 
+@example(["<|start|>", "z ", "<|channel|>final<|message|>"])
 @given(st.lists(st.sampled_from(PARTS)))
 def test_no_word_is_lost_or_made_up(parts):
     text = "".join(parts)
