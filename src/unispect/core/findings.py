@@ -5,9 +5,16 @@ Nothing here knows HTML. All strings may come from a model and are hostile until
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+Limits = Callable[[float], tuple[float, float]]
+"""From a level to the lower and the upper limit at that level; wider the higher the level."""
+
+SMALLEST_P = 1e-12
+"""Tail areas are not followed further than this."""
 
 
 class Verdict(StrEnum):
@@ -38,6 +45,9 @@ class Interval:
         clusters: independent groups of observations; equal to n when they are independent.
         level: coverage aimed at.
         method: how, in a few words.
+        unit: of inference, in the plural: what another sample would draw anew ("words", "prompts", "trainings"). What
+            is said holds for more of them, and for nothing else.
+        limits: the same interval at other levels; None where only this one is known. Not compared.
     """
 
     estimate: float
@@ -47,10 +57,103 @@ class Interval:
     clusters: int
     level: float = 0.95
     method: str = ""
+    unit: str = ""
+    limits: Limits | None = field(default=None, compare=False, repr=False)
 
     def excludes(self, value: float) -> bool:
         """The interval exists and does not contain `value`."""
         return value < self.low or value > self.high
+
+    def at(self, level: float) -> Interval:
+        """The same estimate with its limits at another level.
+
+        Raises:
+            ValueError: only the level it has is known.
+        """
+        if level == self.level or math.isnan(self.low):
+            return replace(self, level=level)
+        if self.limits is None:
+            raise ValueError(f"limits of this interval are known at {self.level} only")
+        low, high = self.limits(level)
+        return replace(self, low=low, high=high, level=level)
+
+    def mapped(self, slope: float, shift: float = 0.0) -> Interval:
+        """The interval of `slope` times the statistic plus `shift`."""
+
+        def ends(low: float, high: float) -> tuple[float, float]:
+            one, other = slope * low + shift, slope * high + shift
+            return (one, other) if slope >= 0 else (other, one)
+
+        own = self.limits
+        low, high = ends(self.low, self.high)
+        limits = None if own is None else lambda level: ends(*own(level))
+        return replace(self, estimate=slope * self.estimate + shift, low=low, high=high, limits=limits)
+
+    def negated(self) -> Interval:
+        """The interval of the statistic with its sign changed."""
+        return self.mapped(-1.0)
+
+    def p_above(self, value: float) -> float:
+        """One-sided p value of "the statistic is not above `value`": the smallest tail area whose limit is above it.
+
+        1 where there is no interval. Found by inverting the limits, so it decides as they do at every level.
+        """
+        if math.isnan(self.low) or math.isnan(self.estimate):
+            return 1.0
+        if not self.estimate > value:
+            return 1.0
+        return self._tail(lambda interval: interval.low > value)
+
+    def p_below(self, value: float) -> float:
+        """The same of "the statistic is not below `value`"."""
+        return self.negated().p_above(-value)
+
+    def _tail(self, decided: Callable[[Interval], bool]) -> float:
+        """The smallest tail area on one side at which the limits decide, by halving its logarithm."""
+        if self.limits is None:  # one level is known: what it decides, and nothing finer
+            return (1 - self.level) / 2 if decided(self) else 1.0
+        if not decided(self.at(0.0)):
+            return 0.5
+        if decided(self.at(1 - 2 * SMALLEST_P)):
+            return SMALLEST_P
+        low, high = math.log(SMALLEST_P), math.log(0.5)
+        for _ in range(40):
+            middle = (low + high) / 2
+            if decided(self.at(1 - 2 * math.exp(middle))):
+                high = middle
+            else:
+                low = middle
+        return math.exp(high)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How far the data are from deciding a claim either way.
+
+    Attributes:
+        supported: one-sided p value of "the claim does not hold".
+        refuted: one-sided p value of "the claim holds".
+    """
+
+    supported: float
+    refuted: float
+
+    @property
+    def p(self) -> float:
+        """Two-sided: twice the smaller one. At most 0.05 where a 95 % interval decides."""
+        return min(1.0, 2 * min(self.supported, self.refuted))
+
+    def verdict(self, p: float) -> Verdict:
+        """What is decided if `p` (after whatever correction) is what counts; in the direction of the smaller one."""
+        if not p <= ALPHA + ROUNDING:
+            return Verdict.CANNOT_TELL
+        return Verdict.SUPPORTED if self.supported < self.refuted else Verdict.NOT_SUPPORTED
+
+
+ALPHA = 0.05
+"""Chance of one false decision or more among the claims of a family, at most."""
+ROUNDING = 1e-9
+"""Of p values that come from halving."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +173,11 @@ class Finding:
         headline: belongs on the first screen.
         chance: value of the statistic without any effect; drawn as a mark beside the interval.
         seeds: the full repetitions the statistic rests on.
+        decision: p values of a verdict that rests on a test; None where it does not.
+        adjusted: two-sided p value after the correction for all claims of its family (`Section.family`); NaN where the
+            verdict rests on no test, or on one that is not corrected.
+        power: of an absence claim: the chance to find a difference as large as the smallest one that counts; NaN
+            where it is not about absence.
     """
 
     id: str
@@ -83,6 +191,9 @@ class Finding:
     headline: bool = False
     chance: float | None = None
     seeds: tuple[int, ...] = ()
+    decision: Decision | None = None
+    adjusted: float = math.nan
+    power: float = math.nan
 
 
 Cell = str | int | float | None | Interval
@@ -221,6 +332,7 @@ class Section:
 
     Attributes:
         study: False for a section that no study of its own stands behind.
+        family: the claims over which false decisions are controlled together, and how; empty if they are not.
     """
 
     id: str
@@ -234,3 +346,4 @@ class Section:
     caveats: tuple[str, ...] = ()
     study: bool = True
     cards: tuple[Card, ...] = ()
+    family: str = ""

@@ -33,6 +33,7 @@ def environment() -> jinja2.Environment:
         "limits": numbers.limits,
         "number": numbers.number,
         "prose": _prose,
+        "p": lambda value: "p < 0.001" if value < 0.001 else f"p = {value:.3f}",
         "percent": lambda value: f"{value:g} %",
     }
     made.globals["count"] = _count

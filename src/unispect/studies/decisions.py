@@ -1,0 +1,119 @@
+"""Decisions from intervals of statistics, and verdicts from the decisions of all claims of a section together.
+
+A decision is a pair of one-sided p values, got by inverting the limits of an interval, so that it says what the
+interval says at every level. Verdicts are made at the very end, by `settled`, over all claims of a section together:
+Holm's correction keeps the chance of one false decision or more among them at 5 %. Holm and not Benjamini-Hochberg,
+because single verdicts are quoted: what matters is that this one is right, not that most of them are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+from unispect.core.findings import Decision, Finding, Interval, Verdict
+from unispect.metrics.paired import holm
+from unispect.studies.verdicts import SMALL
+
+
+def above(interval: Interval, value: float = SMALL) -> Decision:
+    """That the statistic is larger than `value`."""
+    return Decision(interval.p_above(value), interval.p_below(value))
+
+
+def below(interval: Interval, value: float) -> Decision:
+    """That the statistic is smaller than `value`."""
+    return Decision(interval.p_below(value), interval.p_above(value))
+
+
+def within(interval: Interval, margin: float = SMALL) -> Decision:
+    """That the statistic lies between -`margin` and `margin`: two one-sided tests (TOST, Schuirmann 1987).
+
+    Absence is never read off a difference that was not found: it needs limits inside the margin.
+    """
+    return Decision(
+        max(interval.p_above(-margin), interval.p_below(margin)),
+        min(interval.p_above(margin), interval.p_below(-margin)),
+    )
+
+
+def beyond(interval: Interval, margin: float) -> Decision:
+    """That the statistic is larger in size than `margin`, whatever its sign: the contrary of `within`."""
+    return opposite(within(interval, margin))
+
+
+def opposite(decision: Decision) -> Decision:
+    """Of the contrary claim."""
+    return Decision(decision.refuted, decision.supported)
+
+
+def all_of(decisions: Iterable[Decision]) -> Decision:
+    """That every claim holds: supported where each one is (no correction is needed), refuted where one is (Bonferroni).
+
+    Source: Berger 1982, "Multiparameter hypothesis testing and acceptance sampling", Technometrics 24(4).
+    """
+    every = list(decisions)
+    if not every:
+        return UNDECIDED
+    return Decision(max(one.supported for one in every), min(1.0, len(every) * min(one.refuted for one in every)))
+
+
+def any_of(decisions: Iterable[Decision]) -> Decision:
+    """That at least one claim holds."""
+    return opposite(all_of(opposite(one) for one in decisions))
+
+
+def given(condition: float, decision: Decision) -> Decision:
+    """A decision that means something only if a condition holds; `condition` is the p value of its not holding."""
+    return Decision(max(condition, decision.supported), max(condition, decision.refuted))
+
+
+UNDECIDED = Decision(1.0, 1.0)
+
+
+def settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings with the verdicts that their decisions allow after Holm's correction over all of them.
+
+    Controls are about the instrument and are decided each by itself. Findings without a decision, and those that do not
+    apply, keep their verdict and count nowhere.
+    """
+    every = list(findings)
+    places = [place for place, one in enumerate(every) if _corrected(one)]
+    adjusted = holm([_p(every[place]) for place in places]) if places else ()
+    for place, p in zip(places, adjusted, strict=True):
+        every[place] = _decided(every[place], float(p))
+    return tuple(
+        _decided(one, one.decision.p) if one.control and one.decision and _applies(one) else one for one in every
+    )
+
+
+def family_of(findings: Iterable[Finding]) -> str:
+    """The claims that `settled` corrects together, in words for the page; empty if there are none."""
+    count = sum(_corrected(one) for one in findings)
+    if not count:
+        return ""
+    if count == 1:
+        return "One claim of this section rests on a test; nothing is corrected."
+    return (
+        f"The {count} claims of this section that rest on a test, of all its models and presets, are one family: "
+        "verdicts keep to 5 % for all of them together (Holm). Intervals are at 95 % each. Nothing is corrected "
+        "between sections."
+    )
+
+
+def _corrected(one: Finding) -> bool:
+    return one.decision is not None and not one.control and _applies(one)
+
+
+def _applies(one: Finding) -> bool:
+    return one.verdict is not Verdict.NOT_APPLICABLE
+
+
+def _p(one: Finding) -> float:
+    return one.decision.p if one.decision else math.nan
+
+
+def _decided(one: Finding, p: float) -> Finding:
+    verdict = one.decision.verdict(p) if one.decision else one.verdict
+    return replace(one, verdict=verdict, adjusted=math.nan if one.control else p)
