@@ -246,7 +246,7 @@ def gaps(simulations: int, alternatives: bool) -> Iterator[Row]:
 
 def trainings(simulations: int, alternatives: bool) -> Iterator[Row]:
     """Items asked of several trainings, which differ."""
-    for items, count in ((24, 2), (24, 3), (60, 3), (60, 5)):
+    for items, count in ((24, 3), (60, 3), (60, 5)):
         for share in (0.5, 0.9):
             for kind in ((0.2, 0.0), (0.2, 0.1), (0.1, 0.3)):
 
