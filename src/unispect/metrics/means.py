@@ -235,7 +235,7 @@ class _Shape:
         kinds = kinds.reshape(-1)
         # Of the clusters of a kind, as many equal ones as the unequal counts of their smallest group leave.
         worth = np.where(there, (sizes - 1) / many, np.inf).min(axis=1)
-        freedoms = np.bincount(kinds, np.where(np.isfinite(worth), worth, 1.0))
+        freedoms = np.bincount(kinds, np.where(np.isfinite(worth), worth, 1.0)).astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             third = np.where(smallest > 2, smallest**2 / ((smallest - 1) * (smallest - 2)), 0.0)
         return cls(counts, sizes, np.where(there.any(axis=1), smallest, np.inf), kinds, freedoms, np.nan_to_num(third))
