@@ -23,6 +23,7 @@ from scipy import stats
 
 from unispect.core.findings import Interval
 from unispect.data.concepts.split import load_split
+from unispect.judges.agreement import agreement
 from unispect.metrics.association import Shared, pearson, spearman
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.intervals import bootstrap_of_totals
@@ -70,7 +71,7 @@ def ends(interval: Interval) -> tuple[float, float]:
 
 def percentiles(totals: Floats, support: tuple[float, float] | None = None) -> tuple[float, float]:
     """Expanded percentiles of a resampled ratio of sums."""
-    return ends(bootstrap_of_totals(totals, lambda t: t[..., 0] / t[..., 1], resamples=1000, support=support))
+    return ends(bootstrap_of_totals(totals, lambda t: t[..., 0] / t[..., 1], support=support))
 
 
 # Shares of independent words
@@ -421,6 +422,24 @@ def corners(simulations: int, alternatives: bool) -> Iterator[Row]:
             yield covered(f"{n} + {n} prompts", f"gap {start} at the start, {end} at the end", draw, simulations)
 
 
+def agreements(simulations: int, alternatives: bool) -> Iterator[Row]:
+    """Krippendorff's alpha of two raters of three categories; the truth from 100,000 items."""
+    for same in (0.6, 0.8, 0.95):
+
+        def rated(rng, items, same=same):
+            first = rng.choice(3, size=items, p=(0.5, 0.3, 0.2))
+            second = np.where(rng.random(items) < same, first, rng.choice(3, size=items, p=(0.5, 0.3, 0.2)))
+            return {name: dict(enumerate(own.tolist())) for name, own in (("a", first), ("b", second))}
+
+        value = agreement(rated(np.random.default_rng(0), 10**5)).alpha.estimate
+        for items in (10, 20, 40, 100):
+
+            def draw(rng, items=items, rated=rated, value=value):
+                return {OURS: ends(agreement(rated(rng, items)).alpha)}, value
+
+            yield covered(f"{items} items", f"alpha = {value:.2f}", draw, simulations)
+
+
 def associations(
     simulations: int,
     alternatives: bool,
@@ -472,6 +491,7 @@ TABLES: Mapping[str, Callable[[int, bool], Iterator[Row]]] = {
     "groups": groups,
     "correlations": correlations,
     "corners": corners,
+    "agreements": agreements,
     "associations": associations,
 }
 
