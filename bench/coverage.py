@@ -520,7 +520,9 @@ def main() -> None:
     for kind in arguments.kinds:
         rows = list(TABLES[kind](arguments.simulations, arguments.alternatives))
         print(f"\n## {kind}\n\n{table(rows)}", flush=True)
-        ours = [next(iter(row.shares.values())) for row in rows]
+        ours = [row.shares[OURS] for row in rows if OURS in row.shares]
+        if not ours:
+            continue
         inside = sum(93 <= one <= 97 for one in ours)
         print(
             f"\n{inside} of {len(ours)} between 93 and 97; lowest {min(ours):.1f}, highest {max(ours):.1f}", flush=True

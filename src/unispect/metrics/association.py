@@ -6,9 +6,9 @@ items that share groups are alike in both numbers whatever is true, and permutin
 can be permuted then is the groups.
 
 Limits of Spearman's correlation are those of Fisher's transformed one (Fieller, Hartley and Pearson 1957, Biometrika
-44(3/4)), with the spread that the permutations show, so that they know of shared groups too, and Student's quantiles
-for as many items or groups as are permuted. Limits of Pearson's are transformed as well, by leaving out one item after
-the other (`unispect.metrics.means`), which needs no normal distribution and no equal spread.
+44(3/4)), with the spread that the permutations show, so that they know of shared groups too. Limits of Pearson's are
+transformed as well, by leaving out one item after the other (`unispect.metrics.means`), which needs no normal
+distribution and no equal spread.
 """
 
 from __future__ import annotations
@@ -166,8 +166,7 @@ def spearman(
     most = 1 - 6 / (len(x) ** 3 - len(x))
     spread = float(np.std(np.arctanh(np.clip(permuted, -most, most))))
     held = math.atanh(min(most, max(-most, estimate)))
-    count = sum(len(own) - 1 for own in kinds)
-    found = student(held, Error(spread, count - 1.0), n=len(x), clusters=units, unit=unit, level=level)
+    found = student(held, Error(spread, math.inf), n=len(x), clusters=units, unit=unit, level=level)
     return Association(replace(_back(found, "permutations, Fisher's z"), estimate=estimate), float(p))
 
 

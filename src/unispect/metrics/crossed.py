@@ -343,8 +343,8 @@ class _Design:
                 errors.append(Error(math.sqrt(size), freedom, float(third[place]) / size**1.5))
         correlation = 0.0
         if len(own) == 2 and min(own) > ZERO:
-            shared = own[0] + own[1] - variance(np.array([1.0, -1.0]))
-            correlation = min(1.0, max(-1.0, shared / (2 * math.sqrt(own[0] * own[1]))))
+            # Of what both share, not of all that varies: a part without pairs does not say how they go together.
+            correlation = min(1.0, max(-1.0, float(np.asarray(inclusive)[0, 1]) / math.sqrt(own[0] * own[1])))
         used = counted if agree else names
         method = "beta quantiles of a share" if len(used) == 1 else "beta quantiles of a share, multiway clusters"
         return _Spread(
