@@ -24,11 +24,13 @@ class Offset:
         squared: corrected for the bias of few prompts, so that it may fall below 0 where there is no distance.
         error: standard error by leaving out one prompt at a time; NaN where a side has one prompt.
         freedom: degrees of freedom of that error (Welch and Satterthwaite).
+        n: prompts.
     """
 
     squared: float
     error: float
     freedom: float
+    n: int
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,22 @@ def offset(first: Sequence[Named], second: Sequence[Named]) -> Offset | None:
     if math.isnan(whole):
         return None
     strata: dict[tuple[bool, ...], list[float]] = defaultdict(list)
-    for prompt in dict.fromkeys(prompt for side in sums for prompt in side):
+    prompts = dict.fromkeys(prompt for side in sums for prompt in side)
+    for prompt in prompts:
         rest = [
             total.plus(side[prompt], -1) if prompt in side else total for total, side in zip(totals, sums, strict=True)
         ]
         strata[tuple(prompt in side for side in sums)].append(_squared(rest))
     values = [np.array(own) for own in strata.values()]
     if any(len(own) < 2 or np.isnan(own).any() for own in values):
-        return Offset(whole, math.nan, math.nan)
+        return Offset(whole, math.nan, math.nan, len(prompts))
     bias = sum((len(own) - 1) * (float(own.mean()) - whole) for own in values)
     parts = [(len(own) - 1) / len(own) * float(((own - own.mean()) ** 2).sum()) for own in values]
     variance = sum(parts)
     if not variance:
-        return Offset(whole - bias, 0.0, math.inf)
+        return Offset(whole - bias, 0.0, math.inf, len(prompts))
     freedom = variance**2 / sum(part**2 / (len(own) - 1) for part, own in zip(parts, values, strict=True))
-    return Offset(whole - bias, math.sqrt(variance), freedom)
+    return Offset(whole - bias, math.sqrt(variance), freedom, len(prompts))
 
 
 def _by_prompt(side: Sequence[Named]) -> dict[Hashable, _Sums]:

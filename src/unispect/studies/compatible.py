@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from unispect.core.findings import Preset
 from unispect.core.units import JSON, Entry, canonical_json, digest
+from unispect.studies.offsets import Apart, apart_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,12 @@ class Chosen(Generic[T]):
     Attributes:
         traces: of one set for every model, in their order.
         aside: what was left aside and why, as sentences.
+        apart: by model, how far apart modalities lie where the traces were calibrated.
     """
 
     traces: list[T]
     aside: tuple[str, ...]
+    apart: Mapping[str, Apart] = field(default_factory=dict)
 
 
 IN_COMMON = ("source", "precision", "limits")
@@ -74,36 +77,47 @@ IN_COMMON = ("source", "precision", "limits")
 PER_PRESET = ("k", "calibration", "rest")
 
 
-def calibrations_of(entries: Iterable[Entry]) -> dict[str, str]:
-    """Id of every calibration -> what it is whatever its seed: repetitions of one calibration stand together."""
-    return {
-        entry.unit.id: digest([entry.unit.kind, entry.unit.inputs, entry.unit.settings])
-        for entry in entries
-        if entry.unit.kind == "calibrate"
-    }
+class Calibrations:
+    """The calibrations among a study's records, noted on the way through them."""
+
+    def __init__(self) -> None:
+        self._alike: dict[str, str] = {}
+        self._apart: dict[tuple[str, str], Apart] = {}
+
+    def note(self, entry: Entry, model: str) -> None:
+        """Remembers a record that is one, of the model of that name."""
+        if entry.unit.kind == "calibrate" and entry.record.status == "done":
+            name = digest([entry.unit.inputs, entry.unit.settings])
+            self._alike[entry.unit.id] = name
+            self._apart[model, name] = apart_of(entry.record)
+
+    def named(self, way: Way) -> Way:
+        """The way with its calibration called by what it is whatever its seed: repetitions of one stand together.
+
+        A calibration that is not among the records stands for itself.
+        """
+        return replace(way, calibration=self._alike.get(way.calibration, way.calibration))
+
+    def apart(self, traces: Iterable[Measured]) -> dict[str, Apart]:
+        """By model, how far apart modalities lie where these traces were calibrated."""
+        used = dict.fromkeys((trace.model, trace.way.calibration) for trace in traces)
+        return {model: self._apart[model, name] for model, name in used if (model, name) in self._apart}
 
 
 APART = frozenset({"source", "limits", "calibration", "preset", "goal", "task", "at"})
 """Settings that say what was measured, or that a `Way` names by themselves."""
 
 
-def way_of(entry: Entry, k: int, calibrations: Mapping[str, str]) -> Way:
-    """How a record was made.
-
-    Args:
-        entry: the record.
-        k: rows drawn.
-        calibrations: see `calibrations_of`; a calibration that is not among them stands for itself.
-    """
+def way_of(entry: Entry, k: int) -> Way:
+    """How a record with `k` rows drawn was made; its calibration is the unit's id."""
     settings = entry.unit.settings
-    calibration = str(settings.get("calibration", ""))
     limits = settings.get("limits")
     rest: dict[str, JSON] = {name: value for name, value in settings.items() if name not in APART}
     return Way(
         source=str(settings.get("source", "")),
         precision=entry.record.made.dtype if entry.record.made else "",
         limits=canonical_json(limits) if limits else "",
-        calibration=calibrations.get(calibration, calibration),
+        calibration=str(settings.get("calibration", "")),
         k=k,
         rest=digest(rest),
     )

@@ -1,22 +1,25 @@
-"""Mean levels of two sides set against each other, many columns at a time: plainly, or at equal lengths.
+"""What two sides differ by: curves layer by layer, and mean levels, plainly or at equal lengths.
 
-A column is one way of reading a prompt (a bandwidth and some of the layers), so that thousands of choices cost little
-more than one. Standard errors are of the linear estimators themselves; limits are Student's, with the degrees of
-freedom of Welch and Satterthwaite (Welch 1947, Biometrika 34(1-2)). The unit of inference is the prompt.
+Levels come many columns at a time. A column is one way of reading a prompt (a bandwidth and some of the layers), so
+that thousands of choices cost little more than one. Standard errors are of the linear estimators themselves; limits are
+Student's, with the degrees of freedom of Welch and Satterthwaite (Welch 1947, Biometrika 34(1-2)). The unit of
+inference is the prompt.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 from unispect.core.findings import Interval
-from unispect.studies.curves import FEWEST
+from unispect.metrics.means import CERTAIN, LEAST, Means
+from unispect.metrics.student import Error, student
+from unispect.studies.curves import Curves
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +38,51 @@ class NoCommonLength(ValueError):
 
 
 @dataclass(frozen=True)
+class Difference:
+    """Two sets of curves over layers, and any weighted sum of what they differ by; first minus second."""
+
+    means: Means
+    layers: int
+
+    @classmethod
+    def between(cls, first: Curves, second: Curves) -> Difference:
+        """Prompts that both sides have stay paired; neither may be empty."""
+        rows = [
+            (side, prompt, values)
+            for side, curves in enumerate((first, second))
+            for prompt, values in zip(curves.prompts, curves.values.tolist(), strict=True)
+        ]
+        return cls(Means.of(rows, unit=UNIT), first.values.shape[1])
+
+    def linear(self, weights: Sequence[float] | Floats) -> Interval:
+        """The sum of the differences at all layers, each times its weight."""
+        own = np.asarray(weights, dtype=np.float64)
+        return self.means.linear(np.stack([own, -own]))
+
+    def at(self, layer: int) -> Interval:
+        """At one layer; -1 is the last."""
+        return self.linear(np.eye(self.layers)[layer])
+
+    def mean(self) -> Interval:
+        """Mean over layers: the signed area between the curves, per layer."""
+        return self.linear(np.full(self.layers, 1 / self.layers))
+
+    def ends(self) -> tuple[Interval, Interval]:
+        """The difference at the start minus that at the end, and both added up."""
+        start, end = np.eye(self.layers)[0], np.eye(self.layers)[-1]
+        return self.linear(start - end), self.linear(start + end)
+
+    def everywhere(self) -> list[Interval]:
+        """At every layer."""
+        return [self.at(layer) for layer in range(self.layers)]
+
+    @property
+    def curve(self) -> Floats:
+        """The difference of the mean curves, [layers]."""
+        return self.means.whole[0] - self.means.whole[1]
+
+
+@dataclass(frozen=True)
 class Side:
     """Prompts of one side, each once.
 
@@ -43,7 +91,6 @@ class Side:
         values: [prompts, columns].
         lengths: log2 of the number of rows, [prompts].
         kinds: of prompt.
-        said: how many rows, for messages.
     """
 
     prompts: tuple[str, ...]
@@ -54,8 +101,8 @@ class Side:
     def __len__(self) -> int:
         return len(self.prompts)
 
-    def only(self, keep: NDArray[np.bool_]) -> Side:
-        """Those prompts that are kept."""
+    def only(self, keep: ArrayLike) -> Side:
+        """Those prompts that are kept, [prompts] of booleans."""
         chosen = np.flatnonzero(keep)
         return Side(
             tuple(self.prompts[i] for i in chosen),
@@ -66,7 +113,7 @@ class Side:
 
     def without(self, kind: str) -> Side:
         """All but one kind."""
-        return self.only(np.array([one != kind for one in self.kinds], dtype=bool))
+        return self.only([one != kind for one in self.kinds])
 
 
 @dataclass(frozen=True)
@@ -90,27 +137,17 @@ class Gap:
     def interval(self, column: int) -> Interval:
         """One column with its limits."""
         estimate, error, freedom = (float(one[column]) for one in (self.estimate, self.error, self.freedom))
-        return student(estimate, error, freedom, self.n, method=self.method)
+        if math.isnan(error):
+            return Interval(
+                estimate, math.nan, math.nan, self.n, self.n, method=f"no interval: {self.method}", unit=UNIT
+            )
+        how = Error(error, freedom)
+        return student(estimate, how, n=self.n, clusters=self.n, unit=UNIT, method=self.method)
 
     def bounds(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Lower and upper limits of all columns."""
-        half = stats.t.ppf((1 + level) / 2, self.freedom) * self.error
+        half = stdtrit(self.freedom, (1 + level) / 2) * self.error
         return self.estimate - half, self.estimate + half
-
-
-def student(
-    estimate: float, error: float, freedom: float, n: int, *, method: str, unit: str = UNIT, clusters: int = 0
-) -> Interval:
-    """An interval from a standard error and its degrees of freedom."""
-    if math.isnan(error) or math.isnan(freedom):
-        return Interval(estimate, math.nan, math.nan, n, clusters or n, method=f"no interval: {method}", unit=unit)
-
-    def limits(level: float) -> tuple[float, float]:
-        half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
-        return estimate - half, estimate + half
-
-    low, high = limits(0.95)
-    return Interval(estimate, low, high, n, clusters or n, method=method, unit=unit, limits=limits)
 
 
 def plain(first: Side, second: Side) -> Gap:
@@ -132,9 +169,9 @@ def at_equal_length(first: Side, second: Side, *, factor: float = FACTOR) -> Gap
     reach = math.log2(factor) + 1e-9
     near = np.abs(first.lengths[:, None] - second.lengths[None, :]) <= reach
     one, other = first.only(near.any(axis=1)), second.only(near.any(axis=0))
-    if len(one) < FEWEST or len(other) < FEWEST:
+    if min(len(one), len(other)) < LEAST:
         raise NoCommonLength(
-            f"{len(one)} and {len(other)} prompts have lengths that differ by at most a factor of {factor:g} from one "
+            f"{len(one)} and {len(other)} prompts of the two sides have a length within a factor of {factor:g} of one "
             "of the other side"
         )
     at = float(other.lengths.mean())
@@ -191,14 +228,11 @@ def _gap(one: _Estimate, other: _Estimate, first: Side, second: Side, method: st
             variances[0] ** 2 / one.freedom + variances[1] ** 2 / other.freedom
         )
     freedom = np.full_like(error, least) if paired else np.where(np.isfinite(welch), welch, least)
-    few = min(len(first), len(second)) < FEWEST
-    return Gap(
-        one.value - other.value,
-        np.full_like(error, np.nan) if few else error,
-        freedom,
-        len(names),
-        f"fewer than {FEWEST} prompts on a side" if few else method,
-    )
+    if min(len(first), len(second)) < LEAST:
+        error, method = np.full_like(error, np.nan), f"fewer than {LEAST} prompts on a side"
+    elif len(names) < CERTAIN and (error < 1e-12).any():  # that so few agree says little of others
+        error, method = np.where(error < 1e-12, np.nan, error), f"only {len(names)} prompts, which agree"
+    return Gap(one.value - other.value, error, freedom, len(names), method)
 
 
 def side_of(rows: Sequence[tuple[str, str, float, Sequence[float]]]) -> Side:

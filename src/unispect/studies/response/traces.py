@@ -13,7 +13,7 @@ import numpy as np
 from unispect.core.findings import Preset
 from unispect.core.units import JSON, Entry
 from unispect.runs.records import models_of, reduced
-from unispect.studies.compatible import UNSAID, Chosen, Way, calibrations_of, chosen, way_of
+from unispect.studies.compatible import UNSAID, Calibrations, Chosen, Way, chosen, way_of
 
 LABELS: Mapping[str, str] = {
     "write": "text replies",
@@ -62,6 +62,11 @@ class Trace:
     group: str = ""
     way: Way = UNSAID
 
+    @property
+    def single(self) -> bool:
+        """Prompt or reply is one row: compared with nothing."""
+        return min(self.n, self.m) == 1
+
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
     """The traces of finished probes that may stand together, in the order of `entries`; see `compatible`.
@@ -77,29 +82,35 @@ def compatible(entries: Sequence[Entry], names: Mapping[str, str]) -> Chosen[Tra
 
 
 def _chosen(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> Chosen[Trace]:
-    names, calibrations = dict(named), calibrations_of(entries)
+    names, calibrations = dict(named), Calibrations()
     ways: dict[Way, Way] = {}
-    traces: list[Trace] = []
-    at: dict[int, JSON] = {}
+    everything: list[tuple[JSON, Trace]] = []
     for entry in entries:
+        model = names[entry.unit.model]
+        calibrations.note(entry, model)
         if entry.unit.kind != "probe" or entry.record.status != "done":
             continue
-        way = way_of(entry, cast(int, entry.record.payload["k"]), calibrations)
+        way = way_of(entry, cast(int, entry.record.payload["k"]))
         way = ways.setdefault(way, way)
         for item in cast(Sequence[Mapping[str, JSON]], entry.record.payload["items"]):
-            traces.append(_trace(entry, item, names[entry.unit.model], way))
-            at[id(traces[-1])] = entry.unit.settings.get("at")
-    kept = chosen(traces, lambda trace: trace.task == DECODER)
+            everything.append((entry.unit.settings.get("at"), _trace(entry, item, model, way)))
+    better = {way: calibrations.named(way) for way in ways}
+    traces = [(at, replace(trace, way=better[trace.way])) for at, trace in everything]
+    kept = chosen([trace for _, trace in traces], lambda trace: trace.task == DECODER)
+    shown = {id(trace) for trace in kept.traces}
     finished: dict[tuple[object, ...], Trace] = {}
     on_the_way: dict[tuple[object, ...], dict[JSON, Trace]] = {}
-    for trace in kept.traces:
+    for at, trace in traces:  # a reply that several groups hold counts once
         key = (trace.model, trace.preset, trace.task, trace.seed, trace.prompt)
-        if at[id(trace)] is None:
+        if id(trace) not in shown:
+            continue
+        if at is None:
             finished.setdefault(key, trace)
         else:
-            on_the_way.setdefault(key, {}).setdefault(at[id(trace)], trace)
+            on_the_way.setdefault(key, {}).setdefault(at, trace)
     means = [_mean(list(steps.values())) for steps in on_the_way.values()]
-    return Chosen([*finished.values(), *means], kept.aside)
+    apart = calibrations.apart(trace for trace in finished.values() if trace.task != DECODER)
+    return Chosen([*finished.values(), *means], kept.aside, apart)
 
 
 def _mean(steps: Sequence[Trace]) -> Trace:
