@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from unispect.core.findings import Interval
-from unispect.metrics.means import CERTAIN, LEAST, Means
+from unispect.metrics.means import CERTAIN, LEAST
 from unispect.metrics.student import Error, student
-from unispect.studies.curves import Curves
+from unispect.studies.curves import UNIT, Gaps
 
 Floats = NDArray[np.float64]
 
@@ -30,34 +30,13 @@ MARGIN = 0.1
 FACTOR = 2.0
 """Lengths count as common where they differ by at most this factor; inside it text is carried to the other's length."""
 
-UNIT = "prompts"
-
 
 class NoCommonLength(ValueError):
     """Lengths of the two sides do not meet; says what would be needed."""
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Two sets of curves over layers, and any weighted sum of what they differ by; first minus second."""
-
-    means: Means
-    layers: int
-
-    @classmethod
-    def between(cls, first: Curves, second: Curves) -> Difference:
-        """Prompts that both sides have stay paired; neither may be empty."""
-        rows = [
-            (side, prompt, values)
-            for side, curves in enumerate((first, second))
-            for prompt, values in zip(curves.prompts, curves.values.tolist(), strict=True)
-        ]
-        return cls(Means.of(rows, unit=UNIT), first.values.shape[1])
-
-    def linear(self, weights: Sequence[float] | Floats) -> Interval:
-        """The sum of the differences at all layers, each times its weight."""
-        own = np.asarray(weights, dtype=np.float64)
-        return self.means.linear(np.stack([own, -own]))
+class Difference(Gaps):
+    """Two sets of curves over layers, first minus second, and the sums of their differences that claims are about."""
 
     def at(self, layer: int) -> Interval:
         """At one layer; -1 is the last."""
