@@ -146,8 +146,8 @@ def at_equal_length(first: Side, second: Side, *, factor: float = FACTOR) -> Gap
         NoCommonLength: too few prompts of common lengths.
     """
     reach = math.log2(factor) + 1e-9
-    near = np.abs(first.lengths[:, None] - second.lengths[None, :]) <= reach
-    one, other = first.only(near.any(axis=1)), second.only(near.any(axis=0))
+    one = first.only(_near(first.lengths, second.lengths, reach))
+    other = second.only(_near(second.lengths, first.lengths, reach))
     if min(len(one), len(other)) < LEAST:
         raise NoCommonLength(
             f"{len(one)} and {len(other)} prompts of the two sides have a length within a factor of {factor:g} of one "
@@ -157,6 +157,12 @@ def at_equal_length(first: Side, second: Side, *, factor: float = FACTOR) -> Gap
     if not one.lengths.min() - 1e-6 <= at <= one.lengths.max() + 1e-6:
         raise NoCommonLength("all lengths of one side lie on the same side of the other's mean")
     return _gap(_line(one, at), _mean(other), one, other, "regression on log2 rows, HC3, Student's t over prompts")
+
+
+def _near(lengths: Floats, others: Floats, reach: float) -> NDArray[np.bool_]:
+    """Which of the lengths have one of the others within reach; no table of all pairs is made."""
+    ordered = np.append(np.sort(others), np.inf)
+    return ordered[np.searchsorted(ordered, lengths - reach)] <= lengths + reach
 
 
 @dataclass(frozen=True)
