@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -136,7 +137,7 @@ class Gaps:
     means: Means
 
     @classmethod
-    def between(cls, first: Curves, second: Curves) -> Gaps:
+    def between(cls, first: Curves, second: Curves) -> Self:
         """First minus second, neither empty."""
         rows = [
             (side, prompt, row)
