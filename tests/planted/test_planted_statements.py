@@ -42,7 +42,7 @@ def measured(study, folder, model, **options):
 ENCODING, RESPONSE = (encoding_plan, encoding_run), (response_plan, response_run)
 
 
-def sources(folder, kinds, each=4):
+def sources(folder, kinds, each=6):
     """Text by kind and two folders of pictures."""
     texts = folder / "prompts.txt"
     texts.write_text("\n".join(f"{kind} number {i}\t{kind}" for kind in kinds for i in range(each)))
@@ -78,7 +78,7 @@ def test_numbers_under_the_paper_preset_are_those_planted(section):
         "F4a": 1,
         "F4d": ((3 - 1.5) + (4 - 2) + (5 - 2.5)) / 3,
         "F4e-large": 0.75 * 4 - 2,
-        "F5a": 0.5 - (2 + 0 + 1 + 2) / 4,
+        "F5a": 0.5 - 2,  # at the embedding, deductive and inductive
         "F6a": 0.5,
         "F6d": 1 - 0.8,
         "S1": min(0.75 * 4 - 2, 4 - 2, 1 - 0),
