@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unispect.core.findings import Decision, Interval
+from unispect.core.findings import SMALLEST_P, Decision, Interval
+from unispect.metrics.means import Sums
+from unispect.metrics.student import tails
 from unispect.studies.decisions import all_of, any_of
 from unispect.studies.statements.cells import Cells, Floats
-from unispect.studies.statements.linear import Linear
 
 LEAST = 0.01
 """Bits (or shares) that a number must exceed 0 by.
@@ -36,12 +37,12 @@ class Part:
 
 def every(cells: Cells, functions: Floats, shift: float = 0.0) -> Part:
     """That every function [functions, groups, layers] of the mean curves, plus `shift`, is above `LEAST`."""
-    return _part(cells.linear(functions, shift), all_of, np.argmin)
+    return _part(cells, functions, shift, all_of, lowest=True)
 
 
 def some(cells: Cells, functions: Floats, shift: float = 0.0) -> Part:
     """That at least one is."""
-    return _part(cells.linear(functions, shift), any_of, np.argmax)
+    return _part(cells, functions, shift, any_of, lowest=False)
 
 
 def near(cells: Cells, functions: Floats, margin: float) -> Part:
@@ -56,13 +57,29 @@ def together(parts: Sequence[Part]) -> Part:
 
 
 def _part(
-    linear: Linear, combine: Callable[[Sequence[Decision]], Decision], which: Callable[[Floats], np.intp]
+    cells: Cells, functions: Floats, shift: float, combine: Callable[[Sequence[Decision]], Decision], lowest: bool
 ) -> Part:
-    interval = linear.interval(int(which(linear.estimates)))
-    if len(linear) > 1:
-        word = "lowest" if which is np.argmin else "highest"
-        interval = replace(interval, method=f"{interval.method}; {word} of {len(linear)}")
-    return Part(combine(linear.above(LEAST)), interval)
+    found = cells.several(functions)
+    shown = functions[int(np.argmin(found.estimates) if lowest else np.argmax(found.estimates))]
+    interval = cells.linear(shown).mapped(1.0, shift)
+    if len(functions) > 1:
+        which = f"{'lowest' if lowest else 'highest'} of {len(functions)}"
+        interval = replace(interval, method=f"{interval.method}, {which}")
+    return Part(combine(above(found, LEAST - shift)), interval)
+
+
+def above(sums: Sums, value: float) -> list[Decision]:
+    """That each sum is larger than `value`; nothing is decided of those without an error."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = (sums.estimates - value) / sums.sizes
+    away = np.nan_to_num(away, posinf=np.inf, neginf=-np.inf)
+    no, yes = (
+        np.where(
+            np.isnan(sums.sizes), 1.0, np.maximum(tails(side * away, sums.freedoms, side * sums.skewness), SMALLEST_P)
+        )
+        for side in (1, -1)
+    )
+    return [Decision(*pair) for pair in zip(no.tolist(), yes.tolist(), strict=True)]
 
 
 def pairs(curve: Floats) -> Floats:
