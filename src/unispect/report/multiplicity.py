@@ -34,17 +34,17 @@ class Multiplicity:
             return ""
         claims = f"{self.claims} {'claim rests on a test' if self.claims == 1 else 'claims rest on tests'}"
         if self.families == 1:
-            said = f"{claims}, in one section: the chance of a false verdict or more among them is at most {ALPHA:.0%}."
+            said = f"{claims}, in one section: the chance of a false verdict or more is at most {100 * ALPHA:g} %."
         else:
             said = (
                 f"{claims}, in {self.families} sections, each a family of its own: the chance of a false verdict or "
-                f"more is at most {ALPHA:.0%} in each. Nothing is corrected between sections, so up to "
+                f"more is at most {100 * ALPHA:g} % in each. Nothing is corrected between sections, so up to "
                 f"{self.expected:.2g} of the {self.families} are expected to hold one by chance."
             )
         if not self.controls:
             return said
         alone = "control is decided by itself" if self.controls == 1 else "controls are each decided by themselves"
-        return f"{said} {self.controls} {alone}, at {ALPHA:.0%}."
+        return f"{said} {self.controls} {alone}, at {100 * ALPHA:g} %."
 
 
 def multiplicity(sections: Sequence[Section]) -> Multiplicity:

@@ -19,6 +19,11 @@ TRAININGS = 2
 ALONE = "One training: nothing is said of another."
 
 
+def recipe_of(card: ModelCard) -> str:
+    """By what a model was bound, whatever the seed: the same for several trainings by one recipe from one base."""
+    return card.binding.replace(f", seed {card.training_seed}", "")
+
+
 class Trained(Protocol):
     """Anything of a model."""
 
@@ -32,7 +37,7 @@ T = TypeVar("T", bound=Trained)
 def trainings_of(models: Sequence[T]) -> Mapping[str, Sequence[T]]:
     """Family -> one of its models for every training, in order.
 
-    Trainings differ in their seed (`ModelCard.training_seed`) and in nothing else that the card knows: id, size and
+    Trainings differ in their seed (`ModelCard.training_seed`) and in nothing else that the card knows: id, recipe and
     what was taught. Models whose seed is not known count as one training together, since nothing shows that they were
     trained apart. Of a training with several checkpoints the last one counts, and of a family that was trained in
     several ways the way with most trainings.
@@ -40,7 +45,7 @@ def trainings_of(models: Sequence[T]) -> Mapping[str, Sequence[T]]:
     ways: dict[str, dict[object, dict[object, T]]] = defaultdict(lambda: defaultdict(dict))
     for model in models:
         card = model.card
-        way = (card.id, tuple(sorted(card.taught.items())), tuple(sorted(card.expressions.items())), card.aligned)
+        way = (card.id, recipe_of(card), tuple(sorted(card.taught.items())), card.aligned)
         own = ways[card.family][way]
         kept = own.get(card.training_seed)
         if kept is None or card.bound_steps > kept.card.bound_steps:
