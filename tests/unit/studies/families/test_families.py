@@ -146,8 +146,8 @@ def test_without_one_of_the_two_kinds_nothing_is_claimed():
 def families(rng, count, trainings, *, differ=0.2, training=0.2, prompts=0.5):
     """Trainings of families whose numbers differ, on the same prompts."""
     own = 0.6 + differ * rng.standard_normal((count, 1, 1)) + training * rng.standard_normal((count, trainings, 1))
-    values = own + prompts * rng.standard_normal((count, trainings, PROMPTS))
-    labels = [str(n) for n in range(PROMPTS)]
+    values = own + prompts * rng.standard_normal((count, trainings, 6))
+    labels = [str(n) for n in range(6)]
     return [[Reading("m", card("m"), list(zip(labels, x, strict=True))) for x in family] for family in values.tolist()]
 
 
@@ -155,7 +155,7 @@ def families(rng, count, trainings, *, differ=0.2, training=0.2, prompts=0.5):
 def test_where_no_way_of_drawing_is_nearer_none_is_found(inside, outside, trainings):
     """Six measures of families and trainings that differ by sd .2: a decision in at most 5 % of sections."""
     rng = np.random.default_rng([inside, outside, trainings])
-    sections, decided = 150, 0
+    sections, decided = 100, 0
     for _ in range(sections):
         decisions = [nearer(families(rng, inside, trainings), families(rng, outside, trainings))[1] for _ in range(6)]
         found = settled(Finding("a", "b", Verdict.CANNOT_TELL, "", decision=one) for one in decisions)
