@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,17 +24,19 @@ class Outcome:
         interval: the number that decides; above `parts.LEAST` where the statement holds.
         note: more to say, as sentences.
         decision: None where what a model is made of decides, or nothing can.
+        power: of sameness, the chance to show it; else NaN.
     """
 
     verdict: Verdict
     interval: Interval | None = None
     note: str = ""
     decision: Decision | None = None
+    power: float = math.nan
 
     @classmethod
     def of(cls, part: Part, note: str = "") -> Outcome:
         """What the numbers of a claim say."""
-        return cls(part.decision.verdict(part.decision.p), part.interval, note, part.decision)
+        return cls(part.decision.verdict(part.decision.p), part.interval, note, part.decision, part.power)
 
 
 Judge = Callable[[Evidence], Outcome]

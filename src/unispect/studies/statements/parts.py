@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
-from unispect.core.findings import SMALLEST_P, Decision, Interval
+from unispect.core.findings import ALPHA, SMALLEST_P, Decision, Interval
 from unispect.metrics.means import Sums
 from unispect.metrics.student import tails
 from unispect.studies.decisions import all_of, any_of
@@ -29,10 +31,12 @@ class Part:
         decision: over all its numbers.
         interval: of the number that the claim hangs on: the lowest of those that must all be above 0, the highest of
             those of which one must be.
+        power: of sameness: the chance that it is supported where there is no difference, at most; else NaN.
     """
 
     decision: Decision
     interval: Interval
+    power: float = math.nan
 
 
 def every(cells: Cells, functions: Floats, shift: float = 0.0) -> Part:
@@ -47,7 +51,12 @@ def some(cells: Cells, functions: Floats, shift: float = 0.0) -> Part:
 
 def near(cells: Cells, functions: Floats, margin: float) -> Part:
     """That every function is smaller in size than `margin`, by `LEAST`: equivalence, not a lack of proof."""
-    return every(cells, np.concatenate([-functions, functions]), margin)
+    part = every(cells, np.concatenate([-functions, functions]), margin)
+    found = cells.several(functions)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = (margin - LEAST) / found.sizes - stdtrit(found.freedoms, 1 - ALPHA / 2)
+    power = np.where(np.isnan(room), 0.0, np.maximum(2 * ndtr(room) - 1, 0.0))
+    return replace(part, power=float(power.min()))
 
 
 def together(parts: Sequence[Part]) -> Part:

@@ -152,6 +152,7 @@ def _findings(one: Judged) -> list[Finding]:
                 preset=preset,
                 chance=0.0 if outcome.interval else None,
                 decision=outcome.decision,
+                power=outcome.power,
             )
         )
     return found
