@@ -82,10 +82,15 @@ def main() -> None:
                 found = [section(rng, inside, outside, trainings, differ) for _ in range(options.repeats)]
                 whole, single = (100 * float(np.mean(own)) for own in zip(*found, strict=True))
                 before = f"{100 * old:.0f} %" if trainings == 1 else ""
-                print(
-                    f"| {inside} and {outside} | {trainings} | sd {differ:g} | {whole:.1f} % | {single:.1f} % | {before} |",
-                    flush=True,
+                row = (
+                    f"{inside} and {outside}",
+                    str(trainings),
+                    f"sd {differ:g}",
+                    f"{whole:.1f} %",
+                    f"{single:.1f} %",
+                    before,
                 )
+                print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":
