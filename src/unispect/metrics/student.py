@@ -10,13 +10,16 @@ far out in the tail; so every limit is the outer one of Student's and Hall's, at
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from unispect.core.findings import Interval
+
+Floats = NDArray[np.float64]
 
 FLAT = 1e-9
 """Skewness of an estimate below which it has none."""
@@ -70,9 +73,6 @@ def student(
     return Interval(estimate, *limits(level), n, clusters, level, method, unit, limits)
 
 
-Floats = NDArray[np.float64]
-
-
 def tails(away: Floats, freedoms: Floats, skewness: Floats) -> Floats:
     """One-sided p values of "the statistic is not above a value", which the estimate exceeds by `away` errors.
 
@@ -83,3 +83,15 @@ def tails(away: Floats, freedoms: Floats, skewness: Floats) -> Floats:
         hall = skew / 6 + ((1 + skew * away / 3) ** 3 - 1) / skew
     farthest = np.fmin(away, hall)
     return np.where(away > 0, np.minimum(stdtr(freedoms, -farthest), 0.5), 1.0)
+
+
+def through(interval: Interval, function: Callable[[float], float]) -> Interval:
+    """The interval of an increasing function of the statistic."""
+    own = interval.limits
+
+    def limits(level: float) -> tuple[float, float]:
+        low, high = own(level) if own else (interval.low, interval.high)
+        return function(low), function(high)
+
+    estimate, low, high = (function(one) for one in (interval.estimate, interval.low, interval.high))
+    return replace(interval, estimate=estimate, low=low, high=high, limits=limits if own else None)

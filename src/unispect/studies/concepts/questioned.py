@@ -10,7 +10,7 @@ import numpy as np
 from unispect.core.findings import Cell, Table
 from unispect.data.concepts.names import NAMES
 from unispect.data.concepts.world import ATTRIBUTES
-from unispect.metrics.intervals import clustered_bootstrap
+from unispect.metrics.crossed import crossed_mean
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import READABLE, Comparison, Subject
 from unispect.studies.concepts.evidence import Drawing
@@ -96,7 +96,7 @@ def _name_rows(subject: Subject) -> Iterator[tuple[Cell, ...]]:
 def _name_row(
     subject: Subject, way: str, right: Sequence[float], names: Sequence[str], seeds: int
 ) -> Iterator[tuple[Cell, ...]]:
-    share = clustered_bootstrap(right, names, support=(0.0, 1.0))
+    share = crossed_mean(right, {"names": names})
     chance = float(np.mean([scores.chance_of(attribute) for attribute in ATTRIBUTES]))
     yield (subject.name, way, share, chance, len(set(names)), len(right), seeds)
 
