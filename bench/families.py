@@ -13,57 +13,69 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from unispect.core.cards import ModelCard
-from unispect.studies.families.claims import KIND, LEAST, nearer
-from unispect.studies.families.readings import Reading
-from unispect.studies.trainings import too_few
+from unispect.metrics.few import between_few
+from unispect.studies.families.claims import LEAST
+from unispect.studies.families.readings import Reading, size_of
+from unispect.studies.trainings import FAMILIES, TRAININGS
 
+Floats = NDArray[np.float64]
 PROMPTS, MEASURES = 36, 6
 
 
-def families(rng: np.random.Generator, count: int, trainings: int, *, differ: float = 0.2) -> list[list[Reading]]:
-    """Readings of every training of every family."""
-    level = 0.6 + differ * rng.standard_normal((count, 1, 1)) + 0.2 * rng.standard_normal((count, trainings, 1))
-    shared = 0.4 * rng.standard_normal((count, 1, PROMPTS))
-    values = level + shared + 0.3 * rng.standard_normal((count, trainings, PROMPTS))
-    cards = [
-        [ModelCard("m", str(n), "p", 1.0, 64, 64, training_seed=t) for t in range(trainings)] for n in range(count)
-    ]
-    labels = [str(n) for n in range(PROMPTS)]
-    return [
-        [Reading("m", card, list(zip(labels, x, strict=True))) for card, x in zip(own, family, strict=True)]
-        for own, family in zip(cards, values.tolist(), strict=True)
-    ]
+def draws(rng: np.random.Generator, shape: tuple[int, ...], trainings: int, differ: float) -> Floats:
+    """Numbers [*shape, families, trainings, prompts]."""
+    level = 0.6 + differ * rng.standard_normal((*shape, 1, 1)) + 0.2 * rng.standard_normal((*shape, trainings, 1))
+    shared = 0.4 * rng.standard_normal((*shape, 1, PROMPTS))
+    return level + shared + 0.3 * rng.standard_normal((*shape, trainings, PROMPTS))
 
 
-def section(rng: np.random.Generator, inside: int, outside: int, trainings: int, differ: float) -> tuple[bool, float]:
-    """Whether any of the measures is decided after Holm's correction, and the share that are by themselves."""
-    single = []
-    for _ in range(MEASURES):
-        one, other = families(rng, inside, trainings, differ=differ), families(rng, outside, trainings, differ=differ)
-        if too_few({str(n): own for n, own in enumerate(one)}, {f"o{n}": own for n, own in enumerate(other)}, KIND):
-            return False, 0.0
-        interval, _ = nearer(one, other)
-        single.append([interval.at(level).excludes(-LEAST) for level in (0.95, 1 - 0.05 / MEASURES)])
-    return any(strict for _, strict in single), float(np.mean([plain for plain, _ in single]))
+def squares(x: Floats) -> Floats:
+    """`size_of(...).squared` of every family [..., trainings, prompts], all at once."""
+    trainings, prompts = x.shape[-2:]
+    mean = x.mean(axis=(-2, -1), keepdims=True)
+    by_training, by_prompt = x.mean(axis=-1, keepdims=True), x.mean(axis=-2, keepdims=True)
+    between = ((by_training - mean) ** 2).sum(axis=(-2, -1)) / (trainings * (trainings - 1))
+    over = ((by_prompt - mean) ** 2).sum(axis=(-2, -1))
+    left = ((x - by_training - by_prompt + mean) ** 2).sum(axis=(-2, -1)) / (trainings * (trainings - 1))
+    return mean[..., 0, 0] ** 2 - between - (over - left) / (prompts * (prompts - 1))
 
 
-def earlier(rng: np.random.Generator, inside: int, outside: int, differ: float) -> bool:
-    """One training each, limits over prompts alone, of sizes."""
-    numbers = [
-        [np.array([x for _, x in own[0].first]) for own in families(rng, n, 1, differ=differ)]
-        for n in (inside, outside)
-    ]
-    nearer_, farther = [], []
-    pairs = inside * outside
-    for a in numbers[0]:
-        for b in numbers[1]:
-            gap, error = abs(a.mean()) - abs(b.mean()), np.sqrt(a.var(ddof=1) / a.size + b.var(ddof=1) / b.size)
-            nearer_.append(gap + stats.norm.ppf(0.975) * error < 0)
-            farther.append(gap - stats.norm.ppf(1 - 0.025 / pairs) * error > 0)
-    return all(nearer_) or any(farther)
+def readings(x: Floats) -> list[Reading]:
+    """The trainings of one family [trainings, prompts] as the product reads them."""
+    card = ModelCard("m", "f", "p", 1.0, 64, 64)
+    return [Reading("m", card, [(str(n), v) for n, v in enumerate(own)]) for own in x.tolist()]
+
+
+def sections(inside: int, outside: int, trainings: int, differ: float, repeats: int) -> tuple[float, float]:
+    """Shares of sections with a decision after Holm's correction, and of measures with one by themselves."""
+    if min(inside, outside) < FAMILIES or trainings < TRAININGS:
+        return 0.0, 0.0
+    rng = np.random.default_rng([inside, outside, trainings, round(10 * differ)])
+    values = draws(rng, (repeats, MEASURES, inside + outside), trainings, differ)
+    sizes = squares(values)
+    for number in range(3):
+        assert np.isclose(sizes[number, 0, 0], size_of(readings(values[number, 0, 0])).squared)
+    plain, strict = [], []
+    for one in sizes.reshape(-1, inside + outside):
+        interval = between_few(one[:inside].tolist(), one[inside:].tolist(), unit="families")
+        plain.append(interval.excludes(-LEAST))
+        strict.append(interval.at(1 - 0.05 / MEASURES).excludes(-LEAST))
+    return float(np.mean(np.array(strict).reshape(repeats, -1).any(axis=1))), float(np.mean(plain))
+
+
+def earlier(inside: int, outside: int, differ: float, repeats: int) -> float:
+    """One training each, limits over prompts alone, of sizes: how often a measure is decided."""
+    x = draws(np.random.default_rng([9, inside, outside]), (repeats, inside + outside), 1, differ)[..., 0, :]
+    size, variance = np.abs(x.mean(axis=-1)), x.var(axis=-1, ddof=1) / PROMPTS
+    gap = size[:, :inside, None] - size[:, None, inside:]
+    error = np.sqrt(variance[:, :inside, None] + variance[:, None, inside:])
+    strict = ndtri(1 - 0.025 / (inside * outside))
+    nearer = (gap + ndtri(0.975) * error < 0).all(axis=(1, 2))
+    return float((nearer | (gap - strict * error > 0).any(axis=(1, 2))).mean())
 
 
 def main() -> None:
@@ -74,23 +86,12 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for inside, outside in ((1, 2), (2, 2), (2, 5), (3, 4)):
         for differ in (0.0, 0.2):
-            old = np.mean(
-                [earlier(np.random.default_rng([9, n]), inside, outside, differ) for n in range(options.repeats)]
-            )
+            old = earlier(inside, outside, differ, options.repeats)
             for trainings in (1, 2, 3):
-                rng = np.random.default_rng([inside, outside, trainings, round(10 * differ)])
-                found = [section(rng, inside, outside, trainings, differ) for _ in range(options.repeats)]
-                whole, single = (100 * float(np.mean(own)) for own in zip(*found, strict=True))
+                whole, single = sections(inside, outside, trainings, differ, options.repeats)
                 before = f"{100 * old:.0f} %" if trainings == 1 else ""
-                row = (
-                    f"{inside} and {outside}",
-                    str(trainings),
-                    f"sd {differ:g}",
-                    f"{whole:.1f} %",
-                    f"{single:.1f} %",
-                    before,
-                )
-                print(f"| {' | '.join(row)} |", flush=True)
+                row = (f"{100 * whole:.1f} %", f"{100 * single:.1f} %", before)
+                print(f"| {inside} and {outside} | {trainings} | sd {differ:g} | {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":
