@@ -67,10 +67,11 @@ class Means:
             raise ValueError("means need observations, all with the same number of values")
         groups = {group: place for place, group in enumerate(dict.fromkeys(group for group, _, _ in given))}
         clusters = {name: place for place, name in enumerate(dict.fromkeys(name for _, name, _ in given))}
-        values = np.array([[*values, 1.0] for _, _, values in given], dtype=np.float64)
+        values = np.array([values for _, _, values in given], dtype=np.float64)
         if not np.isfinite(values).all():
             raise ValueError("values to average must be finite")
-        totals = np.zeros((len(clusters), len(groups), values.shape[1]))
+        totals = np.zeros((len(clusters), len(groups), values.shape[1] + 1))
+        values = np.column_stack([values, np.ones(len(values))])
         np.add.at(totals, ([clusters[name] for _, name, _ in given], [groups[group] for group, _, _ in given]), values)
         return cls(tuple(groups), totals, unit or cls.unit)
 
@@ -79,6 +80,10 @@ class Means:
         """The means [groups, columns]."""
         sums = self.totals.sum(axis=0)
         return sums[:, :-1] / sums[:, -1:]
+
+    @cached_property
+    def _shape(self) -> _Shape:
+        return _Shape.of(self.totals[..., -1])
 
     def linear(self, weights: ArrayLike, *, level: float = 0.95, support: Support = UNBOUNDED) -> Interval:
         """The sum of all means, each times its weight.
@@ -99,8 +104,9 @@ class Means:
             return Interval(0.0, math.nan, math.nan, 0, 0, level, "no interval: every weight is 0", self.unit)
         counts = self.totals[:, used, -1]
         sums = np.einsum("cgk,gk->cg", self.totals[:, used, :-1], w[used])
+        shape = self._shape if len(used) == len(self.groups) else _Shape.of(counts)
         size = float(np.abs(w * self.whole).sum())
-        return self._sum_of_means(sums, counts, _Shape.of(counts), size, level, support)
+        return self._sum_of_means(sums, counts, shape, size, level, support)
 
     def several(self, weights: ArrayLike) -> Sums:
         """Many sums at once; each is what `linear` makes an interval of.
@@ -144,12 +150,11 @@ class Means:
         of several, a size whatever its sign, a first layer where something holds) are biased near a corner and have
         no valid limits there: decide from their linear parts instead.
         """
-        counts = self.totals[..., -1]
         with np.errstate(divide="ignore", invalid="ignore"):
             estimate = float(function(self.whole))
             without = self.totals.sum(axis=0) - self.totals
             values = np.asarray(function(without[..., :-1] / without[..., -1:]), dtype=np.float64)
-        shape = _Shape.of(counts)
+        shape = self._shape
         lost = estimate - values
         size = max(1.0, abs(estimate))
         left = 1 - 1 / shape.smallest
@@ -304,7 +309,7 @@ class _Shape:
         kinds = kinds.reshape(-1)
         # Of the clusters of a kind, as many equal ones as the unequal counts of their smallest group leave.
         worth = np.where(there, (sizes - 1) / many, np.inf).min(axis=1)
-        freedoms = np.bincount(kinds, np.where(np.isfinite(worth), worth, 1.0))
+        freedoms = np.bincount(kinds, np.where(np.isfinite(worth), worth, 1.0)).astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             third = np.where(smallest > 2, smallest**2 / ((smallest - 1) * (smallest - 2)), 0.0)
         return cls(counts, sizes, np.where(there.any(axis=1), smallest, np.inf), kinds, freedoms, np.nan_to_num(third))

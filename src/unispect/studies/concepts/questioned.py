@@ -42,7 +42,7 @@ def question_table(compared: Sequence[Comparison]) -> Table:
         "of each kind, is of a given kind, by letters free of any preference for a letter. Picture to word: which "
         "word of a kind belongs into the description of a shown picture, the other three attributes being given in "
         "real words; likelihoods relative to their mean over the pictures shown. Share right, every word counting "
-        f"equally, with 95 % bootstrap intervals over words. May be read: at least {100 * READABLE:.0f} % right on "
+        f"equally, with 95 % intervals. May be read: at least {100 * READABLE:.0f} % right on "
         "real words.",
     )
 
@@ -76,7 +76,7 @@ def name_table(subjects: Sequence[Subject]) -> Table:
         ("model", "direction", "right", "chance", "n names", "n judged", "seeds"),
         tuple(row for subject in subjects for row in _name_rows(subject)),
         "One name for four attributes; asked of combinations that were learned from, since a name says nothing of "
-        "its parts. Share of attributes right, with 95 % bootstrap intervals over names. Told: the likeliest of "
+        "its parts. Share of attributes right, with 95 % intervals over names. Told: the likeliest of "
         "descriptions that differ in the attribute.",
     )
 

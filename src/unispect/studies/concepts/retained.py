@@ -85,7 +85,7 @@ def retention(left: Sequence[tuple[Subject, Kept]]) -> tuple[Table, tuple[Findin
         "Retention: what learning new words cost",
         ("model", "base", "what", "before", "after", "lost", "allowed", "n"),
         tuple(rows),
-        "Real words drawn: share right; lost is the chance-corrected share, with 95 % bootstrap intervals over "
+        "Real words drawn: share right; lost is the chance-corrected share, with 95 % intervals over "
         "words. Text, by kind: perplexity per word of answers about real words, of descriptions continued from their "
         "first sentence, and of descriptions of shown pictures, for combinations that were not learned from; lost is "
         "nats per word, with intervals over texts. Model and base are paired by word or text.",
