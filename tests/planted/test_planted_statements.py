@@ -14,7 +14,8 @@ from unispect.engine.local import execute
 from unispect.metrics.dependence import mismatch_gain
 from unispect.runs import RunStore
 from unispect.studies.base import Options
-from unispect.studies.curves import Curves, above
+from unispect.studies.curves import Curves
+from unispect.studies.decisions import above
 from unispect.studies.encoding import plan as encoding_plan
 from unispect.studies.encoding import run as encoding_run
 from unispect.studies.encoding.view import view as encoding_view
@@ -202,5 +203,6 @@ def test_replies_to_nobody_fit_no_prompt():
             others = [sides[(place + step) % len(sides)][1] for step in (1, 2, 3)]
             gain = mismatch_gain(prompt, reply, others, sigma=2.0, k=8, draws=2, generator=rng)
             gains.append((str(place), [gain.value]))
-        found += above(Curves.of(gains).mean()) is Verdict.SUPPORTED
+        decision = above(Curves.of(gains).mean(), 0.0)
+        found += decision.verdict(decision.p) is Verdict.SUPPORTED
     assert found <= RATE * REPEATS
