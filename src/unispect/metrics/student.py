@@ -73,6 +73,14 @@ def student(
     return Interval(estimate, *limits(level), n, clusters, level, method, unit, limits)
 
 
+def halves(freedoms: Floats, skewness: Floats, level: float) -> tuple[Floats, Floats]:
+    """How many errors the lower and the upper limit of `Error.limits` lie from many estimates, at one level."""
+    t = stdtrit(freedoms, (1 + level) / 2)
+    skew = np.where(np.abs(skewness) > FLAT, skewness, np.nan)
+    low, high = (-3 / skew * (np.cbrt(1 + skew * (side * t - skew / 6)) - 1) for side in (1, -1))
+    return np.fmax(t, -low), np.fmax(t, high)
+
+
 def tails(away: Floats, freedoms: Floats, skewness: Floats) -> Floats:
     """One-sided p values of "the statistic is not above a value", which the estimate exceeds by `away` errors.
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from unispect.metrics.means import Means
-from unispect.metrics.student import Error, student, tails
+from unispect.metrics.student import Error, halves, student, tails
 
 FIRST, SECOND = [[1.0], [-1.0]], [[1.0], [0.0]]
 
@@ -161,6 +161,8 @@ def test_many_sums_at_once_are_each_of_them() -> None:
         assert one.estimate == pytest.approx(found.estimates[place])
         size = Error(found.sizes[place], found.freedoms[place], found.skewness[place])
         assert (one.low, one.high) == pytest.approx(tuple(one.estimate + x for x in size.limits(0.95)))
+        low, high = (half[place] * found.sizes[place] for half in halves(found.freedoms, found.skewness, 0.95))
+        assert (one.low, one.high) == pytest.approx((one.estimate - low, one.estimate + high))
         assert (one.n, one.clusters) == (found.n[place], found.clusters[place])
         assert one.p_above(0.3) == pytest.approx(p[place], rel=1e-6)
     few = Means.of(rows[:2]).several([[[1.0, 0.0, 0.0]]])

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr
 
 from unispect.core.findings import ALPHA, SMALLEST_P, Decision, Interval
 from unispect.metrics.means import Sums
-from unispect.metrics.student import tails
+from unispect.metrics.student import halves, tails
 from unispect.studies.decisions import all_of, any_of
 from unispect.studies.statements.cells import Cells, Floats
 
@@ -54,8 +54,9 @@ def near(cells: Cells, functions: Floats, margin: float) -> Part:
     part = every(cells, np.concatenate([-functions, functions]), margin)
     found = cells.several(functions)
     with np.errstate(divide="ignore", invalid="ignore"):
-        room = (margin - LEAST) / found.sizes - stdtrit(found.freedoms, 1 - ALPHA / 2)
-    power = np.where(np.isnan(room), 0.0, np.maximum(2 * ndtr(room) - 1, 0.0))
+        rooms = [(margin - LEAST) / found.sizes - half for half in halves(found.freedoms, found.skewness, 1 - ALPHA)]
+    low, high = (ndtr(np.nan_to_num(room, nan=-np.inf, posinf=np.inf)) for room in rooms)
+    power = np.maximum(low + high - 1, 0.0)
     return replace(part, power=float(power.min()))
 
 
