@@ -247,11 +247,11 @@ def _called(reference: str, cards: Mapping[str, ModelCard]) -> tuple[str, ...]:
     """Names of a model, shortest first."""
     name = _id(reference, cards)
     if reference not in cards:
-        return name, reference, reference, reference
+        return name, name, name, name
     card = cards[reference]
     steps = f"{name}, {card.bound_steps} steps"
     seed = "" if card.training_seed is None else f", training seed {card.training_seed}"
-    return name, f"{name}{seed}" if seed else reference, steps, f"{steps}{seed}"
+    return name, f"{name}{seed}", steps, f"{steps}{seed}"
 
 
 def _id(reference: str, cards: Mapping[str, ModelCard]) -> str:
