@@ -12,7 +12,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from unispect.core.findings import Decision, Finding, Interval, Verdict
+from scipy.special import ndtr, ndtri
+
+from unispect.core.findings import ALPHA, Decision, Finding, Interval, Verdict
 from unispect.metrics.paired import holm
 from unispect.studies.verdicts import SMALL
 
@@ -68,6 +70,46 @@ def given(condition: float, decision: Decision) -> Decision:
     """A decision that means something only if a condition holds; `condition` is the p value of its not holding."""
     return Decision(max(condition, decision.supported), max(condition, decision.refuted))
 
+
+def power(interval: Interval, margin: float = SMALL, *, both: bool = False) -> float:
+    """Of an absence claim: the chance that it is supported where there is exactly nothing, with limits as wide as
+    these.
+
+    At 95 %, before any correction, for a statistic whose standard error is half the width of its limits at 68.3 %. Low
+    power is why "cannot tell" says nothing about the model (Julious 2004, "Sample sizes for clinical trials with Normal
+    data", Statistics in Medicine 23(12)). NaN where limits are known at one level only.
+
+    Args:
+        interval: of the statistic, 0 where there is nothing.
+        margin: the smallest effect that counts.
+        both: the claim is `within` the margin, on both sides; else it is `below` it.
+    """
+    error, reach = _error(interval)
+    if error == 0:
+        return float(reach < margin)
+    chance = float(ndtr((margin - reach) / error))
+    return max(0.0, 2 * chance - 1) if both else chance
+
+
+def times_as_many(interval: Interval, margin: float = SMALL, *, both: bool = False, wanted: float = 0.8) -> float:
+    """How many times as many observations would give an absence claim the wanted power, if errors shrink as their root.
+
+    At most 1 where it has it. NaN where limits are known at one level only.
+    """
+    error, reach = _error(interval)
+    quantile = float(ndtri((1 + wanted) / 2 if both else wanted))
+    return ((reach + quantile * error) / margin) ** 2
+
+
+def _error(interval: Interval) -> tuple[float, float]:
+    """Standard error, and how far the upper limit reaches from the estimate at 95 %."""
+    if interval.limits is None or math.isnan(interval.low):
+        return math.nan, math.nan
+    narrow = interval.at(ONE_SIGMA)
+    return (narrow.high - narrow.low) / 2, interval.at(1 - ALPHA).high - interval.estimate
+
+
+ONE_SIGMA = 0.682689492137086
 
 UNDECIDED = Decision(1.0, 1.0)
 

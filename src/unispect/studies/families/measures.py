@@ -47,7 +47,7 @@ class Left:
 
     def reading(self, first: Values, second: Values = ()) -> Reading | None:
         """None where there are no numbers."""
-        return Reading(self.name, self.card.contextual, first, second) if first else None
+        return Reading(self.name, self.card, first, second) if first else None
 
     def told_apart(self) -> Reading | None:
         """Drawn minus told, by word, for words taught by drawing; None where either cannot be read."""
