@@ -12,7 +12,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from unispect.core.findings import Decision, Finding, Interval, Verdict
+from scipy.special import ndtr
+
+from unispect.core.findings import ALPHA, Decision, Finding, Interval, Verdict
 from unispect.metrics.paired import holm
 from unispect.studies.verdicts import SMALL
 
@@ -68,6 +70,31 @@ def given(condition: float, decision: Decision) -> Decision:
     """A decision that means something only if a condition holds; `condition` is the p value of its not holding."""
     return Decision(max(condition, decision.supported), max(condition, decision.refuted))
 
+
+def power(interval: Interval, margin: float = SMALL, *, both: bool = False) -> float:
+    """Of an absence claim: the chance that it is supported where there is exactly nothing, with limits as wide as
+    these.
+
+    At 95 %, before any correction, for a statistic whose standard error is half the width of its limits at 68.3 %. Low
+    power is why "cannot tell" says nothing about the model (Julious 2004, "Sample sizes for clinical trials with Normal
+    data", Statistics in Medicine 23(12)). NaN where limits are known at one level only.
+
+    Args:
+        interval: of the statistic, 0 where there is nothing.
+        margin: the smallest effect that counts.
+        both: the claim is `within` the margin, on both sides; else it is `below` it.
+    """
+    if interval.limits is None or math.isnan(interval.low):
+        return math.nan
+    narrow = interval.at(ONE_SIGMA)
+    error = (narrow.high - narrow.low) / 2
+    room = margin - (interval.at(1 - ALPHA).high - interval.estimate)
+    if error <= 0:
+        return float(room > 0)
+    return float(max(0.0, 2 * ndtr(room / error) - 1 if both else ndtr(room / error)))
+
+
+ONE_SIGMA = 0.682689492137086
 
 UNDECIDED = Decision(1.0, 1.0)
 

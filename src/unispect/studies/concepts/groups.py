@@ -1,0 +1,238 @@
+"""What is claimed of a group of words that were taught in one way, and what it takes.
+
+Telling can be asked in several ways, and one that works proves that something is known; one that does not proves
+nothing unless its format works where the answer is known. So every claim must hold by every way of telling: a way
+contradicts "not told" by telling, whatever its control says, and contradicts "told" by not telling only where its
+control says that it can be read. Where a control leaves that open, what the format loses is given back before
+anything is called not told.
+
+A gap counts beyond `SMALL`. No attribute may surely contradict a claim either, since a mean over four hides one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from unispect.core.findings import Decision, Interval, Verdict
+from unispect.metrics.sums import total
+from unispect.studies.concepts import scores
+from unispect.studies.concepts.comparison import NEVER, Comparison
+from unispect.studies.concepts.pictures import Pictures
+from unispect.studies.decisions import below, power, within
+from unispect.studies.verdicts import KNOWN, SMALL, p_value, percent
+from unispect.studies.weighing import Part, Weighed, weighed
+
+
+def weigh(one: Comparison) -> Weighed:
+    """The claim that is made of words taught so, by every way of telling and every attribute."""
+    required, contrary = _PARTS[one.taught]
+    return weighed(list(required(one)), list(contrary(one)))
+
+
+def doubts(one: Comparison) -> list[str]:
+    """Why nothing can be claimed; empty if something can.
+
+    These are conditions of the claims and not claims: each is decided by itself, at 95 %.
+    """
+    if found := unread(one):
+        return found
+    if one.taught in ("drawing", "both"):
+        return undrawn(one)
+    if one.taught == "text" and not any(one.telling(way).low > KNOWN for way in one.ways):
+        return ["It does not surely tell them, so there is nothing to fail to draw."]
+    return []
+
+
+def unread(one: Comparison) -> list[str]:
+    """Why drawing and telling cannot be compared at all; empty if they can."""
+    if not one.drawn.words:
+        return ["No judged drawings."]
+    if not one.way:
+        return ["Telling was not measured."]
+    control = one.subject.control(one.way)
+    if not control.asked:
+        return [f"It was not asked about {one.known} (by {one.way}), so telling cannot be read."]
+    if control.reads is Verdict.NOT_SUPPORTED:
+        return [
+            f"It tells only {percent(control.share.estimate)} of {one.known} (by {one.way}), so telling cannot be read."
+        ]
+    return []
+
+
+def undrawn(one: Comparison) -> list[str]:
+    """Why what is drawn cannot be taken for knowing the words; empty if it can."""
+    pictures = one.pictures
+    if not scores.corrected(one.drawn).low > KNOWN:
+        return ["It does not surely draw them, so there is nothing to fail to tell."]
+    if not one.recalled and not pictures.put_together.low > 0:
+        return [
+            "Its pictures of new combinations are not surely put together from the words: "
+            f"{percent(pictures.whole.estimate)} are right as a whole, where their attributes imply "
+            f"{percent(pictures.implied)}."
+        ]
+    return []
+
+
+def absence_power(one: Comparison) -> float:
+    """The chance that the claim is supported if there is nothing: at most that of its least powerful part."""
+    shares = [_ABSENT[one.taught](one, way) for way in _counted(one)] if one.taught in _ABSENT else []
+    if one.taught == NEVER:
+        return min((power(share) for share in [scores.corrected(one.drawn), *shares]), default=float("nan"))
+    return min((power(share, both=True) for share in shares), default=float("nan"))
+
+
+_ABSENT: Mapping[str, Callable[[Comparison, str], Interval]] = {
+    NEVER: lambda one, way: one.telling(way),
+    "both": lambda one, way: one.gap(way),
+}
+
+
+def _aphasia(one: Comparison) -> Iterator[Part]:
+    """Drawn better than told, by every way that was asked."""
+    for way in one.ways:
+        gap = one.gap(way)
+        yield Part(f"by {way}", Decision(_least(one, way).p_above(SMALL), gap.p_below(SMALL)), gap)
+
+
+def _told_too(one: Comparison) -> Iterator[Part]:
+    for what, _, gap in _by_attribute(one, one.ways):
+        yield Part(what, below(gap, SMALL), gap)
+
+
+def _mirror(one: Comparison) -> Iterator[Part]:
+    """Told better than drawn, by every way that can be read."""
+    for way in _counted(one):
+        gap = one.gap(way)
+        fails = _least(one, way).p_above(-SMALL) if _read(one, way) else 1.0
+        yield Part(f"by {way}", Decision(gap.p_below(-SMALL), fails), gap)
+
+
+def _drawn_too(one: Comparison) -> Iterator[Part]:
+    for what, way, gap in _by_attribute(one, _counted(one)):
+        if _read(one, way):
+            yield Part(what, below(gap.negated(), SMALL), gap)
+
+
+def _alike(one: Comparison) -> Iterator[Part]:
+    """Told as well as drawn, by every way that can be read."""
+    for way in _counted(one):
+        gap, least = one.gap(way), _least(one, way)
+        holds = max(gap.p_below(SMALL), least.p_above(-SMALL))
+        fails = min(least.p_above(SMALL), gap.p_below(-SMALL)) if _read(one, way) else 1.0
+        yield Part(f"by {way}", Decision(holds, fails), gap)
+
+
+def _unlike(one: Comparison) -> Iterator[Part]:
+    for what, way, gap in _by_attribute(one, _counted(one)):
+        if _read(one, way):
+            apart = within(gap)
+            yield Part(what, Decision(apart.refuted, apart.supported), gap)
+
+
+def _nothing(one: Comparison) -> Iterator[Part]:
+    """Neither drawn nor told by any way: surely less than `SMALL` above chance. Less than chance is no knowledge."""
+    share = scores.corrected(one.drawn)
+    yield Part("drawn", below(share, SMALL), share)
+    for way in one.ways:
+        share = one.telling(way)
+        yield Part(f"told by {way}", below(share, SMALL), share)
+
+
+def _something(one: Comparison) -> Iterator[Part]:
+    for attribute in _attributes(one):
+        drawn = scores.corrected(one.drawn.of(attribute))
+        yield Part(f"{attribute} drawn", Decision(drawn.p_above(SMALL), drawn.p_below(SMALL)), drawn)
+        for way in one.ways:
+            told = one.told(way).of(attribute)
+            if told.words and way not in one.chances:
+                share = scores.corrected(told)
+                yield Part(f"{attribute} told by {way}", Decision(share.p_above(SMALL), share.p_below(SMALL)), share)
+
+
+Parts = Callable[[Comparison], Iterator[Part]]
+
+_PARTS: Mapping[str, tuple[Parts, Parts]] = {
+    "drawing": (_aphasia, _told_too),
+    "text": (_mirror, _drawn_too),
+    "both": (_alike, _unlike),
+    NEVER: (_nothing, _something),
+}
+"""How words were taught -> what must hold of them, and what would contradict it."""
+
+
+def _counted(one: Comparison) -> tuple[str, ...]:
+    """Ways in which not telling may count: all but those whose control fails or was not asked."""
+    controls = {way: one.subject.control(way) for way in one.ways}
+    return tuple(w for w, own in controls.items() if own.asked and own.reads is not Verdict.NOT_SUPPORTED)
+
+
+def _read(one: Comparison, way: str) -> bool:
+    return one.subject.control(way).reads is Verdict.SUPPORTED
+
+
+def _least(one: Comparison, way: str) -> Interval:
+    """The gap, less what the format may lose where its control leaves open whether it can be read."""
+    control, gap = one.subject.control(way), one.gap(way)
+    if control.asked and control.reads is Verdict.CANNOT_TELL:
+        return total(gap, control.loss.negated())
+    return gap
+
+
+def _by_attribute(one: Comparison, ways: Sequence[str]) -> Iterator[tuple[str, str, Interval]]:
+    for way in ways:
+        for attribute in _attributes(one):
+            drawn, told = one.drawn.of(attribute), one.told(way).of(attribute)
+            if drawn.words and told.words and way not in one.chances:
+                yield f"{attribute} by {way}", way, scores.gap(drawn, told)
+
+
+def _attributes(one: Comparison) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.attribute for word in one.drawn.words))
+
+
+def numbers(one: Comparison) -> list[str]:
+    """What was counted, a sentence each."""
+    drawn, told, cells = one.drawn, one.told(one.way), one.pairs
+    if not drawn.words or not told.words:
+        return []
+    learned = one.learned
+    apart = f" (combinations learned from: {_right(learned)})" if len(learned) else ""
+    test = "" if math.isnan(one.p) else f" (exact McNemar, Holm-adjusted p {p_value(one.p)})"
+    ways = [f"{way} {_way(one, way)}" for way in one.ways[1:]]
+    evidence = one.subject.evidence
+    count = len(evidence.seeds)
+    return [
+        f"Drawn right {_right(one.pictures)} of new combinations{apart}, told right {_share(told)} (by "
+        f"{one.way}; chance "
+        f"{percent(told.chance)}).",
+        *(
+            [
+                f"Of {cells.words} words {cells.only_drawn} are drawn but not told, {cells.only_told} told but not "
+                f"drawn{test}."
+            ]
+            if cells.words
+            else []
+        ),
+        *([f"Told by {'; by '.join(ways)}."] if ways else []),
+        f"{len(drawn.words)} words as one training left them; {len(one.pictures)} pictures of "
+        f"{one.pictures.whole.clusters} combinations, {count} seed{'s' if count != 1 else ''}.",
+    ]
+
+
+def _right(pictures: Pictures) -> str:
+    return f"{percent(pictures.right.mean())} of attributes and {percent(pictures.whole.estimate)} of whole pictures"
+
+
+def _way(one: Comparison, way: str) -> str:
+    control, share = one.subject.control(way), _share(one.told(way))
+    if not control.asked:
+        return f"{share} (no control)"
+    if control.reads is Verdict.SUPPORTED:
+        return share
+    how = "fails" if control.reads is Verdict.NOT_SUPPORTED else "open"
+    return f"{share} ({how} with {percent(control.share.estimate)} of {one.known})"
+
+
+def _share(part: scores.Scores) -> str:
+    return percent(scores.accuracy(part).estimate)
