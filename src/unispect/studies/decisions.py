@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from unispect.core.findings import ALPHA, Decision, Finding, Interval, Verdict
 from unispect.metrics.paired import holm
@@ -84,14 +84,29 @@ def power(interval: Interval, margin: float = SMALL, *, both: bool = False) -> f
         margin: the smallest effect that counts.
         both: the claim is `within` the margin, on both sides; else it is `below` it.
     """
+    error, reach = _error(interval)
+    if error == 0:
+        return float(reach < margin)
+    chance = float(ndtr((margin - reach) / error))
+    return max(0.0, 2 * chance - 1) if both else chance
+
+
+def times_as_many(interval: Interval, margin: float = SMALL, *, both: bool = False, wanted: float = 0.8) -> float:
+    """How many times as many observations would give an absence claim the wanted power, if errors shrink as their root.
+
+    At most 1 where it has it. NaN where limits are known at one level only.
+    """
+    error, reach = _error(interval)
+    quantile = float(ndtri((1 + wanted) / 2 if both else wanted))
+    return ((reach + quantile * error) / margin) ** 2
+
+
+def _error(interval: Interval) -> tuple[float, float]:
+    """Standard error, and how far the upper limit reaches from the estimate at 95 %."""
     if interval.limits is None or math.isnan(interval.low):
-        return math.nan
+        return math.nan, math.nan
     narrow = interval.at(ONE_SIGMA)
-    error = (narrow.high - narrow.low) / 2
-    room = margin - (interval.at(1 - ALPHA).high - interval.estimate)
-    if error <= 0:
-        return float(room > 0)
-    return float(max(0.0, 2 * ndtr(room / error) - 1 if both else ndtr(room / error)))
+    return (narrow.high - narrow.low) / 2, interval.at(1 - ALPHA).high - interval.estimate
 
 
 ONE_SIGMA = 0.682689492137086

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from unispect.core.findings import ALPHA, Decision, Finding, Interval, Verdict
+from unispect.core.findings import Decision, Finding, Interval, Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import NEVER, READABLE, Comparison, Subject
-from unispect.studies.concepts.groups import absence_power, doubts, numbers, undrawn, unread, weigh
+from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, undrawn, unread, weigh
 from unispect.studies.concepts.pictures import Pictures, apart
 from unispect.studies.decisions import above, all_of
 from unispect.studies.verdicts import KNOWN, SMALL, percent
-from unispect.studies.weighing import Part, Weighed, weighed
+from unispect.studies.weighing import Part, Weighed, sure, weighed
 
 _CLAIMS = {
     "drawing": "Words taught by drawing are drawn better than told, by every way of telling: modal aphasia.",
@@ -43,7 +43,7 @@ def findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
 def _taught(one: Comparison) -> Finding:
     found = doubts(one)
     all_parts = None if found else weigh(one)
-    said = (*found, *numbers(one), *(all_parts.words if all_parts else ()))
+    said = (*found, *(all_parts.words if all_parts else ()), *numbers(one), *(enough(one) if all_parts else ()))
     return Finding(
         id=f"{one.subject.card.reference}-taught-{one.taught}",
         claim=_CLAIMS[one.taught],
@@ -55,7 +55,7 @@ def _taught(one: Comparison) -> Finding:
         chance=0.0,
         seeds=one.subject.evidence.seeds,
         decision=all_parts.decision if all_parts else None,
-        power=math.nan if found else absence_power(one),
+        power=absence_power(one) if all_parts else math.nan,
     )
 
 
@@ -136,7 +136,7 @@ def mastered(shares: dict[str, Interval], chance: float) -> Weighed:
     parts = []
     for what, share in shares.items():
         fails = share.p_below(READABLE)
-        parts.append(Part(what, Decision(1.0 if fails <= ALPHA / 2 else share.p_above(floor), fails), share))
+        parts.append(Part(what, Decision(1.0 if sure(fails) else share.p_above(floor), fails), share))
     return weighed(parts)
 
 
@@ -157,9 +157,9 @@ def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding
         detail=" ".join(
             [
                 *(doubted or undrawn(whole)),
+                *(found.words if found else ()),
                 *numbers(whole),
                 f"Real words told: {percent(subject.control(whole.way).share.estimate)}.",
-                *(found.words if found else ()),
             ]
         ),
         interval=found.interval if found else None,

@@ -147,8 +147,7 @@ class Comparison:
         """Chance-corrected share told."""
         if way not in self.chances:
             return scores.corrected(self.told(way))
-        chance = self.chances[way]
-        return scores.accuracy(self.told(way)).mapped(1 / (1 - chance), -chance / (1 - chance))
+        return scores.beyond(scores.accuracy(self.told(way)), self.chances[way])
 
     def gap(self, way: str = LIKELIHOOD) -> Interval:
         """Chance-corrected share drawn minus told."""

@@ -19,7 +19,7 @@ from unispect.metrics.sums import total
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import NEVER, Comparison
 from unispect.studies.concepts.pictures import Pictures
-from unispect.studies.decisions import below, power, within
+from unispect.studies.decisions import below, power, times_as_many
 from unispect.studies.verdicts import KNOWN, SMALL, p_value, percent
 from unispect.studies.weighing import Part, Weighed, weighed
 
@@ -27,7 +27,7 @@ from unispect.studies.weighing import Part, Weighed, weighed
 def weigh(one: Comparison) -> Weighed:
     """The claim that is made of words taught so, by every way of telling and every attribute."""
     required, contrary = _PARTS[one.taught]
-    return weighed(list(required(one)), list(contrary(one)))
+    return weighed(list(required(one)), contrary(one))
 
 
 def doubts(one: Comparison) -> list[str]:
@@ -75,59 +75,74 @@ def undrawn(one: Comparison) -> list[str]:
 
 
 def absence_power(one: Comparison) -> float:
-    """The chance that the claim is supported if there is nothing: at most that of its least powerful part."""
-    shares = [_ABSENT[one.taught](one, way) for way in _counted(one)] if one.taught in _ABSENT else []
+    """The chance that "nothing" is supported if there is nothing: at most that of its least powerful part."""
+    both = one.taught == "both"
+    return min((power(share, both=both) for share in _absent(one)), default=math.nan)
+
+
+def enough(one: Comparison) -> Iterator[str]:
+    """How many words would give the least powerful part of "nothing" a power of 80 %, in a sentence."""
+    chance = absence_power(one)
+    if not math.isnan(chance):
+        both = one.taught == "both"
+        factor = max((times_as_many(share, both=both) for share in _absent(one)), default=1.0)
+        words = max(math.ceil(factor * len(one.told(one.way).words)), 1)
+        least = f"; about {words} words would have 80 %" if factor > 1 else ""
+        yield f"Power at 95 %: at most {percent(chance)}{least}."
+
+
+def _absent(one: Comparison) -> list[Interval]:
+    """What must be 0 if there is nothing."""
     if one.taught == NEVER:
-        return min((power(share) for share in [scores.corrected(one.drawn), *shares]), default=float("nan"))
-    return min((power(share, both=True) for share in shares), default=float("nan"))
-
-
-_ABSENT: Mapping[str, Callable[[Comparison, str], Interval]] = {
-    NEVER: lambda one, way: one.telling(way),
-    "both": lambda one, way: one.gap(way),
-}
+        return [scores.corrected(one.drawn), *(one.telling(way) for way in one.ways)]
+    return [one.gap(way) for way in _counted(one)] if one.taught == "both" else []
 
 
 def _aphasia(one: Comparison) -> Iterator[Part]:
     """Drawn better than told, by every way that was asked."""
     for way in one.ways:
         gap = one.gap(way)
-        yield Part(f"by {way}", Decision(_least(one, way).p_above(SMALL), gap.p_below(SMALL)), gap)
+        yield Part(_named(one, way), Decision(_least(one, way).p_above(SMALL), gap.p_below(SMALL)), gap)
 
 
-def _told_too(one: Comparison) -> Iterator[Part]:
-    for what, _, gap in _by_attribute(one, one.ways):
-        yield Part(what, below(gap, SMALL), gap)
+def _told_too(one: Comparison) -> Iterator[str]:
+    """Attributes that are surely told, unless they are still surely drawn better."""
+    for attribute, way, gap, _, told in _by_attribute(one, one.ways):
+        if gap.high < SMALL or (told.low > SMALL and not gap.low > SMALL):
+            yield f"{attribute} by {way}"
 
 
 def _mirror(one: Comparison) -> Iterator[Part]:
     """Told better than drawn, by every way that can be read."""
+    read = _read(one)
     for way in _counted(one):
         gap = one.gap(way)
-        fails = _least(one, way).p_above(-SMALL) if _read(one, way) else 1.0
-        yield Part(f"by {way}", Decision(gap.p_below(-SMALL), fails), gap)
+        fails = _least(one, way).p_above(-SMALL) if way in read else 1.0
+        yield Part(_named(one, way), Decision(gap.p_below(-SMALL), fails), gap)
 
 
-def _drawn_too(one: Comparison) -> Iterator[Part]:
-    for what, way, gap in _by_attribute(one, _counted(one)):
-        if _read(one, way):
-            yield Part(what, below(gap.negated(), SMALL), gap)
+def _drawn_too(one: Comparison) -> Iterator[str]:
+    """Attributes that are surely drawn, unless they are still surely told better."""
+    for attribute, way, gap, drawn, _ in _by_attribute(one, _read(one)):
+        if gap.low > -SMALL or (drawn.low > SMALL and not gap.high < -SMALL):
+            yield f"{attribute} by {way}"
 
 
 def _alike(one: Comparison) -> Iterator[Part]:
     """Told as well as drawn, by every way that can be read."""
+    read = _read(one)
     for way in _counted(one):
         gap, least = one.gap(way), _least(one, way)
         holds = max(gap.p_below(SMALL), least.p_above(-SMALL))
-        fails = min(least.p_above(SMALL), gap.p_below(-SMALL)) if _read(one, way) else 1.0
-        yield Part(f"by {way}", Decision(holds, fails), gap)
+        fails = min(least.p_above(SMALL), gap.p_below(-SMALL)) if way in read else 1.0
+        yield Part(_named(one, way), Decision(holds, fails), gap)
 
 
-def _unlike(one: Comparison) -> Iterator[Part]:
-    for what, way, gap in _by_attribute(one, _counted(one)):
-        if _read(one, way):
-            apart = within(gap)
-            yield Part(what, Decision(apart.refuted, apart.supported), gap)
+def _unlike(one: Comparison) -> Iterator[str]:
+    """Attributes with a gap."""
+    for attribute, way, gap, _, _ in _by_attribute(one, _read(one)):
+        if gap.low > SMALL or gap.high < -SMALL:
+            yield f"{attribute} by {way}"
 
 
 def _nothing(one: Comparison) -> Iterator[Part]:
@@ -139,26 +154,23 @@ def _nothing(one: Comparison) -> Iterator[Part]:
         yield Part(f"told by {way}", below(share, SMALL), share)
 
 
-def _something(one: Comparison) -> Iterator[Part]:
+def _something(one: Comparison) -> Iterator[str]:
+    """Attributes that are surely drawn or told."""
     for attribute in _attributes(one):
-        drawn = scores.corrected(one.drawn.of(attribute))
-        yield Part(f"{attribute} drawn", Decision(drawn.p_above(SMALL), drawn.p_below(SMALL)), drawn)
-        for way in one.ways:
-            told = one.told(way).of(attribute)
-            if told.words and way not in one.chances:
-                share = scores.corrected(told)
-                yield Part(f"{attribute} told by {way}", Decision(share.p_above(SMALL), share.p_below(SMALL)), share)
+        if scores.corrected(one.drawn.of(attribute)).low > SMALL:
+            yield f"{attribute} drawn"
+    for attribute, way, _, _, told in _by_attribute(one, one.ways):
+        if told.low > SMALL:
+            yield f"{attribute} told by {way}"
 
 
-Parts = Callable[[Comparison], Iterator[Part]]
-
-_PARTS: Mapping[str, tuple[Parts, Parts]] = {
+_PARTS: Mapping[str, tuple[Callable[[Comparison], Iterator[Part]], Callable[[Comparison], Iterator[str]]]] = {
     "drawing": (_aphasia, _told_too),
     "text": (_mirror, _drawn_too),
     "both": (_alike, _unlike),
     NEVER: (_nothing, _something),
 }
-"""How words were taught -> what must hold of them, and what would contradict it."""
+"""How words were taught -> what must hold of them, and what contradicts it."""
 
 
 def _counted(one: Comparison) -> tuple[str, ...]:
@@ -167,8 +179,9 @@ def _counted(one: Comparison) -> tuple[str, ...]:
     return tuple(w for w, own in controls.items() if own.asked and own.reads is not Verdict.NOT_SUPPORTED)
 
 
-def _read(one: Comparison, way: str) -> bool:
-    return one.subject.control(way).reads is Verdict.SUPPORTED
+def _read(one: Comparison) -> tuple[str, ...]:
+    """Ways in which not telling surely counts."""
+    return tuple(way for way in one.ways if one.subject.control(way).reads is Verdict.SUPPORTED)
 
 
 def _least(one: Comparison, way: str) -> Interval:
@@ -179,12 +192,17 @@ def _least(one: Comparison, way: str) -> Interval:
     return gap
 
 
-def _by_attribute(one: Comparison, ways: Sequence[str]) -> Iterator[tuple[str, str, Interval]]:
+def _named(one: Comparison, way: str) -> str:
+    return f"by {way} (told {_share(one.told(way))})"
+
+
+def _by_attribute(one: Comparison, ways: Sequence[str]) -> Iterator[tuple[str, str, Interval, Interval, Interval]]:
+    """Attribute, way, gap, and what is drawn and told of it."""
     for way in ways:
         for attribute in _attributes(one):
             drawn, told = one.drawn.of(attribute), one.told(way).of(attribute)
             if drawn.words and told.words and way not in one.chances:
-                yield f"{attribute} by {way}", way, scores.gap(drawn, told)
+                yield attribute, way, scores.gap(drawn, told), scores.corrected(drawn), scores.corrected(told)
 
 
 def _attributes(one: Comparison) -> tuple[str, ...]:

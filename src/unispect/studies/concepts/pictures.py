@@ -12,9 +12,10 @@ seed.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from unispect.core.findings import Interval
 from unispect.core.seeds import generator_for
-from unispect.metrics.intervals import bootstrap_difference, bootstrap_of_totals, clustered_bootstrap
+from unispect.metrics.crossed import crossed_difference, crossed_mean
+from unispect.metrics.student import Error, student
 from unispect.studies.concepts.evidence import Drawing, Word
 
 Floats = NDArray[np.float64]
@@ -30,6 +32,9 @@ Floats = NDArray[np.float64]
 HALF = 0.5
 """Pictures are put together from their words if at least this part of the whole ones that their attributes imply is
 there; of remembered ones nothing is."""
+
+FEWEST = 6
+"""Combinations without which nothing is said of how pictures come about."""
 
 UNIT, WHOLE = "combinations", "whole pictures"
 
@@ -88,10 +93,19 @@ class Pictures:
 
     @cached_property
     def put_together(self) -> Interval:
-        """Share of whole pictures less `HALF` of the implied one: surely above 0 where they are not remembered."""
-        totals = np.column_stack([self.right, self.wholly, np.ones(len(self))])
-        found = bootstrap_of_totals(_by(self.combinations, totals), _beyond_half, n=len(self), support=(-HALF, HALF))
-        return replace(found, unit=UNIT)
+        """Share of whole pictures less `HALF` of the implied one: surely above 0 where they are not remembered.
+
+        Limits are Student's on the jackknife standard error over combinations (Miller 1974, Biometrika 61(1)); none of
+        fewer than `FEWEST`.
+        """
+        sums = _by(self.combinations, np.column_stack([self.right, self.wholly, np.ones(len(self))]))
+        count, estimate = len(sums), float(_beyond_half(sums.sum(axis=0))) if len(sums) else math.nan
+        if count < FEWEST:
+            few = f"no interval: fewer than {FEWEST} {UNIT}"
+            return Interval(estimate, math.nan, math.nan, len(self), count, method=few, unit=UNIT)
+        lost = estimate - _beyond_half(sums.sum(axis=0) - sums)
+        error = Error(math.sqrt((count - 1) / count * float((lost**2).sum())), count - 1)
+        return student(estimate, error, n=len(self), clusters=count, unit=UNIT, method="jackknife, Student's t")
 
     @cached_property
     def p_remembered(self) -> float:
@@ -126,10 +140,7 @@ class Pictures:
 
 def apart(learned: Pictures, new: Pictures) -> Interval:
     """Share of whole pictures of combinations that were learned from, less that of new ones."""
-    found = bootstrap_difference(
-        learned.wholly, learned.combinations, new.wholly, new.combinations, support=(-1.0, 1.0)
-    )
-    return replace(found, unit=UNIT)
+    return crossed_difference(learned.wholly, {UNIT: learned.combinations}, new.wholly, {UNIT: new.combinations})
 
 
 def lost(before: Sequence[Drawing], after: Sequence[Drawing]) -> Mapping[str, Interval]:
@@ -142,25 +153,25 @@ def lost(before: Sequence[Drawing], after: Sequence[Drawing]) -> Mapping[str, In
     if not pairs:
         return {}
     first, second = (Pictures.of(side) for side in zip(*pairs, strict=True))
-    columns = {name: first.right[:, place] - second.right[:, place] for place, name in enumerate(first.attributes)}
-    columns[WHOLE] = first.wholly - second.wholly
-    return {name: share_of(column, first.combinations, (-1.0, 1.0)) for name, column in columns.items()}
+    found = {
+        name: _less(first.combinations, first.right[:, place], second.right[:, place])
+        for place, name in enumerate(first.attributes)
+    }
+    return {**found, WHOLE: _less(first.combinations, first.wholly, second.wholly)}
 
 
 def lost_of_words(before: Sequence[Drawing], after: Sequence[Drawing]) -> Mapping[Word, Interval]:
     """The same for every word, in pictures that were to show it."""
-    found: dict[Word, list[tuple[Drawing, Drawing]]] = defaultdict(list)
+    found: dict[Word, list[tuple[str, float, float]]] = defaultdict(list)
     for one, other in _pairs(before, after):
-        for attribute in one.truth:
-            found[one.word(attribute)].append((one, other))
-    return {
-        word: share_of(
-            np.array([float(a.right(word.attribute)) - float(b.right(word.attribute)) for a, b in own]),
-            [_combination(one) for one, _ in own],
-            (-1.0, 1.0),
-        )
-        for word, own in found.items()
-    }
+        for a in one.truth:
+            found[one.word(a)].append((_combination(one), float(one.right(a)), float(other.right(a))))
+    return {word: _less(*zip(*own, strict=True)) for word, own in found.items()}
+
+
+def _less(combinations: Sequence[str], first: ArrayLike, second: ArrayLike) -> Interval:
+    """Mean of the first less that of the second, paired."""
+    return crossed_difference(first, {UNIT: combinations}, second, {UNIT: combinations})
 
 
 def _pairs(before: Sequence[Drawing], after: Sequence[Drawing]) -> Iterator[tuple[Drawing, Drawing]]:
@@ -175,9 +186,9 @@ def _combination(drawing: Drawing) -> str:
     return drawing.item or " ".join(drawing.truth.values())
 
 
-def share_of(values: ArrayLike, combinations: Sequence[str], support: tuple[float, float] = (0.0, 1.0)) -> Interval:
-    """The mean of values within `support`, over combinations."""
-    return replace(clustered_bootstrap(values, combinations, support=support), unit=UNIT)
+def share_of(values: ArrayLike, combinations: Sequence[str]) -> Interval:
+    """The mean of values from 0 to 1, over combinations."""
+    return crossed_mean(values, {UNIT: combinations})
 
 
 def _by(combinations: Sequence[str], rows: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from unispect.core.findings import Cell, Table
 from unispect.data.concepts.names import NAMES
 from unispect.data.concepts.world import ATTRIBUTES
-from unispect.metrics.intervals import clustered_bootstrap
+from unispect.metrics.crossed import crossed_mean
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import LEAST, READABLE, Comparison, Subject
 from unispect.studies.concepts.evidence import Drawing
@@ -52,9 +52,7 @@ def _rows(one: Comparison) -> Iterator[tuple[Cell, ...]]:
         if told.words:
             share = scores.accuracy(told)
             chance = told.chance if way == RECOGNISED else KINDS
-            corrected = (
-                scores.corrected(told) if way == RECOGNISED else share.mapped(1 / (1 - KINDS), -KINDS / (1 - KINDS))
-            )
+            corrected = scores.corrected(told) if way == RECOGNISED else scores.beyond(share, KINDS)
             control = one.subject.control(way)
             yield (
                 one.subject.name,
@@ -77,7 +75,7 @@ def name_table(subjects: Sequence[Subject]) -> Table:
         ("model", "direction", "right", "chance", "n names", "n judged", "seeds"),
         tuple(row for subject in subjects for row in _name_rows(subject)),
         "One name for four attributes; asked of combinations that were learned from, since a name says nothing of "
-        "its parts. Share of attributes right, with 95 % bootstrap intervals over names. Told: the likeliest of "
+        "its parts. Share of attributes right, with 95 % intervals over names. Told: the likeliest of "
         "descriptions that differ in the attribute.",
     )
 
@@ -97,7 +95,7 @@ def _name_rows(subject: Subject) -> Iterator[tuple[Cell, ...]]:
 def _name_row(
     subject: Subject, way: str, right: Sequence[float], names: Sequence[str], seeds: int
 ) -> Iterator[tuple[Cell, ...]]:
-    share = clustered_bootstrap(right, names, support=(0.0, 1.0))
+    share = crossed_mean(right, {"names": names})
     chance = float(np.mean([scores.chance_of(attribute) for attribute in ATTRIBUTES]))
     yield (subject.name, way, share, chance, len(set(names)), len(right), seeds)
 

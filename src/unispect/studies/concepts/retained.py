@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from unispect.core.findings import Cell, Finding, Interval, Table, Verdict
 from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import VALUES
-from unispect.metrics.intervals import bootstrap_of_totals
+from unispect.metrics.means import Means
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import Subject
 from unispect.studies.concepts.pictures import WHOLE, Pictures, lost, lost_of_words
-from unispect.studies.decisions import above, below, power
+from unispect.studies.decisions import below, power
 from unispect.studies.verdicts import SMALL, percent
 from unispect.studies.weighing import Part, weighed
 
@@ -132,12 +132,12 @@ def _losses(model: tuple[Subject, Kept], base: tuple[Subject, Kept]) -> Iterator
         now, then = ({text.key: text for text in texts if text.what == what} for texts in (kept, known))
         both = [key for key in now if key in then]
         if both:
-            totals = np.array([[now[key].nats, then[key].nats, now[key].words] for key in both])
-            after_it = bootstrap_of_totals(totals, lambda sums: np.exp(sums[..., 0] / sums[..., 2]))
-            loss = bootstrap_of_totals(totals, lambda sums: (sums[..., 0] - sums[..., 1]) / sums[..., 2])
-            before_it = float(np.exp(totals[:, 1].sum() / totals[:, 2].sum()))
-            unit = {"unit": "texts"}
-            yield Loss(subject, other, what, before_it, replace(after_it, **unit), replace(loss, **unit), LOST)
+            rows = [(what, key, (now[key].nats, then[key].nats, now[key].words)) for key in both]
+            means = Means.of(rows, unit="texts")
+            perplexity = means.smooth(lambda sums: np.exp(sums[..., 0, 0] / sums[..., 0, 2]))
+            loss = means.smooth(lambda sums: (sums[..., 0, 0] - sums[..., 0, 1]) / sums[..., 0, 2])
+            nats, words = means.whole[0, 1:]
+            yield Loss(subject, other, what, float(np.exp(nats / words)), perplexity, loss, LOST)
 
 
 def _findings(losses: Sequence[Loss]) -> Iterator[Finding]:
@@ -145,7 +145,7 @@ def _findings(losses: Sequence[Loss]) -> Iterator[Finding]:
         own = [loss for loss in losses if loss.subject.card.reference == reference and not loss.shown]
         subject, base = own[0].subject, own[0].base
         required = [Part(loss.what, below(loss.lost, loss.allowed), loss.lost) for loss in own]
-        found = weighed(required, list(_lost_words(subject, base)))
+        found = weighed(required, _lost_words(subject, base))
         shown = "; ".join(f"{loss.what} {loss.lost.estimate:+.2f} (allowed {loss.allowed})" for loss in own)
         whole = [loss for loss in losses if loss.subject is subject and loss.shown]
         pictures = "".join(
@@ -155,8 +155,7 @@ def _findings(losses: Sequence[Loss]) -> Iterator[Finding]:
         yield Finding(
             id=f"{reference}-retention",
             claim=f"Learning new words cost little of what {base.name} could do, in every attribute of real "
-            "words drawn "
-            "and every kind of text.",
+            "words drawn and every kind of text.",
             verdict=Verdict.CANNOT_TELL,
             detail=" ".join([f"Lost: {shown}.{pictures}", *found.words]),
             interval=found.interval,
@@ -168,8 +167,8 @@ def _findings(losses: Sequence[Loss]) -> Iterator[Finding]:
         )
 
 
-def _lost_words(subject: Subject, base: Subject) -> Iterator[Part]:
-    """Single words that are no longer drawn. Too few pictures show one to ask that each is kept."""
+def _lost_words(subject: Subject, base: Subject) -> Iterator[str]:
+    """Single words that are surely no longer drawn. Too few pictures show one to ask that each is kept."""
     for word, loss in lost_of_words(base.evidence.drawn(REAL), subject.evidence.drawn(REAL)).items():
-        corrected = loss.mapped(1 / (1 - scores.chance(word)))
-        yield Part(f"{DRAWN}: {word.value}", above(corrected), corrected)
+        if loss.low > SMALL * (1 - scores.chance(word)):
+            yield f"{DRAWN}: {word.value}"

@@ -11,7 +11,7 @@ from unispect.data.faces.world import ATTRIBUTES
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.claims import mastered
 from unispect.studies.concepts.comparison import NEVER, READABLE, Comparison
-from unispect.studies.concepts.groups import absence_power, doubts, numbers, weigh
+from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, weigh
 from unispect.studies.concepts.pictures import Pictures
 from unispect.studies.faces.comparison import SHOWN
 from unispect.studies.verdicts import percent
@@ -42,14 +42,22 @@ def _named(one: Comparison) -> Finding:
         id=f"{one.subject.card.reference}-{one.called.replace(' ', '-')}",
         claim=_CLAIMS[one.taught],
         verdict=Verdict.CANNOT_TELL,
-        detail=" ".join([*found, *numbers(one), *_by_attribute(one), *(all_parts.words if all_parts else ())]),
+        detail=" ".join(
+            [
+                *found,
+                *(all_parts.words if all_parts else ()),
+                *numbers(one),
+                *_by_attribute(one),
+                *(enough(one) if all_parts else ()),
+            ]
+        ),
         interval=all_parts.interval if all_parts else (one.gap() if one.pairs.words else None),
         model=one.subject.name,
         headline=one.taught != NEVER,
         chance=0.0,
         seeds=one.subject.evidence.seeds,
         decision=all_parts.decision if all_parts else None,
-        power=math.nan if found else absence_power(one),
+        power=absence_power(one) if all_parts else math.nan,
     )
 
 
