@@ -48,7 +48,7 @@ def test_every_word_counts_equally_however_often_it_was_drawn():
     often = [drawing(["shape"])] * 9
     other = Drawing("name", "drawing", {**often[0].truth, "shape": "plus"}, 0, "", dict.fromkeys(often[0].truth), "")
     tallied = scores.draw_scores([*often, other]).of("shape")
-    assert scores.accuracy(tallied).estimate == 0.5
+    assert scores.accuracy(tallied).estimate == pytest.approx(0.5)
     assert (tallied.asked, tallied.unclear) == (10, 0.1)
 
 
@@ -87,7 +87,7 @@ def test_descriptions_are_scored_against_the_truth():
     truth = drawing([]).truth
     said = {**truth, "color": "blue", "pattern": None}
     tallied = scores.describe_scores([Description(truth, said)], "real")
-    assert scores.accuracy(tallied).estimate == 0.5
+    assert scores.accuracy(tallied).estimate == pytest.approx(0.5)
     assert tallied.unclear == 0.25
 
 
