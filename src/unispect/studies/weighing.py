@@ -1,8 +1,8 @@
 """Claims of several parts, such as "by every way of telling" or "of every attribute".
 
 Every part must hold. Beside them may stand what would contradict the claim, though too little is known of it to be
-asked for (a single attribute has four to seven words): where that is sure, the claim is not supported, whatever the mean
-over everything says. What speaks against a claim, and what leaves it open, is named.
+asked for (a single attribute has four to seven words): where that is sure, the claim is not supported, whatever the
+mean over everything says. What speaks against a claim, and what leaves it open, is named.
 """
 
 from __future__ import annotations

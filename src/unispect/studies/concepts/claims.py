@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from unispect.core.findings import Decision, Finding, Interval, Verdict
+from unispect.core.findings import Decision, Finding, Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import NEVER, READABLE, Comparison, Subject
 from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, undrawn, unread, weigh
 from unispect.studies.concepts.pictures import Pictures, apart
+from unispect.studies.concepts.scores import Scores
 from unispect.studies.decisions import above, all_of
 from unispect.studies.verdicts import KNOWN, SMALL, percent
 from unispect.studies.weighing import Part, Weighed, sure, weighed
@@ -104,7 +105,7 @@ def _real(one: Comparison) -> Finding:
     parts = {"drawn from names": one.drawn, "told by likelihood": one.told(), "described when seen": described}
     measured = {what: part for what, part in parts.items() if part.words}
     missing = [what for what in parts if what not in measured]
-    found = mastered({what: scores.accuracy(part) for what, part in measured.items()}, one.drawn.chance)
+    found = mastered(measured)
     shares = ", ".join(f"{what} {percent(scores.accuracy(part).estimate)}" for what, part in measured.items())
     whole = f"; whole pictures {percent(one.pictures.whole.estimate)}" if len(one.pictures) else ""
     return Finding(
@@ -127,17 +128,30 @@ def _real(one: Comparison) -> Finding:
     )
 
 
-def mastered(shares: dict[str, Interval], chance: float) -> Weighed:
-    """That each share is surely above `KNOWN` (chance-corrected) and not surely below `READABLE`.
+def mastered(measured: Mapping[str, Scores]) -> Weighed:
+    """That everything is surely above `KNOWN` (chance-corrected) and not surely below `READABLE`, in any attribute.
 
-    That a share is surely above 95 % would need 72 words without one miss; that it is surely below shows in fewer.
+    That a share is surely above 95 % would need many times as many words; that it is surely below shows in few.
     """
-    floor = chance + KNOWN * (1 - chance)
     parts = []
-    for what, share in shares.items():
+    for what, part in measured.items():
+        share = scores.accuracy(part)
         fails = share.p_below(READABLE)
+        floor = part.chance + KNOWN * (1 - part.chance)
         parts.append(Part(what, Decision(1.0 if sure(fails) else share.p_above(floor), fails), share))
-    return weighed(parts)
+    return weighed(parts, _unmastered(measured))
+
+
+def _unmastered(measured: Mapping[str, Scores]) -> Iterator[str]:
+    """Attributes that are surely below `READABLE`, Bonferroni over all that were asked about."""
+    shares = {
+        f"{attribute} {what}": scores.accuracy(part.of(attribute))
+        for what, part in measured.items()
+        for attribute in dict.fromkeys(word.attribute for word in part.words)
+    }
+    for what, share in shares.items():
+        if sure(len(shares) * share.p_below(READABLE)):
+            yield what
 
 
 def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding]:

@@ -75,7 +75,7 @@ class Pictures:
     @cached_property
     def wholly(self) -> Floats:
         """[pictures], 1 where every attribute is right."""
-        return self.right.all(axis=1).astype(np.float64)
+        return np.asarray(self.right.all(axis=1), dtype=np.float64)
 
     @cached_property
     def whole(self) -> Interval:

@@ -78,10 +78,10 @@ def _described(one: Comparison) -> Finding:
         "told from descriptions": one.told(),
         "told when shown the picture": one.told(SHOWN),
     }
-    measured = {what: scores.accuracy(part) for what, part in parts.items() if part.words}
+    measured = {what: part for what, part in parts.items() if part.words}
     missing = [what for what in parts if what not in measured]
-    shares = ", ".join(f"{what} {percent(share.estimate)}" for what, share in measured.items())
-    found = mastered(measured, one.told().chance)
+    shares = ", ".join(f"{what} {percent(scores.accuracy(part).estimate)}" for what, part in measured.items())
+    found = mastered(measured)
     pictures = Pictures.of(subject.evidence.drawn(REAL, "description"))
     whole = f"; whole pictures {percent(pictures.whole.estimate)}" if len(pictures) else ""
     return Finding(
