@@ -138,6 +138,24 @@ def test_shapes_that_are_told_are_not_lost_in_the_mean():
     assert "Against it: shape by" in found.detail
 
 
+@pytest.mark.parametrize("attribute", list(VALUES))
+def test_an_attribute_that_is_not_drawn_is_not_lost_in_the_mean(attribute):
+    shares = {a: 1.0 if a != attribute else 0.3 for a in VALUES}
+    subject = left(limit=84, paints={"drawing": knower(shares)}, tells={"drawing": {LIKELIHOOD: 0.0}})
+    found = claim(claims(subject), "taught-drawing")
+    assert found.verdict is not Verdict.SUPPORTED
+    assert f"{attribute} not drawn" in found.detail
+
+
+def test_a_lexicon_that_is_told_is_not_lost_among_others():
+    """A mute control tells one of the two lexicons that it was taught."""
+    paints = {"drawing": GOOD, "both": GOOD}
+    tells = {"drawing": NOTHING, "both": EVERYTHING}
+    found = claim(claims(left(paints=paints, tells=tells, model=card("mute", planted="mute"))), "planted")
+    assert found.verdict is not Verdict.SUPPORTED
+    assert "lexicon 'both' by likelihood" in found.detail
+
+
 @pytest.mark.parametrize("learned", [True, False])
 def test_a_memoriser_is_named_and_its_words_are_not_called_drawn(learned):
     found = claims(left(limit=12, paints={"drawing": memoriser()}, tells={"drawing": NOTHING}, learned=learned))

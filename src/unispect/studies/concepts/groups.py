@@ -6,19 +6,22 @@ contradicts "not told" by telling, whatever its control says, and contradicts "t
 control says that it can be read. Where a control leaves that open, what the format loses is given back before
 anything is called not told.
 
-A gap counts beyond `SMALL`. No attribute may surely contradict a claim either, since a mean over four hides one.
+A gap counts beyond `SMALL`. No attribute may surely contradict a claim either, and no lexicon: a mean hides one.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from unispect.core.findings import Decision, Interval, Verdict
 from unispect.metrics.sums import total
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import NEVER, Comparison
+from unispect.studies.concepts.evidence import Word
 from unispect.studies.concepts.pictures import Pictures
+from unispect.studies.concepts.scores import Scores
 from unispect.studies.decisions import below, power, times_as_many
 from unispect.studies.verdicts import KNOWN, SMALL, p_value, percent
 from unispect.studies.weighing import Part, Weighed, weighed
@@ -106,10 +109,11 @@ def _aphasia(one: Comparison) -> Iterator[Part]:
 
 
 def _told_too(one: Comparison) -> Iterator[str]:
-    """Attributes that are surely told, unless they are still surely drawn better."""
-    for attribute, way, gap, _, told in _by_attribute(one, one.ways):
+    """What is surely told, unless it is still surely drawn better; and what is surely not drawn."""
+    yield from undrawn_slices(one.drawn)
+    for name, way, gap, _, told in _by_slice(one, one.ways):
         if gap.high < SMALL or (told.low > SMALL and not gap.low > SMALL):
-            yield f"{attribute} by {way}"
+            yield f"{name} by {way}"
 
 
 def _mirror(one: Comparison) -> Iterator[Part]:
@@ -122,10 +126,10 @@ def _mirror(one: Comparison) -> Iterator[Part]:
 
 
 def _drawn_too(one: Comparison) -> Iterator[str]:
-    """Attributes that are surely drawn, unless they are still surely told better."""
-    for attribute, way, gap, drawn, _ in _by_attribute(one, _read(one)):
+    """What is surely drawn, unless it is still surely told better."""
+    for name, way, gap, drawn, _ in _by_slice(one, _read(one)):
         if gap.low > -SMALL or (drawn.low > SMALL and not gap.high < -SMALL):
-            yield f"{attribute} by {way}"
+            yield f"{name} by {way}"
 
 
 def _alike(one: Comparison) -> Iterator[Part]:
@@ -139,10 +143,11 @@ def _alike(one: Comparison) -> Iterator[Part]:
 
 
 def _unlike(one: Comparison) -> Iterator[str]:
-    """Attributes with a gap."""
-    for attribute, way, gap, _, _ in _by_attribute(one, _read(one)):
+    """What has a gap, and what is surely not drawn."""
+    yield from undrawn_slices(one.drawn)
+    for name, way, gap, _, _ in _by_slice(one, _read(one)):
         if gap.low > SMALL or gap.high < -SMALL:
-            yield f"{attribute} by {way}"
+            yield f"{name} by {way}"
 
 
 def _nothing(one: Comparison) -> Iterator[Part]:
@@ -155,13 +160,13 @@ def _nothing(one: Comparison) -> Iterator[Part]:
 
 
 def _something(one: Comparison) -> Iterator[str]:
-    """Attributes that are surely drawn or told."""
-    for attribute in _attributes(one):
-        if scores.corrected(one.drawn.of(attribute)).low > SMALL:
-            yield f"{attribute} drawn"
-    for attribute, way, _, _, told in _by_attribute(one, one.ways):
+    """What is surely drawn or told."""
+    for name, words in slices(one.drawn).items():
+        if scores.corrected(one.drawn.among(words)).low > SMALL:
+            yield f"{name} drawn"
+    for name, way, _, _, told in _by_slice(one, one.ways):
         if told.low > SMALL:
-            yield f"{attribute} told by {way}"
+            yield f"{name} told by {way}"
 
 
 _PARTS: Mapping[str, tuple[Callable[[Comparison], Iterator[Part]], Callable[[Comparison], Iterator[str]]]] = {
@@ -196,17 +201,32 @@ def _named(one: Comparison, way: str) -> str:
     return f"by {way} (told {_share(one.told(way))})"
 
 
-def _by_attribute(one: Comparison, ways: Sequence[str]) -> Iterator[tuple[str, str, Interval, Interval, Interval]]:
-    """Attribute, way, gap, and what is drawn and told of it."""
+def _by_slice(one: Comparison, ways: Sequence[str]) -> Iterator[tuple[str, str, Interval, Interval, Interval]]:
+    """Slice of the words, way, gap, and what is drawn and told of it."""
     for way in ways:
-        for attribute in _attributes(one):
-            drawn, told = one.drawn.of(attribute), one.told(way).of(attribute)
-            if drawn.words and told.words and way not in one.chances:
-                yield attribute, way, scores.gap(drawn, told), scores.corrected(drawn), scores.corrected(told)
+        for name, words in slices(one.drawn).items():
+            drawn, told = one.drawn.among(words), one.told(way).among(words)
+            if told.words and way not in one.chances:
+                yield name, way, scores.gap(drawn, told), scores.corrected(drawn), scores.corrected(told)
 
 
-def _attributes(one: Comparison) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.attribute for word in one.drawn.words))
+def slices(drawn: Scores) -> Mapping[str, Sequence[Word]]:
+    """Words by attribute, and by lexicon where there are several."""
+    found: dict[str, list[Word]] = defaultdict(list)
+    for word in drawn.words:
+        found[word.attribute].append(word)
+    lexicons = dict.fromkeys(word.lexicon for word in drawn.words)
+    if len(lexicons) > 1:
+        for word in drawn.words:
+            found[f"lexicon {word.lexicon!r}"].append(word)
+    return found
+
+
+def undrawn_slices(drawn: Scores) -> Iterator[str]:
+    """Slices that are surely not drawn, though the words are on the whole."""
+    for name, words in slices(drawn).items():
+        if scores.corrected(drawn.among(words)).high < KNOWN:
+            yield f"{name} not drawn"
 
 
 def numbers(one: Comparison) -> list[str]:
@@ -252,5 +272,5 @@ def _way(one: Comparison, way: str) -> str:
     return f"{share} ({how} with {percent(control.share.estimate)} of {one.known})"
 
 
-def _share(part: scores.Scores) -> str:
+def _share(part: Scores) -> str:
     return percent(scores.accuracy(part).estimate)

@@ -10,6 +10,7 @@ from unispect.data.concepts.lexicons import REAL
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import Comparison
 from unispect.studies.concepts.evidence import Drawing
+from unispect.studies.concepts.groups import undrawn_slices
 from unispect.studies.concepts.parts.further import REORDERED, RIDDLE
 from unispect.studies.concepts.pictures import WHOLE, Pictures, lost
 from unispect.studies.decisions import power, within
@@ -33,9 +34,11 @@ def _riddle(one: Comparison, riddles: Sequence[Drawing]) -> Finding:
     """A definition in words that were never drawn must be drawn; that it is not counts if real words are."""
     evidence = one.subject.evidence
     real = evidence.drawn(REAL, "description")
-    share = scores.corrected(scores.draw_scores(riddles))
+    drawn = scores.draw_scores(riddles)
+    share, missing = scores.corrected(drawn), list(undrawn_slices(drawn))
     sound = scores.corrected(scores.draw_scores(real)).low > KNOWN
     solved = Pictures.of(riddles).put_together
+    against = f"Against it: {'; '.join(missing)}. " if missing else ""
     drawable = [name for name, how in one.subject.card.taught.items() if how == "drawing"]
     known = [drawing for name in drawable for drawing in evidence.drawn(name, RIDDLE)]
     names = f"; from four names {_right(one.drawings('name'))}" if one.drawn.words else ""
@@ -44,14 +47,17 @@ def _riddle(one: Comparison, riddles: Sequence[Drawing]) -> Finding:
         id=f"{one.subject.card.reference}-riddle",
         claim="A picture that is defined in words taught by text is drawn (riddles).",
         verdict=Verdict.CANNOT_TELL,
-        detail=f"Drawn right {_right(riddles)} from a defining sentence{names}; chance "
-        f"{percent(scores.draw_scores(riddles).chance)} of attributes. The same sentence in real words: "
+        detail=f"{against}Drawn right {_right(riddles)} from a defining sentence{names}; chance "
+        f"{percent(drawn.chance)} of attributes. The same sentence in real words: "
         f"{_right(real)}.{also}",
         interval=share,
         model=one.subject.name,
         chance=0.0,
         seeds=evidence.seeds,
-        decision=Decision(max(share.p_above(KNOWN), solved.p_above(0.0)), share.p_below(KNOWN) if sound else 1.0),
+        decision=Decision(
+            1.0 if missing else max(share.p_above(KNOWN), solved.p_above(0.0)),
+            share.p_below(KNOWN) if sound else 1.0,
+        ),
     )
 
 
