@@ -23,6 +23,7 @@ from scipy import stats
 
 from unispect.core.findings import Interval
 from unispect.data.concepts.split import load_split
+from unispect.judges.agreement import agreement
 from unispect.metrics.association import Shared, pearson, spearman
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.intervals import bootstrap_of_totals
@@ -70,7 +71,7 @@ def ends(interval: Interval) -> tuple[float, float]:
 
 def percentiles(totals: Floats, support: tuple[float, float] | None = None) -> tuple[float, float]:
     """Expanded percentiles of a resampled ratio of sums."""
-    return ends(bootstrap_of_totals(totals, lambda t: t[..., 0] / t[..., 1], resamples=1000, support=support))
+    return ends(bootstrap_of_totals(totals, lambda t: t[..., 0] / t[..., 1], support=support))
 
 
 # Shares of independent words
@@ -124,7 +125,8 @@ KINDS: Mapping[str, tuple[float, float, float]] = {
 }
 """What a drawing's success owes to its word, its combination and its picture: variances of a normal score, of 1."""
 
-SIZES: Sequence[tuple[int, int, int, tuple[str, ...]]] = (
+Size = tuple[int, int, int, tuple[str, ...]]
+SIZES: Sequence[Size] = (
     (8, 3, 1, ()),
     (4, 1, 1, ()),
     (16, 1, 1, ()),
@@ -183,17 +185,22 @@ class Plan:
         return f"{words} words, {combinations} combinations, {pictures} pictures"
 
 
-def crossed(simulations: int, alternatives: bool) -> Iterator[Row]:
-    for size in SIZES:
+def crossed(
+    simulations: int,
+    alternatives: bool,
+    sizes: Sequence[Size] = SIZES,
+    shares: Sequence[float] = (0.05, 0.5, 0.8),
+) -> Iterator[Row]:
+    for size in sizes:
         plan = Plan.of(*size)
         for name, kind in KINDS.items():
-            for share in (0.05, 0.5, 0.8):
+            for share in shares:
 
                 def draw(rng, plan=plan, kind=kind, share=share):
                     right = plan.right(share, kind, rng)
                     found = {OURS: ends(crossed_mean(right, plan.factors, weights=plan.weights))}
                     if alternatives:
-                        by_word = np.bincount(plan.words, right * plan.weights)
+                        by_word = np.bincount(plan.words, right * plan.weights).astype(float)
                         found["words, percentiles"] = percentiles(
                             np.column_stack([by_word, np.ones_like(by_word)]), (0.0, 1.0)
                         )
@@ -202,13 +209,18 @@ def crossed(simulations: int, alternatives: bool) -> Iterator[Row]:
                 yield covered(plan.name, f"{name}, p = {share}", draw, simulations)
 
 
-def gaps(simulations: int, alternatives: bool) -> Iterator[Row]:
+def gaps(
+    simulations: int,
+    alternatives: bool,
+    sizes: Sequence[Size] = (SIZES[0], SIZES[2], SIZES[4], SIZES[6]),
+    levels: Sequence[tuple[float, float]] = ((0.9, 0.2), (0.5, 0.5), (0.95, 0.95)),
+) -> Iterator[Row]:
     """Drawn minus told; told once per word, independently of drawing or with the same words known."""
-    for size in (SIZES[0], SIZES[2], SIZES[4], SIZES[6]):
+    for size in sizes:
         plan = Plan.of(*size)
         words = np.arange(plan.words.max() + 1)
         for name in ("some of each", "much of each", "whole combinations"):
-            for drawn, told in ((0.9, 0.2), (0.5, 0.5), (0.95, 0.95)):
+            for drawn, told in levels:
                 for tied in (False, True):
 
                     def draw(rng, plan=plan, kind=KINDS[name], drawn=drawn, told=told, tied=tied, words=words):
@@ -246,7 +258,7 @@ def gaps(simulations: int, alternatives: bool) -> Iterator[Row]:
 
 def trainings(simulations: int, alternatives: bool) -> Iterator[Row]:
     """Items asked of several trainings, which differ."""
-    for items, count in ((24, 2), (24, 3), (60, 3), (60, 5)):
+    for items, count in ((24, 3), (60, 3), (60, 5)):
         for share in (0.5, 0.9):
             for kind in ((0.2, 0.0), (0.2, 0.1), (0.1, 0.3)):
 
@@ -297,8 +309,11 @@ def resampled(x: Floats, rng: np.random.Generator) -> dict[str, tuple[float, flo
     }
 
 
-def means(simulations: int, alternatives: bool) -> Iterator[Row]:
-    for n in (3, 4, 5, 6, 8, 12, 16, 22, 30, 60):
+PROMPTS = (3, 4, 5, 6, 8, 12, 16, 22, 30, 60)
+
+
+def means(simulations: int, alternatives: bool, prompts: Sequence[int] = PROMPTS) -> Iterator[Row]:
+    for n in prompts:
         for name, (shape, value) in SHAPES.items():
 
             def draw(rng, n=n, shape=shape, value=value):
@@ -314,18 +329,13 @@ def means(simulations: int, alternatives: bool) -> Iterator[Row]:
             yield covered(f"{n} prompts", name, draw, simulations)
 
 
-def groups(simulations: int, alternatives: bool) -> Iterator[Row]:
+PAIRS = ((3, 3, 0), (3, 30, 0), (4, 16, 0), (12, 12, 0), (22, 22, 0), (3, 3, 3), (8, 8, 8), (12, 12, 6))
+"""Prompts of the first group, of the second, and those in both."""
+
+
+def groups(simulations: int, alternatives: bool, pairs: Sequence[tuple[int, int, int]] = PAIRS) -> Iterator[Row]:
     """Differences of two groups of prompts, some of which may stand in both."""
-    for first, second, both in (
-        (3, 3, 0),
-        (3, 30, 0),
-        (4, 16, 0),
-        (12, 12, 0),
-        (22, 22, 0),
-        (3, 3, 3),
-        (8, 8, 8),
-        (12, 12, 6),
-    ):
+    for first, second, both in pairs:
         for name in ("normal", "gamma, skewness 1", "lognormal, skewness 1.75", "exponential, skewness 2"):
             for spreads in ((1.0, 1.0), (1.0, 3.0), (3.0, 1.0)):
                 shape, value = SHAPES[name]
@@ -412,15 +422,38 @@ def corners(simulations: int, alternatives: bool) -> Iterator[Row]:
             yield covered(f"{n} + {n} prompts", f"gap {start} at the start, {end} at the end", draw, simulations)
 
 
-def associations(simulations: int, alternatives: bool) -> Iterator[Row]:
+def agreements(simulations: int, alternatives: bool) -> Iterator[Row]:
+    """Krippendorff's alpha of two raters of three categories; the truth from 100,000 items."""
+    for same in (0.6, 0.8, 0.95):
+
+        def rated(rng, items, same=same):
+            first = rng.choice(3, size=items, p=(0.5, 0.3, 0.2))
+            second = np.where(rng.random(items) < same, first, rng.choice(3, size=items, p=(0.5, 0.3, 0.2)))
+            return {name: dict(enumerate(own.tolist())) for name, own in (("a", first), ("b", second))}
+
+        value = agreement(rated(np.random.default_rng(0), 10**5)).alpha.estimate
+        for items in (10, 20, 40, 100):
+
+            def draw(rng, items=items, rated=rated, value=value):
+                return {OURS: ends(agreement(rated(rng, items)).alpha)}, value
+
+            yield covered(f"{items} items", f"alpha = {value:.2f}", draw, simulations)
+
+
+def associations(
+    simulations: int,
+    alternatives: bool,
+    rhos: Sequence[float] = (0.0, 0.5, 1.0),
+    difficulties: Sequence[float] = (0.0, 0.5, 1.0, 2.0),
+) -> Iterator[Row]:
     """Percent of p values up to 5 %, and of limits that leave 0 out: false ones at rho 0, power above."""
     plan = Plan.of(8, 1, 1, ())
     words = int(plan.words.max()) + 1
     member = np.zeros((words, 8))
     member[plan.words, plan.combinations] = 1
     weights = member / member.sum(axis=1, keepdims=True)
-    for rho in (0.0, 0.5, 1.0):
-        for shared in (0.0, 0.5, 1.0, 2.0):
+    for rho in rhos:
+        for shared in difficulties:
             for inside in ("words", "combinations", "both") if rho == 0 else ("words",):
                 rng = np.random.default_rng(zlib.crc32(f"{rho} {shared} {inside}".encode()))
                 found = {"p by combinations": 0, "limits": 0, "p by words": 0}
@@ -432,7 +465,10 @@ def associations(simulations: int, alternatives: bool) -> Iterator[Row]:
                     number = number + (0.05 if inside == "words" else 1.0) * rng.normal(size=8)
                     both = Shared.of(
                         range(words),
-                        [(int(w), 0, int(c), number[c]) for w, c in zip(plan.words, plan.combinations, strict=True)],
+                        [
+                            (int(w), 0, int(c), float(number[c]))
+                            for w, c in zip(plan.words, plan.combinations, strict=True)
+                        ],
                     )
                     ours = spearman(gap, both, resamples=400)
                     found["p by combinations"] += ours.p <= 0.05
@@ -455,6 +491,7 @@ TABLES: Mapping[str, Callable[[int, bool], Iterator[Row]]] = {
     "groups": groups,
     "correlations": correlations,
     "corners": corners,
+    "agreements": agreements,
     "associations": associations,
 }
 

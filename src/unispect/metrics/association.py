@@ -23,7 +23,7 @@ from scipy.stats import rankdata
 
 from unispect.core.findings import Interval
 from unispect.metrics.means import Means
-from unispect.metrics.student import Error, student
+from unispect.metrics.student import Error, student, through
 
 Floats = NDArray[np.float64]
 
@@ -168,7 +168,7 @@ def spearman(
     held = math.atanh(min(most, max(-most, estimate)))
     count = sum(len(own) - 1 for own in kinds)
     found = student(held, Error(spread, count - 1.0), n=len(x), clusters=units, unit=unit, level=level)
-    return Association(_back(found, estimate, "permutations, Fisher's z"), float(p))
+    return Association(replace(_back(found, "permutations, Fisher's z"), estimate=estimate), float(p))
 
 
 def pearson(first: ArrayLike, second: ArrayLike, *, level: float = 0.95, unit: str = "items") -> Interval:
@@ -196,21 +196,13 @@ def pearson(first: ArrayLike, second: ArrayLike, *, level: float = 0.95, unit: s
     if len(x) < LEAST:
         reason = f"no interval: fewer than {LEAST} {unit}"
         return Interval(estimate, math.nan, math.nan, len(x), len(x), level, reason, unit)
-    return _back(found, estimate, "jackknife, Fisher's z")
+    return _back(found, "jackknife, Fisher's z")
 
 
-def _back(found: Interval, estimate: float, method: str) -> Interval:
+def _back(found: Interval, method: str) -> Interval:
     """From Fisher's z to the correlation."""
-    inner = found.limits
-    if inner is None:
-        return replace(found, estimate=estimate)
-
-    def limits(level: float) -> tuple[float, float]:
-        low, high = inner(level)
-        return min(estimate, math.tanh(low)), max(estimate, math.tanh(high))
-
-    low, high = limits(found.level)
-    return replace(found, estimate=estimate, low=low, high=high, limits=limits, method=method)
+    interval = through(found, math.tanh)
+    return interval if math.isnan(found.low) else replace(interval, method=method)
 
 
 def _correlation(first: Floats, second: Floats, members: Sequence[NDArray[np.int64]]) -> Floats:

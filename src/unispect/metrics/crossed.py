@@ -13,10 +13,10 @@ they stay inside the range, and near its ends they are as wide as those of share
 end they are never inside Hall's (`unispect.metrics.student`): where few clusters hold all that is wrong, shares of
 clusters are more skewed than trials are.
 
-Where every cluster holds one observation, the mean is a share of independent trials and its variance needs no estimate.
-Where all observations are equal nothing is seen of how they vary: they are worth as many trials as the factor with the
-fewest clusters has. Clusters of a factor that has fewer than `WHOLE` could not say anything then; what is said holds
-for these clusters, and `unit` leaves the factor out.
+Where every cluster holds one observation that is right or wrong, the mean is a share of independent trials and its
+variance needs no estimate. Where all observations are equal nothing is seen of how they vary: they are worth as many
+trials as the factor with the fewest clusters has. Clusters of a factor that has fewer than `WHOLE` could not say
+anything then; what is said holds for these clusters, and `unit` leaves the factor out.
 
 Of two means, limits of the difference come from the limits of both (MOVER: Zou and Donner 2008, "Construction of
 confidence limits about effect measures", Statistics in Medicine 27(10)), with the correlation that the clusters they
@@ -43,7 +43,7 @@ Factors = Mapping[str, Sequence[Hashable]]
 """Name of a factor, in the plural -> the cluster of every observation; None is a cluster of its own."""
 
 LEAST = 3
-"""Clusters of some factor without which there is no interval."""
+"""Clusters of a factor from which on it counts; there is no interval if none does."""
 ZERO = 1e-18
 """Variances up to this are none."""
 WHOLE = 4
@@ -60,8 +60,9 @@ def crossed_mean(
 ) -> Interval:
     """The weighted mean of `values`, which lie within `support`.
 
-    Factors with a single cluster are left out: nothing is known of another one. `unit` names the others, and
-    `clusters` counts those of the one that has fewest.
+    Factors with fewer than `LEAST` clusters are left out: how others would differ from two cannot be seen. What is said
+    then holds for these very clusters; `unit` names the other factors, and `clusters` counts those of the one that has
+    fewest.
 
     Args:
         values: one per observation.
@@ -194,9 +195,14 @@ class _Side:
         return self.weights * (self.shares - self.share)
 
     @property
-    def most(self) -> float:
-        """Independent trials that the observations are worth at most."""
+    def count(self) -> float:
+        """How many observations of equal weight there are."""
         return 1 / float((self.weights**2).sum())
+
+    @property
+    def most(self) -> float:
+        """Independent trials that the observations are worth at most: each one, if it is right or wrong."""
+        return self.count if np.isin(self.shares, (0.0, 1.0)).all() else math.inf
 
 
 @dataclass(frozen=True)
@@ -207,6 +213,7 @@ class _Spread:
         sides: the means.
         trials: how many independent ones each is worth.
         errors: standard error, degrees of freedom and skewness of each.
+        agrees: whether all observations of each are equal.
         correlation: of the two.
         method: in a few words.
         unit: what varies.
@@ -216,6 +223,7 @@ class _Spread:
     sides: Sequence[_Side]
     trials: Sequence[float]
     errors: Sequence[Error]
+    agrees: Sequence[bool]
     correlation: float
     method: str
     unit: str
@@ -224,6 +232,8 @@ class _Spread:
     def limits(self, which: int, level: float) -> tuple[float, float]:
         """Of one of the shares."""
         share, error = self.sides[which].share, self.errors[which]
+        if self.agrees[which]:
+            return shares.agreeing(share, self.trials[which], level)
         low, high = shares.limits(share, self.trials[which], level, error.freedom)
         if error.size > 0:
             less, more = error.limits(level)
@@ -235,12 +245,19 @@ class _Spread:
 
 
 def _freedom(place: int, variance: float, single: Sequence[_Part], whole: _Part) -> float:
-    """Satterthwaite's degrees of freedom of one mean's variance: what is common to all, and what each factor adds."""
+    """Degrees of freedom of one mean's variance.
+
+    Satterthwaite's, of what is common to all factors and what each adds, take parts at their word that few clusters
+    show small by chance; so they are averaged, as numbers of one order of magnitude, with those of the factor that has
+    fewest clusters.
+    """
     common = float(whole.variance[place, place])
     terms = [(common, whole.sizes[place])]
     if len(single) > 1:
         terms += [(max(0.0, float(one.variance[place, place]) - common), one.sizes[place]) for one in single]
-    return max(1.0, variance**2 / sum(size**2 / max(clusters - 1, 1e-9) for size, clusters in terms))
+    found = variance**2 / sum(size**2 / max(clusters - 1, 1e-9) for size, clusters in terms)
+    least = max(1.0, min(one.sizes[place] for one in single) - 1)
+    return max(1.0, min(found, math.sqrt(found * least)))
 
 
 class _Design:
@@ -252,9 +269,11 @@ class _Design:
         self._slices = [slice(a, b) for a, b in pairwise(ends)]
         self._ids: dict[str, NDArray[np.int64]] = {}
         self._counts: dict[str, int] = {}
+        self._found: dict[str, int] = {}
         for name in dict.fromkeys(name for side in sides for name in side.factors):
             ids, count = self._numbered(name)
-            if count > 1:
+            self._found[name] = count
+            if count >= LEAST:
                 self._ids[name], self._counts[name] = ids, count
 
     def _numbered(self, name: str) -> tuple[NDArray[np.int64], int]:
@@ -279,15 +298,11 @@ class _Design:
     @property
     def why_not(self) -> str:
         """Why there is no interval; empty if there is one."""
-        if not self._counts or max(self._counts.values()) < LEAST:
-            names = " or ".join(dict.fromkeys(name for side in self._sides for name in side.factors))
-            return f"fewer than {LEAST} {names}"
-        return ""
+        return "" if self._counts else f"fewer than {LEAST} {' or '.join(self._found)}"
 
     def without_limits(self, estimate: float, reason: str, level: float) -> Interval:
-        fewest = min(self._counts.values(), default=1)
-        unit = " and ".join(self._ids)
-        return Interval(estimate, math.nan, math.nan, self.n, fewest, level, f"no interval: {reason}", unit)
+        names, most = " and ".join(self._found), max(self._found.values())
+        return Interval(estimate, math.nan, math.nan, self.n, most, level, f"no interval: {reason}", names)
 
     def interval(
         self, estimate: float, limits: Callable[[float], tuple[float, float]], spread: _Spread, level: float
@@ -336,6 +351,7 @@ class _Design:
             self._sides,
             trials,
             errors,
+            [size <= ZERO for size in own],
             correlation,
             f"{method}; all observations agree" if agree else method,
             " and ".join(used),

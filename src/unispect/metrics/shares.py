@@ -40,6 +40,15 @@ def limits(share: float, trials: float, level: float, freedom: float = math.inf)
     return min(low, share), max(high, share)
 
 
+def agreeing(value: float, trials: float, level: float) -> tuple[float, float]:
+    """Limits of a mean between 0 and 1 of which all of so many clusters agree.
+
+    At most the upper limit of no success in as many trials of all clusters differ, each by the way to the end at most.
+    """
+    other = limits(0.0, trials, level)[1]
+    return value - other * value, value + other * (1 - value)
+
+
 def proportion(successes: int, trials: int, *, level: float = 0.95, unit: str = "") -> Interval:
     """A share of independent trials; NaN throughout for no trials."""
     if not trials:

@@ -10,7 +10,8 @@ far out in the tail; so every limit is the outer one of Student's and Hall's, at
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from scipy.special import stdtrit
 
@@ -66,3 +67,15 @@ def student(
         return max(support[0], estimate + low), min(support[1], estimate + high)
 
     return Interval(estimate, *limits(level), n, clusters, level, method, unit, limits)
+
+
+def through(interval: Interval, function: Callable[[float], float]) -> Interval:
+    """The interval of an increasing function of the statistic."""
+    own = interval.limits
+
+    def limits(level: float) -> tuple[float, float]:
+        low, high = own(level) if own else (interval.low, interval.high)
+        return function(low), function(high)
+
+    estimate, low, high = (function(one) for one in (interval.estimate, interval.low, interval.high))
+    return replace(interval, estimate=estimate, low=low, high=high, limits=limits if own else None)

@@ -14,6 +14,7 @@ from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import VALUES
 from unispect.metrics.means import Means
+from unispect.metrics.student import through
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import Subject
 from unispect.studies.concepts.pictures import WHOLE, Pictures, lost, lost_of_words
@@ -134,7 +135,7 @@ def _losses(model: tuple[Subject, Kept], base: tuple[Subject, Kept]) -> Iterator
         if both:
             rows = [(what, key, (now[key].nats, then[key].nats, now[key].words)) for key in both]
             means = Means.of(rows, unit="texts")
-            perplexity = means.smooth(lambda sums: np.exp(sums[..., 0, 0] / sums[..., 0, 2]))
+            perplexity = through(means.smooth(lambda sums: sums[..., 0, 0] / sums[..., 0, 2]), math.exp)
             loss = means.smooth(lambda sums: (sums[..., 0, 0] - sums[..., 0, 1]) / sums[..., 0, 2])
             nats, words = means.whole[0, 1:]
             yield Loss(subject, other, what, float(np.exp(nats / words)), perplexity, loss, LOST)

@@ -48,8 +48,9 @@ def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple
                 "unclear",
             ),
             tuple(row for one in compared for row in _gap_rows(one)),
-            "Drawn and told: share right, every word counting equally, with 95 % intervals over words of one training. "
-            "Whole pictures: share right in all four attributes, over combinations. Drawn are new combinations only, "
+            "Drawn and told: share right, every word counting equally, with 95 % intervals over words, "
+            "and combinations where drawn, of one training. Whole pictures: share right in all four attributes, "
+            "over combinations. Drawn are new combinations only, "
             "which were not learned from. Told is by likelihood. Gap: chance-corrected drawn minus told, for "
             "words that have both; 1 is full aphasia, 0 "
             "none, -1 its mirror image; a share below chance can carry it a little further. Drawn, not told: words "

@@ -71,17 +71,18 @@ METHODS = (
     f"share. Multiple choice: at least {MIN_ORDERS} orders of the options, balanced over the letters. Free recall: "
     "greedy, right if the reply names the right value and no other.",
     f"Verdicts: a gap counts beyond {SMALL}; what is absent must surely be less. Claims hold by every way of "
-    "telling and "
-    "of every attribute, or they do not hold. What is told in any format is known; what is not told counts where the "
+    "telling and of every attribute, or they do not hold. What is told in any format is known; what is not told "
+    "counts where the "
     f"format surely gets more than {100 * LEAST:.0f} % of real words right and not surely less than "
     f"{100 * READABLE:.0f} %; where that is open, what the format loses of real words is given back.",
     f"Before anything is claimed of words that are drawn, they must surely be drawn (chance-corrected above {KNOWN}) "
     "and be put together: at least half as many whole pictures of new combinations as shares of attributes "
-    "imply. These "
-    "conditions are decided each by itself, at 95 %.",
+    "imply. These conditions are decided each by itself, at 95 %.",
     "What is counted: words of the lexicons asked, as one training of one model left them, and combinations of the "
     "concept world. Nothing is said of another training, another lexicon or another model; several trainings of one "
-    "model stand apart.",
+    "model stand apart. Intervals are over words and, where pictures were drawn or seen, over combinations: a "
+    "drawing counts "
+    "for four words.",
 )
 
 

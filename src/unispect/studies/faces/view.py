@@ -63,12 +63,11 @@ METHODS = (
     f"Telling, by likelihood, lettered options in balanced orders, free recall, and backwards: who of {NAMES} has a "
     "value. Control: the same questions about somebody whom the question describes.",
     f"Verdicts: a gap counts beyond {SMALL}; what is absent must surely be less. Claims hold by every way of "
-    "telling and "
-    "of every attribute, or they do not hold. What is told in any format is known; what is not told counts where the "
+    "telling and of every attribute, or they do not hold. What is told in any format is known; what is not told "
+    "counts where the "
     f"format surely gets more than {100 * LEAST:.0f} % of descriptions right and not surely less than "
     f"{100 * READABLE:.0f} %; where that is open, what the format loses of descriptions is given back. Faces "
-    "must surely be "
-    f"drawn (chance-corrected above {KNOWN}) before it counts that they are not told.",
+    f"must surely be drawn (chance-corrected above {KNOWN}) before it counts that they are not told.",
     "What is counted: people of this set, as one training of one model left them. Nothing is said of another training, "
     "other people or another model; several trainings of one model stand apart.",
 )
