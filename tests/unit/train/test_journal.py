@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import accumulate
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_lines_after_the_last_saved_step_are_written_again(tmp_path: Path) -> No
     assert [json.loads(line)["step"] for line in journal.path.read_text().splitlines()] == [1, 2, 3]
 
 
-def stopped(losses: Sequence[float], factor: float = 4.0) -> int | None:
+def stopped(losses: Iterable[float], factor: float = 4.0) -> int | None:
     """The step, from 1, at which a training with these losses is stopped."""
     watch = Watch(factor)
     try:
@@ -110,3 +110,11 @@ def test_a_watch_that_was_stopped_goes_on_as_itself() -> None:
         if step == 14:
             other.restore(json.loads(json.dumps(one.state())))
     assert other.state() == whole.state()
+
+
+def test_a_watch_begins_anew_from_what_an_older_version_wrote() -> None:
+    watch = Watch(4.0)
+    watch.restore({"smoothed": 0.1, "lowest": 0.001, "seen": 100})
+    assert watch.state() == Watch(4.0).state()
+    watch.look(101, 0.5, None)
+    assert watch.first == 0.5
