@@ -179,9 +179,7 @@ def _shown(asked: Asked, rates: Floats, spread: Mapping[str, float], rng: np.ran
 def _drawn(mind: Mind, asked: Asked, rng: np.random.Generator) -> Seen:
     shown = _shown(asked, _rates(asked, mind.draws), mind.spread, rng)
     if mind.memorises:
-        places = [
-            row for row, name in enumerate(asked.lexicons) if name != REAL and mind.draws[name] == 1.0
-        ]
+        places = [row for row, name in enumerate(asked.lexicons) if name != REAL and mind.draws[name] == 1.0]
         for row in places:
             near = _nearest(tuple(asked.truth[row].tolist()))
             shown[row] = near[rng.integers(len(near))]

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from planted_truth.case import Claim, Truth, World
+from planted_truth.concepts import Mind, Rate, card, entries, evenly, raw
+from planted_truth.product import concepts
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Finding
 from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL
-from planted_truth.case import Claim, Truth, World
-from planted_truth.concepts import Mind, Rate, card, entries, evenly, raw
-from planted_truth.product import concepts
 
 HOLDS, FAILS, BORDER, SHOWN = Truth.HOLDS, Truth.FAILS, Truth.UNKNOWABLE, Truth.SHOWN
 
@@ -38,7 +38,9 @@ def _found(mind: Mind, seed: int, limit: int = 24, seeds: tuple[int, ...] = (0, 
     return concepts(entries(mind, seed, limit=limit, seeds=seeds), {card().reference: card()})
 
 
-def world(truth: str, mind: Mind, *claims: Claim, family: str = "concepts", bounded: bool = True, limit: int = 24) -> World:
+def world(
+    truth: str, mind: Mind, *claims: Claim, family: str = "concepts", bounded: bool = True, limit: int = 24
+) -> World:
     return World(family, truth, partial(_found, mind, limit=limit), claims, bounded)
 
 
@@ -73,9 +75,7 @@ def _learned() -> Iterator[World]:
     yield world("the same, 12 combinations", APHASIC, *ALL_HOLD, limit=12)
     yield world("no aphasia: drawn .95, told .95", FLUENT, a(APHASIA, FAILS), MIRROR, NONE, BY_LETTER, BY_RECALL)
     nothing = Mind(evenly(0.0), {"likelihood": evenly(0.0)})
-    yield world(
-        "nothing learned", nothing, a(APHASIA, FAILS), a(MIRROR, FAILS), NEVER, REAL_WORDS
-    )
+    yield world("nothing learned", nothing, a(APHASIA, FAILS), a(MIRROR, FAILS), NEVER, REAL_WORDS)
     half = Mind(evenly(0.5, never=0.0), {"likelihood": evenly(0.5, never=0.0)})
     yield world("half learned: drawn and told .5", half, a(APHASIA, FAILS), a(MIRROR, FAILS), NONE, NEVER, REAL_WORDS)
     learned = replace(APHASIC, draws=evenly(0.0, drawing=1.0, both=1.0), memorises=True)
