@@ -1,1 +1,1 @@
-"""Planted truths: records of models whose every ability is set by hand, and what each claim about them should come to."""
+"""Planted truths: records of models whose abilities are set by hand, and what claims about them should come to."""

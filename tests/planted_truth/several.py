@@ -37,26 +37,40 @@ def worlds() -> Iterator[World]:
     yield from _mechanism()
 
 
-def _models(inside: int, outside: int) -> list[ModelCard]:
+def _models(inside: int, outside: int, trainings: int = 1) -> list[ModelCard]:
+    """Of so many families that predict open places and so many that do not, each with its trainings."""
     return [
-        card(f"planted-{place}", f"family-{place}", contextual=place < inside, training_seed=0)
+        card(
+            f"planted-{place}",
+            f"family-{place}",
+            contextual=place < inside,
+            training_seed=training,
+            revision=f"r{training}",
+        )
         for place in range(inside + outside)
+        for training in range(trainings)
     ]
 
 
-def _paradigms(inside: int, outside: int, nearer: float, each: int, seed: int) -> Sequence[Finding]:
-    rng = generator_for("planted families", inside, outside, nearer, seed)
-    models = _models(inside, outside)
+def _paradigms(
+    inside: int, outside: int, nearer: float, each: int, trainings: int, apart: float, seed: int
+) -> Sequence[Finding]:
+    """Families differ by `apart` (sd, bits), trainings by `NOISE`; those inside are `nearer` to 0."""
+    rng = generator_for("planted families", inside, outside, nearer, trainings, apart, seed)
     left: dict[str, list[Entry]] = {"encoding": [], "response": []}
-    for own in models:
-        gap = GAP - nearer * own.contextual
+    models = _models(inside, outside, trainings)
+    own: dict[str, tuple[float, float]] = {}
+    for model in models:
+        first, second = own.setdefault(model.family, (apart * rng.standard_normal(), apart * rng.standard_normal()))
+        gap = GAP - nearer * model.contextual
         levels, replies = (
-            Levels(text=4.0 - gap + NOISE * rng.standard_normal(), gain=0.3 + 0.1 * rng.standard_normal())
-            for _ in range(2)
+            Levels(text=4.0 - gap + shift + NOISE * rng.standard_normal(), gain=0.3 + 0.1 * rng.standard_normal())
+            for shift in (first, second)
         )
-        left["encoding"] += encoded(levels, seed, of=own, limit=each)
-        left["response"] += replied(replies, seed, of=own, limit=2 * each)
-    return families(left, {own.reference: own for own in models})
+        left["encoding"] += encoded(levels, seed, of=model, limit=each)
+        if trainings == 1:
+            left["response"] += replied(replies, seed, of=model, limit=2 * each)
+    return families(left, {model.reference: model for model in models})
 
 
 def _outside(inside: int, outside: int, seed: int) -> Sequence[Finding]:
@@ -77,7 +91,7 @@ def _families() -> Iterator[World]:
     gap = Claim("they have the smaller aphasia gap", "contextual-gap", FAILS)
     for inside, outside in ((1, 2), (2, 5), (3, 4)):
         name = f"trainings differ by sd {NOISE} bit and by nothing else, {inside} families against {outside}"
-        yield World("families", name, partial(_paradigms, inside, outside, 0.0, 6), (nearer, replies))
+        yield World("families", name, partial(_paradigms, inside, outside, 0.0, 6, 1, 0.0), (nearer, replies))
     yield World(
         "families",
         "told shares of trainings differ by sd .1 and by nothing else, 2 families against 3",
@@ -87,7 +101,18 @@ def _families() -> Iterator[World]:
     yield World(
         "families",
         f"3 families are truly .5 bit closer than 4, trainings differing by sd {NOISE}",
-        partial(_paradigms, 3, 4, 0.5, 6),
+        partial(_paradigms, 3, 4, 0.5, 6, 1, 0.0),
+        (replace(nearer, truth=HOLDS),),
+    )
+    for inside, outside in ((2, 2), (2, 5)):
+        name = (
+            f"three trainings each (sd {NOISE}), {inside} families against {outside} that differ by sd .2, ways do not"
+        )
+        yield World("families", name, partial(_paradigms, inside, outside, 0.0, 3, 3, 0.2), (nearer,))
+    yield World(
+        "families",
+        f"three trainings each (sd {NOISE}), 3 families truly .7 bit closer than 4",
+        partial(_paradigms, 3, 4, 0.7, 3, 3, 0.0),
         (replace(nearer, truth=HOLDS),),
     )
 
