@@ -12,7 +12,7 @@ from planted_truth.product import concepts
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Finding
 from unispect.core.units import Entry
-from unispect.data.concepts.lexicons import REAL
+from unispect.data.concepts.lexicons import LEXICONS, REAL
 
 HOLDS, FAILS, BORDER, SHOWN = Truth.HOLDS, Truth.FAILS, Truth.UNKNOWABLE, Truth.SHOWN
 
@@ -21,7 +21,7 @@ MIRROR = Claim("words taught by text: mirror image", "fake-taught-text$", HOLDS)
 NONE = Claim("words taught both ways: no aphasia", "fake-taught-both$", HOLDS)
 NEVER = Claim("words never taught: neither drawn nor told", "fake-taught-never$", HOLDS)
 REAL_WORDS = Claim("real words are mastered", "fake-real-words$", HOLDS)
-REMEMBERED = Claim("learned combinations drawn, new ones not: memorising", "fake-memorising-", FAILS)
+REMEMBERED = Claim("learned combinations drawn, new ones not: memorising", "fake-memorising-drawing$", FAILS)
 KEPT = Claim("learning new words cost little", "fake-bound-retention", HOLDS)
 
 SURE = 0.95
@@ -33,14 +33,17 @@ def a(claim: Claim, truth: Truth) -> Claim:
     return replace(claim, truth=truth)
 
 
-def _found(mind: Mind, seed: int, limit: int = 24, seeds: tuple[int, ...] = (0, 1, 2)) -> Sequence[Finding]:
-    return concepts(entries(mind, seed, limit=limit, seeds=seeds), {card().reference: card()})
+def _found(mind: Mind, limit: int, lexicons: frozenset[str], seed: int) -> Sequence[Finding]:
+    return concepts(entries(mind, seed, limit=limit, lexicons=lexicons), {card().reference: card()})
 
 
 def world(
     truth: str, mind: Mind, *claims: Claim, family: str = "concepts", bounded: bool = True, limit: int = 24
 ) -> World:
-    return World(family, truth, partial(_found, mind, limit=limit), claims, bounded)
+    """Records of the real words and of the lexicons that the claims are about."""
+    about = " ".join(claim.ids for claim in claims)
+    lexicons = frozenset((REAL, *(name for name in LEXICONS if f"-{name}" in about)))
+    return World(family, truth, partial(_found, mind, limit, lexicons), claims, bounded)
 
 
 def drawn(drawing: Rate, *, both: Rate = SURE) -> Mapping[str, Rate]:
@@ -175,11 +178,10 @@ def _kept() -> Iterator[World]:
 
 
 def _judged() -> Iterator[World]:
-    for share in (0.05, 0.1, 0.2):
-        for biased in (False, True):
-            how = "as the first value of its attribute" if biased else "at random"
-            one = replace(APHASIC, misread=share, biased=biased)
-            yield world(f"judge misreads {share:.0%} {how}; aphasia", one, *ALL_HOLD, family="judge", bounded=False)
-            one = replace(FLUENT, misread=share, biased=biased)
-            claims = (a(APHASIA, FAILS), MIRROR, NONE, REAL_WORDS)
-            yield world(f"judge misreads {share:.0%} {how}; none", one, *claims, family="judge", bounded=False)
+    for share, biased in ((0.05, False), (0.1, False), (0.2, False), (0.2, True)):
+        how = "as the first value of its attribute" if biased else "at random"
+        one = replace(APHASIC, misread=share, biased=biased)
+        yield world(f"judge misreads {share:.0%} {how}; aphasia", one, *ALL_HOLD, family="judge", bounded=False)
+        one = replace(FLUENT, misread=share, biased=biased)
+        claims = (a(APHASIA, FAILS), MIRROR, NONE, REAL_WORDS)
+        yield world(f"judge misreads {share:.0%} {how}; none", one, *claims, family="judge", bounded=False)

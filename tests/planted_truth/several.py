@@ -18,7 +18,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Finding
 from unispect.core.seeds import generator_for
 from unispect.core.units import Entry
-from unispect.data.concepts.lexicons import LEXICONS
+from unispect.data.concepts.lexicons import LEXICONS, REAL
 from unispect.data.concepts.split import load_split
 from unispect.data.world_prompts import picture_id, words_id
 
@@ -81,7 +81,7 @@ def _outside(inside: int, outside: int, seed: int) -> Sequence[Finding]:
     for own in models:
         told = float(np.clip(0.15 + 0.1 * rng.standard_normal(), 0, 1))
         mind = Mind(evenly(0.0, drawing=0.95, both=0.95), {"likelihood": evenly(0.0, drawing=told, both=0.95)})
-        found += concepts.entries(mind, seed, limit=12, of=own)
+        found += concepts.entries(mind, seed, limit=12, of=own, lexicons=frozenset((REAL, "drawing")))
     return families({"concepts": found}, {own.reference: own for own in models})
 
 
@@ -164,7 +164,7 @@ def _checkpoints(seed: int) -> Sequence[Finding]:
         cards[own.reference] = own
         drift += 0.1 + 0.2 * rng.standard_normal()
         mind = Mind(evenly(0.0, drawing=0.1 + 0.16 * place), {"likelihood": evenly(0.0, text=0.9)})
-        left["concepts"] += concepts.entries(mind, seed, limit=8, of=own)
+        left["concepts"] += concepts.entries(mind, seed, limit=8, of=own, lexicons=frozenset((REAL, "drawing")))
         levels = Levels(text=4.0 + drift, prompt=0.2)
         left["encoding"] += encoded(levels, seed, of=own, limit=8, data="world-words")
     return mechanism(left, cards)
