@@ -129,7 +129,8 @@ def _level(preset: str, curve: Floats, rows: int) -> dict[str, JSON]:
         own: dict[str, JSON] = {"k": 1, "content": values, "full": values, **counts}
     else:
         null = (curve + 0.3).tolist()
-        own = {"k": K, "value": values, "null": null, "standardised": values, "error": [0.01] * LAYERS}
+        own = {"k": K, "value": values, "shared": values, "null": null, "standardised": values}
+        own["error"] = [0.01] * LAYERS
         own["distinct"] = [rows] * LAYERS
     return {**own, "rows": rows, "full_rows": rows + 3, "half": narrow, "double": wide}
 
