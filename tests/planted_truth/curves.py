@@ -84,12 +84,12 @@ def replied(levels: Levels, seed: int, *, of: ModelCard, limit: int, seeds: tupl
         drawn = unit.settings["task"] == "draw"
         items: list[JSON] = []
         for item in unit.inputs["items"]:  # type: ignore[union-attr]
-            name = str(item["id"])  # type: ignore[index,call-overload]
+            name, kind = str(item["id"]), str(item["group"])  # type: ignore[index,call-overload]
             shift = prompts.setdefault(name, levels.prompt * rng.standard_normal())
             mean = np.broadcast_to(levels.image if drawn else levels.text, LAYERS)
             curve = _measured(mean + shift + levels.layer * rng.standard_normal(LAYERS), rng)
             gain = levels.gain + 0.1 * rng.standard_normal() + 0.01 * rng.standard_normal(LAYERS)
-            items.append(_reply(str(unit.settings["preset"]), name, curve, gain))
+            items.append(_reply(str(unit.settings["preset"]), name, kind, curve, gain))
         found.append(_entry(unit, of, {"k": K, "items": items}))
     return found
 
@@ -135,9 +135,12 @@ def _level(preset: str, curve: Floats, rows: int) -> dict[str, JSON]:
     return {**own, "rows": rows, "full_rows": rows + 3, "half": narrow, "double": wide}
 
 
-def _reply(preset: str, name: str, curve: Floats, gain: Floats) -> dict[str, JSON]:
-    own: dict[str, JSON] = {"id": name, "n": ROWS, "m": ROWS, "length_term": 1.0}
+def _reply(preset: str, name: str, kind: str, curve: Floats, gain: Floats) -> dict[str, JSON]:
+    """An item of a payload of the response study; widths change the level of all replies alike."""
+    own: dict[str, JSON] = {"id": name, "group": kind, "n": ROWS, "m": ROWS, "length_term": 1.0}
     if preset == Preset.PAPER:
         return {**own, "P": curve.tolist()}
-    others = (curve + gain).tolist()
-    return {**own, "P_k": curve.tolist(), "mismatched": others, "G": gain.tolist(), "J": (0.1 * curve).tolist()}
+    found = {"P_k": curve, "mismatched": curve + gain, "G": gain, "J": 0.1 * curve}
+    found |= {f"{name} own": values for name, values in found.items()}
+    found |= {"half": 1.05 * curve, "double": 0.9 * curve, "standardised": curve}
+    return {**own, **{name: values.tolist() for name, values in found.items()}}
