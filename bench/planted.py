@@ -1,6 +1,6 @@
 """How often verdicts are right where the truth is planted: a table of claims, verdicts and wrong decisions.
 
-    python bench/planted.py [--seeds 200] [--worlds REGEX] [--processes 2] [--out FILE.json] [--before FILE.json]
+    python bench/planted.py [--seeds 200] [--worlds REGEX] [--processes 2] [--out FILE.json] [--before FILE.json ...]
         [--markdown]
 
 Worlds stand in `tests/planted_truth`: records of models whose abilities are set by hand, put through the product's own
@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -24,9 +25,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from planted_truth import inside, outside, several, states
-from planted_truth.case import ANY, BOUND, Count, World, counted, most
+from planted_truth.case import ANY, BOUND, Count, Truth, World, counted, most
 
-CHUNK = 25
+CHUNK = 10
 """Repetitions that are worked on in one go."""
 
 
@@ -78,25 +79,27 @@ def read(file: Path) -> list[Count]:
 
 
 def rows(counts: Sequence[Count], before: Sequence[Count]) -> Iterator[tuple[str, ...]]:
-    yield (
-        "planted",
-        "claim",
-        "truth",
-        "supported",
-        "not",
-        "cannot tell",
-        "wrong",
-        *(["wrong before"] if before else []),
-    )
+    """One per claim, and one for any wrong decision where a world has several."""
+    names = ("planted", "claim", "truth", "supported", "not supported", "cannot tell", "wrong", "n")
+    yield (*names, *(("wrong before", "n before") if before else ()))
     old = {(one.world, one.claim): one for one in before}
+    several = Counter(one.world for one in counts)
     for one in counts:
-        shares = ("", "", "") if one.claim == ANY else tuple(map(partial(percent, one), (one.supported, one.refuted)))
-        undecided = () if one.claim == ANY else (percent(one, one.undecided + one.absent),)
+        if one.claim == ANY and several[one.world] == 2:
+            continue
+        shares = [one.supported, one.refuted, one.undecided + one.absent]
+        verdicts = ["", "", ""] if one.claim == ANY else [percent(one, share) for share in shares]
+        own = [one.world, one.claim, one.truth, *verdicts, wrong(one), str(one.seeds)]
         was = old.get((one.world, one.claim))
-        wrong = percent(one, one.wrong) if one.truth != "not counted" else ""
-        wrong += "" if not one.bounded or one.wrong / one.seeds <= most(one.seeds) else " (!)"
-        then = [percent(was, was.wrong) if was and one.truth != "not counted" else ""] if before else []
-        yield (one.world, one.claim, one.truth, *shares, *undecided, wrong, *then)
+        yield (*own, *([wrong(was), str(was.seeds)] if was else ["", ""] if before else []))
+
+
+def wrong(count: Count) -> str:
+    """The share of repetitions with a wrong decision, marked where it is over its bound."""
+    if count.truth == Truth.SHOWN:
+        return ""
+    mark = "**" if count.bounded and count.wrong / count.seeds > most(count.seeds) else ""
+    return f"{mark}{percent(count, count.wrong)}{mark}"
 
 
 def percent(count: Count, part: int) -> str:
@@ -109,12 +112,13 @@ def main() -> None:
     parser.add_argument("--worlds", default=".")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--before", type=Path)
+    parser.add_argument("--before", type=Path, nargs="*", default=[])
     parser.add_argument("--markdown", action="store_true")
     asked = parser.parse_args()
     chosen = [one for one in worlds() if re.search(asked.worlds, f"{one.family}: {one.truth}")]
     counts = measured(chosen, asked.seeds, asked.processes, asked.out)
-    for row in rows(counts, read(asked.before) if asked.before else []):
+    before = [one for file in asked.before for one in read(file)]
+    for row in rows(counts, before):
         print("| " + " | ".join(row) + " |" if asked.markdown else "\t".join(row))
     error = 100 * sqrt(BOUND * (1 - BOUND) / asked.seeds)
     print(f"\nPer cent of {asked.seeds} repetitions; Monte-Carlo error at {BOUND:.0%}: {error:.1f}.")

@@ -16,28 +16,27 @@ from scipy.stats import binom
 from unispect.core.findings import Finding, Verdict
 
 SOUND = {
-    r"aphasia: drawn .95": 12,
+    r"aphasia: drawn .95": 5,
     r"memoriser": 8,
     r"letters-only teller": 8,
     r"recall-only teller": 8,
-    r"never taught, yet 25% told": 20,
-    r"real words drawn, told and described 0.95": 16,
+    r"never taught, yet 25% told": 16,
+    r"real words drawn, told and described 0.95": 8,
     r"30% of the patterns lost": 8,
-    r"states of pictures x 0.5": 5,
-    r"trainings differ by .*, 1 families against 2": 24,
-    r"flat curves, .*, 3 prompts a kind": 14,
-    r"replies alike": 12,
+    r"states of pictures x 0.5": 4,
+    r"trainings differ by .*, 1 families against 2": 12,
+    r"flat curves of one model": 14,
 }
 """World -> repetitions."""
 SEEN = {
     (r"aphasia: drawn .95", "words taught by drawing: aphasia"): Verdict.SUPPORTED,
-    (r"no aphasia: drawn .95", "words taught by drawing: aphasia"): Verdict.NOT_SUPPORTED,
     (r"100% of the patterns lost", "learning new words cost little"): Verdict.NOT_SUPPORTED,
-    (r"pictures of lower rank, 1.1 bit less$", "controlled: text and pictures run at different"): Verdict.SUPPORTED,
-    (r"text 1 bit lower, .*, 24 prompts", "text and pictures run at different entropies"): Verdict.SUPPORTED,
+    (r"text .3 nats a word less likely", "learning new words cost little"): Verdict.NOT_SUPPORTED,
+    (r"text 1 bit lower, .*, 6 prompts", "text and pictures run at different entropies"): Verdict.SUPPORTED,
     (r"text replies .5 bit higher, .*, 16 prompts", "text replies lie above"): Verdict.SUPPORTED,
+    (r"memoriser", "learned combinations drawn"): Verdict.SUPPORTED,
 }
-"""World and claim that five repetitions must decide, most of them: a rule that never decides is of no use."""
+"""World and claim that every one of three repetitions must decide: a rule that never decides is of no use."""
 
 
 @cache
@@ -59,8 +58,8 @@ def test_wrong_decisions_stay_within_their_bound(pattern, times):
 
 @pytest.mark.parametrize(("pattern", "claim", "verdict"), [(*key, verdict) for key, verdict in SEEN.items()])
 def test_what_is_plainly_there_is_seen(pattern, claim, verdict):
-    (count,) = [one for one in counted(world(pattern), range(5)) if one.claim.startswith(claim)]
-    assert (count.supported if verdict is Verdict.SUPPORTED else count.refuted) >= 4
+    (count,) = [one for one in counted(world(pattern), range(3)) if one.claim.startswith(claim)]
+    assert (count.supported if verdict is Verdict.SUPPORTED else count.refuted) == 3
 
 
 def test_a_decision_counts_as_wrong_where_the_truth_is_another():

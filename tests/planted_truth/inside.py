@@ -109,8 +109,15 @@ FAMILIES = ("bagel", "harmon", "omnigen2", "show-o2", "janus-pro")
 
 def _statements() -> Iterator[World]:
     claims = tuple(Claim(f"{name}: {what}", f"{name}-", truth) for name, (what, truth) in NULLS.items())
+    flat = Levels(rows=lambda place: 32 + 7 * place % 23)
+    one = tuple(claim for claim in claims if claim.name[:3] in ("T1:", "T2:", "F4a", "F4g", "F5a", "F6a"))
+    yield World(
+        "statements",
+        "flat curves of one model, kinds and modalities alike, 3 prompts a kind",
+        partial(_published, flat, 3, ("none",), False),
+        one,
+    )
     for each in PROMPTS:
-        flat = Levels(rows=lambda place: 32 + 7 * place % 23)
         yield World(
             "statements",
             f"flat curves, kinds and modalities alike, {each} prompts a kind",
