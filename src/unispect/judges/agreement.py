@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from unispect.core.errors import UsageError
 from unispect.core.findings import Interval
 from unispect.metrics.agreement import Rating, coincidences
-from unispect.metrics.intervals import bootstrap_of_totals
+from unispect.metrics.means import Means
+
+UNIT = "items"
 
 
 @dataclass(frozen=True)
@@ -38,17 +42,12 @@ class Agreement:
 def agreement(
     ratings: Mapping[str, Mapping[str, Rating]],
     level: Literal["nominal", "interval"] = "nominal",
-    *,
-    seed: int = 0,
-    resamples: int = 1000,
 ) -> Agreement:
     """The agreement of raters over items.
 
     Args:
         ratings: rater -> item -> what it said; None (or no entry) where it gave no rating that could be read.
         level: categories, or numbers whose distance counts.
-        seed: of the resampling of items.
-        resamples: of the items.
 
     Raises:
         UsageError: fewer than two raters.
@@ -59,12 +58,12 @@ def agreement(
     rows = [[rated.get(item) for item in items] for rated in ratings.values()]
     found = coincidences(rows, level)
     shared, *shape = found.items.shape
-    interval = bootstrap_of_totals(
-        found.items.reshape(shared, math.prod(shape)),
-        lambda totals: found.alpha(totals.reshape(*totals.shape[:-1], *shape)),
-        seed=seed,
-        resamples=resamples,
-        support=(-1.0, 1.0),
-    )
+    if shared:
+        means = Means(("",), np.insert(found.items.reshape(shared, 1, -1), math.prod(shape), 1.0, axis=2), UNIT)
+        interval = means.smooth(
+            lambda means: found.alpha(shared * means.reshape(*means.shape[:-2], *shape)), support=(-1.0, 1.0)
+        )
+    else:
+        interval = Interval(math.nan, math.nan, math.nan, 0, 0, method="no observations", unit=UNIT)
     unrated = {rater: sum(rating is None for rating in row) for rater, row in zip(ratings, rows, strict=True)}
     return Agreement(interval, len(items), shared, unrated)

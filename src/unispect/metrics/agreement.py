@@ -49,7 +49,7 @@ def krippendorff_alpha(ratings: Sequence[Sequence[Rating]], level: Literal["nomi
 
 @dataclass(frozen=True)
 class Coincidences:
-    """What each item adds to the matrix that alpha is taken from, so that items can be resampled.
+    """What each item adds to the matrix that alpha is taken from, so that each can be left out.
 
     Attributes:
         items: [items with two ratings or more, categories, categories].

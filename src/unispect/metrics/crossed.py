@@ -1,115 +1,393 @@
-"""Intervals for observations crossed in two ways, such as prompts by trainings: both might have been others.
+"""Means of observations that are crossed in several ways: words drawn in combinations, prompts asked of trainings.
 
-The variance of a mean is the sum of the two one-way cluster variances less that of the cells (Cameron, Gelbach and
-Miller 2011, "Robust inference with multiway clustering", Journal of Business & Economic Statistics 29(2), eq. 2.11),
-each with the factor G/(G-1); limits are Student's with one degree of freedom less than the smaller number of clusters,
-cut off at the ends of the support. Three trainings thus need to agree well before anything is said of a fourth.
+Each observation stands in one cluster of every factor, and all factors might have been others: another sample would
+draw other words *and* other combinations. The variance of a mean is the sum over factors of the variance between
+clusters, less what is counted twice (Cameron, Gelbach and Miller 2011, "Robust inference with multiway clustering",
+Journal of Business & Economic Statistics 29(2), eq. 2.11 and section 2.3), every part made unbiased for clusters of
+unequal weight, and never smaller than one part alone. Degrees of freedom are Satterthwaite's over what each factor
+adds.
+
+A mean inside known ends is a share of that range, and a share is worth so many independent trials as its variance says
+(Korn and Graubard 1998, Survey Methodology 24(2)): limits are those of `unispect.metrics.shares` for as many trials. So
+they stay inside the range, and near its ends they are as wide as those of shares are. On the side away from the nearer
+end they are never inside Hall's (`unispect.metrics.student`): where few clusters hold all that is wrong, shares of
+clusters are more skewed than trials are.
+
+Where every cluster holds one observation that is right or wrong, the mean is a share of independent trials and its
+variance needs no estimate. Where all observations are equal nothing is seen of how they vary: they are worth as many
+trials as the factor with the fewest clusters has. Clusters of a factor that has fewer than `WHOLE` could not say
+anything then; what is said holds for these clusters, and `unit` leaves the factor out.
+
+Of two means, limits of the difference come from the limits of both (MOVER: Zou and Donner 2008, "Construction of
+confidence limits about effect measures", Statistics in Medicine 27(10)), with the correlation that the clusters they
+share give them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from unispect.core.findings import Interval
-from unispect.metrics.intervals import clustered_bootstrap, grouped
+from unispect.metrics import shares
+from unispect.metrics.student import Error
 
-Crossed = Sequence[tuple[Hashable, Hashable]]
-"""For every observation its row (a prompt) and its column (a training)."""
+Floats = NDArray[np.float64]
+Factors = Mapping[str, Sequence[Hashable]]
+"""Name of a factor, in the plural -> the cluster of every observation; None is a cluster of its own."""
+
+LEAST = 3
+"""Clusters of a factor from which on it counts; there is no interval if none does."""
+ZERO = 1e-18
+"""Variances up to this are none."""
+WHOLE = 4
+"""Clusters of a factor from which on they count where all observations are equal."""
 
 
 def crossed_mean(
-    values: ArrayLike, cells: Crossed, *, level: float = 0.95, support: tuple[float, float] = (0.0, 1.0)
+    values: ArrayLike,
+    factors: Factors,
+    *,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+    support: tuple[float, float] = (0.0, 1.0),
 ) -> Interval:
-    """The mean of `values`, within `support`, with limits over rows and columns; over rows where there is one column.
+    """The weighted mean of `values`, which lie within `support`.
 
-    Where all values are equal, columns say nothing about each other, and limits are the exact binomial ones over rows.
-    Near the ends of the support Student's limits are too narrow; they are never inside Wilson's for as many trials as
-    there are rows.
+    Factors with fewer than `LEAST` clusters are left out: how others would differ from two cannot be seen. What is said
+    then holds for these very clusters; `unit` names the other factors, and `clusters` counts those of the one that has
+    fewest.
+
+    Args:
+        values: one per observation.
+        factors: what observations are crossed by.
+        weights: of the observations, not negative; all alike if not given.
+        level: coverage aimed at.
+        support: smallest and largest value.
 
     Raises:
-        ValueError: lengths differ, or a value is NaN or infinite.
+        ValueError: lengths differ, a value is NaN, infinite or outside the support, or there is no factor.
     """
-    x = np.asarray(values, dtype=np.float64)
-    rows, columns = [row for row, _ in cells], [column for _, column in cells]
-    if x.size == 0 or np.ptp(x) == 0 or len(set(columns)) < 2:
-        return clustered_bootstrap(x, rows, level=level, support=support)
-    found = _limits(float(x.mean()), (x - x.mean()) / x.size, cells, level, support)
-    low, high = _wilson(found.estimate, len(set(rows)), level, support)
-    return replace(found, low=min(found.low, low), high=max(found.high, high))
+    side = _Side.of(values, factors, weights, support)
+    if not side.shares.size:
+        return _nothing(level)
+    design = _Design([side])
+    if reason := design.why_not:
+        return design.without_limits(side.value, reason, level)
+    spread = design.spread()
 
+    def limits(at: float) -> tuple[float, float]:
+        low, high = spread.limits(0, at)
+        return side.start + side.span * low, side.start + side.span * high
 
-def _wilson(mean: float, trials: int, level: float, support: tuple[float, float]) -> tuple[float, float]:
-    """Wilson's limits of a proportion, on the scale of the support."""
-    start, span = support[0], support[1] - support[0]
-    share, z = (mean - start) / span, float(stats.norm.ppf((1 + level) / 2))
-    middle, scale = share + z * z / (2 * trials), 1 + z * z / trials
-    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return start + span * (middle - half) / scale, start + span * (middle + half) / scale
+    return design.interval(side.value, limits, spread, level)
 
 
 def crossed_difference(
     first: ArrayLike,
-    first_cells: Crossed,
+    first_factors: Factors,
     second: ArrayLike,
-    second_cells: Crossed,
+    second_factors: Factors,
     *,
+    first_weights: ArrayLike | None = None,
+    second_weights: ArrayLike | None = None,
     level: float = 0.95,
-    support: tuple[float, float] = (-1.0, 1.0),
+    support: tuple[float, float] = (0.0, 1.0),
 ) -> Interval:
-    """Mean of `first` minus mean of `second`, which share rows and columns as far as those are equal.
+    """Mean of `first` minus mean of `second`; equal clusters of a factor go together, so pairs stay pairs.
 
-    Where all of `first` are equal and all of `second` too, each mean is taken to be as wrong as its exact binomial
-    limit over rows says.
+    A factor may be missing on one side: all clusters of the other are then its own.
+
+    Args:
+        first: one value per observation.
+        first_factors: what observations are crossed by.
+        second: the same of what is taken away; there may be another number of them.
+        second_factors: likewise.
+        first_weights: of the observations; all alike if not given.
+        second_weights: likewise.
+        level: coverage aimed at.
+        support: smallest and largest value of either.
 
     Raises:
-        ValueError: lengths differ, or a value is NaN or infinite.
+        ValueError: as `crossed_mean`.
     """
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if a.size == 0 or b.size == 0:
-        return Interval(math.nan, math.nan, math.nan, a.size + b.size, 0, level, "no observations")
-    if np.ptp(a) == 0 and np.ptp(b) == 0:
-        one, other = (
-            clustered_bootstrap(x, [row for row, _ in cells], level=level, support=(0.0, 1.0))
-            for x, cells in ((a, first_cells), (b, second_cells))
+    one = _Side.of(first, first_factors, first_weights, support)
+    other = _Side.of(second, second_factors, second_weights, support)
+    if not (one.shares.size and other.shares.size):
+        return _nothing(level)
+    design = _Design([one, other])
+    estimate = one.value - other.value
+    if reason := design.why_not:
+        return design.without_limits(estimate, reason, level)
+    spread = design.spread()
+
+    def limits(at: float) -> tuple[float, float]:
+        (low, high), (less, more) = spread.limits(0, at), spread.limits(1, at)
+        a, b, rho = one.share, other.share, spread.correlation
+        down = _hypotenuse(a - low, more - b, rho)
+        up = _hypotenuse(high - a, b - less, rho)
+        return one.span * max(-1.0, a - b - down), one.span * min(1.0, a - b + up)
+
+    return design.interval(estimate, limits, spread, level)
+
+
+def _hypotenuse(first: float, second: float, rho: float) -> float:
+    return math.sqrt(max(0.0, first * first + second * second - 2 * rho * first * second))
+
+
+def _nothing(level: float) -> Interval:
+    return Interval(math.nan, math.nan, math.nan, 0, 0, level, "no observations")
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The observations of one mean.
+
+    Attributes:
+        shares: values as shares of the support.
+        weights: adding up to 1.
+        factors: those that are given.
+        start: of the support.
+        span: of the support.
+    """
+
+    shares: Floats
+    weights: Floats
+    factors: Factors
+    start: float
+    span: float
+
+    @classmethod
+    def of(cls, values: ArrayLike, factors: Factors, weights: ArrayLike | None, support: tuple[float, float]) -> _Side:
+        x = np.asarray(values, dtype=np.float64)
+        w = np.ones_like(x) if weights is None else np.asarray(weights, dtype=np.float64)
+        if not factors:
+            raise ValueError("observations need at least one factor")
+        lengths = {name: len(own) for name, own in factors.items()}
+        if x.ndim != 1 or w.shape != x.shape or set(lengths.values()) != {x.size}:
+            raise ValueError(f"need one weight and one cluster per value: {x.shape}, {w.shape}, {lengths}")
+        start, span = support[0], support[1] - support[0]
+        scaled = (x - start) / span
+        if not ((scaled >= -1e-9) & (scaled <= 1 + 1e-9)).all():
+            raise ValueError(f"values must lie within {support}")
+        if x.size and not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
+            raise ValueError("weights must be numbers, none negative and not all 0")
+        return cls(np.clip(scaled, 0.0, 1.0), w / w.sum() if x.size else w, factors, start, span)
+
+    @cached_property
+    def share(self) -> float:
+        if np.ptp(self.shares) == 0:
+            return float(self.shares[0])
+        return min(1.0, max(0.0, float(self.shares @ self.weights)))
+
+    @property
+    def value(self) -> float:
+        return self.start + self.span * self.share
+
+    @cached_property
+    def influence(self) -> Floats:
+        return self.weights * (self.shares - self.share)
+
+    @property
+    def count(self) -> float:
+        """How many observations of equal weight there are."""
+        return 1 / float((self.weights**2).sum())
+
+    @property
+    def most(self) -> float:
+        """Independent trials that the observations are worth at most: each one, if it is right or wrong."""
+        return self.count if np.isin(self.shares, (0.0, 1.0)).all() else math.inf
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """How one or two means vary.
+
+    Attributes:
+        sides: the means.
+        trials: how many independent ones each is worth.
+        errors: standard error, degrees of freedom and skewness of each.
+        agrees: whether all observations of each are equal.
+        correlation: of the two.
+        method: in a few words.
+        unit: what varies.
+        clusters: of the factor that has fewest.
+    """
+
+    sides: Sequence[_Side]
+    trials: Sequence[float]
+    errors: Sequence[Error]
+    agrees: Sequence[bool]
+    correlation: float
+    method: str
+    unit: str
+    clusters: int
+
+    def limits(self, which: int, level: float) -> tuple[float, float]:
+        """Of one of the shares."""
+        share, error = self.sides[which].share, self.errors[which]
+        if self.agrees[which]:
+            return shares.agreeing(share, self.trials[which], level)
+        low, high = shares.limits(share, self.trials[which], level, error.freedom)
+        if error.size > 0:
+            less, more = error.limits(level)
+            if share < 0.5 and error.skewness > 0:
+                high = max(high, min(1.0, share + more))
+            elif share > 0.5 and error.skewness < 0:
+                low = min(low, max(0.0, share + less))
+        return low, high
+
+
+def _freedom(place: int, variance: float, single: Sequence[_Part], whole: _Part) -> float:
+    """Degrees of freedom of one mean's variance.
+
+    Satterthwaite's, of what is common to all factors and what each adds, take parts at their word that few clusters
+    show small by chance; so they are averaged, as numbers of one order of magnitude, with those of the factor that has
+    fewest clusters.
+    """
+    common = float(whole.variance[place, place])
+    terms = [(common, whole.sizes[place])]
+    if len(single) > 1:
+        terms += [(max(0.0, float(one.variance[place, place]) - common), one.sizes[place]) for one in single]
+    found = variance**2 / sum(size**2 / max(clusters - 1, 1e-9) for size, clusters in terms)
+    least = max(1.0, min(one.sizes[place] for one in single) - 1)
+    return max(1.0, min(found, math.sqrt(found * least)))
+
+
+class _Design:
+    """Which observations of one or two means stand together."""
+
+    def __init__(self, sides: Sequence[_Side]) -> None:
+        self._sides = sides
+        ends = np.cumsum([0, *(side.shares.size for side in sides)])
+        self._slices = [slice(a, b) for a, b in pairwise(ends)]
+        self._ids: dict[str, NDArray[np.int64]] = {}
+        self._counts: dict[str, int] = {}
+        self._found: dict[str, int] = {}
+        for name in dict.fromkeys(name for side in sides for name in side.factors):
+            ids, count = self._numbered(name)
+            self._found[name] = count
+            if count >= LEAST:
+                self._ids[name], self._counts[name] = ids, count
+
+    def _numbered(self, name: str) -> tuple[NDArray[np.int64], int]:
+        """Number of every observation's cluster, and how many there are of those that were named."""
+        numbers: dict[Hashable, int] = {}
+        ids: list[int] = []
+        alone = -1
+        for side in self._sides:
+            for cluster in side.factors.get(name, (None,) * side.shares.size):
+                if cluster is None:
+                    ids.append(alone)
+                    alone -= 1
+                else:
+                    ids.append(numbers.setdefault(cluster, len(numbers)))
+        found = np.array(ids, dtype=np.int64)
+        return np.where(found < 0, len(numbers) - 1 - found, found), len(numbers)
+
+    @property
+    def n(self) -> int:
+        return sum(side.shares.size for side in self._sides)
+
+    @property
+    def why_not(self) -> str:
+        """Why there is no interval; empty if there is one."""
+        return "" if self._counts else f"fewer than {LEAST} {' or '.join(self._found)}"
+
+    def without_limits(self, estimate: float, reason: str, level: float) -> Interval:
+        names, most = " and ".join(self._found), max(self._found.values())
+        return Interval(estimate, math.nan, math.nan, self.n, most, level, f"no interval: {reason}", names)
+
+    def interval(
+        self, estimate: float, limits: Callable[[float], tuple[float, float]], spread: _Spread, level: float
+    ) -> Interval:
+        low, high = limits(level)
+        return Interval(estimate, low, high, self.n, spread.clusters, level, spread.method, spread.unit, limits)
+
+    def spread(self) -> _Spread:
+        """How the means vary."""
+        names = list(self._ids)
+        parts = {
+            several: self._part(several) for size in range(1, len(names) + 1) for several in combinations(names, size)
+        }
+        signs = {several: (-1) ** (len(several) + 1) for several in parts}
+        inclusive = sum(signs[several] * part.variance for several, part in parts.items())
+        third = np.sum([signs[several] * part.third for several, part in parts.items()], axis=0)
+        matrices = [inclusive, *(part.variance for part in parts.values())]
+
+        def variance(direction: Floats) -> float:
+            return max(float(direction @ matrix @ direction) for matrix in matrices)
+
+        own = [variance(direction) for direction in np.eye(len(self._sides))]
+        agree = max(own) <= ZERO
+        counted = [name for name in names if self._counts[name] >= WHOLE] or names
+        single = {name: parts[name,] for name in names}
+        trials, errors = [], []
+        for place, (side, size) in enumerate(zip(self._sides, own, strict=True)):
+            fewest = min(float(single[name].sizes[place]) for name in counted)
+            if size <= ZERO:
+                trials.append(fewest)
+                errors.append(Error(0.0, math.inf))
+            elif all(part.sizes[place] > side.most - 1e-6 for part in single.values()):
+                trials.append(side.most)
+                errors.append(Error(0.0, math.inf))
+            else:
+                trials.append(min(max(1.0, side.share * (1 - side.share) / size), side.most))
+                freedom = _freedom(place, size, list(single.values()), parts[tuple(names)])
+                errors.append(Error(math.sqrt(size), freedom, float(third[place]) / size**1.5))
+        correlation = 0.0
+        if len(own) == 2 and min(own) > ZERO:
+            # Of what both share, not of all that varies: a part without pairs does not say how they go together.
+            correlation = min(1.0, max(-1.0, float(np.asarray(inclusive)[0, 1]) / math.sqrt(own[0] * own[1])))
+        used = counted if agree else names
+        method = "beta quantiles of a share" if len(used) == 1 else "beta quantiles of a share, multiway clusters"
+        return _Spread(
+            self._sides,
+            trials,
+            errors,
+            [size <= ZERO for size in own],
+            correlation,
+            f"{method}; all observations agree" if agree else method,
+            " and ".join(used),
+            min(self._counts[name] for name in used),
         )
-        low, high = one.low - other.high, one.high - other.low
-        clusters = min(one.clusters, other.clusters)
-        estimate = one.estimate - other.estimate
-        return Interval(estimate, low, high, a.size + b.size, clusters, level, "exact binomial over clusters, of both")
-    influence = np.concatenate([(a - a.mean()) / a.size, -(b - b.mean()) / b.size])
-    return _limits(float(a.mean() - b.mean()), influence, [*first_cells, *second_cells], level, support)
+
+    def _part(self, names: tuple[str, ...]) -> _Part:
+        """What varies between clusters of these factors' crossings."""
+        ids = self._ids[names[0]]
+        for name in names[1:]:
+            ids = ids * (int(self._ids[name].max()) + 1) + self._ids[name]
+        _, ids = np.unique(ids, return_inverse=True)
+        ids, count = ids.reshape(-1), int(ids.max()) + 1
+        sums, sizes = [], []
+        for side, own in zip(self._sides, self._slices, strict=True):
+            mass = np.bincount(ids[own], side.weights, count)
+            sizes.append(1 / float((mass**2).sum()))
+            sums.append(np.bincount(ids[own], side.influence, count))
+        worth = np.array(sizes)
+        raw = np.array(sums)
+        repaired = raw / np.sqrt(np.maximum(1 - 1 / worth, 1e-9))[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            third = np.where(worth > 2.5, worth**2 / ((worth - 1) * (worth - 2)), 0.0)
+        return _Part(repaired @ repaired.T, third * (raw**3).sum(axis=1), worth)
 
 
-def _limits(
-    estimate: float, influence: NDArray[np.float64], cells: Crossed, level: float, support: tuple[float, float]
-) -> Interval:
-    by_row, rows = _variance(influence, [row for row, _ in cells])
-    by_column, columns = _variance(influence, [column for _, column in cells])
-    if rows < 2:
-        method = "no interval: one row only"
-        return Interval(estimate, math.nan, math.nan, influence.size, rows, level, method)
-    if columns < 2:
-        variance, smaller, method = by_row, rows, "over clusters, Student's t"
-    else:
-        both, _ = _variance(influence, list(cells))
-        # The difference can fall below either part by chance; it is never taken to be smaller than the larger one.
-        variance = max(by_row + by_column - both, by_row, by_column)
-        smaller, method = min(rows, columns), "two-way clusters, Student's t"
-    half = float(stats.t.ppf((1 + level) / 2, smaller - 1)) * math.sqrt(variance)
-    low, high = max(support[0], estimate - half), min(support[1], estimate + half)
-    return Interval(estimate, low, high, influence.size, smaller, level, method)
+@dataclass(frozen=True)
+class _Part:
+    """What varies between clusters of one factor, or of the crossings of several.
 
+    Attributes:
+        variance: [sides, sides], as if nothing else varied.
+        third: [sides], central moments.
+        sizes: [sides], how many equal clusters each side is worth.
+    """
 
-def _variance(influence: NDArray[np.float64], clusters: Sequence[Hashable]) -> tuple[float, int]:
-    """One-way cluster variance of a sum of influences, and the number of clusters."""
-    _, group, count = grouped(influence, clusters)
-    if count < 2:
-        return 0.0, count
-    sums = np.bincount(group, influence, count)
-    return float(count / (count - 1) * (sums**2).sum()), count
+    variance: Floats
+    third: Floats
+    sizes: Floats

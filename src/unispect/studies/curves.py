@@ -6,14 +6,17 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Interval, Series, Verdict
 from unispect.core.units import Entry
-from unispect.metrics.intervals import Resamples, bootstrap_of_totals, clustered_bootstrap, clustered_means
+from unispect.metrics.association import pearson
+from unispect.metrics.extremes import largest, smallest
+from unispect.metrics.means import Means
 from unispect.runs.records import models_of, unfinished
 
 Floats = NDArray[np.float64]
@@ -35,22 +38,32 @@ class Curves:
     def __len__(self) -> int:
         return len(self.prompts)
 
+    @cached_property
+    def _means(self) -> Means:
+        return Means.of([("", prompt, row) for prompt, row in zip(self.prompts, self.values, strict=True)], unit=UNIT)
+
     def at(self, layer: int, *, level: float = 0.95) -> Interval:
         """Mean over curves at one layer."""
-        return clustered_bootstrap(self.values[:, layer], self.prompts, level=level)
+        return self.linear(np.eye(self.values.shape[1])[layer], level=level) if len(self) else NO_CURVES
 
     def ends(self) -> tuple[Interval, ...]:
         """Means over curves at the first layer and at the last."""
-        return clustered_means(self.values[:, [0, -1]], self.prompts)
+        return self.at(0), self.at(-1)
 
     def mean(self, *, level: float = 0.95) -> Interval:
         """Mean over curves and layers."""
-        values = self.values.mean(axis=1) if len(self) else np.empty(0)
-        return clustered_bootstrap(values, self.prompts, level=level)
+        layers = self.values.shape[1]
+        return self.linear(np.full(layers, 1 / layers), level=level) if len(self) else NO_CURVES
+
+    def linear(self, weights: ArrayLike, *, level: float = 0.95) -> Interval:
+        """The sum over layers of the mean curve times weights [layers]."""
+        if not len(self):
+            return NO_CURVES
+        return self._means.linear(np.asarray(weights, dtype=np.float64)[None], level=level)
 
     def series(self, label: str, *, dash: bool = False) -> Series:
         """The mean curve with its 95 % band; a band is left out where no interval exists."""
-        bands = clustered_means(self.values, self.prompts)
+        bands = self._means.columns("") if len(self) else ()
         x = list(range(len(bands)))
         y = [band.estimate for band in bands]
         if any(math.isnan(band.low) for band in bands):
@@ -58,16 +71,21 @@ class Curves:
         return Series(label, x, y, [band.low for band in bands], [band.high for band in bands], dash)
 
 
+UNIT = "prompts"
+NO_CURVES = Interval(math.nan, math.nan, math.nan, 0, 0, method="no observations", unit=UNIT)
+
+
 @dataclass(frozen=True)
 class Contrast:
-    """First minus second, from two independent sets of curves.
+    """First minus second, from two sets of curves.
 
     Attributes:
         start: at layer 0.
         end: at the last layer.
         mean: averaged over layers: the signed area between the curves, per layer.
         strict: the same at the 97.5 % level, by which a claim that holds for either sign is judged.
-        area: averaged size whatever the sign; never below zero, so it cannot by itself show a difference.
+        area: averaged size whatever the sign; never below zero, so it cannot by itself show a difference. It has limits
+            only where no layer's interval holds 0.
         closing: size at the end minus size at the start; negative if the curves approach each other.
     """
 
@@ -80,53 +98,72 @@ class Contrast:
 
 
 def contrast(gaps: Gaps) -> Contrast:
-    """How two sets of curves differ; intervals by resampling the prompts of both together."""
-
-    def over_layers(gaps: Floats) -> Floats:
-        return gaps.mean(axis=-1)
-
+    """How two sets of curves differ."""
+    first, last = np.eye(gaps.layers)[[0, -1]]
+    over_layers = np.full(gaps.layers, 1 / gaps.layers)
+    start, end = gaps.linear(first), gaps.linear(last)
+    if start.excludes(0) and end.excludes(0):
+        closing = gaps.linear(math.copysign(1, end.estimate) * last - math.copysign(1, start.estimate) * first)
+    else:  # |end| - |start| is the larger, over the signs of the end, of the smaller, over those of the start
+        closing = largest([smallest([gaps.linear(sign * last - own * first) for own in (1, -1)]) for sign in (1, -1)])
     return Contrast(
-        start=gaps.interval(lambda gaps: gaps[..., 0]),
-        end=gaps.interval(lambda gaps: gaps[..., -1]),
-        mean=gaps.interval(over_layers),
-        strict=gaps.interval(over_layers, level=0.975),
-        area=gaps.interval(lambda gaps: np.abs(gaps).mean(axis=-1)),
-        closing=gaps.interval(lambda gaps: np.abs(gaps[..., -1]) - np.abs(gaps[..., 0])),
+        start=start,
+        end=end,
+        mean=gaps.linear(over_layers),
+        strict=gaps.linear(over_layers, level=0.975),
+        area=_area(gaps),
+        closing=closing,
     )
+
+
+def _area(gaps: Gaps) -> Interval:
+    each = [gaps.linear(one) for one in np.eye(gaps.layers)]
+    if all(one.excludes(0) for one in each):
+        return gaps.linear([math.copysign(1 / gaps.layers, one.estimate) for one in each])
+    return gaps.without_limits(lambda found: np.abs(found).mean(axis=-1), "the sign is open at some layer")
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """Two sets of curves, resampled together: what any number of functions of their differences need."""
+    """Differences between two sets of curves; prompts that both share stay paired.
+
+    Attributes:
+        layers: how many there are.
+        means: of the first set and of the second.
+    """
 
     layers: int
-    sums: Resamples
+    means: Means
 
     @classmethod
     def between(cls, first: Curves, second: Curves) -> Gaps:
-        """Prompts are resampled, each with all its curves on both sides: prompts that both sides share stay paired."""
-        layers = first.values.shape[1]
-        prompts = list(dict.fromkeys([*first.prompts, *second.prompts]))
-        place = {prompt: row for row, prompt in enumerate(prompts)}
-        totals = np.zeros((len(prompts), 2, layers + 1))
-        for side, curves in enumerate((first, second)):
-            rows = [place[prompt] for prompt in curves.prompts]
-            np.add.at(totals[:, side], rows, np.column_stack([curves.values, np.ones(len(curves))]))
-        return cls(layers, Resamples.of(totals.reshape(len(prompts), -1), n=len(first) + len(second)))
+        """First minus second, neither empty."""
+        rows = [
+            (side, prompt, row)
+            for side, curves in enumerate((first, second))
+            for prompt, row in zip(curves.prompts, curves.values, strict=True)
+        ]
+        return cls(first.values.shape[1], Means.of(rows, unit=UNIT))
+
+    def linear(self, weights: ArrayLike, *, level: float = 0.95) -> Interval:
+        """The sum over layers of the difference between the two mean curves times weights [layers]."""
+        own = np.asarray(weights, dtype=np.float64)
+        return self.means.linear(np.stack([own, -own]), level=level)
 
     def interval(self, function: Callable[[Floats], Floats], *, level: float = 0.95) -> Interval:
-        """A function [...] of the differences [..., layers] between the two mean curves."""
+        """A smooth function [...] of the differences [..., layers]; see `Means.smooth`."""
+        return self.means.smooth(lambda means: function(means[..., 0, :] - means[..., 1, :]), level=level)
 
-        def statistic(summed: Floats) -> Floats:
-            table = summed.reshape(*summed.shape[:-1], 2, self.layers + 1)
-            means = table[..., :-1] / table[..., -1:]
-            return function(means[..., 0, :] - means[..., 1, :])
-
-        return self.sums.interval(statistic, level=level)
+    def without_limits(self, function: Callable[[Floats], Floats], why: str) -> Interval:
+        """The value of a function that has no valid limits."""
+        whole, totals = self.means.whole, self.means.totals
+        estimate = float(function(whole[0] - whole[1]))
+        n, prompts = int(totals[..., -1].sum()), len(totals)
+        return Interval(estimate, math.nan, math.nan, n, prompts, method=f"no interval: {why}", unit=UNIT)
 
 
 def of_gaps(first: Curves, second: Curves, function: Callable[[Floats], Floats], *, level: float = 0.95) -> Interval:
-    """A function [...] of the differences [..., layers] between two mean curves; see `Gaps`."""
+    """A smooth function [...] of the differences [..., layers] between two mean curves; see `Gaps`."""
     return Gaps.between(first, second).interval(function, level=level)
 
 
@@ -137,27 +174,20 @@ def everywhere_above(first: Curves, second: Curves) -> Verdict:
     if any layer's lies below 0 at a level corrected for the number of layers (Bonferroni).
     """
     gaps = Gaps.between(first, second)
-    every = [gaps.interval(lambda gaps, at=at: gaps[..., at]) for at in range(gaps.layers)]
+    every = [gaps.linear(one) for one in np.eye(gaps.layers)]
     if all(interval.low > 0 for interval in every):
         return Verdict.SUPPORTED
     strict = 1 - 0.05 / gaps.layers
-    opposite = [gaps.interval(lambda gaps, at=at: gaps[..., at], level=strict) for at in range(gaps.layers)]
-    return Verdict.NOT_SUPPORTED if any(interval.high < 0 for interval in opposite) else Verdict.CANNOT_TELL
+    return (
+        Verdict.NOT_SUPPORTED
+        if any(interval.at(strict).high < 0 for interval in every if interval.limits)
+        else Verdict.CANNOT_TELL
+    )
 
 
 def correlation(x: Sequence[float], y: Sequence[float]) -> Interval:
-    """Pearson's r with limits from resampling the pairs; NaN if one side does not vary."""
-    a, b = (np.asarray(side, dtype=np.float64) for side in (x, y))
-    a, b = a - a.mean() if len(a) else a, b - b.mean() if len(b) else b
-
-    def r(sums: Floats) -> Floats:
-        n, sa, sb, aa, bb, ab = np.moveaxis(sums, -1, 0)
-        spread = np.clip(aa / n - (sa / n) ** 2, 0, None) * np.clip(bb / n - (sb / n) ** 2, 0, None)
-        return (ab / n - sa * sb / n**2) / np.sqrt(np.where(spread > 1e-18, spread, np.nan))
-
-    return bootstrap_of_totals(
-        np.column_stack([np.ones_like(a), a, b, a * a, b * b, a * b]), r, n=len(a), support=(-1.0, 1.0)
-    )
+    """Pearson's r over prompts; NaN if one side does not vary."""
+    return pearson(x, y, unit=UNIT)
 
 
 def negated(interval: Interval) -> Interval:

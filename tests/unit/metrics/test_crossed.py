@@ -1,90 +1,188 @@
-"""Intervals over two crossed groups: closed forms, and coverage where both groups vary."""
+"""Means of crossed observations: shares as special cases, pairs, factors that vary, and where nothing is said."""
 
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
+from unispect.metrics import shares
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 
-CELLS = [(row, column) for row in range(4) for column in range(3)]
+GRID = list(product(range(6), range(4)))
+CROSSED = {"words": [word for word, _ in GRID], "combinations": [combination for _, combination in GRID]}
 
 
-def test_variance_is_rows_plus_columns_less_cells() -> None:
-    values = np.array([0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 0], dtype=float)
-    table = values.reshape(4, 3)
-    off = table - table.mean()
-    by_row = 4 / 3 * (off.sum(axis=1) ** 2).sum() / 144
-    by_column = 3 / 2 * (off.sum(axis=0) ** 2).sum() / 144
-    both = 12 / 11 * (off**2).sum() / 144
-    variance = max(by_row + by_column - both, by_row, by_column)
-    found = crossed_mean(values, CELLS)
-    half = stats.t.ppf(0.975, 2) * math.sqrt(variance)
-    assert found.estimate == pytest.approx(0.5)
-    assert half > 0.15
-    assert found.low == pytest.approx(max(0, 0.5 - half))
-    assert found.high == pytest.approx(min(1, 0.5 + half))
-    assert (found.n, found.clusters) == (12, 3)
+def of(values, **factors):
+    return crossed_mean(values, factors)
+
+
+def test_one_observation_per_cluster_is_a_share_of_independent_trials() -> None:
+    values = [1.0] * 7 + [0.0] * 15
+    found = of(values, words=range(22))
+    assert (found.low, found.high) == pytest.approx(shares.limits(7 / 22, 22, 0.95))
+    assert (found.n, found.clusters, found.unit) == (22, 22, "words")
+    assert found.at(0.999).low == pytest.approx(shares.limits(7 / 22, 22, 0.999)[0])
+
+
+def test_clusters_that_agree_within_are_worth_about_as_many_trials_as_there_are() -> None:
+    values = np.repeat([1.0] * 7 + [0.0] * 15, 10)
+    found, alone = of(values, words=np.repeat(np.arange(22), 10).tolist()), of(values[::10], words=range(22))
+    assert found.high - found.low == pytest.approx(alone.high - alone.low, rel=0.15)
+    assert found.clusters == 22
+
+
+def test_variance_is_the_sum_of_factors_less_the_crossing() -> None:
+    """By hand, far from the ends, where limits are nearly Student's."""
+    values = np.random.default_rng(0).uniform(size=(6, 4))
+    values[:, 0] += 1  # combinations differ, words hardly
+    x = (values / 2).ravel()
+    off = (x - x.mean()).reshape(6, 4) / 24
+    words = 6 / 5 * (off.sum(axis=1) ** 2).sum()
+    combinations = 4 / 3 * (off.sum(axis=0) ** 2).sum()
+    cells = 24 / 23 * (off**2).sum()
+    expected = max(words, combinations, cells, words + combinations - cells)
+    added = combinations - cells
+    freedom = expected**2 / (cells**2 / 23 + max(0.0, words - cells) ** 2 / 5 + added**2 / 3)
+    freedom = min(freedom, math.sqrt(3 * freedom))
+    trials = x.mean() * (1 - x.mean()) / expected
+    low, high = shares.limits(float(x.mean()), trials, 0.5, freedom)
+    found = crossed_mean(x, CROSSED, level=0.5)
+    assert added > cells
+    assert x.mean() < 0.5
+    assert found.low == pytest.approx(low)
+    assert found.high >= high  # the side away from the nearer end may be further out
+
+
+@pytest.mark.parametrize("factor", ["words", "combinations"])
+def test_whole_clusters_that_fail_widen_it_whichever_way_they_lie(factor: str) -> None:
+    failing = np.array([float(cluster % 2) for cluster in CROSSED[factor]])
+    mixed = np.array([float((word + combination) % 2) for word, combination in GRID])
+    together, apart = crossed_mean(failing, CROSSED), crossed_mean(mixed, CROSSED)
+    assert together.estimate == apart.estimate == 0.5
+    assert together.high - together.low > 1.3 * (apart.high - apart.low)
 
 
 def test_trainings_that_differ_widen_it() -> None:
-    cells = [(row, column) for column in range(3) for row in range(40)]
+    cells = {"items": list(range(40)) * 3, "trainings": [t for t in range(3) for _ in range(40)]}
     alike = crossed_mean([1.0, 1.0, 0.0] * 40, cells)
     apart = crossed_mean([1.0] * 80 + [0.0] * 40, cells)
-    assert alike.estimate == apart.estimate == pytest.approx(2 / 3)
-    assert alike.high - alike.low < 0.32
-    assert (apart.low, apart.high) == (0.0, 1.0)
+    assert [alike.estimate, apart.estimate] == pytest.approx([2 / 3, 2 / 3])
+    assert alike.high - alike.low < 0.45
+    assert apart.high - apart.low > 0.9
+    assert alike.unit == apart.unit == "items and trainings"
 
 
-def test_limits_near_the_end_are_no_narrower_than_of_as_many_independent_rows() -> None:
-    cells = [(row, column) for row in range(24) for column in range(3)]
-    found = crossed_mean([0.0] + [1.0] * 71, cells)
-    wilson = stats.binomtest(24, 24).proportion_ci(method="wilson")
-    assert found.low < wilson.low
-    assert found.high > found.estimate
+@pytest.mark.parametrize("trainings", [["seed 0"] * 24, ["seed 0"] * 12 + ["seed 1"] * 12])
+def test_one_training_or_two_are_no_factor_and_others_are_not_spoken_for(trainings: list[str]) -> None:
+    found = of([1.0, 0.0] * 12, items=range(24), trainings=trainings)
+    assert found.unit == "items"
+    assert found.clusters == 24
 
 
-def test_equal_values_get_binomial_limits_over_rows() -> None:
-    found = crossed_mean([1.0] * 180, [(i, j) for i in range(60) for j in range(3)])
-    assert found.low == pytest.approx(0.025 ** (1 / 60))
-    assert found.high == 1.0
+def test_where_all_agree_the_fewest_clusters_count() -> None:
+    found = crossed_mean([1.0] * 24, CROSSED)
+    assert found.low == pytest.approx(shares.limits(1.0, 4, 0.95)[0])
+    assert found.high == found.estimate == 1.0
+    assert found.unit == "words and combinations"
+
+
+def test_three_trainings_that_agree_say_nothing_of_a_fourth_and_the_unit_says_so() -> None:
+    found = crossed_mean(
+        [1.0] * 180, {"items": list(range(60)) * 3, "trainings": [t for t in range(3) for _ in range(60)]}
+    )
+    assert found.low == pytest.approx(shares.limits(1.0, 60, 0.95)[0])
+    assert found.unit == "items"
 
 
 def test_equal_values_on_both_sides_of_a_difference_claim_no_certainty() -> None:
-    cells = [(i, 0) for i in range(60)]
-    found = crossed_difference([1.0] * 60, cells, [0.0] * 60, cells)
+    found = crossed_difference([1.0] * 60, {"items": range(60)}, [0.0] * 60, {"items": range(60)})
     assert found.estimate == 1.0
-    assert 0.8 < found.low < 1.0
+    assert 0.8 < found.low < 0.97
     assert found.high == 1.0
+    assert 0 < found.p_above(0) < 1e-6
 
 
-@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=12, max_size=12))
+def test_pairs_that_agree_leave_a_narrow_difference() -> None:
+    values = np.random.default_rng(1).integers(2, size=40).astype(float)
+    other = values.copy()
+    other[0] = 1 - other[0]
+    words = {"words": list(range(40))}
+    paired = crossed_difference(values, words, other, words)
+    strangers = crossed_difference(values, words, other, {"words": list(range(40, 80))})
+    assert paired.high - paired.low < 0.5 * (strangers.high - strangers.low)
+
+
+def test_a_factor_may_be_missing_on_one_side() -> None:
+    drawn = [float(word < 4) for word, _ in GRID]
+    told = [1.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    found = crossed_difference(drawn, CROSSED, told, {"words": list(range(6))})
+    assert found.estimate == pytest.approx(1 / 3)
+    assert -1 <= found.low < found.estimate < found.high <= 1
+    assert found.n == 30
+
+
+def test_weights_make_words_count_equally() -> None:
+    often = {"words": ["a"] * 9 + ["b", "c", "d"]}
+    found = crossed_mean([1.0] * 9 + [0.0] * 3, often, weights=[1 / 9] * 9 + [1.0] * 3)
+    assert found.estimate == pytest.approx(0.25)
+    assert found.clusters == 4
+
+
+def test_support_is_a_scale() -> None:
+    share, shifted = (
+        crossed_mean([a] * 5 + [b] * 7, {"words": range(12)}, support=(a, b)) for a, b in ((0, 1), (-2, 4))
+    )
+    assert (shifted.low, shifted.high) == pytest.approx((6 * share.low - 2, 6 * share.high - 2))
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=24, max_size=24), st.floats(0.5, 0.999))
+def test_limits_hold_the_estimate_stay_inside_and_widen(values: list[float], level: float) -> None:
+    found = crossed_mean(values, CROSSED)
+    inner, outer = found.at(level), found.at(1 - (1 - level) / 10)
+    assert 0 <= outer.low <= inner.low <= found.estimate <= inner.high <= outer.high <= 1
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=24, max_size=24))
 def test_a_difference_to_itself_is_zero_and_sides_swap(values: list[float]) -> None:
     other = values[::-1]
-    forth, back = (crossed_difference(a, CELLS, b, CELLS) for a, b in ((values, other), (other, values)))
+    forth, back = (crossed_difference(a, CROSSED, b, CROSSED) for a, b in ((values, other), (other, values)))
     assert forth.estimate == pytest.approx(-back.estimate)
-    assert forth.low == pytest.approx(-back.high, nan_ok=True)
-    assert crossed_difference(values, CELLS, values, CELLS).estimate == 0
+    assert (forth.low, forth.high) == pytest.approx((-back.high, -back.low))
+    assert crossed_difference(values, CROSSED, values, CROSSED).estimate == 0
 
 
-def test_no_observations() -> None:
-    assert math.isnan(crossed_mean([], []).estimate)
-    assert math.isnan(crossed_difference([], [], [1.0], [(0, 0)]).estimate)
+@given(st.permutations(range(24)))
+def test_order_and_names_do_not_matter(order: list[int]) -> None:
+    values = np.array([float((word * combination) % 3 == 0) for word, combination in GRID])
+    shuffled = {name: [f"{name} {own[place]}" for place in order] for name, own in CROSSED.items()}
+    found, again = crossed_mean(values, CROSSED), crossed_mean(values[order], shuffled)
+    assert (again.low, again.high) == pytest.approx((found.low, found.high))
 
 
-def test_it_covers_where_prompts_and_trainings_vary() -> None:
-    """Nominal 95 %: with three trainings limits may be too wide, never much too narrow."""
-    generator = np.random.default_rng(0)
-    cells = [(row, column) for row in range(40) for column in range(3)]
-    hits = 0
-    for _ in range(300):
-        rows, columns = generator.normal(0, 0.6, (40, 1)), generator.normal(0, 0.6, (1, 3))
-        values = 0.3 + 0.05 * (rows + columns + generator.normal(0, 1, (40, 3)))
-        found = crossed_mean(values.ravel(), cells)
-        hits += found.low <= 0.3 <= found.high
-    assert hits / 300 > 0.9
+def test_no_observations_and_too_few() -> None:
+    assert math.isnan(of([], words=[]).estimate)
+    assert math.isnan(crossed_difference([], {"words": []}, [1.0], {"words": [0]}).estimate)
+    found = of([1.0, 0.0], words=[0, 1])
+    assert found.estimate == 0.5
+    assert math.isnan(found.low)
+    assert found.method == "no interval: fewer than 3 words"
+    assert found.p_above(0.2) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("values", "factors", "message"),
+    [
+        ([1.0], {}, "at least one factor"),
+        ([1.0], {"words": [1, 2]}, "one cluster per value"),
+        ([2.0], {"words": [1]}, "within"),
+        ([math.nan], {"words": [1]}, "within"),
+    ],
+)
+def test_what_cannot_be_averaged_is_refused(values, factors, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        crossed_mean(values, factors)

@@ -35,7 +35,7 @@ def interval(low, high):
 
 
 def test_means_and_series():
-    found = curves([[0, 1, 2], [2, 3, 4]])
+    found = curves([[0, 1, 2], [2, 3, 4], [1, 2, 3]])
     assert [found.at(layer).estimate for layer in range(3)] == [1, 2, 3]
     assert found.mean().estimate == 2
     series = found.series("text", dash=True)
@@ -45,9 +45,40 @@ def test_means_and_series():
 
 def test_one_curve_has_no_band_and_none_has_no_length():
     assert curves([[1, 2]]).series("alone").low == ()
+    assert curves([[1, 2], [2, 4]]).series("two prompts").low == ()
     empty = Curves.of([])
     assert len(empty) == 0
     assert math.isnan(empty.mean().estimate)
+
+
+def noisy(centre, seed, prompts=8):
+    """Curves of two layers around `centre`, each prompt with noise of its own."""
+    return curves(
+        (np.array(centre) + np.random.default_rng(seed).normal(size=(prompts, 2))).tolist(), prefix=f"{seed}-"
+    )
+
+
+def test_closing_has_limits_whatever_the_signs_and_holds_the_truth():
+    text, pictures = noisy([9, 0], 1), noisy([0, 0], 2)
+    found = contrast(Gaps.between(text, pictures))
+    assert not found.end.excludes(0)
+    assert found.closing.estimate == pytest.approx(abs(found.end.estimate) - abs(found.start.estimate))
+    assert found.closing.low < -9 < found.closing.high < 0
+    flipped = contrast(Gaps.between(pictures, text)).closing
+    assert (flipped.low, flipped.high) == pytest.approx((found.closing.low, found.closing.high))
+
+
+def test_an_area_has_limits_only_where_every_sign_is_known():
+    near, far = (contrast(Gaps.between(noisy(centre, 3), noisy([0, 0], 4))).area for centre in ([5, 0], [5, -5]))
+    assert math.isnan(near.low)
+    assert "the sign is open" in near.method
+    assert far.low < 5 < far.high
+
+
+def test_every_interval_says_that_prompts_would_be_others():
+    found = contrast(Gaps.between(noisy([5, 0], 5), noisy([0, 0], 6)))
+    assert {one.unit for one in (found.start, found.mean, found.area, found.closing)} == {"prompts"}
+    assert noisy([0, 0], 7).mean().unit == "prompts"
 
 
 def test_contrast_is_the_difference_of_means():

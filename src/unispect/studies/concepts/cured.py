@@ -94,7 +94,7 @@ def cure_table(compared: Sequence[Comparison]) -> Table:
             "seeds",
         ),
         tuple(_row(cured, float(p)) for cured, p in zip(found, adjusted, strict=True)),
-        "Told: share right, every word counting equally, with 95 % bootstrap intervals over words. Plainly: by "
+        "Told: share right, every word counting equally, with 95 % intervals. Plainly: by "
         "likelihood, or by free recall where the cure ends in a written reply. Draw, look: the model sees the "
         "picture that it drew from four words, and describes it or is asked about each word. Visualise first: a "
         "sentence before the question asks to imagine the picture. Gain: chance-corrected. All of words that have "

@@ -71,6 +71,7 @@ class Telling:
         answer: the value that was answered (in `REVERSE`, the value whose word was); None if there was no clear one.
         credit: 1 for right, 0 for wrong, a share where right and wrong answers tie or where it is a mean over orders.
         reply: the written reply, if there was one.
+        combination: the picture that was asked about, by its values; empty where a word was asked by itself.
     """
 
     way: str
@@ -79,6 +80,7 @@ class Telling:
     answer: str | None
     credit: float
     reply: str = ""
+    combination: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ Source: arXiv 2510.21842; facts/modal_aphasia.md sections (d), (f) and (h).
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unispect.core.findings import Cell, Interval, Table
 from unispect.core.units import Entry
@@ -19,7 +20,7 @@ from unispect.data.concepts.language import LETTERS
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.published import REPORTED, parse_letter
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
-from unispect.metrics.intervals import bootstrap_of_totals
+from unispect.metrics.crossed import crossed_mean
 from unispect.studies.concepts.comparison import NEVER, Subject
 from unispect.studies.concepts.evidence import JUDGE
 
@@ -107,7 +108,7 @@ def paper_table(papers: Sequence[tuple[Subject, Paper]]) -> Table:
         "attribute, then the mean over attributes; strict: right of all. By seed: discounted. Best single letter: "
         "what answering the same letter always would have scored, mean over seeds. Pictures: without sampling or "
         "guidance, mean share of attributes right, by our grader (the published one reads 384 and 512 pixels only). "
-        "Intervals resample words or combinations; the published ones are over three trained models. Questions are "
+        "Intervals are over words or combinations; the published ones are over three trained models. Questions are "
         f"in our words; options and keys are the published ones. Published: {_reported()}.",
     )
 
@@ -152,20 +153,17 @@ def _scored(letters: Sequence[Letter]) -> tuple[Cell, ...]:
 
 
 def macro(letters: Sequence[Letter]) -> Interval:
-    """Share right per attribute, then the mean over attributes; limits from resampling words."""
-    words = list(dict.fromkeys((one.attribute, one.value) for one in letters))
-    totals = np.zeros((len(words), len(ATTRIBUTES), 2))
-    for one in letters:
-        totals[words.index((one.attribute, one.value)), ATTRIBUTES.index(one.attribute)] += (one.said == one.key, 1)
-    return bootstrap_of_totals(
-        totals.reshape(len(words), 2 * len(ATTRIBUTES)), _over_attributes, n=len(letters), support=(0.0, 1.0)
+    """Share right per attribute, then the mean over attributes; no score where an attribute has no words."""
+    counts = Counter(one.attribute for one in letters)
+    if letters and len(counts) < len(ATTRIBUTES):
+        words = len({(one.attribute, one.value) for one in letters})
+        reason = "no interval: an attribute has no words"
+        return Interval(math.nan, math.nan, math.nan, len(letters), words, method=reason, unit="words")
+    return crossed_mean(
+        [float(one.said == one.key) for one in letters],
+        {"words": [(one.attribute, one.value) for one in letters]},
+        weights=[1 / counts[one.attribute] for one in letters],
     )
-
-
-def _over_attributes(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """NaN where an attribute has no words."""
-    table = sums.reshape(*sums.shape[:-1], len(ATTRIBUTES), 2)
-    return (table[..., 0] / table[..., 1]).mean(axis=-1)
 
 
 def best_single_letter(letters: Sequence[Letter]) -> float:
@@ -179,8 +177,7 @@ def _single(letters: Sequence[Letter], letter: str) -> float:
 
 
 def _mean_picture(pictures: Sequence[Picture]) -> Interval:
-    totals = np.array([[one.right, 1.0] for one in pictures])
-    return bootstrap_of_totals(totals, lambda sums: sums[..., 0] / sums[..., 1], support=(0.0, 1.0))
+    return crossed_mean([one.right for one in pictures], {"combinations": [one.concept for one in pictures]})
 
 
 def _chance() -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from unispect.core.findings import Cell, Table
 from unispect.data.concepts.names import NAMES
 from unispect.data.concepts.world import ATTRIBUTES
-from unispect.metrics.intervals import clustered_bootstrap
+from unispect.metrics.crossed import crossed_mean
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import READABLE, Comparison, Subject
 from unispect.studies.concepts.evidence import Drawing
@@ -42,7 +42,7 @@ def question_table(compared: Sequence[Comparison]) -> Table:
         "of each kind, is of a given kind, by letters free of any preference for a letter. Picture to word: which "
         "word of a kind belongs into the description of a shown picture, the other three attributes being given in "
         "real words; likelihoods relative to their mean over the pictures shown. Share right, every word counting "
-        f"equally, with 95 % bootstrap intervals over words. May be read: at least {100 * READABLE:.0f} % right on "
+        f"equally, with 95 % intervals. May be read: at least {100 * READABLE:.0f} % right on "
         "real words.",
     )
 
@@ -76,7 +76,7 @@ def name_table(subjects: Sequence[Subject]) -> Table:
         ("model", "direction", "right", "chance", "n names", "n judged", "seeds"),
         tuple(row for subject in subjects for row in _name_rows(subject)),
         "One name for four attributes; asked of combinations that were learned from, since a name says nothing of "
-        "its parts. Share of attributes right, with 95 % bootstrap intervals over names. Told: the likeliest of "
+        "its parts. Share of attributes right, with 95 % intervals over names. Told: the likeliest of "
         "descriptions that differ in the attribute.",
     )
 
@@ -96,7 +96,7 @@ def _name_rows(subject: Subject) -> Iterator[tuple[Cell, ...]]:
 def _name_row(
     subject: Subject, way: str, right: Sequence[float], names: Sequence[str], seeds: int
 ) -> Iterator[tuple[Cell, ...]]:
-    share = clustered_bootstrap(right, names, support=(0.0, 1.0))
+    share = crossed_mean(right, {"names": names})
     chance = float(np.mean([scores.chance_of(attribute) for attribute in ATTRIBUTES]))
     yield (subject.name, way, share, chance, len(set(names)), len(right), seeds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 from unispect.core.findings import Cell, Finding, Interval, Table, Verdict
 from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL
-from unispect.metrics.intervals import bootstrap_of_totals
+from unispect.metrics.means import Means
+from unispect.metrics.student import through
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import Subject
 from unispect.studies.verdicts import SMALL
@@ -83,7 +85,7 @@ def retention(left: Sequence[tuple[Subject, Kept]]) -> tuple[Table, tuple[Findin
         "Retention: what learning new words cost",
         ("model", "base", "what", "before", "after", "lost", "allowed", "n"),
         tuple(rows),
-        "Real words drawn: share right; lost is the chance-corrected share, with 95 % bootstrap intervals over "
+        "Real words drawn: share right; lost is the chance-corrected share, with 95 % intervals over "
         "words. Text, by kind: perplexity per word of answers about real words, of descriptions continued from their "
         "first sentence, and of descriptions of shown pictures, for combinations that were not learned from; lost is "
         "nats per word, with intervals over texts. Model and base are paired by word or text.",
@@ -115,8 +117,9 @@ def _losses(model: tuple[Subject, Kept], base: tuple[Subject, Kept]) -> Iterator
         both = [key for key in now if key in then]
         if both:
             totals = np.array([[now[key].nats, then[key].nats, now[key].words] for key in both])
-            after = bootstrap_of_totals(totals, lambda sums: np.exp(sums[..., 0] / sums[..., 2]))
-            lost = bootstrap_of_totals(totals, lambda sums: (sums[..., 0] - sums[..., 1]) / sums[..., 2])
+            texts = Means.of([("", key, row) for key, row in zip(both, totals, strict=True)], unit="texts")
+            after = through(texts.smooth(lambda x: x[..., 0, 0] / x[..., 0, 2]), math.exp)
+            lost = texts.smooth(lambda x: (x[..., 0, 0] - x[..., 0, 1]) / x[..., 0, 2])
             before_it = float(np.exp(totals[:, 1].sum() / totals[:, 2].sum()))
             yield Loss(subject, other, what, before_it, after, lost, LOST)
 

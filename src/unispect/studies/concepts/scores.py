@@ -1,7 +1,9 @@
-"""Scores per word and their means, with intervals over words.
+"""Scores per word and their means, with intervals over words and over the combinations that they were asked in.
 
-Every word counts equally: its drawings are averaged first. Words that are asked of one and the same item are resampled
-together. An attribute of k values has chance level c = 1/k; a
+Every word counts equally: its drawings are averaged first. One drawing of a combination counts for each of its words,
+so words are crossed with combinations: both might have been others (`unispect.metrics.crossed`). A seed is a
+repetition: its number means nothing outside its own picture. Words that are asked of one and the same item (a person)
+stand and fall together, and items are what would be others. An attribute of k values has chance level c = 1/k; a
 chance-corrected score is (a - c) / (1 - c), 0 at chance, 1 at best, negative below chance.
 """
 
@@ -9,15 +11,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unispect.core.findings import Interval
 from unispect.data.concepts.world import VALUES as CONCEPTS
 from unispect.data.faces.world import VALUES as FACES
-from unispect.metrics.intervals import bootstrap_of_totals
+from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.paired import mcnemar_exact
 from unispect.studies.concepts.evidence import Description, Drawing, Telling, Word
 
@@ -27,11 +28,16 @@ VALUES: Mapping[str, Sequence[str]] = {**CONCEPTS, **FACES}
 
 @dataclass(frozen=True)
 class Tally:
-    """How often a word was asked about, how often the outcome was right, and how often it had no clear value."""
+    """How often a word was asked about, how often the outcome was right, and how often it had no clear value.
+
+    Attributes:
+        outcomes: each one's credit and the combination it was asked in, None where it was asked by itself.
+    """
 
     right: float
     asked: int
     unclear: int
+    outcomes: tuple[tuple[float, str | None], ...]
 
     @property
     def share(self) -> float:
@@ -95,14 +101,23 @@ def chance_of(attribute: str) -> float:
 
 def draw_scores(drawings: Iterable[Drawing]) -> Scores:
     """Each drawing counts once for each of its four words."""
-    seen = ((d.word(a), float(d.right(a)), d.shown[a] is None) for d in drawings for a in d.truth)
+    seen = (
+        (d.word(a), float(d.right(a)), d.shown[a] is None, _combination(d.truth, d.item))
+        for d in drawings
+        for a in d.truth
+    )
     return _tallied(seen)
 
 
 def describe_scores(descriptions: Iterable[Description], lexicon: str) -> Scores:
     """Each description counts once for each of its four values."""
     seen = (
-        (Word(lexicon, a, d.truth[a], d.item), float(d.said[a] == d.truth[a]), d.said[a] is None)
+        (
+            Word(lexicon, a, d.truth[a], d.item),
+            float(d.said[a] == d.truth[a]),
+            d.said[a] is None,
+            _combination(d.truth, d.item),
+        )
         for d in descriptions
         for a in d.truth
     )
@@ -110,19 +125,21 @@ def describe_scores(descriptions: Iterable[Description], lexicon: str) -> Scores
 
 
 def tell_scores(tellings: Iterable[Telling]) -> Scores:
-    return _tallied((telling.word, telling.credit, telling.answer is None) for telling in tellings)
+    return _tallied((one.word, one.credit, one.answer is None, one.combination or None) for one in tellings)
 
 
 def accuracy(scores: Scores) -> Interval:
     """Mean share right over words."""
-    return _mean({word: tally.share for word, tally in scores.words.items()}, scores.asked, (0.0, 1.0))
+    credits, factors, weights = _observed(scores, dict.fromkeys(scores.words, 1.0))
+    return crossed_mean(credits, factors, weights=weights)
 
 
 def corrected(scores: Scores) -> Interval:
     """Mean chance-corrected share over words."""
-    values = {word: (tally.share - chance(word)) / (1 - chance(word)) for word, tally in scores.words.items()}
-    lowest = float(np.mean([-chance(word) / (1 - chance(word)) for word in scores.words])) if values else 0.0
-    return _mean(values, scores.asked, (lowest, 1.0))
+    stretch = _stretch(scores)
+    credits, factors, weights = _observed(scores, stretch)
+    slope = _mean(stretch.values())
+    return crossed_mean(credits, factors, weights=weights).mapped(slope, 1 - slope)
 
 
 def gap(drawn: Scores, told: Scores) -> Interval:
@@ -131,9 +148,18 @@ def gap(drawn: Scores, told: Scores) -> Interval:
     1 means drawn always and told at chance, -1 the reverse; a share below chance can carry it a little further.
     """
     drawn, told = _both(drawn, told)
-    values = gaps(drawn, told)
-    far = float(np.mean([1 / (1 - chance(w)) for w in drawn.words])) if values else 1.0
-    return _mean(values, drawn.asked + told.asked, (-far, far))
+    stretch = _stretch(drawn)
+    (first, first_factors, first_weights), (second, second_factors, second_weights) = (
+        _observed(one, stretch) for one in (drawn, told)
+    )
+    return crossed_difference(
+        first,
+        first_factors,
+        second,
+        second_factors,
+        first_weights=first_weights,
+        second_weights=second_weights,
+    ).mapped(_mean(stretch.values()))
 
 
 def gaps(drawn: Scores, told: Scores) -> dict[Word, float]:
@@ -144,8 +170,7 @@ def gaps(drawn: Scores, told: Scores) -> dict[Word, float]:
 
 def beyond(interval: Interval, level: float) -> Interval:
     """A share as chance-corrected, all its words having the same chance level."""
-    estimate, low, high = ((x - level) / (1 - level) for x in (interval.estimate, interval.low, interval.high))
-    return replace(interval, estimate=estimate, low=low, high=high)
+    return interval.mapped(1 / (1 - level), -level / (1 - level))
 
 
 def pairs(drawn: Scores, told: Scores) -> Pairs:
@@ -159,21 +184,50 @@ def _both(drawn: Scores, told: Scores) -> tuple[Scores, Scores]:
     return drawn.among(told.words), told.among(drawn.words)
 
 
-def _mean(values: Mapping[Word, float], n: int, support: tuple[float, float]) -> Interval:
-    groups: dict[object, list[float]] = defaultdict(list)
-    for word, value in values.items():
-        groups[word.item or word].append(value)
-    totals: NDArray[np.float64] = np.array([[sum(own), len(own)] for own in groups.values()], float).reshape(-1, 2)
-    return bootstrap_of_totals(totals, lambda sums: sums[..., 0] / sums[..., 1], n=n, support=support)
+def _stretch(scores: Scores) -> dict[Word, float]:
+    """How much a share of each word is stretched when chance is taken off: (share - c) / (1 - c)."""
+    return {word: 1 / (1 - chance(word)) for word in scores.words}
 
 
-def _tallied(outcomes: Iterable[tuple[Word, float, bool]]) -> Scores:
-    rows: dict[Word, list[tuple[float, bool]]] = defaultdict(list)
-    for word, right, unclear in outcomes:
-        rows[word].append((right, unclear))
+def _mean(values: Iterable[float]) -> float:
+    every = list(values)
+    return sum(every) / len(every) if every else 1.0
+
+
+def _observed(
+    scores: Scores, importance: Mapping[Word, float]
+) -> tuple[list[float], dict[str, list[str | Word | None]], list[float]]:
+    """Every outcome's credit, what outcomes are crossed by, and weights that make words count by their importance."""
+    people = any(word.item for word in scores.words)
+    found = [
+        (credit, word, combination, importance[word] / tally.asked)
+        for word, tally in scores.words.items()
+        for credit, combination in tally.outcomes
+    ]
+    factors: dict[str, list[str | Word | None]] = {
+        "people" if people else "words": [word.item or word for _, word, _, _ in found],
+        "combinations": [combination for _, _, combination, _ in found],
+    }
+    return [credit for credit, _, _, _ in found], factors, [weight for _, _, _, weight in found]
+
+
+def _combination(truth: Mapping[str, str], item: str) -> str | None:
+    """What was asked for as a whole; somebody is one combination by himself, and stands for it as an item."""
+    return None if item else " ".join(truth.values())
+
+
+def _tallied(outcomes: Iterable[tuple[Word, float, bool, str | None]]) -> Scores:
+    rows: dict[Word, list[tuple[float, bool, str | None]]] = defaultdict(list)
+    for word, right, unclear, combination in outcomes:
+        rows[word].append((right, unclear, combination))
     return Scores(
         {
-            word: Tally(sum(right for right, _ in own), len(own), sum(unclear for _, unclear in own))
+            word: Tally(
+                sum(right for right, _, _ in own),
+                len(own),
+                sum(unclear for _, unclear, _ in own),
+                tuple((right, combination) for right, _, combination in own),
+            )
             for word, own in rows.items()
         }
     )

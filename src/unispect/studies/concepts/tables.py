@@ -42,7 +42,7 @@ def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple
                 "unclear",
             ),
             tuple(row for one in compared for row in _gap_rows(one)),
-            "Drawn and told: share right, every word counting equally, with 95 % bootstrap intervals over words. Told "
+            "Drawn and told: share right, every word counting equally, with 95 % intervals. Told "
             "is by likelihood. Gap: chance-corrected drawn minus told, for words that have both; 1 is full aphasia, 0 "
             "none, -1 its mirror image; a share below chance can carry it a little further. Drawn, not told: words "
             "drawn right more often than not and told wrong; p is the exact McNemar test of these two columns, "

@@ -88,7 +88,10 @@ def _recognised(entries: Sequence[Entry]) -> Iterator[Telling]:
             inputs: Mapping[str, Any] = entry.unit.inputs
             value, values = inputs["concept"][attribute], inputs["values"]
             share = credit(row, values.index(value))
-            yield Telling(RECOGNISED, Word(lexicon, attribute, value), value, best(row, values), share)
+            combination = _combination(entry)
+            yield Telling(
+                RECOGNISED, Word(lexicon, attribute, value), value, best(row, values), share, combination=combination
+            )
 
 
 def _each(entry: Entry, way: str) -> Iterator[Telling]:
@@ -98,7 +101,8 @@ def _each(entry: Entry, way: str) -> Iterator[Telling]:
     for attribute, scores in zip(ATTRIBUTES, payload["scores"], strict=True):
         value, values = inputs["concept"][attribute], VALUES[attribute]
         said, share = best(scores, values), credit(scores, values.index(value))
-        yield Telling(way, Word(inputs["lexicon"], attribute, value), value, said, share)
+        word = Word(inputs["lexicon"], attribute, value)
+        yield Telling(way, word, value, said, share, combination=_combination(entry))
 
 
 def _described(entry: Entry) -> Iterator[Telling]:
@@ -107,4 +111,11 @@ def _described(entry: Entry) -> Iterator[Telling]:
     for attribute in ATTRIBUTES:
         value = inputs["concept"][attribute]
         right = float(said[attribute] == value)
-        yield Telling(LOOKED, Word(inputs["lexicon"], attribute, value), value, said[attribute], right)
+        word = Word(inputs["lexicon"], attribute, value)
+        yield Telling(LOOKED, word, value, said[attribute], right, combination=_combination(entry))
+
+
+def _combination(entry: Entry) -> str:
+    """The picture that was asked about, by its values, as scores name those of drawings."""
+    concept: Mapping[str, str] = entry.unit.inputs["concept"]  # type: ignore[assignment]
+    return " ".join(concept[attribute] for attribute in concept)

@@ -67,7 +67,8 @@ METHODS = (
     "greedy, right if the reply names the right value and no other.",
     f"Verdicts: there is a gap if its whole 95 % interval lies beyond {SMALL}, none if it lies within; a direction "
     f"is mastered if its chance-corrected score is surely above {KNOWN}; a way of telling is read only if it gets "
-    f"{100 * READABLE:.0f} % of real words right. Intervals resample words, since drawings of a word go together.",
+    f"{100 * READABLE:.0f} % of real words right. Intervals are over words and, where "
+    "pictures were drawn or seen, over combinations: a drawing counts for four words.",
 )
 
 

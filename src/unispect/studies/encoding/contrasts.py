@@ -33,7 +33,7 @@ def contrasts(traces: Sequence[Trace], preset: Preset) -> tuple[Table, ...]:
             gaps = Gaps.between(text, pictures)
             gap = contrast(gaps)
             rows.append((model, text.at(0), pictures.at(0), gap.start, gap.end, gap.mean))
-            rows[-1] += (gap.area, gap.closing, _shown(gaps.interval(half_way)))
+            rows[-1] += (gap.area, gap.closing, _shown(gaps.without_limits(half_way, "a step from layer to layer")))
     if not rows:
         return ()
     return (
@@ -44,7 +44,8 @@ def contrasts(traces: Sequence[Trace], preset: Preset) -> tuple[Table, ...]:
             tuple(rows),
             "Bits; gap: text minus pictures. Area: mean size of the gap over layers. Closing: size of the gap at the "
             "last layer minus at layer 0, negative if they meet. Half-way: share of depth at which the gap has halved; "
-            "a dash if it never does.",
+            "a dash if it never does. Limits of an area are given where no layer's interval holds 0; a depth, which "
+            "steps from layer to layer, has none.",
         ),
     )
 

@@ -53,7 +53,7 @@ METHODS = (
     "Every prompt is also measured at half and at twice the bandwidth. Effective rank is 2 to the entropy.",
     "Half-way: the share of depth at which the mean gap between text and pictures has first halved. Area: size of the "
     "gap whatever its sign, mean over layers; it cannot be negative.",
-    "Intervals: 95 %, bootstrap over prompts.",
+    "Intervals: 95 %, over prompts.",
 )
 
 CAVEATS = (

@@ -42,7 +42,7 @@ def tables(compared: Sequence[Comparison]) -> tuple[Table, ...]:
                 "unclear",
             ),
             tuple(row for one in named for row in _gap_rows(one)),
-            "Drawn and told: share right, with 95 % bootstrap intervals over people, whose attributes and drawings go "
+            "Drawn and told: share right, with 95 % intervals over people, whose attributes and drawings go "
             "together. Told is by likelihood. Gap: chance-corrected drawn minus told; 1 is full aphasia, 0 none. "
             "Drawn, not told: attributes of people drawn right more often than not and told wrong; p is the exact "
             "McNemar test of these two columns, Holm-adjusted; it takes a person's attributes as independent, the "

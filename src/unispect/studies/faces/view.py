@@ -61,7 +61,7 @@ METHODS = (
     "value. Control: the same questions about somebody whom the question describes.",
     f"Verdicts: there is a gap if its whole 95 % interval lies beyond {SMALL}; a direction is mastered if its "
     f"chance-corrected score is surely above {KNOWN}; a way of telling is read only if it gets {100 * READABLE:.0f} % "
-    "of descriptions right. Intervals resample people.",
+    "of descriptions right. Intervals are over people.",
 )
 
 

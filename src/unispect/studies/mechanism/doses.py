@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from unispect.core.findings import Figure, Interval, Preset, Series
-from unispect.metrics.intervals import clustered_bootstrap
+from unispect.metrics.means import Means
 from unispect.studies.concepts import scores
 from unispect.studies.families.measures import Left
 from unispect.studies.mechanism.words import MEASURES, Inside, gaps
@@ -87,7 +87,8 @@ def _measured(measure: Inside, doses: Sequence[Left]) -> Series | None:
         own = gaps(left, WAY)
         values = {word: value for word, value in measure.read(left).items() if word in own}
         if values:
-            found[left.card.bound_steps] = clustered_bootstrap(list(values.values()), list(values))
+            rows = [("", word, [value]) for word, value in values.items()]
+            found[left.card.bound_steps] = Means.of(rows, unit="words").linear([[1.0]])
     return _line(measure.what, found) if len(found) >= LEAST else None
 
 

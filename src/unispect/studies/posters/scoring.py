@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
 
-import numpy as np
-
 from unispect.core.findings import Interval
 from unispect.data.posters.items import Item, Modality
-from unispect.metrics.intervals import bootstrap_of_totals, clustered_bootstrap
+from unispect.metrics.crossed import crossed_mean
+from unispect.metrics.means import Means
 
 
 class Category(StrEnum):
@@ -119,8 +118,8 @@ class Score:
     """One measure of one modality over all posters.
 
     Attributes:
-        over_posters: as if other posters had been chosen; resamples posters with all their samples.
-        over_samples: for these very posters, as if the model had been asked again; resamples whole repetitions.
+        over_posters: as if other posters had been chosen, each with all its samples.
+        over_samples: for these very posters, as if the model had been asked again: over whole repetitions.
     """
 
     over_posters: Interval
@@ -167,13 +166,12 @@ def tally(items: Iterable[Item]) -> Tally:
     )
 
 
-def score(replies: Sequence[GradedReply], *, level: float = 0.95, seed: int = 0) -> Scores:
+def score(replies: Sequence[GradedReply], *, level: float = 0.95) -> Scores:
     """Scores per poster, per modality and of the modalities' differences.
 
     Args:
         replies: gradings of any number of samples; those of one poster, modality and sample are averaged.
         level: coverage aimed at.
-        seed: of the resamples.
     """
     cells: dict[tuple[str, str, Hashable], list[Tally]] = defaultdict(list)
     for reply in replies:
@@ -185,12 +183,12 @@ def score(replies: Sequence[GradedReply], *, level: float = 0.95, seed: int = 0)
         for modality in modalities
     }
     totals = {
-        modality: {name: _total(table, (0.0, 1.0), level, seed) for name, table in measures.items()}
+        modality: {name: _total(table, (0.0, 1.0), level) for name, table in measures.items()}
         for modality, measures in tables.items()
     }
     singles = {
         poster: {
-            modality: {name: _single(table.get(poster, {}), level, seed) for name, table in measures.items()}
+            modality: {name: _single(table.get(poster, {}), level) for name, table in measures.items()}
             for modality, measures in tables.items()
         }
         for poster in posters
@@ -200,7 +198,7 @@ def score(replies: Sequence[GradedReply], *, level: float = 0.95, seed: int = 0)
         for modality in modalities
     }
     both = "text" in tables and "image" in tables
-    gaps = {name: _gap(tables["text"][name], tables["image"][name], level, seed) for name in MEASURES} if both else {}
+    gaps = {name: _gap(tables["text"][name], tables["image"][name], level) for name in MEASURES} if both else {}
     return Scores(totals, singles, pooled, gaps)
 
 
@@ -227,43 +225,37 @@ def _table(
     return table
 
 
-def _single(values: Mapping[Hashable, float], level: float, seed: int) -> Interval:
-    return clustered_bootstrap(list(values.values()), list(values), level=level, seed=seed, support=(0.0, 1.0))
+def _single(values: Mapping[Hashable, float], level: float) -> Interval:
+    return crossed_mean(list(values.values()), {"repetitions": list(values)}, level=level)
 
 
-def _total(table: _Table, support: tuple[float, float], level: float, seed: int) -> Score:
-    return _score([table], [1.0], support, level, seed)
+def _total(table: _Table, support: tuple[float, float], level: float) -> Score:
+    return _score([table], [1.0], support, level)
 
 
-def _gap(text: _Table, image: _Table, level: float, seed: int) -> Score:
+def _gap(text: _Table, image: _Table, level: float) -> Score:
     shared = [poster for poster in text if poster in image]
     parts = [{poster: table[poster] for poster in shared} for table in (text, image)]
-    return _score(parts, [1.0, -1.0], (-1.0, 1.0), level, seed)
+    return _score(parts, [1.0, -1.0], (-1.0, 1.0), level)
 
 
-def _score(
-    tables: Sequence[_Table], signs: Sequence[float], support: tuple[float, float], level: float, seed: int
-) -> Score:
+def _score(tables: Sequence[_Table], signs: Sequence[float], support: tuple[float, float], level: float) -> Score:
     """A signed sum of tables, as the mean over posters of means over samples."""
     posters = list(tables[0])
-    samples = list(dict.fromkeys(sample for table in tables for own in table.values() for sample in own))
-    n = sum(len(own) for table in tables for own in table.values())
     means = [sum(s * mean_defined(t[p].values()) for s, t in zip(signs, tables, strict=True)) for p in posters]
-    per_poster = np.array([[mean, 1.0] for mean in means]).reshape(-1, 2)
-    over_posters = bootstrap_of_totals(
-        per_poster, lambda t: t[..., 0] / t[..., 1], n=n, level=level, seed=seed, support=support
-    )
-    # One row per repetition: for every table and poster the value and whether there is one.
-    rows = np.array(
-        [[[(t[p].get(sample, 0.0), float(sample in t[p])) for p in posters] for t in tables] for sample in samples]
-    ).reshape(len(samples), len(tables), len(posters), 2)
-    weights = np.array(signs)[:, None]
+    over_posters = crossed_mean(means, {"posters": posters}, level=level, support=support)
+    rows = [
+        ((which, poster), sample, [value])
+        for which, table in enumerate(tables)
+        for poster in posters
+        for sample, value in table[poster].items()
+    ]
+    if not rows:
+        return Score(over_posters, replace(over_posters, unit=REPETITIONS))
+    repeated = Means.of(rows, unit=REPETITIONS)
+    weights = [[signs[which] / len(posters)] for which, _ in repeated.groups]  # type: ignore[misc]
+    over_samples = repeated.linear(weights, level=level, support=support)
+    return Score(replace(over_posters, n=over_samples.n), over_samples)
 
-    def mean(totals: np.ndarray) -> np.ndarray:
-        by_poster = totals.reshape(*totals.shape[:-1], *rows.shape[1:])
-        return (weights * by_poster[..., 0] / by_poster[..., 1]).sum(axis=-2).mean(axis=-1)
 
-    over_samples = bootstrap_of_totals(
-        rows.reshape(len(samples), 2 * len(tables) * len(posters)), mean, n=n, level=level, seed=seed, support=support
-    )
-    return Score(over_posters, over_samples)
+REPETITIONS = "repetitions"

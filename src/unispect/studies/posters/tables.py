@@ -25,7 +25,7 @@ def tables(found: Everything) -> tuple[Table, ...]:
             "Scores",
             ("model", "posters were", "error", "error over samples", *_RATES, "posters", "replies"),
             tuple(row for model in found.models for row in _scores(model)),
-            "Shares with 95 % intervals that resample posters with all their samples. Error, hallucination and "
+            "Shares with 95 % intervals over posters with all their samples. Error, hallucination and "
             "omission are of all items; the minor rate is of what is on the poster, the severe rate of what is not. "
             "Error over samples: the interval if these very posters were asked for again. Gradings of one reply are "
             "averaged first.",

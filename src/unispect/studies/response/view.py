@@ -37,7 +37,7 @@ METHODS = (
     "paper: P on raw rows with sigma = 1 (arXiv 2604.10949). controlled: one bandwidth per layer for prompts and "
     "replies of both modalities, half the median distance between equally many distinct text and picture rows; k rows "
     "drawn from each side, 8 draws; for G, the replies to up to 4 other prompts probed with it.",
-    "Intervals: 95 %, bootstrap over prompts with all their seeds.",
+    "Intervals: 95 %, over prompts with all their seeds.",
 )
 CAVEATS = (
     "None of these is a conditional entropy: all compare two sets of rows. Independent replies about the same things "

@@ -154,14 +154,16 @@ class Group:
 
 def mean(values: Sequence[tuple[float, Where]]) -> Interval:
     """Over items and trainings."""
-    return crossed_mean([value for value, _ in values], [where for _, where in values])
+    return crossed_mean([value for value, _ in values], _factors(values))
 
 
 def difference(first: Sequence[tuple[float, Where]], second: Sequence[tuple[float, Where]]) -> Interval:
     """First mean minus second; items and trainings of equal seeds go together."""
-    return crossed_difference(
-        [v for v, _ in first], [w for _, w in first], [v for v, _ in second], [w for _, w in second]
-    )
+    return crossed_difference([v for v, _ in first], _factors(first), [v for v, _ in second], _factors(second))
+
+
+def _factors(values: Sequence[tuple[float, Where]]) -> Mapping[str, Sequence[str]]:
+    return {"items": [item for _, (item, _) in values], "trainings": [training for _, (_, training) in values]}
 
 
 def by_training(values: Sequence[tuple[float, Where]]) -> dict[str, float]:

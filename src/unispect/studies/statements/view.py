@@ -38,7 +38,7 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
         findings=tuple(finding for one in judged for finding in _findings(one)),
         tables=(_verdicts(judged), _rules()),
         methods=(
-            f"A statement is supported if the 95 % interval of its number (bootstrap over prompts) lies above {LEAST}, "
+            f"A statement is supported if the 95 % interval of its number (over prompts) lies above {LEAST}, "
             "not supported if it lies below; smaller numbers count as none, since saturated states differ in the third "
             "digit. Kinds of prompt count alike, whatever their number of prompts.",
             "Artefact candidates. Length: row counts alone, whatever the rows hold, give the verdict of the paper "

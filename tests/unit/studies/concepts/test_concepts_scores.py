@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import VALUES
 from unispect.metrics.paired import mcnemar_exact
 from unispect.studies.concepts import scores
@@ -48,7 +49,7 @@ def test_every_word_counts_equally_however_often_it_was_drawn():
     often = [drawing(["shape"])] * 9
     other = Drawing("name", "drawing", {**often[0].truth, "shape": "plus"}, 0, "", dict.fromkeys(often[0].truth), "")
     tallied = scores.draw_scores([*often, other]).of("shape")
-    assert scores.accuracy(tallied).estimate == 0.5
+    assert scores.accuracy(tallied).estimate == pytest.approx(0.5)
     assert (tallied.asked, tallied.unclear) == (10, 0.1)
 
 
@@ -87,7 +88,7 @@ def test_descriptions_are_scored_against_the_truth():
     truth = drawing([]).truth
     said = {**truth, "color": "blue", "pattern": None}
     tallied = scores.describe_scores([Description(truth, said)], "real")
-    assert scores.accuracy(tallied).estimate == 0.5
+    assert scores.accuracy(tallied).estimate == pytest.approx(0.5)
     assert tallied.unclear == 0.25
 
 
@@ -96,3 +97,54 @@ def test_nothing_asked_is_not_a_number():
     assert math.isnan(scores.accuracy(nothing).estimate)
     assert math.isnan(nothing.unclear)
     assert math.isnan(nothing.chance)
+
+
+def drawings(right, combinations=6, seeds=2):
+    """All four words of each of some combinations, drawn; `right` decides from combination and seed."""
+    found = []
+    for place, concept in enumerate(load_split().held_out[:combinations]):
+        for seed in range(seeds):
+            truth = concept.values
+            shown = truth if right(place, seed) else dict.fromkeys(truth)
+            found.append(Drawing("name", "drawing", truth, seed, "", shown, ""))
+    return found
+
+
+def test_a_drawing_counts_for_four_words_and_whole_combinations_widen_the_interval():
+    together = scores.accuracy(scores.draw_scores(drawings(lambda place, seed: place % 2 == 0)))
+    apart = scores.accuracy(scores.draw_scores(drawings(lambda place, seed: (place + seed) % 2 == 0)))
+    assert together.unit == apart.unit == "words and combinations"
+    assert together.clusters == 6
+    assert together.high - together.low > 1.3 * (apart.high - apart.low)
+
+
+def test_words_told_by_themselves_are_the_unit_and_people_are_where_somebody_is_asked_about():
+    assert scores.accuracy(scores.tell_scores(tellings(1, 1, 0, 0))).unit == "words"
+    people = [Drawing("name", "people", {"hair": "red"}, 0, "", {"hair": "red"}, "", item=str(n)) for n in range(5)]
+    found = scores.accuracy(scores.draw_scores(people))
+    assert (found.unit, found.clusters) == ("people", 5)
+
+
+def test_pictures_that_are_told_are_combinations_too():
+    seen = [Description(drawing.truth, drawing.shown) for drawing in drawings(lambda place, seed: place > 1, seeds=1)]
+    assert scores.accuracy(scores.describe_scores(seen, "real")).unit == "words and combinations"
+
+
+def test_chance_taken_off_stretches_limits_and_keeps_other_levels():
+    told = scores.tell_scores(tellings(1, 1, 0, 0, 0, 0, 0))
+    share, taken_off = scores.accuracy(told), scores.corrected(told)
+    assert (taken_off.low, taken_off.high) == pytest.approx(
+        tuple((x - 1 / 7) / (6 / 7) for x in (share.low, share.high))
+    )
+    assert taken_off.p_above(0) == pytest.approx(share.p_above(1 / 7), rel=1e-6)
+    beyond = scores.beyond(share, 1 / 7)
+    assert (beyond.low, beyond.high) == pytest.approx((taken_off.low, taken_off.high))
+
+
+def test_a_gap_of_everything_drawn_and_nothing_told_is_decided_however_the_combinations():
+    drawn = scores.draw_scores(drawings(lambda place, seed: True, combinations=12))
+    told = scores.Scores({word: scores.Tally(0.0, 1, 0, ((0.0, None),)) for word in drawn.words})
+    found = scores.gap(drawn, told)
+    assert found.estimate > 1
+    assert found.low > 0.5
+    assert found.unit == "words and combinations"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from unispect.data.posters.items import Item
+from unispect.metrics import shares
 from unispect.studies.posters.scoring import MEASURES, Category, GradedReply, Tally, category, score, tally
 
 STATUS = {"c": "CORRECT", "i": "INCORRECT", "m": "MISSING"}
@@ -85,14 +86,13 @@ def test_samples_and_posters_are_two_sources_of_spread():
     # Posters differ, samples do not: asked again the score stays, other posters would move it.
     replies = [reply(str(p), "text", p, sample=s) for p in range(8) for s in range(10)]
     error = score(replies).totals["text"]["error"]
-    assert error.over_samples.high - error.over_samples.low == pytest.approx(
-        1 - 0.025 ** (1 / 10)
-    )  # all repetitions agree: exact limits
+    width = shares.limits(0.0, 10, 0.95)[1]  # all repetitions agree: at most so many others would not
+    assert error.over_samples.high - error.over_samples.low == pytest.approx(width)
     assert error.over_posters.high - error.over_posters.low > 0.2
     # Samples differ, posters do not.
     replies = [reply(str(p), "text", s, sample=s) for p in range(8) for s in range(10)]
     error = score(replies).totals["text"]["error"]
-    assert error.over_posters.method.endswith("which all agree")
+    assert error.over_posters.method.endswith("all observations agree")
     assert error.over_samples.low < 0.45 < error.over_samples.high
     assert error.over_samples.clusters == 10
 
@@ -112,7 +112,7 @@ def test_the_gap_is_paired_by_poster():
     replies.append(reply("told only", "text", 20, of=20))
     gap = score(replies).gaps["error"].over_posters
     assert (gap.estimate, gap.clusters) == (pytest.approx(0.15), 10)
-    assert gap.method.endswith("which all agree")
+    assert gap.method.endswith("all observations agree")
 
 
 def test_posters_without_unwanted_items_are_left_out_of_the_severe_rate():
