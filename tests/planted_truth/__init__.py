@@ -1,0 +1,1 @@
+"""Planted truths: records of models whose abilities are set by hand, and what claims about them should come to."""
