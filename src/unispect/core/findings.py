@@ -195,6 +195,11 @@ class Finding:
     adjusted: float = math.nan
     power: float = math.nan
 
+    @property
+    def in_family(self) -> bool:
+        """It rests on a test that is corrected together with others."""
+        return self.decision is not None and not self.control and self.verdict is not Verdict.NOT_APPLICABLE
+
 
 Cell = str | int | float | None | Interval
 

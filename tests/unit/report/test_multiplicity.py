@@ -52,13 +52,20 @@ def test_claims_families_and_controls_are_counted():
     found = multiplicity(TWO)
     assert (found.claims, found.families, found.controls) == (3, 2, 1)
     assert found.expected == pytest.approx(0.1)
-    assert "3 claims rest on tests, in 2 sections" in found.sentence
-    assert "Nothing is corrected between sections, so up to 0.1 of the 2 are expected" in found.sentence
+    assert "3 claims rest on tests, in 2 families of 2 sections" in found.sentence
+    assert "Nothing is corrected between families, so up to 0.1 of the 2 are expected" in found.sentence
     assert "1 control is decided by itself" in found.sentence
 
 
+def test_headlines_are_a_family_apart_from_the_other_claims_of_their_section():
+    mixed = section("a", finding("one"), finding("two", headline=False), finding("three", headline=False))
+    found = multiplicity([mixed])
+    assert (found.claims, found.sections, found.families) == (3, 1, 2)
+    assert "in 2 families of one section" in found.sentence
+
+
 def test_one_family_and_none():
-    assert "in one section" in multiplicity(TWO[1:]).sentence
+    assert "in one family" in multiplicity(TWO[1:]).sentence
     assert "between" not in multiplicity(TWO[1:]).sentence
     assert multiplicity(TWO[2:]).sentence == ""
 
@@ -70,7 +77,7 @@ def test_the_page_says_it_before_any_finding():
     assert "a false verdict or more is at most 5" in words
     assert "unit of inference: words (24)" in words
     assert "p = 0.004" in words
-    assert "p = 0.012 among all claims of the section" in words
+    assert "p = 0.012 among the claims of its family" in words
     assert "power 0.81 to show absence" in words
 
 
