@@ -26,7 +26,6 @@ from unispect.data.concepts.split import load_split
 from unispect.judges.agreement import agreement
 from unispect.metrics.association import Shared, pearson, spearman
 from unispect.metrics.crossed import crossed_difference, crossed_mean
-from unispect.metrics.intervals import bootstrap_of_totals
 from unispect.metrics.means import Means
 from unispect.studies.curves import Curves, Gaps, contrast
 
@@ -69,9 +68,45 @@ def ends(interval: Interval) -> tuple[float, float]:
     return interval.low, interval.high
 
 
+def bootstrap(
+    totals: Floats,
+    statistic: Callable[[Floats], Floats],
+    *,
+    support: tuple[float, float] | None = None,
+    resamples: int = 2000,
+) -> tuple[float, float]:
+    """What all limits once were: expanded percentiles (Hesterberg 2015, The American Statistician 69(4)) of a function
+    of sums over clusters [clusters, k], Student's on the jackknife for fewer than six, exact ones where all agree."""
+    count = len(totals)
+    few = count < 6
+    if few:
+        weights = 1 - np.eye(count)
+    else:
+        picks = np.random.default_rng(0).integers(count, size=(resamples, count))
+        weights = np.stack([np.bincount(own, minlength=count) for own in picks]).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, draws = float(statistic(totals.sum(axis=0))), np.asarray(statistic(weights @ totals))
+    draws = draws[~np.isnan(draws)]
+    low, high = support or (-math.inf, math.inf)
+    quantile = float(stats.t.ppf(0.975, count - 1))
+    if draws.size == 0 or math.isnan(value):
+        return math.nan, math.nan
+    if np.ptp(draws) <= 1e-12 * max(1.0, abs(value)):
+        if support is None:
+            return (math.nan, math.nan) if few else (value, value)
+        other = 1 - 0.025 ** (1 / count)
+        return value - other * (value - low), value + other * (high - value)
+    if few:
+        half = quantile * math.sqrt((count - 1) / count * float(((draws - draws.mean()) ** 2).sum()))
+        return max(low, value - half), min(high, value + half)
+    tail = float(stats.norm.cdf(-math.sqrt(count / (count - 1)) * quantile))
+    first, last = np.quantile(draws, [tail, 1 - tail])
+    return float(first), float(last)
+
+
 def percentiles(totals: Floats, support: tuple[float, float] | None = None) -> tuple[float, float]:
     """Expanded percentiles of a resampled ratio of sums."""
-    return ends(bootstrap_of_totals(totals, lambda t: t[..., 0] / t[..., 1], support=support))
+    return bootstrap(totals, lambda t: t[..., 0] / t[..., 1], support=support)
 
 
 # Shares of independent words
@@ -356,10 +391,8 @@ def groups(simulations: int, alternatives: bool, pairs: Sequence[tuple[int, int,
                         totals = np.zeros((total, 4))
                         for side, place, (one,) in rows:
                             totals[place, 2 * side : 2 * side + 2] = one, 1.0
-                        found["percentiles"] = ends(
-                            bootstrap_of_totals(
-                                totals, lambda t: t[..., 0] / t[..., 1] - t[..., 2] / t[..., 3], resamples=1000
-                            )
+                        found["percentiles"] = bootstrap(
+                            totals, lambda t: t[..., 0] / t[..., 1] - t[..., 2] / t[..., 3], resamples=1000
                         )
                     return found, 0.0
 
@@ -392,7 +425,7 @@ def correlations(simulations: int, alternatives: bool) -> Iterator[Row]:
                     if alternatives:
                         a, b = x - x.mean(), y - y.mean()
                         totals = np.column_stack([np.ones(n), a, b, a * a, b * b, a * b])
-                        found["percentiles"] = ends(bootstrap_of_totals(totals, _r, resamples=1000, support=(-1, 1)))
+                        found["percentiles"] = bootstrap(totals, _r, resamples=1000, support=(-1, 1))
                     return found, value
 
                 yield covered(f"{n} prompts", f"{name}, r = {value:.2f}", draw, simulations)

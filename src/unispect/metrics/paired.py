@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
-
-from unispect.metrics.intervals import Clusters, grouped
 
 
 def mcnemar_exact(b: int, c: int) -> float:
@@ -20,39 +18,6 @@ def mcnemar_exact(b: int, c: int) -> float:
     if b < 0 or c < 0:
         raise ValueError(f"counts of discordant pairs cannot be negative: {b}, {c}")
     return float(stats.binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
-
-
-def paired_permutation(
-    differences: ArrayLike, clusters: Clusters | None = None, *, seed: int = 0, resamples: int = 9999
-) -> float:
-    """Two-sided p of a mean difference of 0, by flipping signs of whole clusters.
-
-    Exact when 2^clusters <= `resamples`, otherwise the Monte Carlo p with one added to both counts (never 0). All
-    differences of a cluster flip together, so correlated observations do not pass for independent ones. NaN without
-    observations.
-
-    Args:
-        differences: first minus second, one per pair.
-        clusters: for every pair the group it belongs to; each pair its own if not given.
-        seed: of the random flips.
-        resamples: random sign patterns, when not all can be listed.
-    """
-    values = np.asarray(differences, dtype=np.float64)
-    x, group, count = grouped(values, range(values.size) if clusters is None else clusters)
-    if x.size == 0:
-        return float("nan")
-    totals = np.bincount(group, x, count)
-    if not totals.any() or count == 1:
-        return 1.0
-    result = stats.permutation_test(
-        (totals,),
-        lambda sample, axis: np.sum(sample, axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=resamples,
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)
 
 
 def holm(pvalues: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

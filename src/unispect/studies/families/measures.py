@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from unispect.core.cards import ModelCard
@@ -55,7 +55,8 @@ class Left:
         if one is None or doubts(one):
             return None
         gaps = scores.gaps(one.drawn, one.told())
-        return self.reading([(f"{w.lexicon} {w.attribute} {w.value}", gap) for w, gap in gaps.items()])
+        reading = self.reading([(f"{w.lexicon} {w.attribute} {w.value}", gap) for w, gap in gaps.items()])
+        return replace(reading, measured=one.gap()) if reading else None
 
     def encoded(self, preset: Preset) -> Reading | None:
         """Entropy of text minus that of pictures, mean over layers."""

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Interval
-from unispect.metrics.intervals import bootstrap_of_totals
+from unispect.metrics.means import Means
 
-Floats = NDArray[np.float64]
 Values = Sequence[tuple[str, float]]
 """Numbers with the prompt or word that each belongs to."""
 
@@ -28,12 +26,14 @@ class Reading:
         card: the model's.
         first: numbers by prompt or word.
         second: those to set against them; empty for a mean as it is.
+        measured: the number with limits that know more than what is kept here; None where there are none.
     """
 
     model: str
     card: ModelCard
     first: Values
     second: Values = ()
+    measured: Interval | None = None
 
     @property
     def value(self) -> float:
@@ -51,21 +51,12 @@ class Reading:
 
     @property
     def interval(self) -> Interval:
-        """With limits from resampling prompts or words."""
-        labels = dict.fromkeys(label for label, _ in (*self.first, *self.second))
-        place = {label: row for row, label in enumerate(labels)}
-        totals = np.zeros((len(place), 2, 2))
-        for side, values in enumerate((self.first, self.second)):
-            for label, value in values:
-                totals[place[label], side] += (value, 1.0)
-
-        def statistic(summed: Floats) -> Floats:
-            table = summed.reshape(*summed.shape[:-1], 2, 2)
-            first = table[..., 0, 0] / table[..., 0, 1]
-            return first - table[..., 1, 0] / table[..., 1, 1] if self.second else first
-
-        n = len(self.first) + len(self.second)
-        return bootstrap_of_totals(totals.reshape(len(place), -1), statistic, n=n)
+        """With limits over prompts or words; those that both sides share stay pairs."""
+        if self.measured:
+            return self.measured
+        sides = (("first", self.first), ("second", self.second))
+        means = Means.of(((side, label, [x]) for side, own in sides for label, x in own), unit="prompts")
+        return means.linear([[1.0], [-1.0]][: len(means.groups)])
 
 
 @dataclass(frozen=True)

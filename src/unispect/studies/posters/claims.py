@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from unispect.core.findings import ALPHA, Decision, Finding, Interval, Verdict
 from unispect.data.posters.items import Item
-from unispect.metrics.intervals import clustered_bootstrap
+from unispect.metrics.crossed import crossed_mean
 from unispect.studies.decisions import below
 from unispect.studies.posters.evidence import Everything, Evidence
 from unispect.studies.posters.judging.reading import Graded
@@ -157,8 +157,7 @@ def _share(gradings: Sequence[Graded], among: Callable[[Item], bool], of: Callab
     if not items:
         return None
     shares = [sum(own) / len(own) for own in by_poster.values()]
-    over = clustered_bootstrap(shares, list(by_poster), support=(0.0, 1.0))
-    return replace(over, n=len(items), unit="posters")
+    return replace(crossed_mean(shares, {"posters": list(by_poster)}), n=len(items))
 
 
 def _control(name: str, claim: str, share: Interval, limit: float, detail: str) -> Finding:
