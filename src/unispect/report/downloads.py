@@ -173,8 +173,8 @@ def _field(value: object) -> object:
 
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        named = {field.name: getattr(value, field.name) for field in fields(value)}
-        return {name: _plain(own) for name, own in named.items() if not callable(own)}
+        # what is not compared is no data: how limits at other levels are computed
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.compare}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):

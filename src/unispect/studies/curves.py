@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
@@ -191,28 +191,11 @@ def correlation(x: Sequence[float], y: Sequence[float]) -> Interval:
     return pearson(x, y, unit=UNIT)
 
 
-def negated(interval: Interval) -> Interval:
-    """The interval of the statistic with its sign changed."""
-    return replace(interval, estimate=-interval.estimate, low=-interval.high, high=-interval.low)
-
-
 def above(interval: Interval, value: float = 0.0) -> Verdict:
     """Whether the interval lies above a value; "cannot tell" if it holds the value or does not exist."""
     if interval.low > value:
         return Verdict.SUPPORTED
     return Verdict.NOT_SUPPORTED if interval.high < value else Verdict.CANNOT_TELL
-
-
-def differs(interval: Interval, value: float = 0.0) -> Verdict:
-    """Whether the interval leaves a value out. It never says that two things are equal."""
-    return Verdict.SUPPORTED if interval.excludes(value) else Verdict.CANNOT_TELL
-
-
-def same_sign(first: Interval, second: Interval) -> Verdict:
-    """Whether two statistics have the same sign; "cannot tell" unless both intervals leave zero out."""
-    if not (first.excludes(0) and second.excludes(0)):
-        return Verdict.CANNOT_TELL
-    return Verdict.SUPPORTED if (first.estimate > 0) == (second.estimate > 0) else Verdict.NOT_SUPPORTED
 
 
 def shown(interval: Interval, digits: int = 2) -> str:

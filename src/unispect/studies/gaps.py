@@ -149,13 +149,11 @@ def at_equal_length(first: Side, second: Side, *, factor: float = FACTOR) -> Gap
     one = first.only(_near(first.lengths, second.lengths, reach))
     other = second.only(_near(second.lengths, first.lengths, reach))
     if min(len(one), len(other)) < LEAST:
-        raise NoCommonLength(
-            f"{len(one)} and {len(other)} prompts of the two sides have a length within a factor of {factor:g} of one "
-            "of the other side"
-        )
+        few = f"only {len(one)} and {len(other)}" if len(one) else "no"
+        raise NoCommonLength(f"{few} prompts of the two sides lie within a factor of {factor:g} of each other")
     at = float(other.lengths.mean())
     if not one.lengths.min() - 1e-6 <= at <= one.lengths.max() + 1e-6:
-        raise NoCommonLength("all lengths of one side lie on the same side of the other's mean")
+        raise NoCommonLength("all lengths of the first side lie beyond the mean of the second, on one side of it")
     return _gap(_line(one, at), _mean(other), one, other, "regression on log2 rows, HC3, Student's t over prompts")
 
 

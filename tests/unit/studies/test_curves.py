@@ -13,13 +13,10 @@ from unispect.studies.curves import (
     above,
     contrast,
     correlation,
-    differs,
     everywhere_above,
     losses_of,
     names_of,
-    negated,
     of_gaps,
-    same_sign,
     shown,
 )
 
@@ -140,12 +137,6 @@ def test_verdicts():
     assert above(interval(-2, -1)) is Verdict.NOT_SUPPORTED
     assert above(interval(-1, 1)) is Verdict.CANNOT_TELL
     assert above(interval(math.nan, math.nan)) is Verdict.CANNOT_TELL
-    assert differs(interval(-2, -1)) is Verdict.SUPPORTED
-    assert differs(interval(-1, 1)) is Verdict.CANNOT_TELL
-    assert same_sign(interval(1, 2), interval(3, 4)) is Verdict.SUPPORTED
-    assert same_sign(interval(1, 2), interval(-4, -3)) is Verdict.NOT_SUPPORTED
-    assert same_sign(interval(1, 2), interval(-4, 3)) is Verdict.CANNOT_TELL
-    assert negated(interval(1, 3)) == interval(-3, -1)
     assert shown(interval(1, 2)) == "+1.50 [+1.00, +2.00]"
     assert shown(Interval(1.0, math.nan, math.nan, 1, 1, method="no interval: one cluster only")).startswith(
         "+1.00 (no"

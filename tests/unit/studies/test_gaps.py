@@ -43,9 +43,9 @@ def test_a_gap_by_length_alone_is_gone_at_equal_length():
 
 def test_lengths_that_do_not_meet_are_refused():
     pictures = side(np.zeros(6), [256] * 6, prefix="p")
-    with pytest.raises(NoCommonLength, match="0 and 0 prompts"):
+    with pytest.raises(NoCommonLength, match="no prompts of the two sides"):
         at_equal_length(side(np.zeros(6), [16] * 6), pictures)
-    with pytest.raises(NoCommonLength, match="same side"):
+    with pytest.raises(NoCommonLength, match="on one side of it"):
         at_equal_length(side(np.zeros(6), [140, 150, 160, 170, 180, 190]), pictures)
 
 

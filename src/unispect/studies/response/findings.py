@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -186,7 +185,7 @@ def gain(id: str, claim: str, model: str, traces: Sequence[Trace], words: tuple[
     matched, mismatched = (curves_of(traces, task, name).values.mean() for name in ("P_k", "mismatched"))
     readings = [curves_of(traces, task, f"G{reading}").mean() for reading in ("", OWN)]
     each = [above(one, MARGIN) for one in readings]
-    interval = replace(readings[0], unit="prompts")
+    interval = readings[0]
     return Finding(
         id=id,
         claim=claim,
