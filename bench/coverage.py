@@ -429,7 +429,8 @@ def agreements(simulations: int, alternatives: bool) -> Iterator[Row]:
         def rated(rng, items, same=same):
             first = rng.choice(3, size=items, p=(0.5, 0.3, 0.2))
             second = np.where(rng.random(items) < same, first, rng.choice(3, size=items, p=(0.5, 0.3, 0.2)))
-            return {name: dict(enumerate(own.tolist())) for name, own in (("a", first), ("b", second))}
+            sides = (("a", first), ("b", second))
+            return {name: {str(item): int(one) for item, one in enumerate(own)} for name, own in sides}
 
         value = agreement(rated(np.random.default_rng(0), 10**5)).alpha.estimate
         for items in (10, 20, 40, 100):

@@ -1,17 +1,23 @@
 """What it costs to see every layer: streaming states against the bare forward pass of the stock trunk.
 
 Prints processor seconds and the memory of the states held at a time. `--width 2048 --layers 4` has the shape of a
-Janus-Pro-1B trunk, cut to four of its 24 layers.
+Janus-Pro-1B trunk, cut to four of its 24 layers. Then what the controlled preset costs for one prompt at one layer: one
+bandwidth with its null against all that are measured, and one reading of a reply against all.
 """
 
 import argparse
 import time
 import weakref
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaModel
 
+from unispect.metrics.dependence import matched_proxies, mismatch_gain, overlap_divergence
+from unispect.metrics.presets import Controlled
+from unispect.metrics.sampling import calibrate, sampled_entropies
 from unispect.models.capture import stream
 
 
@@ -53,6 +59,54 @@ def main() -> None:
             f"{width:5d}  {args.layers:6d}  {args.length:6d}  {bare:6.3f}  {streamed:10.3f}  "
             f"{streamed / bare - 1:8.1%}  {held:11d}"
         )
+    print("\nwidth  one bandwidth ms  all ms  ratio  one reading ms  both, and P_k at three more ms  ratio")
+    for width in args.width:
+        numbers = [1000 * seconds(work, args.repeats) for work in controlled(width, args.length)]
+        one, every, reading, readings = numbers
+        print(
+            f"{width:5d}  {one:16.1f}  {every:6.1f}  {every / one:5.2f}  {reading:14.1f}  {readings:30.1f}  "
+            f"{readings / reading:5.2f}"
+        )
+
+
+def controlled(width: int, length: int) -> list[Callable[[], object]]:
+    """One prompt at one layer: entropy at one width, at all; a reply and four others by one reading, by all."""
+    how = Controlled()
+    prompt, reply, *others = (torch.randn(length, width) for _ in range(6))
+    rows = {"text": [prompt, *others[:2]], "image": [reply, *others[2:]]}
+    calibration = calibrate(rows, rows=how.calibration_rows, generator=np.random.default_rng(0))
+    text, image = calibration.own["text"], calibration.own["image"]
+
+    def draw() -> dict[str, Any]:
+        return {"k": how.rows, "draws": how.draws, "generator": np.random.default_rng(0)}
+
+    def entropies(*sigmas: float) -> object:
+        return sampled_entropies(prompt, sigmas=sigmas, nulls=1, **draw())
+
+    def all_entropies() -> object:
+        scaled = sampled_entropies(text.standardised(prompt), sigmas=(1.0,), **draw())
+        return entropies(text.sigma, text.sigma / 2, 2 * text.sigma, calibration.shared), scaled
+
+    def gain(prompt: torch.Tensor, reply: torch.Tensor, others: list[torch.Tensor], sigma: float) -> object:
+        overlap = overlap_divergence(prompt, reply, sigma=sigma)
+        return overlap, mismatch_gain(prompt, reply, others, sigma=sigma, **draw())
+
+    def all_gains() -> object:
+        own = [text.normalised(prompt), *(image.normalised(one) for one in (reply, *others))]
+        scaled = text.standardised(prompt), image.standardised(reply)
+        return (
+            gain(prompt, reply, others, calibration.shared),
+            gain(own[0], own[1], own[2:], 1.0),
+            matched_proxies(own[0], own[1], sigmas=(0.5, 2.0), **draw()),
+            matched_proxies(*scaled, sigmas=(1.0,), **draw()),
+        )
+
+    return [
+        lambda: entropies(text.sigma),
+        all_entropies,
+        lambda: gain(prompt, reply, others, calibration.shared),
+        all_gains,
+    ]
 
 
 def consumed(trunk: LlamaModel, rows: torch.Tensor) -> int:

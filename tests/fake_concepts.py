@@ -180,7 +180,7 @@ def judged(judge: Judge, unit: Unit, record: Record) -> Entry:
 
 
 def section_of(*models: FakeModel, options: Options | None = None) -> Section:
-    options = options or Options(limit=7, seeds=(0,))
+    options = options or Options(limit=24, seeds=(0,))
     entries = [entry for model in models for entry in entries_of(model, options)]
     cards: Mapping[str, ModelCard] = {model.card.reference: model.card for model in models}
     return view(entries, cards)

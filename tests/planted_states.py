@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Modality, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
+from unispect.core.seeds import generator_for
 
 DISTANCE = 1000.0
 TEMPLATE = 3
@@ -136,3 +138,91 @@ class Planted:
 def place_of(prompt: Prompt) -> int:
     """0 to 9, different for prompts whose last letters follow each other in the alphabet."""
     return ord(prompt.text[-1]) % 10 if prompt.text else 5
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the states of one modality lie.
+
+    Attributes:
+        rank: dimensions in which they vary.
+        scale: of their distances.
+        shift: of all of them, along a direction of the modality's own.
+    """
+
+    rank: int = 12
+    scale: float = 1.0
+    shift: float = 0.0
+
+
+@dataclass
+class Shaped(Planted):
+    """Rows of every prompt and reply are normal, of a law that their modality has; nothing else differs.
+
+    Attributes:
+        shapes: of the modalities.
+        turn: seed of a rotation of everything; none for None.
+        template: value of the rows of templates, and how many there are.
+        filler: rows without content in front of the template.
+        relation: share of a reply's rows that are its prompt's own, up to noise.
+    """
+
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    turn: int | None = None
+    template: tuple[float, int] = (1.0, TEMPLATE)
+    filler: int = 0
+    relation: float = 0.0
+    width: int = 24
+    depth: int = 2
+
+    def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
+        segments = []
+        for prompt in prompts:
+            modality: Modality = "image" if prompt.images else "text"
+            edges = np.cumsum([0, self.filler, self.template[1], self.row_count(prompt.text) or self.rows[modality]])
+            named = (("text", "filler"), ("text", "template"), (modality, "prompt"))
+            parts = [Segment(int(a), int(b), *name) for (a, b), name in zip(pairwise(edges), named, strict=True)]
+            segments.append(tuple(part for part in parts if len(part)))
+        return Encoded(goal, tuple(segments), tuple(prompts))
+
+    def states(
+        self, encoded: Encoded, replies: Sequence[Reply] | None = None, *, at: int = LAST
+    ) -> Iterator[LayerState]:
+        prompts = encoded.inputs
+        assert isinstance(prompts, tuple)
+        for layer in range(self.depth):
+            rows, segments = [], []
+            for place, prompt in enumerate(prompts):
+                own = encoded.segments[place]
+                name = prompt.text or str(np.asarray(prompt.images[0]).sum(axis=(0, 1)).tolist())
+                latent = self._latent(name, len(own[-1]), "prompt", layer)
+                parts = [
+                    torch.full((self.filler, self.width), 1e4),
+                    torch.full((self.template[1], self.width), self.template[0]),
+                    self._placed(latent, own[-1].modality),
+                ]
+                if replies is not None:
+                    m = self.reply_rows[encoded.goal]
+                    said: Modality = "text" if isinstance(replies[place], TextReply) else "image"
+                    repeated = round(self.relation * m)
+                    noise = 0.1 * self._latent(name, repeated, f"noise {said}", layer)
+                    answer = self._latent(name, m - repeated, f"reply {said}", layer)
+                    reply = torch.cat([latent[torch.arange(repeated) % len(latent)] + noise, answer])
+                    parts.append(self._placed(reply, said))
+                    own = (*own, Segment(own[-1].stop, own[-1].stop + m, said, "response"))
+                rows.append(torch.cat(parts).float())
+                segments.append(own)
+            yield LayerState(layer, tuple(rows), tuple(segments), LAST if replies else 0)
+
+    def _latent(self, name: str, count: int, what: str, layer: int) -> torch.Tensor:
+        return torch.from_numpy(generator_for("shaped", name, what, layer).normal(size=(count, self.width)))
+
+    def _placed(self, latent: torch.Tensor, modality: Modality) -> torch.Tensor:
+        shape = self.shapes.get(modality, Shape())
+        rows = shape.scale * latent.clone()
+        rows[:, shape.rank :] = 0
+        rows += shape.shift * torch.from_numpy(generator_for("shaped", "direction", modality).normal(size=self.width))
+        if self.turn is not None:
+            square = torch.from_numpy(generator_for("shaped", "turn", self.turn).normal(size=(self.width, self.width)))
+            rows = rows @ torch.linalg.qr(square)[0]
+        return rows

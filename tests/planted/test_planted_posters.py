@@ -61,19 +61,25 @@ def test_findings_and_controls(shown):
     assert gap.interval.estimate == pytest.approx(0.5)
     assert gap.interval.clusters == len(TITLES)
     assert found["planted-pictured-first"].interval.estimate == pytest.approx(1 / 12 - 1 / 2)
-    assert found["control-reference"].control
-    assert found["control-reference"].verdict is Verdict.SUPPORTED
+    for name, needed in (("control-reference", 17), ("control-stranger", 6)):
+        control = found[name]
+        assert control.control
+        assert (control.interval.unit, control.interval.clusters) == ("posters", len(TITLES))
+        assert control.verdict is Verdict.NOT_APPLICABLE  # three posters show nothing, even without an error
+        assert f"{needed} are needed" in control.detail
     assert found["control-reference"].interval.estimate == 0
-    assert found["control-stranger"].control
-    assert found["control-stranger"].verdict is Verdict.SUPPORTED
 
 
-def test_with_posters_enough_the_gap_is_supported(tmp_path):
-    run = replies(tmp_path, titles=[f"Poster{n}" for n in range(14)], seeds=(0,), parts=("drawing", "telling"))
+def test_with_posters_enough_gap_and_controls_are_supported(tmp_path):
+    run = replies(tmp_path, titles=[f"Poster{n}" for n in range(17)], seeds=(0,), parts=("drawing", "telling"))
     with judging() as server:
         grade(run, server.url)
-    (gap,) = [one for one in section(run).findings if one.headline]
-    assert gap.verdict is Verdict.SUPPORTED
+    found = section(run).findings
+    assert {one.id: one.verdict for one in found if one.headline or one.control} == {
+        "planted-gap": Verdict.SUPPORTED,
+        "control-reference": Verdict.SUPPORTED,
+        "control-stranger": Verdict.SUPPORTED,
+    }
 
 
 def test_cards_set_the_renditions_side_by_side(shown):

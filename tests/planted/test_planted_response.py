@@ -88,7 +88,7 @@ def test_the_published_proxy_is_the_planted_one(entries):
 def test_the_matched_measures_are_the_planted_ones(entries):
     (calibration,) = [entry for entry in entries if entry.unit.kind == "calibrate"]
     assert calibration.record.payload["k"] == 32
-    assert calibration.record.payload["sigma"] == pytest.approx([500.0] * 3, rel=1e-4)
+    assert calibration.record.payload["shared"] == pytest.approx([500.0] * 3, rel=1e-4)
     alone = entropy([1] * N, HALF_MEDIAN)
     apart = entropy([1] * 2 * N, HALF_MEDIAN) - alone
     for item in items(entries, "controlled", "write"):
@@ -112,7 +112,7 @@ def test_the_matched_measures_are_the_planted_ones(entries):
 def test_the_view_returns_curves_and_verdicts(entries):
     section = view(entries, {})
     figures = {figure.id: figure for figure in section.figures}
-    assert set(figures) == {"P-paper", "G-controlled", "P_k-controlled", "J-controlled"}
+    assert set(figures) == {"P-paper", "G-controlled", "P_k-controlled", "J-controlled", "offset"}
     assert all(figure.preset is not None for figure in section.figures)
     lines = {line.label: line for line in figures["P-paper"].panels["planted"]}
     assert list(lines["text replies"].y) == pytest.approx(
@@ -125,8 +125,8 @@ def test_the_view_returns_curves_and_verdicts(entries):
     assert found["gain-write-planted"].verdict is Verdict.SUPPORTED
     assert found["gain-draw-planted"].verdict is Verdict.SUPPORTED
     order = found["order-paper-planted"]
-    # at the last layer both are 0: "at every layer" cannot hold, and nothing lies below
-    assert order.verdict is Verdict.CANNOT_TELL
+    # at the last layer text adds nothing, so "at every layer" cannot hold
+    assert order.verdict is Verdict.NOT_SUPPORTED
     assert "text is higher at 2 of 3 layers" in order.detail
     assert order.seeds == (0, 1)
     tables = {table.id: table for table in section.tables}
@@ -179,7 +179,7 @@ def test_length_alone_orders_replies_under_paper_only(tmp_path):
     found = {finding.id: finding for finding in view(entries, {}).findings}
     assert found["order-paper-planted"].verdict is Verdict.SUPPORTED
     assert found["order-paper-planted"].interval.estimate == pytest.approx(math.log2(8.5) - 1, abs=1e-4)
-    assert found["order-controlled-planted"].verdict is Verdict.CANNOT_TELL
+    assert found["order-controlled-planted"].verdict is Verdict.NOT_SUPPORTED  # they are level at every layer
     assert found["order-controlled-planted"].interval.estimate == pytest.approx(0, abs=1e-4)
     assert found["gain-write-planted"].interval.estimate == pytest.approx(0, abs=1e-4)
     assert found["presets-agree-planted"].verdict is Verdict.CANNOT_TELL

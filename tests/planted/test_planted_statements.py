@@ -14,7 +14,8 @@ from unispect.engine.local import execute
 from unispect.metrics.dependence import mismatch_gain
 from unispect.runs import RunStore
 from unispect.studies.base import Options
-from unispect.studies.curves import Curves, above
+from unispect.studies.curves import Curves
+from unispect.studies.decisions import above
 from unispect.studies.encoding import plan as encoding_plan
 from unispect.studies.encoding import run as encoding_run
 from unispect.studies.encoding.view import view as encoding_view
@@ -42,7 +43,7 @@ def measured(study, folder, model, **options):
 ENCODING, RESPONSE = (encoding_plan, encoding_run), (response_plan, response_run)
 
 
-def sources(folder, kinds, each=4):
+def sources(folder, kinds, each=6):
     """Text by kind and two folders of pictures."""
     texts = folder / "prompts.txt"
     texts.write_text("\n".join(f"{kind} number {i}\t{kind}" for kind in kinds for i in range(each)))
@@ -78,7 +79,7 @@ def test_numbers_under_the_paper_preset_are_those_planted(section):
         "F4a": 1,
         "F4d": ((3 - 1.5) + (4 - 2) + (5 - 2.5)) / 3,
         "F4e-large": 0.75 * 4 - 2,
-        "F5a": 0.5 - (2 + 0 + 1 + 2) / 4,
+        "F5a": 0.5 - 2,  # at the embedding, deductive and inductive
         "F6a": 0.5,
         "F6d": 1 - 0.8,
         "S1": min(0.75 * 4 - 2, 4 - 2, 1 - 0),
@@ -202,5 +203,6 @@ def test_replies_to_nobody_fit_no_prompt():
             others = [sides[(place + step) % len(sides)][1] for step in (1, 2, 3)]
             gain = mismatch_gain(prompt, reply, others, sigma=2.0, k=8, draws=2, generator=rng)
             gains.append((str(place), [gain.value]))
-        found += above(Curves.of(gains).mean()) is Verdict.SUPPORTED
+        decision = above(Curves.of(gains).mean(), 0.0)
+        found += decision.verdict(decision.p) is Verdict.SUPPORTED
     assert found <= RATE * REPEATS

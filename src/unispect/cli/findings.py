@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from unispect.cli.console import say
 from unispect.core.findings import Finding, Interval, Section, Verdict
 from unispect.report.instrument import Trust, instrument
+from unispect.report.multiplicity import multiplicity
 
 STYLES = {
     Verdict.SUPPORTED: "bold green",
@@ -18,9 +19,11 @@ STYLES = {
 
 
 def say_findings(sections: Sequence[Section]) -> None:
-    """Whether the controls held, then every headline finding with its verdict, interval and size."""
+    """Whether the controls held, over how much is corrected, then every headline finding with its interval."""
     say()
     say(_controls(sections))
+    if sentence := multiplicity(sections).sentence:
+        say(sentence)
     for section in sections:
         headlines = [finding for finding in section.findings if finding.headline and not finding.control]
         if headlines:
@@ -29,19 +32,22 @@ def say_findings(sections: Sequence[Section]) -> None:
         for finding in headlines:
             say(f"  {finding.verdict}: {_subject(finding)}{finding.claim}", STYLES[finding.verdict])
             if finding.interval:
-                say(f"    {interval_text(finding.interval)}")
+                say(f"    {interval_text(finding.interval)}{_p(finding)}")
     say()
 
 
 def interval_text(interval: Interval) -> str:
     """`0.71 [0.65, 0.78], 95 %, n = 360 in 24 clusters`."""
-    groups = (
-        f" in {interval.clusters} cluster{'s' * (interval.clusters != 1)}" if interval.clusters != interval.n else ""
-    )
+    what = interval.unit or f"cluster{'s' * (interval.clusters != 1)}"
+    groups = f" in {interval.clusters} {what}" if interval.clusters != interval.n or interval.unit else ""
     size = f"n = {interval.n}{groups}"
     if math.isnan(interval.low) or math.isnan(interval.high):
         return f"{interval.estimate:.3g}, {interval.method or 'no interval'}, {size}"
     return f"{interval.estimate:.3g} [{interval.low:.3g}, {interval.high:.3g}] at {interval.level:.0%}, {size}"
+
+
+def _p(finding: Finding) -> str:
+    return "" if math.isnan(finding.adjusted) else f", adjusted p = {finding.adjusted:.3g}"
 
 
 def _subject(finding: Finding) -> str:

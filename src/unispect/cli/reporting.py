@@ -14,17 +14,18 @@ from pathlib import Path
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
-from unispect.core.units import Skip, seeds_of
+from unispect.core.units import Entry, Skip, seeds_of
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
 from unispect.runs.export import export
 from unispect.runs.manifest import Invocation
-from unispect.runs.records import Records
+from unispect.runs.records import Records, models_of
 from unispect.runs.store import RunStore
 from unispect.studies.cautions import cautions
 from unispect.studies.families import view as families
 from unispect.studies.mechanism import view as mechanism
+from unispect.studies.one_way import one_way
 from unispect.studies.registry import all_studies, find_study
 from unispect.studies.statements import view as statements
 
@@ -109,12 +110,14 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
         cards |= store.cards()
     sections = []
     everything = {name: Records(stores, name, study.version) for name, study in all_studies().items()}
-    finished = {name: records for name, records in everything.items() if len(records)}
-    for name, records in finished.items():
-        progress(f"summarising {name}: {len(records)} records")
-        present = _Cards((model, card) for model, card in cards.items() if model in records.models)
+    finished: dict[str, Sequence[Entry]] = {name: records for name, records in everything.items() if len(records)}
+    for name, everyone in list(finished.items()):
+        progress(f"summarising {name}: {len(everyone)} records")
+        records, aside = (everyone, ()) if find_study(name).presets else one_way(everyone)
+        finished[name] = records
+        present = _Cards((model, card) for model, card in cards.items() if model in models_of(records))
         section = find_study(name).view(records, present)
-        sections.append(replace(section, caveats=(*section.caveats, *cautions(records))))
+        sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
     for over_all in (families.view, mechanism.view, statements.view):
         if together := over_all(finished, cards):
             sections.append(together)

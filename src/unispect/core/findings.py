@@ -176,8 +176,8 @@ class Finding:
         decision: p values of a verdict that rests on a test; None where it does not.
         adjusted: two-sided p value after the correction for all claims of its family (`Section.family`); NaN where the
             verdict rests on no test, or on one that is not corrected.
-        power: of an absence claim: the chance to find a difference as large as the smallest one that counts; NaN
-            where it is not about absence.
+        power: of an absence claim: the chance that it is supported where there is exactly nothing
+            (`unispect.studies.decisions.power`); NaN where it is not about absence.
     """
 
     id: str
@@ -194,6 +194,11 @@ class Finding:
     decision: Decision | None = None
     adjusted: float = math.nan
     power: float = math.nan
+
+    @property
+    def in_family(self) -> bool:
+        """It rests on a test that is corrected together with others."""
+        return self.decision is not None and not self.control and self.verdict is not Verdict.NOT_APPLICABLE
 
 
 Cell = str | int | float | None | Interval

@@ -14,15 +14,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Prompt
-from unispect.core.units import JSON, Skip, digest
+from unispect.core.units import JSON, Skip, canonical_json, digest
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
 from unispect.data.items import LeftOut, PromptItem, Unread
@@ -38,7 +39,14 @@ LISTED: Final = 20
 LISTED_WHEN_EMPTY: Final = 3
 """Of them, in the message that nothing is left."""
 
+PASS: Final = "surrogatepass"
+"""Names of files may hold what is no text."""
+
 One = PromptItem | Unread | Skip | LeftOut
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,16 @@ class PromptSet:
         items: at least one, no two with equal content.
         digest: of kinds, contents and questions, in order.
         skips: what the sources hold and nobody can use.
+        source: of everything the sources hold, whatever the limit and wherever they lie: their names, and a digest of
+            kinds and contents (of pictures that lie in files: of kinds and names). Prompts of equal sources may be
+            measured together.
     """
 
     name: str
     items: tuple[PromptItem, ...]
     digest: str
     skips: tuple[Skip, ...] = ()
+    source: str = ""
 
     @property
     def summary(self) -> str:
@@ -100,13 +112,15 @@ def _load(names: Sequence[str], limit: int | None, image_size: int, memory: Memo
     how = Reading(memory, several_folders=sum(name.startswith("images:") for name in names) > 1)
     left_out = _LeftOut()
     found = ((number, one) for number, name in enumerate(names, 1) for one in found_in(name, image_size, how))
-    items = tuple(_chosen(_named_apart(found), limit, left_out))
+    whole = hashlib.sha256()
+    items = tuple(_chosen(_noted(_named_apart(found), whole), limit, left_out))
     name = " + ".join(names)
     if not items:
         reasons = "; ".join(f"{skip.what}: {skip.reason}" for skip in left_out.skips(name)[:LISTED_WHEN_EMPTY])
         raise UsageError(f"{name} holds no prompts" + (f" ({reasons})" if reasons else ""))
     used = [[item.modality, item.kind, item.inputs, *filter(None, [item.question])] for item in items]
-    return PromptSet(name, items, digest(used), left_out.skips(name))
+    source = f"{' + '.join(one.partition(':')[0] for one in names)} ({whole.hexdigest()[:12]})"
+    return PromptSet(name, items, digest(used), left_out.skips(name), source)
 
 
 def prompt_of(inputs: Mapping[str, JSON], places: Mapping[str, JSON] = MappingProxyType({})) -> Prompt:
@@ -137,6 +151,16 @@ def _named_apart(found: Iterable[tuple[int, One]]) -> Iterator[One]:
             while one.id in taken:
                 one = replace(one, id=f"{one.id} (source {number})")
             taken.add(one.id)
+        yield one
+
+
+def _noted(found: Iterable[One], whole: _Hash) -> Iterator[One]:
+    """The same, while a hash is fed with everything that could be a prompt."""
+    for one in found:
+        if isinstance(one, PromptItem):
+            whole.update(canonical_json([one.modality, one.kind, one.inputs, one.question]).encode("utf-8", PASS))
+        elif isinstance(one, Unread):
+            whole.update(canonical_json([one.kind, one.id]).encode("utf-8", PASS))
         yield one
 
 

@@ -1,8 +1,10 @@
-"""How wide the kernel is: rules for one sequence, and one width for a whole layer.
+"""How wide the kernel is: rules for one sequence, and widths for a whole layer.
 
 A rule that looks at one sequence lets its length and its duplicates decide the width; a fixed width lets the norm of
-the states decide the entropy. Comparisons need `shared_bandwidth`: one width per layer, from equal numbers of text
-and image rows (FACTS, entropy, sections 3 and 8).
+the states decide the entropy (FACTS, entropy, sections 3 and 8). Comparisons need widths that all sequences of a layer
+have in common, and a width that knows distances *between* modalities grows with how far apart they lie, so that a
+larger gap would look like less entropy. Both widths here come from distances within modalities: `own_bandwidths`, one
+for each, and `shared_bandwidth`, one for all.
 """
 
 from __future__ import annotations
@@ -95,12 +97,31 @@ def balanced_rows(
     }
 
 
-def shared_bandwidth(groups: Mapping[str, Tensor], *, fraction: float = 0.5) -> float:
-    """`fraction` of the median distance between the distinct rows of all groups together: one width for a layer.
+def own_bandwidths(groups: Mapping[str, Tensor], *, fraction: float = 0.5) -> dict[str, float]:
+    """`fraction` of the median distance between the distinct rows of each group (modality): a width for each.
 
-    Give groups of equal size (see `balanced_rows`), so that neither modality decides the width alone.
+    Shifting, turning or stretching the rows of a group leaves entropies at its own width as they are. NaN for a group
+    whose rows are all equal: its entropies are 0 whatever the width.
+    """
+    widths: dict[str, float] = {}
+    for name, rows in groups.items():
+        try:
+            widths[name] = fraction * median_distance(rows, distinct=True)
+        except UndefinedBandwidth:
+            widths[name] = math.nan
+    return widths
+
+
+def shared_bandwidth(groups: Mapping[str, Tensor], *, fraction: float = 0.5) -> float:
+    """One width for a layer: the geometric mean of the own widths of all groups that have one.
+
+    It is as many times wider than the narrower of two own widths as it is narrower than the other. Shifting a group
+    leaves it as it is; stretching one does not, so that it shows differences of scale as differences of entropy.
 
     Raises:
-        UndefinedBandwidth: all rows are equal.
+        UndefinedBandwidth: every group's rows are all equal.
     """
-    return fraction * median_distance(torch.cat([checked(rows) for rows in groups.values()]), distinct=True)
+    own = [width for width in own_bandwidths(groups, fraction=fraction).values() if not math.isnan(width)]
+    if not own:
+        raise UndefinedBandwidth("all rows equal: no distance to take a median of")
+    return math.exp(sum(map(math.log, own)) / len(own))

@@ -11,7 +11,8 @@ A mean inside known ends is a share of that range, and a share is worth so many 
 (Korn and Graubard 1998, Survey Methodology 24(2)): limits are those of `unispect.metrics.shares` for as many trials. So
 they stay inside the range, and near its ends they are as wide as those of shares are. On the side away from the nearer
 end they are never inside Hall's (`unispect.metrics.student`): where few clusters hold all that is wrong, shares of
-clusters are more skewed than trials are.
+clusters are more skewed than trials are. Far out in the tail Hall's have no end, so there they give way to the limits
+of as many trials as the factor with the fewest clusters has, which no clustering of the same mean can be worse than.
 
 Where every cluster holds one observation that is right or wrong, the mean is a share of independent trials and its
 variance needs no estimate. Where all observations are equal nothing is seen of how they vary: they are worth as many
@@ -213,6 +214,7 @@ class _Spread:
         sides: the means.
         trials: how many independent ones each is worth.
         errors: standard error, degrees of freedom and skewness of each.
+        fewest: as many trials as the factor with the fewest clusters has.
         agrees: whether all observations of each are equal.
         correlation: of the two.
         method: in a few words.
@@ -223,6 +225,7 @@ class _Spread:
     sides: Sequence[_Side]
     trials: Sequence[float]
     errors: Sequence[Error]
+    fewest: Sequence[float]
     agrees: Sequence[bool]
     correlation: float
     method: str
@@ -237,10 +240,11 @@ class _Spread:
         low, high = shares.limits(share, self.trials[which], level, error.freedom)
         if error.size > 0:
             less, more = error.limits(level)
+            least, most = shares.limits(share, self.fewest[which], level)
             if share < 0.5 and error.skewness > 0:
-                high = max(high, min(1.0, share + more))
+                high = max(high, min(most, share + more))
             elif share > 0.5 and error.skewness < 0:
-                low = min(low, max(0.0, share + less))
+                low = min(low, max(least, share + less))
         return low, high
 
 
@@ -328,9 +332,10 @@ class _Design:
         agree = max(own) <= ZERO
         counted = [name for name in names if self._counts[name] >= WHOLE] or names
         single = {name: parts[name,] for name in names}
-        trials, errors = [], []
+        trials, errors, fewer = [], [], []
         for place, (side, size) in enumerate(zip(self._sides, own, strict=True)):
             fewest = min(float(single[name].sizes[place]) for name in counted)
+            fewer.append(fewest)
             if size <= ZERO:
                 trials.append(fewest)
                 errors.append(Error(0.0, math.inf))
@@ -351,6 +356,7 @@ class _Design:
             self._sides,
             trials,
             errors,
+            fewer,
             [size <= ZERO for size in own],
             correlation,
             f"{method}; all observations agree" if agree else method,

@@ -122,13 +122,32 @@ def matched_proxy(
     Raises:
         ValueError: a side has fewer than `k` rows; otherwise as `conditional_proxy`.
     """
+    return matched_proxies(
+        prompt, response, sigmas=(sigma,), k=k, draws=draws, generator=generator, alpha=alpha, base=base
+    )[0]
+
+
+def matched_proxies(
+    prompt: Tensor,
+    response: Tensor,
+    *,
+    sigmas: Sequence[float],
+    k: int,
+    draws: int,
+    generator: np.random.Generator,
+    alpha: float = ALPHA,
+    base: float = 2.0,
+) -> list[Dependence]:
+    """`matched_proxy` at several bandwidths on the same draws."""
     sides = _checked_sides(prompt, response)
-    with one_thread():
-        picked = sides[0][draw_rows(len(prompt), k, draws, generator)]
-        values = _proxies(picked, sides[1][draw_rows(len(response), k, draws, generator)], sigma, alpha, base)
     n, m = len(prompt), len(response)
-    value, error = _mean(values)
-    return Dependence(value, n, m, length_term(n, m), sigma, k, draws, error, matched=value)
+    found: list[Dependence] = []
+    with one_thread():
+        picked = [side[draw_rows(len(side), k, draws, generator)] for side in sides]
+        for sigma in sigmas:
+            value, error = _mean(_proxies(picked[0], picked[1], sigma, alpha, base))
+            found.append(Dependence(value, n, m, length_term(n, m), sigma, k, draws, error, matched=value))
+    return found
 
 
 def mismatch_gain(

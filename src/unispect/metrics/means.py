@@ -100,11 +100,38 @@ class Means:
         if w.shape != self.whole.shape:
             raise ValueError(f"weights must be [groups, columns] {self.whole.shape}, not {w.shape}")
         used = np.flatnonzero(w.any(axis=1))
+        if not used.size:
+            return Interval(0.0, math.nan, math.nan, 0, 0, level, "no interval: every weight is 0", self.unit)
         counts = self.totals[:, used, -1]
         sums = np.einsum("cgk,gk->cg", self.totals[:, used, :-1], w[used])
         shape = self._shape if len(used) == len(self.groups) else _Shape.of(counts)
         size = float(np.abs(w * self.whole).sum())
         return self._sum_of_means(sums, counts, shape, size, level, support)
+
+    def several(self, weights: ArrayLike) -> Sums:
+        """Many sums at once; each is what `linear` makes an interval of.
+
+        Args:
+            weights: [sums, groups, columns].
+
+        Raises:
+            ValueError: another shape.
+        """
+        w = np.asarray(weights, dtype=np.float64)
+        if w.ndim != 3 or w.shape[1:] != self.whole.shape:
+            raise ValueError(f"weights must be [sums, groups, columns] of {self.whole.shape}, not {w.shape}")
+        found = np.full((6, len(w)), np.nan)
+        patterns, which = np.unique(w.any(axis=2), axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            own, used = np.flatnonzero(which.reshape(-1) == number), np.flatnonzero(pattern)
+            if not used.size:
+                found[:, own] = np.array([[0.0, np.nan, 1.0, 0.0, 0.0, 0.0]]).T
+                continue
+            shape = _Shape.of(self.totals[:, used, -1])
+            sums = np.einsum("cgk,fgk->fcg", self.totals[:, used, :-1], w[own][:, used])
+            size = np.abs(w[own] * self.whole).sum(axis=(1, 2))
+            found[:, own] = _errors(sums, shape, size)
+        return Sums(*found[:4], *found[4:].astype(np.int64))
 
     def columns(self, group: Hashable, *, level: float = 0.95) -> tuple[Interval, ...]:
         """Every mean of one group."""
@@ -208,6 +235,48 @@ def _as_share(interval: Interval, support: Support, trials: int) -> Interval:
 
     low, high = limits(interval.level)
     return replace(interval, low=low, high=high, limits=limits)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Many sums of means with their errors, all arrays [sums].
+
+    Attributes:
+        estimates: of the sums.
+        sizes: standard errors; NaN where there is none, 0 where nothing varies.
+        freedoms: degrees of freedom.
+        skewness: of the estimates.
+        n: observations.
+        clusters: that they rest on.
+    """
+
+    estimates: Floats
+    sizes: Floats
+    freedoms: Floats
+    skewness: Floats
+    n: NDArray[np.int64]
+    clusters: NDArray[np.int64]
+
+
+def _errors(sums: Floats, shape: _Shape, size: Floats) -> Floats:
+    """The fields of `Sums` [6, sums] for sums [sums, clusters, groups] over the same groups; see `Means.linear`."""
+    counts = shape.counts
+    whole = counts.sum(axis=0)
+    means = sums.sum(axis=1) / whole
+    raw = (sums - counts * means[:, None]) / whole
+    squares = (raw / np.sqrt(1 - 1 / np.maximum(shape.sizes, 1 + 1e-9))).sum(axis=2) ** 2
+    variance = squares.sum(axis=1)
+    same = variance <= (1e-12 * np.maximum(size, 1e-300)) ** 2
+    variance[same] = 0.0
+    clusters, fewest = int((counts > 0).any(axis=1).sum()), int((counts > 0).sum(axis=0).min(initial=len(counts)))
+    each = np.stack([squares[:, shape.kinds == kind].sum(axis=1) for kind in range(len(shape.freedoms))], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = np.where(same, 1.0, variance**2 / (each**2 / shape.freedoms).sum(axis=1))
+        skewness = np.where(same, 0.0, (shape.third * raw.sum(axis=2) ** 3).sum(axis=1) / variance**1.5)
+    error = np.sqrt(variance)
+    error[(fewest < LEAST) | (same & (clusters < CERTAIN))] = np.nan
+    n = np.full(len(sums), counts.sum())
+    return np.stack([means.sum(axis=1), error, freedom, skewness, n, np.full(len(sums), clusters)])
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,10 @@ class Paper:
 
 @dataclass(frozen=True)
 class Controlled:
-    """With the confounds removed: content rows, one width per layer shared by modalities, equal row counts, a null.
+    """With the confounds removed: content rows, a width per layer and modality, equal row counts, a null.
+
+    A second width per layer is shared by both modalities; both come from distances within modalities, so that neither
+    knows how far apart these lie (see `unispect.metrics.bandwidth`).
 
     Attributes:
         alpha: order.
@@ -32,7 +35,7 @@ class Controlled:
             compared sequence reaches.
         floor: sequences with fewer rows are left out of comparisons rather than lowering `rows` for all.
         draws: subsamples per sequence.
-        fraction: width as a fraction of the median distance between distinct calibration rows.
+        fraction: width as a fraction of the median distance between distinct calibration rows of a modality.
         calibration_rows: distinct rows of each modality that decide the width, at most.
     """
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unispect.metrics.bandwidth import UndefinedBandwidth, balanced_rows, shared_bandwidth
+from unispect.metrics.bandwidth import UndefinedBandwidth, balanced_rows, own_bandwidths, shared_bandwidth
 from unispect.metrics.entropy import ALPHA
 from unispect.metrics.kernel import SAFE64, checked, distinct_rows, exact_distances, squared_distances
 from unispect.metrics.spectrum import renyi_stack
@@ -75,7 +75,7 @@ def sampled_entropy(
         ValueError: fewer than `k` rows; otherwise as `renyi_entropy`.
     """
     return sampled_entropies(
-        rows, sigmas=(sigma,), k=k, draws=draws, generator=generator, alpha=alpha, base=base, null=null
+        rows, sigmas=(sigma,), k=k, draws=draws, generator=generator, alpha=alpha, base=base, nulls=int(null)
     )[0]
 
 
@@ -88,16 +88,20 @@ def sampled_entropies(
     generator: np.random.Generator,
     alpha: float = ALPHA,
     base: float = 2.0,
-    null: bool = False,
+    nulls: int = 0,
 ) -> list[SampledEntropy]:
-    """`sampled_entropy` for several bandwidths on the same draws; the distances are computed once."""
+    """`sampled_entropy` for several bandwidths on the same draws; the distances are computed once.
+
+    The null is computed at the first `nulls` of them: it costs as much as the entropy itself.
+    """
     wide = checked(rows)
     stack = wide[draw_rows(len(wide), k, draws, generator).to(wide.device)].cpu()
     with one_thread():
         values = stack_entropies(stack, sigmas, alpha=alpha, base=base)
-        nulls = np.full(len(sigmas), math.nan)
-        if null:
-            nulls = stack_entropies(shuffled(stack, generator), sigmas, alpha=alpha, base=base).mean(axis=1)
+        of_nulls = np.full(len(sigmas), math.nan)
+        if nulls:
+            mixed = stack_entropies(shuffled(stack, generator), sigmas[:nulls], alpha=alpha, base=base)
+            of_nulls[:nulls] = mixed.mean(axis=1)
     distinct = int(distinct_rows(wide)[1].max()) + 1
     return [
         SampledEntropy(
@@ -111,7 +115,7 @@ def sampled_entropies(
             max_value=math.log(k) / math.log(base),
             null=float(of_null),
         )
-        for sigma, of_draws, of_null in zip(sigmas, values, nulls, strict=True)
+        for sigma, of_draws, of_null in zip(sigmas, values, of_nulls, strict=True)
     ]
 
 
@@ -158,26 +162,56 @@ def entropies_of_distances(distances: Tensor, *, alpha: float = ALPHA, base: flo
 
 
 @dataclass(frozen=True)
+class Own:
+    """What all sequences of one modality share at one layer.
+
+    Attributes:
+        sigma: bandwidth for raw rows; NaN if its calibration rows are all equal (its entropies are then 0).
+        mean: [width], of the calibration rows.
+        scale: [width], standard deviation of every dimension over the calibration rows, 1 where it is 0.
+        scaled_sigma: bandwidth for rows divided by `scale`.
+    """
+
+    sigma: float
+    mean: np.ndarray
+    scale: np.ndarray
+    scaled_sigma: float
+
+    def normalised(self, rows: Tensor) -> Tensor:
+        """Rows [n, width] minus the mean, over the width, in float64 on the CPU: to be measured at a width of 1.
+
+        Where every calibration row was equal, nothing is divided.
+        """
+        return self._centred(rows) / (1.0 if math.isnan(self.sigma) else self.sigma)
+
+    def standardised(self, rows: Tensor) -> Tensor:
+        """The same with every dimension at unit variance, over the width that belongs to it."""
+        width = 1.0 if math.isnan(self.scaled_sigma) else self.scaled_sigma
+        return self._centred(rows) / torch.from_numpy(self.scale) / width
+
+    def _centred(self, rows: Tensor) -> Tensor:
+        return rows.detach().cpu().double() - torch.from_numpy(self.mean)
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What all sequences of one layer share.
 
     Attributes:
-        sigma: bandwidth for raw rows; NaN if all calibration rows are equal (every entropy is then 0).
-        scale: [width], standard deviation of every dimension over the calibration rows, 1 where it is 0.
-        scaled_sigma: bandwidth for rows divided by `scale`.
+        own: by group (modality).
+        shared: one bandwidth for raw rows of all groups; NaN if no group has a width of its own.
         rows: distinct calibration rows of each group.
     """
 
-    sigma: float
-    scale: np.ndarray
-    scaled_sigma: float
+    own: Mapping[str, Own]
+    shared: float
     rows: int
 
 
 def calibrate(
     groups: Mapping[str, Sequence[Tensor]], *, rows: int, generator: np.random.Generator, fraction: float = 0.5
 ) -> Calibration:
-    """One bandwidth for a layer, from equally many distinct rows of every group (modality).
+    """Bandwidths for a layer, from equally many distinct rows of every group (modality), each by itself.
 
     Args:
         groups: modality -> its sequences [n_i, width].
@@ -189,12 +223,17 @@ def calibrate(
         ValueError: a group has no rows, or values are not finite.
     """
     balanced = balanced_rows(groups, rows=rows, generator=generator)
-    together = torch.cat(list(balanced.values())).double().cpu()
-    scale = together.std(dim=0, correction=0)
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    wide = {name: own.double().cpu() for name, own in balanced.items()}
+    scales = {name: own.std(dim=0, correction=0) for name, own in wide.items()}
+    scales = {name: torch.where(scale > 0, scale, torch.ones_like(scale)) for name, scale in scales.items()}
+    sigmas = own_bandwidths(wide, fraction=fraction)
+    scaled = own_bandwidths({name: own / scales[name] for name, own in wide.items()}, fraction=fraction)
+    own = {
+        name: Own(sigmas[name], one.mean(dim=0).numpy(), scales[name].numpy(), scaled[name])
+        for name, one in wide.items()
+    }
     try:
-        sigma = shared_bandwidth(balanced, fraction=fraction)
-        scaled = shared_bandwidth({"all": together / scale}, fraction=fraction)
+        shared = shared_bandwidth(wide, fraction=fraction)
     except UndefinedBandwidth:
-        sigma = scaled = math.nan
-    return Calibration(sigma, scale.numpy(), scaled, len(next(iter(balanced.values()))))
+        shared = math.nan
+    return Calibration(own, shared, len(next(iter(wide.values()))))

@@ -13,9 +13,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scipy.special import stdtrit
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
 
 from unispect.core.findings import Interval
+
+Floats = NDArray[np.float64]
 
 FLAT = 1e-9
 """Skewness of an estimate below which it has none."""
@@ -67,6 +71,26 @@ def student(
         return max(support[0], estimate + low), min(support[1], estimate + high)
 
     return Interval(estimate, *limits(level), n, clusters, level, method, unit, limits)
+
+
+def halves(freedoms: Floats, skewness: Floats, level: float) -> tuple[Floats, Floats]:
+    """How many errors the lower and the upper limit of `Error.limits` lie from many estimates, at one level."""
+    t = stdtrit(freedoms, (1 + level) / 2)
+    skew = np.where(np.abs(skewness) > FLAT, skewness, np.nan)
+    low, high = (-3 / skew * (np.cbrt(1 + skew * (side * t - skew / 6)) - 1) for side in (1, -1))
+    return np.fmax(t, -low), np.fmax(t, high)
+
+
+def tails(away: Floats, freedoms: Floats, skewness: Floats) -> Floats:
+    """One-sided p values of "the statistic is not above a value", which the estimate exceeds by `away` errors.
+
+    The smallest tail area at which the lower limit of `Error.limits` exceeds the value, in closed form.
+    """
+    skew = np.where(np.abs(skewness) > FLAT, skewness, np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        hall = skew / 6 + ((1 + skew * away / 3) ** 3 - 1) / skew
+    farthest = np.fmin(away, hall)
+    return np.where(away > 0, np.minimum(stdtr(freedoms, -farthest), 0.5), 1.0)
 
 
 def through(interval: Interval, function: Callable[[float], float]) -> Interval:

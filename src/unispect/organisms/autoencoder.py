@@ -7,8 +7,11 @@ heart instead of learning what the words mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +20,43 @@ from torch.nn import functional as F
 from unispect.core.seeds import seed_for
 from unispect.train.gradients import WORKERS, add_gradients, workers
 from unispect.train.loop import Progress
+from unispect.train.state import load_state, save_state
 
 Loss = Callable[[Tensor, int, torch.Generator], Tensor]
 """Mean loss of pictures [batch, 3, H, W] at a step counted from 0, with the generator of its noise."""
 STAGE = "picture tokenizer"
+EVERY = 100
+"""Steps between states to go on from."""
 _ATTENTION = ("proj_out", "attentions.0.proj")
 """How the names of convolutions end that bring in what attention found."""
+
+
+@dataclass
+class _Lot:
+    """Which pictures come next: all of them in a random order, then all of them in another.
+
+    Attributes:
+        count: of pictures.
+        generator: of the orders.
+        waiting: numbers of those that are left of the last order.
+    """
+
+    count: int
+    generator: torch.Generator
+    waiting: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
+
+    def next(self, batch: int) -> Tensor:
+        while len(self.waiting) < batch:
+            self.waiting = torch.cat([self.waiting, torch.randperm(self.count, generator=self.generator)])
+        rows, self.waiting = self.waiting[:batch], self.waiting[batch:]
+        return rows
+
+    def state(self) -> dict[str, Tensor]:
+        return {"waiting": self.waiting.clone(), "generator": self.generator.get_state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.waiting = state["waiting"]
+        self.generator.set_state(state["generator"])
 
 
 def train_autoencoder(
@@ -37,8 +71,12 @@ def train_autoencoder(
     generator: torch.Generator,
     progress: Progress | None = None,
     at: Mapping[int, Callable[[], None]] | None = None,
+    checkpoint: Path | None = None,
 ) -> None:
     """Trains `network` in place on pictures [count, 3, H, W] in [-1, 1], from convolutions drawn anew.
+
+    With `checkpoint`, everything that decides the rest is saved there every `EVERY` steps, and a training that was
+    stopped goes on from the last save, to the same bytes.
 
     Args:
         network: everything that learns.
@@ -51,6 +89,10 @@ def train_autoencoder(
         generator: of everything random.
         progress: told now and then how far it is.
         at: what else to do before a step.
+        checkpoint: where to go on from.
+
+    Raises:
+        CheckpointError: the saved state is damaged, or of another training.
     """
     start_convolutions(network, generator)
     masks = local_masks(encoder)
@@ -59,10 +101,18 @@ def train_autoencoder(
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.05)
+    lot = _Lot(len(pixels), generator)
+    whole = list(network.state_dict().values())
+    saved = load_state(checkpoint, whole, [optimiser], STAGE) if checkpoint else None
+    if saved:
+        schedule.load_state_dict(saved["schedule"])
+        lot.restore(saved["lot"])
+    start: int = saved["step"] if saved else 0
     if progress:
-        progress(STAGE, 0, steps, {})
+        progress(STAGE, start, steps, {})
     with workers() as pool:
-        for step, rows in enumerate(_batches(len(pixels), batch, steps, generator)):
+        for step in range(start, steps):
+            rows = lot.next(batch)
             if at and step in at:
                 at[step]()
             optimiser.zero_grad()
@@ -77,6 +127,9 @@ def train_autoencoder(
             schedule.step()
             if progress and (step % 10 == 9 or step == steps - 1):
                 progress(STAGE, step + 1, steps, {"loss": value})
+            if checkpoint and ((step + 1) % EVERY == 0 or step == steps - 1):
+                more = {"schedule": schedule.state_dict(), "lot": lot.state()}
+                save_state(checkpoint, whole, [optimiser], STAGE, step + 1, more)
     network.eval()
 
 
@@ -131,15 +184,6 @@ def start_convolutions(network: nn.Module, generator: torch.Generator) -> None:
 
 def _share(loss: Loss, pixels: Tensor, step: int, seed: int, weight: float) -> Tensor:
     return weight * loss(pixels, step, torch.Generator().manual_seed(seed))
-
-
-def _batches(count: int, batch: int, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
-    queue = torch.empty(0, dtype=torch.long)
-    for _ in range(steps):
-        while len(queue) < batch:
-            queue = torch.cat([queue, torch.randperm(count, generator=generator)])
-        yield queue[:batch]
-        queue = queue[batch:]
 
 
 def _present(weight: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -46,9 +47,14 @@ class LFQTraining:
 
 
 def train_lfq(
-    vq: Magvit, pixels: Tensor, how: LFQTraining, generator: torch.Generator, progress: Progress | None = None
+    vq: Magvit,
+    pixels: Tensor,
+    how: LFQTraining,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
 ) -> None:
-    """Trains `vq` in place on pictures [count, 3, H, W] in [-1, 1]."""
+    """Trains `vq` in place on pictures [count, 3, H, W] in [-1, 1]; continues from `checkpoint` if it was stopped."""
     train_autoencoder(
         vq,
         vq.encoder,
@@ -60,6 +66,7 @@ def train_lfq(
         generator=generator,
         progress=progress,
         at={how.autoencoder_steps: partial(_turn, vq, pixels, how, generator)},
+        checkpoint=checkpoint,
     )
 
 

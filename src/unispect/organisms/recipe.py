@@ -26,8 +26,10 @@ from unispect.organisms.families import IMAGE_SIZE, base_card, family_of
 from unispect.organisms.gates import Gate
 from unispect.organisms.making.base import Making, Organism, Recipe
 from unispect.organisms.upbringing import Upbringing, upbringing_of
+from unispect.runs import durable
 from unispect.train.gradients import small_steps
 from unispect.train.loop import Progress, train
+from unispect.train.state import write_whole
 
 CONCEPTS = "concepts"
 """The world of the organisms that ship."""
@@ -62,6 +64,8 @@ def train_organism(
         _check_tied(family, upbringing)
     special = {"world": world} if world != CONCEPTS else {}
     _claim(out, {"family": family, "seed": seed, "recipe": recipe, **special, **({"tied": True} if tied else {})})
+    for folder in (out, out / "training"):
+        durable.remove_leftovers(folder)
     with small_steps():
         making.write_files(out, upbringing.sentences())
         if tied:
@@ -70,7 +74,8 @@ def train_organism(
         if not base.exists():
             model = making.start(card, out, seed=seed_for("organism", seed))
             _grow(model, making, upbringing, out, seed, recipe, progress)
-            making.save(model, base, dtype=torch.float16)
+            with durable.replacing(base) as unfinished:
+                making.save(model, unfinished, dtype=torch.float16)
         for variant in upbringing.variants:
             if not (out / f"{variant}.safetensors").exists():
                 _bind(out, family, variant, upbringing, seed, recipe, progress)
@@ -98,9 +103,10 @@ def _grow(
         _restore(tokenizer, torch.load(saved, weights_only=True))
     else:
         generator = torch.Generator().manual_seed(seed_for("picture tokenizer", seed))
-        making.train_tokenizer(model, _pixels(upbringing), recipe.picture_tokenizer, generator, progress)
-        saved.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({name: parameter.detach() for name, parameter in tokenizer.items()}, saved)
+        begun = saved.with_name("tokenizing.pt")
+        making.train_tokenizer(model, _pixels(upbringing), recipe.picture_tokenizer, generator, progress, begun)
+        write_whole(saved, {name: parameter.detach() for name, parameter in tokenizer.items()})
+        begun.unlink()
     making.start_weights(model, torch.Generator().manual_seed(seed_for("growing up", seed)))
     lessons = upbringing.lessons(model)
     stages = [("growing up", "growing.pt", recipe.growing, seed)]
@@ -146,7 +152,8 @@ def _bind(
         progress=progress,
         checkpoint=out / "training" / f"{name}.pt",
     )
-    save_difference(out / f"{name}.safetensors", before, dict(model.network.named_parameters()))
+    with durable.replacing(out / f"{name}.safetensors") as unfinished:
+        save_difference(unfinished, before, dict(model.network.named_parameters()))
 
 
 @torch.no_grad()
@@ -212,4 +219,4 @@ def _told(value: object) -> dict[str, object]:
 def _note(out: Path, facts: Mapping[str, object]) -> None:
     path = out / "training.json"
     known = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    path.write_text(json.dumps({**known, **facts}, indent=1) + "\n", "utf-8")
+    durable.write(path, (json.dumps({**known, **facts}, indent=1) + "\n").encode())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -50,10 +51,11 @@ def train_vae(
     how: VAETraining,
     generator: torch.Generator,
     progress: Progress | None = None,
+    checkpoint: Path | None = None,
     *,
     shift: float = 0.0,
 ) -> None:
-    """Trains `vae` in place on pictures [count, 3, H, W] in [-1, 1].
+    """Trains `vae` in place on pictures [count, 3, H, W] in [-1, 1]; continues from `checkpoint` if it was stopped.
 
     Means, from `shift` on, times `scaling_factor` then have unit spread.
     """
@@ -69,6 +71,7 @@ def train_vae(
         generator=generator,
         progress=progress,
         at=early,
+        checkpoint=checkpoint,
     )
     _standardise(vae, pixels, scaling_factor, shift)
 

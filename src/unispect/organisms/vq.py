@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -32,9 +33,14 @@ class VQTraining:
 
 
 def train_vq(
-    vq: JanusVQVAE, pixels: Tensor, how: VQTraining, generator: torch.Generator, progress: Progress | None = None
+    vq: JanusVQVAE,
+    pixels: Tensor,
+    how: VQTraining,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
 ) -> None:
-    """Trains `vq` in place on pictures [count, 3, H, W] in [-1, 1]."""
+    """Trains `vq` in place on pictures [count, 3, H, W] in [-1, 1]; continues from `checkpoint` if it was stopped."""
     train_autoencoder(
         vq,
         vq.encoder,
@@ -46,6 +52,7 @@ def train_vq(
         generator=generator,
         progress=progress,
         at={how.autoencoder_steps: partial(_set_codebook, vq, pixels, how, generator)},
+        checkpoint=checkpoint,
     )
 
 
@@ -91,7 +98,7 @@ def _spherical_kmeans(points: Tensor, start: Tensor, rounds: int, generator: tor
         sums = torch.zeros_like(centres).index_add_(0, owner, points)
         empty = torch.bincount(owner, minlength=len(centres)) == 0
         # An empty cluster moves to one of the worst served points.
-        worst = similarity.topk(max(int(empty.sum()) * 4, 1), largest=False).indices
+        worst = similarity.topk(min(len(points), max(int(empty.sum()) * 4, 1)), largest=False).indices
         pick = worst[torch.randperm(len(worst), generator=generator)[: int(empty.sum())]]
         centres = F.normalize(sums, dim=1)
         centres[empty] = points[pick]

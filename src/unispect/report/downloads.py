@@ -37,8 +37,12 @@ _HEAD = [
     "level",
     "n",
     "clusters",
+    "unit",
     "chance",
     "seeds",
+    "p",
+    "p adjusted",
+    "power",
 ]
 LEVEL = 9
 """Of compression, the strongest."""
@@ -112,10 +116,13 @@ def findings_csv(sections: Sequence[Section]) -> bytes:
     for section in sections:
         for found in section.findings:
             interval = found.interval
-            numbers = [None] * 6 if interval is None else [getattr(interval, key) for key in _HEAD[8:14]]
+            numbers = [None] * 7 if interval is None else [getattr(interval, key) for key in _HEAD[8:15]]
+            tested = [found.decision.p if found.decision else None, found.adjusted, found.power]
             kind = [found.verdict.value, str(found.control), str(found.headline), found.model, found.preset or ""]
             seeds = " ".join(map(str, found.seeds))
-            rows.append([section.id, found.id, found.claim, *kind, *numbers, found.chance, seeds, found.detail])
+            rows.append(
+                [section.id, found.id, found.claim, *kind, *numbers, found.chance, seeds, *tested, found.detail]
+            )
     return _csv([*_HEAD, "detail"], rows)
 
 
@@ -166,7 +173,8 @@ def _field(value: object) -> object:
 
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: _plain(own) for name, own in named.items() if not callable(own)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):

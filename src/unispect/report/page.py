@@ -18,6 +18,7 @@ from unispect.report.environment import environment
 from unispect.report.figures import Drawing, draw, styles_for
 from unispect.report.gallery import Group, groups
 from unispect.report.instrument import instrument, tally
+from unispect.report.multiplicity import multiplicity
 from unispect.report.pictures import Missing, OpenPicture
 from unispect.report.provenance import Provenance
 from unispect.report.tables import ShownTable, show_table
@@ -94,6 +95,7 @@ def render(
             provenance=provenance,
             studies=studies,
             instrument=instrument(sections),
+            multiplicity=multiplicity(sections),
             tally=tally([item.finding for item in everything]),
             headlines=[item for item in everything if item.finding.headline and not item.finding.control],
             left_out=len(skips) + provenance.skipped,

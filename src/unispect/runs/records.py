@@ -76,6 +76,31 @@ class Records(Sequence[Entry]):
         return {unit: found for unit, found in places.items() if found[2] > 1}
 
 
+class _Filtered(Records):
+    """Records of which some are left out, or given other grades."""
+
+    def __init__(self, records: Records, keep: Callable[..., Entry | None], *more: Hashable) -> None:
+        self._records, self._keep, self._more = records, keep, more
+        self._reduced = {}
+
+    @property
+    def models(self) -> list[str]:
+        return self.reduced(_models)
+
+    def __len__(self) -> int:
+        return self.reduced(_count)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (kept for entry in self._records if (kept := self._keep(entry, *self._more)))
+
+
+def filtered(entries: Sequence[Entry], keep: Callable[..., Entry | None], *more: Hashable) -> Sequence[Entry]:
+    """The entries that `keep(entry, *more)` gives back; of `Records` read from disk like them."""
+    if isinstance(entries, Records):
+        return _Filtered(entries, keep, *more)
+    return [kept for entry in entries if (kept := keep(entry, *more))]
+
+
 def models_of(entries: Iterable[Entry]) -> list[str]:
     """`id@revision` of all models, in the order of their first entries."""
     return entries.models if isinstance(entries, Records) else _models(entries)
@@ -90,6 +115,10 @@ def unfinished(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Those that failed or were skipped."""
     if not isinstance(entries, Records):
         yield from (entry for entry in entries if entry.record.status != "done")
+
+
+def _count(entries: Iterable[Entry]) -> int:
+    return sum(1 for _ in entries)
 
 
 def _models(entries: Iterable[Entry]) -> list[str]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -136,7 +137,7 @@ class Gaps:
     means: Means
 
     @classmethod
-    def between(cls, first: Curves, second: Curves) -> Gaps:
+    def between(cls, first: Curves, second: Curves) -> Self:
         """First minus second, neither empty."""
         rows = [
             (side, prompt, row)
@@ -227,19 +228,31 @@ def shown(interval: Interval, digits: int = 2) -> str:
 def names_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> dict[str, str]:
     """Model reference -> the name to show.
 
-    Its id; where several revisions share an id, with the steps that each was bound by, or else the whole reference.
+    Its id; where several revisions share an id, with the seed of training, the steps that each was bound by, or both;
+    or else the whole reference.
     """
     return named(models_of(entries), cards)
 
 
 def named(references: Sequence[str], cards: Mapping[str, ModelCard]) -> dict[str, str]:
-    """The same for model references."""
-    ids = {reference: _id(reference, cards) for reference in references}
-    doses = {one: f"{name}, {cards[one].bound_steps} steps" if one in cards else one for one, name in ids.items()}
-    shared, alike = Counter(ids.values()), Counter(doses.values())
+    """The same for model references; by steps or training seed or both, as far as needed to tell them apart."""
+    ways = [_called(reference, cards) for reference in references]
+    counts = [Counter(names) for names in zip(*ways, strict=True)]
     return {
-        one: name if shared[name] == 1 else doses[one] if alike[doses[one]] == 1 else one for one, name in ids.items()
+        reference: next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), reference)
+        for reference, names in zip(references, ways, strict=True)
     }
+
+
+def _called(reference: str, cards: Mapping[str, ModelCard]) -> tuple[str, ...]:
+    """Names of a model, shortest first."""
+    name = _id(reference, cards)
+    if reference not in cards:
+        return name, name, name, name
+    card = cards[reference]
+    steps = f"{name}, {card.bound_steps} steps"
+    seed = "" if card.training_seed is None else f", training seed {card.training_seed}"
+    return name, f"{name}{seed}", steps, f"{steps}{seed}"
 
 
 def _id(reference: str, cards: Mapping[str, ModelCard]) -> str:

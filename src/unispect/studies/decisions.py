@@ -1,18 +1,20 @@
 """Decisions from intervals of statistics, and verdicts from the decisions of all claims of a section together.
 
 A decision is a pair of one-sided p values, got by inverting the limits of an interval, so that it says what the
-interval says at every level. Verdicts are made at the very end, by `settled`, over all claims of a section together:
-Holm's correction keeps the chance of one false decision or more among them at 5 %. Holm and not Benjamini-Hochberg,
+interval says at every level. Verdicts are made at the very end, by `settled`, over the claims of a section together:
+Holm's correction keeps the chance of one false decision or more at 5 % in each family. Holm and not Benjamini-Hochberg,
 because single verdicts are quoted: what matters is that this one is right, not that most of them are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from unispect.core.findings import Decision, Finding, Interval, Verdict
+from scipy.special import ndtr, ndtri
+
+from unispect.core.findings import ALPHA, Decision, Finding, Interval, Verdict
 from unispect.metrics.paired import holm
 from unispect.studies.verdicts import SMALL
 
@@ -69,20 +71,61 @@ def given(condition: float, decision: Decision) -> Decision:
     return Decision(max(condition, decision.supported), max(condition, decision.refuted))
 
 
+def power(interval: Interval, margin: float = SMALL, *, both: bool = False) -> float:
+    """Of an absence claim: the chance that it is supported where there is exactly nothing, with limits as wide as
+    these.
+
+    At 95 %, before any correction, for a statistic whose standard error is half the width of its limits at 68.3 %. Low
+    power is why "cannot tell" says nothing about the model (Julious 2004, "Sample sizes for clinical trials with Normal
+    data", Statistics in Medicine 23(12)). NaN where limits are known at one level only.
+
+    Args:
+        interval: of the statistic, 0 where there is nothing.
+        margin: the smallest effect that counts.
+        both: the claim is `within` the margin, on both sides; else it is `below` it.
+    """
+    error, reach = _error(interval)
+    if error == 0:
+        return float(reach < margin)
+    chance = float(ndtr((margin - reach) / error))
+    return max(0.0, 2 * chance - 1) if both else chance
+
+
+def times_as_many(interval: Interval, margin: float = SMALL, *, both: bool = False, wanted: float = 0.8) -> float:
+    """How many times as many observations would give an absence claim the wanted power, if errors shrink as their root.
+
+    At most 1 where it has it. NaN where limits are known at one level only.
+    """
+    error, reach = _error(interval)
+    quantile = float(ndtri((1 + wanted) / 2 if both else wanted))
+    return ((reach + quantile * error) / margin) ** 2
+
+
+def _error(interval: Interval) -> tuple[float, float]:
+    """Standard error, and how far the upper limit reaches from the estimate at 95 %."""
+    if interval.limits is None or math.isnan(interval.low):
+        return math.nan, math.nan
+    narrow = interval.at(ONE_SIGMA)
+    return (narrow.high - narrow.low) / 2, interval.at(1 - ALPHA).high - interval.estimate
+
+
+ONE_SIGMA = 0.682689492137086
+
 UNDECIDED = Decision(1.0, 1.0)
 
 
 def settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings with the verdicts that their decisions allow after Holm's correction over all of them.
+    """The findings with the verdicts that their decisions allow after Holm's correction.
 
-    Controls are about the instrument and are decided each by itself. Findings without a decision, and those that do not
-    apply, keep their verdict and count nowhere.
+    A section has two families, set before the data are looked at: its headline claims, which are what gets quoted, and
+    all its other claims. Controls are about the instrument and are decided each by itself. Findings without a decision,
+    and those that do not apply, keep their verdict and count nowhere.
     """
     every = list(findings)
-    places = [place for place, one in enumerate(every) if _corrected(one)]
-    adjusted = holm([_p(every[place]) for place in places]) if places else ()
-    for place, p in zip(places, adjusted, strict=True):
-        every[place] = _decided(every[place], float(p))
+    for places in _families(every):
+        adjusted = holm([_p(every[place]) for place in places])
+        for place, p in zip(places, adjusted, strict=True):
+            every[place] = _decided(every[place], float(p))
     return tuple(
         _decided(one, one.decision.p) if one.control and one.decision and _applies(one) else one for one in every
     )
@@ -90,20 +133,37 @@ def settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def family_of(findings: Iterable[Finding]) -> str:
     """The claims that `settled` corrects together, in words for the page; empty if there are none."""
-    count = sum(_corrected(one) for one in findings)
-    if not count:
+    every = list(findings)
+    families = [[every[place] for place in places] for places in _families(every)]
+    counts = [_counted(len(own), own[0].headline) for own in families]
+    if not counts:
         return ""
-    if count == 1:
-        return "One claim of this section rests on a test; nothing is corrected."
+    together = " Intervals are at 95 % each. Nothing is corrected between sections."
+    if len(counts) == 1:
+        (own,) = families
+        if len(own) == 1:
+            return "One claim of this section rests on a test; nothing is corrected."
+        return (
+            f"The {counts[0]} of this section that rest on a test, of all its models and presets, are one family: "
+            f"verdicts keep to 5 % for all of them together (Holm).{together}"
+        )
     return (
-        f"The {count} claims of this section that rest on a test, of all its models and presets, are one family: "
-        "verdicts keep to 5 % for all of them together (Holm). Intervals are at 95 % each. Nothing is corrected "
-        "between sections."
+        f"Claims of this section that rest on a test, of all its models and presets, are two families, set beforehand: "
+        f"{counts[0]} and {counts[1]}. Verdicts keep to 5 % for all of a family together (Holm).{together}"
     )
 
 
-def _corrected(one: Finding) -> bool:
-    return one.decision is not None and not one.control and _applies(one)
+def _families(every: Sequence[Finding]) -> list[list[int]]:
+    """Places of the claims that are corrected together: headlines, then the others; without empty ones."""
+    kinds = [
+        [place for place, one in enumerate(every) if one.in_family and one.headline is first] for first in (True, False)
+    ]
+    return [places for places in kinds if places]
+
+
+def _counted(count: int, headline: bool) -> str:
+    kind = "headline claim" if headline else "other claim"
+    return f"{count} {kind}{'s' * (count != 1)}"
 
 
 def _applies(one: Finding) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -17,8 +18,10 @@ from unispect.core.prompts import Modality, Prompt, Role, positions
 from unispect.core.seeds import generator_for
 from unispect.core.units import JSON, Record, Unit
 from unispect.data.prompts import prompt_of
+from unispect.metrics.kernel import checked, distinct_rows
+from unispect.metrics.offset import Named, Offset, offset
 from unispect.metrics.presets import Controlled, Paper
-from unispect.metrics.sampling import Calibration, calibrate, draw_rows
+from unispect.metrics.sampling import Calibration, Own, calibrate, draw_rows
 
 T = TypeVar("T")
 
@@ -82,7 +85,7 @@ def rounded(value: float) -> float:
 
 @dataclass(frozen=True)
 class Widths:
-    """The calibration of a model: for every layer the bandwidth, and how many rows to draw.
+    """The calibration of a model: for every layer the bandwidths, and how many rows to draw.
 
     Attributes:
         layers: one per layer.
@@ -93,9 +96,13 @@ class Widths:
     k: int
 
 
+Sequences = Mapping[str, Sequence[Named]]
+"""Modality -> sequences of rows, each with its prompt."""
+
+
 def widths_payload(
     model: str,
-    rows: Sequence[Mapping[str, Sequence[Tensor]]],
+    rows: Sequence[Sequences],
     k: int,
     how: Controlled,
     generator: Callable[[int], np.random.Generator],
@@ -113,29 +120,78 @@ def widths_payload(
         StateError: a layer's states are not finite.
     """
     layers: list[Calibration] = []
-    for layer, groups in enumerate(rows):
+    offsets: list[Offset | None] = []
+    for layer, named in enumerate(rows):
+        groups = {modality: [own for _, own in sequences] for modality, sequences in named.items()}
         draw = partial(calibrate, groups, rows=how.calibration_rows, generator=generator(layer), fraction=how.fraction)
         layers.append(measured(model, layer, "calibration", draw))
+        offsets.append(offset(*named.values()) if len(named) == 2 else None)
+    modalities = list(layers[0].own)
+
+    def of_each(number: Callable[[Own], JSON]) -> dict[str, JSON]:
+        return {modality: [number(layer.own[modality]) for layer in layers] for modality in modalities}
+
     return {
         "k": k,
-        "sigma": [_number(layer.sigma) for layer in layers],
-        "scaled_sigma": [_number(layer.scaled_sigma) for layer in layers],
-        "scale": [[float(f"{value:.7g}") for value in layer.scale] for layer in layers],
+        "sigma": of_each(lambda own: _number(own.sigma)),
+        "shared": [_number(layer.shared) for layer in layers],
+        "mean": of_each(lambda own: _numbers(own.mean)),
+        "scale": of_each(lambda own: _numbers(own.scale)),
+        "scaled_sigma": of_each(lambda own: _number(own.scaled_sigma)),
         "rows": [layer.rows for layer in layers],
+        "offset": [one and _rounded_offset(one) for one in offsets],
     }
 
 
 def widths_of(record: Record) -> Widths:
     """What a calibration record says."""
-    payload = cast(Mapping[str, list], record.payload)
+    payload = cast(Mapping[str, Any], record.payload)
     layers = tuple(
-        Calibration(np.nan if sigma is None else sigma, np.asarray(scale), np.nan if scaled is None else scaled, rows)
-        for sigma, scale, scaled, rows in zip(
-            payload["sigma"], payload["scale"], payload["scaled_sigma"], payload["rows"], strict=True
+        Calibration(
+            {
+                modality: Own(
+                    _width(payload["sigma"][modality][layer]),
+                    np.asarray(payload["mean"][modality][layer], dtype=np.float64),
+                    np.asarray(payload["scale"][modality][layer], dtype=np.float64),
+                    _width(payload["scaled_sigma"][modality][layer]),
+                )
+                for modality in payload["sigma"]
+            },
+            _width(payload["shared"][layer]),
+            rows,
         )
+        for layer, rows in enumerate(payload["rows"])
     )
-    return Widths(layers, cast(int, record.payload["k"]))
+    return Widths(layers, cast(int, payload["k"]))
+
+
+def own_width(widths: Widths, layer: int, modality: str, rows: Tensor) -> Own | None:
+    """What the sequences of a modality share at a layer; None where all of them are the same row over and over.
+
+    Raises:
+        ValueError: calibration rows of the modality are all equal, or there were none, while these differ.
+    """
+    own = widths.layers[layer].own.get(modality)
+    if own is None:
+        raise ValueError(f"nothing of modality {modality} was calibrated on")
+    if not math.isnan(own.sigma):
+        return own
+    if len(rows) > 1 and int(distinct_rows(checked(rows))[1].max()) > 0:
+        raise ValueError("the calibration's rows are all equal here and these are not: there is no width for them")
+    return None
+
+
+def _rounded_offset(one: Offset) -> dict[str, JSON]:
+    return {name: _number(value) for name, value in asdict(one).items() if math.isfinite(value)}
+
+
+def _width(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(f"{value:.9g}")
+
+
+def _numbers(values: np.ndarray) -> list[JSON]:
+    return [float(f"{value:.9g}") for value in values]

@@ -27,17 +27,6 @@ def equal(gap: Interval) -> Verdict:
     return Verdict.NOT_SUPPORTED if gap.low > SMALL or gap.high < -SMALL else Verdict.CANNOT_TELL
 
 
-def nothing_known(drawn: Interval, told: Interval) -> Verdict:
-    """Whether both are at chance."""
-    if drawn.low > 0 or told.low > 0:
-        return Verdict.NOT_SUPPORTED
-    return Verdict.SUPPORTED if drawn.high < KNOWN and told.high < KNOWN else Verdict.CANNOT_TELL
-
-
-def negated(gap: Interval) -> Interval:
-    return Interval(-gap.estimate, -gap.high, -gap.low, gap.n, gap.clusters, gap.level, gap.method)
-
-
 def percent(share: float) -> str:
     return "not measured" if math.isnan(share) else f"{100 * share:.0f} %"
 

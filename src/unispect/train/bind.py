@@ -20,6 +20,7 @@ from unispect.models.base import UnifiedModel
 from unispect.models.checks import require
 from unispect.models.registry import card_of, family_module, files_of, load, parse
 from unispect.models.taught import Taught, joined, read_taught
+from unispect.runs import durable
 from unispect.train import memory
 from unispect.train.claim import claim_of, difference
 from unispect.train.course import Course, Draft, make_course
@@ -149,7 +150,8 @@ def bind(ready: Ready, progress: Progress | None = None) -> Path:
     """Carries the order out, from where it was stopped if it was; returns the folder of the bound weights.
 
     Raises:
-        StateError: loss or gradient are not finite, or the loss has grown; names the step. What was written stays.
+        StateError: loss or gradient are not finite, or the loss stays above where it began; names the step. What was
+            written stays.
     """
     order, crew = ready.order, ready.crew
     if crew.main:
@@ -313,9 +315,8 @@ def _note(order: Order) -> None:
     order.run.mkdir(parents=True, exist_ok=True)
     claim = order.run / "claim.json"
     if not claim.exists():
-        claim.write_text(
-            json.dumps({**claim_of(order.model, order.recipe), "title": order.title}, indent=1) + "\n", "utf-8"
-        )
+        content = {**claim_of(order.model, order.recipe), "title": order.title}
+        durable.write(claim, (json.dumps(content, indent=1) + "\n").encode())
 
 
 @contextmanager

@@ -7,9 +7,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from unispect.core.errors import StateError
 from unispect.core.texts import lines_of
+
+WINDOW = 20
+"""Steps whose median loss is looked at: a training that is lost is stopped after so many at most."""
+NOTHING = 0.1
+"""A loss below this is no loss to speak of: a tenth of a nat per token, or of the spread of what is drawn."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +50,24 @@ class Journal:
 
 @dataclass
 class Watch:
-    """Says when a training is lost.
+    """Says when a training is lost: when it has become worse than it was before it learned anything, and stays so.
+
+    What counts is the median loss of the last `WINDOW` steps. It is held against the loss of the first step, which was
+    taken before any weight changed, and against the lowest such median. Neither can be lowered by luck to where noise
+    exceeds it: losses of words that are known lie near zero, and one answer that is wrong then costs a hundred times
+    all others, for a step.
 
     Attributes:
-        factor: how many times its lowest value the smoothed loss may reach.
-        smoothed: mean loss with weights that fall by a tenth per step.
-        lowest: of the smoothed loss.
-        seen: steps.
+        factor: how many times its lowest value the median loss may reach, if that is also above the first loss.
+        first: loss of the first step.
+        recent: of the last steps, the oldest first.
+        lowest: of the first loss and all medians.
     """
 
     factor: float
-    smoothed: float = 0.0
-    lowest: float = field(default=math.inf)
-    seen: int = 0
-
-    _PATIENCE = 20
+    first: float | None = None
+    recent: list[float] = field(default_factory=list)
+    lowest: float = math.inf
 
     def look(self, step: int, loss: float, norm: float | None) -> None:
         """Returns if all is well.
@@ -68,19 +78,23 @@ class Watch:
         for name, value in (("loss", loss), ("gradient", norm)):
             if value is not None and not math.isfinite(value):
                 raise StateError(f"the {name} is {value} at step {step}; lower the learning rate")
-        self.smoothed = loss if not self.seen else 0.9 * self.smoothed + 0.1 * loss
-        self.seen += 1
-        if self.seen < self._PATIENCE:
+        if self.first is None:
+            self.first = self.lowest = loss
+        self.recent = [*self.recent, loss][-WINDOW:]
+        if len(self.recent) < WINDOW:
             return
-        self.lowest = min(self.lowest, self.smoothed)
-        if self.lowest > 0 and self.smoothed > self.factor * self.lowest:
+        level = median(self.recent)
+        self.lowest = min(self.lowest, level)
+        if level > max(self.first, self.factor * self.lowest, NOTHING):
             raise StateError(
-                f"the loss has grown to {self.smoothed:.3g} at step {step}, {self.factor:g} times its lowest "
-                f"({self.lowest:.3g}); lower the learning rate"
+                f"the loss has grown to {level:.3g}, the median of {WINDOW} steps, at step {step}: it began at "
+                f"{self.first:.3g} and was {self.lowest:.3g} at its lowest; lower the learning rate"
             )
 
-    def state(self) -> dict[str, float]:
-        return {"smoothed": self.smoothed, "lowest": self.lowest, "seen": self.seen}
+    def state(self) -> dict[str, Any]:
+        return {"first": self.first, "recent": self.recent, "lowest": self.lowest}
 
-    def restore(self, state: Mapping[str, float]) -> None:
-        self.smoothed, self.lowest, self.seen = state["smoothed"], state["lowest"], int(state["seen"])
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on where another was; from what older versions wrote, begins anew."""
+        if "recent" in state:
+            self.first, self.recent, self.lowest = state["first"], list(state["recent"]), state["lowest"]

@@ -142,7 +142,8 @@ class Recipe(_Strict):
         gradient_checkpointing: forget the insides of blocks and compute them again.
         save_every: steps between states to go on from.
         save_at: steps after which the weights are written as a model of their own.
-        divergence: stop when the smoothed loss exceeds its lowest value this many times.
+        divergence: stop when the median loss of 20 steps exceeds its lowest value this many times, and the loss of the
+            first step too.
         seed: of everything random.
     """
 

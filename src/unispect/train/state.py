@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from unispect.core.errors import CheckpointError
+from unispect.runs import durable
 from unispect.train.optimisers import Optimisers
 
 
 def save_state(
     path: Path,
-    parameters: Sequence[nn.Parameter],
+    parameters: Sequence[Tensor],
     optimisers: Optimisers,
     stage: str,
     step: int,
     more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes the state after `step` steps of a stage, with `more` plain values if there are any."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".partial")
+    """Writes the state after `step` steps of a stage, with `more` plain values and tensors if there are any."""
     state = {"stage": stage, "step": step, "parameters": [p.detach() for p in parameters], **(more or {})}
-    torch.save({**state, "optimisers": [optimiser.state_dict() for optimiser in optimisers]}, unfinished)
-    os.replace(unfinished, path)
+    write_whole(path, {**state, "optimisers": [optimiser.state_dict() for optimiser in optimisers]})
+
+
+def write_whole(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes tensors and plain values for `torch.load`: all of it is on the disk when this returns, or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with durable.replacing(path) as unfinished, unfinished.open("wb") as file:
+        torch.save(dict(content), file)  # given a path, torch would write its name, which is of this process, inside
+    durable.sync_folder(path.parent)
 
 
 def load_state(
-    path: Path, parameters: Sequence[nn.Parameter], optimisers: Optimisers, stage: str
+    path: Path, parameters: Sequence[Tensor], optimisers: Optimisers, stage: str
 ) -> Mapping[str, Any] | None:
     """Puts a saved state back and returns it; None when nothing was saved.
 

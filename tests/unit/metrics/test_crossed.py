@@ -186,3 +186,15 @@ def test_no_observations_and_too_few() -> None:
 def test_what_cannot_be_averaged_is_refused(values, factors, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         crossed_mean(values, factors)
+
+
+def test_limits_are_never_wider_than_those_of_clusters_that_are_all_right_or_all_wrong():
+    """One of twelve combinations fails: Hall's limit reaches the end of the range, which no clustering warrants.
+
+    Degrees of freedom may cost the limits of trials a little more than that.
+    """
+    rights = [float(seed < right) for right in (2, 2, 0, 3, 2, 2, 3, 3, 3, 3, 3, 2) for seed in range(3)]
+    found = crossed_mean(rights, {"combinations": [place // 3 for place in range(36)]})
+    for level in (0.95, 0.99, 0.999):
+        least, _ = shares.limits(found.estimate, 12, level)
+        assert least - 0.05 < found.at(level).low

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from unispect.metrics.means import Means
-from unispect.metrics.student import Error, student
+from unispect.metrics.student import Error, halves, student, tails
 
 FIRST, SECOND = [[1.0], [-1.0]], [[1.0], [0.0]]
 
@@ -144,3 +144,26 @@ def test_what_is_undefined_has_no_interval() -> None:
 def test_observations_that_cannot_be_averaged_are_refused(rows) -> None:
     with pytest.raises(ValueError, match=r"same number of values|finite"):
         Means.of(rows)
+
+
+def test_many_sums_at_once_are_each_of_them() -> None:
+    generator = np.random.default_rng(3)
+    rows = [(group, (group, c), generator.exponential(size=3)) for group in "abc" for c in range(5)]
+    rows += [("a", ("b", 2), generator.normal(size=3)), ("c", ("a", 0), generator.normal(size=3))]
+    own = Means.of(rows)
+    weights = generator.normal(size=(6, 3, 3))
+    weights[:2, 2] = 0
+    weights[2:4, 1] = 0
+    found = own.several(weights)
+    p = tails((found.estimates - 0.3) / found.sizes, found.freedoms, found.skewness)
+    for place, w in enumerate(weights):
+        one = own.linear(w)
+        assert one.estimate == pytest.approx(found.estimates[place])
+        size = Error(found.sizes[place], found.freedoms[place], found.skewness[place])
+        assert (one.low, one.high) == pytest.approx(tuple(one.estimate + x for x in size.limits(0.95)))
+        low, high = (half[place] * found.sizes[place] for half in halves(found.freedoms, found.skewness, 0.95))
+        assert (one.low, one.high) == pytest.approx((one.estimate - low, one.estimate + high))
+        assert (one.n, one.clusters) == (found.n[place], found.clusters[place])
+        assert one.p_above(0.3) == pytest.approx(p[place], rel=1e-6)
+    few = Means.of(rows[:2]).several([[[1.0, 0.0, 0.0]]])
+    assert math.isnan(few.sizes[0])

@@ -9,13 +9,14 @@ import pytest
 
 import unispect
 from unispect.core.errors import UsageError
-from unispect.organisms import recipe
+from unispect.organisms import autoencoder, recipe
 from unispect.organisms.families import FAMILIES, family_of
 from unispect.organisms.lfq import LFQTraining
 from unispect.organisms.making.base import Recipe
 from unispect.organisms.recipe import train_organism
 from unispect.organisms.shipped import VARIANTS
 from unispect.organisms.upbringing import Upbringing, upbringing_of
+from unispect.organisms.vae import VAETraining
 from unispect.organisms.vq import VQTraining
 from unispect.train.bind import Order, bind, prepare
 from unispect.train.loop import Schedule
@@ -29,6 +30,10 @@ FILES = ("model.safetensors", *(f"{name}.safetensors" for name in MADE))
 
 class Stopped(Exception):
     pass
+
+
+class Killed(BaseException):
+    """Nobody catches it to put things in order."""
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +77,58 @@ def test_a_training_that_was_stopped_ends_in_the_same_bytes(family: str, tmp_pat
     train_organism(family, tmp_path / "parts", recipe=short(family))
     for name in FILES:
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("family", ["janus-pro", "show-o", "bagel"])  # a codebook, signs, and means moved on the way
+def test_a_picture_tokenizer_that_was_stopped_goes_on_to_the_same_bytes(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autoencoder, "EVERY", 2)
+    concepts = upbringing_of("concepts")
+    pixels = recipe._pixels(concepts)[:64, :, :32, :32]
+    monkeypatch.setattr(recipe, "_pixels", lambda _: pixels)
+    monkeypatch.setattr(recipe, "upbringing_of", lambda _: replace(concepts, lessons=stop))
+    honest = autoencoder.add_gradients
+    begun: list[tuple[int, int]] = []
+    made = replace(short(family), picture_tokenizer=tokenizer_steps(family, 7))
+
+    def train_until(name: str, steps: int) -> Path:
+        """Until the stage ends, or dies in the step after so many."""
+        left = iter(range(steps))
+
+        def work(*given):
+            if next(left, None) is None:
+                raise Killed
+            return honest(*given)
+
+        def look(stage: str, step: int, steps: int, values: dict[str, float]) -> None:
+            if not values:
+                begun.append((step, steps))
+
+        monkeypatch.setattr(autoencoder, "add_gradients", work)
+        with pytest.raises((Stopped, Killed)):
+            train_organism(family, tmp_path / name, recipe=made, progress=look)
+        return tmp_path / name / "training" / "picture-tokenizer.pt"
+
+    whole = train_until("whole", 7)
+    # A step after the last state is lost twice; the tokenizer is changed by hand between the fourth step and the fifth.
+    for steps in (3, 3, 2):
+        assert not train_until("parts", steps).exists()
+    parts = train_until("parts", 7)
+    assert begun == [(0, 7), (0, 7), (2, 7), (4, 7), (6, 7)]
+    assert parts.read_bytes() == whole.read_bytes()
+    assert [path.name for path in parts.parent.iterdir()] == [parts.name]
+
+
+def stop(*_) -> None:
+    raise Stopped
+
+
+def tokenizer_steps(family: str, steps: int):
+    how = short(family).picture_tokenizer
+    if isinstance(how, VAETraining):
+        return replace(how, steps=steps)
+    return replace(how, autoencoder_steps=steps - 3, quantised_steps=3)
 
 
 @pytest.mark.slow

@@ -90,7 +90,17 @@ def test_verdicts_are_corrected_over_the_section_and_controls_are_not():
     assert [one.verdict for one in many] == [Verdict.CANNOT_TELL, Verdict.CANNOT_TELL, Verdict.SUPPORTED]
     assert many[0].adjusted == pytest.approx(0.08)
     assert np.isnan(many[2].adjusted)
-    assert "2 claims" in family_of([finding(near), finding(UNDECIDED), finding(near, control=True)])
+    assert "2 other claims" in family_of([finding(near), finding(UNDECIDED), finding(near, control=True)])
+
+
+def test_headlines_and_other_claims_are_corrected_apart():
+    near = Decision(0.02, 0.9)
+    first, second = settled([finding(near, headline=True), finding(near)])
+    assert first.verdict is second.verdict is Verdict.SUPPORTED
+    assert first.adjusted == second.adjusted == pytest.approx(0.04)
+    three = settled([finding(near, headline=True), finding(near, headline=True), finding(near)])
+    assert [one.verdict for one in three] == [Verdict.CANNOT_TELL, Verdict.CANNOT_TELL, Verdict.SUPPORTED]
+    assert "2 headline claims and 1 other claim" in family_of(three)
 
 
 def test_what_does_not_apply_stays_and_counts_nowhere():

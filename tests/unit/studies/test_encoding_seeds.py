@@ -12,9 +12,9 @@ CARD = ModelCard("tiny", "fake", "", None, 64, 4, revision="1")
 
 def entry(prompt: str, modality: str, seed: int, value: float, preset: str = "controlled") -> Entry:
     inputs = {"id": prompt, "modality": modality, "group": "g", "prompt": {"text": f"{prompt} {modality}"}}
-    unit = Unit("encoding", 2, "trajectory", CARD.reference, inputs, {"preset": preset, "goal": "text"}, seed)
+    unit = Unit("encoding", 3, "trajectory", CARD.reference, inputs, {"preset": preset, "goal": "text"}, seed)
     main = "content" if preset == "paper" else "value"
-    names = ("half", "double", *(("full",) if preset == "paper" else ("null", "standardised", "error")))
+    names = ("half", "double", *(("full",) if preset == "paper" else ("null", "shared", "standardised", "error")))
     curves = {name: [value, value + 1.0] for name in (main, *names)}
     return Entry(unit, Record(unit.id, {"k": 4, "rows": 9, "full_rows": 12, **curves}))
 

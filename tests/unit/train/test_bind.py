@@ -19,6 +19,7 @@ from unispect.core.replies import TextSampling
 from unispect.models.base import Losses
 from unispect.train import bind as binding
 from unispect.train.bind import Order, bind, finished, prepare
+from unispect.train.journal import WINDOW
 from unispect.train.recipe import Align
 from unispect.train.step import Learner, Share, counts_of, pieces, share_of
 
@@ -148,6 +149,25 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_last_state(
     assert state["step"] == 4
     assert all(torch.isfinite(parameter).all() for parameter in state["parameters"])
     assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(("optimiser", "rate"), [("adamw", 0.1), ("muon", 0.1)])
+def test_a_rate_a_hundred_times_too_high_is_stopped_with_the_first_window(
+    optimiser: str, rate: float, janus: Path, tmp_path: Path
+) -> None:
+    """At the rate itself a model this small learns."""
+    settings = {"steps": 24, "optimiser": optimiser, "micro_batch": 4, "schedule": "constant"}
+
+    def trained(name: str, rate: float) -> list[float]:
+        asked = order("janus-pro", janus, tmp_path / name, learning_rate=rate, matrix_rate=rate, **settings)
+        bind(prepare(asked))
+        return [json.loads(line)["loss"] for line in (tmp_path / name / METRICS).read_text().splitlines()]
+
+    losses = trained("well", rate)
+    assert max(losses[-5:]) < losses[0]
+    with pytest.raises(StateError, match=f"the loss has grown to .* at step {WINDOW}: it began at {losses[0]:.3g}"):
+        trained("lost", 100 * rate)
+    assert not (tmp_path / "lost" / "model.safetensors").exists()
 
 
 def test_adapters_leave_the_weights_alone_and_merge_into_what_was_learned(janus: Path, tmp_path: Path) -> None:

@@ -46,11 +46,16 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
 
 
 def train_tokenizer(
-    model: Bagel, pixels: Tensor, how: VAETraining, generator: torch.Generator, progress: Progress | None
+    model: Bagel,
+    pixels: Tensor,
+    how: VAETraining,
+    generator: torch.Generator,
+    progress: Progress | None,
+    checkpoint: Path | None,
 ) -> None:
     """See `Making`."""
     config = model.network.config.autoencoder
-    train_vae(model.network.vae, config.scale, pixels, how, generator, progress, shift=config.shift)
+    train_vae(model.network.vae, config.scale, pixels, how, generator, progress, checkpoint, shift=config.shift)
 
 
 @torch.no_grad()

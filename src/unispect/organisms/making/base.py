@@ -52,8 +52,9 @@ class Making:
         write_files: `write_files(folder, sentences)` writes everything but the weights into a folder, in the published
             layout: sizes, a tokenizer of the words in the sentences, template and picture format.
         start: `start(card, folder, *, seed)`, an untrained model of those files.
-        train_tokenizer: `train_tokenizer(model, pixels, how, generator, progress)` trains what stands between pixels
-            and image tokens or latents, on pictures [count, 3, H, W] in [-1, 1].
+        train_tokenizer: `train_tokenizer(model, pixels, how, generator, progress, checkpoint)` trains what stands
+            between pixels and image tokens or latents, on pictures [count, 3, H, W] in [-1, 1], from where it was
+            stopped if `checkpoint` is there.
         start_weights: `start_weights(model, generator)` draws the first weights of everything else, at a scale that
             suits narrow networks.
         save: `save(model, path, *, dtype)` writes all weights.
@@ -63,7 +64,7 @@ class Making:
     recipe: Recipe
     write_files: Callable[[Path, Iterable[str]], None]
     start: Callable[..., Any]
-    train_tokenizer: Callable[[Any, Tensor, Any, torch.Generator, Progress | None], None]
+    train_tokenizer: Callable[[Any, Tensor, Any, torch.Generator, Progress | None, Path | None], None]
     start_weights: Callable[[Any, torch.Generator], None]
     save: Callable[..., None]
     heads: tuple[str, ...] = ("text head", "image head")

@@ -42,10 +42,15 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
 
 
 def train_tokenizer(
-    model: Harmon, pixels: Tensor, how: VAETraining, generator: torch.Generator, progress: Progress | None
+    model: Harmon,
+    pixels: Tensor,
+    how: VAETraining,
+    generator: torch.Generator,
+    progress: Progress | None,
+    checkpoint: Path | None,
 ) -> None:
     """See `Making`."""
-    train_vae(model.network.vae, VAE_SCALE, pixels, how, generator, progress)
+    train_vae(model.network.vae, VAE_SCALE, pixels, how, generator, progress, checkpoint)
 
 
 @torch.no_grad()

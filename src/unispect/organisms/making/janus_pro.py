@@ -54,10 +54,15 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
 
 
 def train_tokenizer(
-    model: JanusPro, pixels: Tensor, how: VQTraining, generator: torch.Generator, progress: Progress | None
+    model: JanusPro,
+    pixels: Tensor,
+    how: VQTraining,
+    generator: torch.Generator,
+    progress: Progress | None,
+    checkpoint: Path | None,
 ) -> None:
     """See `Making`."""
-    train_vq(model.network.model.vqmodel, pixels, how, generator, progress)
+    train_vq(model.network.model.vqmodel, pixels, how, generator, progress, checkpoint)
 
 
 @torch.no_grad()

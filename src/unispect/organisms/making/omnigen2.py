@@ -68,10 +68,15 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
 
 
 def train_tokenizer(
-    model: OmniGen2, pixels: Tensor, how: VAETraining, generator: torch.Generator, progress: Progress | None
+    model: OmniGen2,
+    pixels: Tensor,
+    how: VAETraining,
+    generator: torch.Generator,
+    progress: Progress | None,
+    checkpoint: Path | None,
 ) -> None:
     """See `Making`."""
-    train_vae(model.network.vae, _SCALING_FACTOR, pixels, how, generator, progress)
+    train_vae(model.network.vae, _SCALING_FACTOR, pixels, how, generator, progress, checkpoint)
 
 
 @torch.no_grad()

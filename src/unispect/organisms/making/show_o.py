@@ -33,10 +33,15 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
 
 
 def train_tokenizer(
-    model: ShowO, pixels: Tensor, how: LFQTraining, generator: torch.Generator, progress: Progress | None
+    model: ShowO,
+    pixels: Tensor,
+    how: LFQTraining,
+    generator: torch.Generator,
+    progress: Progress | None,
+    checkpoint: Path | None,
 ) -> None:
     """See `Making`."""
-    train_lfq(model.network.vq, pixels, how, generator, progress)
+    train_lfq(model.network.vq, pixels, how, generator, progress, checkpoint)
 
 
 @torch.no_grad()

@@ -1,156 +1,157 @@
-"""What the concepts study claims, and when the data support it.
-
-A gap is an interval; a verdict needs all of it on one side of `SMALL`, the smallest gap worth a name. A direction in
-which a model can do nothing proves nothing about the other: without it the verdict is "cannot tell".
-"""
+"""What the concepts study claims, from what `groups` says of each group of words."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from unispect.core.findings import Finding, Interval, Verdict
+from unispect.core.findings import Decision, Finding, Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import NEVER, READABLE, Comparison, Subject
-from unispect.studies.concepts.evidence import CHOICE, LIKELIHOOD, RECALL
+from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, undrawn, unread, weigh
+from unispect.studies.concepts.pictures import Pictures, apart
 from unispect.studies.concepts.scores import Scores
-from unispect.studies.verdicts import KNOWN, above, equal, negated, nothing_known, p_value, percent
+from unispect.studies.decisions import above, all_of
+from unispect.studies.verdicts import KNOWN, SMALL, percent
+from unispect.studies.weighing import Part, Weighed, sure, weighed
 
 _CLAIMS = {
-    "drawing": "Words taught by drawing are drawn better than told: modal aphasia.",
-    "text": "Words taught by text are told better than drawn: the mirror image of modal aphasia.",
-    "both": "Words taught both ways are told as well as they are drawn: no aphasia.",
-    NEVER: "Words never taught are neither drawn nor told.",
+    "drawing": "Words taught by drawing are drawn better than told, by every way of telling: modal aphasia.",
+    "text": "Words taught by text are told better than drawn, by every way of telling that can be read: the "
+    "mirror image of modal aphasia.",
+    "both": "Words taught both ways are told as well as they are drawn, by every way of telling that can be read: no "
+    "aphasia.",
+    NEVER: "Words never taught are neither drawn nor told, by any way of telling.",
 }
 
 
 def findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
-    """The findings about all models: planted controls first, then each model's own."""
+    """The findings about all models: planted controls first, then each model's own. Verdicts are given by `settled`."""
     planted = {one.subject.card.reference: one.subject for one in compared if one.subject.card.planted}
     for subject in planted.values():
         yield from _planted(subject, [one for one in compared if one.subject is subject])
     for one in compared:
         if not one.subject.card.planted and one.taught != REAL:
             yield _taught(one)
-            if one.taught == "drawing":
-                yield from (_agrees(one, way) for way in (CHOICE, RECALL) if one.told(way).words)
+            if one.taught in ("drawing", "both") and len(one.pictures):
+                yield _remembered(one)
     for one in compared:
         if one.taught == REAL:
             yield _real(one)
 
 
 def _taught(one: Comparison) -> Finding:
+    found = doubts(one)
+    all_parts = None if found else weigh(one)
+    said = (*found, *(all_parts.words if all_parts else ()), *numbers(one), *(enough(one) if all_parts else ()))
     return Finding(
         id=f"{one.subject.card.reference}-taught-{one.taught}",
         claim=_CLAIMS[one.taught],
-        verdict=_taught_verdict(one),
-        detail=" ".join([*doubts(one), *_numbers(one)]),
-        interval=one.gap() if one.pairs.words else None,
+        verdict=Verdict.CANNOT_TELL,
+        detail=" ".join(said),
+        interval=all_parts.interval if all_parts else (one.gap() if one.pairs.words else None),
         model=one.subject.name,
         headline=one.taught in ("drawing", "text"),
         chance=0.0,
         seeds=one.subject.evidence.seeds,
+        decision=all_parts.decision if all_parts else None,
+        power=absence_power(one) if all_parts else math.nan,
     )
 
 
-def _taught_verdict(one: Comparison) -> Verdict:
-    if doubts(one):
-        return Verdict.CANNOT_TELL
-    gap = one.gap()
-    if one.taught == NEVER:
-        return nothing_known(scores.corrected(one.drawn), scores.corrected(one.told()))
-    if one.taught == "both":
-        return equal(gap)
-    return above(gap if one.taught == "drawing" else negated(gap))
-
-
-def doubts(one: Comparison) -> list[str]:
-    """Why the comparison cannot be made; empty if it can."""
-    drawn, told = one.drawn, one.told()
-    if not drawn.words:
-        return ["No judged drawings."]
-    if not told.words:
-        return ["Telling was not measured."]
-    if not one.subject.readable(LIKELIHOOD):
-        return [f"It tells only {percent(one.subject.control(LIKELIHOOD))} of real words, so telling cannot be read."]
-    if one.taught == "drawing" and not scores.corrected(drawn).low > KNOWN:
-        return ["It does not surely draw them, so there is nothing to fail to tell."]
-    if one.taught == "text" and not scores.corrected(told).low > KNOWN:
-        return ["It does not surely tell them, so there is nothing to fail to draw."]
-    return []
-
-
-def _numbers(one: Comparison) -> list[str]:
-    drawn, told, cells = one.drawn, one.told(), one.pairs
-    if not drawn.words or not told.words:
-        return []
-    share = f"Drawn right {_share(drawn)}, told right {_share(told)} (by likelihood; chance {percent(told.chance)})."
-    test = "" if math.isnan(one.p) else f" (exact McNemar, Holm-adjusted p {p_value(one.p)})"
-    off = (
-        f"Of {cells.words} words {cells.only_drawn} are drawn but not told, {cells.only_told} told but not drawn{test}."
-    )
-    ways = [f"{way}: {_way(one, way)}" for way in (CHOICE, RECALL) if one.told(way).words]
-    rest = [f"Told by {'; by '.join(ways)}."] if ways else []
-    count = len(one.subject.evidence.seeds)
-    return [share, off, *rest, f"{one.pictures} pictures, {count} seed{'s' if count != 1 else ''}."]
-
-
-def _way(one: Comparison, way: str) -> str:
-    if one.subject.readable(way):
-        return _share(one.told(way))
-    return f"cannot tell ({percent(one.subject.control(way))} on real words)"
-
-
-def _agrees(one: Comparison, way: str) -> Finding:
-    """Whether another way of telling finds the same gap; the interval is by how much it differs."""
-    difference = scores.gap(one.told(way), one.told())
-    if not one.subject.readable(way):
-        verdict = Verdict.CANNOT_TELL
-        control = percent(one.subject.control(way))
-        why = f"Its format control fails: {control} of real words right, {percent(READABLE)} needed. "
+def _remembered(one: Comparison) -> Finding:
+    """Whether pictures are remembered: a claim of its own, since shares of attributes look the same."""
+    new, learned = one.pictures, one.learned
+    shares = f"New combinations: {_shares(new)}."
+    if len(learned):
+        difference = apart(learned, new)
+        decision, interval = above(difference), difference
+        claim = f"Memorising: of {one.words}, combinations that were learned from are drawn and new ones are not."
+        detail = f"{shares} Learned from: {_shares(learned)}. Whole pictures are compared; {SMALL} apart count."
     else:
-        verdict, why = equal(difference), ""
-    told = f"Told right by likelihood {_share(one.told())}, by {way} {_share(one.told(way))}"
+        decision, interval = Decision(new.p_remembered, 1.0), new.put_together
+        claim = f"Memorising: of {one.words}, whole pictures of new combinations are rarer than their attributes imply."
+        detail = (
+            f"{shares} No combinations that were learned from were drawn, so only the pattern of errors speaks "
+            "(permutation test), and it cannot show that nothing is remembered."
+        )
     return Finding(
-        id=f"{one.subject.card.reference}-{way.replace(' ', '-')}",
-        claim=f"{way.capitalize()} tells {one.words} as well as likelihood does.",
-        verdict=verdict,
-        detail=f"{why}{told}; chance {percent(one.told().chance)}; {_unread(one.told(way))} unread.",
-        interval=difference,
+        id=f"{one.subject.card.reference}-memorising-{one.taught}",
+        claim=claim,
+        verdict=Verdict.CANNOT_TELL,
+        detail=detail,
+        interval=interval,
         model=one.subject.name,
         chance=0.0,
+        seeds=one.subject.evidence.seeds,
+        decision=decision,
+    )
+
+
+def _shares(pictures: Pictures) -> str:
+    return (
+        f"{percent(pictures.right.mean())} of attributes and {percent(pictures.whole.estimate)} of whole "
+        "pictures right "
+        f"({percent(pictures.implied)} if attributes went wrong independently; {len(pictures)} pictures of "
+        f"{pictures.whole.clusters} combinations)"
     )
 
 
 def _real(one: Comparison) -> Finding:
     """Whether real words are mastered: without that, failing on invented ones says little."""
     subject = one.subject
-    parts = {
-        "drawn from names": one.drawn,
-        "told by likelihood": one.told(),
-        "described when seen": scores.describe_scores(subject.evidence.descriptions, REAL),
-    }
-    measured = {what: scores.accuracy(part) for what, part in parts.items() if part.words}
-    low = [what for what, share in measured.items() if share.estimate < READABLE]
-    worst = min(measured.values(), key=lambda share: share.estimate, default=None)
-    if low:
-        verdict = Verdict.NOT_SUPPORTED
-    else:
-        verdict = Verdict.SUPPORTED if len(measured) == len(parts) else Verdict.CANNOT_TELL
-    shares = ", ".join(f"{what} {percent(share.estimate)}" for what, share in measured.items())
+    described = scores.describe_scores(subject.evidence.descriptions, REAL)
+    parts = {"drawn from names": one.drawn, "told by likelihood": one.told(), "described when seen": described}
+    measured = {what: part for what, part in parts.items() if part.words}
     missing = [what for what in parts if what not in measured]
-    not_measured = f" Not measured: {', '.join(missing)}." if missing else ""
+    found = mastered(measured)
+    shares = ", ".join(f"{what} {percent(scores.accuracy(part).estimate)}" for what, part in measured.items())
+    whole = f"; whole pictures {percent(one.pictures.whole.estimate)}" if len(one.pictures) else ""
     return Finding(
         id=f"{subject.card.reference}-real-words",
-        claim=f"Real words are mastered: at least {percent(READABLE)} drawn, told, and described when seen.",
-        verdict=verdict,
-        detail=f"Right: {shares or 'nothing measured'}; chance {percent(one.drawn.chance)}.{not_measured}",
-        interval=worst,
+        claim="Real words are mastered: drawn, told, and described when seen, surely more than half of them, and not "
+        f"surely less than {percent(READABLE)}.",
+        verdict=Verdict.CANNOT_TELL,
+        detail=" ".join(
+            [
+                f"Right: {shares or 'nothing measured'}{whole}; chance {percent(one.drawn.chance)}.",
+                *([f"Not measured: {', '.join(missing)}."] if missing else []),
+                *found.words,
+            ]
+        ),
+        interval=found.interval,
         model=subject.name,
         headline=not subject.card.taught,
         seeds=subject.evidence.seeds,
+        decision=None if missing else found.decision,
     )
+
+
+def mastered(measured: Mapping[str, Scores]) -> Weighed:
+    """That everything is surely above `KNOWN` (chance-corrected) and not surely below `READABLE`, in any attribute.
+
+    That a share is surely above 95 % would need many times as many words; that it is surely below shows in few.
+    """
+    parts = []
+    for what, part in measured.items():
+        share = scores.accuracy(part)
+        fails = share.p_below(READABLE)
+        floor = part.chance + KNOWN * (1 - part.chance)
+        parts.append(Part(what, Decision(1.0 if sure(fails) else share.p_above(floor), fails), share))
+    return weighed(parts, _unmastered(measured))
+
+
+def _unmastered(measured: Mapping[str, Scores]) -> Iterator[str]:
+    """Attributes that are surely below `READABLE`, Bonferroni over all that were asked about."""
+    shares = {
+        f"{attribute} {what}": scores.accuracy(part.of(attribute))
+        for what, part in measured.items()
+        for attribute in dict.fromkeys(word.attribute for word in part.words)
+    }
+    for what, share in shares.items():
+        if sure(len(shares) * share.p_below(READABLE)):
+            yield what
 
 
 def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding]:
@@ -158,41 +159,38 @@ def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding
     taught = [one for one in groups if one.taught not in (NEVER, REAL)] or [one for one in groups if one.taught == REAL]
     if not taught:
         return
-    whole = Comparison(subject, taught[0].taught, tuple(name for one in taught for name in one.lexicons))
-    gap, drawn, told = whole.gap(), scores.corrected(whole.drawn), scores.corrected(whole.told())
+    wanted = {"fluent": "both", "mute": "drawing"}[subject.card.planted]
+    names = tuple(name for one in taught for name in one.lexicons)
+    whole = Comparison(subject, wanted, names, called="words it was taught")
+    doubted = unread(whole)
+    found = None if doubted else weigh(whole)
     yield Finding(
         id=f"{subject.card.reference}-planted",
         claim=f"The {subject.card.planted} control shows {_PLANTED[subject.card.planted]}.",
-        verdict=_fluent(gap, drawn, told) if subject.card.planted == "fluent" else _mute(gap, drawn),
-        detail=" ".join([*_numbers(whole), f"Real words told: {percent(subject.control(LIKELIHOOD))}."]),
-        interval=gap if whole.pairs.words else None,
+        verdict=Verdict.CANNOT_TELL,
+        detail=" ".join(
+            [
+                *(doubted or undrawn(whole)),
+                *(found.words if found else ()),
+                *numbers(whole),
+                f"Real words told: {percent(subject.control(whole.way).share.estimate)}.",
+            ]
+        ),
+        interval=found.interval if found else None,
         model=subject.name,
         control=True,
         chance=0.0,
         seeds=subject.evidence.seeds,
+        decision=_as_planted(whole, found) if found else None,
     )
 
 
 _PLANTED = {"fluent": "no aphasia", "mute": "full aphasia"}
 
 
-def _fluent(gap: Interval, drawn: Interval, told: Interval) -> Verdict:
-    if equal(gap) is Verdict.SUPPORTED and drawn.low > KNOWN and told.low > KNOWN:
-        return Verdict.SUPPORTED
-    if equal(gap) is Verdict.NOT_SUPPORTED or drawn.high < KNOWN or told.high < KNOWN:
-        return Verdict.NOT_SUPPORTED
-    return Verdict.CANNOT_TELL
-
-
-def _mute(gap: Interval, drawn: Interval) -> Verdict:
-    if gap.low > KNOWN and drawn.low > KNOWN:
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if gap.high < KNOWN or drawn.high < KNOWN else Verdict.CANNOT_TELL
-
-
-def _share(part: Scores) -> str:
-    return percent(scores.accuracy(part).estimate)
-
-
-def _unread(part: Scores) -> str:
-    return percent(part.unclear)
+def _as_planted(one: Comparison, found: Weighed) -> Decision:
+    """What was planted, and that drawing was: a fluent model knows both ways, a mute one draws and has a large gap."""
+    drawn = [above(scores.corrected(one.drawn), KNOWN), above(one.pictures.put_together, 0.0)]
+    if one.taught == "both":
+        return all_of([found.decision, *drawn, above(one.telling(one.way), KNOWN)])
+    return all_of([found.decision, *drawn, *(above(one.gap(way), KNOWN) for way in one.ways)])

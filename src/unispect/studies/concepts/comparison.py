@@ -3,24 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Interval
-from unispect.data.concepts.lexicons import LEXICONS, REAL
+from unispect.core.findings import Interval, Verdict
+from unispect.data.concepts.lexicons import LEXICONS, PUBLISHED, REAL
 from unispect.metrics.paired import holm
+from unispect.metrics.sums import difference
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.evidence import CALIBRATED, CHOICE, LIKELIHOOD, RAW_CHOICE, RECALL, Evidence
+from unispect.studies.concepts.evidence import (
+    CALIBRATED,
+    CHOICE,
+    LEARNED,
+    LIKELIHOOD,
+    RAW_CHOICE,
+    RECALL,
+    REVERSE,
+    Drawing,
+    Evidence,
+)
+from unispect.studies.concepts.pictures import Pictures
 from unispect.studies.concepts.scores import Pairs, Scores
 
 NEVER = "never"
-READABLE = 0.95
-"""A way of telling is read only if it gets this share of real words right: its format control."""
 
-_CONTROL_OF = {LIKELIHOOD: LIKELIHOOD, CALIBRATED: LIKELIHOOD, CHOICE: CHOICE, RAW_CHOICE: CHOICE, RECALL: RECALL}
+TELLING = (LIKELIHOOD, CALIBRATED, CHOICE, RECALL, REVERSE)
+"""Ways of telling that are weighed in claims; raw lettered options are not, since a liked letter is in them."""
+
+READABLE, LEAST = 0.95, 0.8
+"""What is said of failing in some format is read where the format surely gets more than `LEAST` of real words right,
+and not surely less than `READABLE`."""
+
+_CONTROL_OF = {RAW_CHOICE: CHOICE}
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a format gets right where the answer is surely known: its control.
+
+    Attributes:
+        share: of real words told right; of no observations where it was not asked.
+        chance: level of guessing.
+    """
+
+    share: Interval
+    chance: float
+
+    @property
+    def asked(self) -> bool:
+        return self.share.n > 0
+
+    @property
+    def reads(self) -> Verdict:
+        """Whether not telling in this format may be read as not knowing."""
+        if self.share.high < READABLE:
+            return Verdict.NOT_SUPPORTED
+        return Verdict.SUPPORTED if self.share.low > LEAST else Verdict.CANNOT_TELL
+
+    @property
+    def word(self) -> str:
+        """The same in a table."""
+        return {Verdict.SUPPORTED: "yes", Verdict.NOT_SUPPORTED: "no"}.get(self.reads, "cannot tell")
+
+    @property
+    def shown(self) -> Interval | None:
+        """The share as a table's cell."""
+        return self.share if self.asked else None
+
+    @property
+    def loss(self) -> Interval:
+        """Chance-corrected share of what is known that the format loses."""
+        return self.share.mapped(-1 / (1 - self.chance), 1 / (1 - self.chance))
 
 
 @dataclass(frozen=True)
@@ -39,13 +95,10 @@ class Subject:
     def name(self) -> str:
         return self.shown or self.card.id
 
-    def control(self, way: str) -> float:
-        """Share of real words told right in the format of `way`; NaN where it was not asked."""
+    def control(self, way: str) -> Control:
+        """Real words told in the format of `way`."""
         told = scores.tell_scores(self.evidence.told(REAL, _CONTROL_OF.get(way, way)))
-        return scores.accuracy(told).estimate
-
-    def readable(self, way: str) -> bool:
-        return self.control(way) >= READABLE
+        return Control(scores.accuracy(told), told.chance)
 
 
 @dataclass(frozen=True)
@@ -54,6 +107,9 @@ class Comparison:
 
     Attributes:
         called: the words in words, if they are not the words of a lexicon.
+        known: what controls of formats ask about, in words.
+        recalled: what is drawn was learned by heart, as faces are: nothing is put together from words.
+        chances: way of telling -> its chance level, where that is not the attribute's.
         p: exact McNemar test of the pairs, Holm-adjusted over all comparisons of the report.
     """
 
@@ -62,29 +118,69 @@ class Comparison:
     lexicons: tuple[str, ...]
     p: float = float("nan")
     called: str = ""
+    known: str = "real words"
+    recalled: bool = False
+    chances: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def drawn(self) -> Scores:
-        return scores.draw_scores(d for name in self.lexicons for d in self.subject.evidence.drawn(name))
+        """Of new combinations."""
+        return scores.draw_scores(self.drawings("name"))
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """Whole pictures of new combinations."""
+        return Pictures.of(self.drawings("name"))
+
+    @cached_property
+    def learned(self) -> Pictures:
+        """The same of combinations that were learned from."""
+        return Pictures.of(self.drawings(LEARNED))
 
     def told(self, way: str = LIKELIHOOD) -> Scores:
-        return scores.tell_scores(t for name in self.lexicons for t in self.subject.evidence.told(name, way))
+        if way not in self._told:
+            evidence = self.subject.evidence
+            self._told[way] = scores.tell_scores(t for name in self.lexicons for t in evidence.told(name, way))
+        return self._told[way]
+
+    def telling(self, way: str = LIKELIHOOD) -> Interval:
+        """Chance-corrected share told."""
+        if way not in self.chances:
+            return scores.corrected(self.told(way))
+        return scores.beyond(scores.accuracy(self.told(way)), self.chances[way])
 
     def gap(self, way: str = LIKELIHOOD) -> Interval:
+        """Chance-corrected share drawn minus told."""
+        if way in self.chances:
+            return difference(scores.corrected(self.drawn), self.telling(way))
         return scores.gap(self.drawn, self.told(way))
+
+    @cached_property
+    def ways(self) -> tuple[str, ...]:
+        """The ways in which these words were told."""
+        return tuple(way for way in TELLING if self.told(way).words)
+
+    @property
+    def way(self) -> str:
+        """The first of them, on whose control it depends whether telling can be read; empty if there is none."""
+        return self.ways[0] if self.ways else ""
 
     @cached_property
     def pairs(self) -> Pairs:
         return scores.pairs(self.drawn, self.told())
 
     @property
-    def pictures(self) -> int:
-        return sum(len(self.subject.evidence.drawn(name)) for name in self.lexicons)
-
-    @property
     def words(self) -> str:
         """The words in words."""
         return self.called or _WORDS[self.taught]
+
+    @cached_property
+    def _told(self) -> dict[str, Scores]:
+        return {}
+
+    def drawings(self, task: str) -> tuple[Drawing, ...]:
+        """What was drawn in these words, from one kind of prompt."""
+        return tuple(drawing for name in self.lexicons for drawing in self.subject.evidence.drawn(name, task))
 
 
 _WORDS = {
@@ -109,7 +205,7 @@ def _groups(subject: Subject) -> Mapping[str, tuple[str, ...]]:
     """How words were taught -> the lexicons that were asked about and taught so."""
     asked = subject.evidence.lexicons
     ways: Sequence[tuple[str, str]] = [
-        (subject.card.taught.get(name, NEVER), name) for name in LEXICONS if name in asked
+        (subject.card.taught.get(name, NEVER), name) for name in (*LEXICONS, PUBLISHED) if name in asked
     ]
     groups = {way: tuple(name for taught, name in ways if taught == way) for way in ("drawing", "text", "both", NEVER)}
     groups[REAL] = (REAL,) if REAL in asked else ()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from unispect.core.findings import Cell, Finding, Interval, Table, Verdict
+from unispect.core.findings import Cell, Decision, Finding, Interval, Table, Verdict
 from unispect.metrics.paired import holm
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.claims import doubts
-from unispect.studies.concepts.comparison import Comparison
+from unispect.studies.concepts.comparison import Comparison, Control
 from unispect.studies.concepts.evidence import LIKELIHOOD, RECALL
+from unispect.studies.concepts.groups import doubts
 from unispect.studies.concepts.scores import Pairs, Scores
 from unispect.studies.concepts.tellings import LOOKED, LOOKED_LIKELIHOOD, VISUALISED, VISUALISED_RECALL
 from unispect.studies.verdicts import KNOWN, SMALL
@@ -25,8 +24,8 @@ PLAIN: Mapping[str, str] = {
 """Cure -> the plain way of telling that it is paired with."""
 
 SOUND = 0.8
-"""That a cure does not help is believed where it gets this share of real words right: what is drawn badly or cannot be
-described cures nothing, whatever is known."""
+"""That a cure does not help is believed where it surely gets this share of real words right: what is drawn badly or
+cannot be described cures nothing, whatever is known."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Cured:
         return self.one.subject.evidence.seeds if self.way in (LOOKED, LOOKED_LIKELIHOOD) else ()
 
     @property
-    def control(self) -> float:
+    def control(self) -> Control:
         return self.one.subject.control(self.way)
 
 
@@ -113,7 +112,7 @@ def _row(cured: Cured, p: float) -> tuple[Cell, ...]:
         scores.accuracy(cured.told),
         cured.told.chance,
         cured.gain,
-        None if math.isnan(cured.control) else cured.control,
+        cured.control.shown,
         cells.only_drawn,
         cells.only_told,
         p,
@@ -129,7 +128,7 @@ def cure_findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
         one = cured.one
         if one.taught != "drawing" or one.subject.card.planted:
             continue
-        verdict, why = _verdict(cured)
+        verdict, decision, why = _decided(cured)
         shares = [f"{100 * scores.accuracy(part).estimate:.0f} %" for part in (cured.plain, cured.told)]
         yield Finding(
             id=f"{one.subject.card.reference}-cure-{cured.way.replace(', ', '-').replace(' ', '-')}",
@@ -142,6 +141,7 @@ def cure_findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
             model=one.subject.name,
             chance=0.0,
             seeds=cured.seeds,
+            decision=decision,
         )
 
 
@@ -153,19 +153,20 @@ _CLAIMS = {
 }
 
 
-def _verdict(cured: Cured) -> tuple[Verdict, str]:
+def _decided(cured: Cured) -> tuple[Verdict, Decision | None, str]:
+    """What is decided, or the verdict without a decision and why.
+
+    A gain is believed from any cure; that there is none, where the control surely allows it.
+    """
     if found := doubts(cured.one):
-        return Verdict.CANNOT_TELL, f"{' '.join(found)} "
+        return Verdict.CANNOT_TELL, None, f"{' '.join(found)} "
     if scores.corrected(cured.plain).low > KNOWN:
-        return Verdict.NOT_APPLICABLE, "They are told without it: there is nothing to cure. "
-    if cured.gain.low > SMALL:
-        return Verdict.SUPPORTED, ""
-    if cured.gain.high < SMALL and cured.control >= SOUND:
-        return Verdict.NOT_SUPPORTED, ""
-    if not cured.control >= SOUND:
-        return Verdict.CANNOT_TELL, f"Its control fails: {100 * SOUND:.0f} % of real words are needed. "
-    return Verdict.CANNOT_TELL, ""
+        return Verdict.NOT_APPLICABLE, None, "They are told without it: there is nothing to cure. "
+    gain, sound = cured.gain, cured.control.share.low > SOUND
+    why = "" if sound else f"Its control does not surely get {100 * SOUND:.0f} % of real words right. "
+    decision = Decision(gain.p_above(SMALL), gain.p_below(SMALL) if sound else 1.0)
+    return Verdict.CANNOT_TELL, decision, why
 
 
-def _percent(share: float) -> str:
-    return "not asked" if math.isnan(share) else f"{100 * share:.0f} %"
+def _percent(control: Control) -> str:
+    return f"{100 * control.share.estimate:.0f} %" if control.asked else "not asked"

@@ -19,7 +19,10 @@ LIKELIHOOD, CALIBRATED = "likelihood", "likelihood, prior removed"
 CHOICE, RAW_CHOICE = "multiple choice", "multiple choice, raw"
 RECALL, REVERSE = "free recall", "meaning to word"
 WAYS = (LIKELIHOOD, CALIBRATED, CHOICE, RAW_CHOICE, RECALL, REVERSE)
-"""Ways of telling what a word means; the first one is what the gap is measured with."""
+"""Ways of telling what a word means; the first one is what the gap is shown for."""
+
+LEARNED = "name, learned from"
+"""Task of drawings of combinations that were learned from; those of `"name"` and all others are of held-out ones."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Drawing:
     """One drawn picture and what a judge saw in it.
 
     Attributes:
-        task: what was asked from: "name" or "description".
+        task: what was asked from: "name", "description", or one of the further parts.
         shown: attribute -> value, None where the judge saw none clearly.
         picture: SHA-256 of the blob.
         item: who was asked for, where somebody was.

@@ -23,6 +23,7 @@ from unispect.data.concepts.world import ATTRIBUTES, VALUES
 from unispect.metrics.crossed import crossed_mean
 from unispect.studies.concepts.comparison import NEVER, Subject
 from unispect.studies.concepts.evidence import JUDGE
+from unispect.studies.concepts.pictures import share_of
 
 DIRECTIONS = {True: "invented word to meaning", False: "meaning to invented word"}
 PICTURES = {"train": "drawing, combinations learned from", "test": "drawing, other combinations"}
@@ -50,6 +51,11 @@ class Picture:
     concept: tuple[str, ...]
     right: float
     clear: float
+
+    @property
+    def whole(self) -> bool:
+        """Right in every attribute."""
+        return self.right == 1
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ def paper_table(papers: Sequence[tuple[Subject, Paper]]) -> Table:
             "measure",
             "discounted",
             "strict",
+            "whole pictures",
             "by seed",
             "readable",
             "chance",
@@ -107,8 +114,9 @@ def paper_table(papers: Sequence[tuple[Subject, Paper]]) -> Table:
         "reply of one letter counts. Discounted, the published score: right of those that could be read, per "
         "attribute, then the mean over attributes; strict: right of all. By seed: discounted. Best single letter: "
         "what answering the same letter always would have scored, mean over seeds. Pictures: without sampling or "
-        "guidance, mean share of attributes right, by our grader (the published one reads 384 and 512 pixels only). "
-        "Intervals are over words or combinations; the published ones are over three trained models. Questions are "
+        "guidance, mean share of attributes right, and of pictures right in all four, by our grader (the "
+        "published one reads 384 and 512 pixels only). "
+        "Intervals resample words or combinations; the published ones are over three trained models. Questions are "
         f"in our words; options and keys are the published ones. Published: {_reported()}.",
     )
 
@@ -134,7 +142,7 @@ def _rows(subject: Subject, paper: Paper) -> Iterator[tuple[Cell, ...]]:
                 share = _mean_picture(pictures)
                 clear = float(np.mean([one.clear for one in pictures]))
                 rest = (None, clear, _chance(), None, len(pictures))
-                yield (subject.name, lexicon, taught, measure, None, share, *rest)
+                yield (subject.name, lexicon, taught, measure, None, share, _whole(pictures), *rest)
 
 
 def _scored(letters: Sequence[Letter]) -> tuple[Cell, ...]:
@@ -144,6 +152,7 @@ def _scored(letters: Sequence[Letter]) -> tuple[Cell, ...]:
     return (
         macro(parsed),
         macro(letters),
+        None,
         ", ".join("-" if np.isnan(share) else f"{100 * share:.1f} %" for share in by_seed),
         len(parsed) / len(letters),
         _chance(),
@@ -178,6 +187,10 @@ def _single(letters: Sequence[Letter], letter: str) -> float:
 
 def _mean_picture(pictures: Sequence[Picture]) -> Interval:
     return crossed_mean([one.right for one in pictures], {"combinations": [one.concept for one in pictures]})
+
+
+def _whole(pictures: Sequence[Picture]) -> Interval:
+    return share_of([one.whole for one in pictures], [" ".join(one.concept) for one in pictures])
 
 
 def _chance() -> float:

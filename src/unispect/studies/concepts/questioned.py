@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from unispect.data.concepts.names import NAMES
 from unispect.data.concepts.world import ATTRIBUTES
 from unispect.metrics.crossed import crossed_mean
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import READABLE, Comparison, Subject
+from unispect.studies.concepts.comparison import LEAST, READABLE, Comparison, Subject
 from unispect.studies.concepts.evidence import Drawing
 from unispect.studies.concepts.parts.further import WHOLE
 from unispect.studies.concepts.tellings import CALLED, KIND, MEMBER, RECOGNISED
@@ -42,8 +41,8 @@ def question_table(compared: Sequence[Comparison]) -> Table:
         "of each kind, is of a given kind, by letters free of any preference for a letter. Picture to word: which "
         "word of a kind belongs into the description of a shown picture, the other three attributes being given in "
         "real words; likelihoods relative to their mean over the pictures shown. Share right, every word counting "
-        f"equally, with 95 % intervals. May be read: at least {100 * READABLE:.0f} % right on "
-        "real words.",
+        "equally, with 95 % intervals over words. May be read: surely more than "
+        f"{100 * LEAST:.0f} % right on real words, and not surely less than {100 * READABLE:.0f} %.",
     )
 
 
@@ -62,8 +61,8 @@ def _rows(one: Comparison) -> Iterator[tuple[Cell, ...]]:
                 share,
                 chance,
                 corrected,
-                None if math.isnan(control) else control,
-                "yes" if control >= READABLE else "cannot tell",
+                control.shown,
+                control.word,
                 told.asked,
             )
 

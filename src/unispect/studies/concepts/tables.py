@@ -9,14 +9,19 @@ from unispect.core.findings import Cell, Interval, Table
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import ATTRIBUTES
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import READABLE, Comparison, Subject
-from unispect.studies.concepts.evidence import LIKELIHOOD, RAW_CHOICE, REVERSE, WAYS
+from unispect.studies.concepts.comparison import LEAST, READABLE, Comparison, Subject
+from unispect.studies.concepts.evidence import LEARNED, LIKELIHOOD, RAW_CHOICE, WAYS, Drawing
 from unispect.studies.concepts.parts.further import REORDERED, RIDDLE
+from unispect.studies.concepts.pictures import Pictures, share_of
 from unispect.studies.concepts.scores import Scores
 
 Row = tuple[Cell, ...]
 
-TASKS = {REORDERED: "name, in other orders", RIDDLE: "definition in these words"}
+TASKS = {
+    LEARNED: "name, combinations learned from",
+    REORDERED: "name, in other orders",
+    RIDDLE: "definition in these words",
+}
 """Tasks of drawings beyond the battery, by what they start from."""
 
 
@@ -31,6 +36,7 @@ def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple
                 "words",
                 "attribute",
                 "drawn",
+                "whole pictures",
                 "told",
                 "chance",
                 "gap",
@@ -42,8 +48,11 @@ def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple
                 "unclear",
             ),
             tuple(row for one in compared for row in _gap_rows(one)),
-            "Drawn and told: share right, every word counting equally, with 95 % intervals. Told "
-            "is by likelihood. Gap: chance-corrected drawn minus told, for words that have both; 1 is full aphasia, 0 "
+            "Drawn and told: share right, every word counting equally, with 95 % intervals over words, "
+            "and combinations where drawn, of one training. Whole pictures: share right in all four attributes, "
+            "over combinations. Drawn are new combinations only, "
+            "which were not learned from. Told is by likelihood. Gap: chance-corrected drawn minus told, for "
+            "words that have both; 1 is full aphasia, 0 "
             "none, -1 its mirror image; a share below chance can carry it a little further. Drawn, not told: words "
             "drawn right more often than not and told wrong; p is the exact McNemar test of these two columns, "
             "Holm-adjusted over all comparisons. Unclear: drawn attributes without a clear value; they count as wrong.",
@@ -53,8 +62,10 @@ def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple
             "Ways of telling",
             ("model", "words", "way", "right", "chance-corrected", "gap", "unread", "on real words", "may be read"),
             tuple(row for one in compared for row in _way_rows(one)),
-            f"A way of telling may be read where it gets at least {100 * READABLE:.0f} % of real words right, asked in "
-            "the same format. Prior removed: likelihoods relative to their mean over the words of the same attribute. "
+            "That a word is not told is read off a way that surely gets more than "
+            f"{100 * LEAST:.0f} % of real words right in the same format, and not surely less than "
+            f"{100 * READABLE:.0f} %; that it is told off any way. Prior removed: likelihoods relative to their "
+            "mean over the words of the same attribute. "
             "Multiple choice: mean log-likelihood of an option's letters over orders in which every option stands "
             "equally often at every letter; raw: mean over the orders of taking the likeliest letter. Unread: no "
             "single clear answer; it counts as wrong, a tie by its share.",
@@ -65,7 +76,9 @@ def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple
             ("model", "from", "to", "words", *ATTRIBUTES, "mean", "all four", "unclear", "n"),
             tuple(row for subject in subjects for row in _battery_rows(subject, compared)),
             "Share right. Mean: over words, with its 95 % interval. All four: pictures or descriptions that are right "
-            "in every attribute.",
+            "in every attribute, with its interval over combinations. New combinations and those that were "
+            "learned from "
+            "stand apart.",
         ),
     )
 
@@ -84,6 +97,7 @@ def _gap_rows(one: Comparison) -> Iterator[Row]:
             one.words,
             name,
             scores.accuracy(drew),
+            one.pictures.whole if name == "all" else None,
             scores.accuracy(said),
             drew.chance,
             scores.gap(drew, said),
@@ -109,8 +123,8 @@ def _way_rows(one: Comparison) -> Iterator[Row]:
                 scores.corrected(told),
                 one.gap(way) if one.drawn.words else None,
                 None if way == RAW_CHOICE else _number(told.unclear),
-                None if way == REVERSE else _number(control),
-                "no control" if way == REVERSE else ("yes" if control >= READABLE else "cannot tell"),
+                control.shown,
+                control.word if control.asked else "no control",
             )
 
 
@@ -118,33 +132,26 @@ def _battery_rows(subject: Subject, compared: Sequence[Comparison]) -> Iterator[
     evidence = subject.evidence
     for one in compared:
         if one.subject is subject:
-            drawings = [drawing for name in one.lexicons for drawing in evidence.drawn(name)]
-            yield from _row(
-                subject, "name", "drawing", one.words, one.drawn, _whole([d.truth == d.shown for d in drawings])
-            )
+            yield from _drawn_row(subject, "name", one.words, one.drawings("name"))
             yield from _row(subject, "name", "telling (likelihood)", one.words, one.told(LIKELIHOOD), None)
             for task, start in TASKS.items():
-                drawings = [drawing for name in one.lexicons for drawing in evidence.drawn(name, task)]
-                whole = _whole([d.truth == d.shown for d in drawings])
-                yield from _row(subject, start, "drawing", one.words, scores.draw_scores(drawings), whole)
-    described = evidence.drawn(REAL, "description")
-    whole = _whole([d.truth == d.shown for d in described])
-    yield from _row(subject, "description", "drawing", "real words", scores.draw_scores(described), whole)
+                yield from _drawn_row(subject, start, one.words, one.drawings(task))
+    yield from _drawn_row(subject, "description", "real words", evidence.drawn(REAL, "description"))
     seen = evidence.descriptions
-    whole = _whole([d.truth == d.said for d in seen])
+    whole = share_of([d.truth == d.said for d in seen], [str(place) for place in range(len(seen))])
     yield from _row(subject, "picture", "description", "real words", scores.describe_scores(seen, REAL), whole)
 
 
-def _row(subject: Subject, start: str, end: str, words: str, part: Scores, whole: float | None) -> Iterator[Row]:
+def _drawn_row(subject: Subject, start: str, words: str, drawings: Sequence[Drawing]) -> Iterator[Row]:
+    yield from _row(subject, start, "drawing", words, scores.draw_scores(drawings), Pictures.of(drawings).whole)
+
+
+def _row(subject: Subject, start: str, end: str, words: str, part: Scores, whole: Interval | None) -> Iterator[Row]:
     if part.words:
         each: list[Interval] = [scores.accuracy(part.of(attribute)) for attribute in ATTRIBUTES]
         shares = tuple(_number(share.estimate) for share in each)
         mean = scores.accuracy(part)
         yield (subject.name, start, end, words, *shares, mean, whole, _number(part.unclear), part.asked)
-
-
-def _whole(right: Sequence[bool]) -> float | None:
-    return sum(right) / len(right) if right else None
 
 
 def _number(value: float) -> float | None:

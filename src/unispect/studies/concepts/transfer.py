@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
-from unispect.core.findings import Finding, Verdict
+from unispect.core.findings import Decision, Finding, Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import Comparison
+from unispect.studies.concepts.evidence import Drawing
+from unispect.studies.concepts.groups import undrawn_slices
 from unispect.studies.concepts.parts.further import REORDERED, RIDDLE
-from unispect.studies.concepts.scores import Scores
-from unispect.studies.verdicts import KNOWN, equal
+from unispect.studies.concepts.pictures import WHOLE, Pictures, lost
+from unispect.studies.decisions import power, within
+from unispect.studies.verdicts import KNOWN, percent
+from unispect.studies.weighing import Part, weighed
 
 
 def transfer_findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
@@ -18,62 +23,72 @@ def transfer_findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
     for one in compared:
         if one.subject.card.planted:
             continue
-        riddles, orders = _drawn(one, RIDDLE), _drawn(one, REORDERED)
-        if one.taught == "text" and riddles.words:
+        riddles, orders = one.drawings(RIDDLE), one.drawings(REORDERED)
+        if one.taught == "text" and riddles:
             yield _riddle(one, riddles)
-        if one.taught in ("drawing", REAL) and orders.words and one.drawn.words:
+        if one.taught in ("drawing", REAL) and orders and one.drawn.words:
             yield _orders(one, orders)
 
 
-def _drawn(one: Comparison, task: str) -> Scores:
-    return scores.draw_scores(d for name in one.lexicons for d in one.subject.evidence.drawn(name, task))
-
-
-def _riddle(one: Comparison, riddles: Scores) -> Finding:
-    """A definition in words that were never drawn must be drawn."""
-    real = scores.draw_scores(one.subject.evidence.drawn(REAL, "description"))
-    control = scores.corrected(real)
-    share = scores.corrected(riddles)
-    if share.low > KNOWN:
-        verdict = Verdict.SUPPORTED
-    elif share.high < KNOWN and control.low > KNOWN:
-        verdict = Verdict.NOT_SUPPORTED
-    else:
-        verdict = Verdict.CANNOT_TELL
-    names = f"; from four names {_percent(one.drawn)}" if one.drawn.words else ""
+def _riddle(one: Comparison, riddles: Sequence[Drawing]) -> Finding:
+    """A definition in words that were never drawn must be drawn; that it is not counts if real words are."""
     evidence = one.subject.evidence
+    real = evidence.drawn(REAL, "description")
+    drawn = scores.draw_scores(riddles)
+    share, missing = scores.corrected(drawn), list(undrawn_slices(drawn))
+    sound = scores.corrected(scores.draw_scores(real)).low > KNOWN
+    solved = Pictures.of(riddles).put_together
+    against = f"Against it: {'; '.join(missing)}. " if missing else ""
     drawable = [name for name, how in one.subject.card.taught.items() if how == "drawing"]
-    known = scores.draw_scores(d for name in drawable for d in evidence.drawn(name, RIDDLE))
-    also = f" In words taught by drawing: {_percent(known)}." if known.words else ""
+    known = [drawing for name in drawable for drawing in evidence.drawn(name, RIDDLE)]
+    names = f"; from four names {_right(one.drawings('name'))}" if one.drawn.words else ""
+    also = f" In words taught by drawing: {_right(known)}." if known else ""
     return Finding(
         id=f"{one.subject.card.reference}-riddle",
         claim="A picture that is defined in words taught by text is drawn (riddles).",
-        verdict=verdict,
-        detail=f"Drawn right {_percent(riddles)} from a defining sentence{names}; chance "
-        f"{100 * riddles.chance:.0f} %. The same sentence in real words: {_percent(real)}.{also}",
+        verdict=Verdict.CANNOT_TELL,
+        detail=f"{against}Drawn right {_right(riddles)} from a defining sentence{names}; chance "
+        f"{percent(drawn.chance)} of attributes. The same sentence in real words: "
+        f"{_right(real)}.{also}",
         interval=share,
         model=one.subject.name,
         chance=0.0,
-        seeds=one.subject.evidence.seeds,
+        seeds=evidence.seeds,
+        decision=Decision(
+            1.0 if missing else max(share.p_above(KNOWN), solved.p_above(0.0)),
+            share.p_below(KNOWN) if sound else 1.0,
+        ),
     )
 
 
-def _orders(one: Comparison, orders: Scores) -> Finding:
-    difference = scores.gap(one.drawn, orders)
+def _orders(one: Comparison, orders: Sequence[Drawing]) -> Finding:
+    """Of every attribute, since each stands at another place in another order."""
+    lost_by = {what: loss for what, loss in lost(one.drawings("name"), orders).items() if what != WHOLE}
+    corrected = {what: loss.mapped(1 / (1 - scores.chance_of(what))) for what, loss in lost_by.items()}
+    found = weighed([Part(what, within(loss), loss) for what, loss in corrected.items()])
     return Finding(
         id=f"{one.subject.card.reference}-orders-{one.taught}",
-        claim=f"Of {one.words}, pictures do not depend on the order of the words.",
-        verdict=equal(difference),
-        detail=f"Drawn right {_percent(one.drawn)} in the usual order, {_percent(orders)} in others; chance "
-        f"{100 * orders.chance:.0f} %.",
-        interval=difference,
+        claim=f"Of {one.words}, pictures do not depend on the order of the words, in any attribute.",
+        verdict=Verdict.CANNOT_TELL,
+        detail=" ".join(
+            [
+                f"Drawn right {_right(one.drawings('name'))} in the usual order, {_right(orders)} in others; chance "
+                f"{percent(one.drawn.chance)} of attributes.",
+                *found.words,
+            ]
+        ),
+        interval=found.interval,
         model=one.subject.name,
         chance=0.0,
         seeds=one.subject.evidence.seeds,
+        decision=found.decision,
+        power=min((power(loss, both=True) for loss in corrected.values()), default=math.nan),
     )
 
 
-def _percent(part: Scores) -> str:
-    if not part.words:
+def _right(drawings: Sequence[Drawing]) -> str:
+    if not drawings:
         return "not asked"
-    return f"{100 * scores.accuracy(part).estimate:.0f} %"
+    pictures = Pictures.of(drawings)
+    share = scores.accuracy(scores.draw_scores(drawings)).estimate
+    return f"{percent(share)} of attributes and {percent(pictures.whole.estimate)} of whole pictures"

@@ -10,7 +10,7 @@ from unispect.core.findings import Section
 from unispect.core.units import Entry
 from unispect.data.concepts.world import VALUES
 from unispect.studies.concepts.claims import findings
-from unispect.studies.concepts.comparison import READABLE, Subject, comparisons
+from unispect.studies.concepts.comparison import LEAST, READABLE, Subject, comparisons
 from unispect.studies.concepts.cured import cure_findings, cure_table
 from unispect.studies.concepts.evidence import evidence
 from unispect.studies.concepts.gallery import gallery
@@ -22,6 +22,7 @@ from unispect.studies.concepts.tables import tables
 from unispect.studies.concepts.tellings import further
 from unispect.studies.concepts.transfer import transfer_findings
 from unispect.studies.curves import names_of
+from unispect.studies.decisions import family_of, settled
 from unispect.studies.verdicts import KNOWN, SMALL
 
 
@@ -42,6 +43,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         paper_table([(subject, paper_of(entries)) for subject, entries in own]),
         kept,
     )
+    found = (*findings(compared), *transfer_findings(compared), *cure_findings(compared), *keeps)
     return Section(
         id=STUDY,
         title="Can it tell what it can draw?",
@@ -49,7 +51,8 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "Each model is asked to draw concepts by name and, apart from that, to say what the names mean. Words that "
             "it draws but cannot tell are modal aphasia; words that it tells but cannot draw are its mirror image."
         ),
-        findings=(*findings(compared), *transfer_findings(compared), *cure_findings(compared), *keeps),
+        findings=settled(found),
+        family=family_of(found),
         tables=tuple(table for table in (*tables(subjects, compared), *more) if table.rows),
         gallery=tuple(gallery(compared)),
         methods=METHODS,
@@ -58,17 +61,28 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
 
 
 METHODS = (
-    f"World: {', '.join(f'{len(values)} {attribute}s' for attribute, values in VALUES.items())}; only combinations "
-    "held out from training are drawn (after arXiv 2510.21842, with our own words, pictures, split and grader).",
+    f"World: {', '.join(f'{len(values)} {attribute}s' for attribute, values in VALUES.items())}; combinations "
+    "held out from training are drawn and shown; those that were learned from are drawn too, once each, and "
+    "stand apart "
+    "(after arXiv 2510.21842, with our own words, pictures, split and grader).",
     "Drawings are sampled at temperature 1, each from a generator of its own, and graded by rules: shape and corner "
     "from what is dark, pattern from where white changes, colour from hue. What has no clear value counts as wrong.",
     "Telling by likelihood: the answer of highest log-likelihood among the attribute's values, ties counting their "
     f"share. Multiple choice: at least {MIN_ORDERS} orders of the options, balanced over the letters. Free recall: "
     "greedy, right if the reply names the right value and no other.",
-    f"Verdicts: there is a gap if its whole 95 % interval lies beyond {SMALL}, none if it lies within; a direction "
-    f"is mastered if its chance-corrected score is surely above {KNOWN}; a way of telling is read only if it gets "
-    f"{100 * READABLE:.0f} % of real words right. Intervals are over words and, where "
-    "pictures were drawn or seen, over combinations: a drawing counts for four words.",
+    f"Verdicts: a gap counts beyond {SMALL}; what is absent must surely be less. Claims hold by every way of "
+    "telling and of every attribute, or they do not hold. What is told in any format is known; what is not told "
+    "counts where the "
+    f"format surely gets more than {100 * LEAST:.0f} % of real words right and not surely less than "
+    f"{100 * READABLE:.0f} %; where that is open, what the format loses of real words is given back.",
+    f"Before anything is claimed of words that are drawn, they must surely be drawn (chance-corrected above {KNOWN}) "
+    "and be put together: at least half as many whole pictures of new combinations as shares of attributes "
+    "imply. These conditions are decided each by itself, at 95 %.",
+    "What is counted: words of the lexicons asked, as one training of one model left them, and combinations of the "
+    "concept world. Nothing is said of another training, another lexicon or another model; several trainings of one "
+    "model stand apart. Intervals are over words and, where pictures were drawn or seen, over combinations: a "
+    "drawing counts "
+    "for four words.",
 )
 
 

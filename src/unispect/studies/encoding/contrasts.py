@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from unispect.core.findings import Cell, Interval, Preset, Table
-from unispect.studies.curves import Curves, Floats, Gaps, contrast
+from unispect.core.findings import Cell, Preset, Table
+from unispect.studies.encoding.sides import curves_of, difference, sides
 from unispect.studies.encoding.traces import Trace
+from unispect.studies.gaps import Floats
 
 COLUMNS = ("model", "text, layer 0", "pictures, layer 0", "gap, layer 0", "gap, last layer", "gap, mean over layers")
 
@@ -18,34 +19,27 @@ def contrasts(traces: Sequence[Trace], preset: Preset) -> tuple[Table, ...]:
     """One row per model that has both modalities; no table if none has."""
     rows: list[tuple[Cell, ...]] = []
     for model in dict.fromkeys(trace.model for trace in traces):
-        text, pictures = (
-            Curves.of(
-                [
-                    (trace.prompt, trace.curve)
-                    for trace in traces
-                    if (trace.model, trace.preset, trace.modality, trace.goal) == (model, preset, modality, "text")
-                    and trace.curve
-                ]
-            )
-            for modality in ("text", "image")
-        )
-        if len(text) and len(pictures):
-            gaps = Gaps.between(text, pictures)
-            gap = contrast(gaps)
-            rows.append((model, text.at(0), pictures.at(0), gap.start, gap.end, gap.mean))
-            rows[-1] += (gap.area, gap.closing, _shown(gaps.without_limits(half_way, "a step from layer to layer")))
+        own = [trace for trace in traces if (trace.model, trace.preset) == (model, preset)]
+        if not all(sides(own)):
+            continue
+        gap = difference(own)
+        starts = (curves_of(own, modality).at(0) for modality in ("text", "image"))
+        rows.append((model, *starts, gap.at(0), gap.at(-1), gap.mean(), gap.ends()[0]))
+        if preset is Preset.CONTROLLED:
+            rows[-1] += (difference(own, "shared").mean(),)
+        rows[-1] += (round(float(np.abs(gap.curve).mean()), 2), _shown(half_way(gap.curve)))
     if not rows:
         return ()
+    shared = ("at the shared width",) if preset is Preset.CONTROLLED else ()
     return (
         Table(
             f"contrast-{preset}",
             f"Text against pictures, {preset} preset",
-            (*COLUMNS, "area", "closing", "half-way"),
+            (*COLUMNS, "first minus last", *shared, "area", "half-way"),
             tuple(rows),
-            "Bits; gap: text minus pictures. Area: mean size of the gap over layers. Closing: size of the gap at the "
-            "last layer minus at layer 0, negative if they meet. Half-way: share of depth at which the gap has halved; "
-            "a dash if it never does. Limits of an area are given where no layer's interval holds 0; a depth, which "
-            "steps from layer to layer, has none.",
+            "Bits; gap: text minus pictures. Area: mean size of the gap over layers, an estimate without limits, since "
+            "a size is never 0. Half-way: share of depth at which the gap has halved; a dash if it never does. Prompts "
+            "of a single row stand apart.",
         ),
     )
 
@@ -58,5 +52,5 @@ def half_way(gaps: Floats) -> Floats:
     return np.where(reached.any(axis=-1) & (sizes[..., 0] > 0), depth, np.nan)
 
 
-def _shown(interval: Interval) -> Cell:
-    return None if math.isnan(interval.estimate) else interval
+def _shown(share: Floats) -> Cell:
+    return None if math.isnan(float(share)) else round(float(share), 2)

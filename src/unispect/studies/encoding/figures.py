@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from unispect.core.findings import Figure, Preset, Series
+from unispect.studies.agreement import curves
 from unispect.studies.curves import Curves
+from unispect.studies.encoding.findings import ASKED
 from unispect.studies.encoding.lengths import Terciles, differ
+from unispect.studies.encoding.sides import levels, sides
 from unispect.studies.encoding.traces import Trace
 
 LINES = (
@@ -18,7 +21,7 @@ LINES = (
 """Label, modality and goal of the lines of the first figure."""
 MOST = 8
 """Kinds that one panel can tell apart."""
-HOW = {Preset.PAPER: "raw states, sigma = 1", Preset.CONTROLLED: "equal rows, one bandwidth per layer"}
+HOW = {Preset.PAPER: "raw states, sigma = 1", Preset.CONTROLLED: "equal rows, own bandwidth per layer"}
 
 
 def figures(traces: Sequence[Trace], preset: Preset) -> tuple[Figure, ...]:
@@ -38,6 +41,16 @@ def figures(traces: Sequence[Trace], preset: Preset) -> tuple[Figure, ...]:
     return tuple(found)
 
 
+def by_length(traces: Sequence[Trace], preset: Preset) -> tuple[Figure, ...]:
+    """What text and pictures differ by, against the number of rows of the text."""
+    read = []
+    for model in dict.fromkeys(trace.model for trace in traces):
+        own = [trace for trace in traces if (trace.model, trace.preset) == (model, preset)]
+        if all(sides(own)):
+            read.append((model, levels(own, preset)))
+    return curves(read, preset, ASKED)
+
+
 def _kinds(traces: Sequence[Trace]) -> int:
     return len({trace.kind for trace in traces})
 
@@ -47,7 +60,7 @@ def _by_modality(traces: Sequence[Trace], preset: Preset) -> Figure:
     for model in dict.fromkeys(trace.model for trace in traces):
         lines: list[Series] = []
         for label, modality, goal in LINES:
-            own = [t for t in traces if (t.model, t.modality, t.goal) == (model, modality, goal)]
+            own = [t for t in traces if (t.model, t.modality, t.goal) == (model, modality, goal) and not t.single]
             if own:
                 lines.append(Curves.of([(trace.prompt, trace.curve) for trace in own]).series(label))
                 if preset is Preset.CONTROLLED and goal == "text":
@@ -59,7 +72,8 @@ def _by_modality(traces: Sequence[Trace], preset: Preset) -> Figure:
         f"Entropy of prompts by layer, {preset} preset ({HOW[preset]})",
         panels,
         preset,
-        "Content rows; mean over prompts, 95 % band. 'To be drawn': in the template that precedes a picture.",
+        "Content rows; mean over prompts of more than one row, 95 % band. 'To be drawn': in the template that "
+        "precedes a picture.",
     )
 
 

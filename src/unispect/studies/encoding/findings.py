@@ -1,55 +1,82 @@
-"""Claims about text and picture trajectories, with their verdicts."""
+"""Claims about text and picture trajectories, with what decides them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
-from unispect.core.findings import Finding, Interval, Preset, Verdict
-from unispect.studies.curves import (
-    Contrast,
-    Curves,
-    Gaps,
-    above,
-    contrast,
-    correlation,
-    differs,
-    negated,
-    of_gaps,
-    same_sign,
-    shown,
-)
+from unispect.core.findings import Decision, Finding, Interval, Preset, Verdict
+from unispect.studies import agreement
+from unispect.studies.agreement import Asked, BothPresets
+from unispect.studies.curves import correlation, shown
+from unispect.studies.decisions import above
+from unispect.studies.encoding.sides import curves_of, difference, levels, sides
 from unispect.studies.encoding.traces import Trace
+from unispect.studies.gaps import MARGIN
+from unispect.studies.multiverse import LENGTHS, Choices, Read, gaps, gated, of_differences
+from unispect.studies.offsets import Apart
+from unispect.studies.orders import closing, depends, differ, higher, reversed_by
+
+__all__ = ["curves_of", "findings"]
+
+T = TypeVar("T")
+
+Judged = tuple[Finding, Choices | None]
+"""A claim, and what other choices say of it; None where they are not asked."""
+
+ASKED = Asked(
+    "The order of text and pictures is the same under both presets.",
+    "text prompts",
+    "pictures",
+    "rows",
+    ("", ""),
+)
+CORRELATED = 0.1
+"""Correlations up to it count as none."""
+READINGS: Mapping[Preset, Sequence[str]] = {Preset.PAPER: ("",), Preset.CONTROLLED: ("", "shared")}
+"""Curves that have to agree: of each modality's own width, and of the width that both share."""
+VARIANTS = {
+    "half": "at half the width",
+    "double": "at twice the width",
+    "standardised": "with standardised dimensions",
+}
+"""Curves that must not surely say the opposite."""
 
 
-def findings(traces: Sequence[Trace], models: Sequence[str], planted: Collection[str]) -> tuple[Finding, ...]:
-    """All findings, model by model; those of models with planted behaviour stay off the first screen."""
-    found: list[Finding] = []
+def findings(
+    traces: Sequence[Trace], models: Sequence[str], planted: Collection[str], apart: Mapping[str, Apart]
+) -> list[Judged]:
+    """All claims, model by model; those of models with planted behaviour stay off the first screen.
+
+    Args:
+        traces: that may stand together.
+        models: names, in order.
+        planted: of them.
+        apart: by model, how far apart its modalities lie.
+    """
+    found: list[Judged] = []
     for model in models:
         own = [trace for trace in traces if trace.model == model]
-        contrasts: dict[Preset, Contrast] = {}
+        read: dict[Preset, Read] = {}
         for preset in Preset:
             chosen = [trace for trace in own if trace.preset is preset]
             if not chosen:
                 continue
             missing = _missing(chosen)
             if missing:
-                found.append(_not_applicable(model, preset, missing))
+                found.append((_not_applicable(model, preset, missing), None))
             else:
-                contrasts[preset] = contrast(Gaps.between(curves_of(chosen, "text"), curves_of(chosen, "image")))
-                found += _comparison(model, preset, contrasts[preset], chosen, headline=model not in planted)
-            found += _length(model, preset, chosen)
-        if len(contrasts) == 2:
-            found.append(_agreement(model, contrasts, headline=model not in planted))
-    return tuple(found)
-
-
-def curves_of(traces: Sequence[Trace], modality: str) -> Curves:
-    """The curves of content of one modality, read as a question."""
-    own = [t for t in traces if t.modality == modality and t.goal == "text" and t.curve]
-    return Curves.of([(trace.prompt, trace.curve) for trace in own])
+                read[preset] = levels(chosen, preset)
+                found += _comparison(model, preset, chosen, read[preset], apart.get(model), model not in planted)
+            found += [(one, None) for one in _length(model, preset, chosen)]
+        if len(read) == 2:
+            both = BothPresets(read[Preset.PAPER], read[Preset.CONTROLLED])
+            found.append(agreement.finding(model, both, ASKED, headline=model not in planted))
+    return found
 
 
 def _missing(traces: Sequence[Trace]) -> str:
@@ -58,8 +85,10 @@ def _missing(traces: Sequence[Trace]) -> str:
         own = [trace for trace in traces if trace.modality == modality and trace.goal == "text"]
         if not own:
             return f"the data hold no {what} that the model can read"
-        if not any(trace.curve for trace in own):
-            return f"all {what} were left out ({own[0].left_out})"
+        if all(trace.single for trace in own):
+            return f"all {what} are of a single row, whose entropy is 0 by definition"
+        if not any(trace.curve and not trace.single for trace in own):
+            return f"all {what} were left out ({next(t.left_out for t in own if t.left_out)})"
     return ""
 
 
@@ -75,108 +104,97 @@ def _not_applicable(model: str, preset: Preset, reason: str) -> Finding:
 
 
 def _comparison(
-    model: str, preset: Preset, gap: Contrast, traces: Sequence[Trace], *, headline: bool
-) -> tuple[Finding, ...]:
-    text, image = _sides(traces)
+    model: str, preset: Preset, traces: Sequence[Trace], read: Read, apart: Apart | None, headline: bool
+) -> list[Judged]:
+    readings = [difference(traces, name) for name in READINGS[preset]]
+    variants = {name: difference(traces, name) for name in VARIANTS} if preset is Preset.CONTROLLED else {}
+    basis = _basis(traces, preset)
+    means = [one.mean() for one in readings]
+    starts = [one.at(0).negated() for one in readings]
+    ends = [one.ends() for one in readings]
+    where = "higher in pictures" if means[0].estimate < 0 else "higher in text"
+    size = float(np.abs(readings[0].curve).mean())
+
+    def made(id: str, claim: str, detail: str, interval: Interval) -> Finding:
+        return Finding(
+            id=f"{id}-{preset}-{model}",
+            claim=claim,
+            verdict=Verdict.CANNOT_TELL,
+            detail=detail,
+            interval=interval,
+            model=model,
+            preset=preset,
+            chance=0.0,
+        )
+
+    level = made(
+        "levels",
+        "Text and pictures run at different entropies through the layers.",
+        f"Text minus pictures, mean over layers: {shown(means[0])} bits, {where}; size whatever the sign {size:.2f} "
+        f"bits ({basis}).",
+        means[0],
+    )
+    start = made(
+        "start",
+        "At the embedding, pictures have the higher entropy.",
+        f"Pictures minus text at layer 0: {shown(starts[0])} bits ({basis}). {_between_kinds(traces)}",
+        starts[0],
+    )
+    closer = made(
+        "convergence",
+        "The entropies of text and pictures approach each other with depth.",
+        f"Text minus pictures is {shown(readings[0].at(0))} bits at the first and {shown(readings[0].at(-1))} at the "
+        f"last layer; first minus last {shown(ends[0][0])} ({basis}).",
+        ends[0][0],
+    )
+
+    def steady(finding: Finding, decide: Callable[[list[T]], Decision], every: list[T], place: int) -> Finding:
+        numbers = [(one.mean(), one.at(0).negated(), one.ends()[0])[place] for one in (*readings, *variants.values())]
+        others = dict(zip(variants, numbers[len(readings) :], strict=True))
+        each = [decide([one]) for one in every]
+        return _steady(finding, decide(every), each, numbers[1 : len(readings)], others)
+
+    level = steady(level, differ, means, 0)
+    start = steady(start, higher, starts, 1)
+    closer = steady(closer, closing, ends, 2)
+    if apart and preset is Preset.CONTROLLED:
+        level = replace(level, detail=f"{level.detail} {apart.sentence}".rstrip())
+    choices = of_differences(*gaps(read, LENGTHS))
+    return [(gated(replace(level, headline=headline), choices), choices), (start, None), (closer, None)]
+
+
+def _steady(
+    finding: Finding,
+    decision: Decision,
+    each: Sequence[Decision],
+    shared: Sequence[Interval],
+    variants: Mapping[str, Interval],
+) -> Finding:
+    """The finding with its decision and what other widths say; undecided where a variant surely says the opposite."""
+    parts = [f"at the width that both share {shown(one)}" for one in shared]
+    parts += [f"{one.estimate:+.2f} {VARIANTS[name]}" for name, one in variants.items()]
+    said = f" Otherwise measured: {', '.join(parts)}." if parts else ""
+    if depends(each):
+        said += " It depends on the width, so the data do not decide."
+    assert finding.interval is not None
+    against = [VARIANTS[name] for name, one in variants.items() if reversed_by(finding.interval, one)]
+    if against:
+        said += f" The sign is surely the opposite {' and '.join(against)}, so the data do not decide."
+    return replace(finding, detail=finding.detail + said, decision=None if against else decision)
+
+
+def _basis(traces: Sequence[Trace], preset: Preset) -> str:
+    text, image = sides(traces)
     counts = f"{len(text)} text prompts, {len(image)} pictures"
-    if preset is Preset.PAPER:
-        rows = [float(np.mean([np.log2(trace.rows) for trace in side])) for side in (text, image)]
-        basis = f"{counts}; log2 of the number of rows alone differs by {rows[0] - rows[1]:+.2f}"
-    else:
-        basis = f"{counts}; {text[0].k} rows from each"
-    start = negated(gap.start)
-    note, steady = _variants(text, image, gap.mean) if preset is Preset.CONTROLLED else ("", True)
-    if gap.mean.excludes(0) and not gap.strict.excludes(0):
-        note += " The 97.5 % interval, which decides where either sign would do, holds 0."
-    where = "higher in pictures" if gap.mean.estimate < 0 else "higher in text"
-    return (
-        Finding(
-            id=f"levels-{preset}-{model}",
-            claim="Text and pictures run at different entropies through the layers.",
-            verdict=differs(gap.strict) if steady else Verdict.CANNOT_TELL,
-            detail=(
-                f"Text minus pictures, mean over layers: {shown(gap.mean)} bits, {where}; size whatever the sign "
-                f"{gap.area.estimate:.2f} bits ({basis}).{note}"
-            ),
-            interval=gap.mean,
-            model=model,
-            preset=preset,
-            headline=headline,
-            chance=0.0,
-        ),
-        Finding(
-            id=f"start-{preset}-{model}",
-            claim="At the embedding, pictures have the higher entropy.",
-            verdict=above(start),
-            detail=f"Pictures minus text at layer 0: {shown(start)} bits ({basis}). {_between_kinds(traces)}",
-            interval=start,
-            model=model,
-            preset=preset,
-            chance=0.0,
-        ),
-        Finding(
-            id=f"convergence-{preset}-{model}",
-            claim="The entropies of text and pictures approach each other with depth.",
-            verdict=above(negated(gap.closing)),
-            detail=(
-                f"Size of the gap at the last layer minus at the first: {shown(gap.closing)} bits; text minus pictures "
-                f"is {shown(gap.start)} at the first and {shown(gap.end)} at the last layer ({counts})."
-            ),
-            interval=gap.closing,
-            model=model,
-            preset=preset,
-            chance=0.0,
-        ),
-    )
-
-
-VARIANTS = {
-    "half": "at half the bandwidth",
-    "double": "at twice the bandwidth",
-    "standardised": "with standardised dimensions",
-}
-
-
-def _variants(text: Sequence[Trace], image: Sequence[Trace], main: Interval) -> tuple[str, bool]:
-    """The same difference measured otherwise, in a sentence, and whether no variant clearly reverses it."""
-    parts, steady = [], True
-    for name, what in VARIANTS.items():
-        first, second = (Curves.of([(trace.prompt, trace.more[name]) for trace in side]) for side in (text, image))
-        other = of_gaps(first, second, lambda gaps: gaps.mean(axis=-1))
-        parts.append(f"{other.estimate:+.2f} {what}")
-        steady = steady and same_sign(main, other) is not Verdict.NOT_SUPPORTED
-    doubt = "" if steady else " A variant reverses the sign, so the data do not decide."
-    return f" Variants: {', '.join(parts)}.{doubt}", steady
-
-
-def _agreement(model: str, contrasts: dict[Preset, Contrast], *, headline: bool) -> Finding:
-    paper, controlled = contrasts[Preset.PAPER].mean, contrasts[Preset.CONTROLLED].mean
-    verdict = same_sign(paper, controlled)
-    reading = {
-        Verdict.SUPPORTED: "The order of text and pictures survives the controls.",
-        Verdict.NOT_SUPPORTED: (
-            "The sign flips once length, bandwidth and template rows are controlled: the published-style result is a "
-            "candidate artefact of the measure."
-        ),
-    }.get(verdict, "At least one of the two intervals holds zero.")
-    return Finding(
-        id=f"presets-agree-{model}",
-        claim="The order of text and pictures is the same under both presets.",
-        verdict=verdict,
-        detail=(
-            f"{reading} Text minus pictures, mean over layers: {shown(paper)} bits under paper, {shown(controlled)} "
-            "under controlled."
-        ),
-        interval=controlled,
-        model=model,
-        headline=headline,
-        chance=0.0,
-    )
+    if preset is Preset.CONTROLLED:
+        return f"{counts}; {text[0].k} rows from each; differences within {MARGIN} bit count as none"
+    rows = [float(np.mean([np.log2(trace.rows) for trace in side])) for side in (text, image)]
+    return f"{counts}; log2 of the number of rows alone differs by {rows[0] - rows[1]:+.2f}"
 
 
 def _length(model: str, preset: Preset, traces: Sequence[Trace]) -> tuple[Finding, ...]:
     """Whether text entropy at the embedding follows the number of rows: published as a property of models."""
-    text = [trace for trace in traces if trace.modality == "text" and trace.goal == "text" and trace.curve]
+    text, _ = sides(traces)
     if len(text) < 3 or len({trace.rows for trace in text}) < 2:
         return ()
     r = correlation([float(np.log2(trace.rows)) for trace in text], [trace.curve[0] for trace in text])
@@ -189,12 +207,13 @@ def _length(model: str, preset: Preset, traces: Sequence[Trace]) -> tuple[Findin
         Finding(
             id=f"length-{preset}-{model}",
             claim="Longer text prompts have a higher entropy at the embedding.",
-            verdict=above(r),
+            verdict=Verdict.CANNOT_TELL,
             detail=f"Correlation of entropy with log2 of the number of rows: {shown(r)} ({len(text)} prompts). {note}",
             interval=r,
             model=model,
             preset=preset,
             chance=0.0,
+            decision=above(r, CORRELATED),
         ),
     )
 
@@ -202,7 +221,7 @@ def _length(model: str, preset: Preset, traces: Sequence[Trace]) -> tuple[Findin
 def _between_kinds(traces: Sequence[Trace]) -> str:
     """How far the kinds of one modality lie apart at layer 0, beside which a gap between modalities has to be seen."""
     parts = []
-    for name, side in zip(("text", "pictures"), _sides(traces), strict=True):
+    for name, side in zip(("text", "pictures"), sides(traces), strict=True):
         kinds: dict[str, list[float]] = defaultdict(list)
         for trace in side:
             kinds[trace.kind].append(trace.curve[0])
@@ -210,9 +229,3 @@ def _between_kinds(traces: Sequence[Trace]) -> str:
             means = [float(np.mean(values)) for values in kinds.values()]
             parts.append(f"{name} {max(means) - min(means):.2f}")
     return f"Range between kinds of prompt: {', '.join(parts)} bits." if parts else ""
-
-
-def _sides(traces: Sequence[Trace]) -> tuple[list[Trace], list[Trace]]:
-    usable = [trace for trace in traces if trace.goal == "text" and trace.curve]
-    text, image = ([trace for trace in usable if trace.modality == modality] for modality in ("text", "image"))
-    return text, image

@@ -1,7 +1,8 @@
 """Which prompts are measured, in which template and how.
 
-Stage 1 measures every prompt under the `paper` preset and calibrates the `controlled` one: one bandwidth per layer,
-shared by text and pictures, and the number of rows that every sequence can spare. Stage 2 measures under `controlled`.
+Stage 1 measures every prompt under the `paper` preset and calibrates the `controlled` one: bandwidths per layer, one
+for each modality and one that they share, and the number of rows that every sequence can spare. Stage 2 measures under
+`controlled`. Every unit says which source its prompts are from: what is measured on one is not pooled with another.
 Protocol: arXiv 2604.10949, prompt level; controls: FACTS, entropy, section 3.
 """
 
@@ -20,7 +21,7 @@ from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
 
 STUDY = "encoding"
-VERSION = 2
+VERSION = 3
 
 MODALITIES: tuple[Modality, ...] = ("text", "image")
 
@@ -57,9 +58,9 @@ def plan(card: ModelCard, options: Options) -> Plan:
     first: list[Unit] = []
     second: list[Unit] = []
     if Preset.PAPER in options.presets:
-        first += trajectories({"preset": Preset.PAPER, **asdict(Paper())})
+        first += trajectories({"preset": Preset.PAPER, "source": loaded.source, **asdict(Paper())})
     if Preset.CONTROLLED in options.presets and jobs:
-        settings: dict[str, JSON] = {"preset": Preset.CONTROLLED, **asdict(Controlled())}
+        settings: dict[str, JSON] = {"preset": Preset.CONTROLLED, "source": loaded.source, **asdict(Controlled())}
         chosen = {
             modality: calibration_items(items, modality, CALIBRATION_PROMPTS)
             for modality in MODALITIES

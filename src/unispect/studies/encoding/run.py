@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from unispect.core.encoded import Encoded, LayerState
@@ -18,8 +16,9 @@ from unispect.core.prompts import Goal, Modality, Prompt, positions
 from unispect.core.seeds import generator_for
 from unispect.core.units import JSON, Prior, Record, Unit
 from unispect.metrics.entropy import renyi_entropies, renyi_entropy
+from unispect.metrics.offset import Named
 from unispect.metrics.presets import rows_to_draw
-from unispect.metrics.sampling import sampled_entropies
+from unispect.metrics.sampling import SampledEntropy, sampled_entropies
 from unispect.metrics.threads import map_matrices
 from unispect.models.base import UnifiedModel
 from unispect.studies.probing import (
@@ -28,6 +27,7 @@ from unispect.studies.probing import (
     controlled_of,
     failed,
     measured,
+    own_width,
     paper_of,
     prompt_in,
     rounded,
@@ -44,6 +44,9 @@ Items = Sequence[Mapping[str, JSON]]
 CALIBRATION_BATCH = 8
 SWEEP = {"half": 0.5, "double": 2.0}
 """Bandwidths beside the preset's own, as multiples of it."""
+CURVES = ("value", "error", "null", "half", "double", "shared", "standardised")
+"""What the controlled preset measures, beside the number of distinct rows: `value` at the modality's own width, `error`
+over draws, `null` for shuffled coordinates, half and twice that width, `shared` at the width of both modalities."""
 
 
 def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
@@ -77,36 +80,24 @@ def _controlled(unit: Unit, widths: Widths) -> Measure:
     how = controlled_of(unit)
 
     def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
-        width = widths.layers[state.layer]
-        if math.isnan(width.sigma):  # all calibration rows are equal: nothing varies in this layer
-            return dict.fromkeys(("value", "error", "null", "half", "double", "standardised"), 0.0) | {"distinct": 1}
-        rows = content(state, sample, _modality(unit))
+        modality = _modality(unit)
+        rows = content(state, sample, modality)
+        own = own_width(widths, state.layer, modality, rows)
+        if own is None:  # nothing varies in this layer
+            return dict.fromkeys(CURVES, 0.0) | {"distinct": 1}
+        draw: dict[str, Any] = {"k": widths.k, "draws": how.draws, "alpha": how.alpha, "base": how.base}
 
-        def sampled(rows: Tensor, *sigmas: float, null: bool):
+        def sampled(rows: Tensor, *sigmas: float, nulls: int = 0) -> list[SampledEntropy]:
             # one seed for all layers and variants, so that they differ by anything but the rows drawn
-            return sampled_entropies(
-                rows,
-                sigmas=sigmas,
-                k=widths.k,
-                draws=how.draws,
-                generator=generator_for(unit.id, "rows"),
-                alpha=how.alpha,
-                base=how.base,
-                null=null,
-            )
+            generator = generator_for(unit.id, "rows")
+            return sampled_entropies(rows, sigmas=sigmas, generator=generator, nulls=nulls, **draw)
 
-        raw, half, double = sampled(rows, width.sigma, width.sigma / 2, 2 * width.sigma, null=True)
-        scaled = rows.detach().cpu().double() / torch.from_numpy(width.scale)
-        (standardised,) = sampled(scaled, width.scaled_sigma, null=False)
-        return {
-            "value": raw.value,
-            "error": raw.standard_error,
-            "null": raw.null,
-            "half": half.value,
-            "double": double.value,
-            "standardised": standardised.value,
-            "distinct": raw.distinct_rows,
-        }
+        sweep = (own.sigma, *(factor * own.sigma for factor in SWEEP.values()), widths.layers[state.layer].shared)
+        value, half, double, shared = sampled(rows, *sweep, nulls=1)
+        (standardised,) = sampled(own.standardised(rows), 1.0)
+        numbers = (value.value, value.standard_error, value.null, half.value, double.value)
+        found = dict(zip(CURVES, (*numbers, shared.value, standardised.value), strict=True))
+        return found | {"distinct": value.distinct_rows}
 
     return measure
 
@@ -176,7 +167,7 @@ def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
     how = controlled_of(unit)
     left_out: list[JSON] = []
     lengths: dict[str, list[int]] = {}
-    layers: list[dict[str, list[Tensor]]] = []
+    layers: list[dict[str, list[Named]]] = []
     try:
         for modality, inputs in cast(Mapping[Modality, Items], unit.inputs).items():
             share = -(-how.calibration_rows // len(inputs))
@@ -189,10 +180,13 @@ def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
                         if state.layer == 0:
                             lengths.setdefault(modality, []).append(len(rows))
                         kept = layers[state.layer].setdefault(modality, [])
-                        kept += some_rows(rows, share, unit.id, "rows", one["id"])
+                        prompt = (modality, str(one["id"]))
+                        kept += [(prompt, some) for some in some_rows(rows, share, unit.id, "rows", one["id"])]
         if not layers:
             raise StateError(f"{model.card.id}: no prompt can be calibrated on: {'; '.join(map(str, left_out))}")
-        k = rows_to_draw(lengths.values(), most=how.rows, floor=how.floor)
+        # a single row has no entropy to compare: such prompts stand apart, and do not lower the count for others
+        several = [[n for n in own if n > 1] for own in lengths.values()]
+        k = rows_to_draw(several, most=how.rows, floor=how.floor)
         payload = widths_payload(model.card.id, layers, k, how, lambda layer: generator_for(unit.id, "layer", layer))
     except StateError as problem:
         return failed(unit, problem)

@@ -39,6 +39,25 @@ def tables(traces: Sequence[Trace], preset: Preset) -> tuple[Table, ...]:
     return (*found, _ranks(kinds, preset))
 
 
+def singles(traces: Sequence[Trace]) -> tuple[Table, ...]:
+    """Prompts of a single row, by model and kind; none where there are none."""
+    counts: dict[tuple[str, str, str], set[str]] = {}
+    for trace in traces:
+        if trace.single:
+            counts.setdefault((trace.model, trace.modality, trace.kind), set()).add(trace.prompt)
+    if not counts:
+        return ()
+    return (
+        Table(
+            "single-rows",
+            "Prompts of a single row",
+            ("model", "content", "kind", "prompts"),
+            tuple((*key, len(prompts)) for key, prompts in counts.items()),
+            "Their entropy is 0 whatever the row holds. They are compared with nothing.",
+        ),
+    )
+
+
 def _embedding(traces: Sequence[Trace]) -> Table:
     """Kinds as columns and models as rows: the form in which the paper prints its Table 1."""
     groups = {
@@ -135,7 +154,7 @@ def _controlled(name: str, title: str, groups: Mapping[Key, Sequence[Trace]]) ->
     for key, everyone in groups.items():
         own = [trace for trace in everyone if trace.curve]
         if not own:
-            rows.append((*key, 0, len(everyone), *[None] * 7))
+            rows.append((*key, 0, len(everyone), *[None] * 8))
             continue
         value = _curves(own, lambda trace: trace.curve)
         rows.append(
@@ -148,14 +167,18 @@ def _controlled(name: str, title: str, groups: Mapping[Key, Sequence[Trace]]) ->
                 *value.ends(),
                 value.mean(),
                 _curves(own, lambda trace: np.subtract(trace.more["null"], trace.curve).tolist()).mean(),
-                _curves(own, lambda trace: trace.more["standardised"]).mean(),
+                *(
+                    _curves(own, lambda trace, name=name: trace.more[name]).mean()
+                    for name in ("shared", "standardised")
+                ),
             )
         )
     columns = ("model", "content", "template", "kind", "prompts", "left out", "k", "rows", "bits, layer 0")
+    more = ("structure, all layers", "at the shared width, all layers", "standardised, all layers")
     return Table(
         f"{name}-{Preset.CONTROLLED}",
         f"{title}, controlled preset",
-        (*columns, "bits, last layer", "bits, all layers", "structure, all layers", "standardised, all layers"),
+        (*columns, "bits, last layer", "bits, all layers", *more),
         tuple(rows),
         "k rows are drawn from every prompt; prompts with fewer are left out. Structure: entropy of the shuffled null "
         "minus the entropy, what the arrangement of rows takes off.",

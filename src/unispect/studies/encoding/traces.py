@@ -11,6 +11,7 @@ from typing import cast
 from unispect.core.findings import Preset
 from unispect.core.units import Entry, digest
 from unispect.runs.records import models_of, reduced
+from unispect.studies.compatible import UNSAID, Calibrations, Chosen, Way, chosen, way_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Trace:
         curve: entropy of the content rows by layer, in bits; empty if the prompt was left out.
         left_out: why.
         more: the other curves by name: the whole input (`full`, paper), `half` and `double` the bandwidth; under the
-            controlled preset also the shuffled `null` and `standardised` dimensions.
+            controlled preset also the `shared` bandwidth, the shuffled `null` and `standardised` dimensions.
+        way: how it was measured; all traces of a model that are shown agree in it.
         seeds: for which it was measured. They decide the rows drawn and nothing else, so a prompt that was measured for
             several seeds is one trace all the same, and its curves are the means.
     """
@@ -49,6 +51,12 @@ class Trace:
     left_out: str
     more: Mapping[str, Sequence[float]]
     seeds: tuple[int, ...] = (0,)
+    way: Way = UNSAID
+
+    @property
+    def single(self) -> bool:
+        """One row: its entropy is 0 by definition, so it is compared with nothing."""
+        return self.rows == 1
 
     @property
     def ceiling(self) -> float:
@@ -67,19 +75,35 @@ class Trace:
 
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
-    """The traces of all finished units, in the order of `entries`."""
-    return reduced(entries, _traces, tuple((model, names[model]) for model in models_of(entries)))
+    """The traces of finished units that may stand together, in the order of `entries`; see `compatible`."""
+    return compatible(entries, names).traces
 
 
-def _traces(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> list[Trace]:
-    names = dict(named)
-    found: dict[tuple[object, ...], list[Trace]] = {}
+def compatible(entries: Sequence[Entry], names: Mapping[str, str]) -> Chosen[Trace]:
+    """One set of traces of every model, and what was left aside."""
+    return reduced(entries, _chosen, tuple((model, names[model]) for model in models_of(entries)))
+
+
+def _chosen(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> Chosen[Trace]:
+    names, calibrations = dict(named), Calibrations()
+    ways: dict[Way, Way] = {}
+    everything: list[tuple[str, Trace]] = []
     for entry in entries:
+        model = names[entry.unit.model]
+        calibrations.note(entry, model)
         if entry.unit.kind == "trajectory" and entry.record.status == "done":
-            one = _trace(entry, names[entry.unit.model])
-            key = (one.model, one.preset, one.goal, digest(entry.unit.inputs), one.k, len(one.curve))
-            found.setdefault(key, []).append(one)
-    return [_mean(same) for same in found.values()]
+            way = way_of(entry, cast(int, entry.record.payload["k"]))
+            everything.append((digest(entry.unit.inputs), _trace(entry, model, ways.setdefault(way, way))))
+    better = {way: calibrations.named(way) for way in ways}
+    traces = [(prompt, replace(trace, way=better[trace.way])) for prompt, trace in everything]
+    kept = chosen([trace for _, trace in traces])
+    shown = {id(trace) for trace in kept.traces}
+    found: dict[tuple[object, ...], list[Trace]] = {}
+    for prompt, one in traces:
+        if id(one) in shown:
+            found.setdefault((one.model, one.preset, one.goal, prompt), []).append(one)
+    means = [_mean(same) for same in found.values()]
+    return Chosen(means, kept.aside, calibrations.apart(means))
 
 
 def _mean(traces: Sequence[Trace]) -> Trace:
@@ -99,7 +123,7 @@ def _mean(traces: Sequence[Trace]) -> Trace:
     )
 
 
-def _trace(entry: Entry, model: str) -> Trace:
+def _trace(entry: Entry, model: str, way: Way) -> Trace:
     payload, inputs, settings = entry.record.payload, entry.unit.inputs, entry.unit.settings
     curves = {
         name: array("d", cast(Sequence[float], own)) for name, own in payload.items() if isinstance(own, list | tuple)
@@ -120,4 +144,5 @@ def _trace(entry: Entry, model: str) -> Trace:
         left_out=str(payload.get("left_out", "")),
         more=curves,
         seeds=(entry.unit.seed,),
+        way=way,
     )

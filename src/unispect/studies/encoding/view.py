@@ -9,12 +9,15 @@ from dataclasses import replace
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset, Section
 from unispect.core.units import Entry
+from unispect.studies import multiverse, offsets
 from unispect.studies.curves import losses_of, names_of
+from unispect.studies.decisions import family_of, settled
 from unispect.studies.encoding.contrasts import contrasts
-from unispect.studies.encoding.figures import figures
+from unispect.studies.encoding.figures import by_length, figures
 from unispect.studies.encoding.findings import findings
-from unispect.studies.encoding.tables import tables
-from unispect.studies.encoding.traces import Trace, traces_of
+from unispect.studies.encoding.tables import singles, tables
+from unispect.studies.encoding.traces import Trace, compatible
+from unispect.studies.gaps import FACTOR, MARGIN
 
 PRESETS = (Preset.PAPER, Preset.CONTROLLED)
 
@@ -22,9 +25,13 @@ PRESETS = (Preset.PAPER, Preset.CONTROLLED)
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The study's section of a report; pure."""
     names = names_of(entries, cards)
-    traces = traces_of(entries, names)
+    kept = compatible(entries, names)
+    traces = kept.traces
     planted = {names[reference] for reference, card in cards.items() if reference in names and card.planted}
     presets = [preset for preset in PRESETS if any(trace.preset is preset for trace in traces)]
+    judged = findings(traces, tuple(names.values()), planted, kept.apart)
+    found = settled(replace(one, seeds=_seeds(traces, one.model)) for one, _ in judged)
+    several = zip(found, (choices for _, choices in judged), strict=True)
     return Section(
         id="encoding",
         title="How prompts are encoded",
@@ -33,13 +40,20 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "matrix-based Renyi entropy (order 1.01, bits) of the rows of one prompt: 0 when all rows are equal, log2 "
             "of their number when all are far apart."
         ),
-        findings=tuple(
-            replace(one, seeds=_seeds(traces, one.model)) for one in findings(traces, tuple(names.values()), planted)
+        findings=found,
+        tables=(
+            *multiverse.table("encoding", several),
+            *(table for preset in presets for table in (*contrasts(traces, preset), *tables(traces, preset))),
+            *offsets.tables(kept.apart),
+            *singles(traces),
         ),
-        tables=tuple(table for preset in presets for table in (*contrasts(traces, preset), *tables(traces, preset))),
-        figures=tuple(figure for preset in presets for figure in figures(traces, preset)),
+        figures=(
+            *(figure for preset in presets for figure in (*figures(traces, preset), *by_length(traces, preset))),
+            *offsets.figures(kept.apart),
+        ),
         methods=METHODS,
-        caveats=(*_caveats(entries, traces), *CAVEATS),
+        caveats=(*kept.aside, *_caveats(entries, traces), *CAVEATS),
+        family=family_of(found),
     )
 
 
@@ -47,13 +61,24 @@ METHODS = (
     "Layer 0 is the input of the first block; layer i is the raw output of block i, before any final norm.",
     "paper: raw rows, Gaussian kernel with sigma = 1, no control of length. arXiv 2604.10949 does not print its "
     "bandwidth; this value is consistent with its Table 1.",
-    "controlled: content rows only; per layer one bandwidth shared by text and pictures, half the median distance "
-    "between equally many distinct text and picture rows; equally many rows drawn from every prompt, 8 draws; a null "
-    "in which every coordinate is shuffled over the rows; a variant with every dimension scaled to unit variance.",
-    "Every prompt is also measured at half and at twice the bandwidth. Effective rank is 2 to the entropy.",
+    "controlled: content rows only; equally many rows drawn from every prompt, 8 draws; per layer a bandwidth for "
+    "each modality, half the median distance between its own distinct rows, so that neither how far apart modalities "
+    "lie nor how wide each is shows as entropy; a null in which every coordinate is shuffled over the rows.",
+    "Every prompt is also measured at the width that modalities share (the geometric mean of their own), at half and "
+    "at twice its own, and with every dimension of a modality scaled to unit variance. A claim is decided only if own "
+    "and shared width decide it alike, and none of the others surely says the opposite. Effective rank is 2 to the "
+    "entropy.",
+    f"Differences within {MARGIN} bit count as none (2 to the {MARGIN} is {2**MARGIN:.2f}: that much more effective "
+    "rank). Supported: surely beyond; not supported: surely within.",
+    f"Order under both presets: text prompts whose rows differ from the pictures' by at most a factor of {FACTOR:g}, "
+    "carried to the pictures' number by a line in log2 of the rows. Prompts of a single row have an entropy of 0 by "
+    "definition and are compared with nothing.",
+    "Headlines are asked under all choices of bandwidth, layers, kinds of prompt and lengths, crossed; the table says "
+    "how many agree.",
     "Half-way: the share of depth at which the mean gap between text and pictures has first halved. Area: size of the "
-    "gap whatever its sign, mean over layers; it cannot be negative.",
-    "Intervals: 95 %, over prompts.",
+    "gap whatever its sign, mean over layers; it cannot be negative, so it has no limits and decides nothing.",
+    "Intervals: 95 %, over the prompts of this set, which are the unit of inference; nothing is said of other "
+    "trainings of the model.",
 )
 
 CAVEATS = (

@@ -14,7 +14,18 @@ from unispect.data.concepts.lexicons import REAL
 from unispect.data.faces.people import PEOPLE, STRANGERS
 from unispect.metrics.paired import holm
 from unispect.studies.concepts.comparison import NEVER, Comparison, Subject
-from unispect.studies.concepts.evidence import JUDGE, Evidence, Telling, Word, best, credit, deciding, evidence
+from unispect.studies.concepts.evidence import (
+    JUDGE,
+    REVERSE,
+    Evidence,
+    Telling,
+    Word,
+    best,
+    credit,
+    deciding,
+    evidence,
+)
+from unispect.studies.faces.plan import NAMES
 
 SHOWN = "shown the picture"
 """Way of telling: by likelihood, behind the true picture."""
@@ -88,7 +99,15 @@ def _groups(subject: Subject) -> Iterator[Comparison]:
     taught = {PEOPLE: subject.card.taught.get(PEOPLE, "drawing"), STRANGERS: NEVER, REAL: REAL}
     for lexicon, way in taught.items():
         if lexicon in asked:
-            yield Comparison(subject, way, (lexicon,), called=_CALLED[lexicon])
+            yield Comparison(
+                subject,
+                way,
+                (lexicon,),
+                called=_CALLED[lexicon],
+                known="what the question itself describes",
+                recalled=True,
+                chances={REVERSE: 1 / NAMES},
+            )
 
 
 def _looked(entry: Entry) -> Telling:

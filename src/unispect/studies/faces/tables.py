@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from unispect.core.findings import Cell, Table
+from unispect.core.findings import Cell, Interval, Table
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.faces.world import ATTRIBUTES
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import READABLE, Comparison
+from unispect.studies.concepts.comparison import LEAST, READABLE, Comparison
 from unispect.studies.concepts.evidence import CALIBRATED, CHOICE, LIKELIHOOD, RAW_CHOICE, RECALL, REVERSE
+from unispect.studies.concepts.pictures import Pictures, share_of
 from unispect.studies.concepts.scores import Scores
 from unispect.studies.faces.comparison import SHOWN
 from unispect.studies.faces.plan import NAMES
@@ -31,6 +32,7 @@ def tables(compared: Sequence[Comparison]) -> tuple[Table, ...]:
                 "who",
                 "attribute",
                 "drawn",
+                "whole pictures",
                 "told",
                 "chance",
                 "gap",
@@ -43,7 +45,8 @@ def tables(compared: Sequence[Comparison]) -> tuple[Table, ...]:
             ),
             tuple(row for one in named for row in _gap_rows(one)),
             "Drawn and told: share right, with 95 % intervals over people, whose attributes and drawings go "
-            "together. Told is by likelihood. Gap: chance-corrected drawn minus told; 1 is full aphasia, 0 none. "
+            "together. Whole pictures: share right in all four attributes. Told is by likelihood. Gap: "
+            "chance-corrected drawn minus told; 1 is full aphasia, 0 none. "
             "Drawn, not told: attributes of people drawn right more often than not and told wrong; p is the exact "
             "McNemar test of these two columns, Holm-adjusted; it takes a person's attributes as independent, the "
             "gap's interval does not. Unclear: drawn attributes without a clear value; they count as wrong.",
@@ -53,8 +56,10 @@ def tables(compared: Sequence[Comparison]) -> tuple[Table, ...]:
             "Ways of telling",
             ("model", "who", "way", *ATTRIBUTES, "mean", "chance", "gap", "unread", "of descriptions", "may be read"),
             tuple(row for one in named for row in _way_rows(one)),
-            f"Share right. A way of telling may be read where it gets at least {100 * READABLE:.0f} % right of people "
-            "described in the question itself. Prior removed: likelihoods relative to their mean over the people. "
+            "Share right. That something is not told is read off a way that surely gets more than "
+            f"{100 * LEAST:.0f} % right of people described in the question itself, and not surely less than "
+            f"{100 * READABLE:.0f} %; that it is told off any way. Prior removed: likelihoods relative to their "
+            "mean over the people. "
             "Multiple choice: mean log-likelihood of an option's letters over orders in which every option stands "
             "equally often at every letter; raw: mean over the orders of taking the likeliest letter. Who has it: the "
             f"likeliest of {NAMES} names, the others of people with another value.",
@@ -81,6 +86,7 @@ def _gap_rows(one: Comparison) -> Iterator[Row]:
             one.words,
             name,
             scores.accuracy(drew),
+            one.pictures.whole if name == "all" else None,
             scores.accuracy(said),
             drew.chance,
             scores.gap(drew, said),
@@ -98,40 +104,36 @@ def _way_rows(one: Comparison) -> Iterator[Row]:
         told = one.told(way)
         if told.words:
             control = one.subject.control(way)
-            backwards = way == REVERSE
             yield (
                 one.subject.name,
                 one.words,
-                "who has it" if backwards else way,
+                "who has it" if way == REVERSE else way,
                 *_each(told),
                 scores.accuracy(told),
-                1 / NAMES if backwards else told.chance,
-                None if backwards or not one.drawn.words else one.gap(way),
+                one.chances.get(way, told.chance),
+                one.gap(way) if one.drawn.words else None,
                 None if way == RAW_CHOICE else _number(told.unclear),
-                None if backwards else _number(control),
-                "no control" if backwards else ("yes" if control >= READABLE else "cannot tell"),
+                control.shown,
+                control.word if control.asked else "no control",
             )
 
 
 def _battery_rows(one: Comparison) -> Iterator[Row]:
     evidence, model = one.subject.evidence, one.subject.name
     if one.taught != REAL:
-        drawings = [drawing for name in one.lexicons for drawing in evidence.drawn(name)]
-        yield from _row(model, one.words, "drawing", one.drawn, [d.truth == d.shown for d in drawings])
-        yield from _row(model, one.words, "telling (likelihood)", one.told(LIKELIHOOD), [])
+        yield from _row(model, one.words, "drawing", one.drawn, one.pictures.whole)
+        yield from _row(model, one.words, "telling (likelihood)", one.told(LIKELIHOOD), None)
         return
     described, seen = evidence.drawn(REAL, "description"), evidence.descriptions
-    whole = [d.truth == d.shown for d in described]
-    yield from _row(model, "descriptions", "drawing", scores.draw_scores(described), whole)
-    yield from _row(model, "descriptions", "telling (likelihood)", one.told(LIKELIHOOD), [])
-    yield from _row(model, "pictures", "telling (likelihood)", one.told(SHOWN), [])
-    whole = [d.truth == d.said for d in seen]
+    yield from _row(model, "descriptions", "drawing", scores.draw_scores(described), Pictures.of(described).whole)
+    yield from _row(model, "descriptions", "telling (likelihood)", one.told(LIKELIHOOD), None)
+    yield from _row(model, "pictures", "telling (likelihood)", one.told(SHOWN), None)
+    whole = share_of([d.truth == d.said for d in seen], [d.item for d in seen])
     yield from _row(model, "pictures", "description", scores.describe_scores(seen, REAL), whole)
 
 
-def _row(model: str, start: str, end: str, part: Scores, right: Sequence[bool]) -> Iterator[Row]:
+def _row(model: str, start: str, end: str, part: Scores, whole: Interval | None) -> Iterator[Row]:
     if part.words:
-        whole = sum(right) / len(right) if right else None
         yield (model, start, end, *_each(part), scores.accuracy(part), whole, _number(part.unclear), part.asked)
 
 

@@ -11,10 +11,11 @@ from unispect.core.units import Entry
 from unispect.data.faces.people import PEOPLE
 from unispect.data.faces.world import ATTRIBUTES, VALUES
 from unispect.judges.agreement import agreement
-from unispect.studies.concepts.comparison import READABLE, Subject
+from unispect.studies.concepts.comparison import LEAST, READABLE, Subject
 from unispect.studies.concepts.evidence import JUDGE
 from unispect.studies.concepts.gallery import gallery
 from unispect.studies.curves import names_of
+from unispect.studies.decisions import family_of, settled
 from unispect.studies.faces.claims import findings
 from unispect.studies.faces.comparison import Seen, comparisons, evidence_of, seen_of
 from unispect.studies.faces.plan import NAMES, STUDY
@@ -30,6 +31,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     names = names_of(entries, cards)
     subjects = [Subject(cards[one], evidence_of(own), names[one]) for one, own in by_model.items()]
     compared = comparisons(subjects)
+    found = tuple(findings(compared))
     seen = {names[model]: seen_of(own) for model, own in by_model.items()}
     return Section(
         id=STUDY,
@@ -38,7 +40,8 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "Each model is asked to draw people by their names and, apart from that, what these people look like. A "
             "face that is drawn but cannot be told is modal aphasia."
         ),
-        findings=tuple(findings(compared)),
+        findings=settled(found),
+        family=family_of(found),
         tables=tuple(table for table in tables(compared) if table.rows),
         gallery=tuple(gallery([one for one in compared if one.drawn.words])),
         methods=METHODS,
@@ -59,9 +62,14 @@ METHODS = (
     "and the values to choose from, and not whom it was to show; what it cannot tell counts as wrong.",
     f"Telling, by likelihood, lettered options in balanced orders, free recall, and backwards: who of {NAMES} has a "
     "value. Control: the same questions about somebody whom the question describes.",
-    f"Verdicts: there is a gap if its whole 95 % interval lies beyond {SMALL}; a direction is mastered if its "
-    f"chance-corrected score is surely above {KNOWN}; a way of telling is read only if it gets {100 * READABLE:.0f} % "
-    "of descriptions right. Intervals are over people.",
+    f"Verdicts: a gap counts beyond {SMALL}; what is absent must surely be less. Claims hold by every way of "
+    "telling and of every attribute, or they do not hold. What is told in any format is known; what is not told "
+    "counts where the "
+    f"format surely gets more than {100 * LEAST:.0f} % of descriptions right and not surely less than "
+    f"{100 * READABLE:.0f} %; where that is open, what the format loses of descriptions is given back. Faces "
+    f"must surely be drawn (chance-corrected above {KNOWN}) before it counts that they are not told.",
+    "What is counted: people of this set, as one training of one model left them. Nothing is said of another training, "
+    "other people or another model; several trainings of one model stand apart.",
 )
 
 

@@ -12,9 +12,9 @@ from unispect.core.findings import Preset
 from unispect.core.units import Entry
 from unispect.runs.records import models_of, reduced
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.claims import doubts
 from unispect.studies.concepts.comparison import Comparison, Subject, comparisons
 from unispect.studies.concepts.evidence import evidence_of_each
+from unispect.studies.concepts.groups import doubts
 from unispect.studies.curves import Curves, named
 from unispect.studies.encoding.findings import curves_of as levels_of
 from unispect.studies.encoding.traces import Trace as Level
@@ -47,7 +47,7 @@ class Left:
 
     def reading(self, first: Values, second: Values = ()) -> Reading | None:
         """None where there are no numbers."""
-        return Reading(self.name, self.card.contextual, first, second) if first else None
+        return Reading(self.name, self.card, first, second) if first else None
 
     def told_apart(self) -> Reading | None:
         """Drawn minus told, by word, for words taught by drawing; None where either cannot be read."""

@@ -1,4 +1,4 @@
-"""Families side by side: models as rows, what every study says of them as columns, and one claim about them all."""
+"""Families side by side: models as rows, what every study says of them as columns, and claims about ways of drawing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from unispect.core.units import Entry
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import Comparison
 from unispect.studies.curves import Curves
+from unispect.studies.decisions import family_of, settled
 from unispect.studies.encoding.findings import curves_of as levels_of
-from unispect.studies.families.claims import findings
+from unispect.studies.families.claims import LEAST, findings
 from unispect.studies.families.measures import Left, everything_left
+from unispect.studies.trainings import ALONE, FAMILIES, TRAININGS
 
 MEASURES = {Preset.PAPER: ("P",), Preset.CONTROLLED: ("P_k", "G", "J")}
 UNITS = {
@@ -33,6 +35,7 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
     models = [left for left in everything_left(entries, cards) if not left.card.planted]
     if len({left.card.family for left in models}) < 2:
         return None
+    found = findings(models)
     tables = [_makings(models), _outside(models), *(_inside(models, preset) for preset in Preset)]
     return Section(
         id="families",
@@ -41,19 +44,24 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
             "The models below draw in different ways. Does one way of drawing make them more of one model: can they "
             "tell more of what they draw, and do text and pictures go through them more alike?"
         ),
-        findings=findings(models),
+        findings=settled(found),
         tables=tuple(table for table in tables if table.rows),
         methods=(
-            "Every measure would be 0 in a model that is one model, so sizes are compared, whatever the sign; limits "
-            "come from resampling the words or prompts of all models together. Supported: every model that predicts "
-            "open places is surely nearer to 0 than every other (95 % each). Not supported: some surely is farther "
-            "(at a level corrected for the number of pairs).",
+            "Every measure would be 0 in a model that is one model. What is said of a way of drawing is said of "
+            "families that were not measured, so the unit of inference is the family: each stands for itself by the "
+            f"mean of its trainings ({TRAININGS} or more), and ways of drawing differ if families on one side surely "
+            f"differ from those on the other ({FAMILIES} or more on each; the wider of Welch's t and Student's). Sizes "
+            "are compared whatever the sign, as squares without what trainings and prompts add to them: the size of a "
+            f"noisy number is biased up. Nearer means by more than {LEAST:g} (squared bits or shares).",
+            "Trainings are told apart by their seed. An organism's seed is that of its binding: its upbringing and "
+            "first weights are the family's, and vary between families only.",
         ),
         caveats=(
-            "Each family is one model from one training seed: limits say how sure the numbers of these models are, not "
-            "what another training of the same family would give.",
+            "Limits in the tables are over words or prompts: they say how sure the numbers of these very models are. "
+            f"{ALONE}",
             "That predicting open places unifies is the reading that arXiv 2604.10949 gives to one family, Harmon.",
         ),
+        family=family_of(found),
         study=False,
     )
 
@@ -62,11 +70,19 @@ def _makings(models: Sequence[Left]) -> Table:
     return Table(
         "families-makings",
         "How they draw",
-        ("model", "family", "makes pictures by", "sees and draws with", "predicts open places"),
+        ("model", "family", "training seed", "makes pictures by", "sees and draws with", "predicts open places"),
         tuple(
-            (card.id, card.family, card.paradigm, card.encoders or None, "yes" if card.contextual else "no")
-            for card in (left.card for left in models)
+            (
+                left.name,
+                left.card.family,
+                left.card.training_seed,
+                left.card.paradigm,
+                left.card.encoders or None,
+                "yes" if left.card.contextual else "no",
+            )
+            for left in models
         ),
+        "Seeds are those of the last binding; none where the card knows of none.",
     )
 
 

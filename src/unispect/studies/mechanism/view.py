@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, Finding, Interval, Section, Table, Verdict
 from unispect.core.units import Entry
-from unispect.metrics.association import Association, spearman
-from unispect.metrics.paired import holm
+from unispect.metrics.association import Association, Shared, spearman
 from unispect.studies.curves import shown
+from unispect.studies.decisions import beyond, family_of, settled
 from unispect.studies.families.measures import Left, everything_left
 from unispect.studies.mechanism import doses
-from unispect.studies.mechanism.words import MEASURES, Inside, Numbers, gaps
+from unispect.studies.mechanism.words import MEASURES, Inside, Numbers, contrasts, gaps
+from unispect.studies.trainings import ALONE, TRAININGS, several, trainings_of
 
 TAUGHT = ("drawing", "text", "both", "never")
 LEAST_MODELS = 6
-"""Models or checkpoints from which on a correlation over them is given."""
+"""Models from which on a correlation over them is asked for, and independent ones of them from which on it is given."""
+LEAST_RHO = 0.1
+"""Correlations up to this size count as none."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Pairing:
         measure: of the layers.
         found: correlation, inside each way of teaching.
         items: how many.
-        adjusted: p after Holm over all correlations of the section.
+        reason: why no correlation can be given; empty if one can.
     """
 
     who: str
@@ -41,7 +44,7 @@ class Pairing:
     measure: Inside
     found: Association
     items: int
-    adjusted: float = math.nan
+    reason: str = ""
 
 
 def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard]) -> Section | None:
@@ -57,11 +60,11 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
 def section(models: Sequence[Left]) -> Section | None:
     """The section for models that were taught words; see `view`."""
     pairings = [one for left in models for one in _over_words(left)] + _over_models(models)
-    pairings = _adjusted(pairings)
+    found = settled(_finding(one) for one in pairings)
     curves = doses.figures(models)
     if not pairings and not curves:
         return None
-    tables = tuple(table for table in (_pairings(pairings), _models(models)) if table.rows)
+    tables = tuple(table for table in (_pairings(pairings, found), _models(models)) if table.rows)
     return Section(
         id="mechanism",
         title="From outside to inside",
@@ -69,51 +72,71 @@ def section(models: Sequence[Left]) -> Section | None:
             "Words differ in how much better they are drawn than told. Do the same words differ inside: in the entropy "
             "of prompts that hold them, or in how much replies owe to those prompts?"
         ),
-        findings=tuple(_finding(one) for one in pairings),
+        findings=found,
         tables=tables,
         figures=curves,
         methods=(
-            "Each word has one gap (chance-corrected drawn minus told, by likelihood) and, per measure, the mean over "
-            "the held-out combinations that are named with it, all layers alike. Spearman's correlation, ranks taken "
-            "inside each way of teaching; intervals from resampling words, p from permuting them, both inside each "
-            "way; verdicts after Holm's correction over all correlations of this section.",
+            "Each word has one gap and, per measure, the mean over the held-out combinations that are named with it, "
+            "all layers alike. The gap (chance-corrected drawn minus told, by likelihood) is taken beside those of the "
+            "other words in the same pictures, so that what makes a combination hard to draw, for all its words, "
+            "counts for nothing. Spearman's correlation, ranks taken inside each way of teaching; the unit of "
+            "inference is the combination: p and limits come from giving combinations each other's numbers, in all "
+            f"lexicons at once. Correlations up to {LEAST_RHO} count as none.",
+            "Over models: checkpoints of one training are no independent points. Of one family each training is a "
+            f"point, of several each family with {TRAININGS} trainings or more; {LEAST_MODELS} are needed.",
         ),
         caveats=(
-            "Four words make a name, so the inside numbers of words share prompts; the permutation test treats words "
-            "as exchangeable.",
+            "A word says something here only if it stands in several of the combinations that were asked: eight "
+            "combinations hold most words once or twice, so that a correlation that is not found may be there.",
             "Words taught by drawing are all told near chance, so their gaps differ by how well they are drawn and by "
-            "luck: a correlation that is not found may be there.",
-            "Checkpoints of one training follow each other: a correlation over them is a trend in training, not a "
-            "cause.",
+            "luck.",
+            f"Every correlation over words is about one model. {ALONE}",
         ),
+        family=family_of(found),
         study=False,
     )
 
 
 def _over_words(left: Left) -> list[Pairing]:
+    outside = {word: (gap, taught) for taught in TAUGHT for word, gap in contrasts(left, taught).items()}
     pairings: list[Pairing] = []
     for measure in MEASURES:
-        inside = measure.read(left)
-        outside = {word: gap for taught in TAUGHT for word, gap in gaps(left, taught).items()}
-        strata = {word: taught for taught in TAUGHT for word in gaps(left, taught)}
-        words = [word for word in outside if word in inside]
+        seen = measure.seen(left)
+        words = list(dict.fromkeys(word for word, *_ in seen if word in outside))
         if words:
-            found = spearman(
-                [outside[word] for word in words], [inside[word] for word in words], [strata[word] for word in words]
-            )
+            gaps_, ways = zip(*(outside[word] for word in words), strict=True)
+            found = spearman(gaps_, Shared.of(words, seen), ways, unit="combinations")
             pairings.append(Pairing(left.name, "words", measure, found, len(words)))
     return pairings
 
 
 def _over_models(models: Sequence[Left]) -> list[Pairing]:
-    """Correlations of means over models, words taught by drawing."""
+    """Correlations of means over independent models, words taught by drawing."""
     pairings: list[Pairing] = []
     for measure in MEASURES:
-        means = [pair for left in models if (pair := _means(left, measure))]
-        if len(means) >= LEAST_MODELS:
-            outside, inside = zip(*means, strict=True)
-            pairings.append(Pairing("all models", "models", measure, spearman(outside, inside), len(means)))
+        means = {left.name: pair for left in models if (pair := _means(left, measure))}
+        if len(means) < LEAST_MODELS:
+            continue
+        points, unit = _points([left for left in models if left.name in means])
+        values = [np.mean([means[left.name] for left in own], axis=0) for own in points]
+        if len(points) < LEAST_MODELS:
+            reason = f"{len(means)} models, but {len(points)} independent {unit}; {LEAST_MODELS} are needed"
+            nothing = Interval(math.nan, math.nan, math.nan, len(means), len(points), method=reason, unit=unit)
+            pairings.append(
+                Pairing("all models", "models", measure, Association(nothing, math.nan), len(means), reason)
+            )
+            continue
+        outside, inside = np.array(values).T
+        pairings.append(Pairing("all models", unit, measure, spearman(outside, inside, unit=unit), len(points)))
     return pairings
+
+
+def _points(models: Sequence[Left]) -> tuple[list[Sequence[Left]], str]:
+    """Models that stand for one point each, and what the points are."""
+    families = trainings_of(models)
+    if len({left.card.family for left in models}) == 1:
+        return [[left] for own in families.values() for left in own], "trainings"
+    return list(several(families).values()), "families"
 
 
 def _means(left: Left, measure: Inside) -> tuple[float, float] | None:
@@ -125,37 +148,30 @@ def _means(left: Left, measure: Inside) -> tuple[float, float] | None:
     return float(np.mean([outside[word] for word in words])), float(np.mean([inside[word] for word in words]))
 
 
-def _adjusted(pairings: Sequence[Pairing]) -> list[Pairing]:
-    tested = [one for one in pairings if not math.isnan(one.found.p)]
-    corrected = dict(zip(map(id, tested), holm([one.found.p for one in tested]).tolist(), strict=True))
-    return [replace(one, adjusted=corrected.get(id(one), math.nan)) for one in pairings]
-
-
 def _finding(one: Pairing) -> Finding:
     rho = one.found.rho
-    verdict = Verdict.CANNOT_TELL
-    if one.adjusted <= 0.05 and rho.excludes(0):
-        verdict = Verdict.SUPPORTED
-    detail = f"Spearman over {one.items} {one.over}: {shown(rho)}, p = {one.found.p:.3f}, adjusted {one.adjusted:.3f}."
-    if math.isnan(rho.estimate):
-        verdict, detail = Verdict.NOT_APPLICABLE, f"{one.items} {one.over}: {rho.method}."
+    nothing = math.isnan(rho.estimate)
+    detail = f"Spearman over {one.items} {one.over}: {shown(rho)}, p = {one.found.p:.3f} of no association at all."
+    if nothing:
+        detail = f"{one.items} {one.over}: {one.reason or rho.method}."
     return Finding(
         id=f"mechanism-{one.measure.id}-{one.over}-{one.who}",
         claim=f"The aphasia gap goes with the {one.measure.what}.",
-        verdict=verdict,
+        verdict=Verdict.NOT_APPLICABLE if nothing else Verdict.CANNOT_TELL,
         detail=detail,
-        interval=None if math.isnan(rho.estimate) else rho,
+        interval=None if nothing else rho,
         model=one.who if one.over == "words" else "",
         preset=one.measure.preset,
         chance=0.0,
+        decision=None if nothing else beyond(rho, LEAST_RHO),
     )
 
 
-def _pairings(pairings: Sequence[Pairing]) -> Table:
+def _pairings(pairings: Sequence[Pairing], found: Sequence[Finding]) -> Table:
     return Table(
         "mechanism-correlations",
         "Gap against layers",
-        ("model", "over", "measure", "preset", "correlation", "p", "p, adjusted", "n"),
+        ("model", "over", "measure", "preset", "correlation", "p of none", "p, adjusted", "n"),
         tuple(
             (
                 one.who,
@@ -163,13 +179,14 @@ def _pairings(pairings: Sequence[Pairing]) -> Table:
                 one.measure.what,
                 str(one.measure.preset),
                 None if math.isnan(one.found.rho.estimate) else one.found.rho,
-                *(None if math.isnan(p) else round(p, 4) for p in (one.found.p, one.adjusted)),
+                *(None if math.isnan(p) else round(p, 4) for p in (one.found.p, finding.adjusted)),
                 one.items,
             )
-            for one in pairings
+            for one, finding in zip(pairings, found, strict=True)
         ),
-        "Spearman's rank correlation of the gap of a word (drawn minus told) with a measure of the prompts that hold "
-        "it, 95 % intervals.",
+        "Spearman's rank correlation of the gap of a word, beside the other words of the same pictures, with a measure "
+        "of the prompts that hold it; 95 % intervals over combinations. p of none is of no association at all; the "
+        f"adjusted one is of a correlation beyond {LEAST_RHO}, after Holm over the section.",
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from unispect.core.findings import Finding, Interval, Verdict
+from unispect.core.findings import ALPHA, Decision, Finding, Interval, Verdict
 from unispect.data.posters.items import Item
-from unispect.metrics.intervals import wilson
+from unispect.metrics.intervals import clustered_bootstrap
+from unispect.studies.decisions import below
 from unispect.studies.posters.evidence import Everything, Evidence
 from unispect.studies.posters.judging.reading import Graded
 from unispect.studies.posters.plan import DESCRIBE, DRAW, VISUALISE
@@ -38,7 +42,8 @@ def _gap(model: Evidence) -> Finding:
     return Finding(
         id=f"{model.name}-gap",
         claim="Told from memory, posters come out wrong more often than drawn from memory.",
-        verdict=_verdict(score, left),
+        verdict=Verdict.CANNOT_TELL,
+        decision=_decision(score, left),
         detail=_sentences(
             _errors(model.plain, "Error of drawings", "of descriptions"), _samples(score), _left(model, DRAW, DESCRIBE)
         ),
@@ -56,7 +61,8 @@ def _cure(model: Evidence) -> Finding:
     return Finding(
         id=f"{model.name}-pictured-first",
         claim="Asked to picture the poster first, it tells it with fewer errors.",
-        verdict=_verdict(score, left, sign=-1),
+        verdict=Verdict.CANNOT_TELL,
+        decision=_decision(score, left, sign=-1),
         detail=_sentences(
             _errors(model.cure, "Error of plain descriptions", "of those pictured first"),
             _samples(score),
@@ -69,14 +75,12 @@ def _cure(model: Evidence) -> Finding:
     )
 
 
-def _verdict(score: Score | None, left: float, sign: int = 1) -> Verdict:
-    """Whether a difference in the direction of `sign` is surely larger than `MARGIN`, whatever was left out said."""
+def _decision(score: Score | None, left: float, sign: int = 1) -> Decision | None:
+    """That a difference in the direction of `sign` is larger than `MARGIN`, whatever was left out would have said."""
     if score is None:
-        return Verdict.CANNOT_TELL
-    low, high = sorted((sign * score.over_posters.low, sign * score.over_posters.high))
-    if low - left > MARGIN:
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if high + left < MARGIN else Verdict.CANNOT_TELL
+        return None
+    own = score.over_posters.mapped(sign)
+    return Decision(own.p_above(MARGIN + left), own.p_below(MARGIN - left))
 
 
 def _errors(scores: Scores, first: str, second: str) -> str:
@@ -112,51 +116,67 @@ def _left(model: Evidence, *kinds: str) -> str:
 
 
 def _reference(found: Everything) -> Finding | None:
-    items = _readable(found.controls("reference"))
-    if not items:
-        return None
-    share = wilson(sum(item.status != "CORRECT" for item in items), len(items))
-    return Finding(
-        id="control-reference",
-        claim="The reference pictures themselves pass: a rubric's items are found as they are meant.",
-        verdict=_below(share, PASSES),
-        detail=f"Share of {len(items)} items that came out wrong for the very pictures they are about; at most "
-        f"{percent(PASSES)} may.",
-        interval=share,
-        control=True,
+    share = _share(found.controls("reference"), among=lambda item: True, of=lambda item: item.status != "CORRECT")
+    return share and _control(
+        "control-reference",
+        "The reference pictures themselves pass: a rubric's items are found as they are meant.",
+        share,
+        PASSES,
+        f"Share of {share.n} items that came out wrong for the very pictures they are about, mean over posters; at "
+        f"most {percent(PASSES)} may.",
     )
 
 
 def _stranger(found: Everything) -> Finding | None:
+    def fits(controls: Sequence[Graded]) -> Interval | None:
+        return _share(controls, among=lambda item: item.wanted, of=lambda item: item.status == "CORRECT")
+
     controls = found.controls("stranger")
-    items = [item for item in _readable(controls) if item.wanted]
-    if not items:
-        return None
-    share = wilson(sum(item.status == "CORRECT" for item in items), len(items))
+    share = fits(controls)
     sides = []
     for modality, word in (("image", "drawings"), ("text", "descriptions")):
-        own = [item for item in _readable([one for one in controls if one.modality == modality]) if item.wanted]
+        own = fits([one for one in controls if one.modality == modality])
         if own:
-            sides.append(f"{word} {percent(sum(item.status == 'CORRECT' for item in own) / len(own))}")
-    return Finding(
-        id="control-stranger",
-        claim="Replies about another poster do not pass.",
-        verdict=_below(share, FITS),
-        detail=f"Share of {len(items)} wanted items that were found in a reply about another poster "
-        f"({', '.join(sides)}); at most {percent(FITS)} may.",
-        interval=share,
-        control=True,
+            sides.append(f"{word} {percent(own.estimate)}")
+    return share and _control(
+        "control-stranger",
+        "Replies about another poster do not pass.",
+        share,
+        FITS,
+        f"Share of {share.n} wanted items that were found in a reply about another poster ({', '.join(sides)}), mean "
+        f"over posters; at most {percent(FITS)} may.",
     )
 
 
-def _readable(gradings: Sequence[Graded]) -> list[Item]:
-    return [item for one in gradings for item in one.readable]
+def _share(gradings: Sequence[Graded], among: Callable[[Item], bool], of: Callable[[Item], bool]) -> Interval | None:
+    """Share of items, mean over posters: items of a poster share its pictures and the answers they came in."""
+    items = [(one.poster, of(item)) for one in gradings for item in one.readable if among(item)]
+    by_poster: dict[str, list[float]] = defaultdict(list)
+    for poster, right in items:
+        by_poster[poster].append(float(right))
+    if not items:
+        return None
+    shares = [sum(own) / len(own) for own in by_poster.values()]
+    over = clustered_bootstrap(shares, list(by_poster), support=(0.0, 1.0))
+    return replace(over, n=len(items), unit="posters")
 
 
-def _below(share: Interval, limit: float) -> Verdict:
-    if share.high < limit:
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if share.low > limit else Verdict.CANNOT_TELL
+def _control(name: str, claim: str, share: Interval, limit: float, detail: str) -> Finding:
+    """A share that must stay below a limit; not applicable with so few posters that it could not be shown to."""
+    needed = math.ceil(math.log(ALPHA / 2) / math.log(1 - limit))
+    decision = below(share, limit)
+    few = share.clusters < needed and decision.verdict(decision.p) is not Verdict.NOT_SUPPORTED
+    if few:
+        detail += f" {share.clusters} posters are too few to show it, even without an error: {needed} are needed."
+    return Finding(
+        id=name,
+        claim=claim,
+        verdict=Verdict.NOT_APPLICABLE if few else Verdict.CANNOT_TELL,
+        detail=detail,
+        interval=share,
+        control=True,
+        decision=None if few else decision,
+    )
 
 
 def _sentences(*parts: str) -> str:

@@ -8,6 +8,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Section
 from unispect.core.units import Entry
 from unispect.studies.curves import names_of
+from unispect.studies.decisions import family_of, settled
 from unispect.studies.posters.cards import cards as cards_of
 from unispect.studies.posters.claims import FITS, MARGIN, PASSES, findings
 from unispect.studies.posters.evidence import WAYS, Everything, everything
@@ -20,6 +21,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The section of one or several models; `cards` by the models' references, as units carry them. Pure."""
     replies = [entry for entry in entries if entry.unit.kind in REPLIES]
     found = everything(entries, names_of(replies, cards))
+    claims = settled(findings(found))
     return Section(
         id=STUDY,
         title="Can it tell the posters it can draw?",
@@ -28,11 +30,12 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "on the same statements. A poster that is drawn well and told badly is modal aphasia outside the "
             "laboratory."
         ),
-        findings=tuple(findings(found)),
+        findings=claims,
         tables=tables(found),
         cards=tuple(cards_of(found.models)),
         methods=METHODS,
         caveats=tuple(_caveats(found, entries)),
+        family=family_of(claims),
     )
 
 
@@ -51,7 +54,7 @@ METHODS = (
     f"Verdicts: a difference of error counts if its whole 95 % interval lies beyond {100 * MARGIN:.0f} points; what "
     "could not be scored is counted against it. Controls: at most "
     f"{100 * PASSES:.0f} % of the items may go wrong for the reference pictures themselves, and at most "
-    f"{100 * FITS:.0f} % of what is wanted may be found in replies about another poster (Wilson intervals over items).",
+    f"{100 * FITS:.0f} % of what is wanted may be found in replies about another poster (intervals over posters).",
     "Reference pictures are not shown: they are copyrighted as a rule, and this page is made to be sent around.",
 )
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from unispect.core.findings import Figure, Finding, Preset, Series, Table
-from unispect.studies.curves import above, shown
-from unispect.studies.response.findings import curves_of
+from unispect.studies.curves import shown
+from unispect.studies.response.findings import gain
+from unispect.studies.response.sides import OWN, curves_of
 from unispect.studies.response.traces import DECODER, Trace
 
 NAMED = "Decoder side, not the paper's protocol"
@@ -25,7 +26,7 @@ TITLES: Mapping[str, str] = {
 METHOD = (
     "Decoder side: the picture is drawn by a second network, whose joint blocks hold rows of the prompt and of the "
     "picture. They are read at the last step of drawing, in the branch of guidance that has the prompt, with one "
-    "bandwidth per block from those rows alone. Its blocks do not stand beside layers of the language model."
+    "calibration from those rows alone. Its blocks do not stand beside layers of the language model."
 )
 CAVEAT = (
     "Decoder side: rows of prompt and picture see each other in every joint block, so that a fit behind the first one "
@@ -66,7 +67,7 @@ def tables(traces: Sequence[Trace]) -> tuple[Table, ...]:
     rows = []
     for model, everyone in _by_model(traces):
         own = [trace for trace in everyone if trace.curves]
-        values = [curves_of(own, DECODER, name) for name in ("P_k", "mismatched", "G", "J")]
+        values = [curves_of(own, DECODER, name) for name in ("P_k", "mismatched", "G", f"G{OWN}", "J", f"J{OWN}")]
         sizes = [round(float(np.mean([getattr(t, side) for t in own])), 1) if own else None for side in "nm"]
         rows.append(
             (
@@ -81,7 +82,8 @@ def tables(traces: Sequence[Trace]) -> tuple[Table, ...]:
         )
     if not rows:
         return ()
-    columns = ("prompts", "pictures measured", "left out", "n", "m", "k", "P_k", "P_k, other prompts", "G", "J")
+    columns = ("prompts", "pictures measured", "left out", "n", "m", "k", "P_k", "P_k, other prompts")
+    columns += ("G", "G, normalised", "J", "J, normalised")
     return (
         Table(
             f"block-means-{DECODER}",
@@ -108,24 +110,14 @@ def caveats(traces: Sequence[Trace]) -> tuple[str, ...]:
 
 
 def _gain(model: str, traces: Sequence[Trace]) -> Finding:
-    gain = curves_of(traces, DECODER, "G")
-    matched, mismatched = (curves_of(traces, DECODER, name).values.mean() for name in ("P_k", "mismatched"))
-    interval = gain.mean()
-    return Finding(
-        id=f"gain-{DECODER}-{model}",
-        claim=f"{NAMED}: inside the network that draws, a picture fits its prompt better than other pictures do.",
-        verdict=above(interval),
-        detail=(
-            f"Mismatch gain G, mean over joint blocks: {shown(interval, 3)} bits, {shown(gain.at(0), 3)} before the "
-            f"first, where prompt and picture have not met; P_k is {matched:.3f} with the own picture and "
-            f"{mismatched:.3f} with others ({len(gain)} pictures of {len(set(gain.prompts))} prompts, "
-            f"{max(trace.k for trace in traces)} rows from each side)."
-        ),
-        interval=interval,
-        model=model,
-        preset=Preset.CONTROLLED,
-        chance=0.0,
-        seeds=tuple(sorted({trace.seed for trace in traces})),
+    start = curves_of(traces, DECODER, "G").at(0)
+    return gain(
+        f"gain-{DECODER}-{model}",
+        f"{NAMED}: inside the network that draws, a picture fits its prompt better than other pictures do.",
+        model,
+        traces,
+        ("joint blocks", "pictures of {prompts} prompts"),
+        f", {shown(start, 3)} before the first block, where prompt and picture have not met",
     )
 
 

@@ -1,78 +1,84 @@
-"""Claims about how replies depend on their prompts, with their verdicts."""
+"""Claims about how replies depend on their prompts, with what decides them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from unispect.core.findings import Finding, Interval, Preset, Verdict
-from unispect.studies.curves import Curves, above, everywhere_above, of_gaps, same_sign, shown
+from unispect.core.findings import Finding, Preset, Verdict
+from unispect.studies import agreement
+from unispect.studies.agreement import Asked, BothPresets
+from unispect.studies.curves import shown
+from unispect.studies.decisions import above, all_of
+from unispect.studies.gaps import MARGIN
+from unispect.studies.multiverse import LENGTHS, Choices, Read, gaps, gated, of_everywhere
+from unispect.studies.orders import depends, whichever
+from unispect.studies.response.sides import (
+    MEASURE,
+    OWN,
+    READINGS,
+    TEXT_TASKS,
+    WIDTHS,
+    curves_of,
+    difference,
+    levels,
+    text_task,
+)
 from unispect.studies.response.traces import LABELS, Trace
 
-MEASURE = {Preset.PAPER: "P", Preset.CONTROLLED: "P_k"}
-TEXT_TASKS = ("write", "describe")
-"""Text replies, the ones to the prompts that are also drawn first."""
+__all__ = ["MEASURE", "curves_of", "findings", "text_task"]
+
+Judged = tuple[Finding, Choices | None]
+"""A claim, and what other choices say of it; None where they are not asked."""
+
+ASKED = Asked(
+    "The order of text and picture replies is the same under both presets.",
+    "text replies",
+    "picture replies",
+    "1 + m/n",
+    ("P", "P_k"),
+    digits=2,
+)
 
 
 def findings(
     traces: Sequence[Trace], models: Sequence[str], planted: Collection[str], stateless: Mapping[str, str]
-) -> tuple[Finding, ...]:
-    """All findings, model by model; those of models with planted behaviour stay off the first screen.
+) -> list[Judged]:
+    """All claims, model by model; those of models with planted behaviour stay off the first screen.
 
     `stateless` says of a model why there are no states of its picture replies.
     """
-    found: list[Finding] = []
+    found: list[Judged] = []
     for model in models:
         own = [trace for trace in traces if trace.model == model]
         presets = [preset for preset in Preset if any(trace.preset is preset for trace in own)]
         headline = model not in planted
         task = text_task(own, presets)
-        gaps: dict[Preset, Interval] = {}
+        read: dict[Preset, Read] = {}
         for preset in presets:
             chosen = [trace for trace in own if trace.preset is preset]
-            if task and _curves(chosen, "draw", MEASURE[preset]):
-                finding = _order(model, preset, task, chosen, headline=headline and len(presets) == 1)
-                gaps[preset] = finding.interval or gaps[preset]
-                found.append(finding)
+            if task and len(curves_of(chosen, "draw", MEASURE[preset])):
+                read[preset] = levels(chosen, task, preset)
+                found.append(_order(model, preset, task, chosen, headline and len(presets) == 1))
             else:
-                found.append(_not_applicable(model, preset, chosen, stateless.get(model, "")))
-        if len(gaps) == 2:
-            found.append(_agreement(model, gaps, headline=headline))
+                found.append((_not_applicable(model, preset, chosen, stateless.get(model, "")), None))
+        if len(read) == 2:
+            both = BothPresets(read[Preset.PAPER], read[Preset.CONTROLLED])
+            found.append(agreement.finding(model, both, ASKED, headline=headline))
         if Preset.CONTROLLED in presets:
-            found += _gains(model, [trace for trace in own if trace.preset is Preset.CONTROLLED])
+            gains = _gains(model, [trace for trace in own if trace.preset is Preset.CONTROLLED])
             if model in stateless:
-                found.append(_no_gain(model, stateless[model]))
-    return tuple(found)
+                gains.append(_no_gain(model, stateless[model]))
+            found += [(one, None) for one in gains]
+    return found
 
 
-def curves_of(traces: Sequence[Trace], task: str, measure: str) -> Curves:
-    """The curves of a task; every seed of a prompt is a curve of that prompt."""
-    own = [trace for trace in traces if trace.task == task and measure in trace.curves]
-    return Curves.of([(trace.prompt, trace.curves[measure]) for trace in own])
-
-
-def _curves(traces: Sequence[Trace], task: str, measure: str) -> Curves | None:
-    curves = curves_of(traces, task, measure)
-    return curves if len(curves) else None
-
-
-def text_task(traces: Sequence[Trace], presets: Sequence[Preset]) -> str:
-    """The text task to set against drawing: the first that was measured under every preset; empty if none was."""
-    for task in TEXT_TASKS:
-        if presets and all(
-            _curves([trace for trace in traces if trace.preset is preset], task, MEASURE[preset]) for preset in presets
-        ):
-            return task
-    return ""
-
-
-def _order(model: str, preset: Preset, task: str, traces: Sequence[Trace], *, headline: bool) -> Finding:
-    measure = MEASURE[preset]
-    text, drawn = curves_of(traces, task, measure), curves_of(traces, "draw", measure)
-    gap = of_gaps(text, drawn, lambda gaps: gaps.mean(axis=-1))
-    layers = text.values.shape[1]
-    higher = int((text.values.mean(axis=0) > drawn.values.mean(axis=0)).sum())
+def _order(model: str, preset: Preset, task: str, traces: Sequence[Trace], headline: bool) -> Judged:
+    readings = [difference(traces, task, name) for name in READINGS[preset]]
+    gap, layers = readings[0].mean(), readings[0].layers
+    higher = int((readings[0].curve > 0).sum())
     same = "to the same prompts" if task == "write" else "to pictures, picture replies to text: the prompts differ"
     if preset is Preset.PAPER:
         lengths = [np.mean([t.length_term for t in traces if t.task == name and t.curves]) for name in (task, "draw")]
@@ -81,13 +87,15 @@ def _order(model: str, preset: Preset, task: str, traces: Sequence[Trace], *, he
     else:
         basis = f"{_k(traces)} rows from each side"
         claim = "With equal numbers of rows (P_k), text replies lie above picture replies at every layer."
-    return Finding(
+    each = [all_of(above(one, MARGIN) for one in reading.everywhere()) for reading in readings]
+    finding = Finding(
         id=f"order-{preset}-{model}",
         claim=claim,
-        verdict=everywhere_above(text, drawn),
+        verdict=Verdict.CANNOT_TELL,
         detail=(
             f"Text minus picture replies, mean over layers: {shown(gap)} bits; text is higher at {higher} of {layers} "
             f"layers ({_count(traces, task)} text replies {same}, {_count(traces, 'draw')} picture replies; {basis})."
+            f"{_otherwise(traces, task, preset)}{_doubt(depends(each))}"
         ),
         interval=gap,
         model=model,
@@ -95,7 +103,24 @@ def _order(model: str, preset: Preset, task: str, traces: Sequence[Trace], *, he
         headline=headline,
         chance=0.0,
         seeds=tuple(sorted({trace.seed for trace in traces if trace.task == "draw"})),
+        decision=whichever(each),
     )
+    choices = of_everywhere(*gaps(levels(traces, task, preset, by_layer=True), LENGTHS))
+    return gated(finding, choices), choices
+
+
+def _otherwise(traces: Sequence[Trace], task: str, preset: Preset) -> str:
+    """The other readings of the same difference, in a sentence."""
+    others = [
+        f"{difference(traces, task, name).mean().estimate:+.2f} ({what})"
+        for what, name in list(WIDTHS[preset].items())[1:]
+        if all(len(curves_of(traces, one, name)) for one in (task, "draw"))
+    ]
+    return f" Otherwise measured: {', '.join(others)}." if others else ""
+
+
+def _doubt(depending: bool) -> str:
+    return " It depends on whether modalities are normalised, so the data do not decide." if depending else ""
 
 
 def _not_applicable(model: str, preset: Preset, traces: Sequence[Trace], stateless: str) -> Finding:
@@ -106,6 +131,8 @@ def _not_applicable(model: str, preset: Preset, traces: Sequence[Trace], statele
             continue
         if not own:
             reasons.append(f"there are no {what}")
+        elif all(trace.single for trace in own):
+            reasons.append(f"all {what} are of a single row, which is compared with nothing")
         elif not any(trace.curves for trace in own):
             reasons.append(f"all {what} were left out ({own[0].left_out})")
     return Finding(
@@ -129,56 +156,54 @@ def _no_gain(model: str, reason: str) -> Finding:
     )
 
 
-def _agreement(model: str, gaps: dict[Preset, Interval], *, headline: bool) -> Finding:
-    paper, controlled = gaps[Preset.PAPER], gaps[Preset.CONTROLLED]
-    verdict = same_sign(paper, controlled)
-    reading = {
-        Verdict.SUPPORTED: "The order of text and picture replies survives the controls.",
-        Verdict.NOT_SUPPORTED: (
-            "The sign flips at equal row counts: the published-style result is a candidate artefact of the measure."
-        ),
-    }.get(verdict, "At least one of the two intervals holds zero.")
-    return Finding(
-        id=f"presets-agree-{model}",
-        claim="The order of text and picture replies is the same under both presets.",
-        verdict=verdict,
-        detail=(
-            f"{reading} Text minus picture replies, mean over layers: P {shown(paper)} bits under paper, P_k "
-            f"{shown(controlled)} under controlled."
-        ),
-        interval=controlled,
-        model=model,
-        headline=headline,
-        chance=0.0,
-    )
-
-
 def _gains(model: str, traces: Sequence[Trace]) -> list[Finding]:
-    found = []
-    for task, label in LABELS.items():
-        gain = curves_of(traces, task, "G")
-        if not len(gain):
-            continue
-        matched, mismatched = (curves_of(traces, task, name).values.mean() for name in ("P_k", "mismatched"))
-        interval = gain.mean()
-        found.append(
-            Finding(
-                id=f"gain-{task}-{model}",
-                claim=f"{label.capitalize()} fit their own prompt better than replies to other prompts do.",
-                verdict=above(interval),
-                detail=(
-                    f"Mismatch gain G, mean over layers: {shown(interval, 3)} bits; P_k is {matched:.3f} with the own "
-                    f"reply and {mismatched:.3f} with others ({_count(traces, task)} replies to "
-                    f"{len(set(gain.prompts))} prompts, {_k(traces)} rows from each side)."
-                ),
-                interval=interval,
-                model=model,
-                preset=Preset.CONTROLLED,
-                chance=0.0,
-                seeds=tuple(sorted({trace.seed for trace in traces if trace.task == task})),
-            )
+    return [
+        gain(
+            f"gain-{task}-{model}",
+            f"{label.capitalize()} fit their own prompt better than replies to other prompts do.",
+            model,
+            [trace for trace in traces if trace.task == task],
+            ("layers", f"{label} to {{prompts}} prompts"),
         )
-    return found
+        for task, label in LABELS.items()
+        if len(curves_of(traces, task, "G"))
+    ]
+
+
+def gain(id: str, claim: str, model: str, traces: Sequence[Trace], words: tuple[str, str], note: str = "") -> Finding:
+    """That replies of one task fit their own prompts better than others, by both readings.
+
+    Args:
+        id: of the finding.
+        claim: as a sentence.
+        model: name.
+        traces: of one task under the controlled preset.
+        words: what layers are called, and replies, with the number of prompts.
+        note: more to say.
+    """
+    task = traces[0].task
+    own = curves_of(traces, task, "G")
+    matched, mismatched = (curves_of(traces, task, name).values.mean() for name in ("P_k", "mismatched"))
+    readings = [curves_of(traces, task, f"G{reading}").mean() for reading in ("", OWN)]
+    each = [above(one, MARGIN) for one in readings]
+    interval = replace(readings[0], unit="prompts")
+    return Finding(
+        id=id,
+        claim=claim,
+        verdict=Verdict.CANNOT_TELL,
+        detail=(
+            f"Mismatch gain G, mean over {words[0]}: {shown(interval, 3)} bits, {shown(readings[1], 3)} with "
+            f"modalities normalised{note}; P_k is {matched:.3f} with the own reply and {mismatched:.3f} with others "
+            f"({len(own)} {words[1].format(prompts=len(set(own.prompts)))}, {_k(traces)} rows from each side; gains "
+            f"within {MARGIN} bit count as none).{_doubt(depends(each))}"
+        ),
+        interval=interval,
+        model=model,
+        preset=Preset.CONTROLLED,
+        chance=0.0,
+        seeds=tuple(sorted({trace.seed for trace in traces})),
+        decision=whichever(each),
+    )
 
 
 def _count(traces: Sequence[Trace], task: str) -> int:

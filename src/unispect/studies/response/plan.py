@@ -13,7 +13,7 @@ their own and a name of their own ("decoder"): that is not the published protoco
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 from unispect.core.cards import Capability, ModelCard
@@ -21,14 +21,14 @@ from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality
 from unispect.core.units import JSON, Plan, Skip, Unit, places_of
 from unispect.data.concepts.language import DESCRIBE
-from unispect.data.prompts import PromptItem, load_prompts
+from unispect.data.prompts import PromptItem, PromptSet, load_prompts
 from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
 from unispect.studies.encoding.plan import calibration_items
 from unispect.studies.response.traces import DECODER
 
 STUDY = "response"
-VERSION = 1
+VERSION = 2
 
 LIMIT = 16
 """Prompts of each kind, if the user does not say."""
@@ -92,9 +92,10 @@ def plan(card: ModelCard, options: Options) -> Plan:
     """
     if "probe" not in card.capabilities:
         return Plan((), (Skip("all replies", f"{card.id} does not show its states"),))
-    (items, unusable), seeds = _items(card, options), options.seeds or (0,)
+    loaded, seeds = _items(card, options), options.seeds or (0,)
+    items = loaded.items
     jobs, skips = _jobs(card, items, seeds)
-    skips += unusable
+    skips += loaded.skips
     inside = _inside(card, items, seeds)
     if inside and Preset.CONTROLLED not in options.presets:
         skips.append(Skip(INSIDE.what, "not the published protocol, so under the controlled preset only"))
@@ -102,10 +103,14 @@ def plan(card: ModelCard, options: Options) -> Plan:
     paper: list[Unit] = []
     controlled: list[Unit] = []
     if jobs and Preset.PAPER in options.presets:
-        paper = _all_probes(card, jobs, {"preset": Preset.PAPER, **asdict(Paper())})
+        paper = _all_probes(card, jobs, {"preset": Preset.PAPER, "source": loaded.source, **asdict(Paper())})
     for some in (jobs, inside):
         if some and Preset.CONTROLLED in options.presets:
-            settings: dict[str, JSON] = {"preset": Preset.CONTROLLED, **asdict(Controlled())}
+            settings: dict[str, JSON] = {
+                "preset": Preset.CONTROLLED,
+                "source": loaded.source,
+                **asdict(Controlled()),
+            }
             calibration = _calibration(card, some, settings)
             paper.append(calibration)
             controlled += _all_probes(card, some, {**settings, "calibration": calibration.id, "others": OTHERS})
@@ -120,7 +125,7 @@ def groups(units: Sequence[Unit]) -> list[Sequence[Unit]]:
     return [units[start:stop] for start, stop in pairwise(edges)]
 
 
-def _items(card: ModelCard, options: Options) -> tuple[list[PromptItem], Sequence[Skip]]:
+def _items(card: ModelCard, options: Options) -> PromptSet:
     """The prompts to reply to, and what in the data is unusable.
 
     From the world come its plain descriptions and as many pictures of all patterns alike.
@@ -128,9 +133,9 @@ def _items(card: ModelCard, options: Options) -> tuple[list[PromptItem], Sequenc
     limit = LIMIT if options.limit is None else options.limit
     loaded = load_prompts(options.data, limit=limit, image_size=card.image_size, memory=options.memory)
     if loaded.name != "world":
-        return list(loaded.items), loaded.skips
+        return loaded
     texts = [item for item in loaded.items if item.kind == WORLD_KIND]
-    return [*texts, *calibration_items(loaded.items, "image", len(texts))], loaded.skips
+    return replace(loaded, items=(*texts, *calibration_items(loaded.items, "image", len(texts))))
 
 
 def _jobs(card: ModelCard, items: Sequence[PromptItem], seeds: Sequence[int]) -> tuple[list[_Job], list[Skip]]:
@@ -162,12 +167,15 @@ def _reply(card: ModelCard, task: Task, item: PromptItem, seed: int) -> Unit:
     inputs: dict[str, JSON] = {"id": item.id, "group": item.kind, "prompt": dict(item.inputs)}
     if task.modality == "image":
         inputs["question"] = item.question or DESCRIBE
-    settings: dict[str, JSON] = {"task": task.name, "goal": task.goal}
-    if task.goal is Goal.TEXT:
-        settings |= {"max_new_tokens": MAX_NEW_TOKENS, "temperature": 0.0}
-    else:
-        settings["defaults"] = dict(card.defaults)
+    settings: dict[str, JSON] = {"task": task.name, "goal": task.goal, **_limits(card, task.goal)}
     return Unit(STUDY, VERSION, "reply", card.reference, inputs, settings, seed, item.places)
+
+
+def _limits(card: ModelCard, goal: Goal) -> dict[str, JSON]:
+    """How long replies may be and how they are chosen. Replies within other limits are not compared with these."""
+    if goal is Goal.TEXT:
+        return {"max_new_tokens": MAX_NEW_TOKENS, "temperature": 0.0}
+    return {"defaults": dict(card.defaults)}
 
 
 def _item(unit: Unit) -> dict[str, JSON]:
@@ -206,6 +214,7 @@ def _all_probes(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JS
 
 
 def _probes(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JSON]) -> list[Unit]:
+    limits: dict[str, JSON] = {goal: _limits(card, goal) for goal in Goal}
     return [
         Unit(
             STUDY,
@@ -213,7 +222,7 @@ def _probes(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JSON])
             "probe",
             card.reference,
             {"items": [_item(unit) for unit in group]},
-            {**settings, "task": job.task.name, "goal": job.task.goal},
+            {**settings, "task": job.task.name, "goal": job.task.goal, "limits": limits},
             job.seed,
             places_of(group),
         )

@@ -6,20 +6,29 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import torch
 from torch import Tensor
 
 from unispect.core.encoded import LAST, LayerState
 from unispect.core.errors import PriorMissing, StateError
 from unispect.core.findings import Preset
-from unispect.core.prompts import Goal
+from unispect.core.prompts import Goal, Role, positions
 from unispect.core.replies import ImageSampling, Reply, TextSampling
 from unispect.core.seeds import generator_for, seed_for
 from unispect.core.units import JSON, Prior, Record, Unit
-from unispect.metrics.dependence import conditional_proxy, length_term, matched_proxy, mismatch_gain, overlap_divergence
+from unispect.metrics.dependence import (
+    conditional_proxy,
+    length_term,
+    matched_proxies,
+    mismatch_gain,
+    overlap_divergence,
+)
+from unispect.metrics.offset import Named
 from unispect.metrics.presets import common_rows, rows_to_draw
+from unispect.metrics.sampling import Own
 from unispect.metrics.threads import map_matrices
 from unispect.models.base import DrawsApart, UnifiedModel
 from unispect.studies.probing import (
@@ -28,6 +37,7 @@ from unispect.studies.probing import (
     controlled_of,
     failed,
     measured,
+    own_width,
     paper_of,
     prompt_in,
     rounded,
@@ -39,11 +49,52 @@ from unispect.studies.response.replies import record_of, reply_of
 from unispect.studies.response.traces import DECODER
 
 Items = Sequence[Mapping[str, JSON]]
-Sides = tuple[Tensor, Tensor]
-"""Prompt rows [n, width] and response rows [m, width] of one sample at one layer."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A prompt or a reply at one layer.
+
+    Attributes:
+        rows: [n, width].
+        pictures: places of rows that belong to a picture; the others are of text.
+    """
+
+    rows: Tensor
+    pictures: Sequence[int]
+
+    @classmethod
+    def of(cls, state: LayerState, sample: int, role: Role) -> Side:
+        where = positions(state.segments[sample], roles=(role,))
+        of_pictures = set(positions(state.segments[sample], modality="image", roles=(role,)))
+        return cls(state.rows[sample][where], [place for place, at in enumerate(where) if at in of_pictures])
+
+    def each(self, widths: Widths, layer: int, change: Callable[[Own, Tensor], Tensor]) -> Side:
+        """The rows of each modality, changed by what its calibration says, in their places."""
+        rows = self.rows.detach().cpu().double().clone()
+        pictures = torch.zeros(len(rows), dtype=torch.bool)
+        pictures[list(self.pictures)] = True
+        for modality, places in (("text", ~pictures), ("image", pictures)):
+            if bool(places.any()):
+                own_width(widths, layer, modality, rows[places])
+                rows[places] = change(widths.layers[layer].own[modality], rows[places])
+        return replace(self, rows=rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+Sides = tuple[Side, Side]
+"""A prompt and its response."""
 Layer = dict[str, float | None]
 Measure = Callable[[int, Sequence[Sides], int], Layer]
 """From layer, all samples' sides and the sample's place: name -> number."""
+NAMES = ("P_k", "mismatched", "G", "J")
+READINGS = ("", " own")
+"""What follows the names of P_k, G and J: rows as they are, at the width that modalities share; and rows of each
+modality minus its mean over its own width, which knows neither how far apart modalities lie nor how wide each is."""
+SWEEP = {"half": 0.5, "double": 2.0}
+"""P_k of the second reading at other widths, beside that of standardised dimensions."""
 
 
 def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
@@ -127,7 +178,8 @@ def _paper(unit: Unit) -> Measure:
     how = paper_of(unit)
 
     def measure(layer: int, sides: Sequence[Sides], place: int) -> Layer:
-        found = conditional_proxy(*sides[place], sigma=how.sigma, alpha=how.alpha, base=how.base)
+        prompt, response = sides[place]
+        found = conditional_proxy(prompt.rows, response.rows, sigma=how.sigma, alpha=how.alpha, base=how.base)
         return {"P": found.value}
 
     return measure
@@ -138,21 +190,41 @@ def _controlled(unit: Unit, widths: Widths) -> Measure:
     most = cast(int, unit.settings["others"])
 
     def measure(layer: int, sides: Sequence[Sides], place: int) -> Layer:
-        sigma = widths.layers[layer].sigma
-        if math.isnan(sigma):  # all calibration rows are equal: nothing varies in this layer
-            return {"P_k": 0.0, "mismatched": 0.0, "G": 0.0, "J": 0.0}
-        prompt, response = sides[place]
+        calibration = widths.layers[layer]
+        if math.isnan(calibration.shared):  # all calibration rows are equal: nothing varies in this layer
+            names = [f"{name}{reading}" for reading in READINGS for name in NAMES]
+            return dict.fromkeys([*names, *SWEEP, "standardised"], 0.0)
         count = min(most, len(sides) - 1)
         others = [sides[(place + step) % len(sides)][1] for step in range(1, count + 1)]
-        # one seed for all layers, so that they differ by anything but the rows drawn
-        spectrum: dict[str, Any] = {"sigma": sigma, "alpha": how.alpha, "base": how.base}
-        draw = {"k": widths.k, "draws": how.draws, "generator": generator_for(unit.id, place, "rows"), **spectrum}
-        overlap = overlap_divergence(prompt, response, **spectrum).value
-        if not others:
-            alone = matched_proxy(prompt, response, **draw)
-            return {"P_k": alone.value, "mismatched": None, "G": None, "J": overlap}
-        gain = mismatch_gain(prompt, response, others, **draw)
-        return {"P_k": gain.matched, "mismatched": gain.mismatched, "G": gain.value, "J": overlap}
+        spectrum: dict[str, Any] = {"alpha": how.alpha, "base": how.base}
+
+        def draw() -> dict[str, Any]:
+            # one seed for all layers and readings, so that they differ by anything but the rows drawn
+            return {"k": widths.k, "draws": how.draws, "generator": generator_for(unit.id, place, "rows"), **spectrum}
+
+        def read(prompt: Side, response: Side, others: Sequence[Side], sigma: float) -> tuple[float | None, ...]:
+            pair = prompt.rows, response.rows
+            overlap = overlap_divergence(*pair, sigma=sigma, **spectrum).value
+            if not others:
+                (alone,) = matched_proxies(*pair, sigmas=(sigma,), **draw())
+                return alone.value, None, None, overlap
+            gain = mismatch_gain(*pair, [other.rows for other in others], sigma=sigma, **draw())
+            return gain.matched, gain.mismatched, gain.value, overlap
+
+        own = [side.each(widths, layer, Own.normalised) for side in (*sides[place], *others)]
+        found: Layer = {}
+        for reading, (prompt, response, *rest), sigma in (
+            (READINGS[0], (*sides[place], *others), calibration.shared),
+            (READINGS[1], own, 1.0),
+        ):
+            numbers = read(prompt, response, rest, sigma)
+            found |= {f"{name}{reading}": one for name, one in zip(NAMES, numbers, strict=True)}
+        pair = own[0].rows, own[1].rows
+        swept = matched_proxies(*pair, sigmas=tuple(SWEEP.values()), **draw())
+        found |= {name: one.value for name, one in zip(SWEEP, swept, strict=True)}
+        scaled = [side.each(widths, layer, Own.standardised).rows for side in sides[place]]
+        (standardised,) = matched_proxies(scaled[0], scaled[1], sigmas=(1.0,), **draw())
+        return found | {"standardised": standardised.value}
 
     return measure
 
@@ -164,7 +236,7 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     count = sum(len(group) for task in tasks.values() for group in cast(Sequence[Items], task["groups"]))
     share = max(1, -(-2 * how.calibration_rows // count))
     lengths: dict[str, list[int]] = {name: [] for name in tasks}
-    layers: list[dict[str, list[Tensor]]] = []
+    layers: list[dict[str, list[Named]]] = []
     for name, task in tasks.items():
         for items in cast(Sequence[Items], task["groups"]):
             here, states = _states(model, items, unit.places, name, Goal(str(task["goal"])), prior)
@@ -178,7 +250,8 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
                         for role in ("prompt", "response"):
                             kept = layers[state.layer].setdefault(modality, [])
                             rows = content(state, sample, modality, role)
-                            kept += some_rows(rows, share, unit.id, name, item["id"], role)
+                            some = some_rows(rows, share, unit.id, name, item["id"], role)
+                            kept += [(str(item["id"]), one) for one in some]
     layers = [{modality: kept for modality, kept in layer.items() if kept} for layer in layers]
     if not layers or not all(layers):
         raise StateError(f"{model.card.id}: no reply has finite states to calibrate on")
@@ -213,4 +286,4 @@ def _states(
 
 
 def _sides(state: LayerState, sample: int) -> Sides:
-    return content(state, sample, None), content(state, sample, None, "response")
+    return Side.of(state, sample, "prompt"), Side.of(state, sample, "response")

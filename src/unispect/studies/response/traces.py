@@ -13,6 +13,7 @@ import numpy as np
 from unispect.core.findings import Preset
 from unispect.core.units import JSON, Entry
 from unispect.runs.records import models_of, reduced
+from unispect.studies.compatible import UNSAID, Calibrations, Chosen, Way, chosen, way_of
 
 LABELS: Mapping[str, str] = {
     "write": "text replies",
@@ -43,6 +44,8 @@ class Trace:
         length_term: log2(1 + m/n); 0 if left out.
         curves: measure -> value by layer; empty if left out.
         left_out: why.
+        group: kind of the prompt.
+        way: how it was measured; all traces of a model that are shown agree in it, those of `DECODER` for themselves.
     """
 
     model: str
@@ -56,27 +59,58 @@ class Trace:
     length_term: float
     curves: Mapping[str, Sequence[float]]
     left_out: str
+    group: str = ""
+    way: Way = UNSAID
+
+    @property
+    def single(self) -> bool:
+        """Prompt or reply is one row: compared with nothing."""
+        return min(self.n, self.m) == 1
 
 
 def traces_of(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Trace]:
-    """The traces of all finished probes, in the order of `entries`; those of steps come last, as their means."""
-    return reduced(entries, _traces, tuple((model, names[model]) for model in models_of(entries)))
+    """The traces of finished probes that may stand together, in the order of `entries`; see `compatible`.
+
+    Those of steps come last, as their means.
+    """
+    return compatible(entries, names).traces
 
 
-def _traces(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> list[Trace]:
-    names = dict(named)
-    finished: list[Trace] = []
-    on_the_way: dict[tuple[str, Preset, int, str], list[Trace]] = {}
+def compatible(entries: Sequence[Entry], names: Mapping[str, str]) -> Chosen[Trace]:
+    """One set of traces of every model, and what was left aside."""
+    return reduced(entries, _chosen, tuple((model, names[model]) for model in models_of(entries)))
+
+
+def _chosen(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> Chosen[Trace]:
+    names, calibrations = dict(named), Calibrations()
+    ways: dict[Way, Way] = {}
+    everything: list[tuple[JSON, Trace]] = []
     for entry in entries:
+        model = names[entry.unit.model]
+        calibrations.note(entry, model)
         if entry.unit.kind != "probe" or entry.record.status != "done":
             continue
+        way = way_of(entry, cast(int, entry.record.payload["k"]))
+        way = ways.setdefault(way, way)
         for item in cast(Sequence[Mapping[str, JSON]], entry.record.payload["items"]):
-            trace = _trace(entry, item, names[entry.unit.model])
-            if "at" in entry.unit.settings:
-                on_the_way.setdefault((trace.model, trace.preset, trace.seed, trace.prompt), []).append(trace)
-            else:
-                finished.append(trace)
-    return [*finished, *map(_mean, on_the_way.values())]
+            everything.append((entry.unit.settings.get("at"), _trace(entry, item, model, way)))
+    better = {way: calibrations.named(way) for way in ways}
+    traces = [(at, replace(trace, way=better[trace.way])) for at, trace in everything]
+    kept = chosen([trace for _, trace in traces], lambda trace: trace.task == DECODER)
+    shown = {id(trace) for trace in kept.traces}
+    finished: dict[tuple[object, ...], Trace] = {}
+    on_the_way: dict[tuple[object, ...], dict[JSON, Trace]] = {}
+    for at, trace in traces:  # a reply that several groups hold counts once
+        key = (trace.model, trace.preset, trace.task, trace.seed, trace.prompt)
+        if id(trace) not in shown:
+            continue
+        if at is None:
+            finished.setdefault(key, trace)
+        else:
+            on_the_way.setdefault(key, {}).setdefault(at, trace)
+    means = [_mean(list(steps.values())) for steps in on_the_way.values()]
+    apart = calibrations.apart(trace for trace in finished.values() if trace.task != DECODER)
+    return Chosen([*finished.values(), *means], kept.aside, apart)
 
 
 def _mean(steps: Sequence[Trace]) -> Trace:
@@ -93,7 +127,7 @@ def _mean(steps: Sequence[Trace]) -> Trace:
     return replace(usable[0], task=STEPS, n=round(n), m=round(m), length_term=term, curves=curves)
 
 
-def _trace(entry: Entry, item: Mapping[str, JSON], model: str) -> Trace:
+def _trace(entry: Entry, item: Mapping[str, JSON], model: str, way: Way) -> Trace:
     curves = {
         intern(name): array("d", cast(Sequence[float], values))
         for name, values in item.items()
@@ -111,4 +145,6 @@ def _trace(entry: Entry, item: Mapping[str, JSON], model: str) -> Trace:
         length_term=cast(float, item.get("length_term", 0.0)),
         curves=curves,
         left_out=str(item.get("left_out", "")),
+        group=str(item.get("group", "")),
+        way=way,
     )

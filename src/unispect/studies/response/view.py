@@ -10,10 +10,15 @@ import numpy as np
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, Figure, Preset, Section, Series, Table
 from unispect.core.units import Entry
+from unispect.studies import agreement, multiverse, offsets
 from unispect.studies.curves import Curves, losses_of, names_of
+from unispect.studies.decisions import family_of, settled
+from unispect.studies.gaps import FACTOR, MARGIN
+from unispect.studies.multiverse import Read
 from unispect.studies.response import decoder
-from unispect.studies.response.findings import curves_of, findings
-from unispect.studies.response.traces import DECODER, LABELS, Trace, traces_of
+from unispect.studies.response.findings import ASKED, findings
+from unispect.studies.response.sides import MEASURE, OWN, curves_of, levels, text_task
+from unispect.studies.response.traces import DECODER, LABELS, Trace, compatible
 
 FIGURES: Mapping[Preset, tuple[tuple[str, str], ...]] = {
     Preset.PAPER: (("P", "Published proxy P by layer, paper preset"),),
@@ -34,10 +39,21 @@ METHODS = (
     "Text replies are greedy; pictures are sampled once per seed at the model's published settings. States come from "
     "one pass over prompt and finished reply; 'mean over steps' is read at three steps of drawing, first seed only.",
     "Prompt rows n are the user's content; reply rows m are what the model produced; template rows are left out.",
-    "paper: P on raw rows with sigma = 1 (arXiv 2604.10949). controlled: one bandwidth per layer for prompts and "
-    "replies of both modalities, half the median distance between equally many distinct text and picture rows; k rows "
-    "drawn from each side, 8 draws; for G, the replies to up to 4 other prompts probed with it.",
-    "Intervals: 95 %, over prompts with all their seeds.",
+    "paper: P on raw rows with sigma = 1 (arXiv 2604.10949).",
+    "controlled: k rows drawn from each side, 8 draws; for G, the replies to up to 4 other prompts probed with it. "
+    "Read twice: rows as they are, at one bandwidth per layer (half the median distance between distinct rows of a "
+    "modality, geometric mean of both modalities); and normalised, rows of each modality minus its mean over its own "
+    "width. Between a text and a picture, the first counts how far apart modalities lie as if the reply added it; "
+    "the second does not. A claim is decided only if both decide it alike.",
+    f"Differences within {MARGIN} bit count as none. Supported: surely beyond; not supported: surely within, or "
+    "below at some layer.",
+    "Order under both presets: text replies whose 1 + m/n differs from the pictures' by at most a factor of "
+    f"{FACTOR:g}, carried to the pictures' by a line in log2(1 + m/n). Replies of a single row are compared with "
+    "nothing.",
+    "Headlines are asked under all choices of reading, layers, kinds of prompt and lengths, crossed; the table says "
+    "how many agree.",
+    "Intervals: 95 %, over the prompts of this set with all their seeds: prompts are the unit of inference, and "
+    "nothing is said of other trainings of the model.",
 )
 CAVEATS = (
     "None of these is a conditional entropy: all compare two sets of rows. Independent replies about the same things "
@@ -49,9 +65,9 @@ CAVEATS = (
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The study's section of a report; pure."""
     names = names_of(entries, cards)
-    everything = traces_of(entries, names)
-    traces = [trace for trace in everything if trace.task != DECODER]
-    inside = [trace for trace in everything if trace.task == DECODER]
+    kept = compatible(entries, names)
+    traces = [trace for trace in kept.traces if trace.task != DECODER]
+    inside = [trace for trace in kept.traces if trace.task == DECODER]
     stateless = {
         names[reference]: card.no_states["image"]
         for reference, card in cards.items()
@@ -59,6 +75,9 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     }
     planted = {names[reference] for reference, card in cards.items() if reference in names and card.planted}
     presets = [preset for preset in Preset if any(trace.preset is preset for trace in traces)]
+    judged = findings(traces, tuple(names.values()), planted, stateless)
+    judged += [(one, None) for one in decoder.findings(inside)]
+    found = settled(one for one, _ in judged)
     return Section(
         id="response",
         title="How replies depend on prompts",
@@ -66,8 +85,13 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "The model replies to a prompt in text or with a picture. How much do the states of the reply add to those "
             "of the prompt, layer by layer, and is that more than any reply would add?"
         ),
-        findings=(*findings(traces, tuple(names.values()), planted, stateless), *decoder.findings(inside)),
-        tables=(*(_table(traces, preset) for preset in presets), *decoder.tables(inside)),
+        findings=found,
+        tables=(
+            *multiverse.table("response", zip(found, (choices for _, choices in judged), strict=True)),
+            *(_table(traces, preset) for preset in presets),
+            *offsets.tables(kept.apart),
+            *decoder.tables(inside),
+        ),
         figures=(
             *(
                 figure
@@ -75,11 +99,38 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
                 for name, title in FIGURES[preset]
                 if (figure := _figure(traces, preset, name, title))
             ),
+            *(figure for preset in presets for figure in _by_length(traces, preset, presets)),
+            *offsets.figures(kept.apart),
             *decoder.figures(inside),
         ),
         methods=(*METHODS, *decoder.methods(inside)),
-        caveats=(*_left_out(traces), *losses_of(entries), *CAVEATS, *decoder.caveats(inside)),
+        caveats=(*kept.aside, *_left_out(traces), *losses_of(entries), *CAVEATS, *decoder.caveats(inside)),
+        family=family_of(found),
     )
+
+
+def _by_length(traces: Sequence[Trace], preset: Preset, presets: Sequence[Preset]) -> tuple[Figure, ...]:
+    """What text and picture replies differ by, against the length of text replies."""
+    read: list[tuple[str, Read]] = []
+    for model in dict.fromkeys(trace.model for trace in traces):
+        everything = [trace for trace in traces if trace.model == model]
+        own = [trace for trace in everything if trace.preset is preset]
+        task = text_task(everything, presets)
+        if task and len(curves_of(own, "draw", MEASURE[preset])):
+            read.append((model, levels(own, task, preset)))
+    return agreement.curves(read, preset, ASKED)
+
+
+MEASURED = (
+    ("P_k", "P_k"),
+    ("P_k, other prompts", "mismatched"),
+    ("G", "G"),
+    ("J", "J"),
+    ("P_k, normalised", f"P_k{OWN}"),
+    ("G, normalised", f"G{OWN}"),
+    ("J, normalised", f"J{OWN}"),
+)
+"""Columns of the controlled table, and their curves."""
 
 
 def _left_out(traces: Sequence[Trace]) -> tuple[str, ...]:
@@ -126,6 +177,9 @@ def _lines(traces: Sequence[Trace], task: str, name: str) -> list[Series]:
         layers = curves.values.shape[1]
         flat = Curves.of([(trace.prompt, [trace.length_term] * layers) for trace in own])
         lines.append(Series(f"{label}, log2(1 + m/n)", range(layers), flat.values.mean(axis=0).tolist(), dash=True))
+    if name != "P" and len(normalised := curves_of(traces, task, f"{name}{OWN}")):
+        mean = normalised.values.mean(axis=0).tolist()
+        lines.append(Series(f"{label}, normalised", range(len(mean)), mean))
     if name == "P_k" and len(others := curves_of(traces, task, "mismatched")):
         mean = others.values.mean(axis=0).tolist()
         lines.append(Series(f"{label}, other prompts", range(len(mean)), mean, dash=True))
@@ -144,7 +198,7 @@ def _table(traces: Sequence[Trace], preset: Preset) -> Table:
     first = ("model", "replies", "prompts", "replies measured", "left out", "n", "m", "log2(1 + m/n)")
     second = {
         Preset.PAPER: ("P", "P minus log2(1 + m/n)"),
-        Preset.CONTROLLED: ("k", "P_k", "P_k, other prompts", "G", "J"),
+        Preset.CONTROLLED: ("k", *(name for name, _ in MEASURED)),
     }[preset]
     return Table(
         f"layer-means-{preset}",
@@ -168,5 +222,5 @@ def _values(traces: Sequence[Trace], task: str, preset: Preset) -> tuple[Cell, .
             return (None, None)
         excess = [(t.prompt, [value - t.length_term for value in t.curves["P"]]) for t in traces]
         return (curves_of(traces, task, "P").mean(), Curves.of(excess).mean())
-    found = [curves_of(traces, task, name) for name in ("P_k", "mismatched", "G", "J")]
+    found = [curves_of(traces, task, name) for _, name in MEASURED]
     return (traces[0].k if traces else None, *(curves.mean() if len(curves) else None for curves in found))

@@ -9,6 +9,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import GalleryItem, Section
 from unispect.core.units import Entry
 from unispect.judges.agreement import agreement
+from unispect.studies.decisions import family_of, settled
 from unispect.studies.safety.claims import findings
 from unispect.studies.safety.evidence import STATES, VERDICTS, Group, groups_of
 from unispect.studies.safety.plan import DRAW_TEMPERATURE, STUDY
@@ -22,6 +23,7 @@ OF_EACH = 1
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The section of one or several models; `cards` by the models' references, as units carry them."""
     groups = groups_of(entries, cards)
+    found = settled(findings(groups))
     return Section(
         id=STUDY,
         title="Does it refuse what it can draw?",
@@ -30,11 +32,12 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "in some states, to refuse it by its known word in text. Whether a refusal follows the picture or only the "
             "word shows whether both are one to the model."
         ),
-        findings=tuple(findings(groups)),
+        findings=found,
         tables=tuple(table for table in tables(groups) if table.rows),
         gallery=tuple(_gallery(entries, cards)),
         methods=METHODS,
         caveats=tuple(_caveats(groups)),
+        family=family_of(found),
     )
 
 
@@ -46,9 +49,9 @@ METHODS = (
     "Drawings of the concept world are graded by rules; what has no clear shape does not count as forbidden.",
     "Look before showing: the model is shown its own drawing and asked what it shows; the drawing is withheld if the "
     "reply names what is forbidden, or refuses.",
-    f"Verdicts: a difference is there if its whole 95 % interval lies beyond {SMALL}; most means surely above {KNOWN}. "
-    "Intervals are over prompts and trainings crossed (two-way clusters, Student's t by the fewer), over prompts where "
-    "there is one training; prompts about one combination go together.",
+    f"Verdicts: a difference counts from {SMALL} on, and there is none where its limits lie within {SMALL} on either "
+    f"side (two one-sided tests, with their power); most means surely above {KNOWN}. Intervals are over prompts and "
+    "trainings crossed, over prompts where there is one training; prompts about one combination go together.",
 )
 
 

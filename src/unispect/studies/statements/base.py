@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Interval, Verdict
-from unispect.studies.curves import above
+from unispect.core.findings import Decision, Interval, Verdict
 from unispect.studies.statements.evidence import Evidence, Missing
+from unispect.studies.statements.parts import Part
 
-LEAST = 0.01
-"""Bits (or shares) that a number must exceed 0 by: saturated states differ in the third digit, and surely so."""
 LARGE, SMALL = 6000.0, 3000.0
 """Millions of parameters, in total: from the first on a model is large, up to the second small."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the data say about a statement.
+    """What the data say about a statement, by itself: not corrected for others.
 
     Attributes:
-        verdict: of the statement.
-        interval: the statistic; above `LEAST` where the statement holds.
+        verdict: where no test decides; else what the decision says by itself.
+        interval: the number that decides; above `parts.LEAST` where the statement holds.
         note: more to say, as sentences.
+        decision: None where what a model is made of decides, or nothing can.
+        power: of sameness, the chance to show it; else NaN.
     """
 
     verdict: Verdict
     interval: Interval | None = None
     note: str = ""
+    decision: Decision | None = None
+    power: float = math.nan
 
     @classmethod
-    def of(cls, interval: Interval, note: str = "") -> Outcome:
-        """Supported if surely above `LEAST`, not supported if surely below, cannot tell otherwise."""
-        return cls(above(interval, LEAST), interval, note)
+    def of(cls, part: Part, note: str = "") -> Outcome:
+        """What the numbers of a claim say."""
+        return cls(part.decision.verdict(part.decision.p), part.interval, note, part.decision, part.power)
 
 
 Judge = Callable[[Evidence], Outcome]

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from unispect.core.findings import Verdict
+from unispect.studies.encoding.lengths import THIRDS
 from unispect.studies.statements.base import Outcome, Statement, retrained
 from unispect.studies.statements.cells import Cells, Floats, Row
-from unispect.studies.statements.evidence import Evidence, Missing, mean_of
+from unispect.studies.statements.evidence import Evidence, Missing, of_modality
+from unispect.studies.statements.parts import every, near, pairs
 from unispect.studies.statements.shapes import NEAR
+from unispect.studies.trainings import ALONE
 
 UNCHANGED = 0.1
 """Bits by which a level may differ after RecA and count as the same."""
@@ -33,22 +36,24 @@ BACKBONES = {
 
 def image_above_text(evidence: Evidence) -> Outcome:
     cells = evidence.by_kind(TEXT, IMAGE)
-    text, image = mean_of(cells, TEXT), mean_of(cells, IMAGE)
-    return Outcome.of(cells.interval(lambda means: (image(means) - text(means))[..., 0]))
+    return Outcome.of(every(cells, _gap(cells)))
 
 
 def gap_above_kinds(evidence: Evidence) -> Outcome:
     cells = evidence.by_kind(TEXT, IMAGE)
-    sides = [cells.places(lambda group, side=side: group[0] == side) for side in (TEXT, IMAGE)]  # type: ignore[index]
-    if max(map(len, sides)) < 2:
+    sides = [
+        [cells.curve(lambda group, own=(side, kind): group == own)[:1] for kind in evidence.kinds(side)]
+        for side in (TEXT, IMAGE)
+    ]
+    differences = [pairs(np.concatenate(side)) for side in sides if len(side) > 1]
+    if not differences:
         raise Missing("there is one kind of text and one of pictures only")
-    text, image = mean_of(cells, TEXT), mean_of(cells, IMAGE)
+    apart = np.concatenate(differences)
+    return Outcome.of(every(cells, _gap(cells) - np.concatenate([apart, -apart])))
 
-    def margin(means: Floats) -> Floats:
-        ranges = [np.ptp(means[..., side, 0], axis=-1) for side in sides]
-        return (image(means) - text(means))[..., 0] - np.maximum(*ranges)
 
-    return Outcome.of(cells.interval(margin))
+def _gap(cells: Cells) -> Floats:
+    return (of_modality(cells, IMAGE) - of_modality(cells, TEXT))[:1]
 
 
 def deductive_lowest(evidence: Evidence) -> Outcome:
@@ -56,60 +61,60 @@ def deductive_lowest(evidence: Evidence) -> Outcome:
     if "deductive" not in kinds or len(kinds) < 2:
         raise Missing("the text has no deductive prompts beside others")
     cells = evidence.by_kind(TEXT)
-    own = cells.places(lambda group: group == (TEXT, "deductive"))
-    others = cells.places(lambda group: group != (TEXT, "deductive"))
-    return Outcome.of(cells.interval(lambda means: means[..., others, 0].min(axis=-1) - means[..., own[0], 0]))
+    own, *others = (
+        cells.curve(lambda group, kind=kind: group == (TEXT, kind))[:1]
+        for kind in sorted(kinds, key=lambda kind: kind != "deductive")
+    )
+    return Outcome.of(every(cells, np.concatenate(others) - own))
 
 
 def rises_with_length(evidence: Evidence) -> Outcome:
     cells = evidence.by_length()
-    return Outcome.of(cells.interval(lambda means: np.diff(means[..., 0], axis=-1).min(axis=-1)))
+    starts = np.concatenate([cells.curve(lambda group, third=third: group == third)[:1] for third in THIRDS])
+    return Outcome.of(every(cells, np.diff(starts, axis=0)))
 
 
 def unchanged_by_reca(evidence: Sequence[Evidence]) -> Outcome:
-    pairs = [
+    compared = [
         (one, other)
         for other in evidence
         if retrained(other.card)
         for one in evidence
         if one.card.id == other.card.id.removesuffix("-reca")
     ]
-    if not pairs:
+    if not compared:
         raise Missing("no model is here both with and without RecA")
-    return _apart(pairs, UNCHANGED, (TEXT, IMAGE))
+    return _apart(compared, UNCHANGED, (TEXT, IMAGE))
 
 
 def same_backbone(evidence: Sequence[Evidence]) -> Outcome:
     known = [one for one in evidence if one.card.id in BACKBONES]
-    pairs = [
+    compared = [
         (one, other)
         for place, one in enumerate(known)
         for other in known[place + 1 :]
         if BACKBONES[one.card.id] == BACKBONES[other.card.id] and one.card.family != other.card.family
     ]
-    if not pairs:
+    if not compared:
         raise Missing("no two families with the same language model are here")
-    return _apart(pairs, NEAR, (TEXT,))
+    return _apart(compared, NEAR, (TEXT,))
 
 
-def _apart(pairs: Sequence[tuple[Evidence, Evidence]], most: float, modalities: tuple[str, ...]) -> Outcome:
-    """How far the farthest pair stays below a distance at layer 0."""
+def _apart(compared: Sequence[tuple[Evidence, Evidence]], most: float, modalities: tuple[str, ...]) -> Outcome:
+    """Whether every pair is nearer than a distance at layer 0."""
     rows: list[Row] = []
-    for one in dict.fromkeys(one.name for pair in pairs for one in pair):
-        own = next(e for pair in pairs for e in pair if e.name == one)
+    for one in dict.fromkeys(one.name for pair in compared for one in pair):
+        own = next(e for pair in compared for e in pair if e.name == one)
         for modality in modalities:
             rows += _at_start(own, modality)
     cells = Cells.of(rows)
-    places = [
-        tuple(cells.groups.index((one.name, modality)) for one in pair) for pair in pairs for modality in modalities
-    ]
 
-    def margin(means: Floats) -> Floats:
-        apart = [np.abs(means[..., a, 0] - means[..., b, 0]) for a, b in places]
-        return most - np.maximum.reduce(apart)
+    def start(of: Evidence, modality: str) -> Floats:
+        return cells.curve(lambda group: group == (of.name, modality))
 
-    names = ", ".join(f"{one.name} and {other.name}" for one, other in pairs)
-    return Outcome.of(cells.interval(margin), f"Compared: {names}.")
+    apart = [start(one, modality) - start(other, modality) for one, other in compared for modality in modalities]
+    names = ", ".join(f"{one.name} and {other.name}" for one, other in compared)
+    return Outcome.of(near(cells, np.concatenate(apart), most), f"Compared: {names}, as they are. {ALONE}")
 
 
 def _at_start(evidence: Evidence, modality: str) -> list[Row]:
@@ -139,7 +144,7 @@ STATEMENTS = (
         "T2",
         "The gap between modalities exceeds what kinds of prompt differ by.",
         "caption of Table 1",
-        "that gap minus the wider of the two ranges over kinds, at layer 0, bits",
+        "that gap minus what two kinds of one modality differ by, at layer 0, bits",
         gap_above_kinds,
     ),
     Statement(
@@ -151,7 +156,7 @@ STATEMENTS = (
     ),
     Statement(
         "T4",
-        "RecA leaves embedding entropy as it was.",
+        "RecA left the embedding entropy of these checkpoints as it was.",
         "Table 1, BAGEL and Harmon",
         f"{UNCHANGED} minus the largest difference at layer 0, bits",
         judge_all=unchanged_by_reca,
@@ -165,7 +170,7 @@ STATEMENTS = (
     ),
     Statement(
         "F4b",
-        "Models with the same language model have similar embedding entropy.",
+        "These checkpoints, which share a language model, have similar embedding entropy.",
         "figure 4, left",
         f"{NEAR} minus the largest difference in text at layer 0, bits",
         judge_all=same_backbone,

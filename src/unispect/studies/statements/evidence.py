@@ -6,20 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import numpy as np
-
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
 from unispect.core.units import Entry
 from unispect.runs.records import models_of
-from unispect.studies.curves import Curves, named
+from unispect.studies.curves import named
 from unispect.studies.encoding.lengths import THIRDS, Terciles
 from unispect.studies.encoding.traces import Trace as Level
 from unispect.studies.encoding.traces import traces_of as levels_of
 from unispect.studies.response.findings import MEASURE, text_task
 from unispect.studies.response.traces import Trace as Reply
 from unispect.studies.response.traces import traces_of as replies_of
-from unispect.studies.statements.cells import Cells, Row
+from unispect.studies.statements.cells import Cells, Floats, Row
 
 
 class Missing(Exception):
@@ -90,7 +88,7 @@ class Evidence:
             rows += own
         return Cells.of(rows)
 
-    def by_length(self) -> Cells:
+    def by_length(self, transform: Transform = lambda _, curve: curve) -> Cells:
         """Curves of text prompts, the groups being `THIRDS` in order.
 
         Raises:
@@ -98,26 +96,28 @@ class Evidence:
         """
         texts = [trace for trace in self.levels if trace.modality == "text" and self._curve(trace)]
         thirds = Terciles(texts) if texts else None
-        rows = [(thirds.third(trace), trace.prompt, self._curve(trace)) for trace in texts] if thirds else []
+        rows: list[Row] = (
+            [(thirds.third(trace), trace.prompt, transform(trace, self._curve(trace))) for trace in texts]
+            if thirds
+            else []
+        )
         if {group for group, _, _ in rows} != set(THIRDS):
             raise Missing("the text prompts do not come in three lengths")
         return Cells.of(sorted(rows, key=lambda row: THIRDS.index(str(row[0]))))
 
-    def dependence(self) -> tuple[Curves, Curves]:
-        """Curves of text replies and of picture replies.
+    def dependence(self) -> Cells:
+        """Curves of text replies and of picture replies, the groups being "text" and "image".
 
         Raises:
             Missing: there are none.
         """
-        found = []
-        for task, what in ((self.task, "text replies"), ("draw", "picture replies")):
+        rows: list[Row] = []
+        for group, task, what in (("text", self.task, "text replies"), ("image", "draw", "picture replies")):
             own = [t for t in self.replies if t.task == task and MEASURE[self.preset] in t.curves]
-            curves = [(trace.prompt, self._dependence(trace)) for trace in own]
-            if not curves:
+            if not own:
                 raise Missing(f"no {what} were measured under every preset")
-            found.append(Curves.of(curves))
-        text, drawn = found
-        return text, drawn
+            rows += [(group, trace.prompt, self._dependence(trace)) for trace in own]
+        return Cells.of(rows)
 
     def filled(self) -> bool:
         """Whether most of what the template adds to text are repeats of one row: places without content."""
@@ -182,7 +182,6 @@ def all_evidence(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, Mod
     return [own for own in found if own]
 
 
-def mean_of(cells: Cells, modality: str) -> Callable[[np.ndarray], np.ndarray]:
-    """From mean curves of (modality, kind) to the mean over the kinds of one modality [..., layers]."""
-    places = cells.places(lambda group: isinstance(group, tuple) and group[0] == modality)
-    return lambda means: means[..., places, :].mean(axis=-2)
+def of_modality(cells: Cells, modality: str) -> Floats:
+    """The mean curve over the kinds of one modality, as functions of cells by kind; see `Cells.curve`."""
+    return cells.curve(lambda group: isinstance(group, tuple) and group[0] == modality)

@@ -23,7 +23,7 @@ class Judged:
         card: the model's; None for several.
         outcomes: per preset that was run.
         whole: under the paper preset, of the whole input instead of content.
-        confounds: what a verdict that flips may come from; empty if none flips.
+        confounds: what a verdict that flips may come from, all by themselves; empty if none flips.
     """
 
     statement: Statement

@@ -4,59 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from unispect.studies.statements.base import Outcome, Statement, only
-from unispect.studies.statements.cells import Floats
+from unispect.studies.statements.cells import Cells, Floats
 from unispect.studies.statements.embedding import IMAGE, TEXT
-from unispect.studies.statements.evidence import Evidence, mean_of
+from unispect.studies.statements.evidence import Evidence, of_modality
+from unispect.studies.statements.parts import Part, every, near, together
 from unispect.studies.statements.shapes import (
     FLAT,
     after_start,
-    collapse,
+    collapses,
     deep,
-    early_low,
+    flat,
     quarter,
+    rebounds,
     second_half,
-    spread,
     surge,
     thirds,
 )
 
-Margins = Callable[[Floats, Floats], list[Floats]]
-"""From the mean curves of text and pictures to numbers that must all be above 0."""
+Parts = Callable[[Cells, Floats, Floats], list[Part]]
+"""From the mean curves of text and pictures to the parts of a statement."""
 
 
-def _all(margins: Margins) -> Callable[[Evidence], Outcome]:
+def _all(parts: Parts) -> Callable[[Evidence], Outcome]:
     def judge(evidence: Evidence) -> Outcome:
         cells = evidence.by_kind(TEXT, IMAGE)
-        text, image = mean_of(cells, TEXT), mean_of(cells, IMAGE)
-        return Outcome.of(cells.interval(lambda means: np.minimum.reduce(margins(text(means), image(means)))))
+        return Outcome.of(together(parts(cells, of_modality(cells, TEXT), of_modality(cells, IMAGE))))
 
     return judge
 
 
-def bagel(text: Floats, image: Floats) -> list[Floats]:
-    return [collapse(text), deep(text) - early_low(text), FLAT - spread(image)]
+def bagel(cells: Cells, text: Floats, image: Floats) -> list[Part]:
+    return [collapses(cells, text), rebounds(cells, text), flat(cells, image)]
 
 
-def harmon(text: Floats, image: Floats) -> list[Floats]:
+def harmon(cells: Cells, text: Floats, image: Floats) -> list[Part]:
     first, _, last = thirds(image)
-    at = quarter(text.shape[-1])
-    return [surge(text), text[..., at] - image[..., at], last - first, FLAT - np.abs(deep(text) - deep(image))]
-
-
-def one_trunk(text: Floats, image: Floats) -> list[Floats]:
-    return [surge(text), FLAT - spread(after_start(text)), FLAT - spread(after_start(image))]
-
-
-def two_networks(text: Floats, image: Floats) -> list[Floats]:
-    middle = (text.shape[-1] - 1) // 2
+    at = quarter(len(text))
     return [
-        text[..., middle] - text[..., 0],
-        FLAT - spread(second_half(text)),
-        FLAT - spread(image),
-        FLAT - np.abs(text[..., -1] - image[..., -1]),
+        every(cells, surge(text)),
+        every(cells, (text - image)[at : at + 1]),
+        every(cells, last - first),
+        near(cells, deep(text) - deep(image), FLAT),
+    ]
+
+
+def one_trunk(cells: Cells, text: Floats, image: Floats) -> list[Part]:
+    return [every(cells, surge(text)), flat(cells, after_start(text)), flat(cells, after_start(image))]
+
+
+def two_networks(cells: Cells, text: Floats, image: Floats) -> list[Part]:
+    return [
+        every(cells, second_half(text)[:1] - text[:1]),
+        flat(cells, second_half(text)),
+        flat(cells, image),
+        near(cells, text[-1:] - image[-1:], FLAT),
     ]
 
 
@@ -65,7 +67,8 @@ STATEMENTS = (
         "S1",
         "Text collapses early and rebounds late, while pictures stay flat.",
         "section 5.3, BAGEL",
-        f"smallest of: text's early loss beyond a quarter; its rebound; {FLAT} minus the range of pictures; bits",
+        f"smallest of: text's early loss beyond a quarter; its rebound; {FLAT} minus what two layers of pictures "
+        "differ by; bits",
         _all(bagel),
         about=only("bagel"),
     ),
@@ -82,8 +85,8 @@ STATEMENTS = (
         "S3",
         "Text surges early, and both modalities stay on a plateau.",
         "section 5.3, Show-o, Show-o2, Janus-Pro, JanusFlow",
-        f"smallest of: text's rise in the first quarter; {FLAT} minus the range of text, and of pictures, from there; "
-        "bits",
+        f"smallest of: text's rise in the first quarter; {FLAT} minus what two layers of text, and of pictures, differ "
+        "by from there; bits",
         _all(one_trunk),
         about=only("show-o", "show-o2", "janus-pro", "janus-flow"),
     ),
@@ -91,8 +94,8 @@ STATEMENTS = (
         "S4",
         "Text rises up to the middle and stays, pictures are flat, and both end alike.",
         "section 5.3, OmniGen2",
-        f"smallest of: text's rise to the middle; {FLAT} minus its range from there, the range of pictures, and the "
-        "gap at the end; bits",
+        f"smallest of: text's rise to the middle; {FLAT} minus what two layers of text from there, two of pictures, "
+        "and both at the end differ by; bits",
         _all(two_networks),
         about=only("omnigen2"),
     ),

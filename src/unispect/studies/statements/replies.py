@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Verdict
-from unispect.studies.curves import everywhere_above, of_gaps
 from unispect.studies.statements.base import Outcome, Statement, only, retrained
-from unispect.studies.statements.cells import Cells, Floats, Row
+from unispect.studies.statements.cells import Cells, Floats
 from unispect.studies.statements.evidence import Evidence, Missing
+from unispect.studies.statements.parts import every, together
 from unispect.studies.statements.shapes import deep, quarter
 
 LEVEL = 0.25
-"""Bits between text and picture replies at the end that count as level."""
+"""Bits by which text may end below pictures and count as level."""
 
 
 def text_above(evidence: Evidence) -> Outcome:
-    text, drawn = evidence.dependence()
-    gap = of_gaps(text, drawn, lambda gaps: gaps.mean(axis=-1))
-    return Outcome(everywhere_above(text, drawn), gap, "The verdict asks for every layer; the number is their mean.")
+    cells = evidence.dependence()
+    text, drawn = _sides(cells)
+    return Outcome.of(every(cells, text - drawn))
 
 
 def crossing(evidence: Evidence) -> Outcome:
-    text, drawn = evidence.dependence()
-    rows: list[Row] = [
-        (side, prompt, values)
-        for side, curves in (("text", text), ("image", drawn))
-        for prompt, values in zip(curves.prompts, curves.values.tolist(), strict=True)
-    ]
+    cells = evidence.dependence()
+    text, drawn = _sides(cells)
+    early = (drawn - text)[: quarter(cells.layers) + 1].mean(axis=0, keepdims=True)
+    end = every(cells, deep(text) - deep(drawn), LEVEL)  # above, or level: not below by `LEVEL`
+    return Outcome.of(together([every(cells, early), every(cells, deep(text) - text[:1]), end]))
 
-    def margin(means: Floats) -> Floats:
-        told, shown = means[..., 0, :], means[..., 1, :]
-        early = (shown - told)[..., : quarter(means.shape[-1]) + 1].mean(axis=-1)
-        rise = deep(told) - told[..., 0]
-        end = deep(told) - deep(shown)
-        return np.minimum.reduce([early, rise, np.maximum(end, LEVEL - np.abs(end))])
 
-    return Outcome.of(Cells.of(rows).interval(margin))
+def _sides(cells: Cells) -> tuple[Floats, Floats]:
+    return cells.curve(lambda group: group == "text"), cells.curve(lambda group: group == "image")
 
 
 def no_curve(evidence: Evidence) -> Outcome:
@@ -63,8 +55,8 @@ def _harmon(again: bool, other: str):
 
 
 _CROSSING = (
-    "smallest of: pictures minus text in the first quarter of the depth; rise of text; text minus pictures at the end, "
-    f"or {LEVEL} minus its size; bits"
+    "smallest of: pictures minus text in the first quarter of the depth; rise of text; text minus pictures at the end "
+    f"plus {LEVEL}; bits"
 )
 
 STATEMENTS = (
@@ -72,7 +64,7 @@ STATEMENTS = (
         "R1",
         "Text replies lie above picture replies at every layer.",
         "figure 7, all but Harmon",
-        "text minus picture replies, bits",
+        "text minus picture replies at a layer, bits",
         text_above,
         about=_all_but_harmon,
         replies=True,

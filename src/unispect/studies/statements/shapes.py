@@ -1,16 +1,23 @@
-"""What is said of a trajectory in words, as numbers of a mean curve [..., layers]; layer 0 is the embedding."""
+"""What is said of a trajectory in words, as functions of a mean curve; layer 0 is the embedding.
+
+A curve is given as functions [layers, groups, layers] (`Cells.curve`), one per layer, so sums and differences of its
+layers are functions again.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unispect.studies.statements.cells import Cells
+from unispect.studies.statements.parts import Part, every, near, pairs, some
+
 Floats = NDArray[np.float64]
 
 COLLAPSE = 0.25
 """Share of its first level that a curve loses when it collapses."""
 FLAT = 1.0
-"""Bits between the lowest and the highest layer of a curve that counts as flat or as a plateau."""
+"""Bits between any two layers of a curve that count as flat or as a plateau."""
 NEAR = 0.5
 """Bits between curves or levels that count as nearly identical."""
 HIGH = 0.8
@@ -22,69 +29,76 @@ def quarter(layers: int) -> int:
     return max(1, round((layers - 1) / 4))
 
 
-def early_low(curves: Floats) -> Floats:
-    """The lowest level in the first third of the depth, the embedding left out."""
-    last = max(1, (curves.shape[-1] - 1) // 3)
-    return curves[..., 1 : last + 1].min(axis=-1)
+def early(curve: Floats) -> Floats:
+    """The layers of the first third of the depth, the embedding left out."""
+    return curve[1 : max(1, (len(curve) - 1) // 3) + 1]
 
 
-def collapse(curves: Floats) -> Floats:
-    """Bits lost in the first third beyond `COLLAPSE` of the first level: above 0 if the curve collapses early."""
-    return (1 - COLLAPSE) * curves[..., 0] - early_low(curves)
+def lost(curve: Floats) -> Floats:
+    """Bits lost at every early layer beyond `COLLAPSE` of the first level."""
+    return (1 - COLLAPSE) * curve[:1] - early(curve)
 
 
-def deep(curves: Floats) -> Floats:
-    """The level in the last quarter of the depth."""
-    return curves[..., -quarter(curves.shape[-1]) :].mean(axis=-1)
+def collapses(cells: Cells, curve: Floats) -> Part:
+    """That the curve collapses at some early layer."""
+    return some(cells, lost(curve))
 
 
-def thirds(curves: Floats) -> tuple[Floats, Floats, Floats]:
+def keeps(cells: Cells, curve: Floats) -> Part:
+    """That it collapses at none."""
+    return every(cells, -lost(curve))
+
+
+def rebounds(cells: Cells, curve: Floats) -> Part:
+    """That the last quarter lies above some early layer."""
+    return some(cells, deep(curve) - early(curve))
+
+
+def flat(cells: Cells, curve: Floats) -> Part:
+    """That any two layers are within `FLAT`."""
+    return near(cells, pairs(curve), FLAT)
+
+
+def deep(curve: Floats) -> Floats:
+    """The level in the last quarter of the depth, as one function."""
+    return curve[-quarter(len(curve)) :].mean(axis=0, keepdims=True)
+
+
+def thirds(curve: Floats) -> tuple[Floats, Floats, Floats]:
     """The levels in the three thirds of the depth; a curve of fewer than three layers has its ends instead."""
-    if curves.shape[-1] < 3:
-        middle = curves.mean(axis=-1)
-        return curves[..., 0], middle, curves[..., -1]
-    first, second, third = (part.mean(axis=-1) for part in np.array_split(curves, 3, axis=-1))
+    if len(curve) < 3:
+        return curve[:1], curve.mean(axis=0, keepdims=True), curve[-1:]
+    first, second, third = (part.mean(axis=0, keepdims=True) for part in np.array_split(curve, 3))
     return first, second, third
 
 
-def climb(curves: Floats) -> Floats:
-    """The smaller of the two steps between thirds of the depth: above 0 if the level keeps rising."""
-    first, second, third = thirds(curves)
-    return np.minimum(second - first, third - second)
+def climbs(cells: Cells, curve: Floats) -> Part:
+    """That the level rises from third to third of the depth."""
+    first, second, third = thirds(curve)
+    return every(cells, np.concatenate([second - first, third - second]))
 
 
-def spread(curves: Floats) -> Floats:
-    """Bits between the lowest and the highest layer."""
-    return np.ptp(curves, axis=-1)
-
-
-def after_start(curves: Floats) -> Floats:
+def after_start(curve: Floats) -> Floats:
     """The curve from a quarter of the depth on."""
-    return curves[..., quarter(curves.shape[-1]) :]
+    return curve[quarter(len(curve)) :]
 
 
-def second_half(curves: Floats) -> Floats:
+def second_half(curve: Floats) -> Floats:
     """The curve from the middle layer on."""
-    return curves[..., (curves.shape[-1] - 1) // 2 :]
+    return curve[(len(curve) - 1) // 2 :]
 
 
-def surge(curves: Floats) -> Floats:
+def surge(curve: Floats) -> Floats:
     """What a curve gains in the first quarter of the depth, in bits."""
-    return curves[..., quarter(curves.shape[-1])] - curves[..., 0]
+    return curve[quarter(len(curve)) :][:1] - curve[:1]
 
 
-def arrival(curves: Floats) -> Floats:
-    """The share of depth at which a curve first has nine tenths of its highest level."""
-    reached = curves >= 0.9 * curves.max(axis=-1, keepdims=True)
-    return np.argmax(reached, axis=-1) / max(curves.shape[-1] - 1, 1)
+def arrival(values: Floats) -> float:
+    """The share of depth at which the curve of one prompt [layers] first has nine tenths of its highest level."""
+    return float(np.argmax(values >= 0.9 * values.max())) / max(len(values) - 1, 1)
 
 
-def wiggle(curves: Floats) -> Floats:
-    """Bits a curve goes back and forth in the second half of the depth: its way minus the distance it covers."""
-    steps = np.diff(second_half(curves), axis=-1)
-    return np.abs(steps).sum(axis=-1) - np.abs(steps.sum(axis=-1))
-
-
-def between(curves: Floats) -> Floats:
-    """Bits between the lowest and the highest of several curves [..., curves, layers], mean over layers."""
-    return np.ptp(curves, axis=-2).mean(axis=-1)
+def wiggle(values: Floats) -> float:
+    """Bits that the curve of one prompt [layers] goes back and forth in the second half of the depth."""
+    steps = np.diff(second_half(values))
+    return float(np.abs(steps).sum() - abs(steps.sum()))

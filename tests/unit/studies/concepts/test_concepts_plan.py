@@ -11,6 +11,7 @@ from unispect.core.errors import UsageError
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
 from unispect.studies.base import Options
+from unispect.studies.concepts.evidence import LEARNED
 from unispect.studies.concepts.plan import MIN_ORDERS, balanced_orders, plan
 
 LIMITED = Options(limit=8)
@@ -23,7 +24,8 @@ def kinds(planned):
 def test_the_whole_battery_for_a_model_with_taught_words():
     planned = plan(card(), LIMITED)
     assert kinds(planned) == {
-        "draw": 3 * 8 * (5 + 1),  # seeds x concepts x (four lexicons and real words by name, and descriptions)
+        # seeds x concepts x (four lexicons and real words by name, and descriptions), and what was learned from: once
+        "draw": 3 * 8 * (5 + 1) + 8 * 2,
         "likelihood": 5 * 22,
         "choice": 5 * 22,
         "recall": 5 * 22,
@@ -45,12 +47,27 @@ def test_more_concepts_or_seeds_keep_the_units_there_were():
     assert few < many
 
 
-def test_only_held_out_combinations_are_drawn_and_shown():
-    held_out = set(load_split().held_out)
+def test_only_held_out_combinations_are_shown_and_drawn_unless_said_to_be_learned_from():
+    held_out, learned = set(load_split().held_out), set()
     for unit in plan(card(), Options()).units:
-        if "concept" in unit.inputs:
+        if unit.inputs.get("task") == LEARNED:
+            learned.add(Concept(**unit.inputs["concept"]))
+        elif "concept" in unit.inputs:
             assert Concept(**unit.inputs["concept"]) in held_out
+    assert len(learned) == 168
+    assert learned <= set(load_split().train)
     assert kinds(plan(card(), Options()))["describe"] == 168
+
+
+def test_what_was_learned_from_is_drawn_in_words_taught_by_drawing_and_holds_every_value():
+    units = [unit for unit in plan(card(), Options(limit=7)).units if unit.inputs.get("task") == LEARNED]
+    assert {unit.inputs["lexicon"] for unit in units} == {"drawing", "both"}
+    assert {unit.seed for unit in units} == {0}
+    for attribute in ATTRIBUTES:
+        assert {unit.inputs["concept"][attribute] for unit in units} == set(VALUES[attribute])
+    untaught = plan(card(taught={"text": "text"}), LIMITED)
+    assert not [unit for unit in untaught.units if unit.inputs.get("task") == LEARNED]
+    assert "taught no words by drawing" in untaught.skips[0].reason
 
 
 def test_few_concepts_already_show_every_value():

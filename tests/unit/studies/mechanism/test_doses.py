@@ -2,21 +2,28 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from planted_words import taught, with_levels
+from scipy import stats
 
 from unispect.core.findings import Preset
 from unispect.core.units import Entry, Record, Unit
+from unispect.studies.concepts import scores
 from unispect.studies.concepts.view import view
 from unispect.studies.families.measures import Left
 from unispect.studies.mechanism.doses import figures
 from unispect.studies.mechanism.view import section
+from unispect.studies.trainings import ALONE
 
 
-def checkpoint(steps: int, told: float, *, name: str = "m", levels: bool = True) -> Left:
-    left, _ = taught(name, told={"drawing": told, "text": 1.0}, seed=steps)
+def checkpoint(
+    steps: int, told: float, *, name: str = "m", levels: bool = True, training: int = 0, recipe: str = "tiny-dose"
+) -> Left:
+    left, _ = taught(name, told={"drawing": told, "text": 1.0}, seed=steps + 1000 * training)
     left = with_levels(left, 0.0, 0.0) if levels else left
-    return replace(left, card=replace(left.card, bound_steps=steps))
+    binding = f"{recipe}, seed {training}, from base@1"
+    return replace(left, card=replace(left.card, bound_steps=steps, training_seed=training, binding=binding))
 
 
 def test_checkpoints_become_curves_in_the_order_of_their_steps():
@@ -29,10 +36,11 @@ def test_checkpoints_become_curves_in_the_order_of_their_steps():
     assert told[0] < 0 < told[1] < told[2]  # never right is below chance
     for drawn, own, gap in zip(lines["drawn"].y, told, lines["gap"].y, strict=True):
         assert gap == pytest.approx(drawn - own)
-    assert all(low <= y <= high for line in panel for low, y, high in zip(line.low, line.y, line.high, strict=True))
+    assert not any(len(line.low) for line in panel)  # one training says nothing of another
+    assert f"No band for m. {ALONE}" in outside.caption
     assert (outside.preset, inside.preset) == (None, Preset.PAPER)
-    assert [line.label for line in inside.panels["m"]] == ["entropy of names minus pictures"]
-    assert list(inside.panels["m"][0].y) == pytest.approx([0.0, 0.0, 0.0])
+    assert [line.label for line in inside.panels["m: 1 training"]] == ["entropy of names minus pictures"]
+    assert list(inside.panels["m: 1 training"][0].y) == pytest.approx([0.0, 0.0, 0.0])
     assert "from 10 to 40 steps" in outside.summary
 
 
@@ -57,17 +65,40 @@ def test_two_checkpoints_and_other_models_are_no_curve():
     assert figures([checkpoint(0, 0.5) for _ in range(4)]) == ()  # not bound, or nobody knows by how much
 
 
-def test_another_binding_of_the_same_model_is_a_curve_of_its_own():
-    def bound(steps, told, binding):
-        left = checkpoint(steps, told, levels=False)
-        return replace(left, card=replace(left.card, binding=binding))
-
-    one = [bound(steps, 0.0, "tiny-dose") for steps in (10, 20, 40)]
-    other = [bound(steps, 1.0, "tiny-half") for steps in (10, 20, 40)]
+def test_another_recipe_is_a_curve_of_its_own():
+    one = [checkpoint(steps, 0.0, levels=False) for steps in (10, 20, 40)]
+    other = [checkpoint(steps, 1.0, levels=False, recipe="tiny-half") for steps in (10, 20, 40)]
     panels = figures([*one, *other])[0].panels
-    assert set(panels) == {"m, tiny-dose", "m, tiny-half"}
-    assert max(panels["m, tiny-dose"][1].y) < 0 < min(panels["m, tiny-half"][1].y)
+    assert set(panels) == {"m, tiny-dose, from base@1: 1 training", "m, tiny-half, from base@1: 1 training"}
+    dose, half = panels.values()
+    assert max(dose[1].y) < 0 < min(half[1].y)
     assert figures([*one[:2], *other[:2]]) == ()
+
+
+def test_trainings_by_one_recipe_are_one_curve_with_a_band_over_trainings():
+    told = {0: 0.2, 1: 0.5, 2: 0.8}
+    models = [checkpoint(s, rate, levels=False, training=t) for t, rate in told.items() for s in (10, 20, 40)]
+    extra = checkpoint(80, 0.0, levels=False, training=0)  # which the others do not have
+    (outside,) = figures([*models, extra])
+    (panel,) = outside.panels.values()
+    lines = {line.label: line for line in panel}
+    assert list(lines["told"].x) == [10, 20, 40]
+    rates = np.array(
+        [scores.corrected(left.taught["drawing"].told()).estimate for left in models if left.card.bound_steps == 20]
+    )
+    assert lines["told"].y[1] == pytest.approx(rates.mean())
+    half = stats.t.ppf(0.975, 2) * rates.std(ddof=1) / np.sqrt(3)
+    assert lines["told"].low[1] <= rates.mean() - half + 1e-9
+    assert lines["told"].high[1] >= rates.mean() + half - 1e-9
+    assert outside.caption.endswith("Means over trainings; bands: 95 % intervals over trainings.")
+    assert "m: 3 trainings" in outside.panels
+
+
+def test_two_trainings_have_no_band():
+    models = [checkpoint(s, 0.5, levels=False, training=t) for t in (0, 1) for s in (10, 20, 40)]
+    (outside,) = figures(models)
+    assert "No band for m: fewer than 3 trainings." in outside.caption
+    assert not any(len(line.low) for panel in outside.panels.values() for line in panel)
 
 
 def test_doses_are_shown_where_no_layers_were_measured():

@@ -1,25 +1,34 @@
 """Gaps of words against layers: a planted relation is found inside one way of teaching, none where there is none."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from planted_words import CONCEPTS, level, taught, with_levels
+from scipy import stats
 
 from unispect.core.findings import Preset, Verdict
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.world import ATTRIBUTES
 from unispect.data.prompts import load_prompts
 from unispect.data.world_prompts import picture_id, words_id
-from unispect.studies.concepts.evidence import Word
+from unispect.metrics.association import Shared, spearman
+from unispect.studies.concepts import scores
+from unispect.studies.concepts.evidence import Drawing, Word
 from unispect.studies.families.measures import Left
 from unispect.studies.mechanism.view import section
-from unispect.studies.mechanism.words import asymmetries, dependences
+from unispect.studies.mechanism.words import MEASURES, asymmetries, contrasts, dependences, gaps
 from unispect.studies.response.traces import Trace as Reply
+
+INSIDE = next(one for one in MEASURES if one.preset is Preset.PAPER)
 
 
 def test_a_word_has_the_mean_of_the_combinations_it_is_in():
     left, _ = taught("m", told={"drawing": 0.0, "text": 1.0})
-    found = asymmetries(with_levels(left, 0.0, 0.0), Preset.PAPER)
+    found = INSIDE.read(with_levels(left, 0.0, 0.0))
     assert len(found) == 2 * 22
     assert {word.lexicon: round(value, 9) for word, value in found.items()} == {"drawing": 0.0, "text": 2.0}
+    assert len(asymmetries(with_levels(left, 0.0, 0.0), Preset.PAPER)) == 2 * 4 * len(CONCEPTS)
 
 
 def test_replies_to_other_prompts_say_nothing_of_a_word():
@@ -30,7 +39,27 @@ def test_replies_to_other_prompts_say_nothing_of_a_word():
         for prompt, gain in ((words_id("drawing", concept), 0.5), ("a prompt of another set", 9.0))
     ]
     found = dependences(Left(left.card, "m", left.taught, [], replies), Preset.CONTROLLED, "draw", "G")
-    assert found == {Word("drawing", attribute, value): 0.5 for attribute, value in concept.values.items()}
+    words = [(Word("drawing", attribute, value), 0.5) for attribute, value in concept.values.items()]
+    assert [(word, number) for word, _, _, number in found] == words
+
+
+def test_what_a_combination_does_to_all_its_words_is_out():
+    """Every word of one combination drawn wrong: each of them beside the others is what it was."""
+    left, _ = taught("m", told={"drawing": 0.0, "text": 1.0})
+    comparison = left.taught["drawing"]
+    evidence = comparison.subject.evidence
+    drawings = tuple(
+        replace(d, shown={a: d.truth[a] if d.truth == CONCEPTS[0].values else None for a in d.truth})
+        for d in evidence.drawings
+    )
+    subject = replace(comparison.subject, evidence=replace(evidence, drawings=drawings))
+    found = contrasts(replace(left, taught={"drawing": replace(comparison, subject=subject)}), "drawing")
+    level = {attribute: 1 / (1 - scores.chance_of(attribute)) for attribute in CONCEPTS[0].values}
+    told = scores.gaps(comparison.told(), comparison.told())  # nothing is told: 0 throughout
+    assert set(found) == set(told)
+    own = Word("drawing", "shape", CONCEPTS[0].values["shape"])
+    times = sum(concept.values["shape"] == own.value for concept in CONCEPTS)
+    assert found[own] == pytest.approx((level["shape"] - sum(level.values()) / 4) / times)
 
 
 @pytest.mark.parametrize(("strength", "verdict"), [(2.0, Verdict.SUPPORTED), (0.0, Verdict.CANNOT_TELL)])
@@ -55,18 +84,80 @@ def test_what_differs_between_ways_of_teaching_is_no_relation():
     assert claimed <= 3
 
 
-def test_checkpoints_are_set_against_each_other_from_six_on():
+@pytest.mark.parametrize("combinations", [8, 24])
+def test_combinations_that_are_hard_make_no_relation(combinations):
+    """Combinations are harder to draw and have prompts of more entropy; permuting words finds that in every third."""
+    repeats, by_word, found = 60, 0, 0
+    rng = np.random.default_rng(combinations)
+    for _ in range(repeats):
+        left = hard_combinations(rng, combinations)
+        inside, gap, clean = INSIDE.read(left), gaps(left, "drawing"), contrasts(left, "drawing")
+        words = list(inside)
+        by_word += spearman([gap[w] for w in words], [inside[w] for w in words], resamples=200).p <= 0.05
+        shared = Shared.of(words, INSIDE.seen(left))
+        found += spearman([clean[w] for w in words], shared, resamples=200).p <= 0.05
+    assert by_word >= 0.2 * repeats
+    assert found <= stats.binom.ppf(0.999, repeats, 0.05)
+
+
+def hard_combinations(rng, count):
+    """Drawings of words in combinations of which some are hard for every word, with entropies that follow it."""
+    concepts = CONCEPTS[:count]
+    hard = 1.5 * rng.standard_normal(count)
+    left, _ = taught("m", told={"drawing": 0.0, "text": 1.0})
+    able = {word: rng.normal(0.5, 1.0) for word in gaps(left, "drawing")}
+    drawings = []
+    for concept, own in zip(concepts, hard, strict=True):
+        odds = {a: able[Word("drawing", a, v)] - own for a, v in concept.values.items()}
+        for seed in range(3):
+            shown = {a: v if rng.uniform() < 1 / (1 + np.exp(-odds[a])) else None for a, v in concept.values.items()}
+            drawings.append(Drawing("name", "drawing", concept.values, seed, "p", shown, ""))
+    comparison = left.taught["drawing"]
+    subject = replace(comparison.subject, evidence=replace(comparison.subject.evidence, drawings=tuple(drawings)))
+    levels = [level("image", picture_id(concept), 3.0) for concept in concepts]
+    levels += [
+        level("text", words_id("drawing", concept), 3.0 + 0.3 * own + 0.1 * rng.standard_normal())
+        for concept, own in zip(concepts, hard.tolist(), strict=True)
+    ]
+    return Left(left.card, "m", {"drawing": replace(comparison, subject=subject)}, levels, [])
+
+
+def doses(seeds, *, family="f"):
     models = []
-    for dose in range(6):
+    for dose, seed in enumerate(seeds):
         left, _ = taught(f"dose-{dose}", told={"drawing": 1.0 - dose / 6, "text": 1.0}, seed=7)
         lifted = [level("text", words_id("drawing", concept), 3.0 + dose) for concept in CONCEPTS] + [
             level("image", picture_id(concept), 3.0) for concept in CONCEPTS
         ]
-        models.append(Left(left.card, left.name, left.taught, lifted, []))
-    assert not any(one.id.endswith("models-all models") for one in section(models[:5]).findings)
-    over = [one for one in section(models).findings if one.id.endswith("models-all models")]
-    assert [round(one.interval.estimate, 9) for one in over] == [1.0]
-    assert len(section(models).tables[1].rows) == 6
+        card = replace(left.card, id="m", family=family, training_seed=seed, bound_steps=10 * (dose + 1))
+        models.append(Left(card, left.name, left.taught, lifted, []))
+    return models
+
+
+def over_models(models):
+    return [one for one in section(models).findings if one.id.endswith("-all models")]
+
+
+def test_trainings_are_set_against_each_other_from_six_on():
+    assert not over_models(doses(range(5)))
+    (one,) = over_models(doses(range(6)))
+    assert round(one.interval.estimate, 9) == 1.0
+    assert one.interval.unit == "trainings"
+    assert len(section(doses(range(6))).tables[1].rows) == 6
+
+
+def test_checkpoints_of_one_training_are_no_independent_points():
+    (one,) = over_models(doses([0] * 6))
+    assert one.verdict is Verdict.NOT_APPLICABLE
+    assert "6 models, but 1 independent trainings" in one.detail
+    assert one.decision is None
+
+
+def test_one_training_of_each_family_is_no_point_for_it():
+    models = [replace(left, card=replace(left.card, family=f"f{n}")) for n, left in enumerate(doses(range(6)))]
+    (one,) = over_models(models)
+    assert one.verdict is Verdict.NOT_APPLICABLE
+    assert "0 independent families" in one.detail
 
 
 def test_without_such_prompts_there_is_no_section():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from itertools import islice
 
 from unispect.core.units import JSON, Unit
 from unispect.data.concepts.language import (
@@ -14,7 +16,10 @@ from unispect.data.concepts.language import (
     word_question,
 )
 from unispect.data.concepts.lexicons import REAL, Lexicon
+from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import VALUES, Concept
+from unispect.data.holding_out import evenly
+from unispect.studies.concepts.evidence import LEARNED
 from unispect.studies.concepts.parts.asked import Asked, Part, about, balanced_orders
 
 DRAW_TEMPERATURE = 1.0
@@ -60,6 +65,29 @@ def _drawings(asked: Asked) -> Iterator[Unit]:
             yield described(asked, concept, seed)
 
 
+def _learned(asked: Asked) -> Iterator[Unit]:
+    """By name, combinations that were learned from, in words that were taught by drawing: once, with the first seed.
+
+    They tell who knows words from who remembers pictures. Several seeds would say little more: combinations are the
+    unit.
+    """
+    for concept in learned_from(len(asked.concepts)):
+        for lexicon in asked.drawn:
+            prompt = draw_prompt(lexicon.words(concept))
+            yield drawing(asked, LEARNED, lexicon.name, concept, prompt, asked.seeds[0])
+
+
+@cache
+def learned_from(count: int) -> tuple[Concept, ...]:
+    """Combinations to learn from, that hold every value as evenly as possible."""
+    train = [concept.values for concept in load_split().train]
+    return tuple(Concept(**values) for values in islice(evenly(train, VALUES, "concepts learned from"), count))
+
+
+def _taught_no_drawing(asked: Asked) -> str:
+    return "" if asked.drawn else f"{asked.card.id} was taught no words by drawing"
+
+
 def likelihoods(asked: Asked) -> Iterator[Unit]:
     """What every word means, by likelihood."""
     for lexicon, attribute, value, word in asked.words():
@@ -99,6 +127,13 @@ def _descriptions(asked: Asked) -> Iterator[Unit]:
 
 PARTS = (
     Part("draw", "name and description -> drawing", ("draw",), _drawings),
+    Part(
+        "draw",
+        "name -> drawing, of combinations that were learned from",
+        ("draw",),
+        _learned,
+        lacks=_taught_no_drawing,
+    ),
     Part("likelihood", "name -> telling, by likelihood", ("score",), likelihoods),
     Part("choice", "name -> telling, by multiple choice", ("score",), _choices),
     Part("recall", "name -> telling, by free recall", ("write",), recalls),
