@@ -47,7 +47,8 @@ class Clouds:
         scale: factor of their rows.
         offset: distance of their mean from that of text, by layer, in standard deviations of a coordinate.
         rotated: their rows are rotated.
-        decay: rate at which the scales of their dimensions fall off; 0 keeps the rank, see `decay_of`.
+        decay: rate at which the scales of their dimensions fall off; 0 keeps the rank, see `decay_of`. Standardised
+            dimensions undo it where rows are not rotated.
         rows: of text prompts and of pictures, from and to.
     """
 
@@ -183,9 +184,9 @@ def worlds() -> Iterator[World]:
     true = (replace(LEVELS, truth=HOLDS), replace(START, truth=FAILS), CLOSING)
     for bits in (0.2, 0.5, 1.1):
         lower = decay_of(bits)
-        yield world(f"pictures of lower rank, {bits} bit less", Clouds(decay=lower), *true)
+        yield world(f"pictures of lower rank, {bits} bit less", Clouds(decay=lower, rotated=True), *true)
     yield world(
         "pictures of lower rank, 1.1 bit less, x 0.5, and an offset that grows with depth",
-        Clouds(decay=decay_of(1.1), scale=0.5, offset=GROWING),
+        Clouds(decay=decay_of(1.1), rotated=True, scale=0.5, offset=GROWING),
         *true,
     )

@@ -145,7 +145,8 @@ def _parts(side: Side) -> list[Side]:
             groups.append([])
         groups[-1].append(place)
     if len(groups) > 1 and len(groups[-1]) < LEAST:
-        groups[-2] += groups.pop()
+        rest = groups.pop()
+        groups[-1] += rest
     return [side.only(np.isin(np.arange(len(side)), group)) for group in groups]
 
 
