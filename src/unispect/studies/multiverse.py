@@ -17,6 +17,7 @@ import numpy as np
 
 from unispect.core.findings import Cell, Finding, Table, Verdict
 from unispect.metrics.means import LEAST
+from unispect.studies.decisions import UNDECIDED
 from unispect.studies.gaps import FACTOR, MARGIN, Floats, Gap, NoCommonLength, Side, at_equal_length, plain
 
 SHARE = 0.9
@@ -103,10 +104,13 @@ class Choices:
 
 
 def gated(finding: Finding, choices: Choices) -> Finding:
-    """The finding with what other choices say in its detail; undecided where too many of them disagree."""
+    """The finding with what other choices say in its detail; undecided where too many of them disagree.
+
+    Such a claim still counts in its family: which claims do is set before the data are looked at.
+    """
     if choices.stands:
         return replace(finding, detail=f"{finding.detail} {choices.agreement}")
-    return replace(finding, decision=None, verdict=Verdict.CANNOT_TELL, detail=f"{finding.detail} {choices.doubt}")
+    return replace(finding, decision=finding.decision and UNDECIDED, detail=f"{finding.detail} {choices.doubt}")
 
 
 COLUMNS = ("choices", "agree in sign", "agree in verdict", "surely opposite", "disagree", "surely opposite under")

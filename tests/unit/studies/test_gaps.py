@@ -11,6 +11,7 @@ from unispect.core.findings import Finding, Interval, Verdict
 from unispect.metrics.student import Error, student
 from unispect.studies.agreement import Asked, BothPresets, finding
 from unispect.studies.curves import Curves
+from unispect.studies.decisions import UNDECIDED
 from unispect.studies.gaps import MARGIN, Difference, NoCommonLength, Side, at_equal_length, plain
 from unispect.studies.multiverse import LENGTHS, Choices, Read, gaps, gated, layer_sets, of_differences, of_everywhere
 from unispect.studies.orders import closing, depends, differ, higher, reversed_by, same_order
@@ -152,10 +153,10 @@ def test_a_headline_needs_nine_of_ten_and_no_sure_contradiction():
     assert (agreeing.sign, agreeing.verdict, agreeing.stands) == (1.0, 0.75, True)
     assert gated(said, agreeing).decision is said.decision
     few = choices([1] * 17 + [0] * 3, [1] * 17 + [9] * 3)
-    assert gated(said, few).decision is None
+    assert gated(said, few).decision == UNDECIDED  # counted in its family all the same
     assert "85 % of 20 choices agree" in gated(said, few).detail
     contrary = choices([1] * 19 + [-1], [1] * 19 + [-1])
-    assert gated(said, contrary).decision is None
+    assert gated(said, contrary).decision == UNDECIDED
     assert "1 surely say the opposite" in gated(said, contrary).detail
     level = choices([0] * 20, [0] * 20)
     assert level.stands

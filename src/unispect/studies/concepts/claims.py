@@ -9,7 +9,7 @@ from unispect.core.findings import Decision, Finding, Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import NEVER, READABLE, Comparison, Subject
-from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, undrawn, unread, weigh
+from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, unasked, undrawn, unread, weigh
 from unispect.studies.concepts.pictures import Pictures, apart
 from unispect.studies.concepts.scores import Scores
 from unispect.studies.decisions import above, all_of
@@ -55,7 +55,7 @@ def _taught(one: Comparison) -> Finding:
         headline=one.taught in ("drawing", "text"),
         chance=0.0,
         seeds=one.subject.evidence.seeds,
-        decision=all_parts.decision if all_parts else None,
+        decision=all_parts.decision if all_parts else unasked(one),
         power=absence_power(one) if all_parts else math.nan,
     )
 

@@ -22,7 +22,7 @@ from unispect.studies.concepts.comparison import NEVER, Comparison
 from unispect.studies.concepts.evidence import Word
 from unispect.studies.concepts.pictures import Pictures
 from unispect.studies.concepts.scores import Scores
-from unispect.studies.decisions import below, power, times_as_many
+from unispect.studies.decisions import UNDECIDED, below, power, times_as_many
 from unispect.studies.verdicts import KNOWN, SMALL, p_value, percent
 from unispect.studies.weighing import Part, Weighed, sure, weighed
 
@@ -45,6 +45,11 @@ def doubts(one: Comparison) -> list[str]:
     if one.taught == "text" and not any(one.telling(way).low > KNOWN for way in one.ways):
         return ["It does not surely tell them, so there is nothing to fail to draw."]
     return []
+
+
+def unasked(one: Comparison) -> Decision | None:
+    """Of a claim that `doubts` leave open: undecided, but counted in its family, unless it was never asked."""
+    return UNDECIDED if one.drawn.words and one.way else None
 
 
 def unread(one: Comparison) -> list[str]:

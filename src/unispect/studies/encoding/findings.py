@@ -13,7 +13,7 @@ from unispect.core.findings import Decision, Finding, Interval, Preset, Verdict
 from unispect.studies import agreement
 from unispect.studies.agreement import Asked, BothPresets
 from unispect.studies.curves import correlation, shown
-from unispect.studies.decisions import above
+from unispect.studies.decisions import UNDECIDED, above
 from unispect.studies.encoding.sides import curves_of, difference, levels, sides
 from unispect.studies.encoding.traces import Trace
 from unispect.studies.gaps import MARGIN
@@ -180,7 +180,7 @@ def _steady(
     against = [VARIANTS[name] for name, one in variants.items() if reversed_by(finding.interval, one)]
     if against:
         said += f" The sign is surely the opposite {' and '.join(against)}, so the data do not decide."
-    return replace(finding, detail=finding.detail + said, decision=None if against else decision)
+    return replace(finding, detail=finding.detail + said, decision=UNDECIDED if against else decision)
 
 
 def _basis(traces: Sequence[Trace], preset: Preset) -> str:

@@ -11,7 +11,7 @@ from unispect.data.faces.world import ATTRIBUTES
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.claims import mastered
 from unispect.studies.concepts.comparison import NEVER, READABLE, Comparison
-from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, weigh
+from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, unasked, weigh
 from unispect.studies.concepts.pictures import Pictures
 from unispect.studies.faces.comparison import SHOWN
 from unispect.studies.verdicts import percent
@@ -56,7 +56,7 @@ def _named(one: Comparison) -> Finding:
         headline=one.taught != NEVER,
         chance=0.0,
         seeds=one.subject.evidence.seeds,
-        decision=all_parts.decision if all_parts else None,
+        decision=all_parts.decision if all_parts else unasked(one),
         power=absence_power(one) if all_parts else math.nan,
     )
 
