@@ -35,6 +35,7 @@ from unispect.studies.concepts.evidence import (
 )
 from unispect.studies.concepts.groups import absence_power, weigh
 from unispect.studies.concepts.retained import Text, retention
+from unispect.studies.decisions import UNDECIDED
 
 NOTHING = dict.fromkeys(WAYS, 0.0)
 EVERYTHING = dict.fromkeys(WAYS, 1.0)
@@ -91,7 +92,7 @@ def test_not_telling_in_a_format_that_fails_proves_nothing_and_hides_nothing():
 
 def test_without_a_control_of_likelihood_nothing_is_said_of_not_telling():
     found = claim(claims(left(paints={"drawing": GOOD}, tells={"drawing": NOTHING}, controls={})), "taught-drawing")
-    assert (found.verdict, found.decision) == (Verdict.CANNOT_TELL, None)
+    assert (found.verdict, found.decision) == (Verdict.CANNOT_TELL, UNDECIDED)
     assert "was not asked about real words" in found.detail
 
 
@@ -164,7 +165,7 @@ def test_a_memoriser_is_named_and_its_words_are_not_called_drawn(learned):
     assert named.claim.startswith("Memorising:")
     assert "75 % of attributes and 0 % of whole pictures" in named.detail
     aphasia = claim(found, "taught-drawing")
-    assert (aphasia.verdict, aphasia.decision) == (Verdict.CANNOT_TELL, None)
+    assert (aphasia.verdict, aphasia.decision) == (Verdict.CANNOT_TELL, UNDECIDED)
     assert "not surely put together" in aphasia.detail
     assert "0 % of whole pictures" in aphasia.detail
 
