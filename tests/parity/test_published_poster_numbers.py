@@ -70,4 +70,4 @@ def test_text_is_worse_than_images_whichever_posters_were_chosen(gradings: Mappi
         found = score(graded_replies(own))
         assert found.gaps["error"].over_posters.low > 0.2
         assert found.gaps["error"].over_posters.clusters == 9
-        assert found.totals["image"]["error"].over_samples.method == "no interval: one cluster only"
+        assert found.totals["image"]["error"].over_samples.method.startswith("no interval")  # each was asked once

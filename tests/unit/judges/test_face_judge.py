@@ -102,7 +102,7 @@ def test_what_the_judge_sees_is_what_counts(tmp_path: Path, server: LoopbackJudg
     assert right[5] == [False] * 4
     (compared,) = comparisons([Subject(card(), found, "m")])
     score = scores.accuracy(compared.drawn)
-    assert (score.estimate, score.clusters) == (np.mean(right), 6)
+    assert (score.estimate, score.clusters) == (pytest.approx(np.mean(right)), 6)
     assert score.low < score.estimate < score.high
     assert compared.drawn.chance == pytest.approx((1 / 4 + 1 / 6 + 1 / 5 + 1 / 5) / 4)
     seen = seen_of(entries)
