@@ -55,7 +55,7 @@ def _show_setting(name: str, gradings: Sequence[Grading]) -> None:
         "text - image",
     )
     show_table(columns, [_row(measure, numbers, scores) for measure in MEASURES], right=columns[1:])
-    say("± one standard error over gradings of the same replies; brackets: 95 % intervals that resample posters")
+    say("± one standard error over gradings of the same replies; brackets: 95 % intervals over posters")
     for modality, pooled in scores.pooled.items():
         say(
             f"{modality}, pooled: of {pooled.items} items {pooled.errors} wrong "

@@ -116,7 +116,7 @@ def paper_table(papers: Sequence[tuple[Subject, Paper]]) -> Table:
         "what answering the same letter always would have scored, mean over seeds. Pictures: without sampling or "
         "guidance, mean share of attributes right, and of pictures right in all four, by our grader (the "
         "published one reads 384 and 512 pixels only). "
-        "Intervals resample words or combinations; the published ones are over three trained models. Questions are "
+        "Intervals are over words or combinations; the published ones are over three trained models. Questions are "
         f"in our words; options and keys are the published ones. Published: {_reported()}.",
     )
 
