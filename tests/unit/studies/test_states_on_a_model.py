@@ -48,7 +48,9 @@ def test_a_run_ends_in_a_section_and_batches_change_no_number(model, name, tmp_p
     section = find_study(name).view(together, {model.card.reference: model.card})
     assert {figure.preset for figure in section.figures} == set(Preset)
     layers = 1 + 2
-    for figure in section.figures:
+    over_layers = [figure for figure in section.figures if "layer" in figure.x_label]
+    assert {figure.preset for figure in over_layers} == set(Preset)
+    for figure in over_layers:
         for line in figure.panels["tiny-random"]:
             assert list(line.x) == list(range(layers))
     assert section.findings
