@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Interval, Series, Verdict
+from unispect.core.findings import Interval, Series
 from unispect.core.units import Entry
 from unispect.metrics.association import pearson
 from unispect.metrics.extremes import largest, smallest
@@ -163,39 +163,9 @@ class Gaps:
         return Interval(estimate, math.nan, math.nan, n, prompts, method=f"no interval: {why}", unit=UNIT)
 
 
-def of_gaps(first: Curves, second: Curves, function: Callable[[Floats], Floats], *, level: float = 0.95) -> Interval:
-    """A smooth function [...] of the differences [..., layers] between two mean curves; see `Gaps`."""
-    return Gaps.between(first, second).interval(function, level=level)
-
-
-def everywhere_above(first: Curves, second: Curves) -> Verdict:
-    """Whether the first mean curve lies above the second at every layer.
-
-    Supported if every layer's 95 % interval lies above 0 (an intersection of tests needs no correction); not supported
-    if any layer's lies below 0 at a level corrected for the number of layers (Bonferroni).
-    """
-    gaps = Gaps.between(first, second)
-    every = [gaps.linear(one) for one in np.eye(gaps.layers)]
-    if all(interval.low > 0 for interval in every):
-        return Verdict.SUPPORTED
-    strict = 1 - 0.05 / gaps.layers
-    return (
-        Verdict.NOT_SUPPORTED
-        if any(interval.at(strict).high < 0 for interval in every if interval.limits)
-        else Verdict.CANNOT_TELL
-    )
-
-
 def correlation(x: Sequence[float], y: Sequence[float]) -> Interval:
     """Pearson's r over prompts; NaN if one side does not vary."""
     return pearson(x, y, unit=UNIT)
-
-
-def above(interval: Interval, value: float = 0.0) -> Verdict:
-    """Whether the interval lies above a value; "cannot tell" if it holds the value or does not exist."""
-    if interval.low > value:
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if interval.high < value else Verdict.CANNOT_TELL
 
 
 def shown(interval: Interval, digits: int = 2) -> str:

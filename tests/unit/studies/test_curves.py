@@ -5,18 +5,15 @@ import numpy as np
 import pytest
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Interval, Verdict
+from unispect.core.findings import Interval
 from unispect.core.units import Entry, Record, Unit
 from unispect.studies.curves import (
     Curves,
     Gaps,
-    above,
     contrast,
     correlation,
-    everywhere_above,
     losses_of,
     names_of,
-    of_gaps,
     shown,
 )
 
@@ -96,10 +93,10 @@ def test_shared_prompts_stay_paired():
     level = 10 * rng.normal(size=(40, 1))
     names = [f"p{i}" for i in range(40)]
     first, second = curves((level + 0.3).tolist(), names), curves(level.tolist(), names)
-    paired = of_gaps(first, second, lambda gaps: gaps[..., 0])
+    paired = Gaps.between(first, second).interval(lambda gaps: gaps[..., 0])
     assert paired.estimate == pytest.approx(0.3)
     assert paired.high - paired.low < 1e-6
-    apart = of_gaps(first, curves(level.tolist(), prefix="q"), lambda gaps: gaps[..., 0])
+    apart = Gaps.between(first, curves(level.tolist(), prefix="q")).interval(lambda gaps: gaps[..., 0])
     assert apart.high - apart.low > 4
 
 
@@ -108,17 +105,6 @@ def test_several_curves_of_a_prompt_are_one_cluster():
     thrice = curves([[float(i)] for i in range(12)] * 3, [f"p{i}" for i in range(12)] * 3)
     assert thrice.at(0).clusters == once.at(0).clusters == 12
     assert thrice.at(0).low == pytest.approx(once.at(0).low)
-
-
-def test_everywhere_above_needs_every_layer():
-    rng = np.random.default_rng(1)
-    noise = rng.normal(size=(30, 3)) * 0.1
-    low = curves(noise.tolist(), prefix="a")
-    assert everywhere_above(curves((noise[::-1] + 1).tolist(), prefix="b"), low) is Verdict.SUPPORTED
-    partly = noise[::-1] + np.array([1, 0, 1])
-    assert everywhere_above(curves(partly.tolist(), prefix="b"), low) is Verdict.CANNOT_TELL
-    crossing = noise[::-1] + np.array([1, 1, -1])
-    assert everywhere_above(curves(crossing.tolist(), prefix="b"), low) is Verdict.NOT_SUPPORTED
 
 
 def test_correlation_is_pearsons():
@@ -130,17 +116,6 @@ def test_correlation_is_pearsons():
     assert found.low < found.estimate < found.high
     assert correlation([1, 2, 3, 4], [2, 4, 6, 8]).estimate == pytest.approx(1)
     assert math.isnan(correlation([1, 2, 3], [5, 5, 5]).estimate)
-
-
-def test_verdicts():
-    assert above(interval(1, 2)) is Verdict.SUPPORTED
-    assert above(interval(-2, -1)) is Verdict.NOT_SUPPORTED
-    assert above(interval(-1, 1)) is Verdict.CANNOT_TELL
-    assert above(interval(math.nan, math.nan)) is Verdict.CANNOT_TELL
-    assert shown(interval(1, 2)) == "+1.50 [+1.00, +2.00]"
-    assert shown(Interval(1.0, math.nan, math.nan, 1, 1, method="no interval: one cluster only")).startswith(
-        "+1.00 (no"
-    )
 
 
 def entry(model, status="done", error=""):
@@ -169,3 +144,10 @@ def test_losses_are_counted_by_reason():
     assert losses_of(entries) == ("2 of 4 units failed: NaN", "1 of 4 units skipped: cannot draw")
     many = [entry("m", "failed", f"reason {i}") for i in range(7)]
     assert losses_of(many)[-1] == "2 more units failed for other reasons."
+
+
+def test_an_interval_in_a_sentence():
+    assert shown(interval(1, 2)) == "+1.50 [+1.00, +2.00]"
+    assert shown(Interval(1.0, math.nan, math.nan, 1, 1, method="no interval: one cluster only")).startswith(
+        "+1.00 (no"
+    )
