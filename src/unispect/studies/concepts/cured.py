@@ -10,7 +10,7 @@ from unispect.metrics.paired import holm
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import Comparison, Control
 from unispect.studies.concepts.evidence import LIKELIHOOD, RECALL
-from unispect.studies.concepts.groups import doubts
+from unispect.studies.concepts.groups import doubts, unasked
 from unispect.studies.concepts.scores import Pairs, Scores
 from unispect.studies.concepts.tellings import LOOKED, LOOKED_LIKELIHOOD, VISUALISED, VISUALISED_RECALL
 from unispect.studies.verdicts import KNOWN, SMALL
@@ -159,11 +159,15 @@ def _decided(cured: Cured) -> tuple[Verdict, Decision | None, str]:
     A gain is believed from any cure; that there is none, where the control surely allows it.
     """
     if found := doubts(cured.one):
-        return Verdict.CANNOT_TELL, None, f"{' '.join(found)} "
+        return Verdict.CANNOT_TELL, unasked(cured.one), f"{' '.join(found)} "
     if scores.corrected(cured.plain).low > KNOWN:
         return Verdict.NOT_APPLICABLE, None, "They are told without it: there is nothing to cure. "
     gain, sound = cured.gain, cured.control.share.low > SOUND
-    why = "" if sound else f"Its control does not surely get {100 * SOUND:.0f} % of real words right. "
+    why = (
+        ""
+        if sound
+        else f"Its control does not surely get {100 * SOUND:.0f} % of real words right: no help would say nothing. "
+    )
     decision = Decision(gain.p_above(SMALL), gain.p_below(SMALL) if sound else 1.0)
     return Verdict.CANNOT_TELL, decision, why
 

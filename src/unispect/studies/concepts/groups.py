@@ -24,7 +24,7 @@ from unispect.studies.concepts.pictures import Pictures
 from unispect.studies.concepts.scores import Scores
 from unispect.studies.decisions import UNDECIDED, below, power, times_as_many
 from unispect.studies.verdicts import KNOWN, SMALL, p_value, percent
-from unispect.studies.weighing import Part, Weighed, sure, weighed
+from unispect.studies.weighing import Part, Weighed, weighed
 
 
 def weigh(one: Comparison) -> Weighed:
@@ -110,7 +110,7 @@ def _aphasia(one: Comparison) -> Iterator[Part]:
     """Drawn better than told, by every way that was asked."""
     for way in one.ways:
         gap = one.gap(way)
-        yield Part(_named(one, way), Decision(_beyond(one, way, _least(one, way)), gap.p_below(SMALL)), gap)
+        yield Part(_named(one, way), Decision(_least(one, way).p_above(SMALL), gap.p_below(SMALL)), gap)
 
 
 def _told_too(one: Comparison) -> Iterator[str]:
@@ -127,7 +127,7 @@ def _mirror(one: Comparison) -> Iterator[Part]:
     for way in _counted(one):
         gap = one.gap(way)
         fails = _least(one, way).p_above(-SMALL) if way in read else 1.0
-        yield Part(_named(one, way), Decision(_beyond(one, way, gap.negated()), fails), gap)
+        yield Part(_named(one, way), Decision(gap.p_below(-SMALL), fails), gap)
 
 
 def _drawn_too(one: Comparison) -> Iterator[str]:
@@ -192,17 +192,6 @@ def _counted(one: Comparison) -> tuple[str, ...]:
 def _read(one: Comparison) -> tuple[str, ...]:
     """Ways in which not telling surely counts."""
     return tuple(way for way in one.ways if one.subject.control(way).reads is Verdict.SUPPORTED)
-
-
-def _beyond(one: Comparison, way: str, gap: Interval) -> float:
-    """The p value with which a way enters a claim of a gap.
-
-    The first way must find more than `SMALL` after the correction over all claims. Every other one must find more than
-    `SMALL` at 95 %, by itself, and after the correction that there is a gap at all: its words are few, and it is asked
-    whether it contradicts.
-    """
-    p = gap.p_above(SMALL)
-    return gap.p_above(0.0) if way != one.way and sure(p) else p
 
 
 def _least(one: Comparison, way: str) -> Interval:
