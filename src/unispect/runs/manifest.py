@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError
 from unispect.core.units import Skip
-from unispect.runs import durable, schema
+from unispect.runs import durable, inside, schema
 from unispect.runs.rows import printable
 
 NAME = "run.json"
@@ -119,7 +119,7 @@ def read(run: Path) -> Manifest:
     """
     path = run / NAME
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(inside.read(path))
     except FileNotFoundError:
         raise StoreError(f"{path} is missing: restore it from a copy") from None
     except OSError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from unispect.core.errors import StoreError, UsageError
 from unispect.runs import database, durable, manifest, staging
 from unispect.runs.blobs import FOLDER, Blobs
+from unispect.runs.check import require_kept
 from unispect.runs.manifest import Invocation, Manifest
 from unispect.runs.reading import Whole
 from unispect.runs.store import RunStore
@@ -71,6 +72,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
     folders = list(distinct.values())
     manifests = [_read(folder) for folder in folders]
     with RunStore.create(target) as store:
+        require_kept(store)
         connection = store.connection
         own = store.manifest()
         noted = _united(own, manifests)
@@ -98,8 +100,9 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
 
 
 def _read(folder: Path) -> Manifest:
-    """What a source's `run.json` says, once the source was found whole."""
+    """What a source's `run.json` says, once the source was found whole and as it was written."""
     with RunStore.open(folder) as store:
+        require_kept(store)
         return store.manifest()
 
 
