@@ -15,7 +15,7 @@ from unispect.runs import database, durable, manifest, staging
 from unispect.runs.blobs import FOLDER, Blobs
 from unispect.runs.check import require_kept
 from unispect.runs.manifest import Invocation, Manifest
-from unispect.runs.reading import Whole
+from unispect.runs.reading import Lacking, Whole
 from unispect.runs.store import RunStore
 
 SHOWN = 3
@@ -33,6 +33,8 @@ class Merged:
         grades: of all judges.
         changed: it held something else before.
         plans: the whole plans that were cut into parts, with how many of their units are here.
+        lacking: what of which plan left no record.
+        root: of the run.
     """
 
     path: Path
@@ -42,6 +44,8 @@ class Merged:
     grades: int
     changed: bool
     plans: tuple[Whole, ...] = ()
+    lacking: tuple[Lacking, ...] = ()
+    root: str = ""
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
@@ -96,7 +100,9 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
                 staging.replace(connection)
         with database.explained(target / database.NAME):
             units, done, pictures, grades = staging.counts(connection)
-            return Merged(target, units, done, pictures, grades, changed, staging.plans(connection))
+        return Merged(
+            target, units, done, pictures, grades, changed, store.plans(), store.lacking(), store.sealed().root
+        )
 
 
 def _read(folder: Path) -> Manifest:

@@ -44,6 +44,12 @@ ADDED: Final = {
     unit TEXT NOT NULL,
     PRIMARY KEY (plan, unit)
 ) WITHOUT ROWID""",
+    "wholes": """(  -- what those whole plans are of, also where nothing of them is here
+    plan TEXT PRIMARY KEY,                         -- as digest in plans
+    study TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    model TEXT NOT NULL
+) WITHOUT ROWID""",
     "digests": """(  -- what every record and every grade was, to notice when it is another
     position INTEGER NOT NULL,                     -- of the unit; refers to nothing: what vanished is to be noticed too
     judge TEXT NOT NULL,                           -- of the grade; empty for the record

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 from unispect.core.units import Made
 from unispect.runs import rows
 from unispect.runs.database import counted
-from unispect.runs.reading import Whole
 
 TABLES: Final = """
 CREATE TEMP TABLE commands (source INTEGER, old INTEGER, new INTEGER, started TEXT, PRIMARY KEY (source, old));
@@ -25,6 +24,7 @@ CREATE TEMP TABLE held_grades (source, unit, judge, payload);
 CREATE TEMP TABLE held_made (source, unit, batch, size, device, dtype);
 CREATE TEMP TABLE held_members (source, plan, unit);
 CREATE TEMP TABLE held_plans (plan, first, units);
+CREATE TEMP TABLE held_wholes (plan, study, version, model);
 CREATE TEMP TABLE held_digests (source, unit, judge, digest);
 """
 
@@ -48,6 +48,7 @@ _COPY_ADDED: Final = {
     "made": "INSERT INTO held_made SELECT :source, unit, batch, size, device, dtype FROM {schema}.made",
     "members": "INSERT INTO held_members SELECT :source, plan, unit FROM {schema}.members",
     "plans": "INSERT INTO held_plans SELECT digest, first, units FROM {schema}.plans",
+    "wholes": "INSERT INTO held_wholes SELECT plan, study, version, model FROM {schema}.wholes",
     "digests": """INSERT INTO held_digests SELECT :source, id, judge, digest
                   FROM {schema}.digests JOIN {schema}.units USING (position)""",
 }
@@ -88,10 +89,11 @@ CREATE TEMP TABLE united_grades AS SELECT DISTINCT unit, judge, payload FROM hel
 CREATE TEMP TABLE united_made AS
     SELECT m.unit, batch, size, device, dtype FROM held_made m JOIN ranked r USING (unit, source) WHERE rank = 1;
 CREATE TEMP TABLE united_members AS SELECT DISTINCT plan, unit FROM held_members;
-CREATE TEMP TABLE united_wholes AS
+CREATE TEMP TABLE united_firsts AS
     SELECT plan, coalesce(min(first), 0) AS first, max(units) AS units
     FROM (SELECT plan, first, units FROM held_plans
           UNION ALL SELECT plan, NULL, count(*) FROM united_members GROUP BY plan) GROUP BY plan;
+CREATE TEMP TABLE united_wholes AS SELECT DISTINCT plan, study, version, model FROM held_wholes;
 CREATE TEMP TABLE united_digests AS
     SELECT h.unit, judge, digest FROM held_digests h JOIN ranked r USING (unit, source) WHERE rank = 1 AND judge = ''
     UNION ALL
@@ -99,7 +101,7 @@ CREATE TEMP TABLE united_digests AS
 CREATE INDEX temp.united_units_by_id ON united_units (id);
 CREATE INDEX temp.united_members_by_plan ON united_members (plan, unit);
 CREATE TEMP TABLE united_plans AS
-    SELECT plan, max(study) AS study, max(model) AS model, count(*) AS units, count(u.id) AS here,
+    SELECT plan, max(study) AS study, max(model) AS model, count(*) AS units,
            min(u.position) AS first,
            (SELECT count(DISTINCT h.id) FROM held_units h
             WHERE h.source IN (SELECT source FROM held_members o WHERE o.plan = m.plan)
@@ -129,7 +131,9 @@ _REPLACE: Final = (
     "DELETE FROM members",
     "INSERT INTO members SELECT * FROM united_members",
     "DELETE FROM plans",
-    "INSERT INTO plans SELECT * FROM united_wholes",
+    "INSERT INTO plans SELECT * FROM united_firsts",
+    "DELETE FROM wholes",
+    "INSERT INTO wholes SELECT * FROM united_wholes",
     "DELETE FROM digests",
     "INSERT INTO digests SELECT position, judge, digest FROM united_digests JOIN united_units ON id = unit",
 )
@@ -145,7 +149,8 @@ _SAME: Final = (
     ("SELECT * FROM united_grades", "SELECT * FROM main.grades"),
     ("SELECT * FROM united_made", "SELECT * FROM main.made"),
     ("SELECT * FROM united_members", "SELECT * FROM main.members"),
-    ("SELECT * FROM united_wholes", "SELECT * FROM main.plans"),
+    ("SELECT * FROM united_firsts", "SELECT * FROM main.plans"),
+    ("SELECT * FROM united_wholes", "SELECT * FROM main.wholes"),
     ("SELECT * FROM united_digests", "SELECT id, judge, digest FROM main.digests JOIN main.units USING (position)"),
 )
 
@@ -278,12 +283,6 @@ def strangers(connection: sqlite3.Connection) -> Strangers | None:
            ORDER BY p.first, q.first LIMIT 1"""
     ).fetchone()
     return Strangers(*found) if found else None
-
-
-def plans(connection: sqlite3.Connection) -> tuple[Whole, ...]:
-    """The whole plans of which there are parts, in the order of planning."""
-    found = connection.execute("SELECT study, model, units, here FROM united_plans ORDER BY first, plan")
-    return tuple(Whole(*row) for row in found)
 
 
 def same(connection: sqlite3.Connection) -> bool:

@@ -14,7 +14,7 @@ from unispect.core.errors import StoreError, UsageError
 from unispect.runs import check, creation, database, lock
 from unispect.runs.digests import Sealed
 from unispect.runs.lock import Writer
-from unispect.runs.reading import Batch, Count, RunReader, Whole
+from unispect.runs.reading import Batch, Count, Lacking, RunReader, Whole
 
 WINDOW = 300.0
 """Seconds before the last record that speed is read from."""
@@ -54,6 +54,7 @@ class Status:
         untimed: kinds with work left of which nothing is finished yet, so that `left` leaves them out.
         damage: what is wrong with the folder; empty if it is whole.
         plans: the whole plans of which this run holds parts.
+        lacking: what of which plan left no record.
         sealed: the root of the run; None where it was not asked for, or the folder is damaged.
     """
 
@@ -67,17 +68,8 @@ class Status:
     untimed: tuple[str, ...]
     damage: str = ""
     plans: tuple[Whole, ...] = ()
+    lacking: tuple[Lacking, ...] = ()
     sealed: Sealed | None = None
-
-    @property
-    def missing(self) -> int:
-        """Units of its plans that are in no part that was merged into it."""
-        return sum(plan.missing for plan in self.plans)
-
-    @property
-    def complete(self) -> bool:
-        """Every unit of every plan is here and left a record."""
-        return not (self.pending or self.missing)
 
     @property
     def is_part(self) -> bool:
@@ -133,12 +125,13 @@ def status(run: str | Path, *, verify: bool = True) -> Status:
         with reader.snapshot():
             counts = reader.counts()
             plans = reader.plans()
+            lacking = reader.lacking()
             costs = reader.costs() if writer in BUSY else {}
             batches = reader.batches(WINDOW)
     speed = _speed(batches)
     left, untimed = _left(counts, costs, speed) if writer in BUSY else (None, ())
     last = max(0.0, time.time() - batches[-1].at) if batches else None
-    return Status(folder, counts, writer, holder, last, speed, left, untimed, damage, plans, sealed)
+    return Status(folder, counts, writer, holder, last, speed, left, untimed, damage, plans, lacking, sealed)
 
 
 def _speed(batches: Sequence[Batch]) -> Speed | None:

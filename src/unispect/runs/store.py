@@ -141,7 +141,7 @@ class RunStore(RunReader):
         """Puts units on the list, in order, unless they are on it already; how many were new.
 
         Args:
-            units: to be done here.
+            units: to be done here; none, where nothing of `among` falls to this part.
             among: the whole plan that they are a part of (see `core.shards`). It is remembered where they stand in it,
                 so that merged parts come out in its order, and what else is in it, so that missing parts show.
 
@@ -161,7 +161,7 @@ class RunStore(RunReader):
             new = connection.total_changes - before
             _count(connection, "units", new)
             if among:
-                _note_places(connection, {row[0] for row in planned}, [unit.id for unit in among])
+                _note_places(connection, {row[0] for row in planned}, among)
             return new
 
     def record(self, records: Sequence[Record], *, replica: str = "") -> int:
@@ -302,9 +302,10 @@ def _count(connection: sqlite3.Connection, table: str, new: int) -> None:
     connection.execute("UPDATE totals SET number = number + ? WHERE name = ?", (new, table))
 
 
-def _note_places(connection: sqlite3.Connection, units: set[str], whole: list[str]) -> None:
+def _note_places(connection: sqlite3.Connection, units: set[str], among: Sequence[Unit]) -> None:
     """Remembers where units stand in a whole plan, behind the whole plans before it."""
-    name = digest(whole)
+    whole = [unit.id for unit in among]
+    name, about = digest(whole), among[0]
     before = connection.total_changes
     connection.execute(
         """INSERT OR IGNORE INTO plans (digest, first, units)
@@ -312,6 +313,9 @@ def _note_places(connection: sqlite3.Connection, units: set[str], whole: list[st
         (name, len(whole)),
     )
     _count(connection, "plans", connection.total_changes - before)
+    connection.execute(
+        "INSERT OR IGNORE INTO wholes VALUES (?, ?, ?, ?)", (name, about.study, about.version, about.model)
+    )
     ((first,),) = connection.execute("SELECT first FROM plans WHERE digest = ?", (name,)).fetchall()
     connection.executemany(
         "INSERT OR IGNORE INTO places (unit, place) VALUES (?, ?)",
