@@ -13,7 +13,8 @@ from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Entry, Made
 from unispect.runs import durable, rows, table
 from unispect.runs.blobs import blob_path
-from unispect.runs.reading import Lacking, Row, RunReader
+from unispect.runs.completeness import Lacking, lacking
+from unispect.runs.reading import Row, RunReader
 
 ROW_GROUP = 5000
 FIXED = ("unit", "study", "version", "kind", "model", "seed", "status", "error", "device", "dtype")
@@ -66,13 +67,13 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True, check:
     try:
         with store.snapshot():
             count = writers[path.suffix](building)
-            lacking = store.lacking()
+            absent = lacking([store])
         building.replace(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         building.unlink(missing_ok=True)
-    return Exported(path, count, lacking)
+    return Exported(path, count, absent)
 
 
 def _row(entry: Entry, timings: bool) -> dict[str, object]:

@@ -18,8 +18,9 @@ from typing import Any
 
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import JSON, Entry
+from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.durable import TEMPORARY
-from unispect.runs.reading import Lacking, RunReader
+from unispect.runs.reading import RunReader
 
 LARGEST = 10**9
 """Prompts of a file, of which GenEval's has 553."""
@@ -52,7 +53,7 @@ def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
     try:
         with store.snapshot():
             drawn = _drawn(store)
-            lacking = store.lacking()
+            absent = lacking([store])
             for model, prompts in drawn.items():
                 folder = building / _folder_name(model) if len(drawn) > 1 else building
                 for index, entries in prompts.items():
@@ -63,7 +64,7 @@ def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
     finally:
         shutil.rmtree(building, ignore_errors=True)
     counts = [len(entries) for prompts in drawn.values() for entries in prompts.values()]
-    return ExportedFolder(path, len(counts), sum(counts), tuple(drawn), lacking)
+    return ExportedFolder(path, len(counts), sum(counts), tuple(drawn), absent)
 
 
 def _drawn(store: RunReader) -> dict[str, dict[int, list[Entry]]]:

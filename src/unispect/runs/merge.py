@@ -14,8 +14,9 @@ from unispect.core.errors import StoreError, UsageError
 from unispect.runs import database, durable, manifest, staging
 from unispect.runs.blobs import FOLDER, Blobs
 from unispect.runs.check import require_kept
+from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.manifest import Invocation, Manifest
-from unispect.runs.reading import Lacking, Whole
+from unispect.runs.reading import Whole
 from unispect.runs.store import RunStore
 
 SHOWN = 3
@@ -101,7 +102,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
         with database.explained(target / database.NAME):
             units, done, pictures, grades = staging.counts(connection)
         return Merged(
-            target, units, done, pictures, grades, changed, store.plans(), store.lacking(), store.sealed().root
+            target, units, done, pictures, grades, changed, store.plans(), lacking([store]), store.sealed().root
         )
 
 

@@ -23,11 +23,12 @@ PAGE = 500
 UNIT = "u.id, study, version, kind, model, inputs, s.json, seed"
 
 
-_WHOLES = """
+WHOLES = """
 SELECT m.plan, coalesce(max(u.study), w.study), coalesce(max(u.version), w.version), coalesce(max(u.model), w.model),
        count(*), count(u.id)
 FROM members m LEFT JOIN units u ON u.id = m.unit LEFT JOIN wholes w ON w.plan = m.plan
 GROUP BY m.plan HAVING count(u.id) OR w.plan NOTNULL ORDER BY min(position) IS NULL, min(position), m.plan"""
+"""Plan, study, version, model, units, units that are here, of every whole plan of which it is known what it is of."""
 
 
 @dataclass(frozen=True)
@@ -140,39 +141,6 @@ class Whole:
     def missing(self) -> int:
         """Units that are in other parts."""
         return self.units - self.here
-
-
-@dataclass(frozen=True)
-class Lacking:
-    """What of the plan of one study and model left no record.
-
-    Attributes:
-        study: of the units.
-        version: of the study.
-        model: `id@revision`.
-        planned: units of the plan, wherever they are.
-        pending: planned here and not run yet.
-        elsewhere: in no part of the plan that was merged into this run.
-    """
-
-    study: str
-    version: int
-    model: str
-    planned: int
-    pending: int
-    elsewhere: int
-
-    @property
-    def units(self) -> int:
-        return self.pending + self.elsewhere
-
-    def __str__(self) -> str:
-        parts = (
-            (self.elsewhere, "are in no part that was merged"),
-            (self.pending, "have no record yet"),
-        )
-        said = " and ".join(f"{number:,} {what}" for number, what in parts if number)
-        return f"of the {self.planned:,} planned units of {self.study} on {self.model}, {said}"
 
 
 class RunReader:
@@ -401,25 +369,7 @@ class RunReader:
 
     def plans(self) -> tuple[Whole, ...]:
         """The whole plans of which this run holds parts, in the order of planning; none where nothing was cut up."""
-        return tuple(Whole(*row[1:]) for row in self._read(_WHOLES))
-
-    def lacking(self) -> tuple[Lacking, ...]:
-        """What of which plan left no record, in the order of planning; nothing where the run is complete."""
-        here: dict[tuple[str, int, str], list[int]] = {}
-        for count in self.counts():
-            known = here.setdefault((count.study, count.version, count.model), [0, 0, 0])
-            known[0] += count.planned
-            known[1] += count.pending
-        about = {plan: (study, version, model) for plan, study, version, model, *_ in self._read(_WHOLES)}
-        absent = self._read(
-            "SELECT unit, min(plan) FROM members WHERE NOT EXISTS (SELECT 1 FROM units WHERE id = unit) GROUP BY unit"
-        )
-        for _, plan in absent:
-            if plan in about:
-                known = here.setdefault(about[plan], [0, 0, 0])
-                known[0] += 1
-                known[2] += 1
-        return tuple(Lacking(*of, *known) for of, known in here.items() if known[1] or known[2])
+        return tuple(Whole(*row[1:]) for row in self._read(WHOLES))
 
     def costs(self) -> dict[tuple[str, str, str], float]:
         """(study, model, kind) -> seconds that a finished unit took, on average."""
@@ -450,6 +400,17 @@ class RunReader:
         )
         return count
 
+    def graded_kinds(self, judge: str, study: str, version: int) -> dict[tuple[str, str], int]:
+        """(model, kind) -> records of a study that a judge has graded."""
+        found = self._read(
+            """SELECT model, kind, count(*) FROM grades g JOIN units u ON u.id = g.unit
+               WHERE judge = ? AND study = ? AND version = ? GROUP BY model, kind""",
+            judge,
+            study,
+            version,
+        )
+        return {(model, kind): count for model, kind, count in found}
+
     def cards(self) -> dict[str, ModelCard]:
         """`id@revision` -> card of every model that was run."""
         return dict(self.manifest().cards)
@@ -466,6 +427,10 @@ class RunReader:
             return
         with database.moment(self._connection, self.folder):
             yield
+
+    def read(self, query: str, *values: object) -> list[tuple]:
+        """Rows of a query, for what this package does beside reading records."""
+        return self._read(query, *values)
 
     def _read(self, query: str, *values: object) -> list[tuple]:
         with database.explained(self._path):

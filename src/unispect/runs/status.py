@@ -12,9 +12,10 @@ from statistics import fmean
 
 from unispect.core.errors import StoreError, UsageError
 from unispect.runs import check, creation, database, lock
+from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.digests import Sealed
 from unispect.runs.lock import Writer
-from unispect.runs.reading import Batch, Count, Lacking, RunReader, Whole
+from unispect.runs.reading import Batch, Count, RunReader, Whole
 
 WINDOW = 300.0
 """Seconds before the last record that speed is read from."""
@@ -125,13 +126,13 @@ def status(run: str | Path, *, verify: bool = True) -> Status:
         with reader.snapshot():
             counts = reader.counts()
             plans = reader.plans()
-            lacking = reader.lacking()
+            absent = lacking([reader])
             costs = reader.costs() if writer in BUSY else {}
             batches = reader.batches(WINDOW)
     speed = _speed(batches)
     left, untimed = _left(counts, costs, speed) if writer in BUSY else (None, ())
     last = max(0.0, time.time() - batches[-1].at) if batches else None
-    return Status(folder, counts, writer, holder, last, speed, left, untimed, damage, plans, lacking, sealed)
+    return Status(folder, counts, writer, holder, last, speed, left, untimed, damage, plans, absent, sealed)
 
 
 def _speed(batches: Sequence[Batch]) -> Speed | None:
