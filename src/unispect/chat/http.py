@@ -132,7 +132,7 @@ class BoundedClient(httpx2.Client):
     def _read(self, request: httpx2.Request, how: Mapping[str, Any]) -> httpx2.Response:
         response = super().send(request, **how)
         try:
-            paid = response.status_code == httpx2.codes.OK
+            paid = response.is_success
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise Cut(Fault("the response is compressed, which was not asked for", paid=paid))
             data = bytearray()

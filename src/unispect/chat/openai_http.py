@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
-
 from unispect.chat.bodies import text_of
 from unispect.chat.completions import refused, reply_of, understood
 from unispect.chat.dialect import Dialect, Forms, LimitName
@@ -73,7 +71,7 @@ class OpenAIHTTP:
     def send(self, request: Request[Any]) -> Reply | Fault:
         """The reply to one attempt, or why there is none."""
         sent = Posted(self.body(request), mends(self.dialect, request))
-        answer = posted(self.endpoint, self.secret.value(), sent, self.limits, self.now)
+        answer = posted(self.endpoint, self.secret, sent, self.limits, self.now)
         return answer if isinstance(answer, Reply | Fault) else self.read(answer)
 
     def read(self, answer: Any) -> Reply | Fault:
@@ -135,16 +133,20 @@ class Posted:
     mends: Mapping[str, str]
 
 
-def posted(url: str, key: str, sent: Posted, limits: Limits, now: Callable[[], float]) -> Any | Reply | Fault:
-    """The JSON that a server answers with; a `Reply` if it refuses for what was asked, a `Fault` if it fails."""
+def posted(url: str, secret: Secret, sent: Posted, limits: Limits, now: Callable[[], float]) -> Any | Reply | Fault:
+    """The JSON that a server answers with; a `Reply` if it refuses for what was asked, a `Fault` if it fails.
+
+    The key is masked in what came before anything is made of it: what is cut off first cannot be recognised.
+    """
+    key = secret.value()
     headers = {"authorization": f"Bearer {key}"} if key else {}
     try:
         with BoundedClient(limits, url) as client:
             response = client.post(url, headers=headers, json=dict(sent.body))
     except Exception as error:  # whatever the HTTP library raises: an exception could carry the request
         return fault_of(error, limits)
-    text = text_of(response.content)
-    if response.status_code != httpx2.codes.OK:
+    text = secret.scrub(text_of(response.content))
+    if not response.is_success:
         refusal = refusal_in(response.status_code, text)
         return (
             refused(refusal) if refusal else of_status(response.status_code, response.headers, text, now(), sent.mends)

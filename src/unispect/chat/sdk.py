@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 
@@ -13,6 +13,7 @@ from unispect.chat.bodies import text_of
 from unispect.chat.completions import understood
 from unispect.chat.faults import Fault, of_status
 from unispect.chat.http import BoundedClient, fault_of
+from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply
 from unispect.core.errors import UnispectError, UsageError
 
@@ -32,20 +33,29 @@ def package(name: str) -> Any:
         raise UsageError(f"this chat model needs the package {name}: pip install 'unispect[judges]'") from error
 
 
-def exchanged(
-    http: BoundedClient, call: Callable[[], object], read: Callable[[Any], Reply | Fault], limits: Limits, **more: str
-) -> Reply | Fault:
+class Reader(Protocol):
+    """What of a client decides how a response is read."""
+
+    @property
+    def secret(self) -> Secret: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def read(self, answer: Any) -> Reply | Fault: ...
+
+
+def exchanged(http: BoundedClient, call: Callable[[], object], client: Reader, **mends: str) -> Reply | Fault:
     """The reply to a call of a vendor's package, read from the response itself.
 
     The package puts the request and sends it. What it makes of a response that is odd somewhere, or whether it raises
-    over it, does not matter: a response under status 200 was paid for.
+    over it, does not matter: a response under status 200 was paid for. The key is masked in it before anything else.
 
     Args:
         http: the client that the package sends with.
         call: sends.
-        read: the reply in the JSON of a response.
-        limits: of the exchange.
-        more: see `faults.of_status`, `mends`.
+        client: whose package it is.
+        mends: see `faults.of_status`.
 
     Raises:
         UnispectError: as the call does.
@@ -57,19 +67,17 @@ def exchanged(
         raise
     except Exception as error:  # packages raise what they like
         raised = error
-    if http.last is not None and http.last.status_code == httpx2.codes.OK:
-        answer = understood(text_of(http.last.content), time.time, more)
-        return answer if isinstance(answer, Reply | Fault) else read(answer)
-    return fault_in(raised, http.last, limits, more)
+    if http.last is None:
+        return fault_in(raised, client.limits)
+    text = client.secret.scrub(text_of(http.last.content))
+    if not http.last.is_success:
+        return of_status(http.last.status_code, http.last.headers, text, time.time(), mends)
+    answer = understood(text, time.time, mends)
+    return answer if isinstance(answer, Reply | Fault) else client.read(answer)
 
 
-def fault_in(
-    error: BaseException | None, response: httpx2.Response | None, limits: Limits, mends: Mapping[str, str]
-) -> Fault:
-    """What a call that brought no reply means; nothing of the exception itself is kept."""
-    if response is not None:
-        text = text_of(response.content)
-        return of_status(response.status_code, response.headers, text, time.time(), mends)
+def fault_in(error: BaseException | None, limits: Limits) -> Fault:
+    """What a call without a response means; nothing of the exception itself is kept."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, httpx2.HTTPError):
