@@ -312,8 +312,8 @@ class Chat:
         shared = self._is_shared(fault, key)
         if self._silence.over:
             self._over = Hopeless(
-                f"{self._client.model} at {self._client.endpoint} sent no reply to {self._silence.lasted} attempts in a "
-                f"row, the last: {fault.what}; nothing more is asked. See whether the server runs and can be reached "
+                f"{self._client.model} at {self._client.endpoint} sent no reply to {self._silence.lasted} attempts in "
+                f"a row, the last: {fault.what}; nothing more is asked. See whether the server runs and can be reached "
                 "from here, then give the same command again: it goes on with what is left"
             )
             return self._over
