@@ -61,8 +61,7 @@ class OpenAIPictures:
     def send(self, request: Any) -> Reply | Fault:
         """The picture of one attempt, a refusal, or why there is neither."""
         sent = Posted(self.body(request), self._mends(request))
-        answer = posted(self.endpoint, self.secret, sent, self.limits, self.now)
-        return answer if isinstance(answer, Reply | Fault) else self.read(answer)
+        return posted(self.endpoint, self, sent, self.now)
 
     def read(self, answer: Any) -> Reply | Fault:
         """See `Client.read`: the first picture of a response, under whatever name and in whatever spelling it came."""

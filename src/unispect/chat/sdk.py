@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 import httpx2
 
-from unispect.chat.bodies import text_of
-from unispect.chat.completions import understood
-from unispect.chat.faults import Fault, of_status
+from unispect.chat.completions import Reader, received
+from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, fault_of
-from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply
 from unispect.core.errors import UnispectError, UsageError
 
@@ -33,23 +31,11 @@ def package(name: str) -> Any:
         raise UsageError(f"this chat model needs the package {name}: pip install 'unispect[judges]'") from error
 
 
-class Reader(Protocol):
-    """What of a client decides how a response is read."""
-
-    @property
-    def secret(self) -> Secret: ...
-
-    @property
-    def limits(self) -> Limits: ...
-
-    def read(self, answer: Any) -> Reply | Fault: ...
-
-
 def exchanged(http: BoundedClient, call: Callable[[], object], client: Reader, **mends: str) -> Reply | Fault:
     """The reply to a call of a vendor's package, read from the response itself.
 
     The package puts the request and sends it. What it makes of a response that is odd somewhere, or whether it raises
-    over it, does not matter: a response under status 200 was paid for. The key is masked in it before anything else.
+    over it, does not matter: a response under status 200 was paid for.
 
     Args:
         http: the client that the package sends with.
@@ -67,13 +53,7 @@ def exchanged(http: BoundedClient, call: Callable[[], object], client: Reader, *
         raise
     except Exception as error:  # packages raise what they like
         raised = error
-    if http.last is None:
-        return fault_in(raised, client.limits)
-    text = client.secret.scrub(text_of(http.last.content))
-    if not http.last.is_success:
-        return of_status(http.last.status_code, http.last.headers, text, time.time(), mends)
-    answer = understood(text, time.time, mends)
-    return answer if isinstance(answer, Reply | Fault) else client.read(answer)
+    return fault_in(raised, client.limits) if http.last is None else received(http.last, client, time.time, mends)
 
 
 def fault_in(error: BaseException | None, limits: Limits) -> Fault:
