@@ -290,17 +290,29 @@ class Chat:
                 outcome, cost = self._attempt(request, key, about)
                 if isinstance(outcome, Reply) and outcome.usage is not None:
                     self._pace.took(turn, outcome.usage.input_tokens + outcome.usage.output_tokens)
-            tries.told(heard=not outcome.unread if isinstance(outcome, Reply) else outcome.heard)
+            self._listen(outcome, tries)
             if isinstance(outcome, Reply):
                 self._answered = True
                 return outcome, cost
             pause = self._patience.pause(outcome, key, attempt)
-            if pause is None or self._silence.over:
+            if pause is None or self._over is not None:
                 raise self._failure(outcome, key, attempt)
             if outcome.crowded:
                 self._pace.hold(pause)
             else:
                 self._time.sleep(pause)
+
+    def _listen(self, outcome: Reply | Fault, tries: Tries) -> None:
+        """Notes whether the server was heard of; after too long a silence nothing more is asked."""
+        lost = isinstance(outcome, Fault)
+        tries.told(heard=outcome.heard if lost else not outcome.unread)
+        if self._silence.over and self._over is None:
+            last = outcome.what if lost else outcome.unread
+            self._over = Hopeless(
+                f"{self._client.model} at {self._client.endpoint} sent no reply to {self._silence.lasted} attempts in "
+                f"a row, the last: {last}; nothing more is asked. See whether the server runs and can be reached from "
+                "here, then give the same command again: it goes on with what is left"
+            )
 
     def _failure(self, fault: Fault, key: str, attempt: int) -> AskError:
         """The error for a request that is given up, and whether it stands for all others."""
@@ -310,13 +322,8 @@ class Chat:
             + f", request {key})"
         )
         shared = self._is_shared(fault, key)
-        if self._silence.over:
-            self._over = Hopeless(
-                f"{self._client.model} at {self._client.endpoint} sent no reply to {self._silence.lasted} attempts in "
-                f"a row, the last: {fault.what}; nothing more is asked. See whether the server runs and can be reached "
-                "from here, then give the same command again: it goes on with what is left"
-            )
-            return self._over
+        if self._over is not None:
+            return Hopeless(*self._over.args)
         if not (fault.hopeless or shared):
             self._given_up[key] = AskError(words)
             return self._given_up[key]

@@ -18,8 +18,8 @@ PIECE = 8
 """Letters of a key in a row that are masked; fewer say too little of it."""
 _WORD = 16
 """A shorter word is not masked alone, where a key is made of words."""
-_IN_FILES = 32
-"""Letters of a piece within a file in base64, which holds any 8 letters by chance."""
+_IN_FILES = 10
+"""Letters of a piece within a file in base64: one of a million pictures holds 8 letters of a key by chance."""
 _FILE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_=-]{4000,}+")
 _EDGE = 300
 """Letters at both ends of such a file that are looked at like any others."""
@@ -106,7 +106,7 @@ def _forms(key: str) -> list[_Form]:
 
 
 def _longer(forms: Iterable[_Form]) -> list[_Form]:
-    return [replace(form, least=min(len(form.text), _IN_FILES)) for form in forms]
+    return [replace(form, least=max(form.least, min(len(form.text), _IN_FILES))) for form in forms]
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
