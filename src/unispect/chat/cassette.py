@@ -9,19 +9,23 @@ by their hash, on the disk before the line that names them.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
-import json
+import math
 import os
+import re
+import stat
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from unispect.chat.values import Reply, Usage
-from unispect.core.errors import StoreError, UsageError
+from unispect.core.errors import OutsideError, StoreError, UsageError
+from unispect.core.outside import parse_json
 from unispect.core.units import JSON, canonical_json, digest
 from unispect.runs.durable import sync_folder, write
 
@@ -31,6 +35,18 @@ _LATER = ("thoughts", "unread", "raw")
 
 Mode = Literal["record", "replay"]
 """`record` replays what is there and adds what is not; `replay` asks nobody."""
+
+
+def place_in(run: Path, name: str) -> Path:
+    """Where a run folder keeps the cassette of that name.
+
+    Raises:
+        StoreError: its folder of cassettes is a link: whoever made it would choose where replies are written.
+    """
+    folder = run / "cassettes"
+    if folder.is_symlink():
+        raise StoreError(f"{folder} is a link; put a folder in its place, or name a file with --cassette")
+    return folder / f"{name}.jsonl"
 
 
 @dataclass(frozen=True)
@@ -62,10 +78,7 @@ class Cassette:
         self._whole = True
         if mode == "replay" and not self.path.is_file():
             raise UsageError(f"there is no cassette {self.path} to replay")
-        try:
-            self._file = os.open(self.path, os.O_RDONLY if mode == "replay" else os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StoreError(f"the cassette {self.path} cannot be opened: {error.strerror}") from error
+        self._file = self._opened()
         try:
             if mode == "record":
                 self._claim()
@@ -78,6 +91,23 @@ class Cassette:
         except BaseException:
             os.close(self._file)
             raise
+
+    def _opened(self) -> int:
+        """The file, and in its folder room for it, which nobody else may read."""
+        try:
+            if self.mode == "replay":
+                file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+            else:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # A link would have whoever made it choose what is written to.
+                file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        except OSError as error:
+            why = "it is a link; name the file it leads to" if error.errno == errno.ELOOP else error.strerror
+            raise StoreError(f"the cassette {self.path} cannot be opened: {why}") from error
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise UsageError(f"{self.path} is not a cassette: it is no file")
+        return file
 
     def _claim(self) -> None:
         try:
@@ -140,6 +170,8 @@ class Cassette:
             if not self.pictures.is_dir():
                 self.pictures.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(self.path.resolve().parent)
+            if self.pictures.is_symlink():
+                raise OSError(errno.ELOOP, f"{self.pictures} is a link")
             write(self.pictures / sha256, picture)
             sync_folder(self.pictures)
         except OSError as error:
@@ -219,7 +251,7 @@ class Cassette:
             entry = _entry(line)
             if number == 1 and (entry is None or entry.get("kind") != "cassette"):
                 raise UsageError(f"{self.path} is not a cassette")
-            if entry is None:
+            if entry is None or not _is_sound(entry, self._number):
                 raise StoreError(
                     f"the cassette {self.path} is damaged in line {number}; restore it from a copy, or delete the "
                     "line: what it held may be paid for again"
@@ -250,7 +282,52 @@ class Cassette:
 def _entry(line: bytes) -> Mapping[str, Any] | None:
     """What a line says; None if it does not hold what was written."""
     try:
-        outer = json.loads(line)
+        outer = parse_json(line, "", surrogates=True)
         return outer["entry"] if digest(outer["entry"]) == outer["sum"] else None
-    except (ValueError, KeyError, TypeError):
+    except (OutsideError, KeyError, TypeError, ValueError):
         return None
+
+
+def _is_sound(entry: Mapping[str, Any], before: int) -> bool:
+    """An entry is of the types that were written, and takes nothing off the bill.
+
+    Whoever writes a line can compute its sum, and a negative cost would lift the limit on all others. `before` is the
+    number of the last attempt.
+    """
+    kind, number = entry.get("kind"), entry.get("number")
+    if kind == "cassette":
+        return isinstance(entry.get("version"), int)
+    if type(number) is not int or number < 1:
+        return False
+    if kind == "sent":
+        return number > before and isinstance(entry.get("key"), str) and _is_amount(entry.get("at_most"))
+    if kind == "lost":
+        return _is_amount(entry.get("cost"))
+    said, cost = entry.get("reply"), entry.get("cost", -1)
+    if kind != "reply" or not isinstance(entry.get("key"), str) or not isinstance(said, dict):
+        return False
+    words = {name: value for name, value in said.items() if name != "usage"}
+    known = words.keys() <= _WORDS and words.keys() >= _WORDS - {"picture", *_LATER}
+    picture = words.get("picture", "")
+    return (
+        known
+        and all(isinstance(value, str) for value in words.values())
+        and (not picture or re.fullmatch(r"[0-9a-f]{64}", picture) is not None)
+        and ("usage" in said and _is_usage(said["usage"]))
+        and (cost is None or _is_amount(cost))
+    )
+
+
+_WORDS = {field.name for field in fields(Reply)} - {"usage"}
+
+
+def _is_usage(usage: Any) -> bool:
+    return usage is None or (
+        isinstance(usage, dict)
+        and usage.keys() == {"input_tokens", "output_tokens"}
+        and all(type(tokens) is int and tokens >= 0 for tokens in usage.values())
+    )
+
+
+def _is_amount(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf
