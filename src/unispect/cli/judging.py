@@ -28,6 +28,7 @@ from unispect.studies.posters.judging.run import Judge
 from unispect.studies.posters.judging.run import run as run_judging
 from unispect.studies.posters.plan import REPLIES
 from unispect.studies.posters.plan import STUDY as POSTERS
+from unispect.studies.unreadable import named
 
 JUDGED = {SAFETY: (("request", "draw"), asked.judging), FACES: (("draw",), portraits.judging)}
 """Study -> kinds of its units that a chat model judges, and how it does."""
@@ -69,7 +70,8 @@ def grade_by_chat(
         entries = list(store.entries(POSTERS)) if posters else []
         asked = {str(entry.unit.inputs.get("poster")) for entry in entries}
         subjects = load_subjects(path, only=asked) if path else ()
-        plan = plan_judging(how, entries, subjects) if posters else None
+        with named(POSTERS):
+            plan = plan_judging(how, entries, subjects) if posters else None
         if spending.cassette is not None and not spending.replay:
             _make_room(spending.cassette)
         with chat_for(judge, spending, key_from=key_from, dialect=how.dialect) as chat:

@@ -28,6 +28,7 @@ from unispect.studies.mechanism import view as mechanism
 from unispect.studies.one_way import one_way
 from unispect.studies.registry import all_studies, find_study
 from unispect.studies.statements import view as statements
+from unispect.studies.unreadable import named
 
 COMMANDS = 5
 """Commands of one run that a report shows."""
@@ -62,7 +63,7 @@ def write_report(
 
     Raises:
         UsageError: a folder is no run, or the runs hold nothing that can be shown.
-        StoreError: a run is damaged, or the page cannot be written.
+        StoreError: a run is damaged, a record is not what its study writes, or the page cannot be written.
     """
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UsageError("a run is named twice")
@@ -113,14 +114,16 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
     finished: dict[str, Sequence[Entry]] = {name: records for name, records in everything.items() if len(records)}
     for name, everyone in list(finished.items()):
         progress(f"summarising {name}: {len(everyone)} records")
-        records, aside = (everyone, ()) if find_study(name).presets else one_way(everyone)
-        finished[name] = records
-        present = _Cards((model, card) for model, card in cards.items() if model in models_of(records))
-        section = find_study(name).view(records, present)
-        sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
+        with named(name):
+            records, aside = (everyone, ()) if find_study(name).presets else one_way(everyone)
+            finished[name] = records
+            present = _Cards((model, card) for model, card in cards.items() if model in models_of(records))
+            section = find_study(name).view(records, present)
+            sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
     for over_all in (families.view, mechanism.view, statements.view):
-        if together := over_all(finished, cards):
-            sections.append(together)
+        with named(", ".join(finished)):
+            if together := over_all(finished, cards):
+                sections.append(together)
     if not sections:
         names = ", ".join(str(store.folder) for store in stores)
         raise UsageError(f"nothing to report: {names} holds no finished record of a study known here")

@@ -21,6 +21,9 @@ from unispect.data.metadata import png_chunks
 LEAST_BITS: Final = 14
 """Samples of 16 bits that need no more than these come from a sensor and were not scaled, as far as can be told."""
 
+ROWS: Final = 256
+"""Of a picture, that are worked on together."""
+
 _MEND: Final = "scale it to what you mean by black and white and save it with 8 bits per sample"
 _BITS, _PHOTOMETRIC, _FORMAT, _LEAST, _MOST = 258, 262, 339, 340, 341
 """Tags of TIFF."""
@@ -68,8 +71,11 @@ def as_rgb(picture: Image.Image, data: bytes, name: str) -> Image.Image:
 def _over_white(picture: Image.Image) -> Image.Image:
     if not picture.has_transparency_data:
         return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    whole = Image.new("RGB", picture.size)
+    for top in range(0, picture.height, ROWS):  # large pictures take memory once, not once for each step
+        part = picture.crop((0, top, picture.width, min(top + ROWS, picture.height))).convert("RGBA")
+        whole.paste(Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB"), (0, top))
+    return whole
 
 
 def _from_lab(picture: Image.Image) -> Image.Image:

@@ -35,7 +35,7 @@ JSON_REFUSED = {
     "by itself": ("NaN", "is nan, which"),
     "a large integer": ("[" + "9" * (MAX_DIGITS + 1) + "]", "an integer of more than 400 digits"),
     "a larger one": ("9" * 5000, "an integer of more than 400 digits"),
-    "half a character": ('["\\ud83d"]', "half a character, the lone surrogate U\\+D83D"),
+    "half a character": ('{"a": ["\\ud83d"]}', r"a\.0 holds half a character, the lone surrogate U\+D83D"),
     "half a character in a name": ('{"\\udc00": 1}', "half a character"),
     "half a character unescaped": ('["\ud83d"]', "half a character"),
     "no UTF-8": (b'{"a":\n"\xff"}', "line 2 is not UTF-8 text"),
@@ -197,7 +197,7 @@ def test_a_place_where_no_file_can_be_is_named(name: str, tmp_path: Path):
 def test_a_large_file_is_refused_by_its_size_before_it_is_read(tmp_path: Path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(OutsideError, match="sparse holds 1,099,511,627,776 bytes; at most 67,108,864 are read"):
+    with pytest.raises(OutsideError, match="sparse: it holds 1,099,511,627,776 bytes, and at most 67,108,864 are read"):
         regular_bytes(tmp_path / "sparse")
 
 
@@ -209,7 +209,7 @@ def test_a_file_up_to_its_limit_is_read_whole(size: int, tmp_path: Path):
 
 def test_one_byte_more_is_too_much(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"x" * 1001)
-    with pytest.raises(OutsideError, match="holds 1,001 bytes; at most 1,000 are read"):
+    with pytest.raises(OutsideError, match="holds 1,001 bytes, and at most 1,000 are read"):
         regular_bytes(tmp_path / "a", limit=1000)
 
 
