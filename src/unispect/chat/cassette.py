@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
+import stat
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,12 +20,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from unispect.chat.lines import entry_in
 from unispect.chat.values import Reply, Usage
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import JSON, canonical_json, digest
 from unispect.runs.durable import sync_folder, write
 
 VERSION = 1
+LONGEST = 2**28
+"""Bytes of a line: a reply of the largest size, with all of it escaped."""
+_BEGINNING = b'{"entry":{"kind":"cassette"'
 _LATER = ("thoughts", "unread", "raw")
 """What a reply seldom has, and never had in older versions."""
 
@@ -63,10 +67,15 @@ class Cassette:
         if mode == "replay" and not self.path.is_file():
             raise UsageError(f"there is no cassette {self.path} to replay")
         try:
-            self._file = os.open(self.path, os.O_RDONLY if mode == "replay" else os.O_RDWR | os.O_CREAT, 0o600)
+            flags = os.O_RDONLY if mode == "replay" else os.O_RDWR | os.O_CREAT
+            self._file = os.open(self.path, flags | os.O_NONBLOCK, 0o600)
         except OSError as error:
             raise StoreError(f"the cassette {self.path} cannot be opened: {error.strerror}") from error
+        except ValueError as error:  # a name with a NUL
+            raise UsageError(f"no cassette can be called {str(self.path)!r}") from error
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise UsageError(f"{self.path} is not a cassette")
             if mode == "record":
                 self._claim()
             self._end = self._load()
@@ -211,21 +220,29 @@ class Cassette:
 
     def _load(self) -> int:
         """Reads every line; where the last whole one ends."""
-        data = b"".join(iter(lambda: os.read(self._file, 2**20), b""))
-        whole = data.rfind(b"\n") + 1
-        if not whole and data and not b'{"entry":{"kind":"cassette"'.startswith(data[:27]):
-            raise UsageError(f"{self.path} is not a cassette")
-        for number, line in enumerate(data[:whole].splitlines(keepends=False), start=1):
-            entry = _entry(line)
-            if number == 1 and (entry is None or entry.get("kind") != "cassette"):
-                raise UsageError(f"{self.path} is not a cassette")
-            if entry is None:
-                raise StoreError(
-                    f"the cassette {self.path} is damaged in line {number}; restore it from a copy, or delete the "
-                    "line: what it held may be paid for again"
-                )
-            self._take(entry)
-        return whole
+        end = 0
+        with os.fdopen(os.dup(self._file), "rb") as file:
+            file.seek(0)
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), start=1):
+                whole = line.endswith(b"\n")
+                if number == 1 and not (whole or _BEGINNING.startswith(line[: len(_BEGINNING)])):
+                    raise UsageError(f"{self.path} is not a cassette")
+                if not whole and len(line) < LONGEST:
+                    break  # torn by a kill
+                try:
+                    entry = entry_in(line)
+                except ValueError as error:
+                    if number == 1:
+                        raise UsageError(f"{self.path} is not a cassette") from error
+                    raise StoreError(
+                        f"the cassette {self.path} is damaged in line {number} ({error}); restore it from a copy, or "
+                        "delete the line: what it held may be paid for again"
+                    ) from error
+                if number == 1 and entry["kind"] != "cassette":
+                    raise UsageError(f"{self.path} is not a cassette")
+                self._take(entry)
+                end += len(line)
+        return end
 
     def _take(self, entry: Mapping[str, Any]) -> None:
         kind = entry["kind"]
@@ -245,12 +262,3 @@ class Cassette:
             usage, picture = said.pop("usage"), said.pop("picture", "")
             reply = Reply(**said, usage=usage and Usage(**usage))
             self._held[entry["key"]] = Held(reply, entry["cost"], picture)
-
-
-def _entry(line: bytes) -> Mapping[str, Any] | None:
-    """What a line says; None if it does not hold what was written."""
-    try:
-        outer = json.loads(line)
-        return outer["entry"] if digest(outer["entry"]) == outer["sum"] else None
-    except (ValueError, KeyError, TypeError):
-        return None

@@ -178,8 +178,9 @@ def _require_regular(mode: int, path: Path, what: str) -> None:
 
 
 def _unreadable(path: Path, what: str, error: OSError | ValueError) -> OutsideError:
-    reason = error.strerror if isinstance(error, OSError) else None
-    return OutsideError(f"cannot read {what} {path}: {reason or error}")
+    if isinstance(error, OSError):
+        return OutsideError(f"cannot read {what} {path}: {error.strerror or error}")
+    return OutsideError(f"cannot read {what} {str(path)!r}: no file can be called so")
 
 
 class Odd(Exception):

@@ -95,6 +95,7 @@ def test_more_values_than_memory_holds_are_refused_before_they_are_made(monkeypa
 
 YAML_REFUSED = {
     "no YAML": ("a: [", "is no YAML: while parsing"),
+    "a control character": ("a: \x80", "is no YAML: unacceptable character"),
     "two documents": ("a\n---\nb", "is no YAML: expected a single document"),
     "deep lists": (nested(DEEPEST + 1), "nested more than 100 levels"),
     "deep blocks": ("- " * 3000 + "a", "nested more than 100 levels"),

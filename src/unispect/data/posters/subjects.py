@@ -120,6 +120,8 @@ def load_subjects(path: Path, *, limit: int | None = None, only: Collection[str]
 def _entry(raw: Any, path: Path, number: int) -> _Entry:
     named = raw.get("title") if isinstance(raw, dict) else None
     place = _place(path, number, named)
+    if not isinstance(raw, dict):
+        raise DataError(f"{place} is no poster; write it as {EXAMPLE}")
     try:
         return _Entry.model_validate(raw)
     except ValidationError as error:
