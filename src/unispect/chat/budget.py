@@ -112,8 +112,8 @@ def load_prices(path: str | Path) -> Mapping[str, Price]:
     Raises:
         UsageError: it cannot be read, or an entry is no price; names the entry.
     """
-    file = place_named(str(path))
     try:
+        file = place_named(str(path))
         return TypeAdapter(dict[str, Price]).validate_python(
             parse_yaml(read_text(file, "the price table"), f"the price table {path}")
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from unispect.core import bounded_yaml, outside
+from unispect.core.cards import ModelCard
 from unispect.core.errors import DataError, OutsideError
 from unispect.core.outside import DEEPEST, MAX_DIGITS, open_regular, parse_json, parse_yaml, regular_bytes
 
@@ -225,3 +226,9 @@ def test_what_is_refused_is_a_fault_of_data_and_a_value_error():
     assert issubclass(OutsideError, DataError)
     assert issubclass(OutsideError, ValueError)
     assert OutsideError("a.json: is no JSON").exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[" * 100_000, "NaN", "9" * 5000])
+def test_settings_on_a_card_from_a_run_folder_may_be_any_text(text: str):
+    card = ModelCard("m", "f", "drawn", None, 64, 64, settings={"guidance": text}, published={"guidance": "5.0"})
+    assert card.differences[0].startswith("guidance ")
