@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import random
@@ -533,6 +534,29 @@ def checkpoints() -> Iterator[Case]:
         )
 
 
+def places(template: Path) -> Iterator[Case]:
+    """Where a run folder, or what is written, should be."""
+    for name, place in PLACES.items():
+        for command in (
+            ["report", "x"],
+            ["status", "x"],
+            ["export", "x"],
+            ["merge", "x", "--out", "m"],
+            ["grade", "x"],
+            ["review", "x", "--out", "t.csv"],
+            ["run", "drawing", "--model", "janus-pro-1b=x", "--out", "run"],
+            [*drawing("world")[:-1], "x"],
+        ):
+            yield Case(f"place: {name}: {command[0]}", lambda p=place: p(Path("x")), command)
+        for command in (
+            ["report", "r", "--out", "x"],
+            ["export", "r", "--out", "x", "--format", "geneval"],
+            ["merge", "r", "--out", "x"],
+            ["review", "r", "--out", "x"],
+        ):
+            yield Case(f"out: {name}: {command[0]}", lambda p=place: (whole(template), p(Path("x")))[-1], command)
+
+
 def surroundings() -> Iterator[Case]:
     for name, value in {"nonsense": "::", "a number": "-1", "a folder": "/", "a zero": "0"}.items():
         for variable in ("SSL_CERT_FILE", "HTTPS_PROXY", "OMP_NUM_THREADS"):
@@ -545,6 +569,7 @@ def catalogue(template: Path) -> Iterator[Case]:
     yield from cassettes()
     yield from checkpoints()
     yield from surroundings()
+    yield from places(template)
     yield from run_folders(template)
 
 
@@ -661,6 +686,8 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="of the cases, one in so many")
     parser.add_argument("--list", action="store_true", help="print every case with what came of it")
     args = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     with tempfile.TemporaryDirectory() as place:
         base = Path(place)
         template = args.template.resolve() if args.template else base / "template"

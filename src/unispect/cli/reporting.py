@@ -14,6 +14,7 @@ from pathlib import Path
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
+from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
@@ -65,7 +66,7 @@ def write_report(
         UsageError: a folder is no run, or the runs hold nothing that can be shown.
         StoreError: a run is damaged, a record is not what its study writes, or the page cannot be written.
     """
-    if len({folder.resolve() for folder in folders}) < len(folders):
+    if len({resolved(folder) for folder in folders}) < len(folders):
         raise UsageError("a run is named twice")
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name the file to write, for instance {out / 'report.html'}")

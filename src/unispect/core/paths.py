@@ -38,6 +38,11 @@ def place_named(text: str, beside: Path | None = None) -> Path:
     return path
 
 
+def resolved(path: Path) -> Path:
+    """A whole path without links; unlike `Path.resolve`, no error for a link that leads to itself."""
+    return Path(os.path.realpath(path))
+
+
 def _inside(text: str, beside: Path | None) -> Path:
     path = Path(text)
     with suppress(RuntimeError):  # no such user, or no home is known: perhaps a file is called so

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from unispect.core.errors import DataError, UsageError, unknown
-from unispect.core.paths import place_named
+from unispect.core.paths import place_named, resolved
 from unispect.core.texts import read_lines
 from unispect.core.units import JSON, Skip
 from unispect.data.folders import File, files_in, is_called_picture, picture_in
@@ -81,7 +81,7 @@ def _in_table(file: Path, row: TableRow, memory: Memory) -> PromptItem | Skip:
 
 
 def _images(folder: Path, how: Reading) -> Found:
-    loose = folder.resolve().name if how.several_folders else LOOSE
+    loose = resolved(folder).name if how.several_folders else LOOSE
     for one in files_in(folder):
         if isinstance(one, LeftOut):
             yield one
