@@ -133,7 +133,7 @@ def test_a_replay_asks_nobody_and_needs_no_key(server, files, capsys, monkeypatc
         (("--model", LOCAL, "--tokens-per-minute", "-3"), "more than 0"),
         (("--model", LOCAL, "--thinking-tokens", "-3"), "0 or more"),
         (("--model", LOCAL, "--replay"), "to replay"),
-        (("--model", LOCAL, "--prices", "nothing.yaml"), "the price table nothing.yaml cannot be read: No such file"),
+        (("--model", LOCAL, "--prices", "nothing.yaml"), "cannot read the price table nothing.yaml: No such file"),
         (("--model", "tiny-janus-pro", "--max-cost", "1"), "--max-cost is for models behind an API"),
         (("--model", "openai:a", "openai:b", "--cassette", "tape"), "--cassette is for one model"),
     ],

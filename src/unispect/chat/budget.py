@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from unispect.chat.bodies import MOST_TOKENS
@@ -17,8 +16,9 @@ from unispect.chat.faults import Hopeless
 from unispect.chat.pictures import PictureRequest
 from unispect.chat.values import Reply, Request, Usage
 from unispect.core.errors import DataError, UsageError
+from unispect.core.outside import parse_yaml
 from unispect.core.paths import place_named
-from unispect.core.texts import text_of
+from unispect.core.texts import read_text
 from unispect.core.units import canonical_json
 
 MILLION = 1e6
@@ -115,12 +115,13 @@ def load_prices(path: str | Path) -> Mapping[str, Price]:
     Raises:
         UsageError: it cannot be read, or an entry is no price; names the entry.
     """
-    file = place_named(str(path))
     try:
-        return TypeAdapter(dict[str, Price]).validate_python(yaml.safe_load(text_of(file.read_bytes(), str(path))))
-    except (OSError, DataError, yaml.YAMLError) as error:
-        cause = (isinstance(error, OSError) and error.strerror) or error
-        raise UsageError(f"the price table {path} cannot be read: {cause}") from error
+        file = place_named(str(path))
+        return TypeAdapter(dict[str, Price]).validate_python(
+            parse_yaml(read_text(file, "the price table"), f"the price table {path}")
+        )
+    except DataError as error:
+        raise UsageError(str(error)) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise UsageError(f"the price table {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

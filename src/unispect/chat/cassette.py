@@ -12,24 +12,25 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import math
 import os
-import re
 import stat
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from unispect.chat.lines import entry_in
 from unispect.chat.values import Reply, Usage
-from unispect.core.errors import OutsideError, StoreError, UsageError
-from unispect.core.outside import parse_json
+from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import JSON, canonical_json, digest
 from unispect.runs.durable import sync_folder, write
 
 VERSION = 1
+LONGEST = 2**28
+"""Bytes of a line: a reply of the largest size, with all of it escaped."""
+_BEGINNING = b'{"entry":{"kind":"cassette"'
 _LATER = ("thoughts", "unread", "raw")
 """What a reply seldom has, and never had in older versions."""
 
@@ -104,6 +105,8 @@ class Cassette:
         except OSError as error:
             why = "it is a link; name the file it leads to" if error.errno == errno.ELOOP else error.strerror
             raise StoreError(f"the cassette {self.path} cannot be opened: {why}") from error
+        except ValueError as error:  # a name with a NUL
+            raise UsageError(f"no cassette can be called {str(self.path)!r}") from error
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)
             raise UsageError(f"{self.path} is not a cassette: it is no file")
@@ -243,21 +246,31 @@ class Cassette:
 
     def _load(self) -> int:
         """Reads every line; where the last whole one ends."""
-        data = b"".join(iter(lambda: os.read(self._file, 2**20), b""))
-        whole = data.rfind(b"\n") + 1
-        if not whole and data and not b'{"entry":{"kind":"cassette"'.startswith(data[:27]):
-            raise UsageError(f"{self.path} is not a cassette")
-        for number, line in enumerate(data[:whole].splitlines(keepends=False), start=1):
-            entry = _entry(line)
-            if number == 1 and (entry is None or entry.get("kind") != "cassette"):
-                raise UsageError(f"{self.path} is not a cassette")
-            if entry is None or not _is_sound(entry, self._number):
-                raise StoreError(
-                    f"the cassette {self.path} is damaged in line {number}; restore it from a copy, or delete the "
-                    "line: what it held may be paid for again"
-                )
-            self._take(entry)
-        return whole
+        end = 0
+        with os.fdopen(os.dup(self._file), "rb") as file:
+            file.seek(0)
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), start=1):
+                whole = line.endswith(b"\n")
+                if number == 1 and not (whole or _BEGINNING.startswith(line[: len(_BEGINNING)])):
+                    raise UsageError(f"{self.path} is not a cassette")
+                if not whole and len(line) < LONGEST:
+                    break  # torn by a kill
+                try:
+                    entry = entry_in(line)
+                    if entry["kind"] == "sent" and entry["number"] <= self._number:
+                        raise ValueError("its number was given before")  # the earlier attempt's cost would be lost
+                except ValueError as error:
+                    if number == 1:
+                        raise UsageError(f"{self.path} is not a cassette") from error
+                    raise StoreError(
+                        f"the cassette {self.path} is damaged in line {number} ({error}); restore it from a copy, or "
+                        "delete the line: what it held may be paid for again"
+                    ) from error
+                if number == 1 and entry["kind"] != "cassette":
+                    raise UsageError(f"{self.path} is not a cassette")
+                self._take(entry)
+                end += len(line)
+        return end
 
     def _take(self, entry: Mapping[str, Any]) -> None:
         kind = entry["kind"]
@@ -277,57 +290,3 @@ class Cassette:
             usage, picture = said.pop("usage"), said.pop("picture", "")
             reply = Reply(**said, usage=usage and Usage(**usage))
             self._held[entry["key"]] = Held(reply, entry["cost"], picture)
-
-
-def _entry(line: bytes) -> Mapping[str, Any] | None:
-    """What a line says; None if it does not hold what was written."""
-    try:
-        outer = parse_json(line, "", surrogates=True)
-        return outer["entry"] if digest(outer["entry"]) == outer["sum"] else None
-    except (OutsideError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _is_sound(entry: Mapping[str, Any], before: int) -> bool:
-    """An entry is of the types that were written, and takes nothing off the bill.
-
-    Whoever writes a line can compute its sum, and a negative cost would lift the limit on all others. `before` is the
-    number of the last attempt.
-    """
-    kind, number = entry.get("kind"), entry.get("number")
-    if kind == "cassette":
-        return isinstance(entry.get("version"), int)
-    if type(number) is not int or number < 1:
-        return False
-    if kind == "sent":
-        return number > before and isinstance(entry.get("key"), str) and _is_amount(entry.get("at_most"))
-    if kind == "lost":
-        return _is_amount(entry.get("cost"))
-    said, cost = entry.get("reply"), entry.get("cost", -1)
-    if kind != "reply" or not isinstance(entry.get("key"), str) or not isinstance(said, dict):
-        return False
-    words = {name: value for name, value in said.items() if name != "usage"}
-    known = words.keys() <= _WORDS and words.keys() >= _WORDS - {"picture", *_LATER}
-    picture = words.get("picture", "")
-    return (
-        known
-        and all(isinstance(value, str) for value in words.values())
-        and (not picture or re.fullmatch(r"[0-9a-f]{64}", picture) is not None)
-        and ("usage" in said and _is_usage(said["usage"]))
-        and (cost is None or _is_amount(cost))
-    )
-
-
-_WORDS = {field.name for field in fields(Reply)} - {"usage"}
-
-
-def _is_usage(usage: Any) -> bool:
-    return usage is None or (
-        isinstance(usage, dict)
-        and usage.keys() == {"input_tokens", "output_tokens"}
-        and all(type(tokens) is int and tokens >= 0 for tokens in usage.values())
-    )
-
-
-def _is_amount(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value < math.inf

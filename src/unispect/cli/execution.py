@@ -25,7 +25,6 @@ from unispect.engine.progress import Progress, Summary
 from unispect.judges.registry import find_judge
 from unispect.models.registry import ModelReference, card_of, is_remote, parse
 from unispect.runs import Invocation, RunStore
-from unispect.runs.inside import require_within
 from unispect.studies.base import Options
 from unispect.studies.cautions import pictures_asked_for
 from unispect.studies.registry import Study
@@ -210,8 +209,6 @@ def _load_remote(order: Order) -> UnifiedModel:
     from unispect.models.remote.loading import load
 
     spending = order.remote.spending(card_of(order.model.name).id, order.out)
-    if spending.cassette is not None:
-        require_within(order.out, spending.cassette)
     return load(order.model.name, spending, key_from=order.remote.key_from, asking=order.remote.asking)
 
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from unispect.cli.completeness import say_lacking
 from unispect.cli.console import say
 from unispect.core.errors import UsageError
+from unispect.core.paths import resolved
 
 
 def export(
@@ -36,9 +37,9 @@ def export(
     from unispect.runs.store import RunStore
 
     if file_format == "geneval":
-        return _pictures(run, out or Path(f"{run.resolve().name}-geneval"))
+        return _pictures(run, out or Path(f"{resolved(run).name}-geneval"))
     ending = f".{file_format}" if file_format else ""
-    target = out or Path(run.resolve().name + (ending or ".parquet"))
+    target = out or Path(resolved(run).name + (ending or ".parquet"))
     if ending and target.suffix != ending:
         raise UsageError(f"--format {file_format} does not fit --out {target}; leave one of them out")
     with RunStore.open(run) as store, store.snapshot():

@@ -38,6 +38,10 @@ def _reason(error: BaseException, verb: str) -> tuple[str, int]:
         return f"{error} See 'unispect {verb}{' ' * bool(verb)}--help'.", 2
     if isinstance(error, OSError):
         return _of_the_system(error), 1
+    if isinstance(error, UnicodeEncodeError):
+        return f"a name or a text holds half a character ({error.object[error.start]!a}), which no file takes", 1
+    if type(error) is ValueError and "embedded null" in str(error):
+        return "a name holds a NUL, and no file can be called so", 2
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out of memory; lower --batch-size, or use --dtype bfloat16", 1
     return f"internal error: {type(error).__name__}: {error}; repeat with --debug for the place", 1

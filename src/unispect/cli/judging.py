@@ -25,13 +25,13 @@ from unispect.judges.faces import STUDY as FACES
 from unispect.judges.safety import STUDY as SAFETY
 from unispect.runs import Invocation, RunStore
 from unispect.runs.completeness import lacking
-from unispect.runs.inside import require_within
 from unispect.studies.posters.judging.plan import How
 from unispect.studies.posters.judging.plan import plan as plan_judging
 from unispect.studies.posters.judging.run import Judge
 from unispect.studies.posters.judging.run import run as run_judging
 from unispect.studies.posters.plan import REPLIES
 from unispect.studies.posters.plan import STUDY as POSTERS
+from unispect.studies.unreadable import named
 
 JUDGED = {SAFETY: (("request", "draw"), asked.judging), FACES: (("draw",), portraits.judging)}
 """Study -> kinds of its units that a chat model judges, and how it does."""
@@ -74,9 +74,8 @@ def grade_by_chat(
         entries = list(store.entries(POSTERS)) if posters else []
         asked = {str(entry.unit.inputs.get("poster")) for entry in entries}
         subjects = load_subjects(path, only=asked) if path else ()
-        plan = plan_judging(how, entries, subjects) if posters else None
-        if spending.cassette is not None:
-            require_within(run, spending.cassette)
+        with named(POSTERS):
+            plan = plan_judging(how, entries, subjects) if posters else None
         with chat_for(judge, spending, key_from=key_from, dialect=how.dialect) as chat:
             command = _invocation(how, judge, path)
             if not plan:

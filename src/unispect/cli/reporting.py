@@ -15,6 +15,7 @@ from unispect.cli.completeness import marked, ungraded
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
+from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
 from unispect.judges.registry import find_judge
 from unispect.report.page import render
@@ -33,6 +34,7 @@ from unispect.studies.mechanism import view as mechanism
 from unispect.studies.one_way import one_way
 from unispect.studies.registry import all_studies, find_study
 from unispect.studies.statements import view as statements
+from unispect.studies.unreadable import named
 
 JUDGE = "rules"
 COMMANDS = 5
@@ -70,9 +72,9 @@ def write_report(
 
     Raises:
         UsageError: a folder is no run, or the runs hold nothing that can be shown.
-        StoreError: a run is damaged, or the page cannot be written.
+        StoreError: a run is damaged, a record is not what its study writes, or the page cannot be written.
     """
-    if len({folder.resolve() for folder in folders}) < len(folders):
+    if len({resolved(folder) for folder in folders}) < len(folders):
         raise UsageError("a run is named twice")
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name the file to write, for instance {out / 'report.html'}")
@@ -132,14 +134,16 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
     finished: dict[str, Sequence[Entry]] = {name: records for name, records in everything.items() if len(records)}
     for name, everyone in list(finished.items()):
         progress(f"summarising {name}: {len(everyone)} records")
-        records, aside = (everyone, ()) if find_study(name).presets else one_way(everyone)
-        finished[name] = records
-        present = _Cards((model, card) for model, card in cards.items() if model in models_of(records))
-        section = find_study(name).view(records, present)
-        sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
+        with named(name):
+            records, aside = (everyone, ()) if find_study(name).presets else one_way(everyone)
+            finished[name] = records
+            present = _Cards((model, card) for model, card in cards.items() if model in models_of(records))
+            section = find_study(name).view(records, present)
+            sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
     for over_all in (families.view, mechanism.view, statements.view):
-        if together := over_all(finished, cards):
-            sections.append(together)
+        with named(", ".join(finished)):
+            if together := over_all(finished, cards):
+                sections.append(together)
     if not sections:
         names = ", ".join(str(store.folder) for store in stores)
         raise UsageError(f"nothing to report: {names} holds no finished record of a study known here")

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from unispect.cli.console import say
-from unispect.core.errors import DataError, StoreError, UsageError
+from unispect.core.errors import StoreError, UsageError
 from unispect.core.texts import read_text
 
 app = App(
@@ -24,8 +24,6 @@ app = App(
 )
 
 _HIDDEN = Parameter(show_default=False)
-LARGEST = 256 * 2**20
-"""Bytes of an edited table."""
 
 
 @app.default
@@ -60,10 +58,11 @@ def _write(run: Path, out: Path) -> None:
     from unispect.runs import RunStore
     from unispect.studies.posters.judging.review import table
     from unispect.studies.posters.plan import STUDY
+    from unispect.studies.unreadable import named
 
     if out.exists():
         raise UsageError(f"{out} is there already, perhaps with edits; choose another name")
-    with RunStore.open(run) as store:
+    with RunStore.open(run) as store, named(STUDY):
         text = table(list(store.entries(STUDY)))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -77,17 +76,13 @@ def _read(run: Path, edited: Path, by: str) -> None:
     from unispect.runs import Invocation, RunStore
     from unispect.studies.posters.judging.review import review as read_back
     from unispect.studies.posters.plan import STUDY
+    from unispect.studies.unreadable import named
 
     if not by.strip():
         raise UsageError("--by must name who made the edits, for instance: --by Ada")
-    try:
-        if edited.stat().st_size > LARGEST:
-            raise DataError(f"{edited} is larger than {LARGEST // 2**20} MiB; no table of a run is")
-    except OSError as error:
-        raise DataError(f"cannot read {edited}: {error.strerror or error}") from error
     text = read_text(edited)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    with RunStore.open(run, "w") as store:
+    with RunStore.open(run, "w") as store, named(STUDY):
         found = read_back(list(store.entries(STUDY)), text, by=by, when=now, name=str(edited))
         if found.grades:
             store.add_invocation(Invocation(("unispect", *sys.argv[1:]), settings={"review by": by}))

@@ -23,14 +23,15 @@ def load(text: str) -> Any:
         ValueError: this is no YAML.
         Odd: it exceeds a bound; says which.
     """
-    loader = _Loader(text)
     try:
-        return loader.get_single_data()
+        loader = _Loader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
         # PyYAML lets through what its constructors of numbers, dates and truth values meet in unusual ones
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
-    finally:
-        loader.dispose()
 
 
 class _Loader(yaml.SafeLoader):

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from unispect.core.errors import OutsideError
+from unispect.core.outside import parse_json
+
 Capability = Literal["write", "draw", "score", "see", "probe", "probe_decoder", "learn", "redraw"]
 """`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `probe_decoder`
 those of a second network that draws, `learn` (losses), `redraw` a picture given in the prompt."""
@@ -100,7 +103,7 @@ class ModelCard:
             line
             for name, text in self.settings.items()
             if text != self.published.get(name)
-            for line in _differences(name, json.loads(text), json.loads(self.published.get(name, "null")))
+            for line in _differences(name, _value(text), _value(self.published.get(name, "null")))
         )
 
     @property
@@ -116,6 +119,14 @@ class ModelCard:
     def at(self, revision: str) -> ModelCard:
         """The same card for a loaded revision."""
         return replace(self, revision=revision)
+
+
+def _value(text: str) -> Any:
+    """Of a setting; its text where that is no JSON, since a card may come from anybody's run folder."""
+    try:
+        return parse_json(text, "")
+    except OutsideError:
+        return text
 
 
 def _differences(name: str, own: Any, usual: Any) -> list[str]:

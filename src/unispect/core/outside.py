@@ -12,7 +12,7 @@ import math
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -108,16 +108,31 @@ def regular_bytes(path: Path, *, limit: int = MAX_BYTES, what: str = "file") -> 
         OutsideError: as `open_regular`, or it holds more than `limit` bytes.
     """
     with open_regular(path, what=what) as file:
-        try:
-            size = os.fstat(file.fileno()).st_size
-            parts = [file.read(min(size, limit) + 1)]
-            while parts[-1] and sum(map(len, parts)) <= limit:  # files of /proc name no size, others may grow
-                parts.append(file.read(_SMALL))
-        except OSError as error:
-            raise _unreadable(path, what, error) from error
+        return bounded(file, path, limit=limit, what=what)
+
+
+def bounded(file: BinaryIO, path: Path, *, limit: int = MAX_BYTES, what: str = "file") -> bytes:
+    """What is left of an open file.
+
+    Args:
+        file: as `open_regular` opens it.
+        path: of the file, for errors.
+        limit: of the whole file, in bytes.
+        what: it is called in errors.
+
+    Raises:
+        OutsideError: it cannot be read, or the file holds more than `limit` bytes.
+    """
+    try:
+        size = os.fstat(file.fileno()).st_size
+        parts = [file.read(min(size, limit) + 1)]
+        while parts[-1] and sum(map(len, parts)) <= limit:  # files of /proc name no size, others may grow
+            parts.append(file.read(_SMALL))
+    except OSError as error:
+        raise _unreadable(path, what, error) from error
     held = max(size, sum(map(len, parts)))
     if held > limit:
-        raise OutsideError(f"{what} {path} holds {held:,} bytes; at most {limit:,} are read")
+        raise OutsideError(f"cannot read {what} {path}: it holds {held:,} bytes, and at most {limit:,} are read")
     return parts[0] if len(parts) <= 2 else b"".join(parts)
 
 
@@ -163,8 +178,9 @@ def _require_regular(mode: int, path: Path, what: str) -> None:
 
 
 def _unreadable(path: Path, what: str, error: OSError | ValueError) -> OutsideError:
-    reason = error.strerror if isinstance(error, OSError) else None
-    return OutsideError(f"cannot read {what} {path}: {reason or error}")
+    if isinstance(error, OSError):
+        return OutsideError(f"cannot read {what} {path}: {error.strerror or error}")
+    return OutsideError(f"cannot read {what} {str(path)!r}: no file can be called so")
 
 
 class Odd(Exception):
@@ -236,30 +252,36 @@ def _first_wild(source: str) -> str:
         value = json.JSONDecoder(parse_int=str).decode(source)
     except (ValueError, RecursionError):
         return ""
+    for place, one in _leaves(value):
+        if isinstance(one, float) and not math.isfinite(one):
+            return f"{place}{' ' * bool(place)}is {one}, which is no finite number; correct it"
+    return ""
+
+
+def _leaves(value: Any) -> Iterator[tuple[str, Any]]:
+    """Everything in a value that is neither list nor mapping, keys too, with the keys above it."""
     left: list[tuple[tuple[str, ...], Any]] = [((), value)]
     while left:
         place, one = left.pop()
-        if isinstance(one, float) and not math.isfinite(one):
-            named = f"{'.'.join(place)} is {one}" if place else f"is {one}"
-            return f"{named}, which is no finite number; correct it"
-        if isinstance(one, dict | list) and len(place) < DEEPEST:
-            inner = one.items() if isinstance(one, dict) else enumerate(one)
-            left += reversed([((*place, str(name)[:SHOWN]), part) for name, part in inner])
-    return ""
+        if isinstance(one, dict):
+            yield from ((".".join(place), key) for key in one)
+            left += reversed([((*place, _named(key)), part) for key, part in one.items()])
+        elif isinstance(one, list | tuple | set):
+            left += reversed([((*place, str(number)), part) for number, part in enumerate(one)])
+        else:
+            yield ".".join(place), one
+
+
+def _named(key: Any) -> str:
+    return str(key)[:SHOWN].encode("utf-8", "backslashreplace").decode()
 
 
 def _require_characters(value: Any, where: str) -> None:
     """Raises unless every text in a value is of whole characters, keys too."""
-    level = [value]
-    while level:
-        texts = [one for one in level if isinstance(one, str)]
-        level = [one for one in level if isinstance(one, dict | list | tuple | set)]
-        texts += [key for one in level if isinstance(one, dict) for key in one if isinstance(key, str)]
-        for text in texts:
-            if not text.isascii():
-                try:
-                    text.encode()
-                except UnicodeEncodeError as error:
-                    half = f"U+{ord(text[error.start]):04X}"
-                    raise OutsideError(f"{where}: a text holds half a character, the lone surrogate {half}") from None
-        level = list(chain.from_iterable(map(_parts, level)))
+    for place, text in _leaves(value):
+        if isinstance(text, str) and not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                half = f"half a character, the lone surrogate U+{ord(text[error.start]):04X}"
+                raise OutsideError(f"{where}: {place}{' ' * bool(place)}holds {half}") from None

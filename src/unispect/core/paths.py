@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
+
+from unispect.core.errors import DataError
+
+SHOWN = 100
+"""Characters of a name in a message."""
 
 
 def place_named(text: str, beside: Path | None = None) -> Path:
@@ -15,12 +21,26 @@ def place_named(text: str, beside: Path | None = None) -> Path:
     Args:
         text: as somebody wrote it.
         beside: folder that it is relative to; None for the working directory.
+
+    Raises:
+        DataError: no file can be called so: there is a NUL in it, or half a character.
     """
+    try:
+        impossible = b"\0" in os.fsencode(text)
+    except UnicodeEncodeError:
+        impossible = True
+    if impossible:
+        raise DataError(f"no file can be called {text[:SHOWN]!r}")
     path = _inside(text, beside)
     if "\\" in text and not path.exists():
         other = _inside(text.replace("\\", "/"), beside)
         return other if other.exists() else path
     return path
+
+
+def resolved(path: Path) -> Path:
+    """A whole path without links; unlike `Path.resolve`, no error for a link that leads to itself."""
+    return Path(os.path.realpath(path))
 
 
 def _inside(text: str, beside: Path | None) -> Path:

@@ -10,6 +10,10 @@ import codecs
 from pathlib import Path
 
 from unispect.core.errors import DataError
+from unispect.core.outside import regular_bytes
+
+MAX_LINES = 1_000_000
+"""Of one file that is read at once."""
 
 _OTHERS = (
     ("UTF-32", (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)),  # before UTF-16, whose mark is a beginning of its own
@@ -25,13 +29,25 @@ def read_text(path: Path, what: str = "") -> str:
         what: for errors: what it is ("the subjects file").
 
     Raises:
-        DataError: it cannot be read, or as `text_of`.
+        DataError: it cannot be read, as `regular_bytes`, or as `text_of`.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {f'{what} ' if what else ''}{path}: {error.strerror or error}") from error
-    return text_of(data, str(path))
+    return text_of(regular_bytes(path, what=what or "file"), str(path))
+
+
+def read_lines(path: Path, what: str = "") -> list[str]:
+    """The lines of a text file, as `lines_of`.
+
+    Args:
+        path: of the file.
+        what: for errors: what it is.
+
+    Raises:
+        DataError: as `read_text`, or it has more than `MAX_LINES`.
+    """
+    text = read_text(path, what)
+    if max(text.count("\n"), text.count("\r")) > MAX_LINES:
+        raise DataError(f"{path} has more than {MAX_LINES:,} lines; divide it")
+    return lines_of(text)
 
 
 def text_of(data: bytes, name: str) -> str:

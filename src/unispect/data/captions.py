@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from unispect.core.errors import DataError
 from unispect.core.paths import place_named
-from unispect.core.texts import lines_of, read_text
+from unispect.core.texts import read_text
 from unispect.data.folders import File, files_in, picture_files
 from unispect.data.images import formats
+from unispect.data.json_lines import json_rows
 
 TABLE = "metadata.jsonl"
 _PICTURE, _CAPTION = ("file_name", "image", "file", "path"), ("text", "caption", "prompt")
@@ -54,16 +54,7 @@ def load_captions(source: str | Path) -> tuple[Captioned, ...]:
 
 
 def _table(path: Path) -> Iterator[Captioned]:
-    for number, line in enumerate(lines_of(read_text(path)), 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{where}: no JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: no JSON object")
+    for _, where, row in json_rows(path):
         picture, caption = (next((row[key] for key in keys if row.get(key)), None) for keys in (_PICTURE, _CAPTION))
         if not isinstance(picture, str) or not isinstance(caption, str):
             raise DataError(f"{where}: needs one of {', '.join(_PICTURE)} and one of {', '.join(_CAPTION)}")

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from unispect.core.errors import DataError
-from unispect.data.images import MARK, format_of, formats, suffixes
+from unispect.core.errors import DataError, OutsideError
+from unispect.core.outside import bounded, open_regular
+from unispect.data.images import MARK, MOST_BYTES, format_of, formats, suffixes
 from unispect.data.items import LeftOut
 
 
@@ -76,19 +77,24 @@ def picture_in(path: Path) -> bytes | LeftOut:
     """All bytes of a file that begins as pictures do or is called like one; of others, what they are.
 
     A picture is known by what it holds, not by its name; a file of another kind is not read beyond its first bytes.
+
+    Raises:
+        DataError: it holds more than `MOST_BYTES`.
     """
     suffix = path.suffix.lower()
     try:
-        with path.open("rb") as file:
-            mark = file.read(MARK)
-            if not mark:
-                return LeftOut("empty files", "hold nothing")
-            if not format_of(mark) and suffix not in suffixes():
-                what = f"files {suffix}" if suffix else "files without a suffix"
-                return LeftOut(what, f"no picture in a known format ({', '.join(formats())})")
-            return mark + file.read()
-    except OSError as error:
-        return LeftOut("files", f"cannot be read: {error.strerror or error}")
+        file = open_regular(path)
+    except OutsideError as error:
+        cause = error.__cause__
+        return LeftOut("files", f"cannot be read: {(isinstance(cause, OSError) and cause.strerror) or error}")
+    with file:
+        mark = file.read(MARK)
+        if not mark:
+            return LeftOut("empty files", "hold nothing")
+        if not format_of(mark) and suffix not in suffixes():
+            what = f"files {suffix}" if suffix else "files without a suffix"
+            return LeftOut(what, f"no picture in a known format ({', '.join(formats())})")
+        return mark + bounded(file, path, limit=MOST_BYTES, what="picture")
 
 
 def picture_files(folder: Path) -> Iterator[Path]:
@@ -100,7 +106,7 @@ def picture_files(folder: Path) -> Iterator[Path]:
 
 def _mark(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(MARK)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error

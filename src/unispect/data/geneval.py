@@ -5,14 +5,13 @@ The object is kept whole, since the official scorer wants it back beside the pic
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from unispect.core.errors import DataError
-from unispect.core.texts import lines_of, read_text
 from unispect.core.units import JSON
+from unispect.data.json_lines import Row, json_rows
 
 KEY = "geneval"
 """Under which an item's inputs hold `{"index": ..., "metadata": ...}` (`unispect.runs.geneval` looks for it there)."""
@@ -33,19 +32,12 @@ def read_geneval(file: Path) -> Iterator[GenevalPrompt]:
     Raises:
         DataError: the file cannot be read, or a line is not of that form; names both.
     """
-    text = read_text(file, "prompts from")
-    lines = ((number, line) for number, line in enumerate(lines_of(text), start=1) if line.strip())
-    for index, (number, line) in enumerate(lines):
-        yield _prompt(index, f"{file}, line {number}", line)
+    for index, row in enumerate(json_rows(file, "prompts from")):
+        yield _prompt(index, row)
 
 
-def _prompt(index: int, where: str, line: str) -> GenevalPrompt:
-    try:
-        entry = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where} is not JSON: {error.msg}") from error
-    fields = entry if isinstance(entry, dict) else {}
-    prompt, tag, include = fields.get("prompt"), fields.get("tag"), fields.get("include")
+def _prompt(index: int, row: Row) -> GenevalPrompt:
+    prompt, tag, include = (row.fields.get(name) for name in ("prompt", "tag", "include"))
     if not isinstance(prompt, str) or not prompt.strip() or not isinstance(tag, str) or not isinstance(include, list):
-        raise DataError(f"{where} must be an object with the texts 'prompt' and 'tag' and the list 'include'")
-    return GenevalPrompt(index, tag, prompt.strip(), entry)
+        raise DataError(f"{row.where} must be an object with the texts 'prompt' and 'tag' and the list 'include'")
+    return GenevalPrompt(index, tag, prompt.strip(), row.fields)

@@ -12,6 +12,7 @@ from typing import Final
 from PIL import Image
 
 from unispect.core.errors import DataError
+from unispect.core.outside import regular_bytes
 from unispect.data.metadata import orientation_of, without_metadata
 from unispect.data.shades import as_rgb
 
@@ -34,6 +35,12 @@ _WANTED: Final = (
         "DDS",
     ),
 )
+MOST_BYTES: Final = 2**27
+"""Of a picture's file."""
+MOST_PIXELS: Final = 50_000_000
+"""Of a picture: the largest takes half a gigabyte while it is read."""
+MOST_STORED: Final = 2**25
+"""Pixels of a picture in a run folder: as many as a model behind an API may draw."""
 MARK: Final = 16
 """Bytes that a format is told by."""
 
@@ -82,7 +89,7 @@ def file_sha256(path: Path) -> str:
     Raises:
         DataError: the file cannot be read.
     """
-    return hashlib.sha256(_read(path)).hexdigest()
+    return hashlib.sha256(read_picture(path)).hexdigest()
 
 
 def open_picture(path: Path) -> tuple[Image.Image, str]:
@@ -91,7 +98,7 @@ def open_picture(path: Path) -> tuple[Image.Image, str]:
     Raises:
         DataError: the file cannot be read, or as `decoded`.
     """
-    data = _read(path)
+    data = read_picture(path)
     return decoded(data, str(path)), hashlib.sha256(data).hexdigest()
 
 
@@ -126,8 +133,8 @@ def decoded(data: bytes, name: str) -> Image.Image:
         name: for errors.
 
     Raises:
-        DataError: this is no picture of a known format, is damaged, would unpack to more pixels than Pillow's limit
-            (a decompression bomb), or does not say which of its values are black and white.
+        DataError: this is no picture of a known format, is damaged, would unpack to more than `MOST_PIXELS`, or does
+            not say which of its values are black and white.
     """
     try:
         picture, orientation = _unpacked(data, name)
@@ -141,6 +148,28 @@ def decoded(data: bytes, name: str) -> Image.Image:
             raise DataError(str(damage)) from damage
     rgb = as_rgb(picture, data, name)
     return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
+
+
+def stored_picture(data: bytes, name: str) -> Image.Image:
+    """A picture that a run folder keeps, as it is stored.
+
+    Args:
+        data: of the PNG file.
+        name: for errors: whose picture it is ("the picture drawn for unit ...").
+
+    Raises:
+        DataError: this is no PNG file, is damaged, or has more than `MOST_STORED` pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow about sizes, which are looked at here
+            picture = Image.open(io.BytesIO(data), formats=("PNG",))
+            if picture.width * picture.height <= MOST_STORED:
+                picture.load()
+                return picture
+    except Exception as error:  # Pillow raises almost anything on damaged files
+        raise DataError(f"{name} cannot be read: {error or type(error).__name__}") from error
+    raise DataError(f"{name} has {picture.width} x {picture.height} pixels, more than {MOST_STORED:,}")
 
 
 class _Damaged(Exception):
@@ -174,18 +203,18 @@ def _unpacked(data: bytes, name: str) -> tuple[Image.Image, int]:
 
 
 def _require_size(picture: Image.Image, name: str) -> None:
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and picture.width * picture.height > limit:
+    if picture.width * picture.height > MOST_PIXELS:
         raise _too_large(name)
 
 
 def _too_large(name: str) -> DataError:
-    limit = Image.MAX_IMAGE_PIXELS
-    return DataError(f"picture {name} is refused: it unpacks to more than {limit:,} pixels; scale it down")
+    return DataError(f"picture {name} is refused: it unpacks to more than {MOST_PIXELS:,} pixels; scale it down")
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read picture {path}: {error.strerror or error}") from error
+def read_picture(path: Path) -> bytes:
+    """What a picture's file holds, which need not be a picture.
+
+    Raises:
+        DataError: it cannot be read, is no file, or holds more than `MOST_BYTES`.
+    """
+    return regular_bytes(path, limit=MOST_BYTES, what="picture")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from unispect.core.errors import OutsideError
+from unispect.core.outside import open_regular, parse_json
 from unispect.data.faces.photographs import METADATA
 from unispect.data.folders import File, files_in, is_called_picture
 from unispect.data.images import MARK, format_of
@@ -73,15 +74,15 @@ def _of_file(file: Path) -> Iterator[str]:
 
 def _is_geneval(line: bytes) -> bool:
     try:
-        found = json.loads(line)
-    except ValueError:
+        found = parse_json(line, "the first line")
+    except OutsideError:
         return False
     return isinstance(found, dict) and {"prompt", "tag", "include"} <= set(found)
 
 
 def _beginning(file: Path) -> bytes:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             return opened.read(_BYTES)
-    except OSError:
+    except (OutsideError, OSError):
         return b""

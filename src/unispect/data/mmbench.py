@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 from PIL import Image
 
 from unispect.core.errors import DataError
+from unispect.core.outside import open_regular
 from unispect.core.texts import require_utf8
 from unispect.data.images import decoded
 from unispect.data.items import LeftOut
@@ -37,6 +38,8 @@ LETTERS = ("A", "B", "C", "D")
 NOTHING = ("", "nan")
 """How the table writes that a row has no hint or no such option."""
 SPLIT = "dev"
+LONGEST_INDEX = 18
+"""Digits of a row's index."""
 LONGEST = 64 * 2**20
 """Characters of one value, at most: a picture of 48 MiB."""
 
@@ -99,12 +102,9 @@ def read_mmbench(file: Path) -> Iterator[TableRow | BadRow | LeftOut]:
     """
     if file.is_dir():
         raise DataError(f"{file} is a folder; name the table, for instance {file / 'MMBench_DEV_EN.tsv'}")
-    try:
-        stream = file.open("rb")
-    except OSError as error:
-        raise DataError(f"cannot read MMBench from {file}: {error.strerror or error}") from error
-    with stream:
-        require_utf8(stream.peek(4), str(file))
+    with open_regular(file, what="MMBench from") as stream:
+        require_utf8(stream.read(4), str(file))
+        stream.seek(0)
         rows = _rows(stream)
         header = next(rows, None)
         names = header.values if header and isinstance(header.values, list) else []
@@ -130,12 +130,9 @@ def picture_at(file: Path, place: tuple[int, int, int], sha256: str) -> Image.Im
         DataError: the file is gone, was changed since, or the picture is damaged or far too large.
     """
     start, size, column = place
-    try:
-        with file.open("rb") as stream:
-            stream.seek(start)
-            found = next(_rows(stream, size), None)
-    except OSError as error:
-        raise DataError(f"cannot read MMBench from {file}: {error.strerror or error}") from error
+    with open_regular(file, what="MMBench from") as stream:
+        stream.seek(start)
+        found = next(_rows(stream, size), None)
     values = found.values if found else []
     text = values[column] if isinstance(values, list) and column < len(values) else ""
     data = _bytes(text)
@@ -158,15 +155,19 @@ def _row(
     if row["l2-category"] not in TYPES:
         return BadRow(name, f"unknown l2-category {row['l2-category'][:60]!r}")
     image = row["image"].strip()
-    if image.isdecimal():
+    if _is_index(image):
         references.named.append((name, str(int(image))))
         return None
     if not image:
         return BadRow(name, "has no picture")
-    if index.isdecimal():
+    if _is_index(index):
         references.there.add(str(int(index)))
     place = (*span, names.index("image"))
     return TableRow(name, index or str(number), TYPES[row["l2-category"]], place, _question(row), row["image"])
+
+
+def _is_index(text: str) -> bool:
+    return text.isdecimal() and len(text) <= LONGEST_INDEX
 
 
 def _question(row: Mapping[str, str]) -> str:

@@ -21,6 +21,9 @@ from unispect.data.metadata import png_chunks
 LEAST_BITS: Final = 14
 """Samples of 16 bits that need no more than these come from a sensor and were not scaled, as far as can be told."""
 
+ROWS: Final = 256
+"""Of a picture, that are worked on together."""
+
 _MEND: Final = "scale it to what you mean by black and white and save it with 8 bits per sample"
 _BITS, _PHOTOMETRIC, _FORMAT, _LEAST, _MOST = 258, 262, 339, 340, 341
 """Tags of TIFF."""
@@ -68,8 +71,11 @@ def as_rgb(picture: Image.Image, data: bytes, name: str) -> Image.Image:
 def _over_white(picture: Image.Image) -> Image.Image:
     if not picture.has_transparency_data:
         return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    whole = Image.new("RGB", picture.size)
+    for top in range(0, picture.height, ROWS):  # large pictures take memory once, not once for each step
+        part = picture.crop((0, top, picture.width, min(top + ROWS, picture.height))).convert("RGBA")
+        whole.paste(Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB"), (0, top))
+    return whole
 
 
 def _from_lab(picture: Image.Image) -> Image.Image:
@@ -112,10 +118,15 @@ def _grey(picture: Image.Image, data: bytes, name: str) -> Image.Image:
 
 
 def _scaled(values: NDArray[np.generic], meant: _Range) -> NDArray[np.uint8]:
-    if (meant.black, meant.white) == (0, 65535):
-        return (values.astype(np.int64) >> 8).astype(np.uint8)  # as Pillow itself makes 8 of 16 bits in colour
-    shares = (values.astype(np.float64) - meant.black) / (meant.white - meant.black)
-    return np.rint(255 * shares).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), ROWS):
+        part = values[top : top + ROWS]
+        if (meant.black, meant.white) == (0, 65535):
+            grey[top : top + ROWS] = part.astype(np.int64) >> 8  # as Pillow itself makes 8 of 16 bits in colour
+        else:
+            shares = (part.astype(np.float64) - meant.black) / (meant.white - meant.black)
+            grey[top : top + ROWS] = np.rint(255 * shares)
+    return grey
 
 
 def _range(picture: Image.Image, values: NDArray[np.generic], data: bytes) -> _Range | None:
@@ -149,14 +160,18 @@ def _range_of_png(values: NDArray[np.generic], data: bytes) -> _Range:
     bits = next((content[0] for name, content, _ in png_chunks(data) if name == b"sBIT" and content), 16)
     if not 1 <= bits < 16:
         return full
-    samples = values.astype(np.int64)
-    high = samples >> (16 - bits)
-    shifted, filled = high << (16 - bits), np.zeros_like(samples)
-    for shift in range(16 - bits, -bits, -bits):  # the bits again and again, from the left
-        filled |= high << shift if shift >= 0 else high >> -shift
-    if (samples == shifted).all() or (samples == filled).all():
+    shifted = filled = True
+    for top in range(0, len(values), ROWS):
+        samples = values[top : top + ROWS].astype(np.int64)
+        high = samples >> (16 - bits)
+        again = np.zeros_like(samples)
+        for shift in range(16 - bits, -bits, -bits):  # the bits again and again, from the left
+            again |= high << shift if shift >= 0 else high >> -shift
+        shifted &= bool((samples == high << (16 - bits)).all())
+        filled &= bool((samples == again).all())
+    if shifted or filled:
         return _Range(0, 65535)
-    return _Range(0, 2**bits - 1) if samples.max() < 2**bits else full
+    return _Range(0, 2**bits - 1) if values.max() < 2**bits else full
 
 
 def _is_deep(picture: Image.Image, data: bytes) -> bool:

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from unispect.core.errors import DataError, UsageError, unknown
-from unispect.core.paths import place_named
-from unispect.core.texts import lines_of, read_text
+from unispect.core.paths import place_named, resolved
+from unispect.core.texts import read_lines
 from unispect.core.units import JSON, Skip
 from unispect.data.folders import File, files_in, is_called_picture, picture_in
 from unispect.data.geneval import KEY, read_geneval
@@ -81,7 +81,7 @@ def _in_table(file: Path, row: TableRow, memory: Memory) -> PromptItem | Skip:
 
 
 def _images(folder: Path, how: Reading) -> Found:
-    loose = folder.resolve().name if how.several_folders else LOOSE
+    loose = resolved(folder).name if how.several_folders else LOOSE
     for one in files_in(folder):
         if isinstance(one, LeftOut):
             yield one
@@ -125,7 +125,7 @@ def _sound(data: bytes, name: str, memory: Memory) -> str:
 
 
 def _lines(file: Path, how: Reading) -> Found:
-    for number, line in enumerate(lines_of(read_text(file, "prompts from")), start=1):
+    for number, line in enumerate(read_lines(file, "prompts from"), start=1):
         text, tab, kind = line.partition("\t")
         if not text.strip():
             if tab:

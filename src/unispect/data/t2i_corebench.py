@@ -5,13 +5,14 @@ Twelve files, one per dimension, each an object `id -> {"Prompt": text, ...}` wi
 
 from __future__ import annotations
 
-import json
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 from unispect.core.errors import DataError
-from unispect.core.texts import lines_of, read_text
+from unispect.core.outside import parse_json
+from unispect.core.texts import read_text
+from unispect.data.json_lines import Row, json_rows
 
 TYPES: dict[str, tuple[str, ...]] = {
     "composition": ("C-MI", "C-MA", "C-MR", "C-TR"),
@@ -79,33 +80,24 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _read_dimension(file: Path, dimension: str, kind: str) -> list[CorePrompt]:
-    text = read_text(file)
     if file.suffix == ".jsonl":
-        lines = enumerate(lines_of(text), start=1)
-        return [_line(file, number, line, dimension, kind) for number, line in lines if line.strip()]
-    try:
-        entries = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{file} is not JSON: {error.msg} at line {error.lineno}") from error
+        return [_line(row, dimension, kind) for row in json_rows(file)]
+    entries = parse_json(read_text(file), str(file))
     if not isinstance(entries, dict):
         raise DataError(f"{file} must hold an object of prompts by id")
-    return [CorePrompt(name, kind, _text(file, f"entry {name!r}", entry)) for name, entry in entries.items()]
+    return [CorePrompt(name, kind, _text(f"{file}: entry {name!r}", entry)) for name, entry in entries.items()]
 
 
-def _line(file: Path, number: int, line: str, dimension: str, kind: str) -> CorePrompt:
+def _line(row: Row, dimension: str, kind: str) -> CorePrompt:
     """One object; its id under `id`, or the dimension and a number as in the JSON files."""
-    try:
-        entry = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{file} is not JSON: {error.msg} at line {number}") from error
-    text = _text(file, f"line {number}", entry)
-    named = [str(entry[key]) for key in ("id", "ID", "Id") if entry.get(key) not in (None, "")]
-    return CorePrompt(named[0] if named else f"{dimension}-{number:03}", kind, text)
+    text = _text(row.where, row.fields)
+    named = [str(row.fields[key]) for key in ("id", "ID", "Id") if row.fields.get(key) not in (None, "")]
+    return CorePrompt(named[0] if named else f"{dimension}-{row.number:03}", kind, text)
 
 
-def _text(file: Path, where: str, entry: object) -> str:
+def _text(where: str, entry: object) -> str:
     fields = entry if isinstance(entry, dict) else {}
     text = fields.get("Prompt", fields.get("prompt"))
     if not isinstance(text, str) or not text.strip():
-        raise DataError(f"{file}: {where} has no text under 'Prompt'")
+        raise DataError(f"{where} has no text under 'Prompt'")
     return text

@@ -7,14 +7,12 @@ Whether a value is right is not for the judge to say; the view compares it with 
 
 from __future__ import annotations
 
-import io
+from PIL import Image
 
-from PIL import Image, UnidentifiedImageError
-
-from unispect.core.errors import DataError
 from unispect.core.units import JSON, Grade, Record, Unit
 from unispect.data.concepts.grade import grade
 from unispect.data.concepts.reading import read_description, read_meaning
+from unispect.data.images import stored_picture
 from unispect.judges.registry import OpenBlob
 
 NAME = "rules"
@@ -59,9 +57,4 @@ def opened(unit: Unit, record: Record, open_blob: OpenBlob) -> Image.Image:
         DataError: it cannot be read.
     """
     data = open_blob(record.blobs["picture"]) if record.blobs else record.pictures["picture"]
-    try:
-        image = Image.open(io.BytesIO(data))
-        image.load()
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"the picture drawn for unit {unit.id} cannot be read: {error}") from error
-    return image
+    return stored_picture(data, f"the picture drawn for unit {unit.id}")

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from PIL import Image
 
 from unispect.core.errors import UnispectError
+from unispect.data.images import MOST_STORED
 
 LONGEST_SIDE = 384
 """Larger pictures are shown reduced to this many pixels; the run folder keeps the originals."""
-
-MOST_PIXELS = 64_000_000
 
 OpenPicture = Callable[[str], bytes]
 
@@ -62,7 +61,7 @@ def show(sha256: str, open_picture: OpenPicture) -> Shown | Missing:
 def _encoded(stored: bytes) -> Shown:
     with Image.open(io.BytesIO(stored)) as picture:
         size = picture.size
-        if size[0] * size[1] > MOST_PIXELS:
+        if size[0] * size[1] > MOST_STORED:
             raise Image.DecompressionBombError
         picture.load()
         shown = picture.convert("RGB")

@@ -75,22 +75,6 @@ def require_file(path: Path, *, alone: bool) -> None:
         raise StoreError(f"{path} {_SEVERAL}")
 
 
-def require_within(run: Path, path: Path) -> None:
-    """Returns if no part of a path between a run folder and a file of it is a link; for files that others open.
-
-    A path that does not lie in the folder is its user's own, and no business of the run's.
-
-    Raises:
-        StoreError: names the part that is none.
-    """
-    if not path.is_relative_to(run):
-        return
-    inner = path.relative_to(run).parts
-    for depth in range(1, len(inner)):
-        require_folder(run.joinpath(*inner[:depth]))
-    require_file(path, alone=True)
-
-
 def _kind(path: Path) -> os.stat_result | None:
     try:
         return path.lstat()

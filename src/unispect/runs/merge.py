@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from unispect.core.errors import StoreError, UsageError
+from unispect.core.paths import resolved
 from unispect.runs import database, durable, manifest, staging
 from unispect.runs.blobs import FOLDER, Blobs
 from unispect.runs.check import require_kept
@@ -70,8 +71,8 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
             unit or the plans, and both folders.
     """
     target = Path(out)
-    distinct = {Path(source).resolve(): Path(source) for source in sources}
-    distinct.pop(target.resolve(), None)
+    distinct = {resolved(Path(source)): Path(source) for source in sources}
+    distinct.pop(resolved(target), None)
     if not distinct:
         raise UsageError("name the runs to merge, beside the folder that they are merged into")
     folders = list(distinct.values())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image as Pillow
 from PIL.Image import Image
 
 from unispect.core.units import Prior, Unit
+from unispect.data.images import stored_picture
 
 
 def png(image: Image) -> bytes:
@@ -22,6 +22,7 @@ def own_picture(unit: Unit, prior: Prior) -> Image:
 
     Raises:
         PriorMissing: that unit left no picture.
+        DataError: the picture cannot be read.
     """
-    with Pillow.open(io.BytesIO(prior(str(unit.inputs["drawing"])).pictures["picture"])) as picture:
-        return picture.convert("RGB")
+    drawing = str(unit.inputs["drawing"])
+    return stored_picture(prior(drawing).pictures["picture"], f"the picture drawn for unit {drawing}").convert("RGB")

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from unispect.core.errors import DataError, UsageError, unknown
+from unispect.core.errors import DataError, OutsideError, UsageError, unknown
+from unispect.core.outside import parse_yaml
 from unispect.core.paths import place_named
 from unispect.core.texts import read_text
 from unispect.data.concepts.lexicons import LEXICONS
@@ -309,9 +310,9 @@ def _text(path: Path) -> str:
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"recipe {name}: not YAML ({' '.join(str(error).split())})") from error
+        found = parse_yaml(text, f"recipe {name}")
+    except OutsideError as error:
+        raise UsageError(str(error)) from error
     if not isinstance(found, dict):
         raise UsageError(f"recipe {name}: expected keys and values, found {type(found).__name__}")
     return found

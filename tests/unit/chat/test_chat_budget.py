@@ -117,5 +117,8 @@ def test_a_price_table(tmp_path):
     (tmp_path / "prices.yaml").write_text("judge-1: {input: -2.5, output: 10}\n")
     with pytest.raises(UsageError, match=r"judge-1\.input"):
         load_prices(tmp_path / "prices.yaml")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match=r"cannot read the price table .*none\.yaml"):
         load_prices(tmp_path / "none.yaml")
+    (tmp_path / "prices.yaml").write_text("judge-1: {input: " + "9" * 5000 + ", output: 10}\n")
+    with pytest.raises(UsageError, match=r"price table .*prices\.yaml: holds an integer of more than 400 digits"):
+        load_prices(tmp_path / "prices.yaml")

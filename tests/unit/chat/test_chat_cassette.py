@@ -9,7 +9,7 @@ from PIL import Image
 
 from unispect.chat import AskError, Cassette, Outcome, Reply, Request, Usage
 from unispect.chat.cassette import place_in
-from unispect.core.errors import StoreError, UsageError
+from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.core.prompts import Prompt
 from unispect.core.units import digest
 
@@ -96,6 +96,70 @@ def test_damage_in_the_middle_is_an_error_that_names_the_line(path):
     path.write_bytes(whole.replace(b'"cost":0.25', b'"cost":0.00', 1))
     with pytest.raises(StoreError, match="damaged in line 3"):
         Cassette(path)
+
+
+def line(entry: object) -> bytes:
+    return json.dumps({"entry": entry, "sum": digest(entry)}).encode() + b"\n"
+
+
+REPLY = {"kind": "reply", "number": 1, "key": "k", "cost": 0.5, "reply": {"text": "x", "usage": None}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ([], "it: "),
+        ({"kind": "other"}, "it: "),
+        ({"kind": "sent", "number": "1", "key": "k", "at_most": 1.0}, "number: "),
+        ({"kind": "sent", "number": 10**30, "key": "k", "at_most": 1.0}, "number: "),
+        ({"kind": "sent", "number": 1, "key": ["k"], "at_most": 1.0}, "key: "),
+        ({"kind": "lost", "number": 1, "cost": -5.0, "what": "reset"}, "cost: "),
+        ({**REPLY, "cost": "free"}, "cost: "),
+        ({**REPLY, "cost": -1.0}, "cost: "),
+        ({**REPLY, "reply": []}, "reply: "),
+        ({**REPLY, "reply": {"text": 3, "usage": None}}, r"reply\.text: "),
+        (
+            {**REPLY, "reply": {"text": "x", "usage": {"input_tokens": -1, "output_tokens": 0}}},
+            r"reply\.usage\.input_tokens: ",
+        ),
+        ({**REPLY, "reply": {"text": "x", "usage": None, "picture": "../../other"}}, r"reply\.picture: "),
+        ({**REPLY, "reply": {"text": "x", "usage": None, "surprise": 1}}, r"reply\.surprise: "),
+    ],
+)
+def test_a_line_whose_sum_is_right_and_whose_values_are_not_is_named(path, entry, said):
+    with Cassette(path):
+        pass
+    path.write_bytes(path.read_bytes() + line(entry))
+    with pytest.raises(StoreError, match=rf"is damaged in line 2 \({said}"):
+        Cassette(path)
+
+
+def test_lines_of_odd_json_are_named(path):
+    with Cassette(path):
+        pass
+    head = path.read_bytes()
+    for odd in (
+        b"[" * 100_000,
+        b"[]",
+        b'{"entry": NaN, "sum": ""}',
+        b'{"entry": 1' + b"0" * 5000 + b', "sum": ""}',
+        b"\xff",
+    ):
+        path.write_bytes(head + odd + b"\n")
+        with pytest.raises(StoreError, match="is damaged in line 2"):
+            Cassette(path)
+
+
+@pytest.mark.parametrize("place", ["folder", "pipe", "zero\0byte"])
+def test_a_place_that_is_no_file_is_no_cassette(path, place):
+    odd = path.with_name(place)
+    if place == "folder":
+        odd.mkdir()
+    elif place == "pipe":
+        os.mkfifo(odd)
+    for mode in ("record", "replay"):
+        with pytest.raises(UnispectError):
+            Cassette(odd, mode)
 
 
 def test_another_file_is_left_alone(path):

@@ -138,3 +138,22 @@ def test_a_closed_pipe_is_quiet():
 def test_the_package_runs_as_a_module():
     command = [sys.executable, "-m", "unispect", "studies"]
     assert "concepts" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("embedded null byte"), "a name holds a NUL, and no file can be called so"),
+        (UnicodeEncodeError("utf-8", "a\ud800", 1, 2, "surrogates not allowed"), "half a character ('\\ud800')"),
+    ],
+)
+def test_names_that_no_file_can_have_are_no_internal_errors(error: Exception, said: str):
+    assert said in explain(error, ["report"])[0]
+    assert explain(ValueError("something else"), ["report"])[0].startswith("internal error: ValueError")
+
+
+@pytest.mark.parametrize("verb", ["report", "export", "status", "grade"])
+def test_a_link_that_leads_to_itself_is_no_run(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "loop").symlink_to("loop")
+    assert cli.main([verb, str(tmp_path / "loop")]) == 2
+    assert "is not a run folder" in capsys.readouterr().err

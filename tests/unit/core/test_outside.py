@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from unispect.core import bounded_yaml, outside
+from unispect.core.cards import ModelCard
 from unispect.core.errors import DataError, OutsideError
 from unispect.core.outside import DEEPEST, MAX_DIGITS, open_regular, parse_json, parse_yaml, regular_bytes
 
@@ -35,7 +36,7 @@ JSON_REFUSED = {
     "by itself": ("NaN", "is nan, which"),
     "a large integer": ("[" + "9" * (MAX_DIGITS + 1) + "]", "an integer of more than 400 digits"),
     "a larger one": ("9" * 5000, "an integer of more than 400 digits"),
-    "half a character": ('["\\ud83d"]', "half a character, the lone surrogate U\\+D83D"),
+    "half a character": ('{"a": ["\\ud83d"]}', r"a\.0 holds half a character, the lone surrogate U\+D83D"),
     "half a character in a name": ('{"\\udc00": 1}', "half a character"),
     "half a character unescaped": ('["\ud83d"]', "half a character"),
     "no UTF-8": (b'{"a":\n"\xff"}', "line 2 is not UTF-8 text"),
@@ -95,6 +96,7 @@ def test_more_values_than_memory_holds_are_refused_before_they_are_made(monkeypa
 
 YAML_REFUSED = {
     "no YAML": ("a: [", "is no YAML: while parsing"),
+    "a control character": ("a: \x80", "is no YAML: unacceptable character"),
     "two documents": ("a\n---\nb", "is no YAML: expected a single document"),
     "deep lists": (nested(DEEPEST + 1), "nested more than 100 levels"),
     "deep blocks": ("- " * 3000 + "a", "nested more than 100 levels"),
@@ -197,7 +199,7 @@ def test_a_place_where_no_file_can_be_is_named(name: str, tmp_path: Path):
 def test_a_large_file_is_refused_by_its_size_before_it_is_read(tmp_path: Path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(OutsideError, match="sparse holds 1,099,511,627,776 bytes; at most 67,108,864 are read"):
+    with pytest.raises(OutsideError, match="sparse: it holds 1,099,511,627,776 bytes, and at most 67,108,864 are read"):
         regular_bytes(tmp_path / "sparse")
 
 
@@ -209,7 +211,7 @@ def test_a_file_up_to_its_limit_is_read_whole(size: int, tmp_path: Path):
 
 def test_one_byte_more_is_too_much(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"x" * 1001)
-    with pytest.raises(OutsideError, match="holds 1,001 bytes; at most 1,000 are read"):
+    with pytest.raises(OutsideError, match="holds 1,001 bytes, and at most 1,000 are read"):
         regular_bytes(tmp_path / "a", limit=1000)
 
 
@@ -224,3 +226,9 @@ def test_what_is_refused_is_a_fault_of_data_and_a_value_error():
     assert issubclass(OutsideError, DataError)
     assert issubclass(OutsideError, ValueError)
     assert OutsideError("a.json: is no JSON").exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[" * 100_000, "NaN", "9" * 5000])
+def test_settings_on_a_card_from_a_run_folder_may_be_any_text(text: str):
+    card = ModelCard("m", "f", "drawn", None, 64, 64, settings={"guidance": text}, published={"guidance": "5.0"})
+    assert card.differences[0].startswith("guidance ")

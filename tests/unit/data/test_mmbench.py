@@ -10,6 +10,7 @@ from mmbench_table import ABILITIES, COLUMNS, encoded, row, table
 from PIL import Image
 
 from unispect.core.errors import DataError, UsageError
+from unispect.data import images
 from unispect.data.mmbench import LONGEST, TYPES, BadRow, read_mmbench
 from unispect.data.prompts import load_prompts, prompt_of
 
@@ -97,7 +98,7 @@ def test_a_row_with_too_few_values_is_named(tmp_path: Path):
 
 
 def test_damaged_and_giant_pictures_are_left_out_by_name(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setattr(images, "MOST_PIXELS", 1000)
     broken = base64.b64encode(b"\x89PNG\r\n\x1a\nrest").decode()
     rows = [row(1, broken), row(2, encoded("red", size=(100, 100))), row(3, encoded("blue"))]
     prompts = load_prompts(f"mmbench:{table(tmp_path / 'dev.tsv', rows)}")

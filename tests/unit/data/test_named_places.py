@@ -172,3 +172,13 @@ def test_every_reader_of_text_accepts_a_mark(home: Path) -> None:
     for file in folder.iterdir():
         file.write_text(MARK + json.dumps({"1": {"Prompt": f"{file.name} a\u2028b"}}), "utf-8")
     assert len(load_prompts(f"t2i-corebench:{folder}").items) == 12
+
+
+@pytest.mark.parametrize("name", ["a\0b", "half \ud800"])
+def test_a_name_that_no_file_can_have_is_refused_wherever_it_stands(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no file can be called"):
+        place_named(name, tmp_path)
+    with pytest.raises(DataError, match="no file can be called"):
+        load_prompts(f"text:{name}")
+    with pytest.raises(UsageError, match="no file can be called"):
+        load_prices(name)

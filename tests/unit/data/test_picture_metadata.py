@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from unispect.core.errors import DataError
+from unispect.data import images
 from unispect.data.images import decoded
 from unispect.data.metadata import ORIENTATION, png_chunks, without_metadata
 
@@ -177,7 +178,7 @@ def test_colour_profiles_are_not_applied() -> None:
 
 
 def test_limits_on_pixels_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # above it Pillow only warns, above twice as much it refuses
+    monkeypatch.setattr(images, "MOST_PIXELS", 20)
     for data in (saved(), saved(icc_profile=bytes(2_000_000)), text("zTXt")):
         with pytest.raises(DataError, match=r"unpacks to more than 20 pixels"):
             decoded(data, "a.png")

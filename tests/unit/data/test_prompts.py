@@ -85,7 +85,7 @@ def test_damage_to_published_files_is_named(tmp_path: Path):
     with pytest.raises(DataError, match=r"C-MI.json: entry 'C-MI-001' has no text"):
         load_prompts(spec)
     (tmp_path / "C-MI.json").write_text('{"C-MI-001":\n oops')
-    with pytest.raises(DataError, match=r"C-MI.json is not JSON: .* at line 2"):
+    with pytest.raises(DataError, match=r"C-MI.json: is no JSON: .* line 2"):
         load_prompts(spec)
     (tmp_path / "R-GR.json").unlink()
     with pytest.raises(DataError, match=r"lacks R-GR.json of the twelve"):
@@ -113,10 +113,10 @@ def test_a_damaged_line_of_the_hub_layout_is_named(tmp_path: Path):
         (tmp_path / f"{name}.jsonl").write_text('{"Prompt": "fine"}\n\n{"Prompt": "line \\u2028 separator"}\n')
     assert load_prompts(f"t2i-corebench:{tmp_path}", limit=1).items[0].id == "C-MI-001"
     (tmp_path / "C-MI.jsonl").write_text('{"Prompt": "fine"}\n{"Prompt": ""}\n')
-    with pytest.raises(DataError, match=r"C-MI.jsonl: line 2 has no text"):
+    with pytest.raises(DataError, match=r"C-MI.jsonl, line 2 has no text"):
         load_prompts(f"t2i-corebench:{tmp_path}")
     (tmp_path / "C-MI.jsonl").write_text('{"Prompt": "fine"}\noops\n')
-    with pytest.raises(DataError, match=r"C-MI.jsonl is not JSON: .* at line 2"):
+    with pytest.raises(DataError, match=r"C-MI.jsonl, line 2: is no JSON"):
         load_prompts(f"t2i-corebench:{tmp_path}")
 
 

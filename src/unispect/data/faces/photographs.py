@@ -7,7 +7,6 @@ alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from unispect.core.errors import DataError
+from unispect.core.outside import parse_json
 from unispect.core.texts import read_text
 from unispect.data.faces.world import ATTRIBUTES, PUBLISHED, Face
 from unispect.data.images import file_sha256
@@ -90,10 +90,7 @@ class _Bad(Exception):
 def _rows(path: Path) -> list[Any]:
     if not path.is_file():
         raise DataError(f"cannot read {path}; a folder of photographs holds {METADATA} beside its pictures")
-    try:
-        data = json.loads(read_text(path))
-    except ValueError as error:
-        raise DataError(f"{path} is no JSON: {error}") from error
+    data = parse_json(read_text(path), str(path))
     rows = data.get("generated_faces") if isinstance(data, Mapping) else None
     if not isinstance(rows, list):
         raise DataError(f"{path} has no list 'generated_faces'")

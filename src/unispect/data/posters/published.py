@@ -6,7 +6,6 @@ for the drawn and for the told poster, and counts of them. Verdicts are data; co
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unispect.core.errors import DataError
+from unispect.core.outside import parse_json
 from unispect.core.texts import read_text
 from unispect.data.posters.items import MODALITIES, Item, Modality, Status
 
@@ -116,12 +116,7 @@ def read_json(path: Path) -> Any:
     Raises:
         DataError: it cannot be read; names the file, and line and column where there are any.
     """
-    try:
-        found = json.loads(read_text(path), object_pairs_hook=_once, parse_constant=_no_number)
-    except ValueError as error:
-        raise DataError(f"{path} is no JSON: {error}") from error
-    except RecursionError as error:
-        raise DataError(f"{path} is nested too deeply") from error
+    found = parse_json(read_text(path), str(path), once=True)
     level = [found]
     for _ in range(DEEPEST):
         level = [inner for one in level if isinstance(one, dict | list) for inner in _inside(one)]
@@ -249,15 +244,3 @@ def _place(parts: Sequence[int | str]) -> str:
 def _refuse(path: Path, faults: Sequence[str]) -> NoReturn:
     more = f"; and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
     raise DataError(f"{path} is damaged: {'; '.join(faults[:LISTED])}{more}")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"{twice[:SHOWN]!r} occurs twice in one object")
-    return found
-
-
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unispect.core.errors import DataError
+from unispect.core.outside import parse_yaml
 from unispect.core.paths import place_named
 from unispect.core.texts import read_text
 from unispect.data.images import open_picture
@@ -105,10 +105,7 @@ def load_subjects(path: Path, *, limit: int | None = None, only: Collection[str]
     Raises:
         DataError: the file cannot be read or is no such list, or an entry cannot be used; names the entry.
     """
-    try:
-        content = yaml.safe_load(read_text(path, "the subjects file"))
-    except yaml.YAMLError as error:
-        raise DataError(f"the subjects file {path} is no YAML: {' '.join(str(error).split())}") from error
+    content = parse_yaml(read_text(path, "the subjects file"), f"the subjects file {path}")
     if not isinstance(content, list) or not content:
         raise DataError(f"the subjects file {path} must be a list of posters, for instance: {EXAMPLE}")
     entries: list[_Entry] = []
@@ -123,6 +120,8 @@ def load_subjects(path: Path, *, limit: int | None = None, only: Collection[str]
 def _entry(raw: Any, path: Path, number: int) -> _Entry:
     named = raw.get("title") if isinstance(raw, dict) else None
     place = _place(path, number, named)
+    if not isinstance(raw, dict):
+        raise DataError(f"{place} is no poster; write it as {EXAMPLE}")
     try:
         return _Entry.model_validate(raw)
     except ValidationError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unispect.core.errors import DataError
 from unispect.core.paths import place_named
-from unispect.core.texts import lines_of, read_text
+from unispect.core.texts import read_lines
 from unispect.data.concepts import language, lessons
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import Concept
@@ -57,7 +57,7 @@ def read_prompts(path: str | Path) -> tuple[str, ...]:
         DataError: there is no such file, it is no UTF-8 text, or it holds no prompt.
     """
     file = place_named(str(path))
-    lines = lines_of(read_text(file, "prompts from"))  # adversarial spellings may hold other separators
+    lines = read_lines(file, "prompts from")  # adversarial spellings may hold other separators
     prompts = tuple(line.strip() for line in lines if line.strip())
     if not prompts:
         raise DataError(f"{file} holds no prompt; put one on each line")

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unispect.core.errors import DataError, UsageError
+from unispect.core.outside import parse_yaml
 from unispect.core.paths import place_named
 from unispect.core.texts import read_text
 from unispect.data.geneval import read_geneval
@@ -101,9 +101,7 @@ def own_scenario(path: Path, limit: int | None = None) -> Scenario:
         DataError: it is missing, no YAML, or says something that makes no sense; names the place.
     """
     try:
-        found = _Own.model_validate(yaml.safe_load(read_text(path, "the scenario")))
-    except yaml.YAMLError as error:
-        raise DataError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        found = _Own.model_validate(parse_yaml(read_text(path, "the scenario"), str(path)))
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}") from error

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
-from PIL import Image
 
 from unispect.core.errors import StoreError
 from unispect.core.replies import ImageReply, Reply, TextReply
 from unispect.core.units import JSON, Record
+from unispect.data.images import stored_picture
 
 
 def record_of(unit: str, reply: Reply) -> Record:
@@ -52,8 +52,7 @@ def reply_of(record: Record) -> Reply:
         )
     if "drawn" not in record.pictures:
         raise StoreError(f"record {record.unit} holds no reply")
-    with Image.open(io.BytesIO(record.pictures["drawn"])) as picture:
-        image = picture.convert("RGB")
+    image = stored_picture(record.pictures["drawn"], f"the picture drawn for unit {record.unit}").convert("RGB")
     replay = cast(Mapping[str, JSON], payload["replay"])
     return ImageReply(
         image=image,

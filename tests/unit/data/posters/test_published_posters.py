@@ -98,7 +98,10 @@ CHANGES = {
     ),
     "posters in a list": (lambda data: data.update(posters=[]), "posters: Input should be"),
     "no posters at all": (lambda data: data.update(posters={}), "holds no posters"),
-    "half a character": (lambda data: verdict(data).update(requirement="\ud800"), "text_fulfillment_analysis[0]"),
+    "half a character": (
+        lambda data: verdict(data).update(requirement="\ud800"),
+        "text_fulfillment_analysis.0.requirement holds half a character",
+    ),
 }
 
 
@@ -117,12 +120,16 @@ TEXTS = {
     "cut off": (json.dumps(grading({"1": ("cccc", "cccc")}))[:-40], "is no JSON"),
     "empty": ("", "is no JSON"),
     "a list": ("[]", "is damaged: top level"),
-    "a poster that occurs twice": ('{"posters": {"1": {}, "1": {}}}', "'1' occurs twice in one object"),
-    "no number": ('{"posters": NaN}', "NaN is no number"),
-    "more than a float holds": ('{"posters": {}, "metadata": {"total_posters": 1e999}}', "metadata.total_posters"),
-    "a digit too many": ('{"posters": ' + "9" * 5000 + "}", "is no JSON"),
-    "deep": ('{"posters": ' + "[" * 200 + "]" * 200 + "}", "nested too deeply"),
-    "bottomless": ("[" * 100_000, "nested too deeply"),
+    "a poster that occurs twice": ('{"posters": {"1": {}, "1": {}}}', "gives key '1' twice"),
+    "no number": ('{"posters": NaN}', "posters is nan, which is no finite number"),
+    "more than a float holds": (
+        '{"posters": {}, "metadata": {"total_posters": 1e999}}',
+        "metadata.total_posters is inf",
+    ),
+    "a digit too many": ('{"posters": ' + "9" * 5000 + "}", "an integer of more than 400 digits"),
+    "deep": ('{"posters": ' + "[" * 20 + "]" * 20 + "}", "nested too deeply"),
+    "deeper": ('{"posters": ' + "[" * 200 + "]" * 200 + "}", "nested more than 100 levels deep"),
+    "bottomless": ("[" * 100_000, "nested more than 100 levels deep"),
 }
 
 

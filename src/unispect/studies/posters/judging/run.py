@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -13,6 +12,7 @@ from unispect.chat import Answer, Chat, Request
 from unispect.chat.values import T
 from unispect.core.errors import Halted, PriorMissing, UnispectError
 from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.data.images import stored_picture
 from unispect.data.posters.subjects import Subject
 from unispect.studies.posters.judging.forms import Answers, Look
 from unispect.studies.posters.judging.plan import ITEMS, LOOK, RUBRIC
@@ -162,9 +162,7 @@ def _rendition(judge: Judge, unit: Unit, prior: Prior) -> Rendition:
 def _reply(unit: Unit, prior: Prior) -> Rendition:
     record = prior(str(unit.inputs["reply"]))
     if record.pictures:
-        picture = Image.open(io.BytesIO(record.pictures["picture"]))
-        picture.load()
-        return picture
+        return stored_picture(record.pictures["picture"], f"the picture drawn for unit {record.unit}")
     return str(record.payload["text"])
 
 
