@@ -91,6 +91,19 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Ways:
+    """How records were made and who graded them, counted; what comes first among the records comes first.
+
+    Attributes:
+        made: (model, dtype, kind of device) -> records; dtype and device are empty where nobody noted them.
+        graded: (model, dtype, judge) -> grades.
+    """
+
+    made: Counter[tuple[str, str, str]]
+    graded: Counter[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
 class Batch:
     """When some records came.
 
@@ -155,6 +168,7 @@ class RunReader:
         version: int | None = None,
         status: Status | None = None,
         ungraded_by: str | None = None,
+        cut: bool = False,
         check: bool = True,
     ) -> Iterator[Entry]:
         """Units that left a record, with it and its grades, in the order of planning.
@@ -166,6 +180,7 @@ class RunReader:
             version: only this one of the study.
             status: only records that ended so.
             ungraded_by: only finished records that this judge has not graded.
+            cut: only records that may say that a part of their prompt was cut off.
             check: hold the units to their ids; leave it out where the same units were checked before.
 
         Raises:
@@ -175,6 +190,8 @@ class RunReader:
         if ungraded_by is not None:
             unjudged = "NOT EXISTS (SELECT 1 FROM grades g WHERE g.unit = u.id AND g.judge = ?)"
             conditions.append((f"r.status = 'done' AND {unjudged}", ungraded_by))
+        if cut:
+            conditions.append(("payload LIKE ?", '%"cut":{%'))
         for page in self._pages(conditions):
             settings: dict[str, object] = {}
             for row in page:
@@ -287,6 +304,23 @@ class RunReader:
             *values,
         )
         return Counter(dict(found))
+
+    def ways(self, study: str, version: int, status: Status) -> Ways:
+        """How the records of a study that ended in one way were made, and who graded them."""
+        where, values = _where(_conditions(study=study, version=version, status=status))
+        noted = database.has(self._connection, "made")
+        dtype, device = ("coalesce(m.dtype, '')", "coalesce(m.device, '')") if noted else ("''", "''")
+        source = "units u JOIN records r ON r.unit = u.id" + (" LEFT JOIN made m ON m.unit = u.id" if noted else "")
+        made = self._read(
+            f"SELECT model, {dtype}, {device}, count(*) FROM {source} WHERE {where} GROUP BY 1, 2, 3 ORDER BY min(position)",
+            *values,
+        )
+        graded = self._read(
+            f"""SELECT model, {dtype}, judge, count(*) FROM {source} JOIN grades g ON g.unit = u.id
+                WHERE {where} GROUP BY 1, 2, 3 ORDER BY min(position), judge""",
+            *values,
+        )
+        return Ways(*(Counter({tuple(way): count for *way, count in found}) for found in (made, graded)))
 
     def left(self) -> tuple[Left, ...]:
         """How units ended, by study and model, in the order of planning."""
