@@ -87,7 +87,10 @@ def plant(models: int, count: int, out: Path) -> None:
     with RunStore.create(out) as made:
         for number in range(models):
             card = planted.card(
-                f"planted-{number}", family=f"family-{number % FAMILIES}", revision="1", training_seed=number // FAMILIES
+                f"planted-{number}",
+                family=f"family-{number % FAMILIES}",
+                revision="1",
+                training_seed=number // FAMILIES,
             )
             made.add_invocation(Invocation(("bench",), study="concepts", models=(card.reference,)), [card])
             lots = generator_for("bench report", number)

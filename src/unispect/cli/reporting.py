@@ -20,6 +20,7 @@ from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
 from unispect.runs.export import export
 from unispect.runs.manifest import Invocation
+from unispect.runs.reading import Left
 from unispect.runs.records import Records, models_of
 from unispect.runs.store import RunStore
 from unispect.studies.cautions import cautions
@@ -75,12 +76,13 @@ def write_report(
         folder = Path(open_runs.enter_context(tempfile.TemporaryDirectory()))
         sections = sections_of(stores, progress)
         progress(f"writing {out}")
+        runs = tuple(_facts(store) for store in stores)
         page = render(
             sections,
-            title=title or _title(stores),
+            title=title or ", ".join(dict.fromkeys(name for run in runs for name in run.models)),
             provenance=Provenance(
                 _models(stores),
-                tuple(_facts(store) for store in stores),
+                runs,
                 version("unispect"),
                 shlex.join(command),
             ),
@@ -127,29 +129,22 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
     return sections
 
 
-def _title(stores: Sequence[RunStore]) -> str:
-    return ", ".join(dict.fromkeys(name for store in stores for name in _names(store)))
-
-
 def _judging(invocations: Sequence[Invocation]) -> dict[str, str]:
     """What asking chat models for grades came to, by judge; the last command of each says it."""
     said = [one.settings for one in invocations if "judge" in one.settings and "answers" in one.settings]
     return {f"graded by {settings['judge']}": settings["answers"] for settings in said}
 
 
-def _names(store: RunStore) -> tuple[str, ...]:
+def _names(cards: Mapping[str, ModelCard], left: Iterable[Left]) -> tuple[str, ...]:
     """Of the models that were run; chat models that graded have no card and are named by their study."""
-    cards = store.cards()
-    models = dict.fromkeys(left.model for left in store.left())
+    models = dict.fromkeys(one.model for one in left)
     return tuple(dict.fromkeys(model.partition("@")[0] for model in models if model in cards or not cards))
 
 
-def _outdated(store: RunStore) -> list[Skip]:
+def _outdated(left: Iterable[Left]) -> list[Skip]:
     studies = all_studies()
     old = {
-        (left.study, left.version)
-        for left in store.left()
-        if left.study in studies and left.version != studies[left.study].version
+        (one.study, one.version) for one in left if one.study in studies and one.version != studies[one.study].version
     }
     return [
         Skip(f"records of {name} version {number}", f"this release reads version {studies[name].version}")
@@ -208,7 +203,7 @@ def _facts(store: RunStore) -> RunFacts:
         name=store.folder.resolve().name,
         study=", ".join(studies),
         command="\n".join(commands[-COMMANDS:]) + more,
-        models=_names(store),
+        models=_names(manifest.cards, left),
         seeds=seeds_of(one for one in store.repeated() if one.model in manifest.cards or not manifest.cards),
         settings={**_all_values(invocation.settings for invocation in runs), **_judging(manifest.invocations)},
         versions=_all_values(invocation.versions for invocation in runs),
@@ -216,7 +211,7 @@ def _facts(store: RunStore) -> RunFacts:
         failed=ended["failed"],
         skipped=ended["skipped"],
         failures=tuple(Failure(bad.unit, f"{bad.study} {bad.kind}", bad.error) for bad in store.failed()),
-        skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(store)),
+        skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(left)),
         created=manifest.created,
     )
 

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unispect.core.cards import ModelCard
+from unispect.core.errors import StoreError
 from unispect.core.units import Entry, Made, Record, Status, Unit
 from unispect.runs import database, manifest, rows
 from unispect.runs.blobs import Blobs, StoredPictures
 
+TRIES = 20
+"""To find a moment at which `run.json` stays as it is; commands write it when they begin and when they end."""
 PAGE = 500
 """Entries fetched at a time: memory stays flat however long a run is."""
 
@@ -150,6 +153,7 @@ class RunReader:
         self.blobs = Blobs(folder)
         self._path = folder / database.NAME
         self._connection = connection
+        self._noted: manifest.Manifest | None = None
 
     def pending(self, units: Iterable[Unit] | None = None) -> list[Unit]:
         """Those of `units` (of all planned ones) that have no finished record, in their order."""
@@ -312,7 +316,8 @@ class RunReader:
         dtype, device = ("coalesce(m.dtype, '')", "coalesce(m.device, '')") if noted else ("''", "''")
         source = "units u JOIN records r ON r.unit = u.id" + (" LEFT JOIN made m ON m.unit = u.id" if noted else "")
         made = self._read(
-            f"SELECT model, {dtype}, {device}, count(*) FROM {source} WHERE {where} GROUP BY 1, 2, 3 ORDER BY min(position)",
+            f"""SELECT model, {dtype}, {device}, count(*) FROM {source}
+                WHERE {where} GROUP BY 1, 2, 3 ORDER BY min(position)""",
             *values,
         )
         graded = self._read(
@@ -401,8 +406,8 @@ class RunReader:
         return dict(self.manifest().cards)
 
     def manifest(self) -> manifest.Manifest:
-        """The content of `run.json`."""
-        return manifest.read(self.folder)
+        """The content of `run.json`; within a snapshot as it was at that moment."""
+        return self._noted or manifest.read(self.folder)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -411,7 +416,33 @@ class RunReader:
             yield
             return
         with database.transaction(self._connection, self._path, "BEGIN"):
-            yield
+            self._noted = self._settled()
+            try:
+                yield
+            finally:
+                self._noted = None
+
+    def _settled(self) -> manifest.Manifest | None:
+        """`run.json` as it is at the moment of the transaction, which begins anew where it changes meanwhile.
+
+        None where it cannot be read; whoever needs it is told why.
+        """
+        now = self._manifest_now()
+        for _ in range(TRIES):
+            self._read("SELECT 1 FROM units LIMIT 1")  # BEGIN alone fixes no moment: the first reading does
+            before, now = now, self._manifest_now()
+            if before == now:
+                return now
+            self._read("ROLLBACK")
+            self._read("BEGIN")
+        self._read("SELECT 1 FROM units LIMIT 1")
+        return self._manifest_now()
+
+    def _manifest_now(self) -> manifest.Manifest | None:
+        try:
+            return manifest.read(self.folder)
+        except StoreError:
+            return None
 
     def _read(self, query: str, *values: object) -> list[tuple]:
         with database.explained(self._path):

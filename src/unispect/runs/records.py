@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar, overload
 
@@ -35,13 +36,15 @@ class Records(Sequence[Entry]):
             return self.reduced(_models)
         return list(dict.fromkeys(model for held in self._held for model in held))
 
-    @property
+    @cached_property
     def ways(self) -> Ways:
         """How they were made and who graded them."""
         if self._twice:
-            return self.reduced(_ways)
+            return _ways(self)
         every = [run.ways(**self._about) for run in self._runs]
-        return Ways(*(sum(counts, Counter()) for counts in zip(*((own.made, own.graded) for own in every), strict=True)))
+        return Ways(
+            *(sum(counts, Counter()) for counts in zip(*((own.made, own.graded) for own in every), strict=True))
+        )
 
     def cut(self) -> Iterator[Entry]:
         """Those that may say that a part of their prompt was cut off."""
@@ -102,9 +105,9 @@ class _Filtered(Records):
     def models(self) -> list[str]:
         return self.reduced(_models)
 
-    @property
+    @cached_property
     def ways(self) -> Ways:
-        return self.reduced(_ways)
+        return _ways(self)
 
     def cut(self) -> Iterator[Entry]:
         return iter(self)

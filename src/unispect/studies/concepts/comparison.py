@@ -107,9 +107,7 @@ class Subject:
 
     def drawn(self, lexicons: tuple[str, ...], task: str) -> Scores:
         """What it drew in the words of some lexicons, from one kind of prompt."""
-        return self.evidence.once(
-            ("drawn", lexicons, task), lambda: scores.draw_scores(self.drawings(lexicons, task))
-        )
+        return self.evidence.once(("drawn", lexicons, task), lambda: scores.draw_scores(self.drawings(lexicons, task)))
 
     def pictures(self, lexicons: tuple[str, ...], task: str) -> Pictures:
         """The same as whole pictures."""

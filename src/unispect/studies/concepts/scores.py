@@ -249,7 +249,11 @@ def _observed(scores: Scores, importance: Mapping[Word, float]) -> tuple[Floats,
         ),
         "combinations": Clusters(_joined([tally.within for tally in tallies], np.int64), scores.combinations),
     }
-    return _joined([tally.credits for tally in tallies], np.float64), factors, np.repeat(np.array(weights, np.float64), asked)
+    return (
+        _joined([tally.credits for tally in tallies], np.float64),
+        factors,
+        np.repeat(np.array(weights, np.float64), asked),
+    )
 
 
 def _joined(parts: Sequence[NDArray[Number]], kind: type[Number]) -> NDArray[Number]:

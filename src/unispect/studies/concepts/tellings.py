@@ -47,9 +47,7 @@ class Further:
         tellings = [telling for kind in _ORDER for telling in told.get(kind, ())]
         if not (tellings or self._unjudged):
             return evidence
-        return replace(
-            evidence, tellings=(*evidence.tellings, *tellings), unjudged=evidence.unjudged + self._unjudged
-        )
+        return replace(evidence, tellings=(*evidence.tellings, *tellings), unjudged=evidence.unjudged + self._unjudged)
 
 
 def _likeliest(entry: Entry, way: str, right: str) -> Telling:
