@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
 from unispect.core.units import Entry, Skip, seeds_of
+from unispect.report.downloads import Pieces
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
-from unispect.runs.export import export
+from unispect.runs.export import lines
 from unispect.runs.manifest import Invocation
 from unispect.runs.reading import Left
 from unispect.runs.records import Records, models_of
@@ -73,7 +74,6 @@ def write_report(
         stores = [open_runs.enter_context(RunStore.open(folder)) for folder in folders]
         for store in stores:
             open_runs.enter_context(store.snapshot())
-        folder = Path(open_runs.enter_context(tempfile.TemporaryDirectory()))
         sections = sections_of(stores, progress)
         progress(f"writing {out}")
         runs = tuple(_facts(store) for store in stores)
@@ -87,7 +87,7 @@ def write_report(
                 shlex.join(command),
             ),
             open_picture=_opener(stores),
-            data=_lines(stores, folder),
+            data=_lines(stores),
         )
     return Reported(write_page(page, out), tuple(sections))
 
@@ -226,10 +226,10 @@ def _all_values(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {name: "; ".join(values) for name, values in found.items()}
 
 
-def _lines(stores: Sequence[RunStore], folder: Path) -> dict[str, Path]:
-    """The records of every run as JSON lines, in files of that folder."""
-    found: dict[str, Path] = {}
-    for number, store in enumerate(stores):
-        path = folder / f"{number}.jsonl"
-        found[f"{store.folder.resolve().name}.jsonl"] = export(store, path, timings=False, check=False).path
-    return found
+def _lines(stores: Sequence[RunStore]) -> dict[str, Pieces]:
+    """The records of every run as JSON lines."""
+
+    def pieces(store: RunStore) -> Iterator[bytes]:
+        return (f"{line}\n".encode("ascii") for line in lines(store, timings=False, check=False))
+
+    return {f"{store.folder.resolve().name}.jsonl": partial(pieces, store) for store in stores}
