@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,14 +18,16 @@ from unispect.core.findings import Section
 from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
 from unispect.judges.registry import find_judge
+from unispect.report.downloads import Pieces
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
 from unispect.runs.check import require_kept
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.digests import Sealed
-from unispect.runs.export import export
+from unispect.runs.export import lines
 from unispect.runs.manifest import Invocation
+from unispect.runs.reading import Left
 from unispect.runs.records import Records, models_of
 from unispect.runs.store import RunStore
 from unispect.studies.cautions import cautions
@@ -82,24 +84,24 @@ def write_report(
         stores = [open_runs.enter_context(RunStore.open(folder)) for folder in folders]
         for store in stores:
             open_runs.enter_context(store.snapshot())
-        folder = Path(open_runs.enter_context(tempfile.TemporaryDirectory()))
         roots = {store.folder: require_kept(store) for store in stores}
         absent = lacking(stores)
         gaps = (*map(str, absent), *_ungraded(stores))
         sections = marked(sections_of(stores, progress), gaps)
         progress(f"writing {out}")
+        runs = tuple(_facts(store, roots[store.folder]) for store in stores)
         page = render(
             sections,
-            title=title or _title(stores),
+            title=title or ", ".join(dict.fromkeys(name for run in runs for name in run.models)),
             provenance=Provenance(
                 _models(stores),
-                tuple(_facts(store, roots[store.folder]) for store in stores),
+                runs,
                 version("unispect"),
                 shlex.join(command),
                 gaps,
             ),
             open_picture=_opener(stores),
-            data=_lines(stores, folder),
+            data=_lines(stores),
         )
     return Reported(write_page(page, out), tuple(sections), absent, gaps)
 
@@ -150,29 +152,22 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
     return sections
 
 
-def _title(stores: Sequence[RunStore]) -> str:
-    return ", ".join(dict.fromkeys(name for store in stores for name in _names(store)))
-
-
 def _judging(invocations: Sequence[Invocation]) -> dict[str, str]:
     """What asking chat models for grades came to, by judge; the last command of each says it."""
     said = [one.settings for one in invocations if "judge" in one.settings and "answers" in one.settings]
     return {f"graded by {settings['judge']}": settings["answers"] for settings in said}
 
 
-def _names(store: RunStore) -> tuple[str, ...]:
+def _names(cards: Mapping[str, ModelCard], left: Iterable[Left]) -> tuple[str, ...]:
     """Of the models that were run; chat models that graded have no card and are named by their study."""
-    cards = store.cards()
-    models = dict.fromkeys(left.model for left in store.left())
+    models = dict.fromkeys(one.model for one in left)
     return tuple(dict.fromkeys(model.partition("@")[0] for model in models if model in cards or not cards))
 
 
-def _outdated(store: RunStore) -> list[Skip]:
+def _outdated(left: Iterable[Left]) -> list[Skip]:
     studies = all_studies()
     old = {
-        (left.study, left.version)
-        for left in store.left()
-        if left.study in studies and left.version != studies[left.study].version
+        (one.study, one.version) for one in left if one.study in studies and one.version != studies[one.study].version
     }
     return [
         Skip(f"records of {name} version {number}", f"this release reads version {studies[name].version}")
@@ -231,7 +226,7 @@ def _facts(store: RunStore, sealed: Sealed) -> RunFacts:
         name=store.folder.resolve().name,
         study=", ".join(studies),
         command="\n".join(commands[-COMMANDS:]) + more,
-        models=_names(store),
+        models=_names(manifest.cards, left),
         seeds=seeds_of(one for one in store.repeated() if one.model in manifest.cards or not manifest.cards),
         settings={**_all_values(invocation.settings for invocation in runs), **_judging(manifest.invocations)},
         versions=_all_values(invocation.versions for invocation in runs),
@@ -239,7 +234,7 @@ def _facts(store: RunStore, sealed: Sealed) -> RunFacts:
         failed=ended["failed"],
         skipped=ended["skipped"],
         failures=tuple(Failure(bad.unit, f"{bad.study} {bad.kind}", bad.error) for bad in store.failed()),
-        skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(store)),
+        skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(left)),
         created=manifest.created,
         root=sealed.root,
         undigested=sealed.before,
@@ -256,10 +251,10 @@ def _all_values(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {name: "; ".join(values) for name, values in found.items()}
 
 
-def _lines(stores: Sequence[RunStore], folder: Path) -> dict[str, Path]:
-    """The records of every run as JSON lines, in files of that folder."""
-    found: dict[str, Path] = {}
-    for number, store in enumerate(stores):
-        path = folder / f"{number}.jsonl"
-        found[f"{store.folder.resolve().name}.jsonl"] = export(store, path, timings=False, check=False).path
-    return found
+def _lines(stores: Sequence[RunStore]) -> dict[str, Pieces]:
+    """The records of every run as JSON lines."""
+
+    def pieces(store: RunStore) -> Iterator[bytes]:
+        return (f"{line}\n".encode("ascii") for line in lines(store, timings=False, check=False))
+
+    return {f"{store.folder.resolve().name}.jsonl": partial(pieces, store) for store in stores}

@@ -27,7 +27,7 @@ share give them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -40,7 +40,41 @@ from unispect.metrics import shares
 from unispect.metrics.student import Error
 
 Floats = NDArray[np.float64]
-Factors = Mapping[str, Sequence[Hashable]]
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """The cluster of every observation by its number, where thousands of observations stand in few clusters.
+
+    Attributes:
+        codes: of every observation, the place of its cluster in `names`; below 0 for a cluster of its own.
+        names: of the clusters; one that stands there twice is one cluster, and not every one need be used.
+    """
+
+    codes: Codes
+    names: Sequence[Hashable]
+
+    @classmethod
+    def of(cls, clusters: Iterable[Hashable]) -> Clusters:
+        """The same of the clusters themselves, None being one of its own."""
+        numbers: dict[Hashable, int] = {}
+        codes = [-1 if one is None else numbers.setdefault(one, len(numbers)) for one in clusters]
+        return cls(np.array(codes, dtype=np.int64), tuple(numbers))
+
+    def __len__(self) -> int:
+        return self.codes.size
+
+    def used(self) -> Codes:
+        """Codes in the order of their first observations."""
+        first = np.full(len(self.names), self.codes.size, dtype=np.int64)
+        known = np.flatnonzero(self.codes >= 0)[::-1]
+        first[self.codes[known]] = known  # what is written last stays: the first observation
+        order = np.argsort(first, kind="stable")
+        return order[: int((first < self.codes.size).sum())]
+
+
+Factors = Mapping[str, Sequence[Hashable] | Clusters]
 """Name of a factor, in the plural -> the cluster of every observation; None is a cluster of its own."""
 
 LEAST = 3
@@ -81,11 +115,11 @@ def crossed_mean(
     design = _Design([side])
     if reason := design.why_not:
         return design.without_limits(side.value, reason, level)
-    spread = design.spread()
+    spread, start, span = design.spread(), side.start, side.span  # limits keep numbers, not observations
 
     def limits(at: float) -> tuple[float, float]:
         low, high = spread.limits(0, at)
-        return side.start + side.span * low, side.start + side.span * high
+        return start + span * low, start + span * high
 
     return design.interval(side.value, limits, spread, level)
 
@@ -126,14 +160,13 @@ def crossed_difference(
     estimate = one.value - other.value
     if reason := design.why_not:
         return design.without_limits(estimate, reason, level)
-    spread = design.spread()
+    spread, a, b, span = design.spread(), one.share, other.share, one.span
 
     def limits(at: float) -> tuple[float, float]:
         (low, high), (less, more) = spread.limits(0, at), spread.limits(1, at)
-        a, b, rho = one.share, other.share, spread.correlation
-        down = _hypotenuse(a - low, more - b, rho)
-        up = _hypotenuse(high - a, b - less, rho)
-        return one.span * max(-1.0, a - b - down), one.span * min(1.0, a - b + up)
+        down = _hypotenuse(a - low, more - b, spread.correlation)
+        up = _hypotenuse(high - a, b - less, spread.correlation)
+        return span * max(-1.0, a - b - down), span * min(1.0, a - b + up)
 
     return design.interval(estimate, limits, spread, level)
 
@@ -200,7 +233,7 @@ class _Side:
         """How many observations of equal weight there are."""
         return 1 / float((self.weights**2).sum())
 
-    @property
+    @cached_property
     def most(self) -> float:
         """Independent trials that the observations are worth at most: each one, if it is right or wrong."""
         return self.count if np.isin(self.shares, (0.0, 1.0)).all() else math.inf
@@ -211,7 +244,7 @@ class _Spread:
     """How one or two means vary.
 
     Attributes:
-        sides: the means.
+        means: that vary, as shares of the support.
         trials: how many independent ones each is worth.
         errors: standard error, degrees of freedom and skewness of each.
         fewest: as many trials as the factor with the fewest clusters has.
@@ -222,7 +255,7 @@ class _Spread:
         clusters: of the factor that has fewest.
     """
 
-    sides: Sequence[_Side]
+    means: Sequence[float]
     trials: Sequence[float]
     errors: Sequence[Error]
     fewest: Sequence[float]
@@ -234,7 +267,7 @@ class _Spread:
 
     def limits(self, which: int, level: float) -> tuple[float, float]:
         """Of one of the shares."""
-        share, error = self.sides[which].share, self.errors[which]
+        share, error = self.means[which], self.errors[which]
         if self.agrees[which]:
             return shares.agreeing(share, self.trials[which], level)
         low, high = shares.limits(share, self.trials[which], level, error.freedom)
@@ -271,7 +304,7 @@ class _Design:
         self._sides = sides
         ends = np.cumsum([0, *(side.shares.size for side in sides)])
         self._slices = [slice(a, b) for a, b in pairwise(ends)]
-        self._ids: dict[str, NDArray[np.int64]] = {}
+        self._ids: dict[str, Codes] = {}
         self._counts: dict[str, int] = {}
         self._found: dict[str, int] = {}
         for name in dict.fromkeys(name for side in sides for name in side.factors):
@@ -280,20 +313,27 @@ class _Design:
             if count >= LEAST:
                 self._ids[name], self._counts[name] = ids, count
 
-    def _numbered(self, name: str) -> tuple[NDArray[np.int64], int]:
-        """Number of every observation's cluster, and how many there are of those that were named."""
+    def _numbered(self, name: str) -> tuple[Codes, int]:
+        """Number of every observation's cluster, and how many there are of those that were named.
+
+        Numbers follow each other from 0, none being left out; clusters of one observation each have the last ones.
+        """
         numbers: dict[Hashable, int] = {}
-        ids: list[int] = []
-        alone = -1
+        parts: list[Codes] = []
         for side in self._sides:
-            for cluster in side.factors.get(name, (None,) * side.shares.size):
-                if cluster is None:
-                    ids.append(alone)
-                    alone -= 1
-                else:
-                    ids.append(numbers.setdefault(cluster, len(numbers)))
-        found = np.array(ids, dtype=np.int64)
-        return np.where(found < 0, len(numbers) - 1 - found, found), len(numbers)
+            clusters = side.factors.get(name)
+            if clusters is None:
+                parts.append(np.full(side.shares.size, -1, dtype=np.int64))
+                continue
+            own = clusters if isinstance(clusters, Clusters) else Clusters.of(clusters)
+            table = np.full(len(own.names) + 1, -1, dtype=np.int64)  # the last place is that of codes below 0
+            for code in own.used().tolist():
+                table[code] = numbers.setdefault(own.names[code], len(numbers))
+            parts.append(table[np.maximum(own.codes, -1)])
+        found = np.concatenate(parts)
+        alone = found < 0
+        found[alone] = len(numbers) + np.arange(int(alone.sum()))
+        return found, len(numbers)
 
     @property
     def n(self) -> int:
@@ -353,7 +393,7 @@ class _Design:
         used = counted if agree else names
         method = "beta quantiles of a share" if len(used) == 1 else "beta quantiles of a share, multiway clusters"
         return _Spread(
-            self._sides,
+            [side.share for side in self._sides],
             trials,
             errors,
             fewer,
@@ -368,9 +408,8 @@ class _Design:
         """What varies between clusters of these factors' crossings."""
         ids = self._ids[names[0]]
         for name in names[1:]:
-            ids = ids * (int(self._ids[name].max()) + 1) + self._ids[name]
-        _, ids = np.unique(ids, return_inverse=True)
-        ids, count = ids.reshape(-1), int(ids.max()) + 1
+            ids = _ranked(ids * (int(self._ids[name].max()) + 1) + self._ids[name])
+        count = int(ids.max()) + 1
         sums, sizes = [], []
         for side, own in zip(self._sides, self._slices, strict=True):
             mass = np.bincount(ids[own], side.weights, count)
@@ -382,6 +421,16 @@ class _Design:
         with np.errstate(divide="ignore", invalid="ignore"):
             third = np.where(worth > 2.5, worth**2 / ((worth - 1) * (worth - 2)), 0.0)
         return _Part(repaired @ repaired.T, third * (raw**3).sum(axis=1), worth)
+
+
+def _ranked(numbers: Codes) -> Codes:
+    """Numbers from 0 in the same order, none being left out."""
+    most = int(numbers.max()) + 1
+    if most > 64 * numbers.size:
+        return np.unique(numbers, return_inverse=True)[1].reshape(-1)
+    present = np.zeros(most, dtype=np.int64)
+    present[numbers] = 1
+    return (np.cumsum(present) - 1)[numbers]
 
 
 @dataclass(frozen=True)

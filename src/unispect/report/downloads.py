@@ -9,10 +9,9 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from pathlib import Path
 
 from unispect.core.findings import Cell, Interval, Section, Table
 from unispect.report.figures import numbers_of
@@ -68,31 +67,31 @@ class Downloads:
     left_out: tuple[tuple[str, int], ...]
 
 
-def downloads(sections: Sequence[Section], provenance: Provenance, data: Mapping[str, bytes | Path]) -> Downloads:
+Pieces = Callable[[], Iterable[bytes]]
+"""Gives what a file is to hold, piece by piece."""
+
+
+def downloads(sections: Sequence[Section], provenance: Provenance, data: Mapping[str, bytes | Pieces]) -> Downloads:
     """Findings as JSON and CSV, and one archive with every table, every figure's numbers and `data`.
 
-    Files of `data` that do not fit are left out, largest first, and named. Those that lie on the disk are read piece by
-    piece, and not further than can fit.
+    Files of `data` that do not fit are left out, largest first, and named. Those that come in pieces are held no
+    further than can fit.
     """
     findings = findings_json(sections, provenance)
     ours = {"findings.json": findings, "findings.csv": findings_csv(sections), **_tables(sections)}
-    extra = _renamed(data)
-    sizes = {name: _size(content) for name, content in extra.items()}
-    packed = {name: _packed(content) for name, content in extra.items()}
+    extra = {name: _Measured.of(content) for name, content in _renamed(data).items()}
     left_out = []
 
     def leave_out() -> None:
-        name = max(extra, key=sizes.__getitem__)
-        left_out.append((name, sizes[name]))
-        del extra[name]
+        name = max(extra, key=lambda name: extra[name].size)
+        left_out.append((name, extra.pop(name).size))
 
-    while sum(packed[name] for name in extra) > LARGEST:
+    while sum(one.packed for one in extra.values()) > LARGEST:
         leave_out()
-    held = {name: _content(content) for name, content in extra.items()}
-    archive = _archive({**ours, **held})
+    archive = _archive({**ours, **{name: one.content for name, one in extra.items()}})
     while len(archive) > LARGEST and extra:
         leave_out()
-        archive = _archive({**ours, **{name: held[name] for name in extra}})
+        archive = _archive({**ours, **{name: one.content for name, one in extra.items()}})
     what = f"every table and figure as CSV{', ' + ', '.join(extra) if extra else ''}"
     offered = (
         ("unispect-report.zip", "application/zip", archive, what),
@@ -196,32 +195,57 @@ def _archive(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def _renamed(data: Mapping[str, bytes | Path]) -> dict[str, bytes | Path]:
+def _renamed(data: Mapping[str, bytes | Pieces]) -> dict[str, bytes | Pieces]:
     """`data` under names that are unique and stay inside the folder an archive is unpacked to."""
     unique = Anchors()
-    files: dict[str, bytes | Path] = {}
+    files: dict[str, bytes | Pieces] = {}
     for name, content in data.items():
         stem, dot, ending = name.rpartition("/")[2].rpartition(".")
         files[f"data/{unique(stem)}.{slug(ending)}" if dot else f"data/{unique(ending)}"] = content
     return files
 
 
-def _size(content: bytes | Path) -> int:
-    return content.stat().st_size if isinstance(content, Path) else len(content)
+@dataclass(frozen=True)
+class _Measured:
+    """A file that is to be packed.
+
+    Attributes:
+        size: in bytes.
+        packed: bytes that it takes in an archive; counting ends once they are more than an archive may have.
+        content: of the file, as far as counting went.
+    """
+
+    size: int
+    packed: int
+    content: bytes
+
+    @classmethod
+    def of(cls, content: bytes | Pieces) -> _Measured:
+        deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        size = packed = 0
+        held: list[bytes] = []
+        for piece in _blocks(content):
+            size += len(piece)
+            if packed <= LARGEST:
+                packed += len(deflate.compress(piece))
+                held.append(piece)
+            else:
+                held.clear()  # it is left out
+        return cls(size, packed + len(deflate.flush()), b"".join(held))
 
 
-def _content(content: bytes | Path) -> bytes:
-    return content.read_bytes() if isinstance(content, Path) else content
-
-
-def _packed(content: bytes | Path) -> int:
-    """Bytes that it takes in an archive; counting ends once they are more than an archive may have."""
-    deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    packed = 0
-    with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as file:
-        while packed <= LARGEST and (piece := file.read(PIECE)):
-            packed += len(deflate.compress(piece))
-    return packed + len(deflate.flush())
+def _blocks(content: bytes | Pieces) -> Iterator[bytes]:
+    """The content in pieces of a size that is worth compressing."""
+    if isinstance(content, bytes):
+        yield content
+        return
+    block = bytearray()
+    for piece in content():
+        block += piece
+        if len(block) >= PIECE:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
 
 
 def _uri(kind: str, body: bytes) -> str:

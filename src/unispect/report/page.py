@@ -7,13 +7,12 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 
 from markupsafe import Markup
 
 from unispect.core.findings import Figure, Finding, Section, Table
 from unispect.report.cards import ShownCard, show_cards
-from unispect.report.downloads import downloads
+from unispect.report.downloads import Pieces, downloads
 from unispect.report.environment import environment
 from unispect.report.figures import Drawing, draw, styles_for
 from unispect.report.gallery import Group, groups
@@ -65,7 +64,7 @@ def render(
     title: str,
     provenance: Provenance,
     open_picture: OpenPicture,
-    data: Mapping[str, bytes | Path] | None = None,
+    data: Mapping[str, bytes | Pieces] | None = None,
 ) -> str:
     """The whole report as HTML text.
 
@@ -74,8 +73,8 @@ def render(
         title: of the page.
         provenance: models, runs, failures and skips.
         open_picture: SHA-256 hex digest -> stored bytes. A picture it cannot open is reported in the page, by name.
-        data: more files to offer for saving (for instance records as JSON lines): name -> content, or the file that
-            holds it.
+        data: more files to offer for saving (for instance records as JSON lines): name -> content, or what gives it
+            piece by piece.
     """
     anchors = Anchors()
     for taken in ("findings", "origin", "failures", "data", "main", "models", "failed-units", "planned-skips"):

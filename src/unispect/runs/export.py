@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -59,7 +59,7 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True, check:
     path = Path(target)
     writers: dict[str, Callable[[Path], int]] = {
         ".parquet": lambda to: _write_parquet(to, lambda: (_row(entry, timings) for entry in store.entries())),
-        ".jsonl": lambda to: _write_lines(to, (_line(row, timings, check) for row in store.raw(check=check))),
+        ".jsonl": lambda to: _write_lines(to, lines(store, timings=timings, check=check)),
     }
     if path.suffix not in writers:
         raise UsageError(f"{path} must end in {' or '.join(writers)}")
@@ -74,6 +74,15 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True, check:
     finally:
         building.unlink(missing_ok=True)
     return Exported(path, count, absent)
+
+
+def lines(store: RunReader, *, timings: bool = True, check: bool = True) -> Iterator[str]:
+    """What `export` writes to JSON lines, without the line feeds.
+
+    Raises:
+        StoreError: the run is damaged.
+    """
+    return (_line(row, timings, check) for row in store.raw(check=check))
 
 
 def _row(entry: Entry, timings: bool) -> dict[str, object]:
@@ -120,10 +129,10 @@ def _line(row: Row, timings: bool, check: bool) -> str:
     )
 
 
-def _write_lines(path: Path, lines: Iterable[str]) -> int:
+def _write_lines(path: Path, found: Iterable[str]) -> int:
     count = 0
     with path.open("w", encoding="ascii", newline="\n") as file:
-        for line in lines:
+        for line in found:
             file.write(f"{line}\n")
             count += 1
     return count

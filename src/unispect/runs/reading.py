@@ -17,6 +17,8 @@ from unispect.core.units import Entry, Made, Record, Status, Unit
 from unispect.runs import database, digests, manifest, rows
 from unispect.runs.blobs import Blobs, StoredPictures
 
+TRIES = 20
+"""To find a moment at which `run.json` stays as it is; commands write it when they begin and when they end."""
 PAGE = 500
 """Entries fetched at a time: memory stays flat however long a run is."""
 
@@ -103,6 +105,19 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Ways:
+    """How records were made and who graded them, counted; what comes first among the records comes first.
+
+    Attributes:
+        made: (model, dtype, kind of device) -> records; dtype and device are empty where nobody noted them.
+        graded: (model, dtype, judge) -> grades.
+    """
+
+    made: Counter[tuple[str, str, str]]
+    graded: Counter[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
 class Batch:
     """When some records came.
 
@@ -151,6 +166,7 @@ class RunReader:
         self.blobs = Blobs(folder)
         self._path = folder / database.NAME
         self._connection = connection
+        self._noted: manifest.Manifest | None = None
 
     def pending(self, units: Iterable[Unit] | None = None) -> list[Unit]:
         """Those of `units` (of all planned ones) that have no finished record, in their order."""
@@ -169,6 +185,7 @@ class RunReader:
         version: int | None = None,
         status: Status | None = None,
         ungraded_by: str | None = None,
+        cut: bool = False,
         check: bool = True,
     ) -> Iterator[Entry]:
         """Units that left a record, with it and its grades, in the order of planning.
@@ -180,6 +197,7 @@ class RunReader:
             version: only this one of the study.
             status: only records that ended so.
             ungraded_by: only finished records that this judge has not graded.
+            cut: only records that may say that a part of their prompt was cut off.
             check: hold units to their ids, and records and grades to their digests; leave it out where the same ones
                 were checked before.
 
@@ -190,6 +208,8 @@ class RunReader:
         if ungraded_by is not None:
             unjudged = "NOT EXISTS (SELECT 1 FROM grades g WHERE g.unit = u.id AND g.judge = ?)"
             conditions.append((f"r.status = 'done' AND {unjudged}", ungraded_by))
+        if cut:
+            conditions.append(("payload LIKE ?", '%"cut":{%'))
         for page in self._pages(conditions, check=check):
             settings: dict[str, object] = {}
             for row in page:
@@ -334,6 +354,24 @@ class RunReader:
         )
         return Counter(dict(found))
 
+    def ways(self, study: str, version: int, status: Status) -> Ways:
+        """How the records of a study that ended in one way were made, and who graded them."""
+        where, values = _where(_conditions(study=study, version=version, status=status))
+        noted = database.has(self._connection, "made")
+        dtype, device = ("coalesce(m.dtype, '')", "coalesce(m.device, '')") if noted else ("''", "''")
+        source = "units u JOIN records r ON r.unit = u.id" + (" LEFT JOIN made m ON m.unit = u.id" if noted else "")
+        made = self._read(
+            f"""SELECT model, {dtype}, {device}, count(*) FROM {source}
+                WHERE {where} GROUP BY 1, 2, 3 ORDER BY min(position)""",
+            *values,
+        )
+        graded = self._read(
+            f"""SELECT model, {dtype}, judge, count(*) FROM {source} JOIN grades g ON g.unit = u.id
+                WHERE {where} GROUP BY 1, 2, 3 ORDER BY min(position), judge""",
+            *values,
+        )
+        return Ways(*(Counter({tuple(way): count for *way, count in found}) for found in (made, graded)))
+
     def left(self) -> tuple[Left, ...]:
         """How units ended, by study and model, in the order of planning."""
         found = self._read(
@@ -416,8 +454,8 @@ class RunReader:
         return dict(self.manifest().cards)
 
     def manifest(self) -> manifest.Manifest:
-        """The content of `run.json`."""
-        return manifest.read(self.folder)
+        """The content of `run.json`; within a snapshot as it was at that moment."""
+        return self._noted or manifest.read(self.folder)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -426,7 +464,33 @@ class RunReader:
             yield
             return
         with database.moment(self._connection, self.folder):
-            yield
+            self._noted = self._settled()
+            try:
+                yield
+            finally:
+                self._noted = None
+
+    def _settled(self) -> manifest.Manifest | None:
+        """`run.json` as it is at the moment of the transaction, which begins anew where it changes meanwhile.
+
+        None where it cannot be read; whoever needs it is told why.
+        """
+        now = self._manifest_now()
+        for _ in range(TRIES):
+            self._read("SELECT 1 FROM units LIMIT 1")  # BEGIN alone fixes no moment: the first reading does
+            before, now = now, self._manifest_now()
+            if before == now:
+                return now
+            self._read("ROLLBACK")
+            self._read("BEGIN")
+        self._read("SELECT 1 FROM units LIMIT 1")
+        return self._manifest_now()
+
+    def _manifest_now(self) -> manifest.Manifest | None:
+        try:
+            return manifest.read(self.folder)
+        except StoreError:
+            return None
 
     def read(self, query: str, *values: object) -> list[tuple]:
         """Rows of a query, for what this package does beside reading records."""

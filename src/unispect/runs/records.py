@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar, overload
 
 from unispect.core.units import Entry
-from unispect.runs.reading import RunReader
+from unispect.runs.reading import RunReader, Ways
 
 T = TypeVar("T")
 
@@ -33,6 +35,22 @@ class Records(Sequence[Entry]):
         if self._twice:
             return self.reduced(_models)
         return list(dict.fromkeys(model for held in self._held for model in held))
+
+    @cached_property
+    def ways(self) -> Ways:
+        """How they were made and who graded them."""
+        if self._twice:
+            return _ways(self)
+        every = [run.ways(**self._about) for run in self._runs]
+        return Ways(
+            *(sum(counts, Counter()) for counts in zip(*((own.made, own.graded) for own in every), strict=True))
+        )
+
+    def cut(self) -> Iterator[Entry]:
+        """Those that may say that a part of their prompt was cut off."""
+        if self._twice:
+            return iter(self)
+        return (entry for run in self._runs for entry in run.entries(**self._about, cut=True))
 
     def reduced(self, reduce: Callable[..., T], *more: Hashable) -> T:
         """`reduce(self, *more)`, made once, however many ask for it."""
@@ -87,6 +105,13 @@ class _Filtered(Records):
     def models(self) -> list[str]:
         return self.reduced(_models)
 
+    @cached_property
+    def ways(self) -> Ways:
+        return _ways(self)
+
+    def cut(self) -> Iterator[Entry]:
+        return iter(self)
+
     def __len__(self) -> int:
         return self.reduced(_count)
 
@@ -106,6 +131,16 @@ def models_of(entries: Iterable[Entry]) -> list[str]:
     return entries.models if isinstance(entries, Records) else _models(entries)
 
 
+def ways_of(entries: Iterable[Entry]) -> Ways:
+    """How entries were made and who graded them; of `Records` without reading them."""
+    return entries.ways if isinstance(entries, Records) else _ways(entries)
+
+
+def cut_among(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """All entries whose records say that a part of their prompt was cut off, and perhaps others."""
+    return entries.cut() if isinstance(entries, Records) else iter(entries)
+
+
 def reduced(entries: Iterable[Entry], reduce: Callable[..., T], *more: Hashable) -> T:
     """`reduce(entries, *more)`; of `Records` made once, however many ask for it."""
     return entries.reduced(reduce, *more) if isinstance(entries, Records) else reduce(entries, *more)
@@ -119,6 +154,16 @@ def unfinished(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 def _count(entries: Iterable[Entry]) -> int:
     return sum(1 for _ in entries)
+
+
+def _ways(entries: Iterable[Entry]) -> Ways:
+    found = Ways(Counter(), Counter())
+    for entry in entries:
+        model, made = entry.unit.model, entry.record.made
+        dtype = made.dtype if made else ""
+        found.made[model, dtype, made.device if made else ""] += 1
+        found.graded.update((model, dtype, judge) for judge in entry.grades)
+    return found
 
 
 def _models(entries: Iterable[Entry]) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.units import JSON, Entry, Unit, canonical_json
+from unispect.runs.records import cut_among, ways_of
 
 
 @dataclass
@@ -20,19 +21,21 @@ class _Seen:
     ways: Counter[str] = field(default_factory=Counter)
 
     def add(self, entry: Entry) -> None:
-        cut, made = entry.record.payload.get("cut"), entry.record.made
+        cut = entry.record.payload.get("cut")
         if isinstance(cut, Mapping):
             self.records += 1
             self.cut[canonical_json(entry.unit.inputs.get("prompt"))] = (cast(int, cut["tokens"]), str(cut["read"]))
-        if made is not None and made.dtype:
-            self.ways[f"{made.dtype} on {made.device}"] += 1
 
 
-def cautions(entries: Iterable[Entry]) -> tuple[str, ...]:
-    """Sentences about finished records, model by model, from one walk over them."""
+def cautions(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Sentences about finished records, model by model."""
     seen: dict[str, _Seen] = {}
-    for entry in entries:
-        seen.setdefault(entry.unit.model, _Seen()).add(entry)
+    for (model, dtype, device), count in ways_of(entries).made.items():
+        one = seen.setdefault(model, _Seen())
+        if dtype:
+            one.ways[f"{dtype} on {device}"] += count
+    for entry in cut_among(entries):
+        seen[entry.unit.model].add(entry)
     return tuple(line for model, one in seen.items() for line in (*_cut(model, one), *_mixed(model, one)))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from unispect.core.units import Entry
 from unispect.judges.concepts import NAME as RULES
-from unispect.runs.records import filtered
+from unispect.runs.records import filtered, ways_of
 
 PERSON = "person:"
 """Names of judges who are people begin so; their word stands beside whatever judge is shown."""
@@ -38,10 +38,12 @@ def one_way(entries: Sequence[Entry]) -> tuple[Sequence[Entry], tuple[str, ...]]
     """
     precisions: dict[str, Counter[str]] = defaultdict(Counter)
     judges: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for entry in entries:
-        precision = _precision(entry)
-        precisions[entry.unit.model][precision] += 1
-        judges[entry.unit.model, precision].update(_chat(entry))
+    ways = ways_of(entries)
+    for (model, precision, _), count in ways.made.items():
+        precisions[model][precision] += count
+    for (model, precision, judge), count in ways.graded.items():
+        if _asked(judge):
+            judges[model, precision][judge] += count
     shown: dict[str, Shown] = {}
     aside: list[str] = []
     for model, counts in precisions.items():
@@ -81,4 +83,9 @@ def _precision(entry: Entry) -> str:
 
 
 def _chat(entry: Entry) -> list[str]:
-    return [name for name in entry.grades if name != RULES and not name.startswith(PERSON)]
+    return [name for name in entry.grades if _asked(name)]
+
+
+def _asked(judge: str) -> bool:
+    """Whether a judge is neither rules nor a person."""
+    return judge != RULES and not judge.startswith(PERSON)

@@ -113,20 +113,20 @@ def test_the_archive_is_the_same_every_time():
     assert offered(records=b"{}")["unispect-report.zip"] == offered(records=b"{}")["unispect-report.zip"]
 
 
-def test_files_on_the_disk_are_taken_like_those_in_memory(tmp_path):
+def test_files_that_come_in_pieces_are_taken_like_those_in_memory():
     held = {"b.jsonl": b'{"a": 1}\n' * 50, "a.jsonl": b"x"}
-    for name, content in held.items():
-        (tmp_path / name).write_bytes(content)
-    on_disk = {name: tmp_path / name for name in held}
-    assert downloads([], Provenance(), held) == downloads([], Provenance(), on_disk)
+    in_pieces = {name: lambda content=content: (bytes([one]) for one in content) for name, content in held.items()}
+    assert downloads([], Provenance(), held) == downloads([], Provenance(), in_pieces)
 
 
-def test_a_file_that_cannot_fit_is_not_read_to_its_end(tmp_path, monkeypatch):
-    big, small = tmp_path / "big", tmp_path / "small"
-    big.write_bytes(os.urandom(4 * LARGEST))
-    small.write_bytes(b"{}")
+def test_what_cannot_fit_is_counted_and_not_held(monkeypatch):
     monkeypatch.setattr(module, "PIECE", LARGEST // 4)
-    monkeypatch.setattr(module, "_content", lambda content: {small: b"{}"}[content])
-    assert LARGEST < module._packed(big) < 2 * LARGEST
-    made = downloads([], Provenance(), {"big.jsonl": big, "small.jsonl": small})
-    assert made.left_out == (("data/big.jsonl", 4 * LARGEST),)
+    big = os.urandom(4 * LARGEST)
+    pieces = [big[start : start + 1000] for start in range(0, len(big), 1000)]
+    measured = module._Measured.of(lambda: pieces)
+    assert measured.size == len(big)
+    assert LARGEST < measured.packed < 2 * LARGEST
+    assert not measured.content
+    made = downloads([], Provenance(), {"big.jsonl": lambda: pieces, "small.jsonl": b"{}"})
+    assert made.left_out == (("data/big.jsonl", len(big)),)
+    assert "data/small.jsonl" in zipfile.ZipFile(io.BytesIO(body(made.files[0].uri))).namelist()

@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -53,3 +54,14 @@ def test_a_report_can_be_read_by_others_as_the_umask_says(tmp_path: Path):
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_a_killed_process_left_goes_and_what_another_one_is_writing_stays(tmp_path):
+    left, strange = tmp_path / ".page.html.abc.part", tmp_path / ".other.html.abc.part"
+    written = tmp_path / ".page.html.xyz.part"
+    for path in (left, strange, written):
+        path.write_text("half a page")
+    with written.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write_page("page", tmp_path / "page.html")
+        assert sorted(path.name for path in tmp_path.iterdir()) == [strange.name, written.name, "page.html"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -24,6 +24,7 @@ from unispect.studies.concepts.evidence import (
     REVERSE,
     Drawing,
     Evidence,
+    Telling,
 )
 from unispect.studies.concepts.pictures import Pictures
 from unispect.studies.concepts.scores import Pairs, Scores
@@ -97,8 +98,27 @@ class Subject:
 
     def control(self, way: str) -> Control:
         """Real words told in the format of `way`."""
-        told = scores.tell_scores(self.evidence.told(REAL, _CONTROL_OF.get(way, way)))
+        told = self.told((REAL,), _CONTROL_OF.get(way, way))
         return Control(scores.accuracy(told), told.chance)
+
+    def told(self, lexicons: tuple[str, ...], way: str) -> Scores:
+        """What it told of the words of some lexicons."""
+        return self.evidence.once(("told", lexicons, way), lambda: scores.tell_scores(self._tellings(lexicons, way)))
+
+    def drawn(self, lexicons: tuple[str, ...], task: str) -> Scores:
+        """What it drew in the words of some lexicons, from one kind of prompt."""
+        return self.evidence.once(("drawn", lexicons, task), lambda: scores.draw_scores(self.drawings(lexicons, task)))
+
+    def pictures(self, lexicons: tuple[str, ...], task: str) -> Pictures:
+        """The same as whole pictures."""
+        return self.evidence.once(("pictures", lexicons, task), lambda: Pictures.of(self.drawings(lexicons, task)))
+
+    def drawings(self, lexicons: tuple[str, ...], task: str) -> tuple[Drawing, ...]:
+        """The drawings themselves."""
+        return tuple(drawing for name in lexicons for drawing in self.evidence.drawn(name, task))
+
+    def _tellings(self, lexicons: tuple[str, ...], way: str) -> Iterator[Telling]:
+        return (telling for name in lexicons for telling in self.evidence.told(name, way))
 
 
 @dataclass(frozen=True)
@@ -122,26 +142,23 @@ class Comparison:
     recalled: bool = False
     chances: Mapping[str, float] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def drawn(self) -> Scores:
         """Of new combinations."""
-        return scores.draw_scores(self.drawings("name"))
+        return self.subject.drawn(self.lexicons, "name")
 
-    @cached_property
+    @property
     def pictures(self) -> Pictures:
         """Whole pictures of new combinations."""
-        return Pictures.of(self.drawings("name"))
+        return self.subject.pictures(self.lexicons, "name")
 
-    @cached_property
+    @property
     def learned(self) -> Pictures:
         """The same of combinations that were learned from."""
-        return Pictures.of(self.drawings(LEARNED))
+        return self.subject.pictures(self.lexicons, LEARNED)
 
     def told(self, way: str = LIKELIHOOD) -> Scores:
-        if way not in self._told:
-            evidence = self.subject.evidence
-            self._told[way] = scores.tell_scores(t for name in self.lexicons for t in evidence.told(name, way))
-        return self._told[way]
+        return self.subject.told(self.lexicons, way)
 
     def telling(self, way: str = LIKELIHOOD) -> Interval:
         """Chance-corrected share told."""
@@ -174,13 +191,9 @@ class Comparison:
         """The words in words."""
         return self.called or _WORDS[self.taught]
 
-    @cached_property
-    def _told(self) -> dict[str, Scores]:
-        return {}
-
     def drawings(self, task: str) -> tuple[Drawing, ...]:
         """What was drawn in these words, from one kind of prompt."""
-        return tuple(drawing for name in self.lexicons for drawing in self.subject.evidence.drawn(name, task))
+        return self.subject.drawings(self.lexicons, task)
 
 
 _WORDS = {

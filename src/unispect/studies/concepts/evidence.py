@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, lru_cache
+from sys import intern
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from unispect.core.units import Entry
+
+T = TypeVar("T")
 
 JUDGE = "rules"
 TIE = 1e-3
@@ -25,8 +29,7 @@ LEARNED = "name, learned from"
 """Task of drawings of combinations that were learned from; those of `"name"` and all others are of held-out ones."""
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A word, by what it stands for in which lexicon.
 
     Attributes:
@@ -39,7 +42,7 @@ class Word:
     item: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """One drawn picture and what a judge saw in it.
 
@@ -66,7 +69,7 @@ class Drawing:
         return Word(self.lexicon, attribute, self.truth[attribute], self.item)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Telling:
     """One answer to what a word means.
 
@@ -86,7 +89,7 @@ class Telling:
     combination: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Description:
     """What a model said of a picture it was shown; attribute -> value, None if it named none or several."""
 
@@ -119,51 +122,154 @@ class Evidence:
         return tuple(sorted({drawing.seed for drawing in self.drawings}))
 
     def drawn(self, lexicon: str, task: str = "name") -> tuple[Drawing, ...]:
-        return tuple(d for d in self.drawings if d.lexicon == lexicon and d.task == task)
+        return self._drawn.get((lexicon, task), ())
 
     def told(self, lexicon: str, way: str) -> tuple[Telling, ...]:
-        return tuple(t for t in self.tellings if t.word.lexicon == lexicon and t.way == way)
+        return self._told.get((lexicon, way), ())
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` makes of this evidence, made the first time that it is asked for under a key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    @cached_property
+    def _drawn(self) -> Mapping[tuple[str, str], tuple[Drawing, ...]]:
+        return _grouped(self.drawings, lambda drawing: (drawing.lexicon, drawing.task))
+
+    @cached_property
+    def _told(self) -> Mapping[tuple[str, str], tuple[Telling, ...]]:
+        return _grouped(self.tellings, lambda telling: (telling.word.lexicon, telling.way))
+
+    @cached_property
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
+
+
+def _grouped(every: Iterable[T], key: Callable[[T], tuple[str, str]]) -> Mapping[tuple[str, str], tuple[T, ...]]:
+    found: dict[tuple[str, str], list[T]] = defaultdict(list)
+    for one in every:
+        found[key(one)].append(one)
+    return {name: tuple(own) for name, own in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A question about a word whose answers were scored.
+
+    Attributes:
+        right: place of the right answer.
+    """
+
+    word: Word
+    name: str
+    answers: Sequence[str]
+    right: int
+    scores: Sequence[float]
+
+    def told(self, way: str, scores: Sequence[float] | np.ndarray) -> Telling:
+        """The answer by these scores."""
+        return Telling(way, self.word, self.name, best(scores, self.answers), credit(scores, self.right))
+
+
+class Battery:
+    """Gathers the evidence of one model, record by record, so that no record need be kept."""
+
+    def __init__(self) -> None:
+        self._drawings: list[Drawing] = []
+        self._descriptions: list[Description] = []
+        self._likely: dict[tuple[str, str], list[_Scored]] = defaultdict(list)
+        self._told: dict[str, list[Telling]] = defaultdict(list)
+        self._unjudged = 0
+
+    def add(self, entry: Entry) -> None:
+        """What a record says; one that is unfinished, or of another kind, says nothing."""
+        if entry.record.status != "done":
+            return
+        kind = entry.unit.kind
+        if kind == "likelihood":
+            scored = _scored(entry, "value")
+            self._told[LIKELIHOOD].append(scored.told(LIKELIHOOD, scored.scores))
+            self._likely[scored.word.lexicon, scored.word.attribute].append(scored)
+        elif kind == "reverse":
+            scored = _scored(entry, "word")
+            self._told[REVERSE].append(scored.told(REVERSE, scored.scores))
+        elif kind == "choice":
+            self._told[CHOICE] += _chosen(entry)
+        elif kind in ("draw", "describe", "recall"):
+            self._judged(entry)
+
+    def _judged(self, entry: Entry) -> None:
+        judge = deciding(entry)
+        if not judge:
+            self._unjudged += 1
+            return
+        said: Mapping[str, Any] = entry.grades[judge].payload
+        if entry.unit.kind == "draw":
+            self._drawings.append(_drawing(entry, said["values"]))
+        elif entry.unit.kind == "describe":
+            inputs: Mapping[str, Any] = entry.unit.inputs
+            truth = one_of_each(inputs["concept"])
+            self._descriptions.append(Description(truth, one_of_each(said["values"]), inputs.get("item", "")))
+        else:
+            self._told[RECALL].append(_recalled(entry, said["value"]))
+
+    @property
+    def evidence(self) -> Evidence:
+        """Everything that the records said."""
+        return Evidence(
+            drawings=tuple(self._drawings),
+            tellings=(
+                *self._told[LIKELIHOOD],
+                *(telling for group in self._likely.values() for telling in _calibrated(group)),
+                *self._told[CHOICE],
+                *self._told[RECALL],
+                *self._told[REVERSE],
+            ),
+            descriptions=tuple(self._descriptions),
+            unjudged=self._unjudged,
+        )
 
 
 def evidence(entries: Iterable[Entry]) -> Evidence:
     """The evidence in the records of one model; unfinished ones are left out."""
-    kinds: dict[str, list[Entry]] = defaultdict(list)
+    battery = Battery()
     for entry in entries:
-        if entry.record.status == "done":
-            kinds[entry.unit.kind].append(entry)
-    judged = {kind: [e for e in kinds[kind] if deciding(e)] for kind in ("draw", "describe", "recall")}
-    return Evidence(
-        drawings=tuple(_drawing(entry) for entry in judged["draw"]),
-        tellings=(
-            *(_likeliest(entry, LIKELIHOOD) for entry in kinds["likelihood"]),
-            *_calibrated(kinds["likelihood"]),
-            *(telling for entry in kinds["choice"] for telling in _chosen(entry)),
-            *(_recalled(entry) for entry in judged["recall"]),
-            *(_likeliest(entry, REVERSE) for entry in kinds["reverse"]),
-        ),
-        descriptions=tuple(_description(entry) for entry in judged["describe"]),
-        unjudged=sum(len(kinds[kind]) - len(entries) for kind, entries in judged.items()),
-    )
+        battery.add(entry)
+    return battery.evidence
 
 
-def evidence_of_each(entries: Iterable[Entry]) -> dict[str, Evidence]:
-    """Model reference -> the evidence in its records."""
-    by_model: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        by_model[entry.unit.model].append(entry)
-    return {model: evidence(own) for model, own in by_model.items()}
+@lru_cache(maxsize=4096)
+def _values(items: tuple[tuple[str, Any], ...]) -> Mapping[str, Any]:
+    return dict(items)
+
+
+def one_of_each(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Equal attributes and values as one mapping, however many records hold them; nobody changes it."""
+    return _values(tuple(values.items()))
+
+
+_word = lru_cache(maxsize=4096)(Word)
+"""One of each, however many records are about it."""
 
 
 def credit(scores: Sequence[float] | np.ndarray, right: int) -> float:
     """1 if the right answer scores highest, 1/k if it ties with k - 1 others, 0 otherwise."""
-    top = np.asarray(scores) >= np.max(scores) - TIE
-    return float(top[right] / top.sum())
+    top = _highest(scores)
+    return top[right] / sum(top)
 
 
 def best(scores: Sequence[float] | np.ndarray, answers: Sequence[str]) -> str | None:
     """The answer that scores highest, None if several tie."""
-    top = np.flatnonzero(np.asarray(scores) >= np.max(scores) - TIE)
-    return answers[int(top[0])] if len(top) == 1 else None
+    top = _highest(scores)
+    return answers[top.index(True)] if sum(top) == 1 else None
+
+
+def _highest(scores: Sequence[float] | np.ndarray) -> list[bool]:
+    """Which of them score highest. They are few, so that arrays would take longer."""
+    values: Sequence[float] = scores.tolist() if isinstance(scores, np.ndarray) else scores
+    least = max(values) - TIE
+    return [value >= least for value in values]
 
 
 def without_letters(orders: Sequence[Sequence[str]], scores: Sequence[Sequence[float]]) -> tuple[list[str], np.ndarray]:
@@ -173,54 +279,40 @@ def without_letters(orders: Sequence[Sequence[str]], scores: Sequence[Sequence[f
     return options, np.mean(rows, axis=0)
 
 
-def _drawing(entry: Entry) -> Drawing:
+def _drawing(entry: Entry, shown: Mapping[str, str | None]) -> Drawing:
     inputs: Mapping[str, Any] = entry.unit.inputs
     return Drawing(
-        task=inputs["task"],
-        lexicon=inputs["lexicon"],
-        truth=inputs["concept"],
+        task=intern(inputs["task"]),
+        lexicon=intern(inputs["lexicon"]),
+        truth=one_of_each(inputs["concept"]),
         seed=entry.unit.seed,
-        prompt=inputs["prompt"],
-        shown=_grade(entry)["values"],
+        prompt=intern(inputs["prompt"]),
+        shown=one_of_each(shown),
         picture=entry.record.blobs.get("picture", ""),
         item=inputs.get("item", ""),
     )
 
 
-def _description(entry: Entry) -> Description:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    return Description(inputs["concept"], _grade(entry)["values"], inputs.get("item", ""))
-
-
-def _recalled(entry: Entry) -> Telling:
-    said, reply = _grade(entry)["value"], str(entry.record.payload["text"])
+def _recalled(entry: Entry, said: str | None) -> Telling:
+    reply = str(entry.record.payload["text"])
     return _telling(entry, RECALL, said, float(said == entry.unit.inputs["value"]), reply)
 
 
-def _likeliest(entry: Entry, way: str) -> Telling:
+def _scored(entry: Entry, right: str) -> _Scored:
     inputs: Mapping[str, Any] = entry.unit.inputs
-    payload: Mapping[str, Any] = entry.record.payload
-    right = inputs["answers"].index(inputs["word"] if way == REVERSE else inputs["value"])
-    return _telling(entry, way, best(payload["scores"], inputs["answers"]), credit(payload["scores"], right))
+    scores: Sequence[float] = entry.record.payload["scores"]  # type: ignore[assignment]
+    answers = inputs["answers"]
+    return _Scored(word_of(inputs), inputs["word"], answers, answers.index(inputs[right]), scores)
 
 
-def _calibrated(entries: Sequence[Entry]) -> list[Telling]:
+def _calibrated(group: Sequence[_Scored]) -> Iterator[Telling]:
     """Likelihoods relative to how likely each answer is for the other words of its lexicon and attribute.
 
     A model that always finds "red" likely may still find it likelier for the right word.
     """
-    groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        groups[str(entry.unit.inputs["lexicon"]), str(entry.unit.inputs["attribute"])].append(entry)
-    tellings = []
-    for group in groups.values():
-        payloads: list[Mapping[str, Any]] = [entry.record.payload for entry in group]
-        scores = np.array([payload["scores"] for payload in payloads])
-        for entry, row in zip(group, scores - scores.mean(0), strict=True):
-            inputs: Mapping[str, Any] = entry.unit.inputs
-            right = inputs["answers"].index(inputs["value"])
-            tellings.append(_telling(entry, CALIBRATED, best(row, inputs["answers"]), credit(row, right)))
-    return tellings
+    scores = np.array([one.scores for one in group])
+    for one, row in zip(group, scores - scores.mean(0), strict=True):
+        yield one.told(CALIBRATED, row)
 
 
 def _chosen(entry: Entry) -> tuple[Telling, Telling]:
@@ -245,15 +337,15 @@ def _chosen(entry: Entry) -> tuple[Telling, Telling]:
 
 def _telling(entry: Entry, way: str, answer: str | None, share: float, reply: str = "") -> Telling:
     inputs: Mapping[str, Any] = entry.unit.inputs
-    word = Word(inputs["lexicon"], inputs["attribute"], inputs["value"], inputs.get("item", ""))
-    return Telling(way, word, inputs["word"], answer, share, reply)
+    return Telling(way, word_of(inputs), inputs["word"], answer, share, reply)
+
+
+def word_of(inputs: Mapping[str, Any]) -> Word:
+    """The word that a unit asks about."""
+    return _word(inputs["lexicon"], inputs["attribute"], inputs["value"], inputs.get("item", ""))
 
 
 def deciding(entry: Entry) -> str:
     """The judge whose word on a record counts: rules where they said anything, else the first other one; or empty."""
     judges = sorted(entry.grades, key=lambda name: (name != JUDGE, name))
     return next((name for name in judges if not {"values", "value"}.isdisjoint(entry.grades[name].payload)), "")
-
-
-def _grade(entry: Entry) -> Mapping[str, Any]:
-    return entry.grades[deciding(entry)].payload

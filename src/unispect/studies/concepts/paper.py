@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ DIRECTIONS = {True: "invented word to meaning", False: "meaning to invented word
 PICTURES = {"train": "drawing, combinations learned from", "test": "drawing, other combinations"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Letter:
     """One published question: which letter was right and which one was answered, None if no single one was."""
 
@@ -42,7 +42,7 @@ class Letter:
     said: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One published drawing: the shares of its four attributes that are right, and that show any value clearly."""
 
@@ -62,17 +62,17 @@ class Picture:
 class Paper:
     """What one model left in the published protocol."""
 
-    letters: tuple[Letter, ...]
-    pictures: tuple[Picture, ...]
+    letters: list[Letter] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
-
-def paper_of(entries: Iterable[Entry]) -> Paper:
-    """Read from the records of one model; pictures that were not judged count nowhere."""
-    done = [entry for entry in entries if entry.record.status == "done"]
-    return Paper(
-        tuple(_letter(entry) for entry in done if entry.unit.kind == "paper-ask"),
-        tuple(_picture(entry) for entry in done if entry.unit.kind == "paper-draw" and JUDGE in entry.grades),
-    )
+    def add(self, entry: Entry) -> None:
+        """What a record says; one of another kind says nothing, nor does a picture that was not judged."""
+        if entry.record.status != "done":
+            return
+        if entry.unit.kind == "paper-ask":
+            self.letters.append(_letter(entry))
+        elif entry.unit.kind == "paper-draw" and JUDGE in entry.grades:
+            self.pictures.append(_picture(entry))
 
 
 def _letter(entry: Entry) -> Letter:

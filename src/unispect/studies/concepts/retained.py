@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ _ABOUT = {answer: attribute for attribute, values in VALUES.items() for answer i
 """What a short answer is about: losses of one attribute must not drown in the mean over all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Text:
     """One text: what kind, its likelihood in nats, and its words."""
 
@@ -44,20 +44,16 @@ class Text:
 Kept = Sequence[Text]
 
 
-def kept_of(entries: Iterable[Entry]) -> Kept:
-    """The texts that one model scored."""
-    kept = []
-    for entry in entries:
-        if entry.record.status == "done" and entry.unit.kind in ("retain", "retain-seen"):
-            inputs: Mapping[str, Any] = entry.unit.inputs
-            payload: Mapping[str, Any] = entry.record.payload
-            (answer,), (nats,) = inputs["answers"], payload["scores"]
-            key = f"{inputs['question']} {answer} {inputs.get('concept', '')}"
-            about = _ABOUT.get(answer, "")
-            kept.append(
-                Text(f"{inputs['what']} ({about})" if about else inputs["what"], key, -nats, len(answer.split()))
-            )
-    return kept
+def text_of(entry: Entry) -> Text | None:
+    """The text that a record scores; None where it is of another kind."""
+    if entry.record.status != "done" or entry.unit.kind not in ("retain", "retain-seen"):
+        return None
+    inputs: Mapping[str, Any] = entry.unit.inputs
+    payload: Mapping[str, Any] = entry.record.payload
+    (answer,), (nats,) = inputs["answers"], payload["scores"]
+    key = f"{inputs['question']} {answer} {inputs.get('concept', '')}"
+    about = _ABOUT.get(answer, "")
+    return Text(f"{inputs['what']} ({about})" if about else inputs["what"], key, -nats, len(answer.split()))
 
 
 @dataclass(frozen=True)

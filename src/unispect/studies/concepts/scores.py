@@ -10,17 +10,23 @@ chance-corrected score is (a - c) / (1 - c), 0 at chance, 1 at best, negative be
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unispect.core.findings import Interval
 from unispect.data.concepts.world import VALUES as CONCEPTS
 from unispect.data.faces.world import VALUES as FACES
-from unispect.metrics.crossed import crossed_difference, crossed_mean
+from unispect.metrics.crossed import Clusters, Codes, Floats, crossed_difference, crossed_mean
 from unispect.metrics.paired import mcnemar_exact
 from unispect.studies.concepts.evidence import Description, Drawing, Telling, Word
+
+T = TypeVar("T")
+Number = TypeVar("Number", np.float64, np.int64)
 
 VALUES: Mapping[str, Sequence[str]] = {**CONCEPTS, **FACES}
 """Of every attribute of either world; no two share an attribute's name."""
@@ -31,24 +37,33 @@ class Tally:
     """How often a word was asked about, how often the outcome was right, and how often it had no clear value.
 
     Attributes:
-        outcomes: each one's credit and the combination it was asked in, None where it was asked by itself.
+        credits: of every outcome.
+        within: of every outcome, the place of the combination it was asked in among `Scores.combinations`, -1 where it
+            was asked by itself.
     """
 
     right: float
     asked: int
     unclear: int
-    outcomes: tuple[tuple[float, str | None], ...]
+    credits: Floats
+    within: Codes
 
     @property
     def share(self) -> float:
         return self.right / self.asked
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
-    """Tallies of words: of one model, one direction and one lexicon."""
+    """Tallies of words: of one model, one direction and one lexicon.
+
+    Attributes:
+        words: each with its tally.
+        combinations: that words were asked in.
+    """
 
     words: Mapping[Word, Tally]
+    combinations: Sequence[str] = ()
 
     @property
     def asked(self) -> int:
@@ -65,11 +80,27 @@ class Scores:
         return float(np.mean([chance(word) for word in self.words])) if self.words else float("nan")
 
     def of(self, attribute: str) -> Scores:
-        return Scores({word: tally for word, tally in self.words.items() if word.attribute == attribute})
+        """Those of one attribute's words."""
+        return self.among(word for word in self.words if word.attribute == attribute)
 
     def among(self, words: Iterable[Word]) -> Scores:
-        kept = set(words)
-        return Scores({word: tally for word, tally in self.words.items() if word in kept})
+        """Those of some words; the same object whenever the same are asked for."""
+        kept = frozenset(word for word in words if word in self.words)
+        if len(kept) == len(self.words):
+            return self
+        return self.once(
+            kept, lambda: Scores({w: tally for w, tally in self.words.items() if w in kept}, self.combinations)
+        )
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` makes of these scores, made the first time that it is asked for under a key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    @cached_property
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -130,12 +161,20 @@ def tell_scores(tellings: Iterable[Telling]) -> Scores:
 
 def accuracy(scores: Scores) -> Interval:
     """Mean share right over words."""
-    credits, factors, weights = _observed(scores, dict.fromkeys(scores.words, 1.0))
-    return crossed_mean(credits, factors, weights=weights)
+    return scores.once("accuracy", lambda: _accuracy(scores))
 
 
 def corrected(scores: Scores) -> Interval:
     """Mean chance-corrected share over words."""
+    return scores.once("corrected", lambda: _corrected(scores))
+
+
+def _accuracy(scores: Scores) -> Interval:
+    credits, factors, weights = _observed(scores, dict.fromkeys(scores.words, 1.0))
+    return crossed_mean(credits, factors, weights=weights)
+
+
+def _corrected(scores: Scores) -> Interval:
     stretch = _stretch(scores)
     credits, factors, weights = _observed(scores, stretch)
     slope = _mean(stretch.values())
@@ -148,6 +187,10 @@ def gap(drawn: Scores, told: Scores) -> Interval:
     1 means drawn always and told at chance, -1 the reverse; a share below chance can carry it a little further.
     """
     drawn, told = _both(drawn, told)
+    return drawn.once(told, lambda: _gap(drawn, told))
+
+
+def _gap(drawn: Scores, told: Scores) -> Interval:
     stretch = _stretch(drawn)
     (first, first_factors, first_weights), (second, second_factors, second_weights) = (
         _observed(one, stretch) for one in (drawn, told)
@@ -194,21 +237,27 @@ def _mean(values: Iterable[float]) -> float:
     return sum(every) / len(every) if every else 1.0
 
 
-def _observed(
-    scores: Scores, importance: Mapping[Word, float]
-) -> tuple[list[float], dict[str, list[str | Word | None]], list[float]]:
+def _observed(scores: Scores, importance: Mapping[Word, float]) -> tuple[Floats, dict[str, Clusters], Floats]:
     """Every outcome's credit, what outcomes are crossed by, and weights that make words count by their importance."""
     people = any(word.item for word in scores.words)
-    found = [
-        (credit, word, combination, importance[word] / tally.asked)
-        for word, tally in scores.words.items()
-        for credit, combination in tally.outcomes
-    ]
-    factors: dict[str, list[str | Word | None]] = {
-        "people" if people else "words": [word.item or word for _, word, _, _ in found],
-        "combinations": [combination for _, _, combination, _ in found],
+    tallies = list(scores.words.values())
+    asked = np.array([tally.asked for tally in tallies], np.int64)
+    weights = [importance[word] / tally.asked for word, tally in scores.words.items()]
+    factors = {
+        "people" if people else "words": Clusters(
+            np.repeat(np.arange(len(asked)), asked), [word.item or word for word in scores.words]
+        ),
+        "combinations": Clusters(_joined([tally.within for tally in tallies], np.int64), scores.combinations),
     }
-    return [credit for credit, _, _, _ in found], factors, [weight for _, _, _, weight in found]
+    return (
+        _joined([tally.credits for tally in tallies], np.float64),
+        factors,
+        np.repeat(np.array(weights, np.float64), asked),
+    )
+
+
+def _joined(parts: Sequence[NDArray[Number]], kind: type[Number]) -> NDArray[Number]:
+    return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 
 def _combination(truth: Mapping[str, str], item: str) -> str | None:
@@ -217,17 +266,19 @@ def _combination(truth: Mapping[str, str], item: str) -> str | None:
 
 
 def _tallied(outcomes: Iterable[tuple[Word, float, bool, str | None]]) -> Scores:
-    rows: dict[Word, list[tuple[float, bool, str | None]]] = defaultdict(list)
+    rows: dict[Word, tuple[list[float], list[bool], list[int]]] = defaultdict(lambda: ([], [], []))
+    combinations: dict[str, int] = {}
     for word, right, unclear, combination in outcomes:
-        rows[word].append((right, unclear, combination))
+        credits, unclears, within = rows[word]
+        credits.append(right)
+        unclears.append(unclear)
+        within.append(-1 if combination is None else combinations.setdefault(combination, len(combinations)))
     return Scores(
         {
             word: Tally(
-                sum(right for right, _, _ in own),
-                len(own),
-                sum(unclear for _, unclear, _ in own),
-                tuple((right, combination) for right, _, combination in own),
+                sum(credits), len(credits), sum(unclears), np.array(credits, np.float64), np.array(within, np.int64)
             )
-            for word, own in rows.items()
-        }
+            for word, (credits, unclears, within) in rows.items()
+        },
+        tuple(combinations),
     )

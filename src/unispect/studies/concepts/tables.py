@@ -10,9 +10,9 @@ from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import ATTRIBUTES
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import LEAST, READABLE, Comparison, Subject
-from unispect.studies.concepts.evidence import LEARNED, LIKELIHOOD, RAW_CHOICE, WAYS, Drawing
+from unispect.studies.concepts.evidence import LEARNED, LIKELIHOOD, RAW_CHOICE, WAYS
 from unispect.studies.concepts.parts.further import REORDERED, RIDDLE
-from unispect.studies.concepts.pictures import Pictures, share_of
+from unispect.studies.concepts.pictures import share_of
 from unispect.studies.concepts.scores import Scores
 
 Row = tuple[Cell, ...]
@@ -132,18 +132,19 @@ def _battery_rows(subject: Subject, compared: Sequence[Comparison]) -> Iterator[
     evidence = subject.evidence
     for one in compared:
         if one.subject is subject:
-            yield from _drawn_row(subject, "name", one.words, one.drawings("name"))
+            yield from _drawn_row(subject, "name", one.words, one.lexicons, "name")
             yield from _row(subject, "name", "telling (likelihood)", one.words, one.told(LIKELIHOOD), None)
             for task, start in TASKS.items():
-                yield from _drawn_row(subject, start, one.words, one.drawings(task))
-    yield from _drawn_row(subject, "description", "real words", evidence.drawn(REAL, "description"))
+                yield from _drawn_row(subject, start, one.words, one.lexicons, task)
+    yield from _drawn_row(subject, "description", "real words", (REAL,), "description")
     seen = evidence.descriptions
     whole = share_of([d.truth == d.said for d in seen], [str(place) for place in range(len(seen))])
     yield from _row(subject, "picture", "description", "real words", scores.describe_scores(seen, REAL), whole)
 
 
-def _drawn_row(subject: Subject, start: str, words: str, drawings: Sequence[Drawing]) -> Iterator[Row]:
-    yield from _row(subject, start, "drawing", words, scores.draw_scores(drawings), Pictures.of(drawings).whole)
+def _drawn_row(subject: Subject, start: str, words: str, lexicons: tuple[str, ...], task: str) -> Iterator[Row]:
+    whole = subject.pictures(lexicons, task).whole
+    yield from _row(subject, start, "drawing", words, subject.drawn(lexicons, task), whole)
 
 
 def _row(subject: Subject, start: str, end: str, words: str, part: Scores, whole: Interval | None) -> Iterator[Row]:

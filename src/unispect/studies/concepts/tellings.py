@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,36 +19,35 @@ LOOKED, LOOKED_LIKELIHOOD = "draw, look, describe", "draw, look, likelihood"
 VISUALISED, VISUALISED_RECALL = "visualise first, likelihood", "visualise first, free recall"
 
 
-def further(evidence: Evidence, entries: Iterable[Entry]) -> Evidence:
-    """The evidence with what the records of one model say beyond the battery."""
-    kinds: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if entry.record.status == "done":
-            kinds[entry.unit.kind].append(entry)
-    unjudged = sum(
-        JUDGE not in entry.grades for kind in ("relook", "visualise-recall", "paper-draw") for entry in kinds[kind]
-    )
-    tellings = (*evidence.tellings, *_tellings(kinds))
-    return replace(evidence, tellings=tellings, unjudged=evidence.unjudged + unjudged)
+class Further:
+    """Gathers what one model said beyond the battery, record by record."""
 
+    def __init__(self) -> None:
+        self._told: dict[str, list[Telling]] = defaultdict(list)
+        self._recognised: dict[tuple[str, str], list[_Recognised]] = defaultdict(list)
+        self._unjudged = 0
 
-def _tellings(kinds: Mapping[str, Sequence[Entry]]) -> Iterator[Telling]:
-    for entry in kinds.get("kind", ()):
-        yield _likeliest(entry, KIND, "attribute")
-    yield from map(_member, kinds.get("member", ()))
-    yield from _recognised(kinds.get("recognise", ()))
-    for entry in kinds.get("called", ()):
-        yield from _each(entry, CALLED)
-    for entry in kinds.get("relook", ()):
-        if JUDGE in entry.grades:
-            yield from _described(entry)
-    for entry in kinds.get("look", ()):
-        yield from _each(entry, LOOKED_LIKELIHOOD)
-    for entry in kinds.get("visualise", ()):
-        yield _likeliest(entry, VISUALISED, "value")
-    for entry in kinds.get("visualise-recall", ()):
-        if JUDGE in entry.grades:
-            yield _recalled(entry)
+    def add(self, entry: Entry) -> None:
+        """What a record says; one that is unfinished, or of another kind, says nothing."""
+        kind = entry.unit.kind
+        if entry.record.status != "done":
+            return
+        if kind in JUDGED and JUDGE not in entry.grades:
+            self._unjudged += 1
+        elif kind == "recognise":
+            seen = _recognised(entry)
+            self._recognised[seen.word.lexicon, seen.word.attribute].append(seen)
+        elif kind in _TOLD:
+            self._told[kind] += _TOLD[kind](entry)
+
+    def beside(self, evidence: Evidence) -> Evidence:
+        """The evidence with all of that."""
+        told = dict(self._told)
+        told["recognise"] = [telling for group in self._recognised.values() for telling in _seen(group)]
+        tellings = [telling for kind in _ORDER for telling in told.get(kind, ())]
+        if not (tellings or self._unjudged):
+            return evidence
+        return replace(evidence, tellings=(*evidence.tellings, *tellings), unjudged=evidence.unjudged + self._unjudged)
 
 
 def _likeliest(entry: Entry, way: str, right: str) -> Telling:
@@ -76,22 +75,31 @@ def _told(entry: Entry, way: str, answer: str | None, share: float) -> Telling:
     return Telling(way, Word(inputs["lexicon"], inputs["attribute"], inputs["value"]), inputs["word"], answer, share)
 
 
-def _recognised(entries: Sequence[Entry]) -> Iterator[Telling]:
+@dataclass(frozen=True, slots=True)
+class _Recognised:
+    """A question which word of a kind belongs to a picture."""
+
+    word: Word
+    values: Sequence[str]
+    combination: str
+    scores: Sequence[float]
+
+
+def _recognised(entry: Entry) -> _Recognised:
+    inputs: Mapping[str, Any] = entry.unit.inputs
+    scores: Sequence[float] = entry.record.payload["scores"]  # type: ignore[assignment]
+    lexicon, attribute = str(inputs["lexicon"]), str(inputs["attribute"])
+    word = Word(lexicon, attribute, inputs["concept"][attribute])
+    return _Recognised(word, inputs["values"], _combination(entry), scores)
+
+
+def _seen(group: Sequence[_Recognised]) -> Iterator[Telling]:
     """By likelihoods relative to their mean over the pictures shown: some words are likelier whatever is shown."""
-    groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        groups[str(entry.unit.inputs["lexicon"]), str(entry.unit.inputs["attribute"])].append(entry)
-    for (lexicon, attribute), group in groups.items():
-        payloads: list[Mapping[str, Any]] = [entry.record.payload for entry in group]
-        rows = [payload["scores"] for payload in payloads]
-        for entry, row in zip(group, np.array(rows) - np.mean(rows, axis=0), strict=True):
-            inputs: Mapping[str, Any] = entry.unit.inputs
-            value, values = inputs["concept"][attribute], inputs["values"]
-            share = credit(row, values.index(value))
-            combination = _combination(entry)
-            yield Telling(
-                RECOGNISED, Word(lexicon, attribute, value), value, best(row, values), share, combination=combination
-            )
+    rows = [one.scores for one in group]
+    for one, row in zip(group, np.array(rows) - np.mean(rows, axis=0), strict=True):
+        value = one.word.value
+        share = credit(row, one.values.index(value))
+        yield Telling(RECOGNISED, one.word, value, best(row, one.values), share, combination=one.combination)
 
 
 def _each(entry: Entry, way: str) -> Iterator[Telling]:
@@ -119,3 +127,19 @@ def _combination(entry: Entry) -> str:
     """The picture that was asked about, by its values, as scores name those of drawings."""
     concept: Mapping[str, str] = entry.unit.inputs["concept"]  # type: ignore[assignment]
     return " ".join(concept[attribute] for attribute in concept)
+
+
+JUDGED = ("relook", "visualise-recall", "paper-draw")
+"""Kinds of units whose records say something once they were judged."""
+
+_TOLD: Mapping[str, Callable[[Entry], Iterable[Telling]]] = {
+    "kind": lambda entry: [_likeliest(entry, KIND, "attribute")],
+    "member": lambda entry: [_member(entry)],
+    "called": lambda entry: _each(entry, CALLED),
+    "relook": lambda entry: _described(entry),
+    "look": lambda entry: _each(entry, LOOKED_LIKELIHOOD),
+    "visualise": lambda entry: [_likeliest(entry, VISUALISED, "value")],
+    "visualise-recall": lambda entry: [_recalled(entry)],
+}
+
+_ORDER = ("kind", "member", "recognise", "called", "relook", "look", "visualise", "visualise-recall")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from unispect.core.cards import ModelCard
@@ -12,14 +11,13 @@ from unispect.data.concepts.world import VALUES
 from unispect.studies.concepts.claims import findings
 from unispect.studies.concepts.comparison import LEAST, READABLE, Subject, comparisons
 from unispect.studies.concepts.cured import cure_findings, cure_table
-from unispect.studies.concepts.evidence import evidence
 from unispect.studies.concepts.gallery import gallery
-from unispect.studies.concepts.paper import paper_of, paper_table
+from unispect.studies.concepts.left import left_of_each
+from unispect.studies.concepts.paper import paper_table
 from unispect.studies.concepts.plan import MIN_ORDERS, STUDY
 from unispect.studies.concepts.questioned import name_table, question_table
-from unispect.studies.concepts.retained import kept_of, retention
+from unispect.studies.concepts.retained import retention
 from unispect.studies.concepts.tables import tables
-from unispect.studies.concepts.tellings import further
 from unispect.studies.concepts.transfer import transfer_findings
 from unispect.studies.curves import names_of
 from unispect.studies.decisions import family_of, settled
@@ -28,19 +26,16 @@ from unispect.studies.verdicts import KNOWN, SMALL
 
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The section of one or several models; `cards` by the models' references, as units carry them."""
-    by_model: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        by_model[entry.unit.model].append(entry)
-    names = names_of(entries, cards)
-    subjects = [Subject(cards[one], further(evidence(own), own), names[one]) for one, own in by_model.items()]
+    left, names = left_of_each(entries), names_of(entries, cards)
+    subjects = [Subject(cards[one], own.evidence, names[one]) for one, own in left.items()]
     compared = comparisons(subjects)
-    own = list(zip(subjects, by_model.values(), strict=True))
-    kept, keeps = retention([(subject, kept_of(entries)) for subject, entries in own])
+    own = list(zip(subjects, left.values(), strict=True))
+    kept, keeps = retention([(subject, one.kept) for subject, one in own])
     more = (
         question_table(compared),
         name_table(subjects),
         cure_table(compared),
-        paper_table([(subject, paper_of(entries)) for subject, entries in own]),
+        paper_table([(subject, one.paper) for subject, one in own]),
         kept,
     )
     found = (*findings(compared), *transfer_findings(compared), *cure_findings(compared), *keeps)

@@ -98,10 +98,12 @@ def section(models: Sequence[Left]) -> Section | None:
 
 
 def _over_words(left: Left) -> list[Pairing]:
+    everything = {measure: seen for measure in MEASURES if (seen := measure.seen(left))}
+    if not everything:
+        return []
     outside = {word: (gap, taught) for taught in TAUGHT for word, gap in contrasts(left, taught).items()}
     pairings: list[Pairing] = []
-    for measure in MEASURES:
-        seen = measure.seen(left)
+    for measure, seen in everything.items():
         words = list(dict.fromkeys(word for word, *_ in seen if word in outside))
         if words:
             gaps_, ways = zip(*(outside[word] for word in words), strict=True)

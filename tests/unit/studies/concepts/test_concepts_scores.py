@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,7 +144,8 @@ def test_chance_taken_off_stretches_limits_and_keeps_other_levels():
 
 def test_a_gap_of_everything_drawn_and_nothing_told_is_decided_however_the_combinations():
     drawn = scores.draw_scores(drawings(lambda place, seed: True, combinations=12))
-    told = scores.Scores({word: scores.Tally(0.0, 1, 0, ((0.0, None),)) for word in drawn.words})
+    wrong = scores.Tally(0.0, 1, 0, np.zeros(1), np.array([-1]))
+    told = scores.Scores(dict.fromkeys(drawn.words, wrong))
     found = scores.gap(drawn, told)
     assert found.estimate > 1
     assert found.low > 0.5
