@@ -30,6 +30,7 @@ from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, T
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.network import BagelNetwork, empty_network, fresh_network, load_network, waves
 from unispect.models.bagel.processing import Processor, load_processor
+from unispect.models.building import in_words, within
 from unispect.models.checkpoint import (
     Checkpoint,
     Layout,
@@ -42,6 +43,7 @@ from unispect.models.checkpoint import (
 )
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
+from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import USUAL
 from unispect.models.shards import Renamed
 
@@ -58,6 +60,7 @@ _LAYOUT = Layout(
 _LANGUAGE, _VISION, _CONTENT, _TOKENIZER = "llm_config.json", "vit_config.json", "config.json", "tokenizer.json"
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> Bagel:
     """A BAGEL model from a checkpoint folder or hub id (default: the card's).
 
@@ -76,6 +79,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(whole.on(card), network, processor)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> Bagel:
     """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
 
@@ -162,9 +166,7 @@ def _config(checkpoint: Checkpoint) -> BagelConfig:
 def _processor(checkpoint: Checkpoint, config: BagelConfig) -> Processor:
     files = checkpoint.at(_found(checkpoint.folder, _TOKENIZER).parent)
     processor = load_processor(files, config)
-    known, vocabulary = processor.tokenizer.get_vocab_size(), int(config.text.vocab_size)
-    if known > vocabulary:
-        raise CheckpointError(f"{files.folder / _TOKENIZER} has {known} tokens, the embeddings {vocabulary}")
+    require_rows(processor.tokenizer, int(config.text.vocab_size), files.folder / _TOKENIZER)
     return processor
 
 
@@ -181,7 +183,8 @@ def _with_autoencoder(checkpoint: Checkpoint) -> Checkpoint:
 def _completed(checkpoint: Checkpoint, config: BagelConfig) -> Checkpoint:
     """With what weights may lack."""
     present = checkpoint.shapes()
-    expected = published(authors_table(config), empty_network(config).state_dict())
+    with within(checkpoint):
+        expected = published(authors_table(config), empty_network(config).state_dict())
     path = checkpoint.shards[0].path
     sides = {SEEN_PLACES: config.seen_table, DRAWN_PLACES: config.drawn_table}
     tables = {key: side for key, side in sides.items() if key not in present}

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
+from unispect.models.building import in_words
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, joined, open_checkpoint, require_one
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.janus_flow.card import DEFAULTS, PIXEL_DECODER
@@ -28,6 +29,7 @@ from unispect.models.janus_flow.network import JanusFlowNetwork, fresh_network, 
 from unispect.models.janus_flow.processing import load_processor
 from unispect.models.keys import published
 from unispect.models.processing.dialogue import Dialogue
+from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import is_weights
 
 _PART = "sdxl-vae"
@@ -35,6 +37,7 @@ _LAYOUT = Layout(known=("language_model.model.layers.",))
 _PART_LAYOUT = Layout(known=("encoder.down_blocks.",))
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> JanusFlow:
     """A JanusFlow model from a checkpoint folder or hub id (default: the card's).
 
@@ -56,6 +59,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(whole.on(card), network, processor)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusFlow:
     """An untrained model, in float32 on the CPU, with the sizes and the processor that a folder's files give.
 
@@ -127,6 +131,4 @@ def _check_sizes(checkpoint: Checkpoint, config: JanusFlowConfig, processor: Dia
     ):
         if found != needed:
             raise CheckpointError(f"{checkpoint.folder}: {name} is {found}, but config.json implies {needed}")
-    known, vocabulary = processor.tokenizer.get_vocab_size(), config.language.vocab_size
-    if known > vocabulary:
-        raise CheckpointError(f"{checkpoint.folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")
+    require_rows(processor.tokenizer, config.language.vocab_size, checkpoint.folder / "tokenizer.json")

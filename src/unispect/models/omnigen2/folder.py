@@ -15,10 +15,12 @@ from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
+from unispect.models.building import in_words
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, located, open_folder, require_one
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.ledger import Ledger
+from unispect.models.processing.tokenizer import require_rows
 from unispect.models.omnigen2.card import DEFAULTS
 from unispect.models.omnigen2.config import OmniGen2Config, network_config
 from unispect.models.omnigen2.drawing import Drawing
@@ -42,6 +44,7 @@ _KNOWN = {
 _SCHEDULER, _EULER = "scheduler", "FlowMatchEulerDiscreteScheduler"
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> OmniGen2:
     """An OmniGen2 model from a checkpoint folder or hub id (default: the card's).
 
@@ -57,6 +60,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(checkpoint.on(card), network, processor, writing, moved=moved)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> OmniGen2:
     """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
 
@@ -177,9 +181,7 @@ def _check_sizes(folder: Path, config: OmniGen2Config, processor: Processor) -> 
             raise CheckpointError(
                 f"{folder / 'preprocessor_config.json'}: {name} is {found}, but mllm/config.json implies {needed}"
             )
-    known, vocabulary = processor.tokenizer.get_vocab_size(), config.text.vocab_size
-    if known > vocabulary:
-        raise CheckpointError(f"{folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")
+    require_rows(processor.tokenizer, config.text.vocab_size, folder / "tokenizer.json")
     place = config.mllm.image_token_id
     if place != processor.special.place:
         raise CheckpointError(

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
+from unispect.models.building import in_words
 from unispect.models.checkpoint import Checkpoint, Layout, companion, files_in, joined, open_checkpoint, require_one
 from unispect.models.config_sections import last_part
 from unispect.models.devices import devices_for, dtype_for
@@ -32,6 +33,7 @@ _LAYOUT = Layout(known=("showo.model.layers.",))
 _PARTS = {VQ_KEYS: Layout(known=("encoder.down.",)), CLIP_KEYS: Layout(known=("vision_model.encoder.",))}
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> ShowO:
     """A Show-o model from a checkpoint folder or hub id (default: the card's).
 
@@ -61,6 +63,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(checkpoint.on(card), network, processor)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO:
     """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
 
