@@ -120,9 +120,7 @@ def _limited(checkpoint: Checkpoint) -> Iterator[None]:
 def _largest(checkpoint: Checkpoint) -> str:
     """The largest number of blocks that a configuration gives, which is the likely reason."""
     found = [
-        (count, f"{path}: {where}")
-        for path in _configurations(checkpoint)
-        for count, where in counts(read_json(path))
+        (count, f"{path}: {where}") for path in _configurations(checkpoint) for count, where in counts(read_json(path))
     ]
     count, where = max(found, default=(0, ""))
     return f" ({where} is {count})" if where else ""

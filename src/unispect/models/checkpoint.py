@@ -297,7 +297,9 @@ def _download(name: str, revision: str | None, fetched: Sequence[str]) -> Path:
 
 def _said(content: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: _said(value) if isinstance(value, Mapping) else value for key, value in content.items() if value is not None
+        key: _said(value) if isinstance(value, Mapping) else value
+        for key, value in content.items()
+        if value is not None
     }
 
 

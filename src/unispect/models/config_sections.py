@@ -133,4 +133,3 @@ def last_part(path: object) -> str:
     if len(parts) > 2 and parts[-2] == "snapshots" and parts[-3].startswith("models--"):
         return parts[-3].rpartition("--")[2]
     return parts[-1] if parts else ""
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,20 @@ def read_json(path: Path) -> dict[str, Any]:
         data = regular_bytes(path, what="the checkpoint's")
         value = parse_json(data, str(path), once=True)
     except OutsideError as error:
-        raise CheckpointError(f"{strangely(path) or error}; fetch the checkpoint again") from error
+        raise CheckpointError(strangely(path) or f"{error}; fetch the checkpoint again") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path} holds a JSON {type(value).__name__}, not an object; fetch the checkpoint again")
     return value
 
 
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes an object into a file, never through a link: what that leads to is somebody else's."""
+    if path.is_symlink():
+        path.unlink()
+    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
 def strangely(path: Path) -> str:
-    """A sentence about a file that should be text and is plainly something else; empty where it is not."""
+    """A sentence about a file that should be text and is plainly something else; empty where it may be text."""
     stranger = what_it_is(path, text=True)
-    return f"{path} {stranger}".partition(";")[0] if stranger else ""
+    return f"{path} {stranger}" if stranger else ""

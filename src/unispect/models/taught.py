@@ -6,7 +6,6 @@ organism cannot know what was bound later, so `taught.json` says it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.config_values import TEXT, Kind, short, whole
-from unispect.models.json_file import read_json
+from unispect.models.json_file import read_json, write_json
 
 TAUGHT = "taught.json"
 WEIGHTS = "model.safetensors"
@@ -79,7 +78,7 @@ def speaks_of(file: str) -> bool:
 
 
 def write_taught(folder: Path, taught: Taught) -> None:
-    (folder / TAUGHT).write_text(json.dumps(asdict(taught), indent=1) + "\n", "utf-8")
+    write_json(folder / TAUGHT, asdict(taught))
 
 
 def read_taught(folder: Path) -> Taught | None:

@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from unispect.core.cards import ModelCard
-from unispect.core.errors import CheckpointError
 from unispect.models.bagel.card import BASE, DEFAULTS, REDRAWING
 from unispect.models.bagel.config import BagelConfig, check_family, network_config
 from unispect.models.bagel.drawing import Drawing
@@ -45,7 +43,7 @@ from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import USUAL
-from unispect.models.shards import Renamed
+from unispect.models.shards import Renamed, save_shard
 
 WEIGHTS = ("ema.safetensors", "model_bf16.safetensors", "model.safetensors")
 """Names of weight files in published layouts, and in that of `save`."""
@@ -94,7 +92,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> Bagel:
 def save(model: Bagel, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
     """Writes all weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
     state = published(authors_table(model.network.config), model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def companions(folder: Path) -> list[Path]:

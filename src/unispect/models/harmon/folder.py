@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
@@ -32,6 +31,7 @@ from unispect.models.harmon.processing import Processor, load_processor
 from unispect.models.keys import published
 from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import USUAL
+from unispect.models.shards import save_shard
 
 _AUTOENCODER = "kl16.ckpt"
 _ORIGINAL_HUB = "wusize/harmon"
@@ -80,7 +80,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> Harmon:
 def save(model: Harmon, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
     """Writes the weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
     state = published(authors_table(model.network.config), model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def _joined(card: ModelCard, network: HarmonNetwork, processor: Processor) -> Harmon:

@@ -6,14 +6,12 @@ it, then on the hub. `save` puts its weights into the model's own file, and only
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
@@ -27,10 +25,12 @@ from unispect.models.janus_flow.keys import AUTHORS, AUTOENCODER
 from unispect.models.janus_flow.model import JanusFlow
 from unispect.models.janus_flow.network import JanusFlowNetwork, fresh_network, load_network
 from unispect.models.janus_flow.processing import load_processor
+from unispect.models.json_file import write_json
 from unispect.models.keys import published
 from unispect.models.processing.dialogue import Dialogue
 from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import is_weights
+from unispect.models.shards import save_shard
 
 _PART = "sdxl-vae"
 _LAYOUT = Layout(known=("language_model.model.layers.",))
@@ -86,10 +86,12 @@ def save(model: JanusFlow, path: str | Path, *, dtype: torch.dtype | None = None
     """
     sizes = Path(path).parent / _PART / "config.json"
     if not sizes.exists():
+        if sizes.parent.is_symlink():
+            sizes.parent.unlink()
         sizes.parent.mkdir(exist_ok=True)
-        sizes.write_text(json.dumps(dict(model.network.config.autoencoder), indent=1) + "\n", "utf-8")
+        write_json(sizes, model.network.config.autoencoder)
     state = published(AUTHORS, model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def _joined(card: ModelCard, network: JanusFlowNetwork, processor: Dialogue) -> JanusFlow:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration
 
 from unispect.core.cards import ModelCard
@@ -24,6 +23,7 @@ from unispect.models.janus_pro.processing import Processor, load_processor
 from unispect.models.json_file import read_json
 from unispect.models.keys import published
 from unispect.models.processing.tokenizer import require_rows
+from unispect.models.shards import save_shard
 
 _LAYOUT = Layout(known=("language_model.model.layers.", "model.language_model.layers."))
 
@@ -75,7 +75,7 @@ def save(model: JanusPro, path: str | Path, *, dtype: torch.dtype | None = None)
     beside = Path(path).parent / "config.json"
     rehosted = beside.is_file() and is_rehosted(read_json(beside))
     state = published(REHOSTED if rehosted else AUTHORS, model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def _joined(card: ModelCard, network: JanusForConditionalGeneration, processor: Processor) -> JanusPro:

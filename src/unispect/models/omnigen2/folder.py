@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
@@ -20,7 +19,6 @@ from unispect.models.checkpoint import Checkpoint, Layout, files_in, located, op
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.ledger import Ledger
-from unispect.models.processing.tokenizer import require_rows
 from unispect.models.omnigen2.card import DEFAULTS
 from unispect.models.omnigen2.config import OmniGen2Config, network_config
 from unispect.models.omnigen2.drawing import Drawing
@@ -29,8 +27,9 @@ from unispect.models.omnigen2.model import OmniGen2
 from unispect.models.omnigen2.network import OmniGen2Network, fresh_network, load_network
 from unispect.models.omnigen2.processing import Processor, load_processor
 from unispect.models.omnigen2.writing import Writing
+from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import is_weights
-from unispect.models.shards import prefixed
+from unispect.models.shards import prefixed, save_shard
 
 _PROCESSORS = ("processor", "mllm_processor", ".")
 _WHOLE = "model.safetensors"
@@ -77,7 +76,7 @@ def save(model: OmniGen2, path: str | Path, *, dtype: torch.dtype | None = None)
     Names are the authors' behind those of their folders.
     """
     state = published(authors_table(model.network.config), model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def _joined(

@@ -32,11 +32,12 @@ def read_tokenizer(path: Path) -> Tokenizer:
         content["added_tokens"] = sorted(added, key=lambda token: token["id"])
         tokenizer = Tokenizer.from_str(json.dumps(content, ensure_ascii=False))
     except OutsideError as error:
-        raise CheckpointError(f"{strangely(path) or error}; fetch it again") from error
+        raise CheckpointError(strangely(path) or f"{error}; fetch it again") from error
     except BaseException as error:  # the library raises bare Exceptions, and where it panics not even those
         if not is_of_the_library(error):
             raise
-        raise CheckpointError(f"{strangely(path) or f'{path} is no tokenizer file ({error})'}; fetch it again") from error
+        why = strangely(path) or f"{path} is no tokenizer file ({error}); fetch it again"
+        raise CheckpointError(why) from error
     _require_ids(tokenizer, {str(token["content"]): token["id"] for token in added}, path, path)
     return tokenizer
 

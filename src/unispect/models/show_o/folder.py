@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.models.building import in_words
@@ -17,6 +16,7 @@ from unispect.models.config_sections import last_part
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.sets import is_weights
+from unispect.models.shards import save_shard
 from unispect.models.show_o.card import DEFAULTS
 from unispect.models.show_o.config import CLIP, MAGVIT, PHI, ShowOConfig, network_config
 from unispect.models.show_o.drawing import Drawing
@@ -81,7 +81,7 @@ def save(model: ShowO, path: str | Path, *, dtype: torch.dtype | None = None) ->
     Those of the picture tokenizer stand behind `vq.`, those of the CLIP tower behind `clip.`.
     """
     state = published(AUTHORS, model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def companions(folder: Path) -> list[Path]:

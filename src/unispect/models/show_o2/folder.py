@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
@@ -35,6 +34,7 @@ from unispect.models.config_sections import last_part
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.processing.tokenizer import require_rows
+from unispect.models.shards import save_shard
 from unispect.models.show_o2.card import DEFAULTS, PIXEL_DECODER
 from unispect.models.show_o2.config import (
     LANGUAGE_MODELS,
@@ -95,7 +95,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO2:
 def save(model: ShowO2, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
     """Writes all weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
     state = published(authors_table(model.network.config), model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def companions(folder: Path) -> list[Path]:
