@@ -124,6 +124,21 @@ def built(kind: Callable[..., Made], where: str, **sizes: Any) -> Made:
         raise CheckpointError(f"{where} describes no model that can be built ({reason}); correct it") from error
 
 
+def check_heads(where: str, width: int | None, heads: int, key_heads: int | None = None) -> None:
+    """Raises `CheckpointError` where heads of attention cannot share a width, or those of keys the others.
+
+    Args:
+        where: file and section, for messages.
+        width: of a row; None where heads have a width of their own.
+        heads: of queries.
+        key_heads: of keys and values; None for as many.
+    """
+    if width is not None and width % heads:
+        raise CheckpointError(f"{where}: {heads} heads cannot share a width of {width}; correct one")
+    if key_heads is not None and heads % key_heads:
+        raise CheckpointError(f"{where}: {heads} heads cannot share {key_heads} of keys and values; correct one")
+
+
 def last_part(path: object) -> str:
     """The last part of a path or hub id, by either slash, without a slash behind.
 

@@ -55,11 +55,11 @@ def real(least: float, most: float, *, above: bool = False) -> Kind:
     )
 
 
-def several(kind: Kind, most: int = _LONGEST) -> Kind:
-    """A list of at most `most` members, not empty, each of a kind."""
+def several(kind: Kind, most: int = _LONGEST, *, least: int = 1) -> Kind:
+    """A list of `least` to `most` members, each of a kind."""
     return Kind(
-        f"a list of at most {most}, each {kind.words}",
-        lambda value: isinstance(value, list | tuple) and 0 < len(value) <= most and all(map(kind.fits, value)),
+        f"a list of {most if least == most else f'{least} to {most}'}, each {kind.words}",
+        lambda value: isinstance(value, list | tuple) and least <= len(value) <= most and all(map(kind.fits, value)),
     )
 
 
@@ -83,7 +83,6 @@ FACTOR = real(0, 1e6, above=True)
 ANY = real(-1e6, 1e6)
 _COUNTED = whole(0, 2**24)
 """What there may be none of."""
-_EMPTY = Kind("an empty list", lambda value: isinstance(value, list | tuple) and not value)
 
 KINDS: Mapping[str, Kind] = {
     name: kind
@@ -101,7 +100,7 @@ KINDS: Mapping[str, Kind] = {
             "head_dim n_embed input_dim image_token_embed embed_dim projection_dim base_channels ch dim base_dim "
             "z_channels latent_channels z_dim in_channels out_channels in_chans input_channels out_hidden_size "
             "encoder_embed_dim decoder_embed_dim encoder_num_heads decoder_num_heads diffloss_w vae_embed_dim "
-            "norm_groups norm_num_groups image_latent_dim clip_latent_dim text_feat_dim multiple_of "
+            "norm_groups norm_num_groups decoder_base_dim image_latent_dim clip_latent_dim text_feat_dim multiple_of "
             "image_token_embed_dim",
         ),
         (several(WIDTH), "block_out_channels ch_mult channel_multiplier dim_mult axes_dim_rope"),
@@ -114,13 +113,13 @@ KINDS: Mapping[str, Kind] = {
         (
             PIXELS,
             "patch_size spatial_patch_size temporal_patch_size spatial_merge_size merge_size window_size kernel_size "
-            "stride vae_stride img_size downsample",
+            "stride vae_stride img_size downsample scale_factor_temporal scale_factor_spatial",
         ),
         (_COUNTED, "padding"),
         (GRID, "image_latent_height image_latent_width latent_patch_size max_latent_size vit_max_num_patch_per_side"),
-        (several(PIXELS, 4), "vit_transform vae_transform"),
+        (several(PIXELS, 3, least=3), "vit_transform vae_transform"),
         (PIXELS, "image_size min_size"),
-        (several(_COUNTED) | _EMPTY, "fullatt_block_indexes"),
+        (several(_COUNTED, least=0), "fullatt_block_indexes"),
         (real(1, 1e12), "rope_theta"),
         (SMALL, "rms_norm_eps layer_norm_eps norm_eps partial_rotary_factor"),
         (SHARE, "mask_ratio_min mask_all_prob attention_dropout dropout"),
@@ -156,9 +155,9 @@ KINDS: Mapping[str, Kind] = {
         (several(WIDTH, 3), "mrope_section"),
         (TEXT | whole(1, 1000), "num_sampling_steps"),
         (whole(-1, 10_000), "select_layer"),
-        (several(real(0, 1), 3), "image_mean"),
-        (several(SMALL, 3), "image_std"),
-        (several(whole(0, 255), 3), "background_color"),
+        (several(SHARE, 3, least=3), "image_mean"),
+        (several(SMALL, 3, least=3), "image_std"),
+        (several(whole(0, 255), 3, least=3), "background_color"),
         (whole(0, 5), "resample"),
         (PIXELS | TABLE, "size"),
         (whole(1, 2**22), "min_pixels"),
@@ -166,7 +165,7 @@ KINDS: Mapping[str, Kind] = {
         (several(ANY, 2**10), "latents_mean"),
         (several(FACTOR, 2**10), "latents_std"),
         (several(FLAG), "temperal_downsample"),
-        (several(ANY) | _EMPTY, "attn_scales"),
+        (several(ANY, least=0), "attn_scales"),
     )
     for name in names.split()
 }
@@ -178,6 +177,13 @@ def check_value(key: str, value: object, where: str) -> None:
     kind = KINDS.get(key)
     if kind is not None and not kind.fits(value):
         raise CheckpointError(f"{where}: {key} is {short(value)}, but must be {kind.words}")
+
+
+def check_values(section: Mapping[str, Any], where: str) -> None:
+    """The same of every setting of a section that has more than what is read."""
+    for key, value in section.items():
+        if value is not None:
+            check_value(key, value, where)
 
 
 def counts(content: Mapping[str, Any], where: tuple[str, ...] = ()) -> Iterator[tuple[int, str]]:

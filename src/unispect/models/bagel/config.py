@@ -19,7 +19,7 @@ from transformers.models.siglip.configuration_siglip import SiglipVisionConfig
 
 from unispect.core.errors import CheckpointError
 from unispect.models.bagel.resize import Resize
-from unispect.models.config_sections import built, check_settings
+from unispect.models.config_sections import built, check_heads, check_settings
 from unispect.models.parts.flux import FluxConfig, flux_config
 from unispect.models.parts.qwen import qwen_config
 
@@ -150,6 +150,15 @@ def network_config(
     ):
         if found != needed:
             raise CheckpointError(f"{where}: {name} is {found!r}, but the port needs {needed!r}")
+    for name, sizes, most in (
+        ("vit_transform", made.seen, seen_table * stride),
+        ("vae_transform", made.kept, drawn_table * cell),
+    ):
+        if not sizes.stride <= sizes.shortest <= sizes.longest <= most:
+            raise CheckpointError(
+                f"{where}: {name} is {[sizes.longest, sizes.shortest, sizes.stride]}, but must fall, from at most the "
+                f"{most} pixels of its table of places"
+            )
     return made
 
 
@@ -170,6 +179,7 @@ def _tower(section: Mapping[str, Any], where: str) -> SiglipVisionConfig:
     check_settings(section, where, read=(*_TOWER, *_TOWER_MORE), fixed=_TOWER_FIXED, idle=_OVERWRITTEN)
     sizes: dict[str, Any] = {key: int(section[key]) for key in _TOWER}
     sizes["num_hidden_layers"] -= 1
+    check_heads(where, sizes["hidden_size"], sizes["num_attention_heads"])
     made = built(
         SiglipVisionConfig,
         where,

@@ -54,6 +54,8 @@ def _build(config: JanusConfig) -> JanusForConditionalGeneration:
     groups = getattr(config.vq_config, "norm_groups", NORM_GROUPS)
     for module in network.model.vqmodel.modules():
         if isinstance(module, nn.GroupNorm):
+            if module.num_channels % groups:
+                raise ValueError(f"norm_groups is {groups}, which does not divide {module.num_channels} channels")
             module.num_groups = groups
     # The stock class takes the tower's patches for those of drawn pictures.
     network.model.vqmodel.quantize.quant_state_dims = [drawn_side(network)] * 2

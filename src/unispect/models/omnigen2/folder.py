@@ -16,6 +16,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.building import in_words
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, located, open_folder, require_one
+from unispect.models.config_values import check_values
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.ledger import Ledger
@@ -105,6 +106,7 @@ def _read(checkpoint: Checkpoint) -> tuple[OmniGen2Config, Processor, Writing, b
     processor = load_processor(files)
     _check_sizes(files.folder, config, processor)
     settings = _part(checkpoint, "mllm").optional_json("generation_config.json") or {}
+    check_values(settings, f"{folder / 'mllm' / 'generation_config.json'}")
     writing = Writing(processor.system, published_penalty=float(settings.get("repetition_penalty") or 1.0))
     return config, processor, writing, _moved(_part(checkpoint, _SCHEDULER))
 
@@ -122,6 +124,7 @@ def _moved(part: Checkpoint) -> bool:
             f"{part.folder / 'scheduler_config.json'}: _class_name is {kind!r}, but the port has Euler's steps "
             f"({_EULER}); put the published file there"
         )
+    check_values(content, str(part.folder / "scheduler_config.json"))
     return bool(content.get("dynamic_time_shift", True))
 
 
