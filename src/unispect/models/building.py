@@ -28,8 +28,8 @@ from unispect.models.json_file import read_json
 P = ParamSpec("P")
 Made = TypeVar("Made")
 
-_FEW = 5_000
-"""Tensors that are always put together; the largest published network has 2,000, which takes a second."""
+_FEW = 2_000
+"""Tensors that are always put together, so that what weights lack is named; they take a second."""
 _PIECES = 3
 """Most of our tensors that one published tensor becomes (queries, keys and values)."""
 _FAULTS = (

@@ -98,7 +98,8 @@ KINDS: Mapping[str, Kind] = {
             WIDTH,
             "hidden_size intermediate_size width heads num_heads num_attention_heads num_key_value_heads num_kv_heads "
             "head_dim n_embed input_dim image_token_embed embed_dim projection_dim base_channels ch dim base_dim "
-            "z_channels latent_channels z_dim in_channels out_channels in_chans input_channels out_hidden_size "
+            "z_channels latent_channels z_dim in_channels out_channels num_channels input_channels "
+            "num_patches out_hidden_size "
             "encoder_embed_dim decoder_embed_dim encoder_num_heads decoder_num_heads diffloss_w vae_embed_dim "
             "norm_groups norm_num_groups decoder_base_dim image_latent_dim clip_latent_dim text_feat_dim multiple_of "
             "image_token_embed_dim",
@@ -112,7 +113,7 @@ KINDS: Mapping[str, Kind] = {
         (_COUNTED, "buffer_size image_token_id mask_token_id"),
         (
             PIXELS,
-            "patch_size spatial_patch_size temporal_patch_size spatial_merge_size merge_size window_size kernel_size "
+            "patch_size temporal_patch_size spatial_merge_size merge_size window_size kernel_size "
             "stride vae_stride img_size downsample scale_factor_temporal scale_factor_spatial",
         ),
         (_COUNTED, "padding"),
@@ -120,9 +121,9 @@ KINDS: Mapping[str, Kind] = {
         (several(PIXELS, 3, least=3), "vit_transform vae_transform"),
         (PIXELS, "image_size min_size"),
         (several(_COUNTED, least=0), "fullatt_block_indexes"),
-        (real(1, 1e12), "rope_theta"),
+        (real(1, 1e11), "rope_theta"),
         (SMALL, "rms_norm_eps layer_norm_eps norm_eps partial_rotary_factor"),
-        (SHARE, "mask_ratio_min mask_all_prob attention_dropout dropout"),
+        (SHARE, "mask_ratio_min mask_all_prob dropout"),
         (real(0, 1000, above=True), "mlp_ratio ffn_dim_multiplier"),
         (
             FACTOR,
@@ -135,13 +136,13 @@ KINDS: Mapping[str, Kind] = {
             FLAG,
             "tie_word_embeddings use_sliding_window use_bias use_mid_block w_clip_vit interpolate_pos add_time_embeds "
             "dynamic_time_shift attention_bias use_qk_norm do_resize do_rescale do_normalize do_convert_rgb "
-            "use_quant_conv use_post_quant_conv mid_block_add_attention is_residual double_latent",
+            "force_upcast use_quant_conv use_post_quant_conv mid_block_add_attention is_residual double_latent",
         ),
         (
             TEXT,
             "hidden_act act_fn connector_act projector_type model_name type rope_type time_distribution "
             "llm_model_path clip_pretrained_model_path system_prompt image_tag image_start_tag image_end_tag "
-            "image_gen_tag pad_tag norm_type _class_name model_type",
+            "image_gen_tag pad_tag _class_name model_type",
         ),
         (several(TEXT), "down_block_types up_block_types architectures"),
         (several(TEXT, 10_000), "layer_types"),
@@ -160,6 +161,7 @@ KINDS: Mapping[str, Kind] = {
         (several(whole(0, 255), 3, least=3), "background_color"),
         (whole(0, 5), "resample"),
         (PIXELS | TABLE, "size"),
+        (PIXELS | several(PIXELS), "sample_size"),
         (whole(1, 2**22), "min_pixels"),
         (whole(1, 2**28), "max_pixels"),
         (several(ANY, 2**10), "latents_mean"),
