@@ -7,12 +7,14 @@ its place (default: all of them). Each is loaded, and where that works, it write
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
+os.environ["HF_HUB_OFFLINE"] = "1"
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from odd_checkpoints import (

@@ -202,17 +202,6 @@ TOKENS: Mapping[str, Callable[[dict[str, Any]], object]] = {
     "added tokens that are a table": lambda content: content.update(added_tokens={"a": 1}),
     "merges of what is not there": lambda content: content["model"].update(merges=[["q", "zz"]]),
 }
-TAUGHT: Mapping[str, Any] = {
-    "a list": [],
-    "no model": {"base": ""},
-    "steps of text": {"steps": "x"},
-    "a seed that is true": {"seed": True},
-    "ways that nobody knows": {"taught": {"a": "singing"}},
-    "ways that are lists": {"taught": {"a": []}},
-    "a lexicon that is a list": {"expressions": ["a"]},
-    "a world that is a number": {"world": 3},
-    "more than is known": {"colour": "red"},
-}
 
 
 def tokens_with(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:

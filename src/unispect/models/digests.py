@@ -14,7 +14,9 @@ import os
 import re
 import tempfile
 import time
+from io import BufferedReader
 from pathlib import Path
+from typing import cast
 
 from unispect.core.errors import OutsideError
 from unispect.core.outside import open_regular, parse_json, regular_bytes
@@ -57,7 +59,7 @@ def git_blob_of(path: Path) -> str:
 
 def _sha256(path: Path) -> str:
     with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(cast(BufferedReader, file), "sha256").hexdigest()
 
 
 def _seen(found: os.stat_result) -> list[int]:

@@ -155,9 +155,9 @@ def network_config(
         ("vae_transform", made.kept, drawn_table * cell),
     ):
         if not sizes.stride <= sizes.shortest <= sizes.longest <= most:
+            given = [sizes.longest, sizes.shortest, sizes.stride]
             raise CheckpointError(
-                f"{where}/config.json: {name} is {[sizes.longest, sizes.shortest, sizes.stride]}, but must fall, from at "
-                f"most the {most} pixels of its table of places"
+                f"{where}/config.json: {name} is {given}, but must fall, from at most the {most} pixels of its table"
             )
     return made
 
