@@ -14,6 +14,7 @@ from pathlib import Path
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.json_file import read_json
+from unispect.runs import durable
 
 TAUGHT = "taught.json"
 WEIGHTS = "model.safetensors"
@@ -69,7 +70,8 @@ def speaks_of(file: str) -> bool:
 
 
 def write_taught(folder: Path, taught: Taught) -> None:
-    (folder / TAUGHT).write_text(json.dumps(asdict(taught), indent=1) + "\n", "utf-8")
+    """Puts it beside the weights, whole or not at all."""
+    durable.write(folder / TAUGHT, (json.dumps(asdict(taught), indent=1) + "\n").encode())
 
 
 def read_taught(folder: Path) -> Taught | None:
