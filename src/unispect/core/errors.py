@@ -28,6 +28,10 @@ class DataError(UnispectError):
     """An input file (picture, prompt list, table) cannot be used; names the file and the place in it."""
 
 
+class OutsideError(DataError, ValueError):
+    """A text or file from outside is not read (see `unispect.core.outside`); names it and what is wrong with it."""
+
+
 class StoreError(UnispectError):
     """A run folder is damaged, incomplete or cannot be written; names the part."""
 
