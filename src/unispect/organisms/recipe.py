@@ -215,7 +215,8 @@ def _known(out: Path, facts: Mapping[str, object]) -> Mapping[str, object] | Non
     """What the folder says of its training, which is this one; None where none was begun."""
     claim = out / CLAIM
     found = claimed(claim, out)
-    if found and any(found.get(key) != value for key, value in ({"world": None, "tied": None} | facts).items()):
+    wanted = {"world": None, "tied": None, **facts}
+    if found is not None and any(found.get(key) != value for key, value in wanted.items()):
         raise UsageError(f"{out} holds another training (see {claim.name}); choose another folder")
     return found
 

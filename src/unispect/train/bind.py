@@ -29,7 +29,7 @@ from unispect.train.gradients import small_steps
 from unispect.train.journal import Journal, Watch
 from unispect.train.learning import Learned, set_learning, whole_state
 from unispect.train.loop import Progress
-from unispect.train.optimisers import Optimisers, make_optimisers, set_rates, take_step
+from unispect.train.optimisers import make_optimisers, set_rates, take_step
 from unispect.train.place import Hold, claimed, held, write_claim
 from unispect.train.recipe import Recipe
 from unispect.train.states import STAGE, States, remove_states
@@ -163,8 +163,8 @@ def bind(ready: Ready, progress: Progress | None = None) -> Path:
 
     Raises:
         UsageError: the folder holds another training or a link.
-        StoreError: another process trains in the folder, it was moved or deleted, or cannot be written. The same command
-            goes on from what was saved.
+        StoreError: another process trains in the folder, it was moved or deleted, or cannot be written. The same
+            command goes on from what was saved.
         StateError: loss or gradient are not finite, or the loss stays above where it began; names the step. What was
             written stays.
     """

@@ -102,7 +102,7 @@ def _write_files(bound: Bound, folder: Path, taught: Taught) -> None:
 
 
 def _move_into(folder: Path, unfinished: Path) -> None:
-    # The file that says what was taught goes first and comes last: with it, the folder is whole. Weights come next to it.
+    # The file that says what was taught goes first and comes last, behind the weights: with it, the folder is whole.
     (folder / TAUGHT).unlink(missing_ok=True)
     durable.sync_folder(folder)
     for entry in sorted(

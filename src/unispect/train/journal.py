@@ -12,7 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from unispect.core.errors import StateError, StoreError
+from unispect.core.errors import OutsideError, StateError, StoreError
+from unispect.core.outside import parse_json
 from unispect.core.texts import lines_of
 from unispect.runs import durable
 
@@ -41,8 +42,8 @@ class Journal:
         known: dict[object, str] = {}
         for line in lines_of(self.path.read_bytes().decode("utf-8", "replace")) if self.path.exists() else ():
             try:
-                known.setdefault(json.loads(line)["step"], line + "\n")
-            except (ValueError, KeyError, TypeError, RecursionError):
+                known.setdefault(parse_json(line, str(self.path))["step"], line + "\n")
+            except (OutsideError, KeyError, TypeError):
                 continue  # cut short by a kill or a full disk
         lost = [step for step in range(1, steps + 1) if step not in known]
         if lost:

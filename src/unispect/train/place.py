@@ -7,14 +7,15 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
-from unispect.core.errors import StoreError, UsageError
+from unispect.core.errors import OutsideError, StoreError, UsageError
+from unispect.core.outside import parse_json, regular_bytes
 from unispect.runs import durable, lock
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -117,15 +118,13 @@ def claimed(claim: Path, out: Path) -> dict[str, Any] | None:
     Raises:
         UsageError: the folder holds something else.
         StoreError: the file is damaged, and there is more than an interrupted beginning leaves.
+        OutsideError: it is no file, or cannot be read.
     """
-    try:
-        found = json.loads(claim.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        found = None
-    except OSError as error:
-        raise StoreError(f"{claim} cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError):
-        found = None
+    found = None
+    if claim.exists():
+        data = regular_bytes(claim)
+        with suppress(OutsideError):
+            found = parse_json(data, str(claim))
     if isinstance(found, dict):
         return found
     if out.exists() and not out.is_dir():

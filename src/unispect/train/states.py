@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from unispect.core.errors import CheckpointError
+from unispect.core.errors import CheckpointError, OutsideError
+from unispect.core.outside import parse_json, regular_bytes
 from unispect.runs import durable
 from unispect.train.crew import Crew
 from unispect.train.journal import Watch
@@ -117,9 +118,9 @@ def remove_states(run: Path, hold: Hold) -> None:
 
 def _said(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(regular_bytes(path), str(path))
         if isinstance(found["step"], int):
             return found
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (OutsideError, KeyError, TypeError):
         pass
     raise CheckpointError(f"{path} is damaged; delete {path.parent} to begin again")
