@@ -119,9 +119,10 @@ def _move_into(folder: Path, unfinished: Path) -> None:
 
 
 def _copy_texts(source: Path, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     for path in _texts(source):
         goal = folder / path.relative_to(source)
-        goal.parent.mkdir(parents=True, exist_ok=True)
+        goal.parent.mkdir(exist_ok=True)  # no parents: where the folder is gone, it must not be made again
         shutil.copyfile(path, goal)
 
 

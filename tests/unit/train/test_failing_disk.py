@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 import tiny_binding
-import torch
 from failing_disk import failing
-from tiny_binding import FAMILIES, order
+from tiny_binding import Binder
 
 from unispect.core.errors import StoreError
-from unispect.train.bind import Order, Ready, bind, finished, prepare, tidy
 
 NEVER = 10**9
 FULL = "cannot be written: No space left on device"
@@ -25,36 +23,19 @@ def _known() -> Iterator[None]:
         yield
 
 
-class Binding:
-    """One order that can be carried out again and again: what was learned is forgotten in between."""
+class Whole(Binder):
+    """Of a binding that nothing happens to."""
 
     def __init__(self, folder: Path) -> None:
-        self.model = folder / "model"
-        FAMILIES["janus-pro"].write_checkpoint(self.model)
-        self.ready = prepare(order("janus-pro", self.model, folder / "whole", **SETTINGS))
-        self.before = [parameter.detach().clone() for parameter in self.ready.learned.parameters]
-        with failing(folder / "whole", NEVER) as disk:
-            self.bind(folder / "whole")
-        self.things = len(disk.seen)
-        with failing(folder / "killed", NEVER, dies=True) as disk:
-            self.bind(folder / "killed")
-        self.killed_things = len(disk.seen)
+        super().__init__(folder, **SETTINGS)
+        self.things = self._done(folder / "whole", dies=False)
+        self.things_to_die_at = self._done(folder / "other", dies=True)
         self.whole = contents(folder / "whole")
 
-    def order(self, out: Path) -> Order:
-        return Order(**{**vars(self.ready.order), "out": out})
-
-    def bind(self, out: Path) -> None:
-        """What the command does with the folder."""
-        asked = self.order(out)
-        if finished(asked):
-            tidy(asked)
-            return
-        with torch.no_grad():
-            for parameter, first in zip(self.ready.learned.parameters, self.before, strict=True):
-                parameter.copy_(first)
-                parameter.grad = None
-        bind(Ready(**{**vars(self.ready), "order": asked}))
+    def _done(self, out: Path, *, dies: bool) -> int:
+        with failing(out, NEVER, dies=dies) as disk:
+            self.bind(out)
+        return len(disk.seen)
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
@@ -62,8 +43,8 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 
 
 @pytest.fixture(scope="module")
-def binding(tmp_path_factory: pytest.TempPathFactory) -> Binding:
-    return Binding(tmp_path_factory.mktemp("binding"))
+def binding(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return Whole(tmp_path_factory.mktemp("binding"))
 
 
 def in_a_child(work: Callable[[], object]) -> int:
@@ -84,7 +65,7 @@ EACH = pytest.mark.parametrize("first", [1, *(pytest.param(n, marks=pytest.mark.
 
 
 @EACH
-def test_a_full_disk_at_any_moment_is_said_and_costs_nothing(first: int, binding: Binding, tmp_path: Path) -> None:
+def test_a_full_disk_at_any_moment_is_said_and_costs_nothing(first: int, binding: Whole, tmp_path: Path) -> None:
     assert binding.things > 80
     for at in range(first, binding.things + 1, 8):
         out = tmp_path / str(at)
@@ -96,9 +77,9 @@ def test_a_full_disk_at_any_moment_is_said_and_costs_nothing(first: int, binding
 
 
 @EACH
-def test_a_kill_at_any_moment_costs_nothing(first: int, binding: Binding, tmp_path: Path) -> None:
-    assert binding.killed_things > binding.things
-    for at in range(first, binding.killed_things + 1, 8):
+def test_a_kill_at_any_moment_costs_nothing(first: int, binding: Whole, tmp_path: Path) -> None:
+    assert binding.things_to_die_at > binding.things
+    for at in range(first, binding.things_to_die_at + 1, 8):
         out = tmp_path / str(at)
 
         def work(out: Path = out, at: int = at) -> None:
