@@ -58,6 +58,8 @@ class Disk:
 
 
 _disk: Disk | None = None
+NEVER = 10**9
+"""More than anything does to its files."""
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
@@ -132,3 +134,21 @@ def failing(folder: Path, at: int, *, dies: bool = False) -> Iterator[Disk]:
             yield disk
         finally:
             _disk = None
+
+
+def in_a_child(work: Callable[[], object]) -> int:
+    """How a copy of this process ended that did the work: 0, or minus the signal that killed it."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """What each file in a folder holds; None for folders."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}

@@ -1,18 +1,16 @@
 """Whatever happens to a training or its disk, whenever it is: words, and the same command ends in the same bytes."""
 
-import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tiny_binding
-from failing_disk import failing
+from failing_disk import NEVER, contents, failing, in_a_child
 from tiny_binding import Binder
 
 from unispect.core.errors import StoreError
 
-NEVER = 10**9
 FULL = "cannot be written: No space left on device"
 SETTINGS = {"steps": 2, "save_every": 1, "save_at": (1,), "batch": 1, "micro_batch": 1, "teach": {"drawing": "drawing"}}
 
@@ -38,26 +36,9 @@ class Whole(Binder):
         return len(disk.seen)
 
 
-def contents(folder: Path) -> dict[str, bytes | None]:
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
-
-
 @pytest.fixture(scope="module")
 def binding(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return Whole(tmp_path_factory.mktemp("binding"))
-
-
-def in_a_child(work: Callable[[], object]) -> int:
-    """How a copy of this process ended that did the work: 0, or minus the signal that killed it."""
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 EACH = pytest.mark.parametrize("first", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 9))])
