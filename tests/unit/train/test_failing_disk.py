@@ -1,11 +1,16 @@
 """Whatever happens to a training or its disk, whenever it is: words, and the same command ends in the same bytes."""
 
+import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import binder_on_a_small_disk
 import pytest
 import tiny_binding
+from commands import can_mount
 from failing_disk import NEVER, contents, failing, in_a_child
 from tiny_binding import Binder
 
@@ -70,3 +75,21 @@ def test_a_kill_at_any_moment_costs_nothing(first: int, binding: Whole, tmp_path
         assert in_a_child(work) == -signal.SIGKILL
         binding.bind(out)
         assert contents(out) == binding.whole, at
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_mount(), reason="needs a mount namespace for a small disk")
+def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    mounted = 'mount -t tmpfs none "$1" && exec "$2" "$3" "$1"'
+    child = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", mounted, "sh", tmp_path, sys.executable, binder_on_a_small_disk.__file__],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    told = json.loads(child.stdout.splitlines()[-1])
+    assert all(one["same"] for one in told), told
+    failed = [one["message"] for one in told if one["message"]]
+    assert len(failed) >= 6
+    assert all("cannot be written: No space left on device" in message for message in failed), failed
