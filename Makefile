@@ -1,4 +1,5 @@
-# Every target works on a fresh machine: the first one that runs makes .venv from constraints.txt.
+# Every target works on a fresh machine: the first one that runs makes .venv from constraints.txt, whose packages are
+# installed if their files have the digests that it names.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,11 +8,11 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 # Where no release is pinned, torch still is: one choice of build for all, and unpinned it brings gigabytes of CUDA.
-TORCH := $(shell grep '^torch==' constraints.txt)
+TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
 NEWEST := .venv-newest
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-fast test-newest test-oldest check format bench setup clean
+.PHONY: demo test test-fast test-newest test-oldest check format bench setup lock sbom clean
 
 demo: setup
 	$(BIN)/unispect demo --out demo
@@ -57,10 +58,25 @@ bench: setup
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt constraints-cuda.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(locked) -r constraints.txt
+	if $(BIN)/python -m pip show torch 2>/dev/null | grep -q '^Requires:.*cuda'; then $(locked) -r constraints-cuda.txt; fi
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check
 	touch $(STAMP)
+
+# Nothing is looked up, built or run that the file does not name.
+locked = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
+
+# The newest releases that pyproject.toml allows: make lock UPGRADE=--upgrade
+lock: setup
+	$(BIN)/python bench/lock.py $(UPGRADE)
+
+# What is installed in .venv, in CycloneDX's JSON.
+sbom: setup
+	mkdir -p build
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.cdx.json $(BIN)/python
 
 clean:
 	rm -rf $(VENV) $(NEWEST) $(OLDEST) demo .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -10,21 +10,21 @@ from collections.abc import Callable
 from typing import Any
 
 from unispect.cli import main
-from unispect.train import bind
+from unispect.train.states import States
 
 STOPPED = 3
 
 
 def stop_after(step: int, patch: Callable[[Any, str, Any], None]) -> None:
     """Lets a training leave, in every process, once its state after a step was saved."""
-    save = bind._save
+    save = States.save
 
-    def saved(ready: Any, optimisers: Any, watch: Any, done: int) -> None:
-        save(ready, optimisers, watch, done)
+    def saved(states: States, parameters: Any, optimisers: Any, watch: Any, done: int) -> None:
+        save(states, parameters, optimisers, watch, done)
         if done == step:
             sys.exit(STOPPED)
 
-    patch(bind, "_save", saved)
+    patch(States, "save", saved)
 
 
 if __name__ == "__main__":

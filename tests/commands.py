@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit code, what it printed, and the one line of an error."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,3 +51,9 @@ def apart(*arguments: object, folder: Path | None = None, before: Callable[[], N
         check=False,
     )
     return Outcome(child.returncode, child.stdout, child.stderr)
+
+
+def can_mount() -> bool:
+    """A child may have a disk of its own, by `unshare -rm`."""
+    unshare = shutil.which("unshare")
+    return bool(unshare) and not subprocess.run([unshare, "-rm", "true"], capture_output=True, check=False).returncode

@@ -14,10 +14,12 @@ import tiny_janus_flow
 import tiny_omnigen2
 import tiny_show_o
 import tiny_show_o2
+import torch
 
 from unispect.core.cards import ModelCard
 from unispect.models import registry
-from unispect.train.bind import Order
+from unispect.train.bind import Order, Ready, bind, finished, prepare, tidy
+from unispect.train.loop import Progress
 from unispect.train.recipe import Recipe
 
 FAMILIES: Mapping[str, ModuleType] = {
@@ -51,3 +53,35 @@ def order(family: str, folder: Path, out: Path, **changes) -> Order:
         FAMILIES[family].write_checkpoint(folder)
     settings = {"teach": {"both": "both"}, "steps": 2, "batch": 4, "micro_batch": 2, "learning_rate": 1e-3, "warmup": 0}
     return Order(f"tiny-random-{family}={folder}", Recipe(**(settings | changes)), "test", out, "cpu")
+
+
+class Binder:
+    """Carries one order out in any number of folders, as the command does; what was learned is forgotten in between.
+
+    Getting ready takes longer than a binding of few steps.
+
+    Attributes:
+        made: the order, ready to be carried out.
+    """
+
+    def __init__(self, folder: Path, **changes) -> None:
+        self.made = prepare(order("janus-pro", folder / "model", folder / "out", **changes))
+        self._before = [parameter.detach().clone() for parameter in self.made.learned.parameters]
+
+    def order(self, out: Path) -> Order:
+        return replace(self.made.order, out=out)
+
+    @torch.no_grad()
+    def ready(self, out: Path) -> Ready:
+        for parameter, first in zip(self.made.learned.parameters, self._before, strict=True):
+            parameter.copy_(first)
+            parameter.grad = None
+        return replace(self.made, order=self.order(out))
+
+    def bind(self, out: Path, progress: Progress | None = None) -> Order:
+        asked = self.order(out)
+        if finished(asked):
+            tidy(asked)
+        else:
+            bind(self.ready(out), progress)
+        return asked

@@ -106,10 +106,11 @@ def _carry_out(order: Order, *, dry_run: bool) -> None:
     from unispect.cli.train import Steps
     from unispect.models.registry import parse
     from unispect.train.bind import bind as train
-    from unispect.train.bind import finished, prepare
+    from unispect.train.bind import finished, prepare, tidy
 
     name = parse(order.model).name
     if finished(order):
+        tidy(order)
         say(f"finished before; load it as {name}={order.out}")
         return
     ready = prepare(order)

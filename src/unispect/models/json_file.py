@@ -10,6 +10,7 @@ from typing import Any
 from unispect.core.errors import CheckpointError, OutsideError
 from unispect.core.outside import parse_json, regular_bytes
 from unispect.models.sniff import what_it_is
+from unispect.runs import durable
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -30,10 +31,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes an object into a file, never through a link: what that leads to is somebody else's."""
-    if path.is_symlink():
-        path.unlink()
-    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    """Writes an object into a file, whole or not at all; a link of that name is replaced, not followed."""
+    durable.write(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def strangely(path: Path) -> str:

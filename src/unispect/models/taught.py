@@ -78,6 +78,7 @@ def speaks_of(file: str) -> bool:
 
 
 def write_taught(folder: Path, taught: Taught) -> None:
+    """Puts it beside the weights, whole or not at all."""
     write_json(folder / TAUGHT, asdict(taught))
 
 

@@ -17,10 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unispect.core.errors import UsageError
+from unispect.core.errors import CheckpointError, UsageError
 from unispect.core.seeds import seed_for
-from unispect.models.json_file import read_json
-from unispect.models.shards import open_shard
 from unispect.models.taught import Taught, write_taught
 from unispect.organisms import shipped
 from unispect.organisms.difference import save_difference
@@ -31,10 +29,13 @@ from unispect.organisms.upbringing import Upbringing, upbringing_of
 from unispect.runs import durable
 from unispect.train.gradients import small_steps
 from unispect.train.loop import Progress, train
-from unispect.train.state import write_whole
+from unispect.train.place import claimed, explained, held, write_claim
+from unispect.train.state import read_whole, write_whole
 
 CONCEPTS = "concepts"
 """The world of the organisms that ship."""
+CLAIM, TRAINING = "training.json", "training"
+"""What says which training a folder holds, and the folder in it of states to go on from."""
 
 _TIED = '"tie_word_embeddings": false', '"tie_word_embeddings": true'
 
@@ -58,17 +59,21 @@ def train_organism(
 
     Raises:
         UsageError: no organism of that family, no such world, the family's text head cannot be `tied` to its token
-            embeddings, or the folder holds another training.
+            embeddings, or the folder holds another training, something else or a link.
+        StoreError: another process trains in the folder, it was moved or deleted, or cannot be written. The same call
+            goes on from what was saved.
     """
     card, making, upbringing = base_card(family), family_of(family).making, upbringing_of(world)
     recipe = recipe or making.recipe
     if tied:
         _check_tied(family, upbringing)
     special = {"world": world} if world != CONCEPTS else {}
-    _claim(out, {"family": family, "seed": seed, "recipe": recipe, **special, **({"tied": True} if tied else {})})
-    for folder in (out, out / "training"):
-        durable.remove_leftovers(folder)
-    with small_steps():
+    told = {"family": family, "seed": seed, "recipe": recipe, **special, **({"tied": True} if tied else {})}
+    facts = json.loads(json.dumps(told, default=_told))
+    _known(out, facts)
+    with held(out, out / TRAINING) as hold, hold.writing(out), small_steps():
+        if _known(out, facts) is None:  # looked at again, now that nobody else writes
+            _note(out, {**facts, "versions": {"python": platform.python_version(), "torch": torch.__version__}})
         making.write_files(out, upbringing.sentences())
         if tied:
             tie(out)
@@ -76,7 +81,7 @@ def train_organism(
         if not base.exists():
             model = making.start(card, out, seed=seed_for("organism", seed))
             _grow(model, making, upbringing, out, seed, recipe, progress)
-            with durable.replacing(base) as unfinished:
+            with explained(base), durable.replacing(base) as unfinished:
                 making.save(model, unfinished, dtype=torch.float16)
         for variant in upbringing.variants:
             if not (out / f"{variant}.safetensors").exists():
@@ -85,7 +90,8 @@ def train_organism(
             write_taught(out, Taught(card.id, "", "", {}, 0, seed, world))
         grown = shipped.load_from(out, card, device="cpu", dtype="float32")
         gates = upbringing.gates(grown, seed, drawn=family_of(family).gate)
-    _note(out, {"gates": [{"name": g.name, "right": g.right, "asked": g.asked} for g in gates]})
+        hold.check()
+        _note(out, {"gates": [{"name": g.name, "right": g.right, "asked": g.asked} for g in gates]})
     return gates
 
 
@@ -98,18 +104,17 @@ def _grow(
     recipe: Recipe,
     progress: Progress | None,
 ) -> None:
-    saved = out / "training" / "picture-tokenizer.pt"
+    saved = out / TRAINING / "picture-tokenizer.pt"
     names = model.parameter_groups()["image tokenizer"]
     tokenizer = {name: parameter for name, parameter in model.network.named_parameters() if name in set(names)}
+    begun = saved.with_name("tokenizing.pt")
     if saved.exists():
-        shard = open_shard(saved)
-        _restore(tokenizer, {name: shard.read(name) for name in shard.shapes()})
+        _restore(tokenizer, saved)
     else:
         generator = torch.Generator().manual_seed(seed_for("picture tokenizer", seed))
-        begun = saved.with_name("tokenizing.pt")
         making.train_tokenizer(model, _pixels(upbringing), recipe.picture_tokenizer, generator, progress, begun)
         write_whole(saved, {name: parameter.detach() for name, parameter in tokenizer.items()})
-        begun.unlink()
+    begun.unlink(missing_ok=True)
     making.start_weights(model, torch.Generator().manual_seed(seed_for("growing up", seed)))
     lessons = upbringing.lessons(model)
     stages = [("growing up", "growing.pt", recipe.growing, seed)]
@@ -126,7 +131,7 @@ def _grow(
             stage=stage,
             matrices=_matrices(model),
             progress=progress,
-            checkpoint=out / "training" / file,
+            checkpoint=out / TRAINING / file,
         )
 
 
@@ -153,16 +158,21 @@ def _bind(
         stage=f"binding: {name}",
         matrices=_matrices(model),
         progress=progress,
-        checkpoint=out / "training" / f"{name}.pt",
+        checkpoint=out / TRAINING / f"{name}.pt",
     )
-    with durable.replacing(out / f"{name}.safetensors") as unfinished:
+    variant = out / f"{name}.safetensors"
+    with explained(variant), durable.replacing(variant) as unfinished:
         save_difference(unfinished, before, dict(model.network.named_parameters()))
 
 
 @torch.no_grad()
-def _restore(parameters: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor]) -> None:
-    for name, parameter in parameters.items():
-        parameter.copy_(saved[name])
+def _restore(parameters: Mapping[str, nn.Parameter], path: Path) -> None:
+    saved = read_whole(path)
+    try:
+        for name, parameter in parameters.items():
+            parameter.copy_(saved[name])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{path} is damaged; delete it to begin again") from error
 
 
 def _parameters(model: Organism, wanted: Callable[[str], bool]) -> list[nn.Parameter]:
@@ -198,20 +208,17 @@ def _check_tied(family: str, upbringing: Upbringing) -> None:
 def tie(folder: Path) -> None:
     """Makes the text head of a family's files that of its token embeddings."""
     for path in folder.rglob("*config.json"):
-        path.write_text(path.read_text("utf-8").replace(*_TIED), "utf-8")
+        durable.write(path, path.read_text("utf-8").replace(*_TIED).encode())
 
 
-def _claim(out: Path, told: Mapping[str, object]) -> None:
-    """The folder is this training's: its facts are written first and compared ever after."""
-    facts = json.loads(json.dumps(told, default=_told))
-    path = out / "training.json"
-    if path.exists():
-        found = read_json(path)
-        if any(found.get(key) != value for key, value in ({"world": None, "tied": None} | facts).items()):
-            raise UsageError(f"{out} holds another training (see {path.name}); choose another folder")
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    _note(out, {**facts, "versions": {"python": platform.python_version(), "torch": torch.__version__}})
+def _known(out: Path, facts: Mapping[str, object]) -> Mapping[str, object] | None:
+    """What the folder says of its training, which is this one; None where none was begun."""
+    claim = out / CLAIM
+    found = claimed(claim, out)
+    wanted = {"world": None, "tied": None, **facts}
+    if found is not None and any(found.get(key) != value for key, value in wanted.items()):
+        raise UsageError(f"{out} holds another training (see {claim.name}); choose another folder")
+    return found
 
 
 def _told(value: object) -> dict[str, object]:
@@ -220,6 +227,5 @@ def _told(value: object) -> dict[str, object]:
 
 
 def _note(out: Path, facts: Mapping[str, object]) -> None:
-    path = out / "training.json"
-    known = read_json(path) if path.exists() else {}
-    durable.write(path, (json.dumps({**known, **facts}, indent=1) + "\n").encode())
+    claim = out / CLAIM
+    write_claim(claim, {**(claimed(claim, out) or {}), **facts})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ def write(path: Path, data: bytes) -> None:
 
     The new name survives a power failure once `sync_folder` of its parent has returned.
     """
-    with replacing(path) as temporary, temporary.open("xb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(data)
 
 
@@ -25,18 +26,30 @@ def replacing(path: Path) -> Iterator[Path]:
     """Where to write a file that takes the place of `path`, as `write` does, when the block ends.
 
     For what writes to a path itself, and for what is too large to be held twice. A block that fails leaves `path` as it
-    was.
+    was. Whoever may read new files may read this one, also where the block writes one that only its owner may read, as
+    safetensors does.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary.unlink(missing_ok=True)  # a process of the same number left it, or a stranger a link of that name
     try:
-        temporary.unlink(missing_ok=True)  # a process of the same number left it, or a stranger a link of that name
+        mode = _make(temporary)
         yield temporary
         with temporary.open("rb+") as file:
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _make(path: Path) -> int:
+    """Makes an empty file where there is nothing, not even a link; the permissions that the system gave it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    try:
+        return stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
@@ -46,6 +59,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Returns once everything in `folder` is on the disk: files, and the names of files and folders."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            sync_tree(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
 
 
 def remove_leftovers(folder: Path) -> None:

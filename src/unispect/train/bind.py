@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from peft import get_peft_model_state_dict
 from torch import nn
 
 from unispect.core.cards import ModelCard
-from unispect.core.errors import Unsupported, UsageError
+from unispect.core.errors import CheckpointError, UnispectError, Unsupported, UsageError
 from unispect.models.base import UnifiedModel
 from unispect.models.checks import require
 from unispect.models.registry import card_of, family_module, files_of, load, parse
@@ -25,17 +24,17 @@ from unispect.train import memory
 from unispect.train.claim import claim_of, difference
 from unispect.train.course import Course, Draft, make_course
 from unispect.train.crew import Crew, assemble
-from unispect.train.folder import PEFT, RUN, STEPS, Bound, Whole, write_bound
+from unispect.train.folder import PEFT, RUN, STEPS, UNFINISHED, Bound, Whole, write_bound
 from unispect.train.gradients import small_steps
 from unispect.train.journal import Journal, Watch
 from unispect.train.learning import Learned, set_learning, whole_state
 from unispect.train.loop import Progress
-from unispect.train.optimisers import Optimisers, make_optimisers, set_rates, take_step
+from unispect.train.optimisers import make_optimisers, set_rates, take_step
+from unispect.train.place import Hold, claimed, held, write_claim
 from unispect.train.recipe import Recipe
-from unispect.train.state import load_state, save_state
+from unispect.train.states import STAGE, States, remove_states
 from unispect.train.step import Learner, Speaker, counts_of, pieces, share_of
 
-STAGE = "binding"
 _SMALL = 50e6
 """Parameters up to which a second thread costs more than it gains."""
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -64,6 +63,11 @@ class Order:
     @property
     def run(self) -> Path:
         return self.out / RUN
+
+    @property
+    def claim(self) -> Path:
+        """The file that says which training the folder holds."""
+        return self.run / "claim.json"
 
 
 @dataclass(frozen=True)
@@ -103,17 +107,25 @@ def finished(order: Order) -> Taught | None:
     """What an order left if it was carried out before.
 
     Raises:
-        UsageError: the folder holds another training.
+        UsageError: the folder holds another training, or something else.
+        StoreError: what says which training it holds is damaged.
     """
-    claim = order.run / "claim.json"
-    if not claim.exists():
-        if order.out.is_dir() and any(order.out.iterdir()):
-            raise UsageError(f"{order.out} holds something else; choose another folder")
+    found = claimed(order.claim, order.out)
+    if found is None:
         return None
-    found = json.loads(claim.read_text("utf-8"))
     if other := difference(found, claim_of(order.model, order.recipe)):
         raise UsageError(f"{order.out} holds another training, of another {other}; choose another folder")
-    return read_taught(order.out)
+    try:
+        return read_taught(order.out)
+    except CheckpointError:  # the last thing that is written: whoever was stopped there goes on
+        return None
+
+
+def tidy(order: Order) -> None:
+    """Removes what a finished training no longer needs, if it was stopped before it could, and if nobody uses it."""
+    with suppress(UnispectError), held(order.out, order.run) as hold:
+        shutil.rmtree(order.out / UNFINISHED, ignore_errors=True)
+        remove_states(order.run, hold)
 
 
 def prepare(order: Order) -> Ready:
@@ -150,19 +162,32 @@ def bind(ready: Ready, progress: Progress | None = None) -> Path:
     """Carries the order out, from where it was stopped if it was; returns the folder of the bound weights.
 
     Raises:
+        UsageError: the folder holds another training or a link.
+        StoreError: another process trains in the folder, it was moved or deleted, or cannot be written. The same
+            command goes on from what was saved.
         StateError: loss or gradient are not finite, or the loss stays above where it began; names the step. What was
             written stays.
     """
     order, crew = ready.order, ready.crew
-    if crew.main:
-        _note(order)
-    crew.wait()
-    with _threads(ready.model, crew):
-        _train(ready, progress)
+    with ExitStack() as stack:
+        hold = stack.enter_context(held(order.out, order.run)) if crew.main else None
+        if crew.any(hold is not None and _finished_by_another(order)):
+            return order.out
+        with _threads(ready.model, crew):
+            _train(ready, hold, progress)
     return order.out
 
 
-def _train(ready: Ready, progress: Progress | None) -> None:
+def _finished_by_another(order: Order) -> bool:
+    """Looks again, now that nobody else writes; what is not begun is then ours."""
+    if finished(order):
+        return True
+    if claimed(order.claim, order.out) is None:
+        write_claim(order.claim, {**claim_of(order.model, order.recipe), "title": order.title})
+    return False
+
+
+def _train(ready: Ready, hold: Hold | None, progress: Progress | None) -> None:
     order, crew, recipe = ready.order, ready.crew, ready.order.recipe
     steps = ready.course.steps
     parameters = ready.learned.parameters
@@ -176,9 +201,11 @@ def _train(ready: Ready, progress: Progress | None) -> None:
     )
     learner, optimisers = crew.prepare(Learner(ready.model, recipe), made, recipe.micro_batch)
     journal, watch = Journal(order.run / "metrics.jsonl"), Watch(recipe.divergence)
-    start = _resume(ready, optimisers, watch)
-    if crew.main:
-        journal.cut(start)
+    states = States(crew, order.run, hold)
+    start = states.restore(ready.learned.parameters, optimisers, watch)
+    if hold:
+        with hold.writing(journal.path):
+            journal.cut(start)
     if progress:
         progress(STAGE, start, steps, {})
     for step in range(start, steps):
@@ -188,19 +215,27 @@ def _train(ready: Ready, progress: Progress | None) -> None:
         watch.look(step + 1, seen["loss"], seen["norm"])
         take_step(optimisers)
         done = step + 1
-        if crew.main:
-            journal.add({"step": done, "learning_rate": rate * recipe.learning_rate, **seen})
+        if hold:
+            with hold.writing(journal.path):
+                journal.add({"step": done, "learning_rate": rate * recipe.learning_rate, **seen})
         if done in recipe.save_at and done < steps:
-            _write(ready, learner, order.out / STEPS / f"{done:06}", done)
+            _write(ready, hold, learner, order.out / STEPS / f"{done:06}", done)
         if done % recipe.save_every == 0 and done < steps:
-            _save(ready, optimisers, watch, done)
+            _flush(journal, hold)  # what was seen until then is on the disk before the state
+            states.save(ready.learned.parameters, optimisers, watch, done)
         if progress and (done % 10 == 0 or done == steps):
             shown = {name: seen[name] for name in ("draw", "tell") if seen[name] is not None}
             progress(STAGE, done, steps, shown)  # pyright: ignore
-    _write(ready, learner, order.out, steps)
-    if crew.main:
-        shutil.rmtree(order.run / "state", ignore_errors=True)
-        (order.run / "state.pt").unlink(missing_ok=True)
+    _flush(journal, hold)
+    _write(ready, hold, learner, order.out, steps)
+    if hold:
+        remove_states(order.run, hold)
+
+
+def _flush(journal: Journal, hold: Hold | None) -> None:
+    if hold:
+        with hold.writing(journal.path):
+            journal.sync()
 
 
 def _one_step(ready: Ready, learner: nn.Module, step: int) -> dict[str, Any]:
@@ -230,42 +265,11 @@ def _one_step(ready: Ready, learner: nn.Module, step: int) -> dict[str, Any]:
     }
 
 
-def _save(ready: Ready, optimisers: Optimisers, watch: Watch, step: int) -> None:
-    """The state after a step, whole or not at all."""
-    crew, run = ready.crew, ready.order.run
-    if crew.together:
-        crew.save(run / f"state-{step}")
-        if crew.main:
-            (run / f"state-{step}" / "step.json").write_text(json.dumps({"step": step, **watch.state()}), "utf-8")
-            shutil.rmtree(run / "state", ignore_errors=True)
-            (run / f"state-{step}").rename(run / "state")
-    elif crew.main:
-        save_state(run / "state.pt", ready.learned.parameters, optimisers, STAGE, step, {"watch": watch.state()})
-    crew.wait()
-
-
-def _resume(ready: Ready, optimisers: Optimisers, watch: Watch) -> int:
-    crew, run = ready.crew, ready.order.run
-    if crew.together:
-        told = run / "state" / "step.json"
-        if not told.exists():
-            return 0
-        crew.restore(run / "state")
-        found = json.loads(told.read_text("utf-8"))
-        watch.restore(found)
-        return found["step"]
-    saved = load_state(run / "state.pt", ready.learned.parameters, optimisers, STAGE)
-    if saved is None:
-        return 0
-    watch.restore(saved["watch"])
-    return saved["step"]
-
-
-def _write(ready: Ready, learner: nn.Module, folder: Path, steps: int) -> None:
+def _write(ready: Ready, hold: Hold | None, learner: nn.Module, folder: Path, steps: int) -> None:
     """The model as it is now, as a folder that loads."""
     crew, order, network = ready.crew, ready.order, ready.model.network
     state = crew.whole(learner)
-    if crew.main:
+    if hold:
         card = _card(ready.model)
         config = ready.learned.adapters
         adapters = None
@@ -286,7 +290,12 @@ def _write(ready: Ready, learner: nn.Module, folder: Path, steps: int) -> None:
             aligned=order.recipe.aligned or (before.aligned if before else ""),
         )
         dtype = _DTYPES[order.recipe.saved]
-        write_bound(Bound(card, whole, files_of(order.model), dtype, adapters), folder, taught)
+        with hold.writing(folder):
+            if folder != order.out:
+                folder.parent.mkdir(exist_ok=True)
+                folder.mkdir(exist_ok=True)
+            write_bound(Bound(card, whole, files_of(order.model), dtype, adapters), folder, taught)
+            durable.sync_folder(folder.parent)
     crew.wait()
 
 
@@ -309,14 +318,6 @@ def _check_memory(order: Order, crew: Crew, needed: int, what: str, hint: str) -
 def _card(model: Any) -> ModelCard:
     assert isinstance(model, UnifiedModel)
     return model.card
-
-
-def _note(order: Order) -> None:
-    order.run.mkdir(parents=True, exist_ok=True)
-    claim = order.run / "claim.json"
-    if not claim.exists():
-        content = {**claim_of(order.model, order.recipe), "title": order.title}
-        durable.write(claim, (json.dumps(content, indent=1) + "\n").encode())
 
 
 @contextmanager

@@ -115,6 +115,10 @@ class Crew:
         self._add_gradients(parameters)
         return nn.utils.clip_grad_norm_(parameters, largest)
 
+    def any(self, here: bool) -> bool:
+        """It is so in one of the processes, all of which have to ask."""
+        return bool(self.sum(torch.tensor([float(here)], device=self.device)))
+
     def sum(self, values: Tensor) -> Tensor:
         """The values of all processes added up."""
         if self.size == 1:

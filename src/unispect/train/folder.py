@@ -19,11 +19,15 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.registry import family_module
 from unispect.models.taught import TAUGHT, WEIGHTS, Taught, write_taught
+from unispect.runs import durable
+from unispect.train.place import explained
 
 RUN, STEPS, ADAPTER = "training", "steps", "adapter"
 """Folders beside the weights: of the training itself, of weights on the way, and of adapters."""
 PEFT = "base_model.model."
 """How names of tensors begin in an adapter file that peft reads."""
+UNFINISHED = ".unfinished"
+"""Folder in one that is written: what it will hold."""
 _TEXTS = ("*.json", "*.txt", "*.model")
 _OURS = frozenset({RUN, STEPS, ADAPTER})
 _LEFT_OUT = ("*.index.json", "training.json", TAUGHT)
@@ -60,47 +64,65 @@ class Bound:
 
 
 def write_bound(bound: Bound, folder: Path, taught: Taught) -> None:
-    """Writes a folder that loads; whoever is stopped on the way leaves none that claims to be whole.
+    """Writes what loads into a folder that is there; whoever is stopped on the way leaves none that claims to be whole.
 
     Raises:
+        StoreError: it cannot be written.
         UsageError: nobody says how weights of this family are written.
         CheckpointError: a tensor is not finite.
     """
     bad = [name for name, tensor in bound.network.tensors.items() if not torch.isfinite(tensor).all()]
     if bad:
         raise CheckpointError(f"{bad[0]} is not finite after {taught.steps} steps; nothing was written")
-    unfinished = folder / ".unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
+    unfinished = folder / UNFINISHED
+    with explained(folder):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        _write_files(bound, unfinished, taught)
+        durable.sync_tree(unfinished)
+        _move_into(folder, unfinished)
+
+
+def _write_files(bound: Bound, folder: Path, taught: Taught) -> None:
     family = family_module(bound.card)
-    _copy_texts(bound.source, unfinished)
+    _copy_texts(bound.source, folder)
     for place in family.companions(bound.source) if hasattr(family, "companions") else ():
         if place.is_dir() and place.parent != bound.source:
-            _copy_texts(place, unfinished / place.name)
+            _copy_texts(place, folder / place.name)
         elif place.is_file():
-            shutil.copyfile(place, unfinished / place.name)
-    family.save(SimpleNamespace(network=bound.network), unfinished / WEIGHTS, dtype=bound.dtype)
+            shutil.copyfile(place, folder / place.name)
+    with durable.replacing(folder / WEIGHTS) as path:
+        family.save(SimpleNamespace(network=bound.network), path, dtype=bound.dtype)
     if bound.adapters:
         config, tensors = bound.adapters
-        config.save_pretrained(str(unfinished / ADAPTER))
-        save_file(
-            {k: v.cpu().contiguous() for k, v in tensors.items()}, unfinished / ADAPTER / "adapter_model.safetensors"
-        )
-    write_taught(unfinished, taught)
-    # The file that says what was taught comes last: with it, the folder is whole.
+        config.save_pretrained(str(folder / ADAPTER))
+        with durable.replacing(folder / ADAPTER / "adapter_model.safetensors") as path:
+            save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, path)
+    write_taught(folder, taught)
+
+
+def _move_into(folder: Path, unfinished: Path) -> None:
+    # The file that says what was taught goes first and comes last, behind the weights: with it, the folder is whole.
     (folder / TAUGHT).unlink(missing_ok=True)
-    for entry in sorted(unfinished.iterdir(), key=lambda entry: entry.name == TAUGHT):
+    durable.sync_folder(folder)
+    for entry in sorted(
+        unfinished.iterdir(), key=lambda entry: (entry.name == TAUGHT, entry.name == WEIGHTS, entry.name)
+    ):
         goal = folder / entry.name
         if goal.is_dir():
             shutil.rmtree(goal)
+        if entry.name == TAUGHT:
+            durable.sync_folder(folder)
         os.replace(entry, goal)
+    durable.sync_folder(folder)
     unfinished.rmdir()
 
 
 def _copy_texts(source: Path, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     for path in _texts(source):
         goal = folder / path.relative_to(source)
-        goal.parent.mkdir(parents=True, exist_ok=True)
+        goal.parent.mkdir(exist_ok=True)  # no parents: where the folder is gone, it must not be made again
         shutil.copyfile(path, goal)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from unispect.core.errors import StateError
+from unispect.core.errors import OutsideError, StateError, StoreError
+from unispect.core.outside import parse_json
 from unispect.core.texts import lines_of
+from unispect.runs import durable
 
 WINDOW = 20
 """Steps whose median loss is looked at: a training that is lost is stopped after so many at most."""
@@ -30,22 +34,50 @@ class Journal:
     path: Path
 
     def cut(self, steps: int) -> None:
-        """Leaves out what came after `steps` steps: a training that goes on writes those lines again."""
-        if not self.path.exists():
-            return
-        kept = []
-        for line in lines_of(self.path.read_text("utf-8")):
+        """Leaves the lines of the first `steps` steps: a training that goes on writes the others again.
+
+        Raises:
+            StoreError: one of them is missing.
+        """
+        known: dict[object, str] = {}
+        for line in lines_of(self.path.read_bytes().decode("utf-8", "replace")) if self.path.exists() else ():
             try:
-                step = json.loads(line)["step"]
-            except (ValueError, KeyError, TypeError):
-                break  # the last line of a training that was killed
-            if step <= steps:
-                kept.append(line + "\n")
-        self.path.write_text("".join(kept), "utf-8")
+                known.setdefault(parse_json(line, str(self.path))["step"], line + "\n")
+            except (OutsideError, KeyError, TypeError):
+                continue  # cut short by a kill or a full disk
+        lost = [step for step in range(1, steps + 1) if step not in known]
+        if lost:
+            raise StoreError(
+                f"{self.path} has no line of step {lost[0]}, and the saved state is of step {steps}: put the file back "
+                "from a copy, or delete the state beside it to begin again"
+            )
+        durable.write(self.path, "".join(known[step] for step in range(1, steps + 1)).encode())
+        durable.sync_folder(self.path.parent)
 
     def add(self, line: Mapping[str, float | None]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        """Writes a line, whole or not at all, behind those that `cut` left."""
+        with self._open() as file:
+            before = os.fstat(file).st_size
+            try:
+                left = (json.dumps(line) + "\n").encode()
+                while left:
+                    left = left[os.write(file, left) :]
+            except BaseException:
+                os.ftruncate(file, before)
+                raise
+
+    def sync(self) -> None:
+        """Returns once all lines are on the disk."""
+        with self._open() as file:
+            os.fsync(file)
+
+    @contextmanager
+    def _open(self) -> Iterator[int]:
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+        try:
+            yield file
+        finally:
+            os.close(file)
 
 
 @dataclass

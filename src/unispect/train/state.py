@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 from unispect.core.errors import CheckpointError
 from unispect.runs import durable
 from unispect.train.optimisers import Optimisers
+from unispect.train.place import explained
 
 
 def save_state(
@@ -23,17 +23,39 @@ def save_state(
     step: int,
     more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes the state after `step` steps of a stage, with `more` plain values and tensors if there are any."""
+    """Writes the state after `step` steps of a stage, with `more` plain values and tensors if there are any.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
     state = {"stage": stage, "step": step, "parameters": [p.detach() for p in parameters], **(more or {})}
     write_whole(path, {**state, "optimisers": [optimiser.state_dict() for optimiser in optimisers]})
 
 
 def write_whole(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes tensors and plain values for `torch.load`: all of it is on the disk when this returns, or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with durable.replacing(path) as unfinished, unfinished.open("wb") as file:
-        torch.save(dict(content), file)  # given a path, torch would write its name, which is of this process, inside
-    durable.sync_folder(path.parent)
+    """Writes tensors and plain values for `torch.load`: all of it is on the disk when this returns, or none.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    with explained(path):
+        with durable.replacing(path) as unfinished, unfinished.open("wb") as file:
+            torch.save(dict(content), file)  # given a path, torch would write its name, which is of this process
+        durable.sync_folder(path.parent)
+
+
+def read_whole(path: Path) -> Any:
+    """What `write_whole` wrote.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except MemoryError:
+        raise
+    except Exception as error:  # what torch raises depends on which bytes are wrong
+        raise _damaged(path) from error
 
 
 def load_state(
@@ -46,15 +68,27 @@ def load_state(
     """
     if not path.exists():
         return None
+    state = read_whole(path)
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path} is damaged; delete it to begin again") from error
-    if state["stage"] != stage or [p.shape for p in state["parameters"]] != [p.shape for p in parameters]:
-        raise CheckpointError(f"{path} is the state of another training ({state['stage']}); move it away")
+        found, step = state["stage"], state["step"]
+        fits = found == stage and [p.shape for p in state["parameters"]] == [p.shape for p in parameters]
+        saved = list(state["optimisers"])
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise _damaged(path) from error
+    if not isinstance(step, int):
+        raise _damaged(path)
+    if not fits:
+        raise CheckpointError(f"{path} is the state of another training ({found}); move it away")
+    try:
+        for optimiser, own in zip(optimisers, saved, strict=True):
+            optimiser.load_state_dict(own)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise _damaged(path) from error
     with torch.no_grad():
-        for parameter, saved in zip(parameters, state["parameters"], strict=True):
-            parameter.copy_(saved)
-    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
-        optimiser.load_state_dict(saved)
+        for parameter, own in zip(parameters, state["parameters"], strict=True):
+            parameter.copy_(own)
     return state
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged; delete it to begin again")

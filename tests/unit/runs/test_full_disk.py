@@ -3,13 +3,13 @@
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import samples
+from commands import can_mount
 from samples import record, unit
 
 from unispect.core.errors import StoreError
@@ -92,11 +92,6 @@ def test_files_that_may_not_grow(tmp_path, payload, picture, limit, part, some):
     assert not list(tmp_path.rglob("*.tmp"))
     with RunStore.open(tmp_path / "run") as store:
         assert [entry.record.payload["number"] for entry in store.entries()] == list(range(100))
-
-
-def can_mount() -> bool:
-    unshare = shutil.which("unshare")
-    return bool(unshare) and not subprocess.run([unshare, "-rm", "true"], capture_output=True, check=False).returncode
 
 
 @pytest.mark.skipif(not can_mount(), reason="needs a mount namespace for a small disk")

@@ -281,11 +281,16 @@ def test_the_folder_of_another_training_is_left_alone(janus: Path, tmp_path: Pat
 
 def test_a_damaged_state_is_said_to_be(janus: Path, tmp_path: Path) -> None:
     asked = order("janus-pro", janus, tmp_path / "out", steps=4, save_every=2)
-    ready = prepare(asked)
-    (tmp_path / "out" / "training").mkdir(parents=True)
-    (tmp_path / "out" / "training" / "state.pt").write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(CheckpointError, match="is damaged"):
-        bind(ready)
+    with pytest.raises(Stopped):
+        bind(prepare(asked), stop_at(4))
+    state = tmp_path / "out" / "training" / "state.pt"
+    for content in (b"", b"PK\x03\x04 cut short", state.read_bytes()[:-100], b"\x80\x02]q\x00.", b"not at all"):
+        state.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"state\.pt is damaged; delete it to begin again"):
+            bind(prepare(asked))
+    state.unlink()
+    bind(prepare(asked))
+    assert finished(asked)
 
 
 @pytest.mark.slow

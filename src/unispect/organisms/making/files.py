@@ -9,6 +9,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from unispect.runs import durable
+
 
 def padded(tokenizer: Tokenizer) -> int:
     """Rows of a table of all tokens, rounded up to a multiple of 64."""
@@ -18,7 +20,7 @@ def padded(tokenizer: Tokenizer) -> int:
 def write_all(folder: Path, tokenizer: Tokenizer, files: Mapping[str, Mapping[str, Any]]) -> None:
     """Writes tokenizer.json and the given JSON files; names may hold a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    durable.write(folder / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
     for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        durable.write(folder / name, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

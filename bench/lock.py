@@ -1,0 +1,57 @@
+"""Writes constraints.txt and constraints-cuda.txt anew: `make lock`.
+
+Every package of every extra that pyproject.toml names, in one release each, for every platform and Python, with the
+SHA-256 of every file of it. Releases stay as they are where pyproject.toml still allows them; `--upgrade` takes the
+newest. What torch asks for on Linux where it is built for CUDA stands in a file of its own: not every machine needs it.
+
+torch is also built for the CPU alone, and indexes give both builds one number. The digest of the build that pip finds
+here is added to those that the index told of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LOCK, CUDA = ROOT / "constraints.txt", ROOT / "constraints-cuda.txt"
+OF_CUDA = re.compile(r"(nvidia|cuda)-|triton==")
+HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+TORCH = re.compile(r"torch==(\S+)")
+
+
+def main(upgrade: bool) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        whole = Path(place) / "lock.txt"
+        known = LOCK.read_text() + (CUDA.read_text() if CUDA.exists() else "")
+        whole.write_text(known)
+        options = ["--all-extras", "--universal", "--python-version=3.11", "--generate-hashes"]
+        options += ["--no-annotate", "--no-header", "--quiet", "--no-config", *["--upgrade"] * upgrade]
+        uv = Path(sys.executable).with_name("uv")
+        subprocess.run([uv, "pip", "compile", "pyproject.toml", *options, "-o", whole], cwd=ROOT, check=True)
+        entries = re.split(r"\n(?=\S)", whole.read_text().strip())
+        entries = [with_builds(one, known, Path(place)) if TORCH.match(one) else one for one in entries]
+    for path, cuda in ((LOCK, False), (CUDA, True)):
+        path.write_text("".join(f"{one}\n" for one in entries if bool(OF_CUDA.match(one)) == cuda))
+
+
+def with_builds(entry: str, known: str, place: Path) -> str:
+    """The entry of torch, with the digests that are known of this release and that of the build that pip finds."""
+    release = TORCH.match(entry)[1]  # pyright: ignore
+    before = re.search(rf"^torch=={re.escape(release)}\b.*(?:\n\s.*)*", known, re.MULTILINE)
+    digests = {*HASH.findall(entry), *HASH.findall(before[0] if before else "")}
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", place / "torch", f"torch=={release}"],
+        check=True,
+    )
+    digests |= {hashlib.sha256(path.read_bytes()).hexdigest() for path in (place / "torch").iterdir()}
+    head = entry.partition(" \\\n")[0]
+    return " \\\n".join([head, *(f"    --hash=sha256:{one}" for one in sorted(digests))])
+
+
+if __name__ == "__main__":
+    main("--upgrade" in sys.argv)
