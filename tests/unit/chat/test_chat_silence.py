@@ -3,6 +3,7 @@
 import threading
 
 import loopback_judge as server_acts
+import poster_run
 import pytest
 from chat_samples import PRICE, ROOMY, Clock, chat, question
 from loopback_judge import VARIABLE, loopback, refuse, say, send
@@ -224,6 +225,18 @@ def test_grading_by_a_dead_judge_ends_in_words(server, tmp_path, together):
     assert 20 <= len(server.seen) < 20 + together
     assert summary.done == 0
     assert summary.left + summary.failed == 40
+
+
+def test_posters_by_a_dead_judge_go_on_when_it_lives(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("unispect.chat.chat.Time", lambda: Clock().time)
+    run = poster_run.replies(tmp_path, titles=[f"Poster{number}" for number in range(6)], seeds=(0,))
+    server.otherwise = refuse(502)
+    dead = poster_run.grade(run, server.url, cassette=tmp_path / "tape.jsonl")
+    assert "attempts in a row" in dead.halted
+    assert (dead.done, len(server.seen)) == (0, 20)
+    server.otherwise = poster_run.answer()
+    alive = poster_run.grade(run, server.url, cassette=tmp_path / "tape.jsonl")
+    assert (alive.halted, alive.failed) == ("", 0)
 
 
 def test_an_answer_that_breaks_us_takes_no_other_with_it(server, monkeypatch):
