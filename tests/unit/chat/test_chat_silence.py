@@ -255,6 +255,7 @@ def test_an_answer_that_breaks_us_takes_no_other_with_it(server, monkeypatch):
     assert [isinstance(answer, AskError) for answer in answers] == [False, True, False, False]
     assert "LookupError" in str(answers[1])
     assert "hidden" not in str(answers[1])
+    assert (asking.tally().failed, asking.tally().parsed) == (1, 3)
 
 
 def test_a_text_of_an_unknown_client_is_masked_too(monkeypatch):
