@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from chat_samples import Clock
 from commands import Outcome, here
 from loopback_judge import KEY, VARIABLE, loopback, refuse
 from loopback_pictures import WORDS, artist, moderate
@@ -48,16 +49,51 @@ def drawing(server, files: Path, *more: object, model: str = "openai:chat+image"
 
 
 def nowhere(files: Path, *outcomes: Outcome) -> None:
-    """The key stands in nothing that was said or kept."""
-    assert not [outcome for outcome in outcomes if KEY in outcome.out + outcome.err]
+    """The key stands in nothing that was said or kept, nor 8 letters of it."""
+    pieces = [KEY[start : start + 8] for start in range(len(KEY) - 7)]
+    assert not [outcome for outcome in outcomes for piece in pieces if piece in outcome.out + outcome.err]
     kept = [file for file in files.rglob("*") if file.is_file()]
     assert kept
-    assert not [file for file in kept if KEY.encode() in file.read_bytes()]
+    assert not [file for file in kept for piece in pieces if piece.encode() in file.read_bytes()]
 
 
 def statuses(files: Path) -> Counter[str]:
     with RunStore.open(files / "run") as store:
         return Counter(entry.record.status for entry in store.entries())
+
+
+@pytest.mark.parametrize("offset", [0, 262, 270, 279, 290])
+def test_a_page_that_repeats_the_request_shows_no_piece_of_the_key(server, files, capsys, offset):
+    def page(handler, body):
+        said = f"<html><pre>{'x' * offset} authorization: {handler.key}</pre></html>"
+        handler.respond(400, said.encode(), {"content-type": "text/html"})
+
+    server.otherwise = page
+    run = here(capsys, *drawing(server, files))
+    assert run.code == 1
+    assert "status 400: <html>" in run.error
+    assert len(server.seen) == 2
+    exported = here(capsys, "export", files / "run", "--format", "jsonl", "--out", files / "records.jsonl")
+    nowhere(files, run, exported)
+
+
+def test_a_key_in_the_place_of_its_variable_is_written_nowhere(server, files, capsys):
+    said = drawing(server, files)
+    said[said.index(VARIABLE)] = KEY
+    refused = here(capsys, *said)
+    assert (refused.code, "no name of a variable" in refused.error) == (2, True)
+    nowhere(files, refused)
+
+
+def test_a_server_that_is_not_there_ends_it_and_nothing_is_failed(files, capsys, monkeypatch):
+    monkeypatch.setattr("unispect.chat.chat.Time", lambda: Clock().time)
+    with loopback() as gone:
+        pass
+    run = here(capsys, *drawing(gone, files))
+    assert run.code == 1
+    assert "stopped with 6 units left undone" in run.error
+    assert "sent no reply to 20 attempts in a row, the last: no connection" in run.error
+    assert "in 20 calls" in run.out
 
 
 def test_a_spent_limit_leaves_the_rest_undone_and_more_money_goes_on(server, files, capsys):

@@ -162,7 +162,7 @@ class Chat:
         key = self._key(request)
         try:
             answer = self._ask(request, key)
-        except UnispectError as error:
+        except Exception as error:
             self._note_without(key, unread=isinstance(error, Unreadable))
             raise
         with self._lock:

@@ -201,5 +201,5 @@ def asked_to_wait(headers: Mapping[str, str], now: float) -> float | None:
             return max(0.0, seconds)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(headers["retry-after"]).timestamp() - now)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError):  # as parsers of dates raise
         return None

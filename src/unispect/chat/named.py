@@ -287,11 +287,13 @@ def ready(client: Client, spending: Spending) -> Price | None:
     """The price of a client's model. Finds what is missing; nothing is sent and no cassette opened.
 
     Raises:
-        UsageError: no price, no key or no package.
+        UsageError: no price, no key or no package, or the key stands in the model's name.
     """
     price = spending.price_of(client.model)
     if spending.max_cost is not None and getattr(client, "limit_name", "") == "none":
         raise UsageError("--max-cost needs a limit on replies, and --limit-name none sends none")
+    if client.secret.occurs_in(f"{client.model} {client.endpoint}"):
+        raise UsageError("the name of the chat model or its address holds the API key; keys come from the environment")
     if not spending.replay:
         client.prepare()
     return price

@@ -40,8 +40,9 @@ class Secret:
             return ""
         key = self._held
         if not key:
-            # A key may look like a name; variables are spelled in capitals.
-            name = f" {self.variable}" if self.variable.isupper() else ", of which the name is not repeated here,"
+            # A key may look like a name; variables are spelled in capitals, and long ones with underscores.
+            plain = self.variable.isupper() and ("_" in self.variable or len(self.variable) < 2 * SHORTEST)
+            name = f" {self.variable}" if plain else ", of which the name is not repeated here,"
             raise UsageError(f"the environment variable{name} is not set; put the key of the chat model there")
         if not (key.isascii() and key.isprintable()) or " " in key:
             # Sent as it is, it would be quoted in the HTTP library's own error.

@@ -1,3 +1,4 @@
+import json
 import pickle
 
 import pytest
@@ -5,7 +6,7 @@ from chat_samples import chat, client, question
 from loopback_judge import KEY, VARIABLE, loopback
 from pydantic import BaseModel
 
-from unispect.chat import Request, Secret
+from unispect.chat import Cassette, Request, Secret, Spending, chat_for
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.openai_http import OpenAIHTTP
 from unispect.core.errors import UsageError
@@ -95,10 +96,30 @@ def test_a_key_in_the_place_of_its_variable_is_not_repeated(name):
     assert name not in str(caught.value)
 
 
-def test_a_key_that_looks_like_a_variable_is_not_repeated():
+@pytest.mark.parametrize("key", ["AIzaSyPlanted0123456789", "PLANTED0123456789ABC"])
+def test_a_key_that_looks_like_a_variable_is_not_repeated(key):
     with pytest.raises(UsageError, match="is not set") as caught:
-        Secret("AIzaSyPlanted0123456789").value()
-    assert "Planted" not in str(caught.value)
+        Secret(key).value()
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["content", "reasoning"])
+def test_a_key_in_the_parts_of_a_stream_is_masked(place, tmp_path):
+    parts = [KEY[start : start + 5] for start in range(0, len(KEY), 5)]
+    events = [{"choices": [{"delta": {place: part}}]} for part in ("your key: ", *parts)]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    with loopback() as server, Cassette(tmp_path / "tape.jsonl") as tape:
+        server.otherwise = lambda handler, asked: handler.respond(200, body.encode())
+        reply = chat(server.url, cassette=tape).ask(Request(Prompt.of("a"))).reply
+    assert (reply.text or reply.thoughts) == "your key: [key]"
+    assert not [part for part in parts[:-1] if part in (tmp_path / "tape.jsonl").read_text()]
+
+
+def test_a_model_that_is_called_as_the_key_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(UsageError, match="holds the API key") as caught:
+        chat_for(f"openai:{KEY}@http://127.0.0.1:1/v1", Spending(cassette=tmp_path / "tape.jsonl"), key_from=VARIABLE)
+    assert KEY not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 WORDS = "sk-no-key-required"

@@ -3,6 +3,7 @@
 import threading
 
 import loopback_judge as server_acts
+import poster_run
 import pytest
 from chat_samples import PRICE, ROOMY, Clock, chat, question
 from loopback_judge import VARIABLE, loopback, refuse, say, send
@@ -226,6 +227,18 @@ def test_grading_by_a_dead_judge_ends_in_words(server, tmp_path, together):
     assert summary.left + summary.failed == 40
 
 
+def test_posters_by_a_dead_judge_go_on_when_it_lives(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("unispect.chat.chat.Time", lambda: Clock().time)
+    run = poster_run.replies(tmp_path, titles=[f"Poster{number}" for number in range(6)], seeds=(0,))
+    server.otherwise = refuse(502)
+    dead = poster_run.grade(run, server.url, cassette=tmp_path / "tape.jsonl")
+    assert "attempts in a row" in dead.halted
+    assert (dead.done, len(server.seen)) == (0, 20)
+    server.otherwise = poster_run.answer()
+    alive = poster_run.grade(run, server.url, cassette=tmp_path / "tape.jsonl")
+    assert (alive.halted, alive.failed) == ("", 0)
+
+
 def test_an_answer_that_breaks_us_takes_no_other_with_it(server, monkeypatch):
     from unispect.chat import chat as door
 
@@ -242,6 +255,7 @@ def test_an_answer_that_breaks_us_takes_no_other_with_it(server, monkeypatch):
     assert [isinstance(answer, AskError) for answer in answers] == [False, True, False, False]
     assert "LookupError" in str(answers[1])
     assert "hidden" not in str(answers[1])
+    assert (asking.tally().failed, asking.tally().parsed) == (1, 3)
 
 
 def test_a_text_of_an_unknown_client_is_masked_too(monkeypatch):
