@@ -65,7 +65,7 @@ class AnthropicSDK:
                 )
                 client.messages.create(**self.body(request))
 
-            return exchanged(http, call, self.read, self.limits, **self._mends(request))
+            return exchanged(http, call, self, **self._mends(request))
 
     def _mends(self, request: Request[Any]) -> dict[str, str]:
         found = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,8 +12,8 @@ from unispect.chat.values import Usage
 
 NOTHING: Final = object()
 """What `parsed` gives for a body that is no whole JSON."""
-MOST_TOKENS = 10**9
-"""A larger count is no count."""
+MOST_TOKENS = 10**7
+"""Ten times what the largest models read at once; a larger count is no count."""
 _DIGITS = 19
 """Integers of more digits are read as infinite: Python refuses very long ones, and nobody counts that far."""
 
@@ -149,12 +150,9 @@ def usage_of(usage: Any, *, read: Iterable[str] = READ, written: Iterable[str] =
 
 
 def count(value: Any) -> int:
-    """How many, from a number or a number as text; 0 for anything that is no count."""
+    """How many, from a whole number, also as text; 0 for anything that is no count, such as a part of a token."""
     if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return 0
+        value = int(value) if re.fullmatch(r"[0-9]{1,19}", value) else 0
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TOKENS:
         return 0
-    return math.ceil(value)
+    return int(value) if value == int(value) else 0

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from unispect.chat.bodies import MOST_TOKENS
 from unispect.chat.faults import Hopeless
 from unispect.chat.pictures import PictureRequest
 from unispect.chat.values import Reply, Request, Usage
@@ -21,6 +22,8 @@ from unispect.core.texts import read_text
 from unispect.core.units import canonical_json
 
 MILLION = 1e6
+DEAREST = 1e9
+"""A larger price is none."""
 TEMPLATE_TOKENS = 256
 """Allowed for what a provider puts around a prompt: roles, separators, its own lines about the form of the answer."""
 
@@ -43,11 +46,11 @@ class Price(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    input: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    output: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    picture_tokens: int | None = Field(default=None, ge=0)
-    drawn_tokens: int | None = Field(default=None, ge=0)
-    per_picture: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    input: float = Field(default=0.0, ge=0, le=DEAREST)
+    output: float = Field(default=0.0, ge=0, le=DEAREST)
+    picture_tokens: int | None = Field(default=None, ge=0, le=MOST_TOKENS)
+    drawn_tokens: int | None = Field(default=None, ge=0, le=MOST_TOKENS)
+    per_picture: float | None = Field(default=None, ge=0, le=DEAREST)
 
     @model_validator(mode="after")
     def _is_a_price(self) -> Self:

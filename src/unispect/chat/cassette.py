@@ -9,6 +9,7 @@ by their hash, on the disk before the line that names them.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -35,6 +36,18 @@ _LATER = ("thoughts", "unread", "raw")
 
 Mode = Literal["record", "replay"]
 """`record` replays what is there and adds what is not; `replay` asks nobody."""
+
+
+def place_in(run: Path, name: str) -> Path:
+    """Where a run folder keeps the cassette of that name.
+
+    Raises:
+        StoreError: its folder of cassettes is a link: whoever made it would choose where replies are written.
+    """
+    folder = run / "cassettes"
+    if folder.is_symlink():
+        raise StoreError(f"{folder} is a link; put a folder in its place, or name a file with --cassette")
+    return folder / f"{name}.jsonl"
 
 
 @dataclass(frozen=True)
@@ -66,16 +79,8 @@ class Cassette:
         self._whole = True
         if mode == "replay" and not self.path.is_file():
             raise UsageError(f"there is no cassette {self.path} to replay")
+        self._file = self._opened()
         try:
-            flags = os.O_RDONLY if mode == "replay" else os.O_RDWR | os.O_CREAT
-            self._file = os.open(self.path, flags | os.O_NONBLOCK, 0o600)
-        except OSError as error:
-            raise StoreError(f"the cassette {self.path} cannot be opened: {error.strerror}") from error
-        except ValueError as error:  # a name with a NUL
-            raise UsageError(f"no cassette can be called {str(self.path)!r}") from error
-        try:
-            if not stat.S_ISREG(os.fstat(self._file).st_mode):
-                raise UsageError(f"{self.path} is not a cassette")
             if mode == "record":
                 self._claim()
             self._end = self._load()
@@ -87,6 +92,25 @@ class Cassette:
         except BaseException:
             os.close(self._file)
             raise
+
+    def _opened(self) -> int:
+        """The file, and in its folder room for it, which nobody else may read."""
+        try:
+            if self.mode == "replay":
+                file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+            else:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # A link would have whoever made it choose what is written to.
+                file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        except OSError as error:
+            why = "it is a link; name the file it leads to" if error.errno == errno.ELOOP else error.strerror
+            raise StoreError(f"the cassette {self.path} cannot be opened: {why}") from error
+        except ValueError as error:  # a name with a NUL
+            raise UsageError(f"no cassette can be called {str(self.path)!r}") from error
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise UsageError(f"{self.path} is not a cassette: it is no file")
+        return file
 
     def _claim(self) -> None:
         try:
@@ -149,6 +173,8 @@ class Cassette:
             if not self.pictures.is_dir():
                 self.pictures.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(self.path.resolve().parent)
+            if self.pictures.is_symlink():
+                raise OSError(errno.ELOOP, f"{self.pictures} is a link")
             write(self.pictures / sha256, picture)
             sync_folder(self.pictures)
         except OSError as error:
@@ -230,7 +256,7 @@ class Cassette:
                 if not whole and len(line) < LONGEST:
                     break  # torn by a kill
                 try:
-                    entry = entry_in(line)
+                    entry = entry_in(line, self._number)
                 except ValueError as error:
                     if number == 1:
                         raise UsageError(f"{self.path} is not a cassette") from error

@@ -17,6 +17,7 @@ from unispect.chat.faults import AskError, Fault, Hopeless, Unreadable
 from unispect.chat.patience import Pace, Patience, Time
 from unispect.chat.pictures import PictureRequest
 from unispect.chat.reading import read, without_thoughts
+from unispect.chat.silence import Silence, Tries
 from unispect.chat.values import Answer, Client, Outcome, Reply, Request, T, Usage
 from unispect.core.errors import Halted, UnispectError, UsageError
 from unispect.core.units import canonical_json
@@ -34,7 +35,7 @@ class Tally:
     Attributes:
         parsed: answers in the form asked for.
         unparsed: answers that were not; they are in no way errors.
-        failed: requests without an answer.
+        failed: requests without an answer, each counted once.
         unread: replies among these that were paid for and could not be read; they are on the cassette.
         thinking: answers that came with thoughts.
         replayed: answers that came from the cassette, among the first two.
@@ -107,6 +108,9 @@ class Chat:
         self._asking: dict[str, threading.Lock] = {}
         self._counts: Counter[str] = Counter()
         self._answered = False
+        self._silence = Silence(self._patience.silence)
+        self._given_up: dict[str, AskError] = {}
+        self._without: dict[str, bool] = {}
         self._refused: dict[str, set[str]] = {}
         self._over: Hopeless | None = None
 
@@ -131,7 +135,7 @@ class Chat:
     def tally(self) -> Tally:
         """What asking came to so far."""
         with self._lock:
-            counts = dict(self._counts)
+            counts = {**self._counts, "failed": len(self._without), "unread": sum(self._without.values())}
         unfinished = 0 if self._cassette is None else self._cassette.unfinished
         return Tally(**counts, cost=self._budget.ledger.spent, unfinished=unfinished)
 
@@ -144,19 +148,25 @@ class Chat:
     def ask(self, request: Asked) -> Answer[Any]:
         """The answer to a request, from the cassette if it is there; an unparsed one is an answer.
 
+        A request that was given up is not asked again by this chat: whoever asks again has the same error.
+
         Raises:
             BudgetExceeded: it could have cost more than is left; no call was made.
             AskError: no attempt brought a reply, or the cassette is only replayed and does not hold it.
             Unreadable: what came, now or before, could not be read; it is on the cassette and is not asked for again.
-            Hopeless: every other request would meet the same; after that no more calls are made.
+            Hopeless: every other request would meet the same, or no attempt of many (`Patience.silence`) brought a
+                reply; after that no more calls are made.
             UsageError: there is no key, or the request holds it.
             StoreError: the cassette cannot be written.
         """
+        key = self._key(request)
         try:
-            answer = self._ask(request)
+            answer = self._ask(request, key)
         except UnispectError as error:
-            self._count(failed=1, unread=int(isinstance(error, Unreadable)))
+            self._note_without(key, unread=isinstance(error, Unreadable))
             raise
+        with self._lock:
+            self._without.pop(key, None)
         self._count(
             **{answer.outcome.value: 1}, replayed=int(answer.replayed), thinking=int(bool(answer.reply.thoughts))
         )
@@ -172,21 +182,24 @@ class Chat:
         """For each request its answer or why there is none, in order, several at a time.
 
         Until something was answered requests go one by one, so that what every one would meet is met once. After a
-        failure that every other request would share (no key, budget spent, full disk) no more calls are made; what is
-        on the cassette is still answered.
+        failure that every other request would share (no key, budget spent, full disk, a server that is silent) no more
+        calls are made; what is on the cassette is still answered. Whatever goes wrong with one request, the answers to
+        the others are returned.
         """
         stop: list[UnispectError] = []
 
         def one(request: Asked) -> Answer[Any] | UnispectError:
             try:
-                if stop and not self._is_held(request):
-                    self._count(failed=1)
+                if stop and not self._is_held(key := self._key(request)):
+                    self._note_without(key)
                     return stop[0]
                 return self.ask(request)
             except UnispectError as error:
                 if isinstance(error, Halted) or not isinstance(error, AskError):
                     stop.append(error)
                 return error
+            except Exception as error:  # what was paid for the others is theirs
+                return AskError(f"a request to {self._client.model} failed ({type(error).__name__})")
 
         first: list[Answer[Any] | UnispectError] = []
         while len(first) < len(requests) and not (self._answered or stop):
@@ -201,11 +214,14 @@ class Chat:
     def _key(self, request: Asked) -> str:
         return request.key(self._client.name, self._client.model, self._client.manner(request))
 
-    def _is_held(self, request: Asked) -> bool:
-        return self._cassette is not None and self._key(request) in self._cassette
+    def _is_held(self, key: str) -> bool:
+        return self._cassette is not None and key in self._cassette
 
-    def _ask(self, request: Asked) -> Answer[Any]:
-        key = self._key(request)
+    def _note_without(self, key: str, *, unread: bool = False) -> None:
+        with self._lock:
+            self._without[key] = unread
+
+    def _ask(self, request: Asked, key: str) -> Answer[Any]:
         with self._lock:
             alone = self._asking.setdefault(key, threading.Lock())
         with alone:  # equal requests at the same time are paid for once: the later ones find the reply
@@ -250,32 +266,53 @@ class Chat:
         return self._scrubbed(again) if isinstance(again, Reply) and not again.unread else reply
 
     def _pay(self, request: Asked, key: str) -> tuple[Reply, float | None]:
-        if self._over is not None:
-            raise type(self._over)(*self._over.args)
+        for error in (self._over, self._given_up.get(key)):
+            if error is not None:
+                raise type(error)(*error.args)
         self._client.prepare()
         about = self._about(request)
         if self._client.secret.occurs_in(canonical_json(about)):
             raise UsageError(
                 f"request {key}, its model or its endpoint holds the API key; keys come from the environment"
             )
+        with self._silence.request() as tries:
+            return self._tried(request, key, about, tries)
+
+    def _tried(self, request: Asked, key: str, about: Mapping[str, Any], tries: Tries) -> tuple[Reply, float | None]:
         attempt = 0
         while True:
             attempt += 1
+            tries.turn()
+            if self._over is not None:
+                raise type(self._over)(*self._over.args)
             with self._places:
                 turn = self._pace.turn(self._budget.tokens_at_most(request))
                 outcome, cost = self._attempt(request, key, about)
                 if isinstance(outcome, Reply) and outcome.usage is not None:
                     self._pace.took(turn, outcome.usage.input_tokens + outcome.usage.output_tokens)
+            self._listen(outcome, tries)
             if isinstance(outcome, Reply):
                 self._answered = True
                 return outcome, cost
             pause = self._patience.pause(outcome, key, attempt)
-            if pause is None:
+            if pause is None or self._over is not None:
                 raise self._failure(outcome, key, attempt)
             if outcome.crowded:
                 self._pace.hold(pause)
             else:
                 self._time.sleep(pause)
+
+    def _listen(self, outcome: Reply | Fault, tries: Tries) -> None:
+        """Notes whether the server was heard of; after too long a silence nothing more is asked."""
+        lost = isinstance(outcome, Fault)
+        tries.told(heard=outcome.heard if lost else not outcome.unread)
+        if self._silence.over and self._over is None:
+            last = outcome.what if lost else outcome.unread
+            self._over = Hopeless(
+                f"{self._client.model} at {self._client.endpoint} sent no reply to {self._silence.lasted} attempts in "
+                f"a row, the last: {last}; nothing more is asked. See whether the server runs and can be reached from "
+                "here, then give the same command again: it goes on with what is left"
+            )
 
     def _failure(self, fault: Fault, key: str, attempt: int) -> AskError:
         """The error for a request that is given up, and whether it stands for all others."""
@@ -285,8 +322,11 @@ class Chat:
             + f", request {key})"
         )
         shared = self._is_shared(fault, key)
+        if self._over is not None:
+            return Hopeless(*self._over.args)
         if not (fault.hopeless or shared):
-            return AskError(words)
+            self._given_up[key] = AskError(words)
+            return self._given_up[key]
         first = shared and not fault.common
         self._over = Hopeless(words + ("; no request was answered, and others met the same" if first else ""))
         return self._over

@@ -4,13 +4,56 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 
-from unispect.chat.bodies import NOTHING, first_dict, parsed, raw_of, said, thoughts_beside, usage_of, words
+from unispect.chat.bodies import (
+    NOTHING,
+    first_dict,
+    parsed,
+    raw_of,
+    said,
+    text_of,
+    thoughts_beside,
+    usage_of,
+    words,
+)
 from unispect.chat.faults import Fault, of_status, refusal_in
-from unispect.chat.values import Reply, Usage
+from unispect.chat.secret import Secret
+from unispect.chat.values import Limits, Reply, Usage
+
+
+class Reader(Protocol):
+    """What of a client decides how a response is read."""
+
+    @property
+    def secret(self) -> Secret: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def read(self, answer: Any) -> Reply | Fault: ...
+
+
+def received(
+    response: httpx2.Response, client: Reader, now: Callable[[], float], mends: Mapping[str, str]
+) -> Reply | Fault:
+    """What a whole response says; a `Reply` also where a server refuses what was asked. Raises nothing.
+
+    The key is masked in it before anything is made of it: what is cut off first could not be recognised.
+    """
+    text = client.secret.scrub(text_of(response.content))
+    try:
+        if not response.is_success:
+            refusal = refusal_in(response.status_code, text)
+            return (
+                refused(refusal) if refusal else of_status(response.status_code, response.headers, text, now(), mends)
+            )
+        answer = understood(text, now, mends)
+        return answer if isinstance(answer, Reply | Fault) else client.read(answer)
+    except Exception as error:  # nothing that a server sends is an error of ours
+        return Fault(f"what came cannot be read ({type(error).__name__})", paid=response.is_success, body=text)
 
 
 def understood(text: str, now: Callable[[], float], mends: Mapping[str, str]) -> Any | Reply | Fault:

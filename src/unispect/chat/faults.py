@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 
 from unispect.core.errors import Halted, UnispectError, Unread
 
-AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Statuses after which the same request may succeed; 529 is Anthropic's "overloaded"."""
+AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+"""Statuses after which the same request may succeed; 529 is Anthropic's "overloaded", 520 to 524 are a gateway's words
+for a server that it does not reach."""
+CROWDED = frozenset({429, 529})
+"""Statuses of a server that lives and has too much to do."""
 HOPELESS = frozenset({401, 402, 403, 404, 405, 407, 410})
 """Statuses that every other request to the same endpoint would meet too."""
 EXCERPT = 300
@@ -45,6 +48,8 @@ class Fault:
         common: it names what every request holds; hopeless unless another was answered.
         alike: what it has in common with faults of other requests that mean the same; empty for nothing.
         body: what came, where a paid response is no reply; kept on the cassette.
+        heard: the server lives: it looked at the request, or asked to wait. What it sends when it fails itself says
+            no more than silence does.
     """
 
     what: str
@@ -56,6 +61,7 @@ class Fault:
     common: bool = False
     alike: str = ""
     body: str = field(default="", repr=False)
+    heard: bool = False
 
 
 def of_status(
@@ -73,18 +79,22 @@ def of_status(
     broke = status == 429 and "insufficient_quota" in body
     what = f"status {status}" + (f": {said}" if (said := message_in(body)) else "")
     again = status in AGAIN and not broke
+    wait = asked_to_wait(headers, now) if again else None
     mend = "" if status == 429 else mend_in(body, mends or {})
     return Fault(
         what=f"{what}; {mend}" if mend else what,
         again=again,
-        wait=asked_to_wait(headers, now) if again else None,
+        wait=wait,
         crowded=again and status in (429, 503, 529),
         hopeless=status in HOPELESS or broke,
         common=bool(mend) and not again,
         alike="" if again or _CONTENT.search(body[:_LOOKED_AT]) else what,
+        heard=status in CROWDED or wait is not None or not (again or status >= _FAILED),
     )
 
 
+_FAILED = 500
+"""Statuses from here on are failures of the server's own."""
 _CONTENT = re.compile(
     r"safety|policy|policies|moderat|flagged|content.?filter|prohibited|sensitive|inappropriate|harmful|copyright"
     r"|context.?(length|window|size)|too (long|large|big)|maximum (context|length)|could not (process|decode)",

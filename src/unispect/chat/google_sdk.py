@@ -73,7 +73,7 @@ class GoogleSDK:
                     config=types.GenerateContentConfig(**config),
                 )
 
-            return exchanged(http, call, self.read, self.limits, **self._mends(request))
+            return exchanged(http, call, self, **self._mends(request))
 
     def _mends(self, request: Request[Any] | PictureRequest) -> dict[str, str]:
         draws = isinstance(request, PictureRequest)
@@ -122,7 +122,7 @@ class GoogleSDK:
         parts = content.get("parts") if isinstance(content, dict) else content
         text, thoughts = said(parts or [])
         finish = words(candidate.get("finishReason"))
-        picture = self.secret.scrub(_picture(parts))
+        picture = _picture(parts)
         wrote = bool(text or thoughts or picture)
         return Reply(
             text=text,

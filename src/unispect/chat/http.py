@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
+import re
 import socket
 import threading
 from collections.abc import Mapping
@@ -27,7 +29,7 @@ def checked_url(url: str, *, with_key: bool) -> str:
     if "@" in url or "?" in url or "#" in url:
         raise UsageError("the base URL must hold no user, password, query or fragment; keys come from the environment")
     scheme, host = _split(url)
-    if scheme not in ("http", "https") or not host:
+    if scheme not in ("http", "https") or not re.fullmatch(r"[\w.:%-]+", host) or host not in _asked(url):
         raise UsageError("the base URL must look like https://host/v1")
     if scheme == "http" and with_key and not is_local(host):
         raise UsageError(f"a key would go to {host} in the clear; use https, or an endpoint without a key")
@@ -42,6 +44,15 @@ def _split(url: str) -> tuple[str, str]:
         return "", ""
 
 
+def _asked(url: str) -> tuple[str, ...]:
+    """The host that the HTTP library would ask; where it reads a URL otherwise than we do, one of the two is wrong."""
+    try:
+        asked = httpx2.URL(url)
+        return asked.host.lower(), asked.raw_host.decode("ascii", "replace").lower()
+    except (httpx2.InvalidURL, ValueError):
+        return ()
+
+
 class Cut(httpx2.TransportError):
     """The client itself ended an exchange; `fault` says why."""
 
@@ -51,17 +62,26 @@ class Cut(httpx2.TransportError):
 
 
 class _Wire:
-    """Remembers the newest socket of an exchange, so that another thread can cut it."""
+    """Remembers the newest socket of an exchange, so that another thread can cut it.
 
-    def __init__(self) -> None:
+    Args:
+        here: it must lead to this machine.
+    """
+
+    def __init__(self, *, here: bool) -> None:
         self.late = threading.Event()
+        self._here = here
         self._socket: socket.socket | None = None
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self._socket = info["return_value"].get_extra_info("socket")
+            stream = info["return_value"]
+            self._socket = stream.get_extra_info("socket")
             if self.late.is_set():
                 self.cut()
+            if self._here and not _leads_here(stream.get_extra_info("server_addr")):
+                what = "a name of this machine leads to another one (see /etc/hosts); name its address, 127.0.0.1"
+                raise Cut(Fault(what, hopeless=True))
 
     def cut(self) -> None:
         """Ends the exchange: whoever reads sees the end of the stream at once."""
@@ -72,13 +92,23 @@ class _Wire:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
+def _leads_here(address: Any) -> bool:
+    """The address at the other end of a connection is one of this machine's loopback."""
+    try:
+        found = ipaddress.ip_address(str(address[0]).partition("%")[0])
+    except (TypeError, IndexError, ValueError):
+        return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+
+
 class BoundedClient(httpx2.Client):
     """An HTTP client whose every exchange keeps to `limits`; the vendors' packages take it too.
 
     Timeouts of the HTTP library start anew with every byte, so a server that drips would hold a request for ever: a
     timer of its own cuts the connection when the total is over. Connections are not used twice, which makes an exchange
-    the only user of its own. Redirects are not followed: they would take the key elsewhere. Of the environment only
-    what `network` has looked at is used.
+    the only user of its own. Redirects are not followed, and nothing goes to another server than that of `url`: either
+    would take the key elsewhere. What is sent to this machine goes to no other, whatever its name is made to mean. Of
+    the environment only what `network` has looked at is used.
 
     Args:
         limits: of an exchange.
@@ -91,6 +121,7 @@ class BoundedClient(httpx2.Client):
 
     def __init__(self, limits: Limits, url: str, *, tls: bool = False) -> None:
         self._bounds = limits
+        self._to = httpx2.URL(url)
         self.last: httpx2.Response | None = None
         way = way_to(url, tls=tls)
         super().__init__(
@@ -106,10 +137,12 @@ class BoundedClient(httpx2.Client):
         """The response, read whole.
 
         Raises:
-            Cut: it took too long, is too large, or is compressed.
+            Cut: it took too long, is too large, or is compressed; or it would go, or went, to another machine.
             httpx2.HTTPError: the exchange failed otherwise.
         """
-        wire = _Wire()
+        if (request.url.scheme, request.url.host, request.url.port) != (self._to.scheme, self._to.host, self._to.port):
+            raise Cut(Fault("the request would have gone to another server than the one that was named", hopeless=True))
+        wire = _Wire(here=is_local(self._to.host))
         request.headers["accept-encoding"] = "identity"
         request.extensions = {**request.extensions, "trace": wire.trace, "timeout": self.timeout.as_dict()}
         timer = threading.Timer(self._bounds.total, wire.cut)
@@ -132,7 +165,7 @@ class BoundedClient(httpx2.Client):
     def _read(self, request: httpx2.Request, how: Mapping[str, Any]) -> httpx2.Response:
         response = super().send(request, **how)
         try:
-            paid = response.status_code == httpx2.codes.OK
+            paid = response.is_success
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise Cut(Fault("the response is compressed, which was not asked for", paid=paid))
             data = bytearray()

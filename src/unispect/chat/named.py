@@ -113,7 +113,7 @@ def parse(spec: str) -> Named:
     provider, _, rest = spec.partition(":")
     if provider not in PROVIDERS:
         raise unknown("provider of chat models", provider, PROVIDERS)
-    model, *given = re.split(r"@(?=[a-z]+://)", rest.strip(), maxsplit=1)
+    model, *given = re.split(r"@(?=[A-Za-z]+://)", rest.strip(), maxsplit=1)
     if given:
         base_url = checked_url(given[0], with_key=False)
     elif re.search(r"@(localhost|[\w.-]+:\d+)([:/]|\Z)", model):

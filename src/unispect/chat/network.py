@@ -46,7 +46,11 @@ class Way:
 
 def is_local(host: str | None) -> bool:
     """`host` is this machine, by a name or an address of its loopback."""
-    name = (host or "").lower().rstrip(".").removeprefix("[").removesuffix("]").partition("%")[0]
+    name = (host or "").lower().rstrip(".").removeprefix("[").removesuffix("]")
+    if ":" in name:
+        name = name.partition("%")[0]  # the interface of an address; in a name it would be an escape
+    elif not re.fullmatch(r"[a-z0-9._-]+", name):
+        return False
     if name == "localhost" or name.endswith(".localhost"):
         return True
     address = _address(name)

@@ -7,16 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
-
-from unispect.chat.bodies import text_of
-from unispect.chat.completions import refused, reply_of, understood
+from unispect.chat.completions import Reader, received, reply_of
 from unispect.chat.dialect import Dialect, Forms, LimitName
-from unispect.chat.faults import Fault, of_status, refusal_in
+from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, checked_url, fault_of
 from unispect.chat.network import way_to
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Request, png_base64
+from unispect.core.errors import UnispectError
 from unispect.core.units import JSON, canonical_json
 
 
@@ -73,8 +71,7 @@ class OpenAIHTTP:
     def send(self, request: Request[Any]) -> Reply | Fault:
         """The reply to one attempt, or why there is none."""
         sent = Posted(self.body(request), mends(self.dialect, request))
-        answer = posted(self.endpoint, self.secret.value(), sent, self.limits, self.now)
-        return answer if isinstance(answer, Reply | Fault) else self.read(answer)
+        return posted(self.endpoint, self, sent, self.now)
 
     def read(self, answer: Any) -> Reply | Fault:
         """See `Client.read`."""
@@ -135,21 +132,18 @@ class Posted:
     mends: Mapping[str, str]
 
 
-def posted(url: str, key: str, sent: Posted, limits: Limits, now: Callable[[], float]) -> Any | Reply | Fault:
-    """The JSON that a server answers with; a `Reply` if it refuses for what was asked, a `Fault` if it fails."""
+def posted(url: str, client: Reader, sent: Posted, now: Callable[[], float]) -> Reply | Fault:
+    """What a server answers, or why it does not."""
+    key = client.secret.value()
     headers = {"authorization": f"Bearer {key}"} if key else {}
     try:
-        with BoundedClient(limits, url) as client:
-            response = client.post(url, headers=headers, json=dict(sent.body))
+        with BoundedClient(client.limits, url) as http:
+            response = http.post(url, headers=headers, json=dict(sent.body))
+    except UnispectError:  # of a proxy, say; it names the cure
+        raise
     except Exception as error:  # whatever the HTTP library raises: an exception could carry the request
-        return fault_of(error, limits)
-    text = text_of(response.content)
-    if response.status_code != httpx2.codes.OK:
-        refusal = refusal_in(response.status_code, text)
-        return (
-            refused(refusal) if refusal else of_status(response.status_code, response.headers, text, now(), sent.mends)
-        )
-    return understood(text, now, sent.mends)
+        return fault_of(error, client.limits)
+    return received(response, client, now, sent.mends)
 
 
 def messages(request: Request[Any], *, worded: bool, system: bool = True, plain: bool = False) -> list[dict[str, Any]]:

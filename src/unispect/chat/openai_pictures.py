@@ -61,8 +61,7 @@ class OpenAIPictures:
     def send(self, request: Any) -> Reply | Fault:
         """The picture of one attempt, a refusal, or why there is neither."""
         sent = Posted(self.body(request), self._mends(request))
-        answer = posted(self.endpoint, self.secret.value(), sent, self.limits, self.now)
-        return answer if isinstance(answer, Reply | Fault) else self.read(answer)
+        return posted(self.endpoint, self, sent, self.now)
 
     def read(self, answer: Any) -> Reply | Fault:
         """See `Client.read`: the first picture of a response, under whatever name and in whatever spelling it came."""
@@ -85,7 +84,7 @@ class OpenAIPictures:
             model=words(whole.get("model")),
             usage=usage_of(whole.get("usage")),
             id=words(whole.get("id")),
-            picture=picture_bytes(self.secret.scrub(spelled)) if spelled else b"",
+            picture=picture_bytes(spelled) if spelled else b"",
             raw="" if spelled else raw_of(answer),
         )
 

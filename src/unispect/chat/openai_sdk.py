@@ -74,7 +74,7 @@ class OpenAISDK:
                 )
                 client.chat.completions.create(**wire.body(request))
 
-            return exchanged(http, call, self.read, self.limits, **mends(wire.dialect, request))
+            return exchanged(http, call, self, **mends(wire.dialect, request))
 
     def read(self, answer: Any) -> Reply | Fault:
         """See `Client.read`."""

@@ -37,16 +37,19 @@ class Patience:
         first: seconds before the second attempt; each later pause is twice as long, drawn between half and all of it.
         longest: such a pause.
         obeyed: the longest wait that a server may ask for; asked for more, the request fails and says so.
+        silence: at most so many attempts in a row, of any requests, that bring no reply; then no more are made.
     """
 
     attempts: int = 6
     first: float = 1.0
     longest: float = 60.0
     obeyed: float = 600.0
+    silence: int = 20
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise UsageError(f"attempts must be at least 1, not {self.attempts}")
+        for what, number in (("attempts", self.attempts), ("silence", self.silence)):
+            if number < 1:
+                raise UsageError(f"{what} must be at least 1, not {number}")
 
     def pause(self, fault: Fault, key: str, attempt: int) -> float | None:
         """Seconds to wait after attempt number `attempt` (from 1); None to give up.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import httpx2
 
-from unispect.chat.bodies import text_of
-from unispect.chat.completions import understood
-from unispect.chat.faults import Fault, of_status
+from unispect.chat.completions import Reader, received
+from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, fault_of
 from unispect.chat.values import Limits, Reply
 from unispect.core.errors import UnispectError, UsageError
@@ -32,9 +31,7 @@ def package(name: str) -> Any:
         raise UsageError(f"this chat model needs the package {name}: pip install 'unispect[judges]'") from error
 
 
-def exchanged(
-    http: BoundedClient, call: Callable[[], object], read: Callable[[Any], Reply | Fault], limits: Limits, **more: str
-) -> Reply | Fault:
+def exchanged(http: BoundedClient, call: Callable[[], object], client: Reader, **mends: str) -> Reply | Fault:
     """The reply to a call of a vendor's package, read from the response itself.
 
     The package puts the request and sends it. What it makes of a response that is odd somewhere, or whether it raises
@@ -43,9 +40,8 @@ def exchanged(
     Args:
         http: the client that the package sends with.
         call: sends.
-        read: the reply in the JSON of a response.
-        limits: of the exchange.
-        more: see `faults.of_status`, `mends`.
+        client: whose package it is.
+        mends: see `faults.of_status`.
 
     Raises:
         UnispectError: as the call does.
@@ -57,19 +53,11 @@ def exchanged(
         raise
     except Exception as error:  # packages raise what they like
         raised = error
-    if http.last is not None and http.last.status_code == httpx2.codes.OK:
-        answer = understood(text_of(http.last.content), time.time, more)
-        return answer if isinstance(answer, Reply | Fault) else read(answer)
-    return fault_in(raised, http.last, limits, more)
+    return fault_in(raised, client.limits) if http.last is None else received(http.last, client, time.time, mends)
 
 
-def fault_in(
-    error: BaseException | None, response: httpx2.Response | None, limits: Limits, mends: Mapping[str, str]
-) -> Fault:
-    """What a call that brought no reply means; nothing of the exception itself is kept."""
-    if response is not None:
-        text = text_of(response.content)
-        return of_status(response.status_code, response.headers, text, time.time(), mends)
+def fault_in(error: BaseException | None, limits: Limits) -> Fault:
+    """What a call without a response means; nothing of the exception itself is kept."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, httpx2.HTTPError):

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from dataclasses import dataclass
-from urllib.parse import quote, quote_plus
 
+from unispect.chat.masking import PIECE, holds, masked, masked_bytes
 from unispect.core.errors import UsageError
 
-SHORTEST = 8
+SHORTEST = PIECE
 """Shorter keys are placeholders ("EMPTY") that local servers want; words of replies must not be taken for them."""
-MASK = "[key]"
 
 
 @dataclass(frozen=True)
 class Secret:
-    """The name of an environment variable that holds a key; an empty name for endpoints that want none."""
+    """The name of an environment variable that holds a key; an empty name for endpoints that want none.
+
+    Raises:
+        UsageError: it cannot be the name of a variable. It is not repeated: somebody may have put the key there.
+    """
 
     variable: str = ""
+
+    def __post_init__(self) -> None:
+        if self.variable and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.variable):
+            raise UsageError(
+                "what names the environment variable of a key is no name of a variable (it is not repeated here, since "
+                "it could be the key itself); put the key into a variable and name that: --key-from MY_API_KEY"
+            )
 
     def value(self) -> str:
         """The key; empty where none is wanted. Whoever calls this sends it and forgets it.
@@ -28,11 +38,11 @@ class Secret:
         """
         if not self.variable:
             return ""
-        key = os.environ.get(self.variable, "").strip()
+        key = self._held
         if not key:
-            raise UsageError(
-                f"the environment variable {self.variable} is not set; put the key of the chat model there"
-            )
+            # A key may look like a name; variables are spelled in capitals.
+            name = f" {self.variable}" if self.variable.isupper() else ", of which the name is not repeated here,"
+            raise UsageError(f"the environment variable{name} is not set; put the key of the chat model there")
         if not (key.isascii() and key.isprintable()) or " " in key:
             # Sent as it is, it would be quoted in the HTTP library's own error.
             raise UsageError(
@@ -40,22 +50,18 @@ class Secret:
             )
         return key
 
+    @property
+    def _held(self) -> str:
+        return os.environ.get(self.variable, "").strip() if self.variable else ""
+
     def scrub(self, text: str) -> str:
-        """`text` with the key masked wherever it stands, also as JSON and URLs spell it."""
-        key = os.environ.get(self.variable, "").strip() if self.variable else ""
-        if len(key) < SHORTEST:
-            return text
-        for spelled in sorted(
-            {key, quote(key, safe=""), quote_plus(key), json.dumps(key)[1:-1]}, key=len, reverse=True
-        ):
-            text = text.replace(spelled, MASK)
-        return text
+        """`text` with the key masked, whole and in pieces, wherever it stands and however it is spelled."""
+        return masked(text, self._held)
 
     def scrub_bytes(self, data: bytes) -> bytes:
-        """`data` with the key masked; what is no text is no key."""
-        key = os.environ.get(self.variable, "").strip().encode() if self.variable else b""
-        return data.replace(key, MASK.encode()) if len(key) >= SHORTEST else data
+        """`data` with the key masked, whole and in pieces."""
+        return masked_bytes(data, self._held)
 
     def occurs_in(self, text: str) -> bool:
-        """The key stands in `text`."""
-        return self.scrub(text) != text
+        """The whole key stands in `text`."""
+        return holds(text, self._held)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from unispect.cli.remote import Remote
 from unispect.cli.replicas import Replicas
 from unispect.core.cards import ModelCard
-from unispect.core.errors import StoreError, UnispectError, UsageError
+from unispect.core.errors import UnispectError, UsageError
 from unispect.core.paths import place_named
 from unispect.core.prompts import Goal
 from unispect.core.shards import parse_shard, shard
@@ -217,11 +217,6 @@ def _load_remote(order: Order) -> UnifiedModel:
     from unispect.models.remote.loading import load
 
     spending = order.remote.spending(card_of(order.model.name).id, order.out)
-    if spending.cassette is not None and not spending.replay:
-        try:
-            spending.cassette.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"no folder {spending.cassette.parent} for the cassette: {error.strerror}") from error
     return load(order.model.name, spending, key_from=order.remote.key_from, asking=order.remote.asking)
 
 

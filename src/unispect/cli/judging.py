@@ -8,12 +8,13 @@ from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from unispect.chat import Spending, Tally, chat_for
+from unispect.chat import Spending, Tally, chat_for, client_for
+from unispect.chat.cassette import place_in
 from unispect.chat.named import parse
 from unispect.cli.console import say, show_table
 from unispect.cli.execution import DATA_FROM, plan_lines, raise_failures
 from unispect.cli.progress import Watch, open_board
-from unispect.core.errors import StoreError, UsageError
+from unispect.core.errors import UsageError
 from unispect.data.posters.subjects import load_subjects
 from unispect.engine.grading import grade as grade_all
 from unispect.engine.local import execute
@@ -56,6 +57,7 @@ def grade_by_chat(
         DataError: the subjects file cannot be used.
         UnispectError: units or grades failed, or the limit on the cost is reached; what was done is kept.
     """
+    client_for(judge, key_from=key_from, dialect=how.dialect)  # a key in a wrong place is found before it is noted
     with RunStore.open(run, "w") as store:
         posters = _has_replies(store, POSTERS, REPLIES)
         looked_at = {study: by_chat for study, (kinds, by_chat) in JUDGED.items() if _has_replies(store, study, kinds)}
@@ -72,8 +74,6 @@ def grade_by_chat(
         subjects = load_subjects(path, only=asked) if path else ()
         with named(POSTERS):
             plan = plan_judging(how, entries, subjects) if posters else None
-        if spending.cassette is not None and not spending.replay:
-            _make_room(spending.cassette)
         with chat_for(judge, spending, key_from=key_from, dialect=how.dialect) as chat:
             command = _invocation(how, judge, path)
             if not plan:
@@ -128,14 +128,7 @@ def judge_name(spec: str) -> str:
 def cassette_of(run: Path, spec: str) -> Path:
     """Where answers of a judge are kept unless the user says otherwise."""
     letters = (letter if letter.isalnum() or letter in "-." else "-" for letter in judge_name(spec))
-    return run / "cassettes" / f"judge-{''.join(letters)}.jsonl"
-
-
-def _make_room(cassette: Path) -> None:
-    try:
-        cassette.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"no folder {cassette.parent} for the cassette: {error.strerror}") from error
+    return place_in(run, f"judge-{''.join(letters)}")
 
 
 def _subjects_file(store: RunStore, run: Path) -> Path:

@@ -102,11 +102,12 @@ class Remote:
     def spending(self, model: str, out: Path) -> Spending:
         """What asking that model may take, with its cassette in the run folder unless another was named."""
         from unispect.chat import Spending
+        from unispect.chat.cassette import place_in
 
         return Spending(
             prices=self.prices,
             max_cost=self.max_cost,
-            cassette=self.cassette or out / "cassettes" / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', model)}.jsonl",
+            cassette=self.cassette or place_in(out, re.sub(r"[^A-Za-z0-9.+-]+", "-", model)),
             requests_per_minute=self.requests_per_minute,
             tokens_per_minute=self.tokens_per_minute,
             concurrency=self.concurrency,

@@ -8,6 +8,7 @@ from loopback_judge import VARIABLE, refuse, reset, say
 from PIL import Image
 
 from unispect.chat import AskError, Cassette, Outcome, Reply, Request, Usage
+from unispect.chat.cassette import place_in
 from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.core.prompts import Prompt
 from unispect.core.units import digest
@@ -246,3 +247,113 @@ def test_threads_share_a_cassette(path):
     with Cassette(path, "replay") as tape:
         assert (len(tape), tape.unfinished) == (40, 0)
         assert tape.find("3-9").reply.text == "3-9"
+
+
+def lines_of(path):
+    return [json.loads(line)["entry"] for line in path.read_text().splitlines()]
+
+
+def rewrite(path, entries):
+    """Whoever writes lines can compute their sums."""
+    path.write_text("".join(json.dumps({"entry": one, "sum": digest(one)}) + "\n" for one in entries))
+
+
+LIES = {
+    "a negative cost": (2, {"cost": -5.0}),
+    "a cost that is a text": (2, {"cost": "0"}),
+    "a cost that is a truth": (2, {"cost": False}),
+    "a cost that is a list": (2, {"cost": []}),
+    "no cost": (2, {"cost": ...}),
+    "a negative cost of a lost attempt": (4, {"cost": -5.0}),
+    "no cost of a lost attempt": (4, {"cost": None}),
+    "a negative cost at most": (1, {"at_most": -5.0}),
+    "an attempt twice": (3, {"number": 1}),
+    "an attempt without a number": (1, {"number": None}),
+    "a number that is a list": (2, {"number": [1]}),
+    "a key that is a list": (2, {"key": ["k0"]}),
+    "a reply that is a text": (2, {"reply": "x"}),
+    "a reply with more": (2, {"reply": {"text": "x", "usage": None, "more": 1}}),
+    "another kind": (2, {"kind": "gift"}),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_line_that_would_take_something_off_the_bill_is_refused(path, name):
+    with Cassette(path) as tape:
+        tape.keep(tape.sent("k0", 1.0), "k0", {}, Reply("x", usage=Usage(1, 2)), 0.25)
+        tape.lost(tape.sent("k1", 1.0), 1.0, "reset")
+    entries = lines_of(path)
+    place, change = LIES[name]
+    entries[place] |= change
+    entries[place] = {key: value for key, value in entries[place].items() if value is not ...}
+    rewrite(path, entries)
+    with pytest.raises(StoreError, match=f"damaged in line {place + 1}"):
+        Cassette(path)
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "Infinity", "9" * 5000])
+def test_an_amount_that_is_no_number_is_refused(path, number):
+    with Cassette(path) as tape:
+        tape.keep(tape.sent("k0", 1.0), "k0", {}, Reply("x"), 0.25)
+    path.write_text(path.read_text().replace('"cost":0.25', f'"cost":{number}'))
+    with pytest.raises(StoreError, match="damaged in line 3"):
+        Cassette(path)
+
+
+@pytest.mark.parametrize("picture", ["../../elsewhere", "a" * 63, 7, ["a" * 64]])
+def test_a_picture_is_named_by_its_hash_and_nothing_else(path, picture):
+    with Cassette(path) as tape:
+        tape.keep(tape.sent("k0", 1.0), "k0", {}, Reply("x", picture=b"file"), 0.25)
+    entries = lines_of(path)
+    entries[2]["reply"]["picture"] = picture
+    rewrite(path, entries)
+    with pytest.raises(StoreError, match="damaged in line 3"):
+        Cassette(path)
+
+
+def test_lines_of_before_are_read(path):
+    """As the first version wrote them: without what replies had not yet."""
+    said = {"text": "x", "model": "", "usage": None, "finish": "", "refusal": "", "id": ""}
+    rewrite(
+        path,
+        [
+            {"kind": "cassette", "version": 1},
+            {"kind": "sent", "number": 1, "key": "k0", "at_most": 0},
+            {"kind": "reply", "number": 1, "key": "k0", "reply": said, "cost": None, "about": {}},
+        ],
+    )
+    with Cassette(path) as tape:
+        assert tape.find("k0").reply == Reply("x")
+
+
+def test_nobody_else_reads_what_was_asked_and_answered(tmp_path):
+    path = tmp_path / "run" / "cassettes" / "tape.jsonl"
+    with Cassette(path) as tape:
+        tape.keep(tape.sent("k0", 1.0), "k0", {}, Reply("x", picture=b"file"), 0.25)
+    modes = {one.name: one.stat().st_mode & 0o777 for one in (path.parent, path, tape.pictures)}
+    assert modes == {"cassettes": 0o700, "tape.jsonl": 0o600, "tape.jsonl.pictures": 0o700}
+
+
+def test_a_link_is_not_followed(tmp_path):
+    victim = tmp_path / "mine"
+    victim.write_text("")
+    (tmp_path / "tape.jsonl").symlink_to(victim)
+    with pytest.raises(StoreError, match="it is a link"):
+        Cassette(tmp_path / "tape.jsonl")
+    assert victim.read_text() == ""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "other.jsonl.pictures").symlink_to(tmp_path / "elsewhere")
+    with Cassette(tmp_path / "other.jsonl") as tape, pytest.raises(StoreError, match="is a link"):
+        tape.keep(tape.sent("k0", 1.0), "k0", {}, Reply("x", picture=b"file"), 0.25)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "cassettes").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="cassettes is a link"):
+        place_in(tmp_path / "run", "tape")
+
+
+def test_what_is_no_file_is_no_cassette(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for mode in ("record", "replay"):
+        with pytest.raises(UsageError, match="pipe"):
+            Cassette(tmp_path / "pipe", mode)

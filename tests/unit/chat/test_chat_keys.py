@@ -86,3 +86,43 @@ def test_an_endpoint_may_want_no_key():
         judge = Chat(OpenAIHTTP("m", server.url + "/v1"), time=Clock().time)
         assert judge.ask(question()).value.seen
         assert not {"authorization", "Authorization"} & set(server.headers[0])
+
+
+@pytest.mark.parametrize("name", ["sk-planted-0123456789", "a b", "$KEY", "KEY=1"])
+def test_a_key_in_the_place_of_its_variable_is_not_repeated(name):
+    with pytest.raises(UsageError, match="no name of a variable") as caught:
+        Secret(name)
+    assert name not in str(caught.value)
+
+
+def test_a_key_that_looks_like_a_variable_is_not_repeated():
+    with pytest.raises(UsageError, match="is not set") as caught:
+        Secret("AIzaSyPlanted0123456789").value()
+    assert "Planted" not in str(caught.value)
+
+
+WORDS = "sk-no-key-required"
+
+
+def test_words_of_a_key_that_is_made_of_words_are_left(monkeypatch):
+    monkeypatch.setenv(VARIABLE, WORDS)
+    said = "An API key is required."
+    assert Secret(VARIABLE).scrub(said) == said
+    assert Secret(VARIABLE).scrub(f"it is {WORDS}.") == "it is [key]."
+
+
+def test_a_file_in_base64_is_no_key(monkeypatch):
+    """Any 8 letters stand in one sooner or later; the whole key does not."""
+    monkeypatch.setenv(VARIABLE, "sk" + "Zq3v9T0xK2LmWc8hRtYbN7uEdAfJg5s1Pk6VhX4oQ")
+    file = "A" * 5000
+    held = file + "Zq3v9T0x" + file
+    assert Secret(VARIABLE).scrub(held) == held
+    assert "Zq3v9T0x" not in Secret(VARIABLE).scrub(f"{file} Zq3v9T0x {file}")
+    assert Secret(VARIABLE).scrub(file + Secret(VARIABLE).value() + file) == f"{file}[key]{file}"
+
+
+@pytest.mark.parametrize("part", [KEY, KEY[:-1], KEY[3:15], "\\" * 10, "%25", "&amp;"])
+def test_a_text_full_of_it_is_looked_through_and_not_shown(part):
+    text = part * (200_000 // len(part))
+    found = Secret(VARIABLE).scrub(text)
+    assert found == ("[key]" if part in KEY else text)

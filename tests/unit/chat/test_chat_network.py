@@ -4,9 +4,9 @@ import ssl
 
 import pytest
 from chat_samples import chat, question
-from loopback_judge import say
+from loopback_judge import KEY, VARIABLE, loopback, say
 
-from unispect.chat import AskError, chat_for
+from unispect.chat import AskError, Hopeless, PictureRequest, Secret, chat_for
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK
 from unispect.chat.http import fault_of
@@ -16,6 +16,7 @@ from unispect.chat.openai_pictures import OpenAIPictures
 from unispect.chat.openai_sdk import OpenAISDK
 from unispect.chat.values import Limits
 from unispect.core.errors import UsageError
+from unispect.core.prompts import Prompt
 
 FAR = "http://gpu-7:8000/v1"
 SAFE = "https://api.example.org/v1"
@@ -114,7 +115,19 @@ def test_these_are_this_machine(host):
 
 
 @pytest.mark.parametrize(
-    "host", ["", None, "127.0.0.1.example.org", "localhost.example.org", "10.0.0.1", "128.0.0.1", "fe"]
+    "host",
+    [
+        "",
+        None,
+        "127.0.0.1%2eexample.org",
+        "localhost%2eexample.org",
+        "x y.localhost",
+        "127.0.0.1.example.org",
+        "localhost.example.org",
+        "10.0.0.1",
+        "128.0.0.1",
+        "fe",
+    ],
 )
 def test_these_are_not(host):
     assert not is_local(host)
@@ -233,3 +246,80 @@ def test_a_server_that_is_not_trusted_ends_it_with_the_cure():
 
 def test_nothing_in_the_way_is_no_problem():
     assert problems([SAFE, FAR]) == []
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_key_in_the_clear_goes_to_this_machine_and_past_every_proxy(monkeypatch, name):
+    """The proxy is a server that counts; the other one answers."""
+    if name in ("openai-sdk", "anthropic", "google"):
+        pytest.importorskip({"openai-sdk": "openai", "google": "google.genai"}.get(name, name))
+    for key in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", VARIABLE):
+        monkeypatch.setenv(key, KEY)
+    with loopback() as here, loopback() as proxy:
+        for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(variable, proxy.url)
+        port = here.url.rpartition(":")[2]
+        for host in ("127.0.0.1", "localhost", "127.1"):
+            sent = here.seen.copy()
+            KEYED[name](f"http://{host}:{port}/v1").send(
+                PictureRequest(Prompt.of("a")) if name == "pictures" else question()
+            )
+            assert len(here.seen) == len(sent) + 1
+            assert KEY in str(here.headers[-1])
+        assert proxy.headers == []
+
+
+KEYED = {
+    "openai": lambda url: OpenAIHTTP("m", url, Secret(VARIABLE)),
+    "pictures": lambda url: OpenAIPictures("m", url, Secret(VARIABLE)),
+    "openai-sdk": lambda url: OpenAISDK("m", base_url=url),
+    "anthropic": lambda url: AnthropicSDK("m", base_url=url),
+    "google": lambda url: GoogleSDK("m", base_url=url),
+}
+
+
+@pytest.mark.parametrize("name", KEYED)
+@pytest.mark.parametrize(
+    "host",
+    ["judge.example.org", "10.0.0.1", "127.0.0.1%2eexample.org", "localhost%2eexample.org", "localhost.example.org"],
+)
+def test_no_client_sends_a_key_in_the_clear_to_another_machine(name, host):
+    with pytest.raises(UsageError, match=r"in the clear|must look like"):
+        KEYED[name](f"http://{host}:1/v1")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://evil.example\\.localhost/v1", "http://local\thost/v1", "http://127。0。0。1/v1"]
+)
+def test_urls_that_are_read_in_two_ways_are_refused(url):
+    with pytest.raises(UsageError, match="must look like"):
+        OpenAIHTTP("m", url)
+
+
+def test_a_name_of_this_machine_that_leads_elsewhere_gets_nothing(server, monkeypatch):
+    """Told apart by the address at the other end, whatever a resolver says."""
+    from unispect.chat import http
+
+    monkeypatch.setattr(http, "_leads_here", lambda address: False)
+    with pytest.raises(Hopeless, match="leads to another one"):
+        chat(server.url.replace("127.0.0.1", "localhost")).ask(question())
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [(("127.0.0.1", 1), True), (("::1", 1, 0, 0), True), (("::ffff:127.0.0.1", 1), True), (("10.1.2.3", 1), False)],
+)
+def test_addresses_of_this_machine(address, here):
+    from unispect.chat.http import _leads_here
+
+    assert _leads_here(address) == here
+    assert not _leads_here(None)
+
+
+def test_a_package_cannot_be_made_to_ask_another_server(server):
+    from unispect.chat.http import BoundedClient, Cut
+
+    with BoundedClient(Limits(), "http://127.0.0.1:9/v1") as client, pytest.raises(Cut, match="another server"):
+        client.post(server.url + "/v1/chat/completions", json={})
+    assert server.seen == []
