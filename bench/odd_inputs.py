@@ -3,9 +3,10 @@
     python bench/odd_inputs.py [--template FOLDER] [--only WORD ...] [--list]
 
 Every case runs one command in a process of its own, forked from one that has imported everything, in a fresh folder,
-and is stopped at 2 GiB. Counted are: ended in words (exit code 1 or 2 and one line that says what is wrong), fine (exit
-code 0), internal errors (a traceback, a death by signal, or no word at all), hangs (more than 10 seconds of
-processor time, or two minutes on the clock; doctor, which tries every family, may take six times as long), and more than 1 GiB of memory at the peak. The last three are to be 0.
+and is stopped at 2 GiB. Counted are: ended in words (an exit code and a line that says what is wrong), fine (exit code
+0), internal errors (a traceback, a death by signal, or no word at all), hangs (more than 10 seconds of processor time,
+or two minutes on the clock; doctor, which tries every family, may take six times as long), and more than 1 GiB of
+memory at the peak. The last three are to be 0.
 """
 
 from __future__ import annotations

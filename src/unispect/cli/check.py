@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from unispect.cli.console import say, show_table
+from unispect.cli.status import root_lines
 from unispect.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,14 +18,40 @@ if TYPE_CHECKING:
 
 app = App(
     name="check",
-    usage="Usage: unispect check table-1|posters [OPTIONS]",
+    usage="Usage: unispect check run|table-1|posters [OPTIONS]",
     help_epilogue="""Examples:
+  unispect check run runs/bound
   unispect check table-1
   unispect check table-1 --data t2i-corebench:FOLDER --tokenizer tokenizer.json
   unispect check posters real_world_data
 
 --debug after any command shows the full traceback of an error.""",
 )
+
+
+@app.command(name="run")
+def run_folder(run: Path, /) -> int:
+    """Hold a run folder to what was written into it: every page, every record and grade, every byte of every picture.
+
+    Exit code 1 says that something is damaged, or is not what was written; each such part is named.
+
+    Args:
+        run: Folder of the run.
+    """
+    from unispect.runs.check import check as problems_of
+    from unispect.runs.status import status
+
+    problems = problems_of(run)
+    for problem in problems:
+        say(str(problem), "bold red")
+    if problems:
+        say(f"{len(problems):,} parts of {run} are not as they were written")
+        return 1
+    found = status(run)
+    for line in root_lines(found):
+        say(line)
+    say(f"{run} is whole: {found.done + found.failed + found.skipped:,} records")
+    return 0
 
 
 @app.command(name="table-1")

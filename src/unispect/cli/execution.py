@@ -25,6 +25,7 @@ from unispect.engine.progress import Progress, Summary
 from unispect.judges.registry import find_judge
 from unispect.models.registry import ModelReference, card_of, is_remote, parse
 from unispect.runs import Invocation, RunStore
+from unispect.runs.inside import require_within
 from unispect.studies.base import Options
 from unispect.studies.cautions import pictures_asked_for
 from unispect.studies.registry import Study
@@ -82,7 +83,7 @@ class Ready:
     Attributes:
         place: holds the model, once or several times.
         card: of the model.
-        plan: what is to be carried out here.
+        plan: what is to be carried out here; None if nothing of it falls to this part.
         whole: the units of all parts of the plan.
         device: where the model runs.
         dtype: in which precision.
@@ -92,11 +93,20 @@ class Ready:
     order: Order
     place: InProcess[UnifiedModel] | Crew
     card: ModelCard
-    plan: Plan
+    plan: Plan | None
     whole: tuple[Unit, ...]
     device: str
     dtype: str
     data: str
+
+    @property
+    def nothing(self) -> str:
+        """That no unit falls to this part, in words."""
+        number, count = self.order.shard or (1, 1)
+        return (
+            f"nothing of its {len(self.whole):,} units falls to part {number} of {count}: passed over, the other "
+            "parts carry it out"
+        )
 
     @property
     def where(self) -> str:
@@ -192,41 +202,34 @@ def _ready(order: Order, place: InProcess[UnifiedModel] | Crew, device: str, dty
     if card is None:
         raise UnispectError(f"{order.model.name} has no card")
     whole = order.study.planned(card, order.options)
-    return Ready(order, place, card, _part(order, whole), whole.units, device, dtype, _data(order, whole, card))
-
-
-def _part(order: Order, plan: Plan) -> Plan:
-    """What of a plan is to be carried out here.
-
-    Raises:
-        UsageError: nothing is.
-    """
-    if order.shard is None:
-        return plan
-    part = shard(plan, *order.shard)
-    if part is None:
-        number, count = order.shard
-        raise UsageError(
-            f"nothing of {order.study.name} on {order.model.name} falls to part {number} of {count}; "
-            f"its {len(plan.units):,} units fill fewer parts"
-        )
-    return part
+    part = shard(whole, *order.shard) if order.shard else whole
+    return Ready(order, place, card, part, whole.units, device, dtype, _data(order, whole, card))
 
 
 def _load_remote(order: Order) -> UnifiedModel:
     from unispect.models.remote.loading import load
 
     spending = order.remote.spending(card_of(order.model.name).id, order.out)
+    if spending.cassette is not None:
+        require_within(order.out, spending.cassette)
     return load(order.model.name, spending, key_from=order.remote.key_from, asking=order.remote.asking)
+
+
+def pass_over(ready: Ready, store: RunStore) -> None:
+    """Notes how much of a plan there is elsewhere, of which nothing falls to this part."""
+    store.plan((), among=ready.whole)
 
 
 def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
     """Runs what is not done yet and grades it by rules where the study's view needs grades.
 
     Raises:
+        UsageError: nothing falls to this part of the plan.
         StoreError: the folder is damaged or the disk full; what was stored stays.
     """
     order = ready.order
+    if ready.plan is None:
+        raise UsageError(f"{order.study.name} on {order.model.name}: {ready.nothing}")
     if order.shard:
         store.plan(ready.plan.units, among=ready.whole)
     units = drive(
@@ -289,7 +292,7 @@ def before_lines(ready: Ready, store: RunStore) -> list[str]:
     lines = []
     model = ready.place.model if isinstance(ready.place, InProcess) else None
     if isinstance(model, ReadsPart):
-        prompts = pictures_asked_for(ready.plan.units).values()
+        prompts = pictures_asked_for(ready.plan.units if ready.plan else ()).values()
         cut = [left_out for prompt in prompts if (left_out := model.left_out(prompt, Goal.IMAGE))]
         if cut:
             lines.append(

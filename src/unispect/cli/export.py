@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from unispect.cli.completeness import say_lacking
 from unispect.cli.console import say
 from unispect.core.errors import UsageError
 from unispect.core.paths import resolved
@@ -18,11 +19,12 @@ def export(
     *,
     out: Path | None = None,
     file_format: Annotated[Literal["parquet", "jsonl", "geneval"] | None, Parameter(name="--format")] = None,
-) -> None:
+) -> int:
     """Write a run's records as parquet or JSON lines, or its pictures for GenEval's scorer.
 
     One row per record, in the order of planning; pictures are named by their file in the run folder. For GenEval, a
-    folder per prompt with its object and its pictures, as the official scorer reads them.
+    folder per prompt with its object and its pictures, as the official scorer reads them. Exit code 3 says that the
+    file is written and that units of the plan have no record in it.
 
     Args:
         run: Folder of the run.
@@ -30,23 +32,25 @@ def export(
             current folder.
         file_format: Format of the file; by default what `--out` ends in, else parquet.
     """
+    from unispect.runs.check import require_kept
     from unispect.runs.export import export as write
     from unispect.runs.store import RunStore
 
     if file_format == "geneval":
-        _pictures(run, out or Path(f"{resolved(run).name}-geneval"))
-        return
+        return _pictures(run, out or Path(f"{resolved(run).name}-geneval"))
     ending = f".{file_format}" if file_format else ""
     target = out or Path(resolved(run).name + (ending or ".parquet"))
     if ending and target.suffix != ending:
         raise UsageError(f"--format {file_format} does not fit --out {target}; leave one of them out")
-    with RunStore.open(run) as store:
+    with RunStore.open(run) as store, store.snapshot():
         written = write(store, target)
+        root = require_kept(store).root
     say(f"{written.rows} records in {written.path}")
-    _say_pending(written.pending)
+    say(f"root {root}")
+    return say_lacking(written.lacking)
 
 
-def _pictures(run: Path, folder: Path) -> None:
+def _pictures(run: Path, folder: Path) -> int:
     from unispect.runs.geneval import export_geneval
     from unispect.runs.store import RunStore
 
@@ -54,9 +58,4 @@ def _pictures(run: Path, folder: Path) -> None:
         written = export_geneval(store, folder)
     each = f", a folder for each of {len(written.models)} models" if len(written.models) > 1 else ""
     say(f"{written.pictures} pictures of {written.prompts} prompts in {written.path}{each}")
-    _say_pending(written.pending)
-
-
-def _say_pending(pending: int) -> None:
-    if pending:
-        say(f"{pending} planned units have no record yet; repeat the run's command to finish it")
+    return say_lacking(written.lacking)

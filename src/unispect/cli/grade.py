@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from unispect.cli.completeness import say_lacking
 from unispect.cli.console import say
 from unispect.cli.speaking import GROUP, Speaking
 from unispect.core.errors import UsageError
@@ -54,12 +55,13 @@ def grade(
     answer_form: Annotated[Literal["schema", "object", "words"], Parameter(group=GROUP, show_default=False)] = "schema",
     no_system_role: Annotated[bool, Parameter(group=GROUP, negative=(), show_default=False)] = False,
     speaking: Speaking = Speaking(),  # noqa: B008 - frozen
-) -> None:
+) -> int:
     """Grade what a run drew and told; what this judge has graded already is left alone.
 
     Rules grade the concept world, drawn faces and refusals. A chat model grades the replies of the posters study,
     refusals and drawings of the safety study, and drawings of the faces study (models of photographs need it): killed
-    at any moment, the same command goes on and pays for no answer twice.
+    at any moment, the same command goes on and pays for no answer twice. Exit code 3 says that all there is was graded,
+    and that units of the plan have no record.
 
     Args:
         run: Folder of the run.
@@ -96,7 +98,7 @@ def grade(
 
         kept = cassette or cassette_of(run, judge)
         limits = Spending(prices, max_cost, kept, requests_per_minute, tokens_per_minute, concurrency, replay)
-        grade_by_chat(
+        code = grade_by_chat(
             run,
             judge,
             How(
@@ -115,8 +117,9 @@ def grade(
     else:
         for name in _other_than_default(given):
             raise UsageError(f"--{name} is for chat judges; name one: --judge PROVIDER:MODEL")
-        _by_rules(run, judge)
+        code = _by_rules(run, judge)
     say(f"next: unispect report {run}")
+    return code
 
 
 def _other_than_default(given: Mapping[str, Any]) -> list[str]:
@@ -127,12 +130,13 @@ def _other_than_default(given: Mapping[str, Any]) -> list[str]:
     return [name.replace("_", "-") for name in said]
 
 
-def _by_rules(run: Path, judge: str) -> None:
+def _by_rules(run: Path, judge: str) -> int:
     from unispect.cli.execution import raise_failures
     from unispect.cli.progress import Watch, open_board
     from unispect.engine.grading import grade as grade_all
     from unispect.judges.registry import find_judge
     from unispect.runs import Invocation, RunStore
+    from unispect.runs.completeness import lacking
 
     try:
         judging = find_judge(judge)
@@ -144,5 +148,7 @@ def _by_rules(run: Path, judge: str) -> None:
             summary = grade_all(
                 store, judge, judging, progress=Watch(board, run.name), debug="UNISPECT_DEBUG" in os.environ
             )
+        absent = lacking([store])
     say(f"{summary.done:,} records graded by {judge}, {summary.already:,} before, {summary.skipped:,} need no grade")
     raise_failures(summary, "grades")
+    return say_lacking(absent)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from unispect.chat import Spending, Tally, chat_for, client_for
 from unispect.chat.cassette import place_in
 from unispect.chat.named import parse
+from unispect.cli.completeness import say_lacking
 from unispect.cli.console import say, show_table
 from unispect.cli.execution import DATA_FROM, plan_lines, raise_failures
 from unispect.cli.progress import Watch, open_board
@@ -23,6 +24,8 @@ from unispect.judges import asked, portraits
 from unispect.judges.faces import STUDY as FACES
 from unispect.judges.safety import STUDY as SAFETY
 from unispect.runs import Invocation, RunStore
+from unispect.runs.completeness import lacking
+from unispect.runs.inside import require_within
 from unispect.studies.posters.judging.plan import How
 from unispect.studies.posters.judging.plan import plan as plan_judging
 from unispect.studies.posters.judging.run import Judge
@@ -47,10 +50,10 @@ def grade_by_chat(
     spending: Spending,
     key_from: str | None,
     said: Collection[str] = (),
-) -> None:
+) -> int:
     """Lets a chat model grade what a run holds of posters, safety and faces; calling it again continues.
 
-    `said` are the options that were typed, to refuse those that would have no effect.
+    The exit code. `said` are the options that were typed, to refuse those that would have no effect.
 
     Raises:
         UsageError: no such judge, nothing it could grade, or a limit that makes no sense.
@@ -74,6 +77,8 @@ def grade_by_chat(
         subjects = load_subjects(path, only=asked) if path else ()
         with named(POSTERS):
             plan = plan_judging(how, entries, subjects) if posters else None
+        if spending.cassette is not None:
+            require_within(run, spending.cassette)
         with chat_for(judge, spending, key_from=key_from, dialect=how.dialect) as chat:
             command = _invocation(how, judge, path)
             if not plan:
@@ -97,12 +102,14 @@ def grade_by_chat(
                 store.note({"answers": _cost(tally, priced=spending.prices is not None)})
         if plan:
             _show_counts(store, how)
+        absent = lacking([store])
     say()
     for what, summary in summaries:
         say(f"{summary.done:,} {what} done in {summary.seconds:.0f} s, {summary.already:,} before: {run}")
     say(_cost(tally, priced=spending.prices is not None))
     for what, summary in summaries:
         raise_failures(summary, what)
+    return say_lacking(absent)
 
 
 def _has_replies(store: RunStore, study: str, kinds: Collection[str]) -> bool:
@@ -135,7 +142,11 @@ def _subjects_file(store: RunStore, run: Path) -> Path:
     made = [one for one in store.manifest().invocations if one.study == POSTERS and one.settings.get(DATA_FROM)]
     if not made:
         raise UsageError(f"{run} does not say which subjects file it was made with: --data subjects.yaml")
-    return Path(made[-1].settings[DATA_FROM])
+    path = Path(made[-1].settings[DATA_FROM])
+    if path.resolve().is_relative_to(run.resolve()):
+        raise UsageError(f"{run} names a subjects file of its own, {path}: say that it is meant: --data {path}")
+    say(f"data    {path}, as {run} says; --data names another")
+    return path
 
 
 def _invocation(how: How, judge: str, subjects: Path | None) -> Invocation:

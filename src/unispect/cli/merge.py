@@ -7,15 +7,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from unispect.cli.completeness import say_lacking
 from unispect.cli.console import say
 
 
-def merge(*run: Path, out: Annotated[Path, Parameter(name=("--out", "-o"))]) -> None:
+def merge(*run: Path, out: Annotated[Path, Parameter(name=("--out", "-o"))]) -> int:
     """Merge run folders into one; the same command again continues, and takes in what is new.
 
     Parts of one plan, made on several machines, come out as the run that one machine would have made, in any order.
     Records and grades that contradict each other are refused by name, and parts of plans that cannot make up one. The
-    folders themselves are only read.
+    folders themselves are only read. Exit code 3 says that they are merged and that units of the plan are missing.
 
     Args:
         run: Folders of the runs.
@@ -29,7 +30,11 @@ def merge(*run: Path, out: Annotated[Path, Parameter(name=("--out", "-o"))]) -> 
         f"{merged.done:,} of {merged.units:,} units done, {merged.pictures:,} pictures, {merged.grades:,} grades: {out}"
     )
     for plan in merged.plans:
-        say(plan_line(plan))
+        if not plan.missing:
+            say(plan_line(plan))
     if not merged.changed:
         say("nothing was new")
+    say(f"root {merged.root}")
+    code = say_lacking(merged.lacking)
     say(f"next: unispect report {out}")
+    return code

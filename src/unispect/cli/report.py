@@ -8,16 +8,18 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from unispect.cli.completeness import INCOMPLETE, say_lacking
 from unispect.cli.console import say
 from unispect.core.errors import UsageError
 
 
 def report(
     *runs: Path, out: Path = Path("report.html"), title: Annotated[str, Parameter(show_default=False)] = ""
-) -> None:
+) -> int:
     """Write one self-contained HTML page from finished runs.
 
-    The page opens from disk and loads nothing from anywhere. Runs of the same study are shown together.
+    The page opens from disk and loads nothing from anywhere. Runs of the same study are shown together. Exit code 3
+    says that the page is written and rests on a part of what was planned.
 
     Args:
         runs: Folders of the runs.
@@ -31,4 +33,8 @@ def report(
 
     written = write_report(runs, out, title=title, command=("unispect", *sys.argv[1:]), progress=say)
     say_findings(written.sections)
+    code = say_lacking(written.lacking)
+    for gap in written.gaps[len(written.lacking) :]:
+        say(f"INCOMPLETE: {gap}; unispect grade goes on", "bold red")
     say(f"report: {written.path}")
+    return INCOMPLETE if written.gaps else code

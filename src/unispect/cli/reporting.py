@@ -11,14 +11,19 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
+from unispect.cli.completeness import marked, ungraded
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
 from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
+from unispect.judges.registry import find_judge
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
+from unispect.runs.check import require_kept
+from unispect.runs.completeness import Lacking, lacking
+from unispect.runs.digests import Sealed
 from unispect.runs.export import export
 from unispect.runs.manifest import Invocation
 from unispect.runs.records import Records, models_of
@@ -31,16 +36,19 @@ from unispect.studies.registry import all_studies, find_study
 from unispect.studies.statements import view as statements
 from unispect.studies.unreadable import named
 
+JUDGE = "rules"
 COMMANDS = 5
 """Commands of one run that a report shows."""
 
 
 @dataclass(frozen=True)
 class Reported:
-    """What a report was made of and where it lies."""
+    """What a report was made of and where it lies; what of the plans left no record, and how verdicts say it."""
 
     path: Path
     sections: tuple[Section, ...]
+    lacking: tuple[Lacking, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 def write_report(
@@ -75,21 +83,32 @@ def write_report(
         for store in stores:
             open_runs.enter_context(store.snapshot())
         folder = Path(open_runs.enter_context(tempfile.TemporaryDirectory()))
-        sections = sections_of(stores, progress)
+        roots = {store.folder: require_kept(store) for store in stores}
+        absent = lacking(stores)
+        gaps = (*map(str, absent), *_ungraded(stores))
+        sections = marked(sections_of(stores, progress), gaps)
         progress(f"writing {out}")
         page = render(
             sections,
             title=title or _title(stores),
             provenance=Provenance(
                 _models(stores),
-                tuple(_facts(store) for store in stores),
+                tuple(_facts(store, roots[store.folder]) for store in stores),
                 version("unispect"),
                 shlex.join(command),
+                gaps,
             ),
             open_picture=_opener(stores),
             data=_lines(stores, folder),
         )
-    return Reported(write_page(page, out), tuple(sections))
+    return Reported(write_page(page, out), tuple(sections), absent, gaps)
+
+
+def _ungraded(stores: Sequence[RunStore]) -> Iterator[str]:
+    """Which studies have records that rules have not graded yet."""
+    for study in all_studies().values():
+        if study.graded and (said := ungraded(stores, study, JUDGE, find_judge(JUDGE))):
+            yield said
 
 
 class _Cards(dict[str, ModelCard]):
@@ -199,7 +218,7 @@ def _notes(card: ModelCard) -> Iterator[str]:
         yield "read: " + ", ".join(f"{name} (SHA-256 {digest[:16]})" for name, digest in card.weight_files)
 
 
-def _facts(store: RunStore) -> RunFacts:
+def _facts(store: RunStore, sealed: Sealed) -> RunFacts:
     manifest, left = store.manifest(), store.left()
     studies = dict.fromkeys(f"{one.study} {one.version}" for one in left)
     runs = [invocation for invocation in manifest.invocations if invocation.study]
@@ -222,6 +241,8 @@ def _facts(store: RunStore) -> RunFacts:
         failures=tuple(Failure(bad.unit, f"{bad.study} {bad.kind}", bad.error) for bad in store.failed()),
         skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(store)),
         created=manifest.created,
+        root=sealed.root,
+        undigested=sealed.before,
     )
 
 

@@ -89,6 +89,7 @@ def run(
             float32; in bfloat16 and on GPUs it can change texts and pictures (docs/scale.md), and every record names
             the batch it was made in.
         shard: I/N: carry out part I of N only, for run folders on several machines; unispect merge makes one of them.
+            A study of which nothing falls to this part is passed over.
         fresh: Refuse a folder that already holds records instead of continuing it.
         replicas: How many processes hold the model.
         remote: How models behind an API are asked.
@@ -174,7 +175,7 @@ def _not_for_all(studies: Sequence[Study], **said: Sequence[str]) -> Iterator[st
 
 def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:
     """Carries every order out; orders for the same model stand together, and it is loaded once."""
-    from unispect.cli.execution import before_lines, carry_out, plan_lines, prepare
+    from unispect.cli.execution import before_lines, carry_out, pass_over, plan_lines, prepare
     from unispect.cli.progress import Watch, open_board
 
     ready = None
@@ -190,6 +191,10 @@ def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:
             if not same:
                 say(f"model   {ready.card.reference} {ready.where}")
             say(f"data    {ready.data}")
+            if ready.plan is None:
+                say(f"study   {study.name} version {study.version}: {ready.nothing}")
+                pass_over(ready, store)
+                continue
             say(f"study   {study.name} version {study.version}: {len(ready.plan.units):,} units")
             for line in (*plan_lines(ready.plan), *before_lines(ready, store)):
                 say(f"        {line}")

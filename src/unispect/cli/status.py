@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from unispect.cli.completeness import INCOMPLETE
 from unispect.cli.console import console, say, table_of
 from unispect.report.text import visible
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 EVERY = 2.0
 """Seconds between two looks."""
+ALIVE = ("writing", "stopped", "unknown")
+"""What a writer may be from whom more may come."""
 NUMBERS = ("planned", "done", "failed", "skipped", "to do")
 _FLAG = Parameter(negative=(), show_default=False)
 
@@ -38,7 +42,8 @@ def status(
     """Say how far a run is, also while another process writes it.
 
     Nothing is locked and nothing is changed. The speed is that of the last five minutes; the time left counts every
-    kind of unit at what it took so far, and only what is planned by now: a later model or study is not in it.
+    kind of unit at what it took so far, and only what is planned by now: a later model or study is not in it. Exit code
+    1 says that the folder is damaged, 3 that nobody writes and that units of the plan left no record.
 
     Args:
         run: Folder of the run.
@@ -58,23 +63,29 @@ def status(
             say(text)
         for table in _table(found):
             console().print(table)
-    return 1 if found.damage else 0
+    return _code(found)
+
+
+def _code(found: Status) -> int:
+    if found.damage:
+        return 1
+    return INCOMPLETE if found.lacking and found.writer not in ALIVE else 0
 
 
 def _follow(run: Path, *, as_json: bool) -> int:
-    if as_json or not sys.stdout.isatty():
-        before = None
-        for found in looks(run):
-            if (said := (found.counts, found.writer)) != before:
-                say(json.dumps(facts(found)) if as_json else line(found))
-            before = said
-        return 0
     from rich.live import Live
 
-    with Live(console=console(), auto_refresh=False) as live:
+    before, code = None, 0
+    plain = as_json or not sys.stdout.isatty()
+    with nullcontext() if plain else Live(console=console(), auto_refresh=False) as live:
         for found in looks(run):
-            live.update(picture(found), refresh=True)
-    return 0
+            said, code = (found.counts, found.writer), _code(found)
+            if live is not None:
+                live.update(picture(found), refresh=True)
+            elif said != before:
+                say(json.dumps(facts(found)) if as_json else line(found))
+            before = said
+    return code
 
 
 def looks(run: Path, wait: Callable[[], None] = lambda: time.sleep(EVERY)) -> Iterator[Status]:
@@ -88,7 +99,7 @@ def looks(run: Path, wait: Callable[[], None] = lambda: time.sleep(EVERY)) -> It
 
     found = look(run)
     yield found
-    while found.writer in ("writing", "stopped", "unknown"):
+    while found.writer in ALIVE:
         wait()
         found = look(run, verify=False)
         yield found
@@ -100,7 +111,8 @@ def picture(found: Status) -> Group:
 
 
 def _lines(found: Status) -> list[str]:
-    return [text for text in (headline(found), *speeds(found), *map(plan_line, found.plans), found.damage) if text]
+    said = (headline(found), *speeds(found), *map(plan_line, found.plans), *root_lines(found), found.damage)
+    return [text for text in said if text]
 
 
 def _table(found: Status) -> list[Table]:
@@ -151,9 +163,17 @@ def plan_line(plan: Whole) -> str:
     return f"{what}: {plan.here:,} of the plan's {plan.units:,} units are here; unispect merge adds its other parts"
 
 
+def root_lines(found: Status) -> list[str]:
+    """By which digest the run can be cited, and for how much of it none was kept."""
+    if found.sealed is None:
+        return []
+    older = f"{found.sealed.before:,} records and grades were written before digests: changes to them show in the root"
+    return [f"root {found.sealed.root}", *([f"{older} alone"] if found.sealed.before else [])]
+
+
 def speeds(found: Status) -> list[str]:
     """How fast it goes and how long it will take, in words; nothing where nobody writes."""
-    if found.writer not in ("writing", "stopped", "unknown"):
+    if found.writer not in ALIVE:
         return []
     said = [] if found.last is None else [f"last record {duration(found.last)} ago"]
     if found.speed is None:
@@ -184,6 +204,9 @@ def facts(found: Status) -> dict[str, object]:
         "seconds left": found.left,
         "not timed yet": list(found.untimed),
         "damage": found.damage,
+        "root": found.sealed.root if found.sealed else None,
+        "before digests": found.sealed.before if found.sealed else None,
+        "lacking": [asdict(one) for one in found.lacking],
         "plans": [asdict(plan) for plan in found.plans],
         "counts": [asdict(count) | {"pending": count.pending} for count in found.counts],
     }

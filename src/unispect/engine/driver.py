@@ -51,7 +51,7 @@ def drive(
 
     Raises:
         UsageError: the batch size makes no sense, or the plan is for another model than that of the place.
-        StoreError: the run folder is damaged or the disk full; everything stored so far stays.
+        StoreError: the run folder is damaged or was moved, or the disk is full; everything stored so far stays.
         UnispectError: the place cannot go on.
     """
     started = time.perf_counter()
@@ -83,6 +83,7 @@ def drive(
             halted = _through(place, (Job(run, b, prior, debug) for b in batches(pending, batch_size)), keep)
     finally:
         watcher.end()
+    store.require_here()
     return Summary(
         done=ended["done"],
         failed=ended["failed"],

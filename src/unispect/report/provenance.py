@@ -51,6 +51,8 @@ class RunFacts:
         skipped: units left out while running.
         skips: what the planner left out.
         created: date, if the run recorded one.
+        root: digest of all its units, records and grades.
+        undigested: records and grades that were written before there were digests.
     """
 
     name: str
@@ -66,6 +68,8 @@ class RunFacts:
     failures: tuple[Failure, ...] = ()
     skips: tuple[Skip, ...] = ()
     created: str = ""
+    root: str = ""
+    undigested: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,14 @@ class Provenance:
     Attributes:
         version: of unispect, as it wrote the page.
         command: that wrote the page.
+        gaps: what of the plans left no record or no grade, in words.
     """
 
     models: tuple[ModelFacts, ...] = ()
     runs: tuple[RunFacts, ...] = ()
     version: str = ""
     command: str = ""
+    gaps: tuple[str, ...] = ()
 
     @property
     def done(self) -> int:

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from unispect.core.errors import StoreError
-from unispect.runs import durable
+from unispect.runs import durable, inside
 
 FOLDER = "blobs"
 PNG = b"\x89PNG\r\n\x1a\n"
+_SHA256 = re.compile("[0-9a-f]{64}")
 WRITERS = 8
 """Waiting for the disk is most of the work of a small picture, so a batch waits together."""
 
 
+def is_name(sha256: object) -> bool:
+    """It can be the SHA-256 of a picture."""
+    return isinstance(sha256, str) and bool(_SHA256.fullmatch(sha256))
+
+
 def blob_path(sha256: str) -> str:
-    """Where a picture lies, relative to the run folder."""
+    """Where a picture lies, relative to the run folder.
+
+    Raises:
+        StoreError: that is no SHA-256, so it could name any file.
+    """
+    if not is_name(sha256):
+        raise StoreError(f"{sha256!r:.80} is not the SHA-256 of a picture: the record that names it was altered")
     return f"{FOLDER}/{sha256}.png"
 
 
@@ -38,7 +52,7 @@ class Blobs:
             return []
         hashes = [hashlib.sha256(picture).hexdigest() for picture in pictures]
         distinct = dict(zip(hashes, pictures, strict=True))
-        folder = self.folder / FOLDER
+        folder = self._own()
         try:
             with ThreadPoolExecutor(min(WRITERS, len(distinct))) as pool:
                 list(pool.map(self._put_one, distinct.keys(), distinct.values()))
@@ -51,9 +65,8 @@ class Blobs:
         return hashes
 
     def _put_one(self, sha256: str, picture: bytes) -> None:
-        path = self.folder / blob_path(sha256)
-        if not (path.is_file() and path.read_bytes() == picture):
-            durable.write(path, picture)
+        if self._load(sha256)[1]:
+            durable.write(self.folder / blob_path(sha256), picture)
 
     def adopt(self, other: Blobs, sha256: str) -> None:
         """Takes a picture over from another run's folder: the same file where the disk allows it, else a checked copy.
@@ -64,6 +77,7 @@ class Blobs:
             StoreError: it is damaged there, or cannot be written here.
         """
         data = other.read(sha256)
+        self._own()
         source, path = other.folder / blob_path(sha256), self.folder / blob_path(sha256)
         try:
             path.unlink(missing_ok=True)  # a damaged one
@@ -89,26 +103,45 @@ class Blobs:
         """What is wrong with a stored picture; empty when nothing is."""
         return self._load(sha256)[1]
 
+    def _own(self) -> Path:
+        """The folder of the pictures.
+
+        Raises:
+            StoreError: it is a link to another one, or no folder.
+        """
+        inside.require_folder(self.folder / FOLDER)
+        return self.folder / FOLDER
+
     def _load(self, sha256: str) -> tuple[bytes, str]:
         try:
-            data = (self.folder / blob_path(sha256)).read_bytes()
+            data = inside.read(self._own() / blob_path(sha256).rpartition("/")[2])
         except FileNotFoundError:
             return b"", "is missing"
         except OSError as error:
-            return b"", f"cannot be read: {error.strerror or error}"
+            return b"", f"cannot be used: {error.strerror or error}"
         altered = hashlib.sha256(data).hexdigest() != sha256
         return data, "was altered: its content has another hash" if altered else ""
 
     def sizes(self) -> dict[str, int]:
-        """SHA-256 -> bytes of every picture file in the folder."""
-        folder = self.folder / FOLDER
+        """SHA-256 -> bytes of every picture file in the folder.
+
+        Raises:
+            StoreError: the folder is a link to another one.
+        """
+        folder = self._own()
         if not folder.is_dir():
             return {}
-        return {path.stem: path.stat().st_size for path in folder.glob("*.png")}
+        with os.scandir(folder) as found:
+            looked = ((each.name, each.stat(follow_symlinks=False)) for each in found if each.name.endswith(".png"))
+            return {name[:-4]: kind.st_size for name, kind in looked if stat.S_ISREG(kind.st_mode)}
 
     def remove_leftovers(self) -> None:
-        """Deletes half-written files; for the writer of the run only."""
-        durable.remove_leftovers(self.folder / FOLDER)
+        """Deletes half-written files; for the writer of the run only.
+
+        Raises:
+            StoreError: the folder is a link to another one.
+        """
+        durable.remove_leftovers(self._own())
 
 
 class StoredPictures(Mapping[str, bytes]):

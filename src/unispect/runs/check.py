@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from unispect.core.errors import StoreError
-from unispect.runs import database, manifest, rows
-from unispect.runs.blobs import Blobs, blob_path
+from unispect.runs import database, digests, manifest, rows
+from unispect.runs.blobs import Blobs, blob_path, is_name
+from unispect.runs.reading import RunReader
 
 SHOWN = 3
+DAMAGED = "is damaged"
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,17 @@ class Problem:
         part: path within the folder, or "unit ID".
         what: what is wrong with it.
         unit: the unit whose record cannot be used, if one is concerned.
+        judge: whose grade of that unit it is that cannot be used; empty where it is the record.
     """
 
     part: str
     what: str
     unit: str = ""
+    judge: str = ""
 
     def __str__(self) -> str:
-        return f"{self.part} {self.what}" + (f" (needed by unit {self.unit})" if self.unit else "")
+        needed = self.unit and self.part != database.NAME
+        return f"{self.part} {self.what}" + (f" (needed by unit {self.unit})" if needed else "")
 
 
 def check(run: Path) -> tuple[Problem, ...]:
@@ -44,9 +50,10 @@ def check(run: Path) -> tuple[Problem, ...]:
     except StoreError as error:
         found.append(Problem(manifest.NAME, str(error)))
     try:
-        with closing(database.connect(run, writing=False)) as connection, database.explained(run / database.NAME):
-            found += _database_problems(connection, "integrity_check")
+        with closing(database.connect(run, writing=False)) as connection, database.moment(connection, run):
+            found += _damaged_pages(connection, "integrity_check")
             found += _changed_rows(connection)
+            found += _missing_rows(connection, digests.sealed(connection).broken)
             found += _damaged_pictures(connection, Blobs(run))
     except StoreError as error:
         found.append(Problem(database.NAME, str(error)))
@@ -61,22 +68,103 @@ def require_whole(run: Path, connection: sqlite3.Connection) -> None:
     Raises:
         StoreError: names the first damaged parts and says how many there are.
     """
-    with database.explained(run / database.NAME):
-        found = _database_problems(connection, "quick_check") or list(_missing_pictures(connection, Blobs(run)))
+    found = quick(run, connection)
     if found:
-        named = "; ".join(str(problem) for problem in found[:SHOWN])
-        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        raise StoreError(
-            f"{run} is damaged: {named}{more}. Restore from a copy, or give up the records concerned with "
-            f"unispect.runs.repair.repair({str(run)!r}) and run the same command again"
-        )
+        raise StoreError(damaged(run, found))
 
 
-def _database_problems(connection: sqlite3.Connection, pragma: str) -> list[Problem]:
+def quick(run: Path, connection: sqlite3.Connection) -> list[Problem]:
+    """What a look that reads no picture and no record finds."""
+    with database.explained(run / database.NAME):
+        return _damaged_pages(connection, "quick_check") or [
+            *_missing_rows(connection, digests.vanished(connection)),
+            *_missing_pictures(connection, Blobs(run)),
+        ]
+
+
+def require_kept(reader: RunReader) -> digests.Sealed:
+    """The root of a run of which every record and every grade is what was written.
+
+    Raises:
+        StoreError: names the first that are not, and says how many there are.
+    """
+    found = reader.sealed()
+    if found.broken:
+        raise StoreError(damaged(reader.folder, list(map(_problem, found.broken))))
+    return found
+
+
+def look(reader: RunReader) -> tuple[digests.Sealed | None, str]:
+    """The root of a run and what is wrong with it, without reading a picture; one of the two.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    try:
+        reader.manifest()
+        found = quick(reader.folder, reader.connection)
+        if any(problem.what.startswith(DAMAGED) for problem in found):
+            return None, damaged(reader.folder, found)
+        sealed = reader.sealed()
+    except StoreError as error:
+        return None, str(error)
+    found = list(dict.fromkeys([*map(_problem, sealed.broken), *found]))
+    return (None, damaged(reader.folder, found)) if found else (sealed, "")
+
+
+def damaged(run: Path, found: Sequence[Problem]) -> str:
+    """Says of a run that it is damaged, and where."""
+    named = "; ".join(str(problem) for problem in found[:SHOWN])
+    more = f"; and {len(found) - SHOWN} more, which unispect check run {run} names" if len(found) > SHOWN else ""
+    return (
+        f"{run} is damaged: {named}{more}. Restore from a copy, or give up the records concerned with "
+        f"unispect.runs.repair.repair({str(run)!r}) and run the same command again"
+    )
+
+
+def _problem(broken: digests.Broken) -> Problem:
+    return Problem(database.NAME, f"is not as it was written: {broken}", broken.unit, broken.judge)
+
+
+def _short_tables(connection: sqlite3.Connection) -> list[Problem]:
+    """Tables that nothing is taken from, and that hold less than was put into them."""
+    counted = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS here FROM {name}" for name in database.COUNTED)
+    found = connection.execute(  # in one statement: another process may be adding to both
+        f"SELECT name, here, number FROM totals JOIN ({counted}) USING (name) WHERE here != number"
+    )
+    return [
+        Problem(database.NAME, f"is not as it was written: it holds {here:,} rows of {name} instead of {number:,}")
+        for name, here, number in found
+    ]
+
+
+def _damaged_pages(connection: sqlite3.Connection, pragma: str) -> list[Problem]:
     complaints = [text for (text,) in connection.execute(f"PRAGMA {pragma}") if text != "ok"]
+    return [Problem(database.NAME, f"{DAMAGED}: {' '.join(complaint.split())}") for complaint in complaints]
+
+
+def _missing_rows(connection: sqlite3.Connection, broken: Iterable[digests.Broken]) -> list[Problem]:
+    """Records and grades that are not what was kept, rows whose record is gone, and tables that are too short."""
+    found = [_problem(one) for one in broken]
+    named = {problem.unit for problem in found}
     strays = connection.execute("PRAGMA foreign_key_check").fetchall()
-    complaints += [f"row {row} of {table} refers to a missing row of {parent}" for table, row, parent, _ in strays]
-    return [Problem(database.NAME, f"is damaged: {' '.join(complaint.split())}") for complaint in complaints]
+    for table in sorted({table for table, _, parent, _ in strays if parent == "records"}):
+        lost = (
+            f"SELECT DISTINCT unit FROM {table} WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.unit = {table}.unit)"
+        )
+        found += [
+            Problem(
+                database.NAME, f"is not as it was written: {table} of unit {unit} are left, its record is gone", unit
+            )
+            for (unit,) in connection.execute(lost).fetchall()
+            if unit not in named
+        ]
+    found += [
+        Problem(database.NAME, f"{DAMAGED}: row {row} of {table} refers to a missing row of {parent}")
+        for table, row, parent, _ in strays
+        if parent != "records"
+    ]
+    return [*found, *_short_tables(connection)]
 
 
 def _changed_rows(connection: sqlite3.Connection) -> Iterator[Problem]:
@@ -84,7 +172,13 @@ def _changed_rows(connection: sqlite3.Connection) -> Iterator[Problem]:
         """SELECT u.id, study, version, kind, model, inputs, s.json, seed
            FROM units u JOIN settings s ON s.id = u.settings ORDER BY position"""
     )
-    payloads = connection.execute("SELECT unit, payload FROM records UNION ALL SELECT unit, payload FROM grades")
+    payloads = connection.execute(  # of others it is known that they are what was written
+        """SELECT unit, payload FROM records r JOIN units u ON u.id = r.unit
+               LEFT JOIN digests d ON d.position = u.position AND d.judge = '' WHERE digest IS NULL
+           UNION ALL
+           SELECT unit, payload FROM grades g JOIN units u ON u.id = g.unit
+               LEFT JOIN digests d ON d.position = u.position AND d.judge = g.judge WHERE digest IS NULL"""
+    )
     for read, found in ((rows.unit_from, units), (lambda row: rows.parsed(row[1], row[0]), payloads)):
         for row in found:
             try:
@@ -96,20 +190,27 @@ def _changed_rows(connection: sqlite3.Connection) -> Iterator[Problem]:
 def _missing_pictures(connection: sqlite3.Connection, blobs: Blobs) -> Iterator[Problem]:
     named = _pictures(connection).fetchall()  # before the folder is listed: another process may be adding to both
     sizes = blobs.sizes()
-    for unit, sha256, length in named:
+
+    def wrong(sha256: str, length: int) -> str:
         if sha256 not in sizes:
-            yield Problem(blob_path(sha256), "is missing", unit)
-        elif sizes[sha256] != length:
-            yield Problem(blob_path(sha256), f"was altered: {sizes[sha256]} bytes instead of {length}", unit)
+            return "is missing"
+        return "" if sizes[sha256] == length else f"was altered: {sizes[sha256]} bytes instead of {length}"
+
+    return _wrong_pictures(named, wrong)
 
 
 def _damaged_pictures(connection: sqlite3.Connection, blobs: Blobs) -> Iterator[Problem]:
-    damage: dict[str, str] = {}
-    for unit, sha256, _ in _pictures(connection):
-        if sha256 not in damage:
-            damage[sha256] = blobs.damage(sha256)
-        if damage[sha256]:
-            yield Problem(blob_path(sha256), damage[sha256], unit)
+    damage = cache(blobs.damage)
+    return _wrong_pictures(_pictures(connection), lambda sha256, _: damage(sha256))
+
+
+def _wrong_pictures(named: Iterable[tuple[str, str, int]], wrong: Callable[[str, int], str]) -> Iterator[Problem]:
+    for unit, sha256, length in named:
+        if not is_name(sha256):
+            what = f"is not as it was written: unit {unit} names a picture {sha256!r:.80}, which is no SHA-256"
+            yield Problem(database.NAME, what, unit)
+        elif what := wrong(sha256, length):
+            yield Problem(blob_path(sha256), what, unit)
 
 
 def _pictures(connection: sqlite3.Connection) -> sqlite3.Cursor:

@@ -16,8 +16,8 @@ def write(path: Path, data: bytes) -> None:
 
     The new name survives a power failure once `sync_folder` of its parent has returned.
     """
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(data)
 
 
 @contextmanager
@@ -29,6 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
+        temporary.unlink(missing_ok=True)  # a process of the same number left it, or a stranger a link of that name
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -50,4 +51,5 @@ def sync_folder(folder: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Deletes what an interrupted `write` left in `folder`; for the only writer of that folder."""
     for leftover in folder.glob(f".*{TEMPORARY}"):
-        leftover.unlink(missing_ok=True)
+        if leftover.is_symlink() or not leftover.is_dir():
+            leftover.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Entry, Made
 from unispect.runs import durable, rows, table
 from unispect.runs.blobs import blob_path
+from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.reading import Row, RunReader
 
 ROW_GROUP = 5000
@@ -24,11 +25,16 @@ Rows = Callable[[], Iterable[dict[str, object]]]
 
 @dataclass(frozen=True)
 class Exported:
-    """What went into a file, and how many planned units had no record to export."""
+    """What went into a file, and what of which plan had no record to export."""
 
     path: Path
     rows: int
-    pending: int
+    lacking: tuple[Lacking, ...]
+
+    @property
+    def pending(self) -> int:
+        """Units that were planned and not run yet."""
+        return sum(one.pending for one in self.lacking)
 
 
 def export(store: RunReader, target: str | Path, *, timings: bool = True, check: bool = True) -> Exported:
@@ -53,7 +59,7 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True, check:
     path = Path(target)
     writers: dict[str, Callable[[Path], int]] = {
         ".parquet": lambda to: _write_parquet(to, lambda: (_row(entry, timings) for entry in store.entries())),
-        ".jsonl": lambda to: _write_lines(to, (_line(row, timings, check) for row in store.raw())),
+        ".jsonl": lambda to: _write_lines(to, (_line(row, timings, check) for row in store.raw(check=check))),
     }
     if path.suffix not in writers:
         raise UsageError(f"{path} must end in {' or '.join(writers)}")
@@ -61,13 +67,13 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True, check:
     try:
         with store.snapshot():
             count = writers[path.suffix](building)
-            pending = sum(count.pending for count in store.counts())
+            absent = lacking([store])
         building.replace(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         building.unlink(missing_ok=True)
-    return Exported(path, count, pending)
+    return Exported(path, count, absent)
 
 
 def _row(entry: Entry, timings: bool) -> dict[str, object]:

@@ -17,23 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from unispect.core.errors import StoreError, UsageError
-from unispect.core.units import Entry
+from unispect.core.units import JSON, Entry
+from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.durable import TEMPORARY
 from unispect.runs.reading import RunReader
 
+LARGEST = 10**9
+"""Prompts of a file, of which GenEval's has 553."""
 KEY = "geneval"
 """Under which a unit's prompt holds `{"index": ..., "metadata": ...}`."""
 
 
 @dataclass(frozen=True)
 class ExportedFolder:
-    """What went into the folder, and how many planned units of the run had no record."""
+    """What went into the folder, and what of which plan had no record."""
 
     path: Path
     prompts: int
     pictures: int
     models: tuple[str, ...]
-    pending: int
+    lacking: tuple[Lacking, ...]
 
 
 def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
@@ -50,7 +53,7 @@ def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
     try:
         with store.snapshot():
             drawn = _drawn(store)
-            pending = sum(count.pending for count in store.counts())
+            absent = lacking([store])
             for model, prompts in drawn.items():
                 folder = building / _folder_name(model) if len(drawn) > 1 else building
                 for index, entries in prompts.items():
@@ -61,7 +64,7 @@ def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
     finally:
         shutil.rmtree(building, ignore_errors=True)
     counts = [len(entries) for prompts in drawn.values() for entries in prompts.values()]
-    return ExportedFolder(path, len(counts), sum(counts), tuple(drawn), pending)
+    return ExportedFolder(path, len(counts), sum(counts), tuple(drawn), absent)
 
 
 def _drawn(store: RunReader) -> dict[str, dict[int, list[Entry]]]:
@@ -70,8 +73,7 @@ def _drawn(store: RunReader) -> dict[str, dict[int, list[Entry]]]:
     for entry in store.entries():
         prompt = entry.unit.inputs.get("prompt")
         if isinstance(prompt, Mapping) and KEY in prompt and entry.record.status == "done" and entry.record.blobs:
-            about: Mapping[str, Any] = prompt[KEY]  # type: ignore[assignment]
-            found[entry.unit.model][about["index"]].append(entry)
+            found[entry.unit.model][_index(entry, prompt[KEY])].append(entry)
     if not found:
         raise UsageError(
             "the run holds no pictures of GenEval prompts; draw some with: unispect run drawing --data geneval:FILE"
@@ -79,10 +81,27 @@ def _drawn(store: RunReader) -> dict[str, dict[int, list[Entry]]]:
     return {model: dict(sorted(prompts.items())) for model, prompts in found.items()}
 
 
+def _index(entry: Entry, about: JSON) -> int:
+    """The place of a unit's prompt among GenEval's.
+
+    Raises:
+        StoreError: it is no number, which could name any folder, or there are several pictures.
+    """
+    index = about.get("index") if isinstance(about, Mapping) else None
+    if type(index) is not int or not 0 <= index < LARGEST:
+        raise StoreError(
+            f"{entry.unit.kind} unit {entry.unit.id} of {entry.unit.study}: its prompt's place in GenEval's file is "
+            f"{index!r:.80}, not a whole number from 0: the run was altered, or not made by unispect"
+        )
+    if len(entry.record.blobs) != 1:
+        raise StoreError(f"{entry.unit.kind} unit {entry.unit.id} of {entry.unit.study} holds several pictures")
+    return index
+
+
 def _write(store: RunReader, folder: Path, entries: list[Entry]) -> None:
     (folder / "samples").mkdir(parents=True)
     about: Mapping[str, Any] = entries[0].unit.inputs["prompt"][KEY]  # type: ignore[index]
-    line = json.dumps(about["metadata"], ensure_ascii=True)
+    line = json.dumps(about.get("metadata"), ensure_ascii=True)
     (folder / "metadata.jsonl").write_text(line + "\n", encoding="ascii")
     for number, entry in enumerate(sorted(entries, key=lambda entry: entry.unit.seed)):
         (sha256,) = entry.record.blobs.values()
@@ -90,4 +109,4 @@ def _write(store: RunReader, folder: Path, entries: list[Entry]) -> None:
 
 
 def _folder_name(model: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._@-]+", "-", model)
+    return re.sub(r"[^A-Za-z0-9._@-]+", "-", model).lstrip(".") or "model"

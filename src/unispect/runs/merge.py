@@ -14,6 +14,8 @@ from unispect.core.errors import StoreError, UsageError
 from unispect.core.paths import resolved
 from unispect.runs import database, durable, manifest, staging
 from unispect.runs.blobs import FOLDER, Blobs
+from unispect.runs.check import require_kept
+from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.manifest import Invocation, Manifest
 from unispect.runs.reading import Whole
 from unispect.runs.store import RunStore
@@ -33,6 +35,8 @@ class Merged:
         grades: of all judges.
         changed: it held something else before.
         plans: the whole plans that were cut into parts, with how many of their units are here.
+        lacking: what of which plan left no record.
+        root: of the run.
     """
 
     path: Path
@@ -42,6 +46,8 @@ class Merged:
     grades: int
     changed: bool
     plans: tuple[Whole, ...] = ()
+    lacking: tuple[Lacking, ...] = ()
+    root: str = ""
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
@@ -72,6 +78,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
     folders = list(distinct.values())
     manifests = [_read(folder) for folder in folders]
     with RunStore.create(target) as store:
+        require_kept(store)
         connection = store.connection
         own = store.manifest()
         noted = _united(own, manifests)
@@ -95,12 +102,15 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Merged:
                 staging.replace(connection)
         with database.explained(target / database.NAME):
             units, done, pictures, grades = staging.counts(connection)
-            return Merged(target, units, done, pictures, grades, changed, staging.plans(connection))
+        return Merged(
+            target, units, done, pictures, grades, changed, store.plans(), lacking([store]), store.sealed().root
+        )
 
 
 def _read(folder: Path) -> Manifest:
-    """What a source's `run.json` says, once the source was found whole."""
+    """What a source's `run.json` says, once the source was found whole and as it was written."""
     with RunStore.open(folder) as store:
+        require_kept(store)
         return store.manifest()
 
 

@@ -6,20 +6,29 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from unispect.core.cards import ModelCard
+from unispect.core.errors import StoreError
 from unispect.core.units import Entry, Made, Record, Status, Unit
-from unispect.runs import database, manifest, rows
+from unispect.runs import database, digests, manifest, rows
 from unispect.runs.blobs import Blobs, StoredPictures
 
 PAGE = 500
 """Entries fetched at a time: memory stays flat however long a run is."""
 
 UNIT = "u.id, study, version, kind, model, inputs, s.json, seed"
+
+
+WHOLES = """
+SELECT m.plan, coalesce(max(u.study), w.study), coalesce(max(u.version), w.version), coalesce(max(u.model), w.model),
+       count(*), count(u.id)
+FROM members m LEFT JOIN units u ON u.id = m.unit LEFT JOIN wholes w ON w.plan = m.plan
+GROUP BY m.plan HAVING count(u.id) OR w.plan NOTNULL ORDER BY min(position) IS NULL, min(position), m.plan"""
+"""Plan, study, version, model, units, units that are here, of every whole plan of which it is known what it is of."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,8 @@ class Row(NamedTuple):
         pictures: name -> SHA-256.
         grades: columns of `rows.grade_row` each, by judge.
         made: how it came to be, where that was noted.
+        digests: judge -> digest of its grade, and of the record under an empty name; None where an older release
+            wrote what it is of.
     """
 
     unit: tuple
@@ -88,6 +99,7 @@ class Row(NamedTuple):
     pictures: Mapping[str, str]
     grades: tuple[tuple, ...]
     made: Made | None
+    digests: Mapping[str, bytes | None]
 
 
 @dataclass(frozen=True)
@@ -113,12 +125,14 @@ class Whole:
 
     Attributes:
         study: of its units.
+        version: of the study.
         model: `id@revision`.
         units: of the whole plan.
         here: those of them that this run holds.
     """
 
     study: str
+    version: int
     model: str
     units: int
     here: int
@@ -137,6 +151,11 @@ class RunReader:
         self.blobs = Blobs(folder)
         self._path = folder / database.NAME
         self._connection = connection
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """To the database, for what this package does beside reading and recording."""
+        return self._connection
 
     def pending(self, units: Iterable[Unit] | None = None) -> list[Unit]:
         """Those of `units` (of all planned ones) that have no finished record, in their order."""
@@ -166,7 +185,8 @@ class RunReader:
             version: only this one of the study.
             status: only records that ended so.
             ungraded_by: only finished records that this judge has not graded.
-            check: hold the units to their ids; leave it out where the same units were checked before.
+            check: hold units to their ids, and records and grades to their digests; leave it out where the same ones
+                were checked before.
 
         Raises:
             StoreError: the run is damaged; names the unit.
@@ -175,25 +195,34 @@ class RunReader:
         if ungraded_by is not None:
             unjudged = "NOT EXISTS (SELECT 1 FROM grades g WHERE g.unit = u.id AND g.judge = ?)"
             conditions.append((f"r.status = 'done' AND {unjudged}", ungraded_by))
-        for page in self._pages(conditions):
+        for page in self._pages(conditions, check=check):
             settings: dict[str, object] = {}
             for row in page:
                 yield self._entry(row, settings, check=check)
 
-    def raw(self) -> Iterator[Row]:
-        """All units that left a record, in the order of planning, as the tables hold them."""
-        for page in self._pages([]):
+    def raw(self, *, check: bool = True) -> Iterator[Row]:
+        """All units that left a record, in the order of planning, as the tables hold them.
+
+        Raises:
+            StoreError: `check`, and a record or a grade is not what its digest was taken of; names it.
+        """
+        for page in self._pages([], check=check):
             yield from page
 
-    def _pages(self, conditions: list[tuple[str, object]]) -> Iterator[list[Row]]:
+    def sealed(self) -> digests.Sealed:
+        """The root of the run, and what of its records and grades is not what was kept; all of one moment."""
+        with self.snapshot():
+            return digests.sealed(self._connection)
+
+    def _pages(self, conditions: list[tuple[str, object]], *, check: bool) -> Iterator[list[Row]]:
         position = 0
         while found := self._entry_rows([*conditions, ("position > ?", position)]):
             position = found[-1][0]
-            yield self._with_details(found)
+            yield self._with_details(found, check=check)
 
     def get(self, unit: str) -> Entry | None:
         """The entry of a unit; None if it has no record yet."""
-        found = self._with_details(self._entry_rows([("u.id = ?", unit)]))
+        found = self._with_details(self._entry_rows([("u.id = ?", unit)]), check=True)
         return self._entry(found[0], {}) if found else None
 
     def _entry_rows(self, conditions: list[tuple[str, object]]) -> list[tuple]:
@@ -205,7 +234,7 @@ class RunReader:
             *values,
         )
 
-    def _with_details(self, found: list[tuple]) -> list[Row]:
+    def _with_details(self, found: list[tuple], *, check: bool) -> list[Row]:
         wanted = [row[1] for row in found]
         holes = ", ".join("?" * len(wanted))
         named = self._read(
@@ -214,16 +243,40 @@ class RunReader:
         given = self._read(
             f"SELECT unit, judge, payload FROM grades WHERE unit IN ({holes}) ORDER BY unit, judge", *wanted
         )
-        made = {}
-        if database.has(self._connection, "made"):
-            noted = self._read(f"SELECT unit, batch, size, device, dtype FROM made WHERE unit IN ({holes})", *wanted)
-            made = {row[0]: Made(*row[1:]) for row in noted}
+        noted = self._read(f"SELECT unit, batch, size, device, dtype FROM made WHERE unit IN ({holes})", *wanted)
+        made = {row[0]: Made(*row[1:]) for row in noted}
         hashes = {unit: {name: sha for _, name, sha in group} for unit, group in groupby(named, lambda row: row[0])}
         grades = {unit: list(group) for unit, group in groupby(given, lambda row: row[0])}
-        return [
-            Row(row[1:9], (row[1], *row[9:]), hashes.get(row[1], {}), tuple(grades.get(row[1], ())), made.get(row[1]))
+        kept: dict[str, dict[str, bytes | None]] = {}
+        if check:
+            named = {row[0]: row[1] for row in found}
+            within = (min(named), max(named))
+            for position, judge, digest in self._read("SELECT * FROM digests WHERE position BETWEEN ? AND ?", *within):
+                if position in named:
+                    kept.setdefault(named[position], {})[judge] = digest
+        complete = [
+            Row(
+                row[1:9],
+                (row[1], *row[9:]),
+                hashes.get(row[1], {}),
+                tuple(grades.get(row[1], ())),
+                made.get(row[1]),
+                kept.get(row[1], {}),
+            )
             for row in found
         ]
+        if check and database.has_digests(self._connection):
+            for row in complete:
+                self._require_kept(row)
+        return complete
+
+    def _require_kept(self, row: Row) -> None:
+        """Returns if a record and its grades are what their digests were taken of."""
+        broken = digests.broken_record(row.record, row.pictures, row.made, row.digests) or next(
+            (found for grade in row.grades if (found := digests.broken_grade(grade, row.digests))), None
+        )
+        if broken:
+            raise StoreError(f"{self._path}: {replace(broken, about=f'{row.unit[1]} {row.unit[3]}')}")
 
     def _entry(self, row: Row, settings: dict[str, object], *, check: bool = True) -> Entry:
         record = rows.record_from(row.record, StoredPictures(self.blobs, row.pictures), row.pictures, row.made)
@@ -243,8 +296,6 @@ class RunReader:
 
     def made_in(self, study: str, model: str) -> dict[tuple[str, str], int]:
         """(dtype, kind of device) -> finished records of a study of a model that were made so, where that was noted."""
-        if not database.has(self._connection, "made"):
-            return {}
         found = self._read(
             """SELECT dtype, device, count(*)
                FROM made m JOIN records r ON r.unit = m.unit JOIN units u ON u.id = m.unit
@@ -323,13 +374,7 @@ class RunReader:
 
     def plans(self) -> tuple[Whole, ...]:
         """The whole plans of which this run holds parts, in the order of planning; none where nothing was cut up."""
-        if not database.has(self._connection, "members"):
-            return ()
-        found = self._read(
-            """SELECT max(study), max(model), count(*), count(u.id) FROM members m LEFT JOIN units u ON u.id = m.unit
-               GROUP BY plan HAVING count(u.id) ORDER BY min(position), plan"""
-        )
-        return tuple(Whole(*row) for row in found)
+        return tuple(Whole(*row[1:]) for row in self._read(WHOLES))
 
     def costs(self) -> dict[tuple[str, str, str], float]:
         """(study, model, kind) -> seconds that a finished unit took, on average."""
@@ -341,8 +386,6 @@ class RunReader:
 
     def batches(self, window: float) -> tuple[Batch, ...]:
         """When the records of the last command came, as far as `window` seconds before the last; oldest first."""
-        if not database.has(self._connection, "batches"):
-            return ()
         found = self._read(
             """SELECT at, records, seconds, replica FROM batches, (SELECT at AS last, invocation AS own
                                                                   FROM batches ORDER BY id DESC LIMIT 1)
@@ -362,6 +405,17 @@ class RunReader:
         )
         return count
 
+    def graded_kinds(self, judge: str, study: str, version: int) -> dict[tuple[str, str], int]:
+        """(model, kind) -> records of a study that a judge has graded."""
+        found = self._read(
+            """SELECT model, kind, count(*) FROM grades g JOIN units u ON u.id = g.unit
+               WHERE judge = ? AND study = ? AND version = ? GROUP BY model, kind""",
+            judge,
+            study,
+            version,
+        )
+        return {(model, kind): count for model, kind, count in found}
+
     def cards(self) -> dict[str, ModelCard]:
         """`id@revision` -> card of every model that was run."""
         return dict(self.manifest().cards)
@@ -376,8 +430,12 @@ class RunReader:
         if self._connection.in_transaction:
             yield
             return
-        with database.transaction(self._connection, self._path, "BEGIN"):
+        with database.moment(self._connection, self.folder):
             yield
+
+    def read(self, query: str, *values: object) -> list[tuple]:
+        """Rows of a query, for what this package does beside reading records."""
+        return self._read(query, *values)
 
     def _read(self, query: str, *values: object) -> list[tuple]:
         with database.explained(self._path):

@@ -5,41 +5,69 @@ from typing import Final
 APPLICATION: Final = 0x756E6973
 """SQLite's `application_id` of our databases: "unis"."""
 
-FORMAT: Final = 1
-"""Format of the whole run folder, kept as `user_version` and in `run.json`; raised when older code could misread it."""
+FORMAT: Final = 2
+"""Format of the whole run folder, kept as `user_version` and in `run.json`; raised when older code could misread it.
 
-ADDED: Final = """
-CREATE TABLE IF NOT EXISTS batches (               -- when records came: to see how fast a run goes, for nothing else
+1: without digests. 2: every record and every grade has a row in `digests`, which older code would not keep.
+"""
+
+SEALED_SINCE: Final = 2
+"""The first format whose records have digests."""
+
+ADDED: Final = {
+    "batches": """(  -- when records came: to see how fast a run goes, for nothing else
     id INTEGER PRIMARY KEY,
     at REAL NOT NULL,                              -- seconds since 1970, by the writer's clock
     records INTEGER NOT NULL,
     seconds REAL NOT NULL,                         -- what these records took, added up
     replica TEXT NOT NULL,                         -- which of several workers made them; empty where there is one
     invocation INTEGER NOT NULL                    -- as in records
-);
-CREATE TABLE IF NOT EXISTS plans (                 -- whole plans of which this run holds a part
+)""",
+    "plans": """(  -- whole plans of which this run holds a part
     digest TEXT PRIMARY KEY,
     first INTEGER NOT NULL,                        -- place of its first unit
     units INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS places (                -- where units stand in those, or in a merged run
+) WITHOUT ROWID""",
+    "places": """(  -- where units stand in those, or in a merged run
     unit TEXT PRIMARY KEY REFERENCES units (id),
     place INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS made (                  -- how records came to be: what may show in them and is in no id
+) WITHOUT ROWID""",
+    "made": """(  -- how records came to be: what may show in them and is in no id
     unit TEXT PRIMARY KEY REFERENCES records (unit) ON DELETE CASCADE,
     batch TEXT NOT NULL,                           -- equal for units that went through the model together
     size INTEGER NOT NULL,                         -- units in that batch
     device TEXT NOT NULL,                          -- kind of device; empty where that is not known
     dtype TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS members (               -- every unit of those whole plans, whether it is here or not
+) WITHOUT ROWID""",
+    "members": """(  -- every unit of those whole plans, whether it is here or not
     plan TEXT NOT NULL,                            -- as digest in plans
     unit TEXT NOT NULL,
     PRIMARY KEY (plan, unit)
-) WITHOUT ROWID;
+) WITHOUT ROWID""",
+    "wholes": """(  -- what those whole plans are of, also where nothing of them is here
+    plan TEXT PRIMARY KEY,                         -- as digest in plans
+    study TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    model TEXT NOT NULL
+) WITHOUT ROWID""",
+    "digests": """(  -- what every record and every grade was, to notice when it is another
+    position INTEGER NOT NULL,                     -- of the unit; refers to nothing: what vanished is to be noticed too
+    judge TEXT NOT NULL,                           -- of the grade; empty for the record
+    digest BLOB,                                   -- as digests.py says; null for what older releases wrote
+    PRIMARY KEY (position, judge)
+) WITHOUT ROWID""",
+    "totals": """(  -- how many rows were put into a table that nothing is taken from
+    name TEXT PRIMARY KEY,
+    number INTEGER NOT NULL
+) WITHOUT ROWID""",
+}
+"""Tables that older folders lack: their writer adds them, their readers take them to be empty. Name -> columns."""
+
+FOUND: Final = """
+INSERT OR IGNORE INTO digests SELECT position, '', NULL FROM records JOIN units ON id = unit;
+INSERT OR IGNORE INTO digests SELECT position, judge, NULL FROM grades JOIN units ON id = unit;
 """
-"""Tables that older folders lack; their writer adds them, their readers do without."""
+"""Notes what an older release wrote, so that it is missed when it vanishes."""
 
 TABLES: Final = """
 CREATE TABLE settings (

@@ -12,17 +12,20 @@ from typing import Final, NamedTuple
 
 from unispect.core.units import Made
 from unispect.runs import rows
-from unispect.runs.reading import Whole
+from unispect.runs.database import counted
 
 TABLES: Final = """
 CREATE TEMP TABLE commands (source INTEGER, old INTEGER, new INTEGER, started TEXT, PRIMARY KEY (source, old));
 CREATE TEMP TABLE held_units (source, id, study, version, kind, model, inputs, settings, seed, place);
-CREATE TEMP TABLE held_records (source, unit, status, payload, error, seconds, invocation, started, pictures);
+CREATE TEMP TABLE held_records (source, unit, status, payload, error, seconds, invocation, started, sealed, pictures);
 CREATE TEMP TABLE held_failures (unit, status, error, seconds, invocation, started);
 CREATE TEMP TABLE held_pictures (source, unit, name, sha256, bytes);
 CREATE TEMP TABLE held_grades (source, unit, judge, payload);
 CREATE TEMP TABLE held_made (source, unit, batch, size, device, dtype);
 CREATE TEMP TABLE held_members (source, plan, unit);
+CREATE TEMP TABLE held_plans (plan, first, units);
+CREATE TEMP TABLE held_wholes (plan, study, version, model);
+CREATE TEMP TABLE held_digests (source, unit, judge, digest);
 """
 
 _COPY: Final = """
@@ -30,7 +33,7 @@ INSERT INTO held_units
     SELECT :source, u.id, study, version, kind, model, inputs, s.json, seed, {place}
     FROM {schema}.units u JOIN {schema}.settings s ON s.id = u.settings {places};
 INSERT INTO held_records
-    SELECT :source, r.unit, status, payload, error, seconds, coalesce(new, 0), coalesce(started, ''),
+    SELECT :source, r.unit, status, payload, error, seconds, coalesce(new, 0), coalesce(started, ''), {sealed},
         (SELECT json_group_object(name, sha256)
          FROM (SELECT name, sha256 FROM {schema}.pictures p WHERE p.unit = r.unit ORDER BY name))
     FROM {schema}.records r LEFT JOIN commands c ON c.source = :source AND old = invocation;
@@ -39,8 +42,21 @@ INSERT INTO held_failures
     FROM {schema}.failures LEFT JOIN commands c ON c.source = :source AND old = invocation;
 INSERT INTO held_pictures SELECT :source, unit, name, sha256, bytes FROM {schema}.pictures;
 INSERT INTO held_grades SELECT :source, unit, judge, payload FROM {schema}.grades;
-{made};
-{members};
+"""
+
+_COPY_ADDED: Final = {
+    "made": "INSERT INTO held_made SELECT :source, unit, batch, size, device, dtype FROM {schema}.made",
+    "members": "INSERT INTO held_members SELECT :source, plan, unit FROM {schema}.members",
+    "plans": "INSERT INTO held_plans SELECT digest, first, units FROM {schema}.plans",
+    "wholes": "INSERT INTO held_wholes SELECT plan, study, version, model FROM {schema}.wholes",
+    "digests": """INSERT INTO held_digests SELECT :source, id, judge, digest
+                  FROM {schema}.digests JOIN {schema}.units USING (position)""",
+}
+"""What is copied of tables that an older folder lacks."""
+
+_NO_DIGESTS: Final = """
+INSERT INTO held_digests SELECT :source, unit, '', NULL FROM {schema}.records;
+INSERT INTO held_digests SELECT :source, unit, judge, NULL FROM {schema}.grades;
 """
 
 _UNITE: Final = """
@@ -56,7 +72,7 @@ CREATE TEMP TABLE ranked AS
     SELECT *, row_number() OVER (
         PARTITION BY unit
         ORDER BY status = 'done' DESC, CASE status WHEN 'done' THEN '' ELSE started END DESC,
-                 seconds, status, error, invocation, source) AS rank
+                 sealed DESC, seconds, status, error, invocation, source) AS rank
     FROM held_records;
 CREATE TEMP TABLE united_records AS
     SELECT unit, status, payload, error, seconds, invocation FROM ranked WHERE rank = 1;
@@ -73,10 +89,19 @@ CREATE TEMP TABLE united_grades AS SELECT DISTINCT unit, judge, payload FROM hel
 CREATE TEMP TABLE united_made AS
     SELECT m.unit, batch, size, device, dtype FROM held_made m JOIN ranked r USING (unit, source) WHERE rank = 1;
 CREATE TEMP TABLE united_members AS SELECT DISTINCT plan, unit FROM held_members;
+CREATE TEMP TABLE united_firsts AS
+    SELECT plan, coalesce(min(first), 0) AS first, max(units) AS units
+    FROM (SELECT plan, first, units FROM held_plans
+          UNION ALL SELECT plan, NULL, count(*) FROM united_members GROUP BY plan) GROUP BY plan;
+CREATE TEMP TABLE united_wholes AS SELECT DISTINCT plan, study, version, model FROM held_wholes;
+CREATE TEMP TABLE united_digests AS
+    SELECT h.unit, judge, digest FROM held_digests h JOIN ranked r USING (unit, source) WHERE rank = 1 AND judge = ''
+    UNION ALL
+    SELECT unit, judge, max(digest) FROM held_digests WHERE judge != '' GROUP BY unit, judge;
 CREATE INDEX temp.united_units_by_id ON united_units (id);
 CREATE INDEX temp.united_members_by_plan ON united_members (plan, unit);
 CREATE TEMP TABLE united_plans AS
-    SELECT plan, max(study) AS study, max(model) AS model, count(*) AS units, count(u.id) AS here,
+    SELECT plan, max(study) AS study, max(model) AS model, count(*) AS units,
            min(u.position) AS first,
            (SELECT count(DISTINCT h.id) FROM held_units h
             WHERE h.source IN (SELECT source FROM held_members o WHERE o.plan = m.plan)
@@ -105,6 +130,12 @@ _REPLACE: Final = (
     "INSERT INTO made SELECT * FROM united_made",
     "DELETE FROM members",
     "INSERT INTO members SELECT * FROM united_members",
+    "DELETE FROM plans",
+    "INSERT INTO plans SELECT * FROM united_firsts",
+    "DELETE FROM wholes",
+    "INSERT INTO wholes SELECT * FROM united_wholes",
+    "DELETE FROM digests",
+    "INSERT INTO digests SELECT position, judge, digest FROM united_digests JOIN united_units ON id = unit",
 )
 
 _SAME: Final = (
@@ -118,6 +149,9 @@ _SAME: Final = (
     ("SELECT * FROM united_grades", "SELECT * FROM main.grades"),
     ("SELECT * FROM united_made", "SELECT * FROM main.made"),
     ("SELECT * FROM united_members", "SELECT * FROM main.members"),
+    ("SELECT * FROM united_firsts", "SELECT * FROM main.plans"),
+    ("SELECT * FROM united_wholes", "SELECT * FROM main.wholes"),
+    ("SELECT * FROM united_digests", "SELECT id, judge, digest FROM main.digests JOIN main.units USING (position)"),
 )
 
 
@@ -171,19 +205,23 @@ def copy(connection: sqlite3.Connection, source: int, schema: str) -> None:
     Raises:
         StoreError: a unit does not have the content that its id stands for.
     """
+    place, places = "u.position", ""
     if _has(connection, schema, "places"):
         place, places = "coalesce(place, u.position)", f"LEFT JOIN {schema}.places ON unit = u.id"
-    else:
-        place, places = "u.position", ""
-    made = ""
-    if _has(connection, schema, "made"):
-        made = f"INSERT INTO held_made SELECT :source, unit, batch, size, device, dtype FROM {schema}.made"
-    members = ""
-    if _has(connection, schema, "members"):
-        members = f"INSERT INTO held_members SELECT :source, plan, unit FROM {schema}.members"
+    sealed = "0"
+    if _has(connection, schema, "digests"):
+        own = f"SELECT position FROM {schema}.units u WHERE u.id = r.unit"
+        kept = f"SELECT digest NOTNULL FROM {schema}.digests WHERE position = ({own}) AND judge = ''"
+        sealed = f"coalesce(({kept}), 0)"
+    statements = _COPY.format(schema=schema, place=place, places=places, sealed=sealed).split(";")
+    statements += [
+        insert.format(schema=schema) for table, insert in _COPY_ADDED.items() if _has(connection, schema, table)
+    ]
+    if sealed == "0":
+        statements += _NO_DIGESTS.format(schema=schema).split(";")
     connection.execute("BEGIN")
     try:
-        for statement in _COPY.format(schema=schema, place=place, places=places, made=made, members=members).split(";"):
+        for statement in statements:
             if statement.strip():
                 connection.execute(statement, {"source": source})
     finally:
@@ -247,12 +285,6 @@ def strangers(connection: sqlite3.Connection) -> Strangers | None:
     return Strangers(*found) if found else None
 
 
-def plans(connection: sqlite3.Connection) -> tuple[Whole, ...]:
-    """The whole plans of which there are parts, in the order of planning."""
-    found = connection.execute("SELECT study, model, units, here FROM united_plans ORDER BY first, plan")
-    return tuple(Whole(*row) for row in found)
-
-
 def same(connection: sqlite3.Connection) -> bool:
     """The database itself holds exactly what all hold together."""
     return not any(
@@ -264,7 +296,7 @@ def same(connection: sqlite3.Connection) -> bool:
 
 def replace(connection: sqlite3.Connection) -> None:
     """Puts what all hold together in the place of what the database held; inside a transaction."""
-    for statement in _REPLACE:
+    for statement in (*_REPLACE, *filter(str.strip, counted().split(";"))):
         connection.execute(statement)
 
 

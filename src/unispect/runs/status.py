@@ -10,8 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
-from unispect.core.errors import StoreError, UsageError
+from unispect.core.errors import UsageError
 from unispect.runs import check, creation, database, lock
+from unispect.runs.completeness import Lacking, lacking
+from unispect.runs.digests import Sealed
 from unispect.runs.lock import Writer
 from unispect.runs.reading import Batch, Count, RunReader, Whole
 
@@ -53,6 +55,8 @@ class Status:
         untimed: kinds with work left of which nothing is finished yet, so that `left` leaves them out.
         damage: what is wrong with the folder; empty if it is whole.
         plans: the whole plans of which this run holds parts.
+        lacking: what of which plan left no record.
+        sealed: the root of the run; None where it was not asked for, or the folder is damaged.
     """
 
     folder: Path
@@ -65,6 +69,8 @@ class Status:
     untimed: tuple[str, ...]
     damage: str = ""
     plans: tuple[Whole, ...] = ()
+    lacking: tuple[Lacking, ...] = ()
+    sealed: Sealed | None = None
 
     @property
     def is_part(self) -> bool:
@@ -109,22 +115,17 @@ def status(run: str | Path, *, verify: bool = True) -> Status:
     writer, holder = lock.writer_of(folder)  # before the counts: what a finished process left is complete
     with closing(database.connect(folder, writing=False)) as connection:
         reader = RunReader(folder, connection)
-        damage = ""
-        if verify:
-            try:
-                reader.manifest()
-                check.require_whole(folder, connection)
-            except StoreError as error:
-                damage = str(error)
+        sealed, damage = check.look(reader) if verify else (None, "")
         with reader.snapshot():
             counts = reader.counts()
             plans = reader.plans()
-            costs = reader.costs()
+            absent = lacking([reader])
+            costs = reader.costs() if writer in BUSY else {}
             batches = reader.batches(WINDOW)
     speed = _speed(batches)
     left, untimed = _left(counts, costs, speed) if writer in BUSY else (None, ())
     last = max(0.0, time.time() - batches[-1].at) if batches else None
-    return Status(folder, counts, writer, holder, last, speed, left, untimed, damage, plans)
+    return Status(folder, counts, writer, holder, last, speed, left, untimed, damage, plans, absent, sealed)
 
 
 def _speed(batches: Sequence[Batch]) -> Speed | None:

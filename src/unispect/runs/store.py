@@ -18,17 +18,18 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
-from unispect.core.units import Grade, Record, Unit, digest
-from unispect.runs import creation, database, durable, lock, manifest, rows
+from unispect.core.units import Grade, Made, Record, Unit, digest
+from unispect.runs import creation, database, digests, durable, lock, manifest, rows
 from unispect.runs.check import require_whole
 from unispect.runs.reading import RunReader
+
+_POSITION = "(SELECT position FROM units WHERE id = ?)"
 
 
 class RunStore(RunReader):
@@ -78,6 +79,9 @@ class RunStore(RunReader):
         writer = lock.WriterLock(run) if mode == "w" else None
         try:
             store = cls(run, database.connect(run, writing=mode == "w"), writer)
+            if writer:
+                for name in (database.NAME, f"{database.NAME}-wal"):
+                    writer.watch(run / name)
         except BaseException:
             if writer:
                 writer.release()
@@ -106,7 +110,20 @@ class RunStore(RunReader):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            if kind is None:
+                self.require_here()
+        finally:
+            self.close()
+
+    def require_here(self) -> None:
+        """Returns if the folder lies where it was opened for writing; asked before every transaction, and at the end.
+
+        Raises:
+            StoreError: it was moved, replaced or deleted.
+        """
+        if self._writer:
+            self._writer.require_here()
 
     def add_invocation(self, invocation: manifest.Invocation, cards: Iterable[ModelCard] = ()) -> None:
         """Notes in `run.json` the command that writes from now on, with the cards of its models."""
@@ -124,7 +141,7 @@ class RunStore(RunReader):
         """Puts units on the list, in order, unless they are on it already; how many were new.
 
         Args:
-            units: to be done here.
+            units: to be done here; none, where nothing of `among` falls to this part.
             among: the whole plan that they are a part of (see `core.shards`). It is remembered where they stand in it,
                 so that merged parts come out in its order, and what else is in it, so that missing parts show.
 
@@ -142,8 +159,9 @@ class RunStore(RunReader):
                 planned,
             )
             new = connection.total_changes - before
+            _count(connection, "units", new)
             if among:
-                _note_places(connection, {row[0] for row in planned}, [unit.id for unit in among])
+                _note_places(connection, {row[0] for row in planned}, among)
             return new
 
     def record(self, records: Sequence[Record], *, replica: str = "") -> int:
@@ -170,14 +188,17 @@ class RunStore(RunReader):
         ]
         with self.writing() as connection:
             new = [
-                record
+                (record, position, digests.of_record(row, {name: sha256 for _, name, sha256, _ in own}, record.made)[1])
                 for record, row, own in zip(records, kept, stored, strict=True)
-                if self._record_one(connection, row, own)
+                if (position := self._record_one(connection, row, own))
             ]
             fresh = len(new)
             connection.executemany(
                 "INSERT INTO made VALUES (?, ?, ?, ?, ?)",
-                ((one.unit, *astuple(one.made)) for one in new if one.made is not None),
+                ((one.unit, *_columns(one.made)) for one, _, _ in new if one.made is not None),
+            )
+            connection.executemany(
+                "INSERT INTO digests VALUES (?, '', ?)", ((position, digest) for _, position, digest in new)
             )
             if fresh:
                 connection.execute(
@@ -188,18 +209,22 @@ class RunStore(RunReader):
 
     def _record_one(
         self, connection: sqlite3.Connection, row: tuple, pictures: list[tuple[str, str, str, int]]
-    ) -> bool:
+    ) -> int | None:
+        """The position of the unit; None if it is finished."""
         unit = row[0]
-        old = connection.execute("SELECT status FROM records WHERE unit = ?", (unit,)).fetchone()
-        if old == ("done",):
-            return False
-        if old:
-            _give_up(connection, unit)
-        elif not connection.execute("SELECT 1 FROM units WHERE id = ?", (unit,)).fetchone():
+        found = connection.execute(
+            "SELECT position, status FROM units LEFT JOIN records ON unit = id WHERE id = ?", (unit,)
+        ).fetchone()
+        if not found:
             raise StoreError(f"{self.folder}: a record for unit {unit}, which was never planned")
+        position, status = found
+        if status == "done":
+            return None
+        if status:
+            _give_up(connection, unit)
         connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", (*row, self._invocation))
         connection.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?)", pictures)
-        return True
+        return position
 
     def grade(self, grades: Sequence[Grade]) -> int:
         """Keeps a batch of grades, all or none; how many were new. A judge's first word on a record stands.
@@ -210,12 +235,20 @@ class RunStore(RunReader):
         """
         given = [rows.grade_row(grade) for grade in grades]
         with self.writing() as connection:
-            for unit, judge, _ in given:
-                if connection.execute("SELECT status FROM records WHERE unit = ?", (unit,)).fetchone() != ("done",):
+            sealed = []
+            for row in given:
+                unit, judge, _ = row
+                position = connection.execute(
+                    "SELECT position FROM units JOIN records ON unit = id WHERE id = ? AND status = 'done'", (unit,)
+                ).fetchone()
+                if position is None:
                     raise StoreError(f"{self.folder}: a grade by {judge} for unit {unit}, which has no finished record")
+                sealed.append((*position, judge, digests.of_grade(row)))
             before = connection.total_changes
             connection.executemany("INSERT OR IGNORE INTO grades VALUES (?, ?, ?)", given)
-            return connection.total_changes - before
+            new = connection.total_changes - before
+            connection.executemany("INSERT OR IGNORE INTO digests VALUES (?, ?, ?)", sealed)  # as the grades were
+            return new
 
     def discard(self, units: Iterable[str], reason: str) -> None:
         """Gives up the records of units, and their grades, so that they are run again; `history` remembers why."""
@@ -226,14 +259,16 @@ class RunStore(RunReader):
                 )
                 _give_up(connection, unit)
 
+    def discard_grade(self, unit: str, judge: str) -> None:
+        """Gives up one grade, so that it is made again."""
+        with self.writing() as connection:
+            connection.execute("DELETE FROM grades WHERE unit = ? AND judge = ?", (unit, judge))
+            connection.execute(f"DELETE FROM digests WHERE position = {_POSITION} AND judge = ?", (unit, judge))
+
     def _require_writer(self) -> None:
         if self._writer is None:
             raise StoreError(f"{self.folder} was opened for reading")
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """To the database, for what this package does beside recording."""
-        return self._connection
+        self._writer.require_here()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -250,20 +285,39 @@ def _give_up(connection: sqlite3.Connection, unit: str) -> None:
            SELECT unit, status, error, seconds, invocation FROM records WHERE unit = ?""",
         (unit,),
     )
+    for table in ("pictures", "grades", "made"):  # go with it by themselves, unless somebody took it away before
+        connection.execute(f"DELETE FROM {table} WHERE unit = ?", (unit,))
     connection.execute("DELETE FROM records WHERE unit = ?", (unit,))
+    connection.execute(f"DELETE FROM digests WHERE position = {_POSITION}", (unit,))
 
 
-def _note_places(connection: sqlite3.Connection, units: set[str], whole: list[str]) -> None:
+def _columns(made: Made) -> tuple[str, int, str, str]:
+    return made.batch, made.size, made.device, made.dtype
+
+
+def _count(connection: sqlite3.Connection, table: str, new: int) -> None:
+    connection.execute("UPDATE totals SET number = number + ? WHERE name = ?", (new, table))
+
+
+def _note_places(connection: sqlite3.Connection, units: set[str], among: Sequence[Unit]) -> None:
     """Remembers where units stand in a whole plan, behind the whole plans before it."""
-    name = digest(whole)
+    whole = [unit.id for unit in among]
+    name, about = digest(whole), among[0]
+    before = connection.total_changes
     connection.execute(
         """INSERT OR IGNORE INTO plans (digest, first, units)
            VALUES (?, (SELECT coalesce(max(first + units), 0) FROM plans), ?)""",
         (name, len(whole)),
+    )
+    _count(connection, "plans", connection.total_changes - before)
+    connection.execute(
+        "INSERT OR IGNORE INTO wholes VALUES (?, ?, ?, ?)", (name, about.study, about.version, about.model)
     )
     ((first,),) = connection.execute("SELECT first FROM plans WHERE digest = ?", (name,)).fetchall()
     connection.executemany(
         "INSERT OR IGNORE INTO places (unit, place) VALUES (?, ?)",
         ((unit, place) for place, unit in enumerate(whole, first) if unit in units),
     )
+    before = connection.total_changes
     connection.executemany("INSERT OR IGNORE INTO members (plan, unit) VALUES (?, ?)", ((name, unit) for unit in whole))
+    _count(connection, "members", connection.total_changes - before)

@@ -107,7 +107,7 @@ def test_a_damaged_manifest_is_named(run, text, place):
 
 def test_a_newer_format_is_not_touched(run):
     connection = sqlite3.connect(run / "run.sqlite")
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
     assert "newer unispect" in refused(run)
 
@@ -224,7 +224,7 @@ def test_an_interrupted_making_is_completed(tmp_path):
     (tmp_path / ".run.sqlite.tmp").write_bytes(b"half")
     with RunStore.create(tmp_path) as store:
         assert store.plan(UNITS) == 200
-    assert json.loads((tmp_path / "run.json").read_text())["format"] == 1
+    assert json.loads((tmp_path / "run.json").read_text())["format"] == 2
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / ".run.sqlite.tmp").write_bytes(b"half")
     RunStore.create(tmp_path / "other").close()

@@ -413,7 +413,7 @@ def test_the_manifest_keeps_cards_commands_and_versions(tmp_path):
     assert noted.versions["python"] == sys.version.split()[0]
     assert {"unispect", "torch", "numpy"} <= set(noted.versions)
     content = json.loads((tmp_path / "run.json").read_text())
-    assert content["format"] == 1
+    assert content["format"] == 2
     assert content["cards"]["tiny@1"]["capabilities"] == ["draw", "see", "write"]
 
 
