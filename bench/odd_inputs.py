@@ -191,7 +191,7 @@ ODD_NAMES = {"zero byte": "a\0b", "long": "x" * 400, "half a character": "\ud800
 # --- pictures
 
 
-def png(width: int, height: int, kind: int = 2, data: bytes | None = None) -> bytes:
+def png(width: int, height: int, kind: int = 2, data: bytes | None = None, bits: int = 8) -> bytes:
     """A PNG file that says it has that size; its pixels are black unless given."""
     channels = {0: 1, 2: 3, 6: 4}[kind]
 
@@ -200,9 +200,9 @@ def png(width: int, height: int, kind: int = 2, data: bytes | None = None) -> by
 
     if data is None:
         packer = zlib.compressobj(9)
-        row = bytes(1 + width * channels)
+        row = bytes(1 + width * channels * bits // 8)
         data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
-    head = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
@@ -215,6 +215,8 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "4 billion pixels claimed": lambda: png(65_535, 65_535, data=b""),
     "49 million pixels": lambda: png(7000, 7000),
     "49 million pixels with alpha": lambda: png(7000, 7000, 6),
+    "49 million pixels of 16 bits": lambda: png(7000, 7000, 0, bits=16),
+    "49 million pixels of 16 bits in colour": lambda: png(7000, 7000, 2, bits=16),
     "51 million pixels": lambda: png(7150, 7150),
     "30 million in a row": lambda: png(30_000_000, 1),
     "EPS": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
