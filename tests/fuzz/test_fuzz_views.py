@@ -103,7 +103,7 @@ def test_the_study_and_the_unit_are_named():
 
 def nowhere_found() -> Exception:
     try:
-        list(next(iter(())) for _ in range(1))
+        sum(next(iter(())) for _ in range(1))
     except RuntimeError as error:
         return error
     raise AssertionError
