@@ -101,12 +101,25 @@ def test_the_study_and_the_unit_are_named():
         shown("concepts", [with_part(entry, "payload", {})])
 
 
-@pytest.mark.parametrize("error", [KeyError("rows"), TypeError("list"), ValueError("nan"), RecursionError("deep")])
+def nowhere_found() -> Exception:
+    try:
+        sum(next(iter(())) for _ in range(1))
+    except RuntimeError as error:
+        return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("x"), TypeError("x"), ValueError("x"), RecursionError("x"), StopIteration(), nowhere_found()],
+    ids=repr,
+)
 def test_what_nobody_has_explained_becomes_words(error: Exception):
     with pytest.raises(UnispectError, match=r"^response: what is recorded is not what this study"), named("response"):
         raise error
 
 
 def test_faults_of_ours_stay_faults():
-    with pytest.raises(ImportError), named("response"):
-        raise ImportError("no module")
+    for error in (ImportError("no module"), RuntimeError("no thread"), OSError("no disk")):
+        with pytest.raises(type(error)), named("response"):
+            raise error

@@ -256,9 +256,7 @@ class Cassette:
                 if not whole and len(line) < LONGEST:
                     break  # torn by a kill
                 try:
-                    entry = entry_in(line)
-                    if entry["kind"] == "sent" and entry["number"] <= self._number:
-                        raise ValueError("its number was given before")  # the earlier attempt's cost would be lost
+                    entry = entry_in(line, self._number)
                 except ValueError as error:
                     if number == 1:
                         raise UsageError(f"{self.path} is not a cassette") from error

@@ -1,6 +1,7 @@
 """Lines of a cassette: what was written has these keys and types, whatever its sum says.
 
-A sum shows that a line is as somebody wrote it, not that this program did: a cassette may come from anybody.
+A sum shows that a line is as somebody wrote it, not that this program did: a cassette may come from anybody, and a
+negative cost would lift the limit on all others.
 """
 
 from __future__ import annotations
@@ -84,11 +85,16 @@ _ENTRY: TypeAdapter[_Head | _Sent | _Lost | _Reply] = TypeAdapter(
 )
 
 
-def entry_in(line: bytes) -> Mapping[str, Any]:
+def entry_in(line: bytes, before: int) -> Mapping[str, Any]:
     """What a line of the file says.
 
+    Args:
+        line: of the file.
+        before: number of the last attempt; later ones have larger numbers.
+
     Raises:
-        ValueError: this is no line of a cassette, or its sum is not that of what it holds; says which.
+        ValueError: this is no line of a cassette, its sum is not that of what it holds, or it takes something off the
+            bill; says which.
     """
     try:
         outer = parse_json(line, "it", surrogates=True)
@@ -104,4 +110,7 @@ def entry_in(line: bytes) -> Mapping[str, Any]:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"][1:])
         raise ValueError(f"{place or 'it'}: {first['msg']}") from None
-    return outer["entry"]
+    entry = outer["entry"]
+    if entry["kind"] == "sent" and entry["number"] <= before:
+        raise ValueError(f"number: attempt {entry['number']} comes behind attempt {before}")
+    return entry

@@ -12,7 +12,7 @@ from pathlib import Path
 from unispect.core.errors import DataError
 from unispect.core.outside import regular_bytes
 
-MAX_LINES = 1_000_000
+MAX_LINES = 500_000
 """Of one file that is read at once."""
 
 _OTHERS = (

@@ -15,6 +15,7 @@ from unispect.runs.blobs import Blobs, blob_path, is_name
 from unispect.runs.reading import RunReader
 
 SHOWN = 3
+DAMAGED = "is damaged"
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,9 @@ def check(run: Path) -> tuple[Problem, ...]:
         found.append(Problem(manifest.NAME, str(error)))
     try:
         with closing(database.connect(run, writing=False)) as connection, database.moment(connection, run):
-            found += _database_problems(connection, "integrity_check")
-            found += _short_tables(connection)
+            found += _damaged_pages(connection, "integrity_check")
             found += _changed_rows(connection)
-            found += map(_problem, digests.sealed(connection).broken)
+            found += _missing_rows(connection, digests.sealed(connection).broken)
             found += _damaged_pictures(connection, Blobs(run))
     except StoreError as error:
         found.append(Problem(database.NAME, str(error)))
@@ -68,14 +68,18 @@ def require_whole(run: Path, connection: sqlite3.Connection) -> None:
     Raises:
         StoreError: names the first damaged parts and says how many there are.
     """
-    with database.explained(run / database.NAME):
-        found = (
-            _database_problems(connection, "quick_check")
-            or [*_short_tables(connection), *map(_problem, digests.vanished(connection))]
-            or list(_missing_pictures(connection, Blobs(run)))
-        )
+    found = quick(run, connection)
     if found:
         raise StoreError(damaged(run, found))
+
+
+def quick(run: Path, connection: sqlite3.Connection) -> list[Problem]:
+    """What a look that reads no picture and no record finds."""
+    with database.explained(run / database.NAME):
+        return _damaged_pages(connection, "quick_check") or [
+            *_missing_rows(connection, digests.vanished(connection)),
+            *_missing_pictures(connection, Blobs(run)),
+        ]
 
 
 def require_kept(reader: RunReader) -> digests.Sealed:
@@ -90,10 +94,28 @@ def require_kept(reader: RunReader) -> digests.Sealed:
     return found
 
 
+def look(reader: RunReader) -> tuple[digests.Sealed | None, str]:
+    """The root of a run and what is wrong with it, without reading a picture; one of the two.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    try:
+        reader.manifest()
+        found = quick(reader.folder, reader.connection)
+        if any(problem.what.startswith(DAMAGED) for problem in found):
+            return None, damaged(reader.folder, found)
+        sealed = reader.sealed()
+    except StoreError as error:
+        return None, str(error)
+    found = list(dict.fromkeys([*map(_problem, sealed.broken), *found]))
+    return (None, damaged(reader.folder, found)) if found else (sealed, "")
+
+
 def damaged(run: Path, found: Sequence[Problem]) -> str:
     """Says of a run that it is damaged, and where."""
     named = "; ".join(str(problem) for problem in found[:SHOWN])
-    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    more = f"; and {len(found) - SHOWN} more, which unispect check run {run} names" if len(found) > SHOWN else ""
     return (
         f"{run} is damaged: {named}{more}. Restore from a copy, or give up the records concerned with "
         f"unispect.runs.repair.repair({str(run)!r}) and run the same command again"
@@ -116,11 +138,33 @@ def _short_tables(connection: sqlite3.Connection) -> list[Problem]:
     ]
 
 
-def _database_problems(connection: sqlite3.Connection, pragma: str) -> list[Problem]:
+def _damaged_pages(connection: sqlite3.Connection, pragma: str) -> list[Problem]:
     complaints = [text for (text,) in connection.execute(f"PRAGMA {pragma}") if text != "ok"]
+    return [Problem(database.NAME, f"{DAMAGED}: {' '.join(complaint.split())}") for complaint in complaints]
+
+
+def _missing_rows(connection: sqlite3.Connection, broken: Iterable[digests.Broken]) -> list[Problem]:
+    """Records and grades that are not what was kept, rows whose record is gone, and tables that are too short."""
+    found = [_problem(one) for one in broken]
+    named = {problem.unit for problem in found}
     strays = connection.execute("PRAGMA foreign_key_check").fetchall()
-    complaints += [f"row {row} of {table} refers to a missing row of {parent}" for table, row, parent, _ in strays]
-    return [Problem(database.NAME, f"is damaged: {' '.join(complaint.split())}") for complaint in complaints]
+    for table in sorted({table for table, _, parent, _ in strays if parent == "records"}):
+        lost = (
+            f"SELECT DISTINCT unit FROM {table} WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.unit = {table}.unit)"
+        )
+        found += [
+            Problem(
+                database.NAME, f"is not as it was written: {table} of unit {unit} are left, its record is gone", unit
+            )
+            for (unit,) in connection.execute(lost).fetchall()
+            if unit not in named
+        ]
+    found += [
+        Problem(database.NAME, f"{DAMAGED}: row {row} of {table} refers to a missing row of {parent}")
+        for table, row, parent, _ in strays
+        if parent != "records"
+    ]
+    return [*found, *_short_tables(connection)]
 
 
 def _changed_rows(connection: sqlite3.Connection) -> Iterator[Problem]:

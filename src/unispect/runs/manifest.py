@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError
+from unispect.core.outside import parse_json
 from unispect.core.units import Skip
 from unispect.runs import durable, inside, schema
 from unispect.runs.rows import printable
@@ -119,7 +120,7 @@ def read(run: Path) -> Manifest:
     """
     path = run / NAME
     try:
-        content = json.loads(inside.read(path))
+        content = parse_json(inside.read(path), "it")
     except FileNotFoundError:
         raise StoreError(f"{path} is missing: restore it from a copy") from None
     except OSError as error:

@@ -168,6 +168,11 @@ class RunReader:
         self._connection = connection
         self._noted: manifest.Manifest | None = None
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """To the database, for what this package does beside reading and recording."""
+        return self._connection
+
     def pending(self, units: Iterable[Unit] | None = None) -> list[Unit]:
         """Those of `units` (of all planned ones) that have no finished record, in their order."""
         done = {unit for (unit,) in self._read("SELECT unit FROM records WHERE status = 'done'")}

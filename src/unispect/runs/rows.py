@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from sys import intern
 from typing import Any
 
-from unispect.core.errors import StoreError, UsageError
+from unispect.core.errors import OutsideError, StoreError, UsageError
+from unispect.core.outside import parse_json
 from unispect.core.units import Grade, Made, Record, Unit
 from unispect.runs.blobs import PNG
 
@@ -133,18 +134,18 @@ def grade_from(row: tuple[Any, ...]) -> Grade:
 
 
 def parsed(text: str, unit: str) -> Any:
-    """The value of a JSON column.
+    """The object in a JSON column.
 
     Raises:
-        StoreError: it is no JSON; names the unit it belongs to.
+        StoreError: it is none, or of a kind that is never written (see `parse_json`); names the unit it belongs to.
     """
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = parse_json(text, "it", surrogates=True) if isinstance(text, str) else None
+    except OutsideError as error:
         raise StoreError(f"unit {unit} was altered: {error}") from None
-    if type(value) is dict:
-        return {intern(name): inner for name, inner in value.items()}  # names are few, and one of each is enough
-    return value
+    if type(value) is not dict:
+        raise StoreError(f"unit {unit} was altered: it holds something else than an object")
+    return {intern(name): inner for name, inner in value.items()}  # names are few, and one of each is enough
 
 
 def _word(what: str, word: str) -> None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
-from unispect.core.errors import StoreError, UsageError
+from unispect.core.errors import UsageError
 from unispect.runs import check, creation, database, lock
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.digests import Sealed
@@ -115,14 +115,7 @@ def status(run: str | Path, *, verify: bool = True) -> Status:
     writer, holder = lock.writer_of(folder)  # before the counts: what a finished process left is complete
     with closing(database.connect(folder, writing=False)) as connection:
         reader = RunReader(folder, connection)
-        damage, sealed = "", None
-        if verify:
-            try:
-                reader.manifest()
-                check.require_whole(folder, connection)
-                sealed = check.require_kept(reader)
-            except StoreError as error:
-                damage = str(error)
+        sealed, damage = check.look(reader) if verify else (None, "")
         with reader.snapshot():
             counts = reader.counts()
             plans = reader.plans()

@@ -270,11 +270,6 @@ class RunStore(RunReader):
             raise StoreError(f"{self.folder} was opened for reading")
         self._writer.require_here()
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """To the database, for what this package does beside recording."""
-        return self._connection
-
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction: all that is written inside is kept, or nothing."""
@@ -290,6 +285,8 @@ def _give_up(connection: sqlite3.Connection, unit: str) -> None:
            SELECT unit, status, error, seconds, invocation FROM records WHERE unit = ?""",
         (unit,),
     )
+    for table in ("pictures", "grades", "made"):  # go with it by themselves, unless somebody took it away before
+        connection.execute(f"DELETE FROM {table} WHERE unit = ?", (unit,))
     connection.execute("DELETE FROM records WHERE unit = ?", (unit,))
     connection.execute(f"DELETE FROM digests WHERE position = {_POSITION}", (unit,))
 

@@ -14,6 +14,9 @@ from types import TracebackType
 from unispect.core.errors import StoreError, UnispectError
 from unispect.core.units import Entry, Record, Unit
 
+_BY_VALUES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, RuntimeError)
+"""What values cause. Of `RuntimeError` that is deep nesting, and what is nowhere found inside a generator."""
+
 
 @contextmanager
 def named(study: str) -> Iterator[None]:
@@ -27,7 +30,9 @@ def named(study: str) -> Iterator[None]:
         yield
     except UnispectError:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+    except _BY_VALUES as error:
+        if type(error) is RuntimeError and not isinstance(error.__cause__, StopIteration):
+            raise
         unit = _unit_in(error.__traceback__)
         where = f" at unit {unit}" if unit else ""
         raise StoreError(
