@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from unispect.core.errors import PriorMissing
+from unispect.core.errors import PriorMissing, StoreError
 from unispect.core.units import Plan, Prior, Record, Status
 from unispect.engine.attempt import Run
 from unispect.engine.batches import batches
@@ -81,6 +81,9 @@ def drive(
             watcher.begin(f"stage {number} of {len(plan.stages)}", len(stage), len(stage) - len(pending))
             already += len(stage) - len(pending)
             halted = _through(place, (Job(run, b, prior, debug) for b in batches(pending, batch_size)), keep)
+    except StoreError:
+        store.require_here()  # where the folder is gone, that is what has to be said
+        raise
     finally:
         watcher.end()
     store.require_here()

@@ -72,8 +72,9 @@ def require_own(run: Path, *, writing: bool) -> None:
     Raises:
         StoreError: names what does not.
     """
-    for name in (NAME, *(f"{NAME}{ending}" for ending in ("-wal", "-shm"))):
-        inside.require_file(run / name, alone=writing)
+    inside.require_file(run / NAME, alone=writing)
+    for ending in ("-wal", "-shm"):  # readers write to the second too
+        inside.require_file(run / f"{NAME}{ending}", alone=True)
     journal = run / f"{NAME}-journal"
     if os.path.lexists(journal):
         raise StoreError(f"{journal} is no file of a run, and SQLite would act on it: look at it, and move it away")

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
 from unispect.core.units import Made
@@ -32,14 +33,33 @@ def of_record(row: tuple, pictures: Mapping[str, str], made: Made | None) -> tup
     """Digests of the outcome and of the record, of `rows.record_row`'s columns."""
     unit, status, payload, error, seconds = row
     how = made or _NOBODY
+    return _of_record(unit, status, payload, error, seconds, pictures, how.batch, how.size, how.device, how.dtype)
+
+
+def _of_record(
+    unit: str,
+    status: str,
+    payload: str,
+    error: str,
+    seconds: float,
+    pictures: Mapping[str, str],
+    batch: str,
+    size: int,
+    device: str,
+    dtype: str,
+) -> tuple[bytes, bytes]:
     shown = ",".join(f"{_text(name)}:{_text(pictures[name])}" for name in sorted(pictures)) if pictures else ""
-    whole = _sha256(
-        f'["record",{_text(unit)},{_text(status)},{payload},{_text(error)},{_text(how.device)},{_text(how.dtype)},'
-        f"{{{shown}}}]"
-    )
+    before, behind = _around(status, error, device, dtype)
+    whole = _sha256(f'["record",{_text(unit)},{before},{payload},{behind},{{{shown}}}]')
     outcome = whole.digest()
-    whole.update(_bytes(f'["made",{_text(how.batch)},{how.size},{float(seconds)!r}]'))
+    whole.update(_bytes(f'["made",{_text(batch)},{size},{float(seconds)!r}]'))
     return outcome, whole.digest()
+
+
+@lru_cache(maxsize=256)
+def _around(status: object, error: object, device: object, dtype: object) -> tuple[str, str]:
+    """What stands before and behind the payload of a record: the same for most."""
+    return _text(status), f"{_text(error)},{_text(device)},{_text(dtype)}"
 
 
 def of_grade(row: tuple) -> bytes:
@@ -150,36 +170,41 @@ def _vanished(connection: sqlite3.Connection) -> list[Broken]:
 
 def sealed(connection: sqlite3.Connection) -> Sealed:
     """Holds every record and every grade to its digest, and makes the root, in one walk."""
-    root, wrong, seen, before = hashlib.sha256(), [], 0, 0
-    older = not has_digests(connection)
+    root, odd, right = hashlib.sha256(), [], 0
     shown, given = _ByUnit(connection.execute(_PICTURES)), _ByUnit(connection.execute(_GRADES))
     for unit, status, payload, error, seconds, batch, size, device, dtype, kept, position in connection.execute(
         _RECORDS
     ):
-        line, found = f"{unit} -", []
+        line = f"{unit} -"
         if status is not None:
-            made = None if batch is None else Made(batch, size, device, dtype)
-            pictures = {name: sha256 for _, name, sha256 in shown.of(unit)}
-            outcome, now = of_record((unit, status, payload, error, seconds), pictures, made)
+            named = shown.of(unit)
+            pictures = {name: sha256 for _, name, sha256 in named} if named else {}
+            if batch is None:
+                batch, size, device, dtype = "", 0, "", ""
+            outcome, now = _of_record(unit, status, payload, error, seconds, pictures, batch, size, device, dtype)
             line = f"{unit} {outcome.hex()}"
-            found.append((RECORD, position, kept, now))
-        for _, judge, told, own, own_position in given.of(unit):
+            if kept == now:
+                right += 1
+            else:
+                odd.append((unit, RECORD, kept, position))
+        for _, judge, told, then, own in given.of(unit):
             grade = of_grade((unit, judge, told))
             line += f" {grade.hex()}"
-            found.append((judge, own_position, own, grade))
-        for judge, noted, then, now in found:
-            seen += noted is not None
-            if then is not None:
-                if then != now:
-                    wrong.append((unit, judge, CHANGED))
-            elif older or noted is not None:
-                before += 1
+            if then == grade:
+                right += 1
             else:
-                wrong.append((unit, judge, UNSEALED))
+                odd.append((unit, judge, then, own))
         root.update(_bytes(f"{line}\n"))
-    broken = [Broken(unit, _about(connection, unit), judge, what) for unit, judge, what in wrong]
-    ((kept,),) = connection.execute("SELECT count(*) FROM digests").fetchall()
-    if kept != seen:
+    older, before, broken = not has_digests(connection), 0, []
+    for unit, judge, kept, position in odd:
+        if kept is None and (older or position is not None):
+            before += 1
+        else:
+            what = UNSEALED if position is None else CHANGED
+            broken.append(Broken(unit, _about(connection, unit), judge, what))
+    noted = right + sum(position is not None for *_, position in odd)
+    ((digests,),) = connection.execute("SELECT count(*) FROM digests").fetchall()
+    if digests != noted:
         broken += _vanished(connection)
     return Sealed(root.hexdigest(), tuple(broken), before)
 
@@ -197,8 +222,10 @@ class _ByUnit:
         self._rows = rows
         self._next = next(rows, None)
 
-    def of(self, unit: str) -> list[tuple]:
+    def of(self, unit: str) -> Sequence[tuple]:
         """Those of a unit; units are asked for in ascending order."""
+        if self._next is None or self._next[0] > unit:
+            return ()
         found = []
         while self._next is not None and self._next[0] <= unit:
             if self._next[0] == unit:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Entry, Made
@@ -19,8 +20,12 @@ from unispect.runs.reading import Row, RunReader
 ROW_GROUP = 5000
 FIXED = ("unit", "study", "version", "kind", "model", "seed", "status", "error", "device", "dtype")
 _JSON = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-Rows = Callable[[], Iterable[dict[str, object]]]
-"""Gives the rows from the start, each time it is called."""
+
+
+class Rows(Protocol):
+    """Gives the rows from the start, each time it is called."""
+
+    def __call__(self, *, check: bool) -> Iterable[dict[str, object]]: ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,9 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True, check:
     """
     path = Path(target)
     writers: dict[str, Callable[[Path], int]] = {
-        ".parquet": lambda to: _write_parquet(to, lambda: (_row(entry, timings) for entry in store.entries())),
+        ".parquet": lambda to: _write_parquet(
+            to, lambda *, check: (_row(entry, timings) for entry in store.entries(check=check))
+        ),
         ".jsonl": lambda to: _write_lines(to, lines(store, timings=timings, check=check)),
     }
     if path.suffix not in writers:
@@ -143,7 +150,7 @@ def _write_parquet(path: Path, made: Rows) -> int:
     from pyarrow import parquet
 
     kinds: dict[str, table.Kind] = dict.fromkeys(FIXED, "null")
-    for row in made():
+    for row in made(check=True):
         table.widen(kinds, table.flat(row))
     types = {
         "bool": pyarrow.bool_(),
@@ -155,7 +162,7 @@ def _write_parquet(path: Path, made: Rows) -> int:
     schema = pyarrow.schema([(name, types.get(kinds[name], pyarrow.string())) for name in columns])
     count = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        remaining = (table.flat(row) for row in made())
+        remaining = (table.flat(row) for row in made(check=False))  # the same ones again, within one snapshot
         while group := list(islice(remaining, ROW_GROUP)):
             cells = {name: [table.cell(kinds[name], row.get(name)) for row in group] for name in columns}
             writer.write_table(pyarrow.table(cells, schema=schema))

@@ -38,6 +38,11 @@ class ExportedFolder:
     models: tuple[str, ...]
     lacking: tuple[Lacking, ...]
 
+    @property
+    def pending(self) -> int:
+        """Units that were planned and not run yet."""
+        return sum(one.pending for one in self.lacking)
+
 
 def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
     """Writes the pictures drawn from GenEval prompts; the folder appears when it is complete.

@@ -255,6 +255,8 @@ class RunReader:
         )
 
     def _with_details(self, found: list[tuple], *, check: bool) -> list[Row]:
+        if not found:
+            return []
         wanted = [row[1] for row in found]
         holes = ", ".join("?" * len(wanted))
         named = self._read(

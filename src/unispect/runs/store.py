@@ -111,7 +111,7 @@ class RunStore(RunReader):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
+            if kind is None or issubclass(kind, StoreError):  # what is missing may be missing for that reason
                 self.require_here()
         finally:
             self.close()

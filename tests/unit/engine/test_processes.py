@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from unispect.engine import Summary, drive, execute
 from unispect.engine.crew import TRIES, Crew
 from unispect.engine.messages import Load
 from unispect.engine.processes import Processes
+from unispect.engine.progress import Silent
 from unispect.runs import RunStore
 from unispect.runs.check import check
 
@@ -89,6 +91,21 @@ def test_a_full_disk_under_the_driver_ends_the_command_and_keeps_what_was_stored
     assert check(tmp_path / "run") == ()
     spread(tmp_path / "run", fake_crew.plain)
     assert exported(tmp_path / "run") == expected
+
+
+def test_a_folder_that_is_deleted_under_workers_ends_the_command(tmp_path):
+    class Deleting(Silent):
+        def advance(self, kind, outcomes):
+            shutil.rmtree(tmp_path / "run", ignore_errors=True)
+
+    crew, store = Crew(Processes(fake_crew.plain), 2), RunStore.create(tmp_path / "run")
+    try:
+        with pytest.raises(StoreError, match="was moved, replaced or deleted"):
+            drive(PLAN, run, store, crew, batch_size=4, progress=Deleting())
+    finally:
+        crew.close()
+        store.close()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_clock_that_jumps_changes_no_record(tmp_path, expected, monkeypatch):
