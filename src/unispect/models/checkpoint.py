@@ -72,8 +72,8 @@ class Checkpoint:
         return value
 
     def optional_json(self, name: str) -> dict[str, Any] | None:
-        """As `json`, None when there is no such file."""
-        return read_json(self.path(name)) if (self.folder / name).is_file() else None
+        """As `json`, None when there is no such file. What is null in it is left out: it says nothing."""
+        return _said(read_json(self.path(name))) if (self.folder / name).is_file() else None
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Key -> shape, of all weight files."""
@@ -293,6 +293,14 @@ def _download(name: str, revision: str | None, fetched: Sequence[str]) -> Path:
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(f"the hub does not give {where}: {reason}") from error
     return folder
+
+
+def _said(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _said(value) if isinstance(value, Mapping) else value
+        for key, value in content.items()
+        if value is not None
+    }
 
 
 def _clean(key: str, start: str) -> str:

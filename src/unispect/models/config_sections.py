@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from huggingface_hub.errors import StrictDataclassError
 
 from unispect.core.errors import CheckpointError
+from unispect.models.config_values import check_value, short
 
 Made = TypeVar("Made")
 
@@ -56,7 +57,7 @@ def check_settings(
     fixed: Mapping[str, Any] | None = None,
     idle: Iterable[str] = (),
 ) -> None:
-    """Raises `CheckpointError` where a section says what is neither read nor done.
+    """Raises `CheckpointError` where a section says what is neither read nor done, or what cannot be (`config_values`).
 
     Args:
         section: of a configuration.
@@ -65,7 +66,9 @@ def check_settings(
         fixed: key -> the one value that the port computes with.
         idle: keys that decide nothing in this section, beside `IDLE`.
     """
-    known = {*read, *idle}
+    if not isinstance(section, Mapping):
+        raise CheckpointError(f"{where} is {short(section)}, but must be a table (a JSON object)")
+    looked_at, passed_over = set(read), set(idle)
     for key, value in section.items():
         if key in _QUANTISED and value:
             how = value.get("quant_method") if isinstance(value, Mapping) else None
@@ -77,10 +80,15 @@ def check_settings(
             if value is not None and value != fixed[key]:
                 raise CheckpointError(f"{where}: {key} is {value!r}, but the port computes with {fixed[key]!r}")
             continue
-        if value is None or key in known or key in IDLE or key.startswith("_"):
+        if value is None:
+            continue
+        if key in looked_at:
+            check_value(key, value, where)
+            continue
+        if key in passed_over or key in IDLE or key.startswith("_"):
             continue
         raise CheckpointError(
-            f"{where}: the port does not know {key!r} (here {_short(value)}), which may decide what is computed; "
+            f"{where}: the port does not know {key!r} (here {short(value)}), which may decide what is computed; "
             "if it does not, take it out of the file"
         )
 
@@ -111,9 +119,24 @@ def built(kind: Callable[..., Made], where: str, **sizes: Any) -> Made:
         raise CheckpointError(f"{where}: there is no activation {sizes['hidden_act']!r}")
     try:
         return kind(**sizes)
-    except (TypeError, ValueError, KeyError, StrictDataclassError) as error:
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, StrictDataclassError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{where} describes no model that can be built ({reason}); correct it") from error
+
+
+def check_heads(where: str, width: int | None, heads: int, key_heads: int | None = None) -> None:
+    """Raises `CheckpointError` where heads of attention cannot share a width, or those of keys the others.
+
+    Args:
+        where: file and section, for messages.
+        width: of a row; None where heads have a width of their own.
+        heads: of queries.
+        key_heads: of keys and values; None for as many.
+    """
+    if width is not None and width % heads:
+        raise CheckpointError(f"{where}: {heads} heads cannot share a width of {width}; correct one")
+    if key_heads is not None and heads % key_heads:
+        raise CheckpointError(f"{where}: {heads} heads cannot share {key_heads} of keys and values; correct one")
 
 
 def last_part(path: object) -> str:
@@ -125,8 +148,3 @@ def last_part(path: object) -> str:
     if len(parts) > 2 and parts[-2] == "snapshots" and parts[-3].startswith("models--"):
         return parts[-3].rpartition("--")[2]
     return parts[-1] if parts else ""
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

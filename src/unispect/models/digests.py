@@ -11,14 +11,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 import time
+from io import BufferedReader
 from pathlib import Path
+from typing import cast
+
+from unispect.core.errors import OutsideError
+from unispect.core.outside import open_regular, parse_json, regular_bytes
 
 REMEMBERED = 2**25
 """Bytes from which on a file's digest is remembered: smaller ones are read faster than asked about."""
 SETTLED = 10.0
 """Seconds; more than the grain of any common file system's clock (2 on FAT)."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NOTE = 2**12
+"""Bytes of a note, which takes 200."""
 
 
 def sha256_of(path: Path) -> str:
@@ -41,14 +50,16 @@ def sha256_of(path: Path) -> str:
 
 def git_blob_of(path: Path) -> str:
     """The name that git has for a file's content, 40 hex digits."""
-    total = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    total.update(path.read_bytes())
+    with open_regular(path) as file:
+        total = hashlib.sha1(f"blob {os.fstat(file.fileno()).st_size}\0".encode(), usedforsecurity=False)
+        while part := file.read(2**20):
+            total.update(part)
     return total.hexdigest()
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open_regular(path) as file:
+        return hashlib.file_digest(cast(BufferedReader, file), "sha256").hexdigest()
 
 
 def _seen(found: os.stat_result) -> list[int]:
@@ -61,9 +72,10 @@ def _folder() -> Path:
 
 def _recalled(place: Path, seen: list[int]) -> str:
     try:
-        note = json.loads(place.read_text("utf-8"))
-        return str(note["sha256"]) if note["seen"] == seen else ""
-    except (OSError, ValueError, TypeError, KeyError):
+        note = parse_json(regular_bytes(place, limit=_NOTE), str(place))
+        known = note["sha256"] if note["seen"] == seen else ""
+        return known if _DIGEST.fullmatch(known) else ""
+    except (OutsideError, TypeError, KeyError):
         return ""
 
 

@@ -41,6 +41,10 @@ class Ledger:
         self._read.setdefault(path, _Entry(path))
         return path
 
+    def paths(self) -> tuple[Path, ...]:
+        """Of the files read so far, in order."""
+        return tuple(self._read)
+
     def note(self, sentence: str) -> None:
         if sentence not in self.notes:
             self.notes.append(sentence)

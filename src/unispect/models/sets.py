@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from unispect.core.errors import CheckpointError, UsageError
+from unispect.models.config_values import short
 from unispect.models.json_file import read_json
 from unispect.models.shards import SUFFIXES, PickleShard, SafetensorsShard, open_shard
 from unispect.models.sniff import what_it_is
@@ -250,13 +251,21 @@ def _of_index(index: Path) -> WeightSet:
     weight_map = content.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{index} has no 'weight_map'; fetch the checkpoint again")
-    files = [index.parent / name for name in sorted(set(map(str, weight_map.values())))]
+    odd = next((key for key, name in weight_map.items() if not isinstance(name, str) or not name), None)
+    if odd is not None:
+        raise CheckpointError(
+            f"{index}: weight_map puts {odd!r} into {short(weight_map[odd])}, which is no name of a file; fetch the "
+            "checkpoint again"
+        )
+    files = [index.parent / name for name in sorted(set(weight_map.values()))]
     for file in files:
         if file.parent != index.parent:
             raise CheckpointError(f"{index} points outside its folder, to {file}")
     noted = content.get("metadata")
     pairs = noted.items() if isinstance(noted, dict) else ()
-    copies = {key: str(kept) for key, kept in pairs if str(kept) in weight_map and key not in weight_map}
+    copies = {
+        key: kept for key, kept in pairs if isinstance(kept, str) and kept in weight_map and key not in weight_map
+    }
     here = tuple(file for file in files if file.is_file())
     return WeightSet(index.name, here, tuple(file for file in files if not file.is_file()), index, copies)
 

@@ -15,9 +15,11 @@ from typing import Any, Protocol, TypeGuard
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
-from unispect.core.errors import CheckpointError
+from unispect.core.errors import CheckpointError, OutsideError
+from unispect.core.outside import open_regular
 from unispect.models.sniff import missing_bytes, refuse_strangers, safetensors_header
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
@@ -50,6 +52,7 @@ class SafetensorsShard:
     path: Path
 
     def _open(self) -> Any:
+        require_regular(self.path)
         try:
             return safe_open(self.path, framework="pt")
         except (SafetensorError, OSError) as error:
@@ -62,7 +65,8 @@ class SafetensorsShard:
     def _header(self) -> Mapping[str, Mapping[str, Any]]:
         self._open()  # refuses what is damaged; the header alone does not tell
         found = safetensors_header(self.path)
-        assert found is not None
+        if found is None:
+            raise CheckpointError(f"{self.path} has no header that can be read; fetch the file again")
         return found[1]
 
     @cached_property
@@ -107,7 +111,9 @@ class PickleShard:
             else {}
         )
         if not inner:
-            raise CheckpointError(f"{self.path} is no plain table of tensors; convert it to safetensors")
+            odd = _odd_key(loaded)
+            why = f" (it holds something under {odd}, which is no name)" if odd else ""
+            raise CheckpointError(f"{self.path} is no plain table of tensors{why}; convert it to safetensors")
         first, *others = inner
         rivals = [name for name in others if inner[name].keys() & inner[first].keys()]
         if rivals:
@@ -117,6 +123,7 @@ class PickleShard:
         return inner[first]
 
     def _load(self) -> object:
+        require_regular(self.path)
         refuse_strangers(self.path)
         try:
             # Only files written in the zip format can be mapped; the rare older ones are read whole.
@@ -129,7 +136,9 @@ class PickleShard:
                 f"{self.path} is refused: it is damaged, or a pickle that holds code and not only weights; "
                 "get the weights as safetensors"
             ) from error
-        except (RuntimeError, EOFError, OSError, ValueError) as error:
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, EOFError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise CheckpointError(f"{self.path} is damaged or cut short ({reason}); fetch the file again") from error
 
@@ -145,7 +154,18 @@ class PickleShard:
         }
 
     def read(self, key: str) -> Tensor:
-        return self._tensors[key]
+        tensor = self._tensors[key]
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+            raise CheckpointError(
+                f"{self.path}: {key!r} is no plain tensor ({tensor.layout}); convert it to safetensors"
+            )
+        held = tensor.untyped_storage().nbytes() // tensor.element_size()
+        if tensor.numel() > held:  # strides of zero: a small file that asks for any memory
+            raise CheckpointError(
+                f"{self.path}: {key!r} is said to have {tensor.numel()} numbers, but the file holds {held} of them; "
+                "save it whole (contiguous)"
+            )
+        return tensor
 
 
 @dataclass(frozen=True)
@@ -177,10 +197,36 @@ def prefixed(shard: Shard, prefix: str) -> Renamed:
     return Renamed(shard, lambda key: prefix + key)
 
 
+def save_shard(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype | None = None) -> None:
+    """Writes tensors as one file of safetensors, in `dtype` (default: as they are), never through a link to a file."""
+    if path.is_symlink():
+        path.unlink()
+    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in tensors.items()}, str(path))
+
+
+def require_regular(path: Path) -> None:
+    """Raises `CheckpointError` where a path is a pipe, a socket or a device, which would be waited for without end."""
+    try:
+        open_regular(path, what="the weights").close()
+    except OutsideError as error:
+        refuse_strangers(path)
+        raise CheckpointError(f"{error}; put the file of weights there") from error
+
+
 def _is_table(value: object) -> TypeGuard[dict[str, Tensor]]:
-    return isinstance(value, dict) and bool(value) and all(isinstance(inner, Tensor) for inner in value.values())
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(key, str) and isinstance(inner, Tensor) for key, inner in value.items())
+    )
+
+
+def _odd_key(value: object) -> str:
+    """A key of a table of tensors that is no text; empty where there is none."""
+    keys = value if isinstance(value, dict) else ()
+    return next((repr(key)[:60] for key in keys if not isinstance(key, str)), "")
 
 
 def _is_zip(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(4) == b"PK\x03\x04"

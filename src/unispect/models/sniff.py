@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
-from unispect.core.errors import CheckpointError
+from unispect.core.errors import CheckpointError, OutsideError
+from unispect.core.outside import open_regular, parse_json
 
 HEAD = 512
 """Bytes that are looked at."""
@@ -55,8 +56,11 @@ def what_it_is(path: Path, *, text: bool = False) -> str | None:
         return f"is a link to {path.readlink()}, which is not there; fetch the file again"
     if path.is_dir():
         return "is a folder, where a file of weights should be"
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+    try:
+        with open_regular(path) as file:
+            head = file.read(HEAD)
+    except OutsideError as error:
+        return f"cannot be read ({error})"
     suffix = path.suffix.lower()
     if suffix in _TELLING:
         return f"is {_TELLING[suffix]}, which is not read here; {_CONVERT}"
@@ -70,16 +74,19 @@ def missing_bytes(path: Path) -> int:
     if header is None:
         return 0
     length, entries = header
-    ends = [entry["data_offsets"][1] for key, entry in entries.items() if key != "__metadata__"]
-    return max(0, 8 + length + max(ends, default=0) - size)
+    try:
+        ends = [entry["data_offsets"][1] for key, entry in entries.items() if key != "__metadata__"]
+        return max(0, 8 + length + max(ends, default=0) - size)
+    except (TypeError, LookupError):  # a header that only looks like one
+        return 0
 
 
-def safetensors_header(path: Path) -> tuple[int, dict[str, dict]] | None:
+def safetensors_header(path: Path) -> tuple[int, dict[str, Any]] | None:
     """Length and content of the header of a file of safetensors; None where it has none.
 
     Format: eight bytes of length, little-endian, and as many of JSON (safetensors README, "Format").
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(9)
         if len(start) < 9 or start[8:9] != b"{":
             return None
@@ -88,8 +95,8 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, dict]] | None:
             return None
         text = b"{" + file.read(length - 1)
     try:
-        return (length, json.loads(text)) if len(text) == length else None
-    except ValueError:
+        return (length, parse_json(text, str(path))) if len(text) == length else None
+    except OutsideError:
         return None
 
 

@@ -6,19 +6,28 @@ organism cannot know what was bound later, so `taught.json` says it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.json_file import read_json
+from unispect.models.config_values import TEXT, Kind, short, whole
+from unispect.models.json_file import read_json, write_json
 
 TAUGHT = "taught.json"
 WEIGHTS = "model.safetensors"
 """The file of weights that training leaves, which `TAUGHT` speaks of."""
 _WAYS = ("drawing", "text", "both")
+_LEXICONS = Kind(
+    f"a table of lexicons, each taught by {', '.join(_WAYS)}",
+    lambda value: isinstance(value, dict) and all(way in _WAYS for way in value.values()),
+)
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(("model", "base", "recipe", "world", "aligned"), TEXT),
+    **dict.fromkeys(("steps", "seed"), whole(0, 2**64)),
+    **dict.fromkeys(("taught", "expressions"), _LEXICONS),
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def speaks_of(file: str) -> bool:
 
 
 def write_taught(folder: Path, taught: Taught) -> None:
-    (folder / TAUGHT).write_text(json.dumps(asdict(taught), indent=1) + "\n", "utf-8")
+    write_json(folder / TAUGHT, asdict(taught))
 
 
 def read_taught(folder: Path) -> Taught | None:
@@ -82,13 +91,12 @@ def read_taught(folder: Path) -> Taught | None:
     if not path.is_file():
         return None
     try:
-        found = read_json(path)
-        taught = Taught(**found)
-        ways = {*taught.taught.values(), *taught.expressions.values()}
-    except (TypeError, AttributeError, CheckpointError) as error:
+        taught = Taught(**read_json(path))
+    except (TypeError, CheckpointError) as error:
         raise CheckpointError(f"{path} does not say what was taught ({error}); bind the model again") from error
-    if not ways <= set(_WAYS):
-        raise CheckpointError(f"{path}: words are taught by {', '.join(_WAYS)}, not {', '.join(sorted(ways))}")
+    for key, kind in _KINDS.items():
+        if not kind.fits(value := getattr(taught, key)):
+            raise CheckpointError(f"{path}: {key} is {short(value)}, but must be {kind.words}; bind the model again")
     return taught
 
 

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from unispect.core.errors import UsageError
 from unispect.core.seeds import seed_for
+from unispect.models.json_file import read_json
+from unispect.models.shards import open_shard
 from unispect.models.taught import Taught, write_taught
 from unispect.organisms import shipped
 from unispect.organisms.difference import save_difference
@@ -100,7 +102,8 @@ def _grow(
     names = model.parameter_groups()["image tokenizer"]
     tokenizer = {name: parameter for name, parameter in model.network.named_parameters() if name in set(names)}
     if saved.exists():
-        _restore(tokenizer, torch.load(saved, weights_only=True))
+        shard = open_shard(saved)
+        _restore(tokenizer, {name: shard.read(name) for name in shard.shapes()})
     else:
         generator = torch.Generator().manual_seed(seed_for("picture tokenizer", seed))
         begun = saved.with_name("tokenizing.pt")
@@ -203,7 +206,7 @@ def _claim(out: Path, told: Mapping[str, object]) -> None:
     facts = json.loads(json.dumps(told, default=_told))
     path = out / "training.json"
     if path.exists():
-        found = json.loads(path.read_text("utf-8"))
+        found = read_json(path)
         if any(found.get(key) != value for key, value in ({"world": None, "tied": None} | facts).items()):
             raise UsageError(f"{out} holds another training (see {path.name}); choose another folder")
         return
@@ -218,5 +221,5 @@ def _told(value: object) -> dict[str, object]:
 
 def _note(out: Path, facts: Mapping[str, object]) -> None:
     path = out / "training.json"
-    known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    known = read_json(path) if path.exists() else {}
     durable.write(path, (json.dumps({**known, **facts}, indent=1) + "\n").encode())

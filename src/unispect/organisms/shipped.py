@@ -102,6 +102,7 @@ def load_from(place: Path, card: ModelCard, *, device: str = "auto", dtype: str 
 
     The place may also be one of several files of weights in a folder.
     """
+    from unispect.models.digests import sha256_of
     from unispect.organisms.difference import apply_difference
 
     folder = place.parent if place.is_file() else place
@@ -112,7 +113,7 @@ def load_from(place: Path, card: ModelCard, *, device: str = "auto", dtype: str 
     if not change.is_file():
         raise CheckpointError(f"{change} is missing; install the package again or train the organism")
     apply_difference(change, dict(model.network.named_parameters()))
-    digest = hashlib.sha256(change.read_bytes()).hexdigest()
+    digest = sha256_of(change)
     both = hashlib.sha256(f"{model.card.revision} {digest}".encode()).hexdigest()
     files = (*model.card.files, (change.name, digest))
     model.card = replace(model.card.at(both[: len(model.card.revision)]), files=files)

@@ -1,6 +1,7 @@
 """A revision rests on the files that were read, all of them and no other; a digest is never a stale one."""
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -154,6 +155,8 @@ def test_a_memory_that_is_damaged_or_cannot_be_written_changes_nothing(tmp_path:
     path.write_bytes(b"old")
     sha256_of(path)
     (note,) = (tmp_path / "cache" / "unispect" / "digests").iterdir()
-    for damage in ("", "[]", "{", '{"seen": 1}'):
+    content = json.loads(note.read_text())
+    odd = [json.dumps(content | {"sha256": value}) for value in ("", "x" * 64, 3, None, ["a"])]
+    for damage in ("", "[]", "{", '{"seen": 1}', "[" * 500, *odd):
         note.write_text(damage)
         assert sha256_of(path) == hashlib.sha256(b"old").hexdigest()

@@ -1,6 +1,7 @@
 """Files that are not what they are named after are called what they are, with what helps."""
 
 import io
+import os
 import pickle
 import tarfile
 import zipfile
@@ -11,7 +12,7 @@ import torch
 from safetensors.torch import save
 
 from unispect.core.errors import CheckpointError
-from unispect.models.shards import open_shard
+from unispect.models.shards import open_shard, save_shard
 from unispect.models.sniff import what_it_is
 
 REAL = save({"a": torch.ones(64)})
@@ -101,3 +102,54 @@ def test_weights_are_no_strangers(tmp_path: Path, name: str, content: bytes):
     (tmp_path / name).write_bytes(content)
     assert what_it_is(tmp_path / name) is None
     assert open_shard(tmp_path / name).shapes()
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.bin", "m.json"])
+def test_what_would_be_waited_for_is_named(tmp_path: Path, name: str):
+    os.mkfifo(tmp_path / name)
+    assert "named pipe" in str(what_it_is(tmp_path / name))
+    with pytest.raises(CheckpointError, match="named pipe"):
+        open_shard(tmp_path / name).shapes()
+
+
+def test_a_device_behind_a_link_is_no_weights(tmp_path: Path):
+    (tmp_path / "m.bin").symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match="it is a device"):
+        open_shard(tmp_path / "m.bin").shapes()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({1: torch.ones(2)}, "something under 1, which is no name"),
+        ({"a": torch.ones(2), (1, 2): torch.ones(2)}, r"something under \(1, 2\)"),
+        ([torch.ones(2)], "no plain table"),
+    ],
+)
+def test_a_pickle_with_other_keys_is_refused(tmp_path: Path, content: object, said: str):
+    torch.save(content, tmp_path / "m.bin")
+    with pytest.raises(CheckpointError, match=said):
+        open_shard(tmp_path / "m.bin").shapes()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "said"),
+    [
+        (torch.zeros(1).expand(1000, 1000), "1000000 numbers, but the file holds 1 of them"),
+        (torch.eye(3).to_sparse(), "no plain tensor"),
+    ],
+)
+def test_a_pickle_holds_the_numbers_that_it_names(tmp_path: Path, tensor: torch.Tensor, said: str):
+    torch.save({"a": tensor, "b": torch.ones(4)[1:3]}, tmp_path / "m.bin")
+    shard = open_shard(tmp_path / "m.bin")
+    assert shard.read("b").tolist() == [1, 1]
+    with pytest.raises(CheckpointError, match=f"m.bin: 'a' is .*{said}"):
+        shard.read("a")
+
+
+def test_weights_are_never_written_through_a_link(tmp_path: Path):
+    (tmp_path / "thesis").write_text("mine")
+    (tmp_path / "m.safetensors").symlink_to("thesis")
+    save_shard(tmp_path / "m.safetensors", {"a": torch.ones(2)})
+    assert (tmp_path / "thesis").read_text() == "mine"
+    assert open_shard(tmp_path / "m.safetensors").read("a").tolist() == [1, 1]

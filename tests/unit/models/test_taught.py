@@ -1,5 +1,6 @@
 """What bound weights were taught stands beside them, and is believed only of the model it names."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,40 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / TAUGHT).write_text(text)
     with pytest.raises(CheckpointError, match=TAUGHT):
         read_taught(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model", 1),
+        ("base", None),
+        ("recipe", ["a"]),
+        ("world", 3),
+        ("aligned", True),
+        ("steps", "x"),
+        ("steps", 1.5),
+        ("seed", True),
+        ("seed", -1),
+        ("taught", ["drawing"]),
+        ("taught", {"drawing": []}),
+        ("taught", {"drawing": 3, "text": "text"}),
+        ("expressions", "drawing"),
+    ],
+)
+def test_a_fact_of_another_kind_is_named(tmp_path: Path, key: str, value: object) -> None:
+    write_taught(tmp_path, BOUND)
+    content = json.loads((tmp_path / TAUGHT).read_text())
+    (tmp_path / TAUGHT).write_text(json.dumps(content | {key: value}))
+    with pytest.raises(CheckpointError, match=rf"{TAUGHT}: {key} is .*, but must be"):
+        read_taught(tmp_path)
+
+
+def test_what_was_taught_is_never_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "thesis").write_text("mine")
+    (tmp_path / TAUGHT).symlink_to("thesis")
+    write_taught(tmp_path, BOUND)
+    assert (tmp_path / "thesis").read_text() == "mine"
+    assert read_taught(tmp_path) == BOUND
 
 
 def test_words_taught_twice_in_two_ways_were_taught_both_ways() -> None:

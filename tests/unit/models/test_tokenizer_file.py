@@ -1,13 +1,17 @@
 """A tokenizer has the ids that its files give, or is refused: the library numbers added tokens by their place."""
 
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import tiny_harmon
 from tokenizers import Tokenizer
 
 from unispect.core.errors import CheckpointError, DataError
+from unispect.models.processing import tokenizer_file
+from unispect.models.processing.tokenizer import plain, require_rows
 from unispect.models.processing.tokenizer_file import read_tokenizer, require_ids_beside
 from unispect.studies.statements.tokens import tokenizer
 
@@ -89,4 +93,63 @@ def test_a_byte_order_mark_is_no_error(path: Path):
 def test_what_is_no_tokenizer_is_said_to_be_none(path: Path, content: str):
     path.write_text(content)
     with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+        read_tokenizer(path)
+
+
+class PanicException(BaseException):
+    """As compiled code raises it: no `Exception`."""
+
+
+@pytest.mark.parametrize(
+    "fault", [PanicException("it went wrong"), Exception("it went wrong"), KeyError("it went wrong")]
+)
+def test_a_fault_of_the_library_is_put_in_words(path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException):
+    class Broken:
+        @staticmethod
+        def from_str(text: str) -> None:
+            raise fault
+
+        def encode(self, text: str, *, add_special_tokens: bool) -> None:
+            raise fault
+
+    monkeypatch.setattr(tokenizer_file, "Tokenizer", Broken)
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json is no tokenizer file .*it went wrong"):
+        read_tokenizer(path)
+    with pytest.raises(CheckpointError, match=r"cannot read 'red star' .*it went wrong"):
+        plain(Broken(), "red star")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wish", [KeyboardInterrupt(), SystemExit()])
+def test_a_wish_to_stop_is_no_fault(path: Path, monkeypatch: pytest.MonkeyPatch, wish: BaseException):
+    def stop(text: str) -> None:
+        raise wish
+
+    monkeypatch.setattr(tokenizer_file, "Tokenizer", SimpleNamespace(from_str=stop))
+    with pytest.raises(type(wish)):
+        read_tokenizer(path)
+
+
+def test_every_token_has_a_row(path: Path):
+    found = read_tokenizer(path)
+    require_rows(found, found.get_vocab_size(), path)
+    with pytest.raises(CheckpointError, match=f"{path} has tokens up to number {found.get_vocab_size() - 1}"):
+        require_rows(found, found.get_vocab_size() - 1, path)
+    edit(path, lambda content: content["model"]["vocab"].update(the=5000))
+    far = read_tokenizer(path)
+    assert far.get_vocab_size() < 5000
+    with pytest.raises(CheckpointError, match="up to number 5000, the embeddings 4096 rows"):
+        require_rows(far, 4096, path)
+
+
+@pytest.mark.parametrize("id", [True, "1", -1, 2**40, None, 1.5])
+def test_an_id_is_a_whole_number(path: Path, id: object):
+    edit(path, lambda content: content["added_tokens"][0].update(id=id))
+    with pytest.raises(CheckpointError, match="an added token has no id"):
+        read_tokenizer(path)
+
+
+def test_a_pipe_is_not_waited_for(path: Path):
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match="named pipe"):
         read_tokenizer(path)

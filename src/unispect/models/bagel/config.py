@@ -19,7 +19,7 @@ from transformers.models.siglip.configuration_siglip import SiglipVisionConfig
 
 from unispect.core.errors import CheckpointError
 from unispect.models.bagel.resize import Resize
-from unispect.models.config_sections import built, check_settings
+from unispect.models.config_sections import built, check_heads, check_settings
 from unispect.models.parts.flux import FluxConfig, flux_config
 from unispect.models.parts.qwen import qwen_config
 
@@ -101,7 +101,7 @@ def network_config(
     vision: Mapping[str, Any],
     content: Mapping[str, Any],
     tables: tuple[int | None, int | None] = (None, None),
-    where: str = "config.json",
+    where: str = ".",
 ) -> BagelConfig:
     """The network's configuration.
 
@@ -116,15 +116,15 @@ def network_config(
         CheckpointError: they describe another architecture, or sizes that do not fit each other.
     """
     check_family(content, where)
-    check_settings(content, f"{where}: config.json", read=_CONTENT, fixed=_SEES_AND_DRAWS, idle=_INNER)
+    check_settings(content, f"{where}/config.json", read=_CONTENT, fixed=_SEES_AND_DRAWS, idle=_INNER)
     text = qwen_config(
         {**language, "tie_word_embeddings": False},
-        f"{where}: llm_config",
+        f"{where}/llm_config.json",
         fixed={"is_causal": True},
         idle=_OVERWRITTEN,
     )
-    tower = _tower(vision, f"{where}: vit_config")
-    autoencoder = flux_config(content.get("vae_config") or {}, where)
+    tower = _tower(vision, f"{where}/vit_config.json")
+    autoencoder = flux_config(content.get("vae_config") or {}, f"{where}/config.json")
     patch = int(content.get("latent_patch_size", 2))
     seen_table = tables[0] or int(content.get("vit_max_num_patch_per_side", SEEN_TABLE))
     drawn_table = tables[1] or int(content.get("max_latent_size", DRAWN_TABLE))
@@ -140,7 +140,7 @@ def network_config(
         seen=_resize(content.get("vit_transform"), seen_table * stride, 8 / 35, stride),
         kept=_resize(content.get("vae_transform"), drawn_table * cell, 1 / 2, cell),
         shift=float(content.get("timestep_shift", 1.0)),
-        even_times=_even(content.get("time_distribution", "lognorm"), where),
+        even_times=_even(content.get("time_distribution", "lognorm"), f"{where}/config.json"),
     )
     for name, found, needed in (
         ("connector_act", content.get("connector_act", "gelu_pytorch_tanh"), "gelu_pytorch_tanh"),
@@ -149,7 +149,16 @@ def network_config(
         ("vae_transform's stride", made.kept.stride % cell, 0),
     ):
         if found != needed:
-            raise CheckpointError(f"{where}: {name} is {found!r}, but the port needs {needed!r}")
+            raise CheckpointError(f"{where}/config.json: {name} is {found!r}, but the port needs {needed!r}")
+    for name, sizes, most in (
+        ("vit_transform", made.seen, seen_table * stride),
+        ("vae_transform", made.kept, drawn_table * cell),
+    ):
+        if not sizes.stride <= sizes.shortest <= sizes.longest <= most:
+            given = [sizes.longest, sizes.shortest, sizes.stride]
+            raise CheckpointError(
+                f"{where}/config.json: {name} is {given}, but must fall, from at most the {most} pixels of its table"
+            )
     return made
 
 
@@ -158,7 +167,7 @@ def check_family(content: Mapping[str, Any], where: str) -> None:
     found = content.get("model_type", "bagel")
     if found != "bagel":
         raise CheckpointError(
-            f"{where}: config.json is not of BAGEL: its model_type is {found!r}; name the model these weights belong to"
+            f"{where}/config.json is not of BAGEL: its model_type is {found!r}; name the model these weights belong to"
         )
 
 
@@ -170,6 +179,7 @@ def _tower(section: Mapping[str, Any], where: str) -> SiglipVisionConfig:
     check_settings(section, where, read=(*_TOWER, *_TOWER_MORE), fixed=_TOWER_FIXED, idle=_OVERWRITTEN)
     sizes: dict[str, Any] = {key: int(section[key]) for key in _TOWER}
     sizes["num_hidden_layers"] -= 1
+    check_heads(where, sizes["hidden_size"], sizes["num_attention_heads"])
     made = built(
         SiglipVisionConfig,
         where,

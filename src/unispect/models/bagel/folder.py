@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from unispect.core.cards import ModelCard
-from unispect.core.errors import CheckpointError
 from unispect.models.bagel.card import BASE, DEFAULTS, REDRAWING
 from unispect.models.bagel.config import BagelConfig, check_family, network_config
 from unispect.models.bagel.drawing import Drawing
@@ -30,6 +28,7 @@ from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, T
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.network import BagelNetwork, empty_network, fresh_network, load_network, waves
 from unispect.models.bagel.processing import Processor, load_processor
+from unispect.models.building import in_words, within
 from unispect.models.checkpoint import (
     Checkpoint,
     Layout,
@@ -42,8 +41,9 @@ from unispect.models.checkpoint import (
 )
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
+from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import USUAL
-from unispect.models.shards import Renamed
+from unispect.models.shards import Renamed, save_shard
 
 WEIGHTS = ("ema.safetensors", "model_bf16.safetensors", "model.safetensors")
 """Names of weight files in published layouts, and in that of `save`."""
@@ -58,6 +58,7 @@ _LAYOUT = Layout(
 _LANGUAGE, _VISION, _CONTENT, _TOKENIZER = "llm_config.json", "vit_config.json", "config.json", "tokenizer.json"
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> Bagel:
     """A BAGEL model from a checkpoint folder or hub id (default: the card's).
 
@@ -76,6 +77,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(whole.on(card), network, processor)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> Bagel:
     """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
 
@@ -90,7 +92,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> Bagel:
 def save(model: Bagel, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
     """Writes all weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
     state = published(authors_table(model.network.config), model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def companions(folder: Path) -> list[Path]:
@@ -162,9 +164,7 @@ def _config(checkpoint: Checkpoint) -> BagelConfig:
 def _processor(checkpoint: Checkpoint, config: BagelConfig) -> Processor:
     files = checkpoint.at(_found(checkpoint.folder, _TOKENIZER).parent)
     processor = load_processor(files, config)
-    known, vocabulary = processor.tokenizer.get_vocab_size(), int(config.text.vocab_size)
-    if known > vocabulary:
-        raise CheckpointError(f"{files.folder / _TOKENIZER} has {known} tokens, the embeddings {vocabulary}")
+    require_rows(processor.tokenizer, int(config.text.vocab_size), files.folder / _TOKENIZER)
     return processor
 
 
@@ -181,7 +181,8 @@ def _with_autoencoder(checkpoint: Checkpoint) -> Checkpoint:
 def _completed(checkpoint: Checkpoint, config: BagelConfig) -> Checkpoint:
     """With what weights may lack."""
     present = checkpoint.shapes()
-    expected = published(authors_table(config), empty_network(config).state_dict())
+    with within(checkpoint):
+        expected = published(authors_table(config), empty_network(config).state_dict())
     path = checkpoint.shards[0].path
     sides = {SEEN_PLACES: config.seen_table, DRAWN_PLACES: config.drawn_table}
     tables = {key: side for key, side in sides.items() if key not in present}

@@ -18,6 +18,7 @@ from transformers.models.siglip.modeling_siglip import SiglipEncoder
 from unispect.models.bagel.config import BagelConfig
 from unispect.models.bagel.keys import AUTOENCODER, STACKS, authors_table
 from unispect.models.bagel.trunk import MotTrunk
+from unispect.models.building import within
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.keys import fill
 from unispect.models.parts.flux import build_autoencoder
@@ -168,7 +169,8 @@ def load_network(
     Raises:
         CheckpointError: keys or shapes do not fit; names key and file.
     """
-    network = empty_network(config)
+    with within(checkpoint):
+        network = empty_network(config)
     fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype, exact=(AUTOENCODER,))
     network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(devices[0])
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]

@@ -12,7 +12,7 @@ from typing import Any
 from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 
 from unispect.core.errors import CheckpointError
-from unispect.models.config_sections import check_settings
+from unispect.models.config_sections import check_heads, check_settings
 from unispect.models.harmon.diffusion import kept_steps
 from unispect.models.parts.qwen import qwen_config
 
@@ -208,6 +208,7 @@ def _stack(section: Mapping[str, Any], part: str, name: str, where: str) -> Stac
     missing = [key for key in keys if key not in section]
     if missing:
         raise CheckpointError(f"{where}: mar.type 'mar' needs mar.{missing[0]}")
+    check_heads(f"{where}: mar.{part}", section[keys[0]], section[keys[2]])
     return Stack(*(int(section[key]) for key in keys), mlp_ratio=ratio)
 
 

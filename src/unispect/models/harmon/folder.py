@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
+from unispect.models.building import in_words
 from unispect.models.checkpoint import (
     Checkpoint,
     Layout,
@@ -29,7 +29,9 @@ from unispect.models.harmon.model import Harmon
 from unispect.models.harmon.network import HarmonNetwork, fresh_network, load_network
 from unispect.models.harmon.processing import Processor, load_processor
 from unispect.models.keys import published
+from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import USUAL
+from unispect.models.shards import save_shard
 
 _AUTOENCODER = "kl16.ckpt"
 _ORIGINAL_HUB = "wusize/harmon"
@@ -40,6 +42,7 @@ _ORIGINAL = ("harmon_0.5b.pth", "harmon_1.5b.pth", "harmon_1.5b-o.pth")
 """Names in the authors' repository, all of which may lie in one folder: the card says which size is meant."""
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> Harmon:
     """A Harmon model from a checkpoint folder or hub id (default: the card's), in any published layout.
 
@@ -61,6 +64,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(checkpoint.on(card), network, processor)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> Harmon:
     """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
 
@@ -76,7 +80,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> Harmon:
 def save(model: Harmon, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
     """Writes the weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
     state = published(authors_table(model.network.config), model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def _joined(card: ModelCard, network: HarmonNetwork, processor: Processor) -> Harmon:
@@ -115,9 +119,7 @@ def _processor(card: ModelCard, checkpoint: Checkpoint, config: HarmonConfig) ->
         files = checkpoint.at(path.parent)
     places = (card.image_size // config.vae.stride) ** 2
     processor = load_processor(files, size=card.image_size, picture_tokens=places, buffers=config.mar.buffers)
-    known, rows = processor.tokenizer.get_vocab_size(), int(config.text.vocab_size)
-    if known > rows:
-        raise CheckpointError(f"{files.folder / 'tokenizer.json'} has {known} tokens, the embeddings {rows}")
+    require_rows(processor.tokenizer, int(config.text.vocab_size), files.folder / "tokenizer.json")
     return processor
 
 

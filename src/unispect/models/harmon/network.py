@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Model, Qwen2RotaryEmbedding
 
+from unispect.models.building import within
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.harmon.config import HarmonConfig
 from unispect.models.harmon.keys import STACKS, TEXT_HEAD, authors_table
@@ -77,7 +78,8 @@ def load_network(
     Raises:
         CheckpointError: keys or shapes do not fit; names key and file.
     """
-    network = empty_network(config)
+    with within(checkpoint):
+        network = empty_network(config)
     if network.lm_head is None:
         checkpoint = with_original(checkpoint, TEXT_HEAD, _TOKENS)
     fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype)

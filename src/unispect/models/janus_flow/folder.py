@@ -6,17 +6,16 @@ it, then on the hub. `save` puts its weights into the model's own file, and only
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
+from unispect.models.building import in_words
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, joined, open_checkpoint, require_one
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.janus_flow.card import DEFAULTS, PIXEL_DECODER
@@ -26,15 +25,19 @@ from unispect.models.janus_flow.keys import AUTHORS, AUTOENCODER
 from unispect.models.janus_flow.model import JanusFlow
 from unispect.models.janus_flow.network import JanusFlowNetwork, fresh_network, load_network
 from unispect.models.janus_flow.processing import load_processor
+from unispect.models.json_file import write_json
 from unispect.models.keys import published
 from unispect.models.processing.dialogue import Dialogue
+from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import is_weights
+from unispect.models.shards import save_shard
 
 _PART = "sdxl-vae"
 _LAYOUT = Layout(known=("language_model.model.layers.",))
 _PART_LAYOUT = Layout(known=("encoder.down_blocks.",))
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> JanusFlow:
     """A JanusFlow model from a checkpoint folder or hub id (default: the card's).
 
@@ -56,6 +59,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(whole.on(card), network, processor)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusFlow:
     """An untrained model, in float32 on the CPU, with the sizes and the processor that a folder's files give.
 
@@ -82,10 +86,12 @@ def save(model: JanusFlow, path: str | Path, *, dtype: torch.dtype | None = None
     """
     sizes = Path(path).parent / _PART / "config.json"
     if not sizes.exists():
+        if sizes.parent.is_symlink():
+            sizes.parent.unlink()
         sizes.parent.mkdir(exist_ok=True)
-        sizes.write_text(json.dumps(dict(model.network.config.autoencoder), indent=1) + "\n", "utf-8")
+        write_json(sizes, model.network.config.autoencoder)
     state = published(AUTHORS, model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def _joined(card: ModelCard, network: JanusFlowNetwork, processor: Dialogue) -> JanusFlow:
@@ -127,6 +133,4 @@ def _check_sizes(checkpoint: Checkpoint, config: JanusFlowConfig, processor: Dia
     ):
         if found != needed:
             raise CheckpointError(f"{checkpoint.folder}: {name} is {found}, but config.json implies {needed}")
-    known, vocabulary = processor.tokenizer.get_vocab_size(), config.language.vocab_size
-    if known > vocabulary:
-        raise CheckpointError(f"{checkpoint.folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")
+    require_rows(processor.tokenizer, config.language.vocab_size, checkpoint.folder / "tokenizer.json")

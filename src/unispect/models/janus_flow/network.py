@@ -17,6 +17,7 @@ from transformers.models.llama.modeling_llama import (
     LlamaRotaryEmbedding,
 )
 
+from unispect.models.building import within
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.janus_flow.config import JanusFlowConfig
 from unispect.models.janus_flow.keys import AUTHORS, STACKS
@@ -95,7 +96,8 @@ def load_network(
     Raises:
         CheckpointError: keys or shapes do not fit; names key and file.
     """
-    network = empty_network(config)
+    with within(checkpoint):
+        network = empty_network(config)
     fill(network, checkpoint, AUTHORS, stacks=STACKS, devices=devices, dtype=dtype)
     network.trunk.rotary_emb = LlamaRotaryEmbedding(network.trunk.config).to(devices[0])
     make_tower_buffers(network.vision, devices[0])

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
+from unispect.models.building import in_words
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, open_checkpoint
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.janus_pro.card import DEFAULTS
@@ -22,10 +22,13 @@ from unispect.models.janus_pro.network import drawn_side, fresh_network, load_ne
 from unispect.models.janus_pro.processing import Processor, load_processor
 from unispect.models.json_file import read_json
 from unispect.models.keys import published
+from unispect.models.processing.tokenizer import require_rows
+from unispect.models.shards import save_shard
 
 _LAYOUT = Layout(known=("language_model.model.layers.", "model.language_model.layers."))
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> JanusPro:
     """A Janus-Pro model from a checkpoint folder or hub id (default: the card's), in either published layout.
 
@@ -47,6 +50,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(checkpoint.on(card), network, processor)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> JanusPro:
     """An untrained model, in float32 on the CPU, with the sizes and the processor that a folder's files give.
 
@@ -71,7 +75,7 @@ def save(model: JanusPro, path: str | Path, *, dtype: torch.dtype | None = None)
     beside = Path(path).parent / "config.json"
     rehosted = beside.is_file() and is_rehosted(read_json(beside))
     state = published(REHOSTED if rehosted else AUTHORS, model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def _joined(card: ModelCard, network: JanusForConditionalGeneration, processor: Processor) -> JanusPro:
@@ -91,6 +95,4 @@ def _check_sizes(checkpoint: Checkpoint, network: JanusForConditionalGeneration,
     ):
         if found != needed:
             raise CheckpointError(f"{checkpoint.folder}: {name} is {found}, but config.json implies {needed}")
-    known, vocabulary = processor.tokenizer.get_vocab_size(), network.lm_head.out_features
-    if known > vocabulary:
-        raise CheckpointError(f"{checkpoint.folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")
+    require_rows(processor.tokenizer, network.lm_head.out_features, checkpoint.folder / "tokenizer.json")

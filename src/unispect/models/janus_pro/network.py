@@ -12,6 +12,7 @@ from transformers.models.janus.configuration_janus import JanusConfig, JanusVisi
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration, JanusVQVAE
 from transformers.models.llama.modeling_llama import LlamaModel, LlamaRotaryEmbedding
 
+from unispect.models.building import within
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.decode.finite import require_finite
 from unispect.models.janus_pro.config import NORM_GROUPS
@@ -28,7 +29,8 @@ def load_network(
     Raises:
         CheckpointError: keys or shapes do not fit; names key and file.
     """
-    network = empty_network(config)
+    with within(checkpoint):
+        network = empty_network(config)
     fill(network, checkpoint, REHOSTED if rehosted else AUTHORS, stacks=STACKS, devices=devices, dtype=dtype)
     _make_buffers(network, devices[0])
     return network.eval()
@@ -52,6 +54,8 @@ def _build(config: JanusConfig) -> JanusForConditionalGeneration:
     groups = getattr(config.vq_config, "norm_groups", NORM_GROUPS)
     for module in network.model.vqmodel.modules():
         if isinstance(module, nn.GroupNorm):
+            if module.num_channels % groups:
+                raise ValueError(f"norm_groups is {groups}, which does not divide {module.num_channels} channels")
             module.num_groups = groups
     # The stock class takes the tower's patches for those of drawn pictures.
     network.model.vqmodel.quantize.quant_state_dims = [drawn_side(network)] * 2

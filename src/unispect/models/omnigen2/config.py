@@ -13,7 +13,7 @@ from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
 )
 
 from unispect.core.errors import CheckpointError
-from unispect.models.config_sections import built, check_settings
+from unispect.models.config_sections import built, check_heads, check_settings
 from unispect.models.parts.autoencoder import autoencoder_config
 from unispect.models.parts.qwen import require_full_attention
 from unispect.models.parts.rope import KEYS as ROPE
@@ -199,6 +199,8 @@ def _mllm(content: Mapping[str, Any], where: str) -> Qwen2_5_VLConfig:
     rope = _rope(section, where)
     made = built(Qwen2_5_VLConfig, where, **_kept(content, rope))
     text, vision = cast(Qwen2_5_VLTextConfig, made.text_config), cast(Qwen2_5_VLVisionConfig, made.vision_config)
+    check_heads(f"{where}: text_config", text.hidden_size, text.num_attention_heads, text.num_key_value_heads)
+    check_heads(f"{where}: vision_config", vision.hidden_size, vision.num_heads)
     half = text.hidden_size // text.num_attention_heads // 2
     if sum(rope.sections) != half or rope.partial != 1:
         raise CheckpointError(f"{where}: mrope_section is {list(rope.sections)!r}, which must add up to {half}")
@@ -251,6 +253,7 @@ def _transformer(content: Mapping[str, Any], where: str) -> TransformerConfig:
     axes = tuple(int(part) for part in content["axes_dim_rope"])
     if len(axes) != 3:
         raise CheckpointError(f"{where}: axes_dim_rope has {len(axes)} parts, but positions have 3")
+    check_heads(where, content["hidden_size"], content["num_attention_heads"], content["num_kv_heads"])
     growth = content.get("ffn_dim_multiplier")
     return TransformerConfig(
         channels=int(content.get("in_channels", 16)),

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
+from unispect.models.building import in_words
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, located, open_folder, require_one
+from unispect.models.config_values import check_values
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.ledger import Ledger
@@ -27,8 +28,9 @@ from unispect.models.omnigen2.model import OmniGen2
 from unispect.models.omnigen2.network import OmniGen2Network, fresh_network, load_network
 from unispect.models.omnigen2.processing import Processor, load_processor
 from unispect.models.omnigen2.writing import Writing
+from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import is_weights
-from unispect.models.shards import prefixed
+from unispect.models.shards import prefixed, save_shard
 
 _PROCESSORS = ("processor", "mllm_processor", ".")
 _WHOLE = "model.safetensors"
@@ -42,6 +44,7 @@ _KNOWN = {
 _SCHEDULER, _EULER = "scheduler", "FlowMatchEulerDiscreteScheduler"
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> OmniGen2:
     """An OmniGen2 model from a checkpoint folder or hub id (default: the card's).
 
@@ -57,6 +60,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(checkpoint.on(card), network, processor, writing, moved=moved)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> OmniGen2:
     """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
 
@@ -73,7 +77,7 @@ def save(model: OmniGen2, path: str | Path, *, dtype: torch.dtype | None = None)
     Names are the authors' behind those of their folders.
     """
     state = published(authors_table(model.network.config), model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def _joined(
@@ -102,6 +106,7 @@ def _read(checkpoint: Checkpoint) -> tuple[OmniGen2Config, Processor, Writing, b
     processor = load_processor(files)
     _check_sizes(files.folder, config, processor)
     settings = _part(checkpoint, "mllm").optional_json("generation_config.json") or {}
+    check_values(settings, f"{folder / 'mllm' / 'generation_config.json'}")
     writing = Writing(processor.system, published_penalty=float(settings.get("repetition_penalty") or 1.0))
     return config, processor, writing, _moved(_part(checkpoint, _SCHEDULER))
 
@@ -119,6 +124,7 @@ def _moved(part: Checkpoint) -> bool:
             f"{part.folder / 'scheduler_config.json'}: _class_name is {kind!r}, but the port has Euler's steps "
             f"({_EULER}); put the published file there"
         )
+    check_values(content, str(part.folder / "scheduler_config.json"))
     return bool(content.get("dynamic_time_shift", True))
 
 
@@ -177,9 +183,7 @@ def _check_sizes(folder: Path, config: OmniGen2Config, processor: Processor) -> 
             raise CheckpointError(
                 f"{folder / 'preprocessor_config.json'}: {name} is {found}, but mllm/config.json implies {needed}"
             )
-    known, vocabulary = processor.tokenizer.get_vocab_size(), config.text.vocab_size
-    if known > vocabulary:
-        raise CheckpointError(f"{folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")
+    require_rows(processor.tokenizer, config.text.vocab_size, folder / "tokenizer.json")
     place = config.mllm.image_token_id
     if place != processor.special.place:
         raise CheckpointError(

@@ -17,6 +17,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
     Qwen2_5_VLVisionRotaryEmbedding,
 )
 
+from unispect.models.building import within
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.keys import check_copy, fill, with_original
 from unispect.models.omnigen2.config import OmniGen2Config
@@ -104,7 +105,8 @@ def load_network(
     Raises:
         CheckpointError: keys or shapes do not fit; names key and file.
     """
-    network = empty_network(config)
+    with within(checkpoint):
+        network = empty_network(config)
     newer = TOKENS.replace("model.", "model.language_model.")
     tokens = newer if any(key.startswith(newer.partition("embed")[0]) for key in checkpoint.shapes()) else TOKENS
     if config.tied:

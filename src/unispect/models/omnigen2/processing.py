@@ -21,6 +21,7 @@ from unispect.core.errors import CheckpointError, DataError, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.config_sections import check_settings
+from unispect.models.config_values import check_values
 from unispect.models.decode.positions import Positions
 from unispect.models.processing.pictures import PICTURES_IDLE
 from unispect.models.processing.template import Piece, rgb, segments_of, tokens_of
@@ -247,6 +248,7 @@ def load_processor(files: Checkpoint) -> Processor:
     pictures = files.optional_json("preprocessor_config.json") or settings.get("image_processor")
     if pictures is None:
         raise CheckpointError(f"{files.folder / 'preprocessor_config.json'} is missing: fetch the checkpoint again")
+    check_values(settings, f"{files.folder / 'processor_config.json'}")
     where = f"{files.folder}: the picture settings"
     check_settings(pictures, where, read=_PICTURES, fixed={"do_center_crop": False}, idle=PICTURES_IDLE)
     kept = {name: value for name, value in pictures.items() if name in _PICTURES and value is not None}

@@ -8,7 +8,7 @@ from typing import Any
 from transformers.models.llama.configuration_llama import LlamaConfig
 
 from unispect.core.errors import CheckpointError
-from unispect.models.config_sections import built, check_settings
+from unispect.models.config_sections import built, check_heads, check_settings
 from unispect.models.parts.rope import KEYS as ROPE
 from unispect.models.parts.rope import rope_of
 
@@ -42,10 +42,13 @@ def language_config(section: Mapping[str, Any], where: str) -> LlamaConfig:
     if rope.partial != 1:
         raise CheckpointError(f"{where}: partial_rotary_factor is {rope.partial!r}, but the port turns whole heads")
     known = {key: section[key] for key in _KEYS if section.get(key) is not None}
-    return built(
+    made = built(
         LlamaConfig,
         where,
         **known,
         rope_parameters={"rope_type": "default", "rope_theta": float(rope.theta)},
         tie_word_embeddings=False,
     )
+    shared = None if "head_dim" in known else made.hidden_size
+    check_heads(where, shared, made.num_attention_heads, made.num_key_value_heads)
+    return made

@@ -8,7 +8,7 @@ from typing import Any
 from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 
 from unispect.core.errors import CheckpointError
-from unispect.models.config_sections import built, check_settings
+from unispect.models.config_sections import built, check_heads, check_settings
 from unispect.models.parts.rope import KEYS as ROPE
 from unispect.models.parts.rope import rope_of
 
@@ -62,6 +62,7 @@ def qwen_config(
     width = int(made.hidden_size) // int(made.num_attention_heads)
     if section.get("head_dim") not in (None, width):
         raise CheckpointError(f"{where}: head_dim is {section['head_dim']!r}, but the port's heads are {width} wide")
+    check_heads(where, made.hidden_size, made.num_attention_heads, made.num_key_value_heads)
     made._attn_implementation = "sdpa"
     return made
 

@@ -13,7 +13,7 @@ from transformers.models.janus.configuration_janus import JanusVisionConfig
 from transformers.models.janus.modeling_janus import JanusVisionModel
 
 from unispect.core.errors import CheckpointError
-from unispect.models.config_sections import check_settings
+from unispect.models.config_sections import built, check_heads, check_settings
 from unispect.models.keys import KeyTable, Split, Squeeze
 
 _SIZES: Mapping[str, Mapping[str, Any]] = {
@@ -47,7 +47,10 @@ def tower_config(params: Mapping[str, Any], width: int, where: str) -> JanusVisi
     if params.get("select_layer", -1) != -1:
         raise CheckpointError(f"{where}.params.select_layer must be -1 (all blocks)")
     image_size = int(params.get("image_size", 384))
-    return JanusVisionConfig(
+    check_heads(where, sizes["width"], sizes["heads"])
+    return built(
+        JanusVisionConfig,
+        where,
         hidden_size=int(sizes["width"]),
         num_hidden_layers=int(sizes["layers"]),
         num_attention_heads=int(sizes["heads"]),

@@ -18,6 +18,7 @@ from torch import Tensor
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
+from unispect.models.config_values import check_values
 from unispect.models.processing.pictures import PictureFormat, picture_format
 from unispect.models.processing.template import Piece, segments_of, tokens_of
 from unispect.models.processing.tokenizer import plain
@@ -158,6 +159,7 @@ def load_settings(checkpoint: Checkpoint) -> Settings:
         raise CheckpointError(
             f"{checkpoint.folder / 'preprocessor_config.json'} is missing: fetch the checkpoint again"
         )
+    check_values(settings, f"{checkpoint.folder / 'processor_config.json'}")
     return Settings(
         picture=picture_format(pictures, str(checkpoint.folder)),
         image_tokens=int(settings.get("num_image_tokens", 576)),

@@ -15,6 +15,7 @@ from torch import Tensor
 from unispect.core.errors import CheckpointError, DataError
 from unispect.core.seeds import seed_for
 from unispect.models.config_sections import check_settings
+from unispect.models.config_values import PIXELS
 from unispect.models.processing.template import rgb
 
 _READ = ("image_size", "size", "min_size", "image_mean", "image_std", "background_color")
@@ -111,12 +112,14 @@ def picture_format(settings: Mapping[str, Any], where: str) -> PictureFormat:
         CheckpointError: it gives no size, or says what is not done to a picture.
     """
     check_settings(settings, f"{where}: the picture settings", read=_READ, fixed=_DONE, idle=PICTURES_IDLE)
-    size = settings.get("image_size", settings.get("size"))
+    size: Any = settings.get("image_size", settings.get("size"))
     if isinstance(size, Mapping):
         size = size.get("height") if size.get("height") == size.get("width") else None
-    if not isinstance(size, int):
+    if not PIXELS.fits(size):
         raise CheckpointError(f"{where}: the picture settings give no image_size; fetch the checkpoint again")
     found = PictureFormat(size=size, min_size=int(settings.get("min_size", 14)))
+    if found.min_size > size:
+        raise CheckpointError(f"{where}: the picture settings' min_size is {found.min_size}, above image_size {size}")
     mean = tuple(settings.get("image_mean") or found.mean)
     return replace(
         found,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
 from unispect.core.errors import CheckpointError, DataError
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.processing.tokenizer_file import read_tokenizer, require_ids_beside
+from unispect.models.processing.tokenizer_file import is_of_the_library, read_tokenizer, require_ids_beside
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
@@ -54,13 +55,30 @@ def token_id(checkpoint: Checkpoint, tokenizer: Tokenizer, text: object, needed_
     return found
 
 
+def require_rows(tokenizer: Tokenizer, rows: int, path: Path) -> None:
+    """Raises `CheckpointError` where a token of the tokenizer in file `path` has no row in a table of so many."""
+    last = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+    if last >= rows:
+        raise CheckpointError(
+            f"{path} has tokens up to number {last}, the embeddings {rows} rows (0 to {rows - 1}); take the tokenizer "
+            "that the weights came with"
+        )
+
+
 def plain(tokenizer: Tokenizer, text: str) -> Encoding:
     """Plain text as tokens, nothing added.
 
     Raises:
         DataError: the text holds half a character.
+        CheckpointError: the tokenizer cannot read it, as where it lacks the token for what it does not know.
     """
     try:
         return tokenizer.encode(text, add_special_tokens=False)
     except TypeError as error:  # half of a UTF-16 pair is the one kind of str that is no text
         raise DataError(f"{text!r} holds half a character (a lone surrogate); take it out") from error
+    except BaseException as error:
+        if not is_of_the_library(error):
+            raise
+        raise CheckpointError(
+            f"the model's tokenizer.json cannot read {text[:60]!r} ({error}); take the one that the weights came with"
+        ) from error

@@ -13,9 +13,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from unispect.core.errors import CheckpointError
-from unispect.models.json_file import read_json
-from unispect.models.sniff import what_it_is
+from unispect.core.errors import CheckpointError, OutsideError
+from unispect.core.outside import parse_json, regular_bytes
+from unispect.models.json_file import read_json, strangely
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
@@ -24,16 +24,19 @@ def read_tokenizer(path: Path) -> Tokenizer:
     Raises:
         CheckpointError: the file is missing or no tokenizer, or the library gives an added token another id than it.
     """
-    if not path.is_file():
+    if not path.exists():
         raise CheckpointError(f"{path} is missing: fetch the checkpoint again")
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(regular_bytes(path, what="the tokenizer's"), str(path))
         added = _added(content)
         content["added_tokens"] = sorted(added, key=lambda token: token["id"])
         tokenizer = Tokenizer.from_str(json.dumps(content, ensure_ascii=False))
-    except Exception as error:  # the library raises bare Exceptions
-        stranger = what_it_is(path, text=True)
-        why = f"{path} {stranger}" if stranger else f"{path} is no tokenizer file ({error}); fetch it again"
+    except OutsideError as error:
+        raise CheckpointError(strangely(path) or f"{error}; fetch it again") from error
+    except BaseException as error:  # the library raises bare Exceptions, and where it panics not even those
+        if not is_of_the_library(error):
+            raise
+        why = strangely(path) or f"{path} is no tokenizer file ({error}); fetch it again"
         raise CheckpointError(why) from error
     _require_ids(tokenizer, {str(token["content"]): token["id"] for token in added}, path, path)
     return tokenizer
@@ -54,11 +57,20 @@ def require_ids_beside(tokenizer: Tokenizer, path: Path) -> list[Path]:
     return found
 
 
+def is_of_the_library(error: BaseException) -> bool:
+    """An error is a fault, be it a panic of compiled code, and no wish to stop."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
 def _added(content: Any) -> list[dict[str, Any]]:
     added = content.get("added_tokens") or []
-    if not all(isinstance(token["id"], int) and isinstance(token["content"], str) for token in added):
+    if not all(_is_id(token["id"]) and isinstance(token["content"], str) for token in added):
         raise ValueError("an added token has no id")
     return added
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
 
 
 def _require_ids(tokenizer: Tokenizer, ids: Mapping[str, int], path: Path, said: Path) -> None:
@@ -81,7 +93,7 @@ def _differing(tokenizer: Tokenizer, ids: Mapping[str, int]) -> Iterator[tuple[s
 
 
 def _plain(content: Mapping[str, Any]) -> dict[str, int]:
-    return {token: number for token, number in content.items() if isinstance(number, int)}
+    return {token: number for token, number in content.items() if _is_id(number)}
 
 
 def _decoder(content: Mapping[str, Any]) -> dict[str, int]:
@@ -90,5 +102,5 @@ def _decoder(content: Mapping[str, Any]) -> dict[str, int]:
     return {
         str(token["content"]): int(number)
         for number, token in entries
-        if isinstance(token, dict) and "content" in token and str(number).isdigit()
+        if isinstance(token, dict) and "content" in token and str(number).isdecimal()
     }

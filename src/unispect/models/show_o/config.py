@@ -17,7 +17,7 @@ from transformers.models.clip.configuration_clip import CLIPVisionConfig
 from transformers.models.phi.configuration_phi import PhiConfig
 
 from unispect.core.errors import CheckpointError
-from unispect.models.config_sections import built, check_settings
+from unispect.models.config_sections import built, check_heads, check_settings
 from unispect.models.parts.rope import KEYS as ROPE
 from unispect.models.parts.rope import rope_of
 
@@ -76,6 +76,8 @@ _PHI_IDLE = ("qk_layernorm", "vocab_size", "tie_word_embeddings")
 """What the authors overwrite: normed queries, a larger table, a head of its own."""
 _CLIP_IDLE = ("num_labels", "text_config", "text_config_dict", "vision_config_dict", "logit_scale_init_value")
 
+_MOST_BITS = 24
+"""Of a picture token, whose codes are rows of a table."""
 TEXT_PLACES = 129
 """Places for text in front of a picture to be drawn: the authors' max_seq_length and one."""
 
@@ -223,6 +225,7 @@ def _phi(section: Mapping[str, Any], table: int, where: str) -> PhiConfig:
     sizes = {**PHI, **{key: value for key, value in section.items() if value is not None}}
     if int(sizes.get("num_key_value_heads") or sizes["num_attention_heads"]) != int(sizes["num_attention_heads"]):
         raise CheckpointError(f"{where}: the language model's heads share keys, which Show-o's do not")
+    check_heads(where, sizes["hidden_size"], sizes["num_attention_heads"])
     made = built(
         PhiConfig,
         where,
@@ -248,6 +251,7 @@ def _clip(section: Mapping[str, Any], where: str) -> CLIPVisionConfig:
     own = section.get("vision_config") or section
     check_settings(own, where, read=CLIP, fixed={"num_channels": 3}, idle=_CLIP_IDLE)
     sizes = {**CLIP, **{key: value for key, value in own.items() if value is not None}}
+    check_heads(where, sizes["hidden_size"], sizes["num_attention_heads"])
     made = built(CLIPVisionConfig, where, **{key: sizes[key] for key in CLIP})
     made._attn_implementation = "sdpa"
     return made
@@ -278,4 +282,6 @@ def _magvit(section: Mapping[str, Any], where: str) -> MagvitConfig:
         bits.add(int(sizes["z_channels"]))
     if len(bits) > 1 or len(halves[0].blocks) != len(halves[1].blocks):
         raise CheckpointError(f"{where}: the two halves of the picture tokenizer do not fit each other")
+    if max(bits) > _MOST_BITS:
+        raise CheckpointError(f"{where}: the picture tokenizer's z_channels is {max(bits)}, but at most {_MOST_BITS}")
     return MagvitConfig(*halves, bits=bits.pop(), groups=int(section.get("norm_groups", 32)))

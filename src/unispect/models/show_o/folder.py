@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
+from unispect.models.building import in_words
 from unispect.models.checkpoint import Checkpoint, Layout, companion, files_in, joined, open_checkpoint, require_one
 from unispect.models.config_sections import last_part
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
 from unispect.models.sets import is_weights
+from unispect.models.shards import save_shard
 from unispect.models.show_o.card import DEFAULTS
 from unispect.models.show_o.config import CLIP, MAGVIT, PHI, ShowOConfig, network_config
 from unispect.models.show_o.drawing import Drawing
@@ -32,6 +33,7 @@ _LAYOUT = Layout(known=("showo.model.layers.",))
 _PARTS = {VQ_KEYS: Layout(known=("encoder.down.",)), CLIP_KEYS: Layout(known=("vision_model.encoder.",))}
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> ShowO:
     """A Show-o model from a checkpoint folder or hub id (default: the card's).
 
@@ -61,6 +63,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(checkpoint.on(card), network, processor)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO:
     """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
 
@@ -78,7 +81,7 @@ def save(model: ShowO, path: str | Path, *, dtype: torch.dtype | None = None) ->
     Those of the picture tokenizer stand behind `vq.`, those of the CLIP tower behind `clip.`.
     """
     state = published(AUTHORS, model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def companions(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from transformers.models.clip.modeling_clip import CLIPVisionModel
 from transformers.models.phi.modeling_phi import PhiForCausalLM, PhiModel, PhiRotaryEmbedding
 
 from unispect.core.errors import CheckpointError
+from unispect.models.building import within
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.keys import fill
 from unispect.models.show_o.config import ShowOConfig
@@ -70,7 +71,8 @@ def load_network(
     Raises:
         CheckpointError: keys or shapes do not fit; names key and file.
     """
-    network = empty_network(config)
+    with within(checkpoint):
+        network = empty_network(config)
     fill(network, checkpoint, AUTHORS, stacks=STACKS, devices=devices, dtype=dtype)
     _check_codes(checkpoint, config)
     network.trunk.rotary_emb = PhiRotaryEmbedding(config.text).to(devices[0])

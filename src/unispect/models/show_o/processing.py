@@ -23,7 +23,7 @@ from unispect.models.checkpoint import Checkpoint
 from unispect.models.decode.sight import Sight, causal, open_to_all
 from unispect.models.processing.pictures import CroppedFormat
 from unispect.models.processing.template import Piece, Token, segments_of, tokens_of
-from unispect.models.processing.tokenizer import load_tokenizer, plain, token_id
+from unispect.models.processing.tokenizer import load_tokenizer, plain, require_rows, token_id
 from unispect.models.show_o.config import ShowOConfig
 
 SYSTEM_PROMPT = (
@@ -231,6 +231,7 @@ def load_processor(files: Checkpoint, config: ShowOConfig) -> Processor:
             f"{files.folder / 'tokenizer.json'} has {tokenizer.get_vocab_size()} tokens, but config.json says "
             f"llm_vocab_size {config.words}; fetch both again"
         )
+    require_rows(tokenizer, config.words, files.folder / "tokenizer.json")
     drawn = seen = CroppedFormat(config.image_size)
     if config.clip is not None:
         seen = CroppedFormat(int(config.clip.image_size), _CLIP_MEAN, _CLIP_STD, floored=True)  # type: ignore[arg-type]

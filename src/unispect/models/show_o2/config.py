@@ -21,7 +21,7 @@ from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
 from transformers.models.siglip.configuration_siglip import SiglipVisionConfig
 
 from unispect.core.errors import CheckpointError
-from unispect.models.config_sections import built, check_settings
+from unispect.models.config_sections import built, check_heads, check_settings
 from unispect.models.parts.qwen import qwen_config
 
 _QWEN: Mapping[str, Any] = {
@@ -100,6 +100,8 @@ _SEEN = ("vision_use_head", "projection_dim", "num_image_tokens")
 _HEAD = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "head_dim")
 _WAN_NAMES = {"dim": "base_dim"}
 _WAN_KEYS = frozenset(inspect.signature(AutoencoderKLWan).parameters)
+_WAN_CHANNELS = inspect.signature(AutoencoderKLWan).parameters["latents_mean"].default
+"""Of the published autoencoder, one number for each."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,8 @@ def network_config(
         ("clip_latent_dim", config.get("clip_latent_dim", seen.hidden_size), seen.hidden_size),
         ("image_latent_dim", made.channels, made.autoencoder.get("z_dim", 16)),
         ("add_time_embeds", config.get("add_time_embeds", True), True),
+        ("vae_config.latents_mean's length", len(made.autoencoder.get("latents_mean", _WAN_CHANNELS)), made.channels),
+        ("vae_config.latents_std's length", len(made.autoencoder.get("latents_std", _WAN_CHANNELS)), made.channels),
     ):
         if found != needed:
             raise CheckpointError(f"{where}: {name} is {found!r}, but its parts need {needed!r}")
@@ -235,6 +239,7 @@ def _vision(section: Mapping[str, Any], where: str) -> SiglipVisionConfig:
     check_settings(section, where, read=(*keys, "hidden_act", "layer_norm_eps"), fixed={"num_channels": 3}, idle=_SEEN)
     sizes: dict[str, Any] = {key: int(section[key]) for key in keys}
     sizes["num_hidden_layers"] -= 1
+    check_heads(where, sizes["hidden_size"], sizes["num_attention_heads"])
     made = built(
         SiglipVisionConfig,
         where,
@@ -257,7 +262,10 @@ def _head(config: Mapping[str, Any], where: str) -> HeadConfig:
         "head_dim": 64,
         **(config.get("diffusion_head_overrides") or {}),
     }
-    attention = Qwen3Config(
+    check_heads(where, None, sizes["num_attention_heads"], sizes["num_key_value_heads"])
+    attention = built(
+        Qwen3Config,
+        where,
         hidden_size=int(sizes["hidden_size"]),
         intermediate_size=int(sizes["intermediate_size"]),
         num_attention_heads=int(sizes["num_attention_heads"]),

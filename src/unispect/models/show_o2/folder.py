@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
+from unispect.models.building import in_words
 from unispect.models.checkpoint import (
     Checkpoint,
     Layout,
@@ -33,6 +33,8 @@ from unispect.models.checkpoint import (
 from unispect.models.config_sections import last_part
 from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import published
+from unispect.models.processing.tokenizer import require_rows
+from unispect.models.shards import save_shard
 from unispect.models.show_o2.card import DEFAULTS, PIXEL_DECODER
 from unispect.models.show_o2.config import (
     LANGUAGE_MODELS,
@@ -55,6 +57,7 @@ _VAE_KNOWN = ("encoder.conv1.", "encoder.conv_in.")
 _LAYOUT = Layout(known=("showo.model.layers.",), apart=_VAE_FILES)
 
 
+@in_words
 def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> ShowO2:
     """A Show-o2 model from a checkpoint folder or hub id (default: the card's).
 
@@ -75,6 +78,7 @@ def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dty
     return _joined(whole.on(card), network, processor)
 
 
+@in_words
 def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO2:
     """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
 
@@ -91,7 +95,7 @@ def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO2:
 def save(model: ShowO2, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
     """Writes all weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
     state = published(authors_table(model.network.config), model.network.state_dict())
-    save_file({name: tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}, str(path))
+    save_shard(Path(path), state, dtype)
 
 
 def companions(folder: Path) -> list[Path]:
@@ -155,9 +159,7 @@ def _processor(checkpoint: Checkpoint, content: Mapping[str, Any], config: ShowO
         raise CheckpointError(f"{checkpoint.folder / 'config.json'}: pictures of {rows} x {columns} are not square")
     files = _tokenizer(checkpoint, _name(content, "llm_model_path"))
     processor = load_processor(files, size=rows * config.cell, picture_tokens=rows * columns)
-    known, vocabulary = processor.tokenizer.get_vocab_size(), int(config.text.vocab_size)
-    if known > vocabulary:
-        raise CheckpointError(f"{files.folder / 'tokenizer.json'} has {known} tokens, the embeddings {vocabulary}")
+    require_rows(processor.tokenizer, int(config.text.vocab_size), files.folder / "tokenizer.json")
     return processor
 
 

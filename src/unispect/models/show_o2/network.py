@@ -16,6 +16,7 @@ from transformers.models.qwen2.modeling_qwen2 import (
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
 from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
+from unispect.models.building import within
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.keys import check_copy, fill, with_original
 from unispect.models.show_o2.config import ShowO2Config
@@ -103,7 +104,8 @@ def load_network(
     Raises:
         CheckpointError: keys or shapes do not fit; names key and file.
     """
-    network = empty_network(config)
+    with within(checkpoint):
+        network = empty_network(config)
     if network.lm_head is None:
         checkpoint = with_original(checkpoint, TEXT_HEAD, TOKENS)
     fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype)
