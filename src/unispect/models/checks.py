@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.encoded import Cut, Encoded
-from unispect.core.errors import Unsupported, UsageError
+from unispect.core.errors import StateError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import Reply, TextReply, TextSampling
 from unispect.core.units import digest
@@ -17,12 +18,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Inputs = TypeVar("Inputs")
+P = ParamSpec("P")
+Found = TypeVar("Found")
 
 
 def require(card: ModelCard, capability: Capability) -> None:
     """Raises `Unsupported` when the card does not hold the capability."""
     if capability not in card.capabilities:
         raise Unsupported(card.id, capability, "; ".join(card.notes))
+
+
+def named(method: Callable[Concatenate[Any, P], Found]) -> Callable[Concatenate[Any, P], Found]:
+    """A model's method, with the model's name in front of what is said of numbers that are not finite."""
+
+    @wraps(method)
+    def run(self: Any, *args: P.args, **kwargs: P.kwargs) -> Found:
+        try:
+            return method(self, *args, **kwargs)
+        except StateError as error:
+            raise StateError(f"{self.card.id}: {error}") from error
+
+    return run
 
 
 def cuts(prompts: Sequence[Prompt], left_out: Callable[[Prompt], int], ids: Sequence[Tensor]) -> tuple[Cut | None, ...]:

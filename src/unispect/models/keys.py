@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint
+from unispect.models.decode.finite import all_finite
 from unispect.models.shards import Renamed
 from unispect.models.spread import device_map, let_rows_travel, place_of
 from unispect.models.wrappers import common_start
@@ -132,20 +133,23 @@ def fill(
                     f"{shard.path}: {key!r} is {tensor.dtype}; only float weights of 16 bits or more can be loaded: "
                     "take the weights as they were before they were quantised"
                 )
-            _require_finite(tensor, dtype, key, shard.path)
             for name, piece in zip(names_of(target), pieces_of(target, tensor), strict=True):
                 filled[name] = piece.to(device=place_of(places, name), dtype=dtypes[name], copy=True)
+                _require_finite(filled[name], tensor, key, shard.path)
     network.load_state_dict(filled, strict=True, assign=True)
     let_rows_travel(network, places, stacks)
 
 
-def _require_finite(tensor: Tensor, dtype: torch.dtype, key: str, path: Path) -> None:
-    # A sum is finite only if all that is added up is: one pass without a table of flags. It may overflow by itself.
-    if tensor.sum(dtype=torch.float32).isfinite() or tensor.isfinite().all():
-        if tensor.dtype != torch.float64 or tensor.to(dtype).isfinite().all():
-            return
-        raise CheckpointError(f"{path}: {key!r} holds numbers too large for {dtype}; save it in float32 or bfloat16")
+def _require_finite(filled: Tensor, tensor: Tensor, key: str, path: Path) -> None:
+    """What a published tensor became must be finite, which it may cease to be where numbers are made narrower."""
+    if all_finite(filled):
+        return
     wrong = int((~tensor.isfinite()).sum())
+    if not wrong:
+        raise CheckpointError(
+            f"{path}: {key!r} holds numbers too large for {filled.dtype}; run with --dtype float32, or save it with "
+            "smaller numbers"
+        )
     kind = "NaN" if tensor.isnan().any() else "infinite"
     raise CheckpointError(
         f"{path}: {key!r} holds {wrong} numbers of {tensor.numel()} that are not finite ({kind}); a training that "

@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from unispect.core.errors import CheckpointError
+from unispect.models.decode.finite import all_finite
+from unispect.models.shards import require_regular
 
 _STEPS = ".steps"
 _SCALE = ".scale"
@@ -45,6 +47,7 @@ def apply_difference(path: Path, weights: Mapping[str, Tensor]) -> None:
     Raises:
         CheckpointError: the file is damaged, or of another model.
     """
+    require_regular(path)
     try:
         stored = load_file(str(path))
     except (OSError, SafetensorError) as error:
@@ -54,10 +57,24 @@ def apply_difference(path: Path, weights: Mapping[str, Tensor]) -> None:
             continue
         name = key.removesuffix(_STEPS)
         old, scale = weights.get(name), stored.get(name + _SCALE)
-        if old is None or scale is None or len(scale) != len(old) or len(words) != _words(old.numel()):
-            raise CheckpointError(f"{path}: {name} does not fit the model it changes")
+        if old is None or scale is None or not _fits(old, words, scale):
+            raise CheckpointError(f"{path}: {name} does not fit the model it changes; install the package again")
         steps = _unpacked(words)[: old.numel()].view(len(old), -1)
         old.add_((steps.float() * scale.float()[:, None]).view_as(old).to(old))
+        if not all_finite(old):
+            raise CheckpointError(
+                f"{path}: {name + _SCALE!r} makes weights that are not finite; install the package again"
+            )
+
+
+def _fits(old: Tensor, words: Tensor, scale: Tensor) -> bool:
+    """Words and scales are those of a tensor of this shape."""
+    return (
+        words.shape == (_words(old.numel()),)
+        and words.dtype == torch.int32
+        and scale.shape == old.shape[:1]
+        and scale.is_floating_point()
+    )
 
 
 def _words(weights: int) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file, save_model
 
-from unispect.core.errors import CheckpointError, StateError
+from unispect.core.errors import CheckpointError, PriorMissing, StateError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
+from unispect.core.units import Prior, Record, Unit
+from unispect.engine.attempt import attempt
 from unispect.models.bagel.folder import load as load_bagel
 from unispect.models.harmon.folder import load as load_harmon
 from unispect.models.janus_flow.folder import load as load_janus_flow
@@ -28,6 +30,7 @@ from unispect.models.janus_pro.folder import load as load_janus_pro
 from unispect.models.omnigen2.folder import load as load_omnigen2
 from unispect.models.show_o.folder import load as load_show_o
 from unispect.models.show_o2.folder import load as load_show_o2
+from unispect.studies import asking
 
 FAMILIES: Mapping[str, tuple[Any, Callable[..., Any]]] = {
     "janus-pro": (tiny_janus, load_janus_pro),
@@ -304,7 +307,44 @@ def test_what_overflows_while_running_is_neither_drawn_nor_written(family: str, 
         for parameter in trunk.layers[-1].parameters():
             parameter.mul_(1e38)
     drawn = found.encode([Prompt.of("red star")], Goal.IMAGE)
-    with pytest.raises(StateError, match="not finite"):
+    asked = found.encode([Prompt.of("red star")], Goal.TEXT)
+    said = r"^tiny-random.*: .* not finite \(.*\)"
+    with pytest.raises(StateError, match=rf"{said} at step 1, .*--dtype float32"):
         list(found.draw(drawn, ImageSampling((0,))))
-    with pytest.raises(StateError, match="not finite"):
-        list(found.write(found.encode([Prompt.of("red star")], Goal.TEXT), TextSampling(max_new_tokens=3)))
+    with pytest.raises(StateError, match=rf"{said} at step 1, .*--dtype float32"):
+        list(found.write(asked, TextSampling(max_new_tokens=3)))
+    with pytest.raises(StateError, match=said):
+        list(found.score(asked, [["yes", "no"]]))
+    unit = Unit("any", 1, "write", found.card.reference, {"prompt": "red star"}, {"max_new_tokens": 3})
+    (record,) = attempt(telling, found, [unit], no_prior)
+    assert (record.status, record.payload) == ("failed", {})
+    assert "StateError: tiny-random" in record.error
+    assert "--dtype float32" in record.error
+
+
+def no_prior(unit: str) -> Record:
+    raise PriorMissing(unit)
+
+
+def telling(model: Any, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    """A study that only has texts written."""
+
+    def write(model: Any, units: Sequence[Unit], prior: Prior) -> list[Any]:
+        return asking.write(model, units, [Prompt.of(str(unit.inputs["prompt"])) for unit in units])
+
+    return asking.asked("any", {"write": write}, model, units, prior)
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [(torch.float32, "bfloat16"), (torch.float64, "float32")])
+def test_numbers_too_large_for_the_precision_that_is_run_in_are_refused(tmp_path: Path, kind: torch.dtype, dtype: str):
+    folder = tiny_janus.write_checkpoint(tmp_path)
+    file = folder / "model.safetensors"
+    own = load_file(file)
+    key = "language_model.lm_head.weight"
+    large = own[key].to(kind)
+    large[0, 0] = torch.finfo(kind).max
+    save_file({**own, key: large}, file)
+    with pytest.raises(CheckpointError, match=rf"{key}.*too large for torch\.{dtype}"):
+        load_janus_pro(tiny_janus.TINY, folder, device="cpu", dtype=dtype)
+    if kind is torch.float32:
+        load_janus_pro(tiny_janus.TINY, folder, device="cpu", dtype="float32")

@@ -1,9 +1,13 @@
 """Variants are stored as differences: small, close, and only for the model they change."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from unispect.core.errors import CheckpointError
 from unispect.organisms.difference import apply_difference, save_difference
@@ -61,3 +65,40 @@ def test_a_truncated_difference_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(CheckpointError, match=r"x\.safetensors cannot be read"):
         apply_difference(path, weights(0))
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_a_difference_that_is_not_finite_is_refused_by_name(tmp_path: Path, wrong: float) -> None:
+    path = tmp_path / "x.safetensors"
+    save_difference(path, weights(0), weights(1))
+    stored = load_file(path)
+    stored["a.scale"][2] = wrong
+    save_file(stored, path)
+    with pytest.raises(CheckpointError, match=r"x\.safetensors: 'a\.scale' makes weights that are not finite"):
+        apply_difference(path, weights(0))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda stored: stored.update({"a.scale": torch.tensor(1.0)}),
+        lambda stored: stored.update({"a.steps": stored["a.steps"].float()}),
+        lambda stored: stored.update({"a.steps": stored["a.steps"][None]}),
+        lambda stored: stored.update({"a.scale": stored["a.scale"].int()}),
+        lambda stored: stored.pop("a.scale"),
+    ],
+)
+def test_a_difference_of_other_kinds_is_refused_by_name(tmp_path: Path, spoil: Callable[[Any], object]) -> None:
+    path = tmp_path / "x.safetensors"
+    save_difference(path, weights(0), weights(1))
+    stored = load_file(path)
+    spoil(stored)
+    save_file(stored, path)
+    with pytest.raises(CheckpointError, match=r"x\.safetensors: a does not fit"):
+        apply_difference(path, weights(0))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.safetensors")
+    with pytest.raises(CheckpointError, match="named pipe"):
+        apply_difference(tmp_path / "x.safetensors", weights(0))

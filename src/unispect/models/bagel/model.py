@@ -31,7 +31,7 @@ from unispect.models.bagel.processing import Inputs, Processor, Shown
 from unispect.models.bagel.thinking import Thinking
 from unispect.models.bagel.trunk import routed
 from unispect.models.base import Example, Losses
-from unispect.models.checks import check_replies, check_seeds, inputs_for, require
+from unispect.models.checks import check_replies, check_seeds, inputs_for, named, require
 from unispect.models.decode import replay
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.sight import Sight
@@ -100,6 +100,7 @@ class Bagel(Settled):
             self._check_sizes(blocks, (grid or self.drawing.grid) if goal is Goal.IMAGE else None)
         return Encoded(goal, segments, inputs)
 
+    @named
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
         """See `UnifiedModel.write`. Thoughts, where the model is told to think, are part of a reply."""
@@ -107,6 +108,7 @@ class Bagel(Settled):
         prompts = prompts_of(self.network, inputs_for(encoded, Goal.TEXT, Inputs))
         return self.voice.write([own.rows for own in prompts], how, *self.placed(prompts))
 
+    @named
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
         """See `UnifiedModel.draw`.
@@ -132,6 +134,7 @@ class Bagel(Settled):
                 replies[i] = ImageReply(picture, how.seeds[i], latents=latents.cpu().numpy(), replay=told)
         return [replies[i] for i in range(len(encoded))]
 
+    @named
     @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
@@ -179,6 +182,7 @@ class Bagel(Settled):
         for layer, states in enumerate(states_of(self.network, sequences)):
             yield LayerState(layer, states, segments, step)
 
+    @named
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""
         require(self.card, "learn")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unispect.models.capture import Trunk
 
 Map = Callable[[Tensor], Tensor]
+_SCORES = "scores of tokens"
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,14 @@ def draw_tokens(
     if tie is not None and temperature:
         tie /= temperature
 
-    def scores(state: Tensor, minus: Tensor | None) -> Tensor:
-        logits = require_finite(head(state).float(), "scores of image tokens")
+    def scores(state: Tensor, minus: Tensor | None, step: int) -> Tensor:
+        logits = head(state).float()
         if empty is not None:
             conditional, unconditional = logits.chunk(2)
             logits = unconditional + guidance * (conditional - unconditional)
         if temperature:
             logits = logits / temperature
+        logits = require_finite(logits, "scores of image tokens", step)
         return logits if minus is None else logits - minus
 
     for step in range(steps):
@@ -87,9 +89,9 @@ def draw_tokens(
             fed = feed(tokens[sample, :step])
             own = [torch.cat([branch[sample], fed]) for branch in (prompts, empty) if branch is not None]
             state = run(trunk, torch.stack(own))[:, -1]
-            return scores(state, None if minus is None else minus[sample : sample + 1])[0]
+            return scores(state, None if minus is None else minus[sample : sample + 1], step)[0]
 
-        tokens[:, step] = choose(scores(rows.state, minus), tie, alone)
+        tokens[:, step] = choose(scores(rows.state, minus, step), tie, alone)
         if step + 1 < steps:
             fed = feed(tokens[:, step])[:, None]
             rows.extend(fed if empty is None else torch.cat([fed, fed]))
@@ -145,14 +147,14 @@ def write_tokens(
         return run(trunk, own[None], positions=where, mask=None if seen is None else seen[None, None])[0]
 
     for step in range(limit):
-        logits = require_finite(head(rows.state).float(), "scores of tokens")
+        logits = require_finite(head(rows.state).float(), _SCORES, step)
         if how.temperature and noise is None:
             noise = exponential_draws(how.seeds, limit, logits.shape[-1])
         minus = next(noise).to(device).log() if noise is not None else None
         held = [torch.cat([own.to(device), row[:step]]) for own, row in zip(said, tokens, strict=True)] if said else []
 
         def alone(sample: int, step: int = step, minus: Tensor | None = minus, held: Sequence[Tensor] = held) -> Tensor:
-            scores = require_finite(head(states_of(sample, step)[-1:]).float(), "scores of tokens")
+            scores = require_finite(head(states_of(sample, step)[-1:]).float(), _SCORES, step)
             scores = penalised(scores, held[sample : sample + 1], penalty)
             return _text_scores(scores, how, None if minus is None else minus[sample : sample + 1])[0]
 
@@ -167,7 +169,7 @@ def write_tokens(
     for sample, (row, length) in enumerate(zip(tokens.tolist(), lengths.tolist(), strict=True)):
         chances: list[float] = []
         if how.log_probabilities:  # by itself: company would show in the last digits
-            scores = head(states_of(sample, length - 1)[-length:]).float().log_softmax(-1)
+            scores = require_finite(head(states_of(sample, length - 1)[-length:]).float(), _SCORES).log_softmax(-1)
             chances = scores.gather(-1, tokens[sample, :length, None])[:, 0].tolist()
         found.append(Written(tuple(row[:length]), tuple(chances), row[length - 1] in {end, *stops}))
     return found
@@ -176,7 +178,7 @@ def write_tokens(
 def _text_scores(logits: Tensor, how: TextSampling, minus: Tensor | None) -> Tensor:
     if minus is None:
         return logits
-    logits = logits / how.temperature
+    logits = require_finite(logits / how.temperature, _SCORES)
     if how.top_p < 1:
         ordered = logits.sort(dim=-1, descending=True)
         mass = ordered.values.softmax(-1)

@@ -178,11 +178,11 @@ def uncover(
         rules = _Rules(greedy, heat, left, tie, ordered=step + 1 < steps)
         race, ranks = (noise.to(tokens.device) for noise in drawn)
         race = race.log()
-        found = _guess(require_finite(logits(tokens), _SCORES), tokens, race, ranks, rules)
+        found = _guess(require_finite(logits(tokens), _SCORES, step), tokens, race, ranks, rules)
         if alone is not None:
             for sample in found.close.nonzero().flatten().tolist():
                 one = slice(sample, sample + 1)
-                again = require_finite(alone(sample, tokens[sample])[None], _SCORES)
+                again = require_finite(alone(sample, tokens[sample])[None], _SCORES, step)
                 own = _guess(again, tokens[one], race[one], ranks[one], rules)
                 found.tokens[one], found.staying[one] = own.tokens, own.staying
         opened = tokens == OPEN

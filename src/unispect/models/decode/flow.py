@@ -56,6 +56,6 @@ def euler(field: Field, latents: Tensor, at: Sequence[float]) -> Iterator[Tensor
         at: times, rising or falling.
     """
     yield latents
-    for now, then in pairwise(at):
-        latents = require_finite(latents + (then - now) * field(latents, now), "latents of a picture")
+    for step, (now, then) in enumerate(pairwise(at)):
+        latents = require_finite(latents + (then - now) * field(latents, now), "latents of a picture", step)
         yield latents

@@ -85,7 +85,7 @@ def filled(orders: Tensor, left: Sequence[int], fill: Fill, *, channels: int, dt
     values = torch.zeros(*orders.shape, channels, dtype=dtype, device=orders.device)
     for iteration in iterations(orders, left):
         known = values.gather(1, spread(iteration.known, channels))
-        new = require_finite(fill(iteration, known).to(dtype), "values of a picture")
+        new = require_finite(fill(iteration, known).to(dtype), "values of a picture", iteration.index)
         values = values.scatter(1, spread(iteration.chosen, channels), new)
     return values
 

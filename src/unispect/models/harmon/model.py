@@ -25,6 +25,7 @@ from unispect.models.checks import (
     check_replies,
     check_seeds,
     inputs_for,
+    named,
     require,
     text_reply_segments,
 )
@@ -85,6 +86,7 @@ class Harmon(Settled):
             raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
         return Encoded(goal, segments, inputs)
 
+    @named
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
         """See `UnifiedModel.write`."""
@@ -92,6 +94,7 @@ class Harmon(Settled):
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
         return self.voice.write(self.prompt_rows(inputs), how)
 
+    @named
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
         """See `UnifiedModel.draw`. Latents come as [rows, columns, channels]; with the order they repeat any step."""
@@ -117,6 +120,7 @@ class Harmon(Settled):
             for picture, seed, own, order in zip(pictures, how.seeds, values, orders, strict=True)
         ]
 
+    @named
     @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
@@ -151,6 +155,7 @@ class Harmon(Settled):
         for layer, states in enumerate(stream_each(self.trunk, rows)):
             yield LayerState(layer, states, segments, step)
 
+    @named
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""
         require(self.card, "learn")

@@ -28,6 +28,7 @@ from unispect.models.checks import (
     check_replies,
     check_seeds,
     inputs_for,
+    named,
     require,
     text_reply_segments,
 )
@@ -97,6 +98,7 @@ class JanusFlow(Settled):
             raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
         return Encoded(goal, segments, inputs)
 
+    @named
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
         """See `UnifiedModel.write`."""
@@ -104,6 +106,7 @@ class JanusFlow(Settled):
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
         return self.voice.write(self.prompt_rows(inputs), how)
 
+    @named
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
         """See `UnifiedModel.draw`.
@@ -129,6 +132,7 @@ class JanusFlow(Settled):
             for picture, seed, latents, before in zip(self.pictures(finished), how.seeds, finished, last, strict=True)
         ]
 
+    @named
     @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
@@ -168,6 +172,7 @@ class JanusFlow(Settled):
         for layer, states in enumerate(stream_each(self.trunk, rows)):
             yield LayerState(layer, states, segments, step)
 
+    @named
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""
         require(self.card, "learn")

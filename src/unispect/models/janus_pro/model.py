@@ -26,6 +26,7 @@ from unispect.models.checks import (
     check_replies,
     check_seeds,
     inputs_for,
+    named,
     require,
     text_reply_segments,
 )
@@ -91,6 +92,7 @@ class JanusPro(Settled):
             raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
         return Encoded(goal, segments, inputs)
 
+    @named
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
         """See `UnifiedModel.write`."""
@@ -98,6 +100,7 @@ class JanusPro(Settled):
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
         return self.voice.write(self.prompt_rows(inputs), how)
 
+    @named
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
         """See `UnifiedModel.draw`. The reply's tokens and seed repeat every step."""
@@ -117,6 +120,7 @@ class JanusPro(Settled):
             for picture, seed, codes in zip(self.pictures(tokens), how.seeds, tokens.cpu().numpy(), strict=True)
         ]
 
+    @named
     @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
@@ -148,6 +152,7 @@ class JanusPro(Settled):
         for layer, states in enumerate(stream_each(self.trunk, self._rows(encoded, replies))):
             yield LayerState(layer, states, segments, step)
 
+    @named
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""
         require(self.card, "learn")

@@ -26,6 +26,7 @@ from unispect.models.checks import (
     check_seeds,
     check_states,
     inputs_for,
+    named,
     require,
     text_reply_segments,
 )
@@ -113,6 +114,7 @@ class OmniGen2(Settled):
             raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
         return Encoded(goal, segments, replace(inputs, positions=self._positions(inputs)))
 
+    @named
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
         """See `UnifiedModel.write`. Where the model asks for a picture, the reply ends: see `asks_to_draw`."""
@@ -141,6 +143,7 @@ class OmniGen2(Settled):
                 replies[i] = reply
         return replies
 
+    @named
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
         """See `UnifiedModel.draw`.
@@ -168,6 +171,7 @@ class OmniGen2(Settled):
             for latents, seed, size, before in zip(finished, how.seeds, sizes, last, strict=True)
         ]
 
+    @named
     @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
@@ -210,6 +214,7 @@ class OmniGen2(Settled):
         require(self.card, "probe_decoder")
         return inside.decoder_states(self, encoded, replies, at)
 
+    @named
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""
         require(self.card, "learn")

@@ -21,7 +21,7 @@ from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses
 from unispect.models.capture import stream_each
-from unispect.models.checks import check_replies, check_seeds, cuts, inputs_for, require, text_reply_segments
+from unispect.models.checks import check_replies, check_seeds, cuts, inputs_for, named, require, text_reply_segments
 from unispect.models.decode.confident import OPEN, Uncovered, canvas_at, seeded_draws
 from unispect.models.decode.finite import require_finite
 from unispect.models.decode.sight import Sight, extended
@@ -82,6 +82,7 @@ class ShowO(Settled):
         """See `ReadsPart`."""
         return self.processor.left_out(prompt, goal)
 
+    @named
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
         """See `UnifiedModel.write`."""
@@ -89,6 +90,7 @@ class ShowO(Settled):
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
         return self.voice.write(self.prompt_rows(inputs), how, self._sights(inputs))
 
+    @named
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
         """See `UnifiedModel.draw`. With the step at which each token was found, the tokens repeat any step.
@@ -121,6 +123,7 @@ class ShowO(Settled):
             )
         ]
 
+    @named
     @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
@@ -164,6 +167,7 @@ class ShowO(Settled):
         for layer, states in enumerate(stream_each(self.trunk, rows, sights, where)):
             yield LayerState(layer, states, segments, step)
 
+    @named
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""
         require(self.card, "learn")

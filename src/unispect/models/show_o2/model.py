@@ -28,6 +28,7 @@ from unispect.models.checks import (
     check_seeds,
     cuts,
     inputs_for,
+    named,
     require,
     text_reply_segments,
 )
@@ -125,6 +126,7 @@ class ShowO2(Settled):
     def _most_text(self) -> int | None:
         return self.drawing.most_text if self.drawing.paper else None
 
+    @named
     @torch.inference_mode()
     def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
         """See `UnifiedModel.write`."""
@@ -132,6 +134,7 @@ class ShowO2(Settled):
         inputs = inputs_for(encoded, Goal.TEXT, Inputs)
         return self.voice.write(self.prompt_rows(inputs), how, self.sights(inputs))
 
+    @named
     @torch.inference_mode()
     def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
         """See `UnifiedModel.draw`.
@@ -158,6 +161,7 @@ class ShowO2(Settled):
             for picture, seed, latents, before in zip(self.pictures(finished), how.seeds, finished, last, strict=True)
         ]
 
+    @named
     @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
@@ -203,6 +207,7 @@ class ShowO2(Settled):
         for layer, states in enumerate(stream_each(self.trunk, rows, sights)):
             yield LayerState(layer, states, segments, step)
 
+    @named
     def loss(self, batch: Sequence[Example]) -> Losses:
         """See `Trainable.loss`."""
         require(self.card, "learn")
