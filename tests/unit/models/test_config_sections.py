@@ -161,7 +161,14 @@ def test_a_table_of_rotary_positions_hides_nothing():
             rope_of({"rope_theta": wrong}, "c", theta=1e4)
 
 
-QWEN = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 9}
+QWEN = {
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "vocab_size": 9,
+}
 REFUSED: tuple[tuple[Callable[..., Any], dict[str, Any]], ...] = (
     (language_config, {"attention_bias": True}),
     (language_config, {"mlp_bias": True}),
@@ -199,12 +206,7 @@ def test_what_a_trunk_does_is_accepted():
     whole = language_config(QWEN, "c").to_dict()
     assert language_config(whole, "c").to_dict() == whole
     idle = {"sliding_window": 32768, "max_window_layers": 28, "use_sliding_window": False, "attention_dropout": 0.0}
-    assert (
-        qwen_config(
-            {**QWEN, **idle, "num_key_value_heads": 4, "layer_types": ["full_attention"], "head_dim": 16}, "c"
-        ).hidden_size
-        == 64
-    )
+    assert qwen_config({**QWEN, **idle, "layer_types": ["full_attention"], "head_dim": 16}, "c").hidden_size == 64
     stock = qwen_config(QWEN, "c").to_dict()
     assert qwen_config(stock, "c").to_dict() == stock
 
