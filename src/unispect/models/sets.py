@@ -134,6 +134,8 @@ def chosen_set(folder: Path, *, usual: Sequence[str] = USUAL, apart: Sequence[st
     if len(whole) > 1:
         whole, unreadable = _readable(folder, whole, names)
         broken += unreadable
+        if not whole:
+            raise CheckpointError(_nothing(folder, broken))
         whole.sort(key=lambda found: (bool(found.odd), _rank(found, names)))
     first, *others = whole
     adapter = next((name for name in _ADAPTERS[:2] if (folder / name).is_file()), None)

@@ -161,7 +161,14 @@ def test_a_table_of_rotary_positions_hides_nothing():
             rope_of({"rope_theta": wrong}, "c", theta=1e4)
 
 
-QWEN = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 9}
+QWEN = {
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "vocab_size": 9,
+}
 REFUSED: tuple[tuple[Callable[..., Any], dict[str, Any]], ...] = (
     (language_config, {"attention_bias": True}),
     (language_config, {"mlp_bias": True}),

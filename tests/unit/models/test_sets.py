@@ -261,3 +261,11 @@ def test_weights_one_folder_further_in_are_pointed_at(tmp_path: Path):
     save(tmp_path / "checkpoint-500" / "model.safetensors", BASE)
     with pytest.raises(CheckpointError, match=r"give .*checkpoint-500"):
         chosen_set(tmp_path)
+
+
+def test_weights_that_cannot_be_read_beside_differences_are_named(tmp_path: Path):
+    for name in ("bound", "mute"):
+        save_file({"a.steps": torch.ones(2), "a.scale": torch.ones(2)}, tmp_path / f"{name}.safetensors")
+    (tmp_path / "model.safetensors").mkdir()
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is a folder"):
+        chosen_set(tmp_path)
