@@ -58,8 +58,14 @@ bench: setup
 
 setup: $(STAMP)
 
+# torch comes first and by itself: of two builds of one release pip would else take the one whose digest the index told it,
+# which brings gigabytes of CUDA, and not the one that it finds without digests asked for.
 $(STAMP): pyproject.toml constraints.txt constraints-cuda.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	rm -rf $(VENV)/torch && $(BIN)/python -m pip download -q --disable-pip-version-check --no-deps -d $(VENV)/torch $(TORCH)
+	sed -n '/^torch==/,/[^\\]$$/p' constraints.txt >$(VENV)/torch.txt
+	$(locked) --no-index --find-links $(VENV)/torch -r $(VENV)/torch.txt
+	rm -r $(VENV)/torch
 	$(locked) -r constraints.txt
 	if $(BIN)/python -m pip show torch 2>/dev/null | grep -q '^Requires:.*cuda'; then $(locked) -r constraints-cuda.txt; fi
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -127,10 +127,21 @@ def _copy_texts(source: Path, folder: Path) -> None:
 
 
 def _texts(source: Path) -> Iterator[Path]:
-    """The files around the weights, in the folder and in those directly in it."""
+    """The files around the weights, in the folder and in those directly in it.
+
+    Raises:
+        CheckpointError: one is a link to somewhere else, whose content would be copied to where others may read it.
+    """
     for pattern in (*_TEXTS, *(f"*/{pattern}" for pattern in _TEXTS)):
         for path in sorted(source.glob(pattern)):
             inner = path.relative_to(source).parts
             foreign = inner[0].startswith(".") or (len(inner) > 1 and inner[0] in _OURS)
             if path.is_file() and not foreign and not any(path.match(name) for name in _LEFT_OUT):
+                if not path.resolve().is_relative_to(_home(source)):
+                    raise CheckpointError(f"{path} leads out of {source}; put the file itself there")
                 yield path
+
+
+def _home(source: Path) -> Path:
+    """What the links in a folder may lead to: itself, and in the hub's cache what lies beside all revisions."""
+    return (source.parent.parent if source.parent.name == "snapshots" else source).resolve()

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from tiny_binding import Binder, order
 
-from unispect.core.errors import OutsideError, StoreError, UsageError
+from unispect.core.errors import CheckpointError, OutsideError, StoreError, UsageError
 from unispect.runs import durable
 from unispect.train import folder, states
 from unispect.train.bind import Order, bind, finished, prepare, tidy
@@ -382,3 +382,25 @@ def test_torch_says_no_more_than_a_runtime_error(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="No space left on device; make room"), explained(tmp_path / "state.pt"):
         torch.save({"x": torch.zeros(10)}, Full())
+
+
+def test_what_a_checkpoint_links_to_elsewhere_is_not_copied_beside_the_weights(tmp_path: Path) -> None:
+    source, secret = tmp_path / "model", tmp_path / "secret"
+    source.mkdir()
+    secret.write_text("mine")
+    (source / "config.json").write_text("{}")
+    (source / "again.json").symlink_to("config.json")
+    assert {path.name for path in folder._texts(source)} == {"config.json", "again.json"}
+    (source / "notes.txt").symlink_to(secret)
+    with pytest.raises(CheckpointError, match=r"notes\.txt leads out of .*; put the file itself there"):
+        list(folder._texts(source))
+
+
+def test_links_of_the_hubs_cache_are_followed(tmp_path: Path) -> None:
+    blob = tmp_path / "models--a--b" / "blobs" / "0123"
+    revision = tmp_path / "models--a--b" / "snapshots" / "4567"
+    for one in (blob.parent, revision):
+        one.mkdir(parents=True)
+    blob.write_text("{}")
+    (revision / "config.json").symlink_to("../../blobs/0123")
+    assert [path.name for path in folder._texts(revision)] == ["config.json"]
