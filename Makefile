@@ -11,7 +11,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 NEWEST := .venv-newest
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-fast test-newest test-oldest check format bench setup clean
+.PHONY: demo test test-fast test-newest test-oldest check format bench kills setup clean
 
 demo: setup
 	$(BIN)/unispect demo --out demo
@@ -54,6 +54,10 @@ format: setup
 
 bench: setup
 	$(BIN)/python bench/entropy.py
+
+# Two hundred SIGKILLs of real commands, once a night: about a quarter of an hour on one core.
+kills: setup
+	$(BIN)/python bench/kills.py
 
 setup: $(STAMP)
 
