@@ -1,4 +1,4 @@
-"""Real commands killed with SIGKILL at a few random moments while they write; `make kills` does it two hundred times."""
+"""Real commands killed with SIGKILL at random moments while they write; `make kills` does it two hundred times."""
 
 import random
 
