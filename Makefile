@@ -12,7 +12,7 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
 NEWEST := .venv-newest
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-fast test-newest test-oldest check format bench setup lock sbom clean
+.PHONY: demo test test-fast test-newest test-oldest check format bench kills setup lock sbom clean
 
 demo: setup
 	$(BIN)/unispect demo --out demo
@@ -55,6 +55,10 @@ format: setup
 
 bench: setup
 	$(BIN)/python bench/entropy.py
+
+# Two hundred SIGKILLs of real commands, once a night: about a quarter of an hour on one core.
+kills: setup
+	$(BIN)/python bench/kills.py
 
 setup: $(STAMP)
 

@@ -157,7 +157,10 @@ def main() -> None:
                     plant(options.models, count, run)
                 else:
                     multiply(small(folder / "small", options.studies), study, count, run)
-                print(line(study, run, options.against), flush=True)
+                said = line(study, run, options.against)
+                print(said, flush=True)
+                if said.endswith("DIFFERS"):
+                    sys.exit(1)
 
 
 def small(out: Path, studies: list[str]) -> Path:

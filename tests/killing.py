@@ -210,7 +210,7 @@ class Campaign:
                 break
             found.damaged += _problems(work, found)
             now = case.kept(work)
-            _compared(kept, now, whole.kept, found)
+            compared(kept, now, whole.kept, found)
             kept = now
         self._forks.start(work, case.arguments(self._server.url))
         if code := self._forks.wait():
@@ -219,7 +219,7 @@ class Campaign:
             return found
         found.damaged += _problems(work, found)
         for wanted, now in ((whole.kept, case.kept(work)), (whole.ends, case.ends(work))):
-            _compared(wanted, now, wanted, found)
+            compared(wanted, now, wanted, found)
         strays = _files(work) - whole.files
         found.strays += len(strays)
         found.said += [f"stray {name}" for name in sorted(strays)]
@@ -292,7 +292,7 @@ class Undisturbed:
     paid: int
 
 
-def _compared(wanted: Pieces, now: Pieces, right: Pieces, found: Tally) -> None:
+def compared(wanted: Pieces, now: Pieces, right: Pieces, found: Tally) -> None:
     """Counts what was wanted and is not there, and what is not as it ought to be."""
     lost = [name for name in wanted if name not in now]
     other = [name for name, piece in now.items() if right.get(name) != piece]

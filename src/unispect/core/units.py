@@ -24,8 +24,12 @@ def canonical_json(value: object) -> str:
 
 def digest(value: object) -> str:
     """First 24 hex digits of the SHA-256 of the canonical JSON."""
-    text = canonical_json(value).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(text).hexdigest()[:24]
+    return digest_of_text(canonical_json(value))
+
+
+def digest_of_text(canonical: str) -> str:
+    """The same of what is canonical JSON already."""
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Protocol
 
@@ -125,15 +126,19 @@ def _line(row: Row, timings: bool, check: bool) -> str:
             rows.parsed(value, id)
     made = row.made or Made("", 0)
     fixed = (id, study, version, kind, model, seed, status, error, made.device, made.dtype)
-    head: dict[str, object] = dict(zip(FIXED, fixed, strict=True))
+    head = [(name, _JSON.encode(value)) for name, value in zip(FIXED, fixed, strict=True)]
     if timings:
-        head |= {"seconds": seconds, "batch": made.batch, "batch_size": made.size or None}
-    pictures = {name: blob_path(sha256) for name, sha256 in row.pictures.items()}
-    grades = ",".join(f"{_JSON.encode(judge)}:{given}" for _, judge, given in row.grades)
-    return (
-        f'{_JSON.encode(head)[:-1]},"inputs":{inputs},"settings":{settings},"payload":{payload},'
-        f'"pictures":{_JSON.encode(pictures)},"grades":{{{grades}}}}}'
-    )
+        more = {"seconds": seconds, "batch": made.batch, "batch_size": made.size or None}
+        head += [(name, _JSON.encode(value)) for name, value in more.items()]
+    pictures = _object((name, _JSON.encode(blob_path(sha256))) for name, sha256 in row.pictures.items())
+    grades = _object((judge, given) for _, judge, given in row.grades)
+    own = (("inputs", inputs), ("settings", settings), ("payload", payload), ("pictures", pictures), ("grades", grades))
+    return _object((*head, *own))
+
+
+def _object(pairs: Iterable[tuple[str, str]]) -> str:
+    """A JSON object of names and values that are JSON already."""
+    return f"{{{','.join([f'{encode_basestring_ascii(name)}:{value}' for name, value in pairs])}}}"
 
 
 def _write_lines(path: Path, found: Iterable[str]) -> int:

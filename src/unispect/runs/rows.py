@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from json.encoder import encode_basestring
 from sys import intern
 from typing import Any
 
 from unispect.core.errors import OutsideError, StoreError, UsageError
 from unispect.core.outside import parse_json
-from unispect.core.units import Grade, Made, Record, Unit
+from unispect.core.units import Grade, Made, Record, Unit, digest_of_text
 from unispect.runs.blobs import PNG
 
 LARGEST = 2**63 - 1
@@ -54,12 +56,8 @@ def unit_row(unit: Unit) -> tuple[str, str, int, str, str, str, str, int]:
         to_json(unit.settings),
         unit.seed,
     )
-    try:
-        unit_from(row)
-    except StoreError:
-        raise UsageError(
-            f"the inputs of a {unit.kind} unit of {unit.study} are not plain JSON: {unit.inputs!r:.200}"
-        ) from None
+    if replace(unit_from(row, check=False)).id != unit.id:  # made again, from what would be read
+        raise UsageError(f"the inputs of a {unit.kind} unit of {unit.study} are not plain JSON: {unit.inputs!r:.200}")
     return row
 
 
@@ -81,9 +79,23 @@ def unit_from(row: tuple[Any, ...], known: dict[str, Any] | None = None, *, chec
     unit = Unit(intern(study), version, intern(kind), intern(model), parsed(inputs, id), shared[settings], seed)
     if not check:
         unit.__dict__["id"] = id  # where the cached property keeps it
+    elif _stands_for(row):
+        unit.__dict__["id"] = id
     elif unit.id != id:
         raise StoreError(f"unit {id} was altered: its content has another id")
     return unit
+
+
+def _stands_for(row: tuple[Any, ...]) -> bool:
+    """The id is that of the very texts in the row: then nothing need be written out again to be held to it.
+
+    False says nothing: texts that hold escapes, or spaces, are not those that an id is made of.
+    """
+    id, study, version, kind, model, inputs, settings, seed = row
+    if "\\u" in inputs or "\\u" in settings or not (type(version) is type(seed) is int):
+        return False
+    words = [encode_basestring(word) for word in (study, kind, model)]
+    return digest_of_text(f"[{words[0]},{version},{words[1]},{words[2]},{inputs},{settings},{seed}]") == id
 
 
 def record_row(record: Record) -> tuple[str, str, str, str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unispect.metrics import shares
-from unispect.metrics.crossed import crossed_difference, crossed_mean
+from unispect.metrics.crossed import Clusters, crossed_difference, crossed_mean
 
 GRID = list(product(range(6), range(4)))
 CROSSED = {"words": [word for word, _ in GRID], "combinations": [combination for _, combination in GRID]}
@@ -198,3 +199,32 @@ def test_limits_are_never_wider_than_those_of_clusters_that_are_all_right_or_all
     for level in (0.95, 0.99, 0.999):
         least, _ = shares.limits(found.estimate, 12, level)
         assert least - 0.05 < found.at(level).low
+
+
+def test_clusters_by_number_are_those_by_name():
+    """With names that nothing uses, names that stand there twice, and clusters of their own."""
+    draw = np.random.default_rng(5)
+    words = draw.integers(0, 9, 120)
+    pairs = [None if place % 7 == 0 else f"pair {place % 11}" for place in range(120)]
+    values = draw.integers(0, 2, 120).astype(float)
+    names = ["unused", *(f"word {number % 8}" for number in range(9))]
+    plain = {"words": [names[word + 1] for word in words], "pairs": pairs}
+    coded = {"words": Clusters(words + 1, names), "pairs": Clusters.of(pairs)}
+    assert crossed_mean(values, plain) == crossed_mean(values, coded)
+    other = {"words": plain["words"][::-1]}
+    first = crossed_difference(values, plain, values[::-1], other)
+    assert first == crossed_difference(values, coded, values[::-1], {"words": Clusters.of(other["words"])})
+
+
+def test_an_interval_keeps_no_observations():
+    values, factors = [0.0, 1.0] * 5000, {"words": [str(place % 50) for place in range(10_000)]}
+    crossed_difference(values, factors, values[1:], {"words": factors["words"][1:]})
+    tracemalloc.start()
+    try:
+        kept = [crossed_mean(values, factors) for _ in range(3)]
+        kept += [crossed_difference(values, factors, values[1:], {"words": factors["words"][1:]}) for _ in range(3)]
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held / len(kept) < 8000
+    assert kept[0].at(0.5).low > kept[0].low

@@ -1,15 +1,15 @@
 """Finished records of several runs as one sequence that is read from disk whenever it is walked over."""
 
 import tracemalloc
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 from samples import record, unit
 
 from unispect.core.errors import StoreError
-from unispect.core.units import Grade, Record, Unit
+from unispect.core.units import Grade, Made, Record, Unit
 from unispect.runs import RunStore
-from unispect.runs.records import Records, models_of, reduced, unfinished
+from unispect.runs.records import Records, models_of, reduced, unfinished, ways_of
 from unispect.studies.encoding.view import view
 
 LAYERS = 8
@@ -83,6 +83,25 @@ def test_what_is_made_of_all_is_made_once(stores):
     assert reduced(records, seeds, 1) == reduced(records, seeds, 1) == reduced(list(records), seeds, 2) == set(range(6))
     reduced(records, seeds, 3)
     assert walks == [1, 2, 3]
+
+
+def test_ways_from_the_tables_are_those_of_a_walk(tmp_path):
+    with RunStore.create(tmp_path) as store:
+        units = [unit(number, model=f"tiny@{number % 2}") for number in (3, 1, 4, 2)]
+        store.plan(units)
+        noted = [Made("b", 2, "cpu", "float32"), None, Made("c", 1, "cuda", "float32"), Made("d", 1, "cpu", "bfloat16")]
+        store.record([replace(record(one), made=made) for one, made in zip(units, noted, strict=True)])
+        store.grade([Grade(one.id, judge, {}) for one in units for judge in ("b", "a")])
+        store.grade([Grade(units[2].id, "c", {})])
+        records = Records([store], "sample", 1)
+        for found, walked in zip(astuple(ways_of(records)), astuple(ways_of(list(records))), strict=True):
+            assert list(found.items()) == list(walked.items())
+
+
+def test_ways_of_runs_that_share_units_count_each_once(stores):
+    records = Records(stores, "sample", 1)
+    assert ways_of(records) == ways_of(list(records))
+    assert sum(ways_of(records).made.values()) == 6
 
 
 def trajectory(number: int) -> tuple[Unit, Record]:

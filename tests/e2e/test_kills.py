@@ -1,0 +1,37 @@
+"""Real commands killed with SIGKILL at random moments while they write; `make kills` does it two hundred times."""
+
+import random
+
+import pytest
+from killing import CASES, Tally, campaign, compared
+
+
+@pytest.fixture(scope="module")
+def kills(tmp_path_factory):
+    with campaign(tmp_path_factory.mktemp("kills")) as made:
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_killed_command_goes_on_to_what_an_undisturbed_one_leaves(kills, case):
+    whole = kills.undisturbed(case)
+    assert whole.ends
+    assert whole.moments > 20
+    hits = 0
+    for number in range(3):
+        found = kills.round(whole, 2, random.Random(f"{case.name} {number}"), waits=False)
+        assert found.clean, found.said
+        hits += found.kills
+    assert hits >= 2
+
+
+def test_whatever_is_missing_twice_there_or_changed_is_counted():
+    right = {"a": b"1", "b": b"2", "c": b"3"}
+    found = Tally()
+    compared(right, {"a": b"1", "b": b"22", "d": b"4"}, right, found)
+    assert (found.lost, found.doubled, found.different) == (1, 1, 1)
+    assert not found.clean
+    assert not Tally(paid=3, allowed=2).clean
+    assert not Tally(strays=1).clean
+    assert Tally(kills=4, paid=2, allowed=2).clean
