@@ -174,7 +174,7 @@ def listening(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "kind"),
     [(Path.mkdir, "a folder"), (pipe, "a named pipe"), (listening, "a socket")],
-    ids=lambda one: str(one),
+    ids=["a folder", "a named pipe", "a socket"],
 )
 def test_only_files_are_read_and_nobody_is_waited_for(make, kind: str, tmp_path: Path):
     make(tmp_path / "odd")

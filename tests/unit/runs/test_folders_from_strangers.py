@@ -14,7 +14,6 @@ from unispect.core.units import Grade
 from unispect.runs import RunStore, blob_path, durable
 from unispect.runs.check import check
 from unispect.runs.geneval import export_geneval
-from unispect.runs.inside import require_within
 from unispect.runs.lock import writer_of
 from unispect.runs.merge import merge
 from unispect.runs.repair import repair
@@ -204,18 +203,3 @@ def test_a_model_s_name_is_a_folder_of_its_own(tmp_path: Path) -> None:
         with pytest.raises(StoreError):  # two names that become one
             export_geneval(store, tmp_path / "deep" / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) in (["run"], ["deep", "run"])
-
-
-def test_a_cassette_in_a_run_folder_lies_there(run: Path, outside: Path) -> None:
-    inner = run / "cassettes" / "judge.jsonl"
-    require_within(run, inner)
-    inner.parent.mkdir()
-    inner.symlink_to(outside / "thesis")
-    with pytest.raises(StoreError, match="is a link"):
-        require_within(run, inner)
-    inner.unlink()
-    inner.parent.rmdir()
-    inner.parent.symlink_to(outside)
-    with pytest.raises(StoreError, match="is a link"):
-        require_within(run, inner)
-    require_within(run, outside / "own.jsonl")
