@@ -148,7 +148,7 @@ def failing(folder: Path, at: int, *, dies: bool = False) -> Iterator[Disk]:
 
 @contextmanager
 def not_waiting() -> Iterator[None]:
-    """Nothing waits for the disk: what happens there is told by `failing`, and hundreds of trainings would wait long."""
+    """Nothing waits for the disk: `failing` says what happens there, and hundreds of trainings would wait long."""
     with patch.object(os, "fsync", lambda descriptor: None):
         yield
 
