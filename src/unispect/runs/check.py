@@ -110,6 +110,7 @@ def look(reader: RunReader) -> tuple[digests.Sealed | None, str]:
         StoreError: the database cannot be read, or holds values that nothing can be counted from.
     """
     run, connection = reader.folder, reader.connection
+    sealed = None
     try:
         reader.manifest()
         with database.explained(run / database.NAME):

@@ -56,7 +56,11 @@ def unit_row(unit: Unit) -> tuple[str, str, int, str, str, str, str, int]:
         to_json(unit.settings),
         unit.seed,
     )
-    if replace(unit_from(row, check=False)).id != unit.id:  # made again, from what would be read
+    try:
+        again = replace(unit_from(row, check=False)).id  # made again, from what would be read
+    except StoreError as error:
+        raise UsageError(f"a {unit.kind} unit of {unit.study} cannot be kept: {error}") from None
+    if again != unit.id:
         raise UsageError(f"the inputs of a {unit.kind} unit of {unit.study} are not plain JSON: {unit.inputs!r:.200}")
     return row
 

@@ -11,7 +11,7 @@ import pytest
 from commands import here
 from samples import record, unit
 
-from unispect.core.errors import StoreError
+from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Grade, Made
 from unispect.runs import RunStore, database, manifest, schema
 from unispect.runs.check import check
@@ -51,6 +51,11 @@ def test_a_manifest_that_is_none_is_named(text: str, tmp_path: Path):
 def test_what_models_write_comes_back():
     payload = {"text": "half \ud83d, \0 and \u2028", "numbers": [1.5, -0.0, 10**18]}
     assert parsed(to_json(payload), "abc") == payload
+
+
+def test_what_could_not_be_read_again_is_not_planned(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path / "run") as store, pytest.raises(UsageError, match="more than 400 digits"):
+        store.plan([unit(0, inputs={"number": 10**400})])
 
 
 UNITS = [unit(number) for number in range(4)]
