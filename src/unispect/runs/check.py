@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from unispect.core.errors import StoreError
-from unispect.runs import database, digests, manifest, rows
+from unispect.runs import columns, database, digests, manifest, rows
 from unispect.runs.blobs import Blobs, blob_path, is_name
 from unispect.runs.reading import RunReader
 
@@ -52,7 +52,11 @@ def check(run: Path) -> tuple[Problem, ...]:
     try:
         with closing(database.connect(run, writing=False)) as connection, database.moment(connection, run):
             found += _damaged_pages(connection, "integrity_check")
-            found += _changed_rows(connection)
+            odd = _odd_rows(connection)
+            if odd:  # nothing that computes with them can be asked
+                return (*found, *odd)
+            found += _changed_units(connection)
+            found += _changed_payloads(connection)
             found += _missing_rows(connection, digests.sealed(connection).broken)
             found += _damaged_pictures(connection, Blobs(run))
     except StoreError as error:
@@ -76,10 +80,15 @@ def require_whole(run: Path, connection: sqlite3.Connection) -> None:
 def quick(run: Path, connection: sqlite3.Connection) -> list[Problem]:
     """What a look that reads no picture and no record finds."""
     with database.explained(run / database.NAME):
-        return _damaged_pages(connection, "quick_check") or [
-            *_missing_rows(connection, digests.vanished(connection)),
-            *_missing_pictures(connection, Blobs(run)),
-        ]
+        pages = _damaged_pages(connection, "quick_check")
+        return pages or _odd_rows(connection) or _quick(run, connection)
+
+
+def _quick(run: Path, connection: sqlite3.Connection) -> list[Problem]:
+    return [
+        *_missing_rows(connection, digests.vanished(connection)),
+        *_missing_pictures(connection, Blobs(run)),
+    ]
 
 
 def require_kept(reader: RunReader) -> digests.Sealed:
@@ -98,18 +107,27 @@ def look(reader: RunReader) -> tuple[digests.Sealed | None, str]:
     """The root of a run and what is wrong with it, without reading a picture; one of the two.
 
     Raises:
-        StoreError: the database cannot be read.
+        StoreError: the database cannot be read, or holds values that nothing can be counted from.
     """
+    run, connection = reader.folder, reader.connection
+    sealed = None
     try:
         reader.manifest()
-        found = quick(reader.folder, reader.connection)
-        if any(problem.what.startswith(DAMAGED) for problem in found):
-            return None, damaged(reader.folder, found)
-        sealed = reader.sealed()
+        with database.explained(run / database.NAME):
+            found = _damaged_pages(connection, "quick_check")
+            odd = [] if found else _odd_rows(connection)
+        if found:
+            return None, damaged(run, found)
+        if not odd:
+            sealed = reader.sealed()
+            with reader.snapshot():
+                found = [*map(_problem, sealed.broken), *_changed_units(connection), *_quick(run, connection)]
     except StoreError as error:
         return None, str(error)
-    found = list(dict.fromkeys([*map(_problem, sealed.broken), *found]))
-    return (None, damaged(reader.folder, found)) if found else (sealed, "")
+    if odd:
+        raise StoreError(damaged(run, odd))
+    found = list(dict.fromkeys(found))
+    return (None, damaged(run, found)) if found else (sealed, "")
 
 
 def damaged(run: Path, found: Sequence[Problem]) -> str:
@@ -167,24 +185,42 @@ def _missing_rows(connection: sqlite3.Connection, broken: Iterable[digests.Broke
     return [*found, *_short_tables(connection)]
 
 
-def _changed_rows(connection: sqlite3.Connection) -> Iterator[Problem]:
+def _odd_rows(connection: sqlite3.Connection) -> list[Problem]:
+    """What no writer can have written, whatever it says: values of another kind than their columns hold."""
+    found = (
+        (row, f"is not as it was written: {' and '.join(row.columns)} of {row.table} hold values of another kind")
+        for row in columns.odd_rows(connection)
+    )
+    return list(dict.fromkeys(Problem(database.NAME, what, row.unit, row.judge) for row, what in found))
+
+
+def _changed_units(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Units that are not what their ids were taken of."""
     units = connection.execute(
         """SELECT u.id, study, version, kind, model, inputs, s.json, seed
            FROM units u JOIN settings s ON s.id = u.settings ORDER BY position"""
     )
-    payloads = connection.execute(  # of others it is known that they are what was written
+    return _raised(lambda row: None if rows.stands_for(row) else rows.unit_from(row), units)
+
+
+def _changed_payloads(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Of records and grades without a digest: of others it is known that they are what was written."""
+    payloads = connection.execute(
         """SELECT unit, payload FROM records r JOIN units u ON u.id = r.unit
                LEFT JOIN digests d ON d.position = u.position AND d.judge = '' WHERE digest IS NULL
            UNION ALL
            SELECT unit, payload FROM grades g JOIN units u ON u.id = g.unit
                LEFT JOIN digests d ON d.position = u.position AND d.judge = g.judge WHERE digest IS NULL"""
     )
-    for read, found in ((rows.unit_from, units), (lambda row: rows.parsed(row[1], row[0]), payloads)):
-        for row in found:
-            try:
-                read(row)
-            except StoreError as error:
-                yield Problem(database.NAME, str(error))
+    return _raised(lambda row: rows.parsed(row[1], row[0]), payloads)
+
+
+def _raised(read: Callable[[tuple], object], found: Iterable[tuple]) -> Iterator[Problem]:
+    for row in found:
+        try:
+            read(row)
+        except StoreError as error:
+            yield Problem(database.NAME, str(error))
 
 
 def _missing_pictures(connection: sqlite3.Connection, blobs: Blobs) -> Iterator[Problem]:
@@ -194,14 +230,23 @@ def _missing_pictures(connection: sqlite3.Connection, blobs: Blobs) -> Iterator[
     def wrong(sha256: str, length: int) -> str:
         if sha256 not in sizes:
             return "is missing"
-        return "" if sizes[sha256] == length else f"was altered: {sizes[sha256]} bytes instead of {length}"
+        return _of_another_length(sizes[sha256], length)
 
     return _wrong_pictures(named, wrong)
 
 
 def _damaged_pictures(connection: sqlite3.Connection, blobs: Blobs) -> Iterator[Problem]:
     damage = cache(blobs.damage)
-    return _wrong_pictures(_pictures(connection), lambda sha256, _: damage(sha256))
+    sizes = blobs.sizes()
+
+    def wrong(sha256: str, length: int) -> str:  # of a whole picture it may be noted wrongly how long it is
+        return damage(sha256) or _of_another_length(sizes[sha256], length)
+
+    return _wrong_pictures(_pictures(connection), wrong)
+
+
+def _of_another_length(size: int, length: int) -> str:
+    return "" if size == length else f"was altered: {size} bytes instead of {length}"
 
 
 def _wrong_pictures(named: Iterable[tuple[str, str, int]], wrong: Callable[[str, int], str]) -> Iterator[Problem]:

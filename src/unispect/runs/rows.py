@@ -56,7 +56,11 @@ def unit_row(unit: Unit) -> tuple[str, str, int, str, str, str, str, int]:
         to_json(unit.settings),
         unit.seed,
     )
-    if replace(unit_from(row, check=False)).id != unit.id:  # made again, from what would be read
+    try:
+        again = replace(unit_from(row, check=False)).id  # made again, from what would be read
+    except StoreError as error:
+        raise UsageError(f"a {unit.kind} unit of {unit.study} cannot be kept: {error}") from None
+    if again != unit.id:
         raise UsageError(f"the inputs of a {unit.kind} unit of {unit.study} are not plain JSON: {unit.inputs!r:.200}")
     return row
 
@@ -79,20 +83,22 @@ def unit_from(row: tuple[Any, ...], known: dict[str, Any] | None = None, *, chec
     unit = Unit(intern(study), version, intern(kind), intern(model), parsed(inputs, id), shared[settings], seed)
     if not check:
         unit.__dict__["id"] = id  # where the cached property keeps it
-    elif _stands_for(row):
+    elif stands_for(row):
         unit.__dict__["id"] = id
     elif unit.id != id:
         raise StoreError(f"unit {id} was altered: its content has another id")
     return unit
 
 
-def _stands_for(row: tuple[Any, ...]) -> bool:
+def stands_for(row: tuple[Any, ...]) -> bool:
     """The id is that of the very texts in the row: then nothing need be written out again to be held to it.
 
     False says nothing: texts that hold escapes, or spaces, are not those that an id is made of.
     """
     id, study, version, kind, model, inputs, settings, seed = row
-    if "\\u" in inputs or "\\u" in settings or not (type(version) is type(seed) is int):
+    if not (type(version) is type(seed) is int and type(inputs) is type(settings) is str):
+        return False
+    if "\\u" in inputs or "\\u" in settings:
         return False
     words = [encode_basestring(word) for word in (study, kind, model)]
     return digest_of_text(f"[{words[0]},{version},{words[1]},{words[2]},{inputs},{settings},{seed}]") == id

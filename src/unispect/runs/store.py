@@ -254,8 +254,12 @@ class RunStore(RunReader):
         """Gives up the records of units, and their grades, so that they are run again; `history` remembers why."""
         with self.writing() as connection:
             for unit in units:
-                connection.execute(
-                    "UPDATE records SET status = 'failed', error = ? WHERE unit = ?", (rows.printable(reason), unit)
+                connection.execute(  # what was put in their place, and is no number, is not kept either
+                    """UPDATE records SET status = 'failed', error = ?,
+                       seconds = CASE WHEN typeof(seconds) = 'real' AND abs(seconds) < 9e999 THEN seconds ELSE 0 END,
+                       invocation = CASE typeof(invocation) WHEN 'integer' THEN invocation ELSE 0 END
+                       WHERE unit = ?""",
+                    (rows.printable(reason), unit),
                 )
                 _give_up(connection, unit)
 

@@ -102,6 +102,34 @@ def test_what_was_edited_is_named_by_study_and_unit_wherever_it_is_read(tmp_path
         assert named in outcome.out + outcome.err, command
 
 
+UNIT_EDITS = {
+    "inputs": f"UPDATE units SET inputs = replace(inputs, '3', '4') WHERE id = '{UNITS[3].id}'",
+    "seed": f"UPDATE units SET seed = 99 WHERE id = '{UNITS[3].id}'",
+    "model": f"UPDATE units SET model = 'another' WHERE id = '{UNITS[3].id}'",
+    "settings": "UPDATE settings SET json = '{\"another\":1}'",
+}
+
+
+@pytest.mark.parametrize("edit", UNIT_EDITS.values(), ids=UNIT_EDITS)
+def test_no_root_is_given_to_a_run_whose_units_were_edited(tmp_path: Path, capsys, edit: str) -> None:
+    run = write(tmp_path / "run")
+    sql(run, edit)
+    found = status(run)
+    assert f"unit {UNITS[3].id} was altered: its content has another id" in " ".join(map(str, check(run)))
+    assert "was altered: its content has another id" in found.damage
+    assert found.sealed is None
+    assert here(capsys, "status", run).code == here(capsys, "check", "run", run).code == 1
+
+
+def test_a_length_that_was_edited_is_found_by_what_repairs(tmp_path: Path) -> None:
+    run = write(tmp_path / "run")
+    sql(run, f"UPDATE pictures SET bytes = bytes + 1 WHERE {OF_3}")
+    with pytest.raises(StoreError, match="was altered"):
+        RunStore.open(run)
+    assert {problem.unit for problem in repair(run)} == {UNITS[3].id}
+    assert check(run) == ()
+
+
 def test_a_record_that_was_put_in_is_named(tmp_path: Path) -> None:
     run = write(tmp_path / "run")
     sql(run, f"INSERT INTO records VALUES ('{LAST.id}', 'done', '{{}}', '', 0.0, 0)")

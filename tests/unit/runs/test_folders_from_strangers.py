@@ -180,7 +180,7 @@ def test_a_database_that_would_act_by_itself_is_refused(run: Path, what: str) ->
             RunStore.open(run, mode)
 
 
-@pytest.mark.parametrize("index", ["../../x", -1, True, 1.5, None, 10**400, ["x"], {"a": 1}])
+@pytest.mark.parametrize("index", ["../../x", -1, True, 1.5, None, 10**399, ["x"], {"a": 1}])
 def test_an_index_of_geneval_is_a_whole_number(tmp_path: Path, outside: Path, index: object) -> None:
     prompt = {"text": "a cat", "geneval": {"index": index, "metadata": {}}}
     one = unit(0, inputs={"prompt": prompt})
