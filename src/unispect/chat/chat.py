@@ -322,8 +322,8 @@ class Chat:
             last = outcome.what if lost else outcome.unread
             self._over = Hopeless(
                 f"{self._client.model} at {self._client.endpoint} sent no reply to {self._silence.lasted} "
-                f"{counted} in a row, the last: {last}; nothing more is asked. See whether the server runs and can be reached from "
-                "here, then give the same command again: it goes on with what is left"
+                f"{counted} in a row, the last: {last}; nothing more is asked. See whether the server runs and can be "
+                "reached from here, then give the same command again: it goes on with what is left"
             )
 
     def _failure(self, fault: Fault, key: str, attempt: int) -> AskError:
