@@ -180,6 +180,18 @@ def test_what_breaks_readers_breaks_no_client(client, server, status):
         assert isinstance(asking.send(asked), Reply | Fault)
 
 
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_no_package_warns_or_logs_of_a_key_in_a_response(client, server, status, caplog, recwarn):
+    sends, asked = client
+    odd = {"model": KEY, "choices": [{"finish_reason": KEY, "message": {"role": KEY, "content": KEY}}], "error": KEY}
+    odd |= {"type": KEY, "stop_reason": KEY, "content": [{"type": KEY, "text": KEY}], "usage": {KEY: KEY}}
+    odd |= {"candidates": [{"finishReason": KEY, "content": {"role": KEY, "parts": [{"text": KEY, KEY: KEY}]}}]}
+    server.answer = whole(status, json.dumps(odd).encode())
+    with caplog.at_level("DEBUG"):
+        sends.send(asked)
+    assert leaks(caplog.text + "".join(str(one.message) for one in recwarn)) == []
+
+
 @pytest.mark.parametrize("status", [200, 201, 203, 206])
 def test_what_was_paid_for_is_kept_whatever_its_headers_say(server, status, tmp_path):
     asking, asked = client_of("http", server)

@@ -57,7 +57,7 @@ class AnthropicSDK:
     def send(self, request: Request[Any]) -> Reply | Fault:
         """The reply to one attempt, or why there is none."""
         anthropic = package("anthropic")
-        with BoundedClient(self.limits, self.base_url) as http:
+        with BoundedClient(self.limits, self.base_url, packaged=True) as http:
 
             def call() -> None:
                 client = anthropic.Anthropic(

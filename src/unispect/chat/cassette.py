@@ -15,6 +15,7 @@ import hashlib
 import os
 import stat
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -73,7 +74,8 @@ class Cassette:
         self.mode: Mode = mode
         self._lock = threading.Lock()
         self._held: dict[str, Held] = {}
-        self._open: dict[int, float] = {}
+        self._open: dict[int, tuple[str, float]] = {}
+        self._lost: Counter[str] = Counter()
         self._settled = 0.0
         self._number = 0
         self._whole = True
@@ -182,11 +184,16 @@ class Cassette:
             raise StoreError(f"the cassette {self.path} cannot keep a picture: {error.strerror}") from error
         return sha256
 
+    def given_up(self, attempts: int) -> frozenset[str]:
+        """Keys of requests that lost so many attempts, or more, and have no reply."""
+        with self._lock:
+            return frozenset(key for key, lost in self._lost.items() if lost >= attempts and key not in self._held)
+
     @property
     def spent(self) -> float:
         """What everything on it cost, attempts without an end counted at their most."""
         with self._lock:
-            return self._settled + sum(self._open.values())
+            return self._settled + sum(at_most for _, at_most in self._open.values())
 
     @property
     def unfinished(self) -> int:
@@ -279,11 +286,13 @@ class Cassette:
         number = entry["number"]
         if kind == "sent":
             self._number = number
-            self._open[number] = entry["at_most"]
+            self._open[number] = entry["key"], entry["at_most"]
             return
-        self._open.pop(number, None)
+        key, _ = self._open.pop(number, ("", 0.0))
         self._settled += entry["cost"] or 0.0
-        if kind == "reply":
+        if kind == "lost":
+            self._lost[key] += 1
+        else:
             said = dict(entry["reply"])
             usage, picture = said.pop("usage"), said.pop("picture", "")
             reply = Reply(**said, usage=usage and Usage(**usage))

@@ -109,6 +109,7 @@ class Chat:
         self._counts: Counter[str] = Counter()
         self._answered = False
         self._silence = Silence(self._patience.silence)
+        self._known = frozenset() if cassette is None else cassette.given_up(self._patience.attempts)
         self._given_up: dict[str, AskError] = {}
         self._without: dict[str, bool] = {}
         self._refused: dict[str, set[str]] = {}
@@ -266,7 +267,7 @@ class Chat:
         return self._scrubbed(again) if isinstance(again, Reply) and not again.unread else reply
 
     def _pay(self, request: Asked, key: str) -> tuple[Reply, float | None]:
-        for error in (self._over, self._given_up.get(key)):
+        for error in (self._given_up.get(key), self._over):  # what a request met itself is its own
             if error is not None:
                 raise type(error)(*error.args)
         self._client.prepare()
@@ -290,28 +291,39 @@ class Chat:
                 outcome, cost = self._attempt(request, key, about)
                 if isinstance(outcome, Reply) and outcome.usage is not None:
                     self._pace.took(turn, outcome.usage.input_tokens + outcome.usage.output_tokens)
-            self._listen(outcome, tries)
             if isinstance(outcome, Reply):
+                self._listen(outcome, tries)
                 self._answered = True
                 return outcome, cost
-            pause = self._patience.pause(outcome, key, attempt)
-            if pause is None or self._over is not None:
+            known = key in self._known and not self._answered
+            pause = None if known else self._patience.pause(outcome, key, attempt)
+            one_sided = self._answered and outcome.worded
+            if outcome.heard or not (known or (one_sided and pause is not None)):
+                self._listen(outcome, tries, "requests" if one_sided else "attempts")
+            if pause is None:
                 raise self._failure(outcome, key, attempt)
+            if self._over is not None:
+                raise Hopeless(*self._over.args)
             if outcome.crowded:
                 self._pace.hold(pause)
             else:
                 self._time.sleep(pause)
 
-    def _listen(self, outcome: Reply | Fault, tries: Tries) -> None:
-        """Notes whether the server was heard of; after too long a silence nothing more is asked."""
+    def _listen(self, outcome: Reply | Fault, tries: Tries, counted: str = "attempts") -> None:
+        """Notes whether the server was heard of; after too long a silence nothing more is asked.
+
+        A server may live and fail over some requests. Where it has answered others and says itself that it failed, a
+        request is noted once, when it is given up. What an earlier command gave up shows nothing by failing again,
+        and is attempted once until something was answered: a command gets past it.
+        """
         lost = isinstance(outcome, Fault)
         tries.told(heard=outcome.heard if lost else not outcome.unread)
         if self._silence.over and self._over is None:
             last = outcome.what if lost else outcome.unread
             self._over = Hopeless(
-                f"{self._client.model} at {self._client.endpoint} sent no reply to {self._silence.lasted} attempts in "
-                f"a row, the last: {last}; nothing more is asked. See whether the server runs and can be reached from "
-                "here, then give the same command again: it goes on with what is left"
+                f"{self._client.model} at {self._client.endpoint} sent no reply to {self._silence.lasted} "
+                f"{counted} in a row, the last: {last}; nothing more is asked. See whether the server runs and can be "
+                "reached from here, then give the same command again: it goes on with what is left"
             )
 
     def _failure(self, fault: Fault, key: str, attempt: int) -> AskError:
@@ -322,11 +334,11 @@ class Chat:
             + f", request {key})"
         )
         shared = self._is_shared(fault, key)
-        if self._over is not None:
-            return Hopeless(*self._over.args)
         if not (fault.hopeless or shared):
             self._given_up[key] = AskError(words)
             return self._given_up[key]
+        if self._over is not None:
+            return Hopeless(*self._over.args)
         first = shared and not fault.common
         self._over = Hopeless(words + ("; no request was answered, and others met the same" if first else ""))
         return self._over

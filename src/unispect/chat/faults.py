@@ -50,6 +50,7 @@ class Fault:
         body: what came, where a paid response is no reply; kept on the cassette.
         heard: the server lives: it looked at the request, or asked to wait. What it sends when it fails itself says
             no more than silence does.
+        worded: the server says itself, in an error of its API, that it failed; it may have failed over this request.
     """
 
     what: str
@@ -62,6 +63,7 @@ class Fault:
     alike: str = ""
     body: str = field(default="", repr=False)
     heard: bool = False
+    worded: bool = False
 
 
 def of_status(
@@ -90,6 +92,7 @@ def of_status(
         common=bool(mend) and not again,
         alike="" if again or _CONTENT.search(body[:_LOOKED_AT]) else what,
         heard=status in CROWDED or wait is not None or not (again or status >= _FAILED),
+        worded=status == _FAILED and _is_error(body),
     )
 
 
@@ -142,6 +145,18 @@ def mend_in(body: str, mends: Mapping[str, str]) -> str:
         if re.search(_SPELLED[name], named or text, re.IGNORECASE | re.DOTALL):
             return "" if name == "limit" and _TOO_MANY.search(text) else mend
     return ""
+
+
+def _is_error(body: str) -> bool:
+    """A JSON object with words about an error: what a server writes itself, and no gateway in its place."""
+    try:
+        error = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(error, dict):
+        return False
+    said = error.get("error") or error.get("message") or error.get("detail")
+    return bool(said.get("message") if isinstance(said, dict) else said)
 
 
 def _parameters_in(body: str) -> str:

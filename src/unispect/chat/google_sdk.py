@@ -62,7 +62,7 @@ class GoogleSDK:
         """The reply to one attempt, or why there is none."""
         genai, types = package("google.genai"), package("google.genai.types")
         config = self._config(request) if isinstance(request, Request) else self._drawing(types, request)
-        with BoundedClient(self.limits, self.base_url, tls=True) as http:
+        with BoundedClient(self.limits, self.base_url, tls=True, packaged=True) as http:
 
             def call() -> None:
                 options = types.HttpOptions(base_url=self.base_url, httpx_client=http)

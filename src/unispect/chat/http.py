@@ -61,6 +61,10 @@ class Cut(httpx2.TransportError):
         super().__init__(fault.what)
 
 
+class Whole(httpx2.TransportError):
+    """The response is there, and is read here."""
+
+
 class _Wire:
     """Remembers the newest socket of an exchange, so that another thread can cut it.
 
@@ -114,13 +118,16 @@ class BoundedClient(httpx2.Client):
         limits: of an exchange.
         url: where it will go.
         tls: `url` is plain HTTP, and certificates are wanted none the less.
+        packaged: a vendor's package sends with it, and is given no response: it could warn and log of a key in it, and
+            what it makes of an odd one may be less than it holds.
 
     Attributes:
-        last: the newest whole response; what a vendor's package makes of it may be less than it holds.
+        last: the newest whole response.
     """
 
-    def __init__(self, limits: Limits, url: str, *, tls: bool = False) -> None:
+    def __init__(self, limits: Limits, url: str, *, tls: bool = False, packaged: bool = False) -> None:
         self._bounds = limits
+        self._packaged = packaged
         self._to = httpx2.URL(url)
         self.last: httpx2.Response | None = None
         way = way_to(url, tls=tls)
@@ -138,6 +145,7 @@ class BoundedClient(httpx2.Client):
 
         Raises:
             Cut: it took too long, is too large, or is compressed; or it would go, or went, to another machine.
+            Whole: it is in `last`, and a package sent the request.
             httpx2.HTTPError: the exchange failed otherwise.
         """
         if (request.url.scheme, request.url.host, request.url.port) != (self._to.scheme, self._to.host, self._to.port):
@@ -160,6 +168,8 @@ class BoundedClient(httpx2.Client):
         if response is None or wire.late.is_set():
             raise Cut(Fault(f"no whole response within {self._bounds.total:g} s", again=True, paid=True))
         self.last = response
+        if self._packaged:
+            raise Whole("read by its owner")
         return response
 
     def _read(self, request: httpx2.Request, how: Mapping[str, Any]) -> httpx2.Response:

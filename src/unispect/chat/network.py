@@ -118,7 +118,9 @@ def _proxy(scheme: str, host: str, port: int | None) -> httpx2.URL | None:
     try:
         url = httpx2.URL(value if "://" in value else f"http://{value}")
     except (httpx2.InvalidURL, ValueError):
-        raise UsageError(f"{shown} is no address of a proxy; {cure}") from None
+        url = None
+    if url is None or (url.port or 0) >= 2**16:
+        raise UsageError(f"{shown} is no address of a proxy; {cure}")
     if url.scheme not in SCHEMES:
         raise UsageError(f"{shown}: proxies of scheme {url.scheme!r} are not known ({', '.join(SCHEMES)}); {cure}")
     if not url.host or re.search(r"[\s<>\"']", value):

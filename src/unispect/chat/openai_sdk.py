@@ -66,7 +66,7 @@ class OpenAISDK:
     def send(self, request: Request[Any]) -> Reply | Fault:
         """The reply to one attempt, or why there is none."""
         openai, wire = package("openai"), self.wire
-        with BoundedClient(self.limits, self.base_url) as http:
+        with BoundedClient(self.limits, self.base_url, packaged=True) as http:
 
             def call() -> None:
                 client = openai.OpenAI(

@@ -34,11 +34,11 @@ def package(name: str) -> Any:
 def exchanged(http: BoundedClient, call: Callable[[], object], client: Reader, **mends: str) -> Reply | Fault:
     """The reply to a call of a vendor's package, read from the response itself.
 
-    The package puts the request and sends it. What it makes of a response that is odd somewhere, or whether it raises
-    over it, does not matter: a response under status 200 was paid for.
+    The package puts the request and sends it. It sees no response (`Whole`): one under status 200 was paid for,
+    whatever a package would make of it.
 
     Args:
-        http: the client that the package sends with.
+        http: the client that the package sends with, `packaged`.
         call: sends.
         client: whose package it is.
         mends: see `faults.of_status`.

@@ -21,7 +21,7 @@ class Stopped(Exception):
     """Every further unit would meet what this one met.
 
     Args:
-        records: of the units before it.
+        records: of the other units that have one, in their order.
         cause: in words.
     """
 
@@ -47,7 +47,7 @@ def attempt(run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior, 
 
     Raises:
         StoreError: the run folder is damaged, or the disk is full.
-        Stopped: a unit alone met a `Halted`; those before it have their records.
+        Stopped: a unit alone met a `Halted`; the others have their records, as far as they met anything else.
     """
     records, error = _collect(run, model, units, prior)
     if error is None:
@@ -57,11 +57,14 @@ def attempt(run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior, 
             raise Stopped([], str(error))
         status, cause = outcome(error, debug=debug)
         return [Record(units[0].id, status=status, error=cause)]
+    halted = ""
     for unit in units[len(records) :]:
         try:
             records += attempt(run, model, [unit], prior, debug=debug)
-        except Stopped as stopped:
-            raise Stopped(records, stopped.cause) from None
+        except Stopped as stopped:  # those behind it may have been answered already, or given up
+            halted = halted or stopped.cause
+    if halted:
+        raise Stopped(records, halted)
     return records
 
 

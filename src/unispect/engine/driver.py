@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, get_args
 
 from unispect.core.errors import PriorMissing, StoreError
-from unispect.core.units import Plan, Prior, Record, Status
+from unispect.core.units import Plan, Prior, Record, Status, Unit
 from unispect.engine.attempt import Run
 from unispect.engine.batches import batches
 from unispect.engine.place import Done, InProcess, Job, Place
@@ -34,7 +34,7 @@ def drive(
 
     A unit that raises leaves a failed record with its cause and the rest goes on. An interruption (Ctrl-C, a kill)
     loses the batches that were under way and nothing else. Where every further unit would meet the same (`Halted`), the
-    loop stops and leaves them undone.
+    loop stops and leaves them undone. Units that failed before come after those that have no record.
 
     The run folder notes the command, the model's card and what the units say of seeds and presets: whatever was run in
     this way can be reported.
@@ -77,7 +77,7 @@ def drive(
         for number, stage in enumerate(plan.stages, 1):
             if halted:
                 break
-            pending = store.pending(stage)
+            pending = _new_first(store, store.pending(stage))
             watcher.begin(f"stage {number} of {len(plan.stages)}", len(stage), len(stage) - len(pending))
             already += len(stage) - len(pending)
             halted = _through(place, (Job(run, b, prior, debug) for b in batches(pending, batch_size)), keep)
@@ -97,6 +97,13 @@ def drive(
         halted=halted,
         left=len(store.pending(plan.units)) - ended["failed"] - ended["skipped"] if halted else 0,
     )
+
+
+def _new_first(store: RunReader, units: list[Unit]) -> list[Unit]:
+    """Those without a record, then those that left none that is final: what failed keeps nobody from what is new."""
+    plans, statuses = {(unit.study, unit.version) for unit in units}, get_args(Status)
+    tried = {one for plan in plans for status in statuses for one in store.units(*plan, status)}
+    return sorted(units, key=lambda unit: unit.id in tried)
 
 
 def _through(place: Place, jobs: Iterable[Job], keep: Callable[[Done], None]) -> str:

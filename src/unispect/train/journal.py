@@ -45,10 +45,10 @@ class Journal:
                 known.setdefault(parse_json(line, str(self.path))["step"], line + "\n")
             except (OutsideError, KeyError, TypeError):
                 continue  # cut short by a kill or a full disk
-        lost = [step for step in range(1, steps + 1) if step not in known]
+        lost = next((step for step in range(1, steps + 1) if step not in known), 0)  # a state may name any number
         if lost:
             raise StoreError(
-                f"{self.path} has no line of step {lost[0]}, and the saved state is of step {steps}: put the file back "
+                f"{self.path} has no line of step {lost}, and the saved state is of step {steps}: put the file back "
                 "from a copy, or delete the state beside it to begin again"
             )
         durable.write(self.path, "".join(known[step] for step in range(1, steps + 1)).encode())
@@ -127,6 +127,14 @@ class Watch:
         return {"first": self.first, "recent": self.recent, "lowest": self.lowest}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Goes on where another was; from what older versions wrote, begins anew."""
-        if "recent" in state:
-            self.first, self.recent, self.lowest = state["first"], list(state["recent"]), state["lowest"]
+        """Goes on where another was; from what older versions wrote, begins anew.
+
+        Raises:
+            ValueError: this is no state of one.
+        """
+        if "recent" not in state:
+            return
+        first, recent, lowest = state["first"], state["recent"], state["lowest"]
+        if not (isinstance(recent, list) and all(isinstance(loss, float) for loss in (first, lowest, *recent))):
+            raise ValueError("no losses")
+        self.first, self.recent, self.lowest = first, list(recent), lowest

@@ -71,23 +71,38 @@ def load_state(
     state = read_whole(path)
     try:
         found, step = state["stage"], state["step"]
-        fits = found == stage and [p.shape for p in state["parameters"]] == [p.shape for p in parameters]
+        fits = found == stage and [(p.shape, p.dtype) for p in state["parameters"]] == [
+            (p.shape, p.dtype) for p in parameters
+        ]
         saved = list(state["optimisers"])
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise _damaged(path) from error
-    if not isinstance(step, int):
+    if type(step) is not int or step < 0:
         raise _damaged(path)
     if not fits:
         raise CheckpointError(f"{path} is the state of another training ({found}); move it away")
     try:
         for optimiser, own in zip(optimisers, saved, strict=True):
+            kinds = [{name: type(value) for name, value in group.items()} for group in optimiser.param_groups]
             optimiser.load_state_dict(own)
+            _require_fitting(optimiser, kinds)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _damaged(path) from error
     with torch.no_grad():
         for parameter, own in zip(parameters, state["parameters"], strict=True):
             parameter.copy_(own)
     return state
+
+
+def _require_fitting(optimiser: torch.optim.Optimizer, kinds: Sequence[Mapping[str, type]]) -> None:
+    """Raises ValueError where what was put back is of other kinds or shapes than the optimiser's own."""
+    for group, own in zip(optimiser.param_groups, kinds, strict=True):
+        if any(type(group.get(name)) is not kind for name, kind in own.items()):
+            raise ValueError
+    for parameter, kept in optimiser.state.items():
+        tensors = [value for value in kept.values() if isinstance(value, Tensor)]
+        if any(value.shape not in (parameter.shape, torch.Size([])) for value in tensors):
+            raise ValueError
 
 
 def _damaged(path: Path) -> CheckpointError:

@@ -63,7 +63,7 @@ class States:
         saved = load_state(self.run / _FILE, parameters, optimisers, STAGE)
         if saved is None:
             return 0
-        watch.restore(saved.get("watch", {}))
+        _put_back(watch, saved.get("watch", {}), self.run / _FILE, self.run / _FILE)
         return saved["step"]
 
     def _save_together(self, watch: Watch, step: int) -> None:
@@ -100,7 +100,7 @@ class States:
             return 0
         found = _said(told)
         self.crew.restore(told.parent)
-        watch.restore(found)
+        _put_back(watch, found, told, told.parent)
         return found["step"]
 
 
@@ -119,8 +119,15 @@ def remove_states(run: Path, hold: Hold) -> None:
 def _said(path: Path) -> dict[str, Any]:
     try:
         found = parse_json(regular_bytes(path), str(path))
-        if isinstance(found["step"], int):
+        if type(found["step"]) is int and found["step"] >= 0:
             return found
     except (OutsideError, KeyError, TypeError):
         pass
     raise CheckpointError(f"{path} is damaged; delete {path.parent} to begin again")
+
+
+def _put_back(watch: Watch, state: Any, path: Path, whole: Path) -> None:
+    try:
+        watch.restore(state)
+    except (ValueError, KeyError, TypeError):
+        raise CheckpointError(f"{path} is damaged; delete {whole} to begin again") from None

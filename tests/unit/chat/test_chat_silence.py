@@ -21,8 +21,10 @@ from unispect.judges.safety import STUDY as SAFETY
 from unispect.runs import RunStore
 
 MANY = [question(f"item {number}") for number in range(40)]
+PAGE = send(b"<html><body>Internal Server Error</body></html>", 500)
 DEAD = {
-    "500": refuse(500),
+    "500 of a gateway": PAGE,
+    "500 without words": send({"error": None}, 500),
     "502": refuse(502),
     "503": refuse(503),
     "522 of a gateway": refuse(522),
@@ -74,7 +76,7 @@ def test_a_server_that_says_anything_is_alive(server, name):
     asking = Chat(OpenAIHTTP("loop", f"{server.url}/v1", limits=ROOMY), patience=patience, time=Clock().time)
     server.acts = [say('{"seen": true}')]  # what the first requests meet may be met by all
     asking.ask(question("first"))
-    server.acts += ([refuse(500)] * 4 + [ALIVE[name]]) * 5
+    server.acts += ([refuse(502)] * 4 + [ALIVE[name]]) * 5
     answers = asking.ask_all(MANY[:25])
     assert not [answer for answer in answers if isinstance(answer, Hopeless)]
     assert len(server.seen) == 26
@@ -196,12 +198,108 @@ def test_a_unit_without_an_answer_fails_after_six_attempts_and_costs_the_others_
     assert (sent.count("item 3"), len(sent)) == (6, 13)
 
 
+FAILS = {
+    "in its own words": refuse(500),
+    "as a gateway does": refuse(504),
+    "without a word": server_acts.reset,
+    "with what cannot be read": server_acts.half_json,
+}
+
+
+def fails_up_to(number, act):
+    """A server that lives, and fails over every item before that one."""
+
+    def answer(handler, body):
+        item = int(server_acts.asked(body).split()[-1])
+        (act if item < number else say('{"seen": true}'))(handler, body)
+
+    return answer
+
+
+@pytest.mark.parametrize("name", FAILS)
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_run_gets_past_units_over_which_a_living_server_fails(server, tmp_path, name, concurrency):
+    server.otherwise = fails_up_to(6, FAILS[name])
+    plan = Plan((tuple(units_of(12)),))
+    with RunStore.create(tmp_path / "run") as store:
+        asking = [chat(server.url, patience=Patience(), concurrency=concurrency) for _ in range(2)]
+        first, second = (execute(plan, run, store, one, batch_size=4) for one in asking)
+        assert "in a row" in first.halted
+        assert (first.done, first.failed) == (0, 3)
+        assert second.done == 6  # what failed comes after what is new
+        assert store.get(units_of(12)[0].id).record.error.startswith("AskError: ")
+
+
+@pytest.mark.parametrize("name", FAILS)
+@pytest.mark.parametrize("together", [1, 4])
+def test_grading_gets_past_records_over_which_a_living_judge_fails(server, tmp_path, name, together):
+    answers = say('{"verdict": "neither"}')
+
+    def judge(handler, body):
+        failing = any(f"no {number}\n" in server_acts.asked(body) for number in range(7))
+        (FAILS[name] if failing else answers)(handler, body)
+
+    server.otherwise = judge
+    units = [Unit(SAFETY, 1, "request", "m@1", {"number": number}) for number in range(12)]
+    with RunStore.create(tmp_path / "run") as store:
+        store.plan(units)
+        store.record([Record(unit.id, {"text": f"no {number}"}) for number, unit in enumerate(units)])
+        for _ in range(3):
+            with Cassette(tmp_path / "tape.jsonl") as tape:
+                asking = chat(server.url, patience=Patience(), cassette=tape)
+                summary = grade(store, "judge", asked.judging(asking, "judge"), together=together)
+        assert summary.halted == ""
+        assert (summary.already + summary.done, summary.failed) == (5, 7)
+
+
+def test_a_server_that_says_that_it_fails_over_some_is_not_dead(server):
+    server.acts = [say('{"seen": true}')]
+    server.otherwise = fails_up_to(19, refuse(500))
+    asking = chat(server.url, patience=Patience(), concurrency=1)
+    asking.ask(question("at first it lives"))
+    answers = asking.ask_all(MANY)
+    assert [isinstance(answer, AskError) for answer in answers] == [True] * 19 + [False] * 21
+    assert not [answer for answer in answers if isinstance(answer, Hopeless)]
+
+
+def test_a_server_that_says_so_to_all_is_asked_by_twenty_requests(server):
+    server.acts = [say('{"seen": true}')]
+    server.otherwise = refuse(500)
+    asking = chat(server.url, patience=Patience(), concurrency=1)
+    asking.ask(question("at first it lives"))
+    answers = asking.ask_all(MANY)
+    assert len(server.seen) - 1 == 20 * 6
+    assert [isinstance(answer, Hopeless) for answer in answers] == [False] * 20 + [True] * 20
+    assert "sent no reply to 20 requests in a row" in str(answers[-1])
+
+
+def test_a_server_that_never_answered_is_dead_whatever_it_says(server):
+    server.otherwise = refuse(500)
+    asking = chat(server.url, patience=Patience())
+    assert isinstance(asking.ask_all(MANY)[-1], Hopeless)
+    assert len(server.seen) == 20
+
+
+def test_what_was_given_up_is_attempted_once_until_the_server_answers(server, tmp_path):
+    server.otherwise = refuse(500)
+    for more in (20, 3 + 20):
+        before = len(server.seen)
+        with Cassette(tmp_path / "tape.jsonl") as tape:
+            chat(server.url, patience=Patience(), cassette=tape).ask_all(MANY)
+        assert len(server.seen) - before == more
+    server.otherwise = say('{"seen": true}')
+    with Cassette(tmp_path / "tape.jsonl") as tape:
+        answers = chat(server.url, patience=Patience(), cassette=tape).ask_all(MANY)
+        assert tape.given_up(1) == frozenset()
+    assert all(answer.value.seen for answer in answers)
+
+
 def test_a_run_on_a_dead_server_is_left_undone_and_goes_on_when_it_lives(server, tmp_path):
     server.otherwise = refuse(503)
     plan = Plan((tuple(units_of(12)),))
     with RunStore.create(tmp_path / "run") as store:
         summary = execute(plan, run, store, chat(server.url, patience=Patience()), batch_size=4)
-        assert (summary.done, summary.failed, summary.left) == (0, 0, 12)
+        assert (summary.done, summary.failed, summary.left) == (0, 3, 9)  # three used their attempts up
         assert "attempts in a row" in summary.halted
         assert len(server.seen) == 20
         server.otherwise = say('{"seen": true}')

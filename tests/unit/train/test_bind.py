@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from tiny_binding import FAMILIES, order
 
 import unispect
-from unispect.core.errors import CheckpointError, StateError, UsageError
+from unispect.core.errors import CheckpointError, StateError, StoreError, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import TextSampling
 from unispect.models.base import Losses
@@ -305,3 +305,39 @@ def test_both_stages_of_the_safety_study_stand_on_the_card(janus: Path, tmp_path
     assert (after.card.expressions, after.card.aligned, after.card.training_seed) == ({"both": "both"}, "text", 2)
     text = [json.loads(line) for line in (tmp_path / "aligned" / METRICS).read_text().splitlines()]
     assert all(row["pictures"] == 0 and row["draw"] is None and row["tell"] is not None for row in text)
+
+
+def _without_a_step(state) -> None:
+    state["step"] = -1
+
+
+def _of_many_steps(state) -> None:
+    state["step"] = 10**18
+
+
+def _watching_words(state) -> None:
+    state["watch"] = {"first": "x", "recent": 5, "lowest": None}
+
+
+def _with_other_moments(state) -> None:
+    for kept in state["optimisers"][0]["state"].values():
+        kept.update({name: torch.zeros(3) for name in kept if name != "step"})
+
+
+def _without_betas(state) -> None:
+    state["optimisers"][0]["param_groups"][0]["betas"] = None
+
+
+@pytest.mark.parametrize(
+    "change", [_without_a_step, _of_many_steps, _watching_words, _with_other_moments, _without_betas]
+)
+def test_a_state_with_odd_values_is_said_and_takes_neither_time_nor_memory(change, janus: Path, tmp_path: Path) -> None:
+    asked = order("janus-pro", janus, tmp_path / "out", steps=4, save_every=2, optimiser="adamw")
+    with pytest.raises(Stopped):
+        bind(prepare(asked), stop_at(4))
+    path = tmp_path / "out" / "training" / "state.pt"
+    state = torch.load(path, weights_only=True)
+    change(state)
+    torch.save(state, path)
+    with pytest.raises((CheckpointError, StoreError), match=r"state\.pt is damaged|has no line of step 5"):
+        bind(prepare(asked))
