@@ -1,6 +1,6 @@
 """What each of several processes is given of the machine."""
 
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from unispect.models.registry import ModelReference
 def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch, cores: int, workers: int, each: int) -> None:
     given: list[int] = []
 
-    def processes(load: Callable) -> object:
+    def processes(load: partial[object]) -> object:
         given.append(load.args[-1])
         return object()
 
