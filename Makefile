@@ -56,9 +56,10 @@ format: setup
 bench: setup
 	$(BIN)/python bench/entropy.py
 
-# Two hundred SIGKILLs of real commands, once a night: about a quarter of an hour on one core.
+# Once a night: two hundred SIGKILLs of real commands, and a full disk or a kill at every single moment of a training.
 kills: setup
 	$(BIN)/python bench/kills.py
+	UNISPECT_EVERY_MOMENT=1 $(BIN)/python -m pytest -n 2 tests/unit/train/test_failing_disk.py tests/unit/organisms/test_growing_safely.py
 
 setup: $(STAMP)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
@@ -60,6 +61,15 @@ class Disk:
 _disk: Disk | None = None
 NEVER = 10**9
 """More than anything does to its files."""
+EVERY_MOMENT = "UNISPECT_EVERY_MOMENT"
+"""Variable that has every moment tried, as `make kills` does; by itself a suite tries a part of them."""
+
+
+def first_moments(apart: int, slow: int) -> pytest.MarkDecorator:
+    """Cases by the first of the moments that are tried, which are `apart`: 1, in the slow tier `slow`, or all."""
+    if os.environ.get(EVERY_MOMENT):
+        return pytest.mark.parametrize("first", range(1, apart + 1))
+    return pytest.mark.parametrize("first", [1, pytest.param(slow, marks=pytest.mark.slow)])
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
@@ -134,6 +144,13 @@ def failing(folder: Path, at: int, *, dies: bool = False) -> Iterator[Disk]:
             yield disk
         finally:
             _disk = None
+
+
+@contextmanager
+def not_waiting() -> Iterator[None]:
+    """Nothing waits for the disk: `failing` says what happens there, and hundreds of trainings would wait long."""
+    with patch.object(os, "fsync", lambda descriptor: None):
+        yield
 
 
 def in_a_child(work: Callable[[], object]) -> int:

@@ -235,7 +235,15 @@ def test_mastery_and_reading_of_95_percent_are_hardly_ever_denied():
     unread = [Control(scores.accuracy(one), one.chance).reads is Verdict.NOT_SUPPORTED for one in told]
     assert sum(one.refuted <= 0.025 for one in found) <= few(0.05, seeds)
     assert sum(unread) <= few(0.05, seeds)
-    assert sum(one.supported <= 0.025 for one in found) > 0.8 * seeds
+
+
+def test_mastery_of_80_percent_is_hardly_ever_believed_and_of_99_mostly():
+    seeds = 200
+    less, more = (
+        [mastered({"told": told_real(seed, share)}).decision for seed in range(seeds)] for share in (0.8, 0.99)
+    )
+    assert sum(one.supported <= 0.05 for one in less) <= few(0.05, seeds)
+    assert sum(one.supported <= 0.05 for one in more) > 0.6 * seeds
 
 
 def test_formats_that_get_half_are_never_read():

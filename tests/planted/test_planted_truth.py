@@ -22,6 +22,7 @@ SOUND = {
     r"recall-only teller": 8,
     r"never taught, yet 25% told": 16,
     r"real words drawn, told and described 0.95": 8,
+    r"real words drawn, told and described 0.75": 8,
     r"30% of the patterns lost": 8,
     r"states of pictures x 0.5": 4,
     r"trainings differ by .*, 1 families against 2": 12,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from failing_disk import NEVER, contents, failing, in_a_child
+from failing_disk import NEVER, contents, failing, first_moments, in_a_child, not_waiting
 
 from unispect.core.errors import CheckpointError, StoreError, UsageError
 from unispect.organisms import recipe
@@ -35,6 +35,12 @@ def pretend(parameters, stage: str, checkpoint: Path) -> None:
         for parameter in parameters:
             parameter.add_(0.01 * (step + 1))
         save_state(checkpoint, parameters, [optimiser], stage, step + 1)
+
+
+@pytest.fixture(autouse=True)
+def _quick() -> Iterator[None]:
+    with not_waiting():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +71,8 @@ def grow(out: Path, look: Callable[..., None] | None = None) -> None:
     train_organism(FAMILY, out, recipe=SHORT, progress=look)
 
 
-EACH = pytest.mark.parametrize("first", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (11, 21, 31, 41))])
-"""Every fiftieth moment in the fast tier, five times as many in the slow one."""
+APART = 50
+EACH = first_moments(APART, slow=26)
 
 
 @EACH
@@ -79,7 +85,7 @@ def test_whatever_happens_to_its_disk_the_same_command_ends_in_the_same_bytes(
     things = len(disk.seen)
     whole = contents(tmp_path / "whole")
     assert things > 100
-    for at in range(first, things + 1, 50):
+    for at in range(first, things + 1, APART):
         out = tmp_path / str(at)
 
         def work(out: Path = out, at: int = at) -> None:

@@ -11,7 +11,7 @@ import binder_on_a_small_disk
 import pytest
 import tiny_binding
 from commands import can_mount
-from failing_disk import NEVER, contents, failing, in_a_child
+from failing_disk import NEVER, contents, failing, first_moments, in_a_child, not_waiting
 from tiny_binding import Binder
 
 from unispect.core.errors import StoreError
@@ -22,7 +22,7 @@ SETTINGS = {"steps": 2, "save_every": 1, "save_at": (1,), "batch": 1, "micro_bat
 
 @pytest.fixture(scope="module", autouse=True)
 def _known() -> Iterator[None]:
-    with tiny_binding.known():
+    with tiny_binding.known(), not_waiting():
         yield
 
 
@@ -46,14 +46,14 @@ def binding(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return Whole(tmp_path_factory.mktemp("binding"))
 
 
-EACH = pytest.mark.parametrize("first", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 9))])
-"""Every eighth moment in the fast tier, the others in the slow one."""
+APART = 8
+EACH = first_moments(APART, slow=5)
 
 
 @EACH
 def test_a_full_disk_at_any_moment_is_said_and_costs_nothing(first: int, binding: Whole, tmp_path: Path) -> None:
     assert binding.things > 80
-    for at in range(first, binding.things + 1, 8):
+    for at in range(first, binding.things + 1, APART):
         out = tmp_path / str(at)
         with pytest.raises(StoreError, match=FULL), failing(out, at) as disk:
             binding.bind(out)
@@ -65,7 +65,7 @@ def test_a_full_disk_at_any_moment_is_said_and_costs_nothing(first: int, binding
 @EACH
 def test_a_kill_at_any_moment_costs_nothing(first: int, binding: Whole, tmp_path: Path) -> None:
     assert binding.things_to_die_at > binding.things
-    for at in range(first, binding.things_to_die_at + 1, 8):
+    for at in range(first, binding.things_to_die_at + 1, APART):
         out = tmp_path / str(at)
 
         def work(out: Path = out, at: int = at) -> None:

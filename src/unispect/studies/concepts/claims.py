@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from unispect.core.findings import Decision, Finding, Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import NEVER, READABLE, Comparison, Subject
+from unispect.studies.concepts.comparison import LEAST, NEVER, READABLE, Comparison, Subject
 from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, unasked, undrawn, unread, weigh
 from unispect.studies.concepts.pictures import Pictures, apart
 from unispect.studies.concepts.scores import Scores
@@ -110,8 +110,8 @@ def _real(one: Comparison) -> Finding:
     whole = f"; whole pictures {percent(one.pictures.whole.estimate)}" if len(one.pictures) else ""
     return Finding(
         id=f"{subject.card.reference}-real-words",
-        claim="Real words are mastered: drawn, told, and described when seen, surely more than half of them, and not "
-        f"surely less than {percent(READABLE)}.",
+        claim="Real words are mastered: drawn, told, and described when seen, surely more than "
+        f"{percent(LEAST)} of them, and not surely less than {percent(READABLE)}.",
         verdict=Verdict.CANNOT_TELL,
         detail=" ".join(
             [
@@ -129,16 +129,16 @@ def _real(one: Comparison) -> Finding:
 
 
 def mastered(measured: Mapping[str, Scores]) -> Weighed:
-    """That everything is surely above `KNOWN` (chance-corrected) and not surely below `READABLE`, in any attribute.
+    """That everything is surely above `LEAST` and not surely below `READABLE`, in any attribute.
 
-    That a share is surely above 95 % would need many times as many words; that it is surely below shows in few.
+    That a share is surely above 95 % would need many times as many words; that it is surely below shows in few, but in
+    too few to believe it where it does not show.
     """
     parts = []
     for what, part in measured.items():
         share = scores.accuracy(part)
         fails = share.p_below(READABLE)
-        floor = part.chance + KNOWN * (1 - part.chance)
-        parts.append(Part(what, Decision(1.0 if sure(fails) else share.p_above(floor), fails), share))
+        parts.append(Part(what, Decision(1.0 if sure(fails) else share.p_above(LEAST), fails), share))
     return weighed(parts, _unmastered(measured))
 
 

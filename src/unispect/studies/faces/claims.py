@@ -10,7 +10,7 @@ from unispect.data.concepts.lexicons import REAL
 from unispect.data.faces.world import ATTRIBUTES
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.claims import mastered
-from unispect.studies.concepts.comparison import NEVER, READABLE, Comparison
+from unispect.studies.concepts.comparison import LEAST, NEVER, READABLE, Comparison
 from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, unasked, weigh
 from unispect.studies.concepts.pictures import Pictures
 from unispect.studies.faces.comparison import SHOWN
@@ -86,9 +86,8 @@ def _described(one: Comparison) -> Finding:
     whole = f"; whole pictures {percent(pictures.whole.estimate)}" if len(pictures) else ""
     return Finding(
         id=f"{subject.card.reference}-descriptions",
-        claim="Descriptions are mastered: drawn, told, and told of pictures shown, surely more than half of "
-        "them, and not "
-        f"surely less than {percent(READABLE)}.",
+        claim="Descriptions are mastered: drawn, told, and told of pictures shown, surely more than "
+        f"{percent(LEAST)} of them, and not surely less than {percent(READABLE)}.",
         verdict=Verdict.CANNOT_TELL,
         detail=" ".join(
             [
