@@ -60,7 +60,7 @@ def table(tallies: dict[str, Tally], markdown: bool) -> str:
     together = Tally()
     for one in tallies.values():
         together = added(together, one)
-    rows: list[tuple[str, ...]] = [("killed", *COLUMNS, "paid beyond, of those on their way")]
+    rows: list[tuple[str, ...]] = [("killed", *COLUMNS, "paid twice, of those on their way")]
     for name, one in {**tallies, "all": together}.items():
         rows.append((name, *(str(getattr(one, column)) for column in COLUMNS), f"{one.paid} of {one.allowed}"))
     if markdown:

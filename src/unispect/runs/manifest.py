@@ -120,7 +120,7 @@ def read(run: Path) -> Manifest:
     """
     path = run / NAME
     try:
-        content = parse_json(inside.read(path), "it")
+        content = parse_json(inside.read(path), path.name)
     except FileNotFoundError:
         raise StoreError(f"{path} is missing: restore it from a copy") from None
     except OSError as error:

@@ -160,7 +160,7 @@ def parsed(text: str, unit: str) -> Any:
     try:
         value = parse_json(text, "it", surrogates=True) if isinstance(text, str) else None
     except OutsideError as error:
-        raise StoreError(f"unit {unit} was altered: {error}") from None
+        raise StoreError(f"unit {unit} was altered: it {str(error).removeprefix('it: ')}") from None
     if type(value) is not dict:
         raise StoreError(f"unit {unit} was altered: it holds something else than an object")
     return {intern(name): inner for name, inner in value.items()}  # names are few, and one of each is enough

@@ -233,6 +233,39 @@ def test_a_kill_anywhere_leaves_a_whole_run_and_the_same_call_finishes_it(tmp_pa
     assert content(merge([tmp_path / "one", tmp_path / "two"], out).path) == whole
 
 
+def test_a_folder_that_is_still_being_written_gives_what_it_holds_and_the_rest_later(tmp_path: Path) -> None:
+    whole = content(write(tmp_path / "whole", UNITS, ["done"] * len(UNITS)))
+    records = [record(one, picture=one.seed // 2, seconds=one.seed + 0.5) for one in UNITS]
+    merged = tmp_path / "merged"
+    with RunStore.create(tmp_path / "growing") as store:
+        store.plan(UNITS)
+        store.record(records[:5])
+        merge([tmp_path / "growing"], merged)
+        with RunStore.open(merged) as held:
+            assert [entry.unit for entry in held.entries()] == UNITS[:5]
+        store.record(records[5:])
+    assert merge([tmp_path / "growing"], merged).changed
+    assert content(merged) == whole
+
+
+def test_merging_changes_no_byte_of_what_is_merged(tmp_path: Path) -> None:
+    sources = [
+        write(tmp_path / "one", UNITS[:8], ["done"] * 8, ("eye@1",)),
+        write(tmp_path / "two", UNITS[6:], ["failed", "skipped", *["done"] * 4]),
+    ]
+
+    def held() -> dict[Path, bytes]:
+        return {file: file.read_bytes() for source in sources for file in source.rglob("*") if file.is_file()}
+
+    before = held()
+    merge(sources, tmp_path / "merged")
+    after = held()
+    assert {file: after[file] for file in before} == before
+    assert {file.name: after[file] for file in after if file not in before and file.suffix != ".sqlite-shm"} == {
+        "run.sqlite-wal": b""
+    }
+
+
 def test_how_differing_records_were_made_is_named(tmp_path: Path) -> None:
     one = UNITS[0]
     for name, made in (("single", Made("a", 1, "cuda", "bfloat16")), ("many", Made("b", 16, "cuda", "bfloat16"))):
