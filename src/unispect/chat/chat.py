@@ -109,7 +109,7 @@ class Chat:
         self._counts: Counter[str] = Counter()
         self._answered = False
         self._silence = Silence(self._patience.silence)
-        self._known = frozenset() if cassette is None else cassette.given_up(self._patience.attempts)
+        self._known: frozenset[str] = frozenset() if cassette is None else cassette.given_up(self._patience.attempts)
         self._given_up: dict[str, AskError] = {}
         self._without: dict[str, bool] = {}
         self._refused: dict[str, set[str]] = {}

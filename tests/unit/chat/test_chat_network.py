@@ -35,6 +35,7 @@ PROXIES = {
     "for one scheme": ("HTTP_PROXY", "ftp://proxy:21", "scheme 'ftp'"),
     "garbage": ("ALL_PROXY", "http://[::1", "no address of a proxy"),
     "a port that is none": ("ALL_PROXY", "http://proxy:port", "no address of a proxy"),
+    "a port that is too high": ("ALL_PROXY", "http://proxy:99999", "no address of a proxy"),
     "no host": ("ALL_PROXY", "http://", "names no host"),
     "words": ("ALL_PROXY", "my proxy", "names no host"),
 }
