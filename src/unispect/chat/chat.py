@@ -284,8 +284,7 @@ class Chat:
         while True:
             attempt += 1
             tries.turn()
-            if self._over is not None:
-                raise type(self._over)(*self._over.args)
+            self._require_open()
             with self._places:
                 turn = self._pace.turn(self._budget.tokens_at_most(request))
                 outcome, cost = self._attempt(request, key, about)
@@ -302,12 +301,16 @@ class Chat:
                 self._listen(outcome, tries, "requests" if one_sided else "attempts")
             if pause is None:
                 raise self._failure(outcome, key, attempt)
-            if self._over is not None:
-                raise Hopeless(*self._over.args)
+            self._require_open()
             if outcome.crowded:
                 self._pace.hold(pause)
             else:
                 self._time.sleep(pause)
+
+    def _require_open(self) -> None:
+        """Raises where nothing more is to be asked; threads find out at any moment."""
+        if self._over is not None:
+            raise type(self._over)(*self._over.args)
 
     def _listen(self, outcome: Reply | Fault, tries: Tries, counted: str = "attempts") -> None:
         """Notes whether the server was heard of; after too long a silence nothing more is asked.
