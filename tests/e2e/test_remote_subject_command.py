@@ -85,13 +85,14 @@ def test_a_key_in_the_place_of_its_variable_is_written_nowhere(server, files, ca
     nowhere(files, refused)
 
 
-def test_a_server_that_is_not_there_ends_it_and_nothing_is_failed(files, capsys, monkeypatch):
+def test_a_server_that_is_not_there_ends_it_and_what_used_up_its_attempts_has_failed(files, capsys, monkeypatch):
     monkeypatch.setattr("unispect.chat.chat.Time", lambda: Clock().time)
     with loopback() as gone:
         pass
     run = here(capsys, *drawing(gone, files))
     assert run.code == 1
-    assert "stopped with 6 units left undone" in run.error
+    assert "stopped with 3 units left undone" in run.error
+    assert statuses(files) == {"failed": 3}
     assert "sent no reply to 20 attempts in a row, the last: no connection" in run.error
     assert "in 20 calls" in run.out
 
