@@ -146,10 +146,8 @@ def test_a_missing_package_fails(releases: dict[str, str], monkeypatch: pytest.M
 def test_what_was_tried_is_what_is_allowed_pinned_and_documented():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     lowest = dict(re.match(r"([\w-]+)>=([\d.]+)", one).groups() for one in project["dependencies"])
-    pinned = dict(
-        re.fullmatch(r"([\w-]+)==(\S+)", line.replace("_", "-").lower()).groups()
-        for line in (ROOT / "constraints.txt").read_text("utf-8").split()
-    )
+    locked = re.findall(r"^([\w.-]+)==([^\s\\]+)", (ROOT / "constraints.txt").read_text("utf-8"), re.M)
+    pinned = {name.replace("_", "-").lower(): release for name, release in locked}
     rows = re.findall(
         r"^\| ([\w-]+) \| (\d[\w.]*) \| (\d[\w.]*) \|", (ROOT / "docs/compatibility.md").read_text("utf-8"), re.M
     )

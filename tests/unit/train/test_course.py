@@ -136,7 +136,7 @@ def test_captioned_pictures_come_from_a_folder_or_a_table(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "line 1: no JSON"),
+        ("{", "line 1: is no JSON"),
         ('{"image": "x.png", "text": "a"}', "no such picture"),
         ('{"image": "a"}', "needs one of"),
     ],

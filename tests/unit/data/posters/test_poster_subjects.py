@@ -41,7 +41,7 @@ def test_entries_become_subjects_with_ids_of_their_own(folder):
         ("[]", "must be a list of posters"),
         ("title: x", "must be a list of posters"),
         ("- [unclosed", "is no YAML"),
-        ("- just words", "entry 1: "),
+        ("- just words", "entry 1 is no poster"),
         (GOOD + "- {title: B, year: 1999}\n", "entry 2 (B): image: "),
         ("- {title: A, year: soon, image: pictures/ferry.png}", "entry 1 (A): year: "),
         ("- {title: '', year: 1990, image: pictures/ferry.png}", "entry 1 (): title: "),
