@@ -164,9 +164,7 @@ def test_a_judges_server_that_knows_no_schema(server, tmp_path, capsys):
     assert "--answer-form object (or words)" in stopped.error
     assert len(server.seen) == 1
     again = here(capsys, *grade, "--answer-form", "words")
-    assert again.code == 3, again.err  # what was planned with the other form is left, and said to be
-    assert "INCOMPLETE: of the" in again.out
-    assert "planned units of posters on openai:j@127.0.0.1" in again.out
+    assert again.code == 0, again.err  # what was planned with the other form belongs to no plan any more
     found, invocations = records(tmp_path)
     judged = [unit for unit, _ in found if unit.model == "openai:j@127.0.0.1"]
     assert judged

@@ -26,7 +26,7 @@ from unispect.chat.lines import entry_in
 from unispect.chat.values import Reply, Usage
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import JSON, canonical_json, digest
-from unispect.runs.durable import sync_folder, write
+from unispect.runs.durable import remove_leftovers, sync_folder, write
 
 VERSION = 1
 LONGEST = 2**28
@@ -85,6 +85,8 @@ class Cassette:
         try:
             if mode == "record":
                 self._claim()
+                if not self.pictures.is_symlink():
+                    remove_leftovers(self.pictures)
             self._end = self._load()
             if mode == "record":
                 os.ftruncate(self._file, self._end)

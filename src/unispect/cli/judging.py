@@ -89,7 +89,11 @@ def grade_by_chat(
                     size = max(1, 2 * spending.concurrency)
                     judging, watch = Judge(chat, subjects), Watch(board, POSTERS)
                     about = {"batch_size": size, "progress": watch, "debug": _DEBUG, "invocation": command}
-                    summaries.append(("units", execute(plan, run_judging, store, judging, **about)))
+                    judged = execute(plan, run_judging, store, judging, **about)
+                    summaries.append(("units", judged))
+                    if not (judged.halted or judged.failed):
+                        one = plan.units[0]
+                        store.withdraw(one.study, one.version, one.model)  # planned with other settings, and given up
                 for study, by_chat in looked_at.items():
                     blind = by_chat(chat, how.judge, temperature=how.temperature, thinking=how.thinking_tokens)
                     about = {"together": spending.concurrency, "progress": Watch(board, study), "debug": _DEBUG}

@@ -126,13 +126,14 @@ class _Cards(dict[str, ModelCard]):
 def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> list[Section]:
     """One section per study that left finished records, in the registry's order, then those over several of them.
 
-    The runs are walked over several times, since what they hold need not fit into memory; so they must not change.
+    The runs are walked over several times, since what they hold need not fit into memory; so they must not change, and
+    what they hold must have been found to be what was written (`check.require_kept`): it is not looked at again.
     """
     cards = _Cards()
     for store in stores:
         cards |= store.cards()
     sections = []
-    everything = {name: Records(stores, name, study.version) for name, study in all_studies().items()}
+    everything = {name: Records(stores, name, study.version, checked=True) for name, study in all_studies().items()}
     finished: dict[str, Sequence[Entry]] = {name: records for name, records in everything.items() if len(records)}
     for name, everyone in list(finished.items()):
         progress(f"summarising {name}: {len(everyone)} records")

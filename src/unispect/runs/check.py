@@ -92,15 +92,18 @@ def _quick(run: Path, connection: sqlite3.Connection) -> list[Problem]:
 
 
 def require_kept(reader: RunReader) -> digests.Sealed:
-    """The root of a run of which every record and every grade is what was written.
+    """The root of a run of which every unit, every record and every grade is what was written.
+
+    Whoever reads on within the same snapshot need not check them again.
 
     Raises:
         StoreError: names the first that are not, and says how many there are.
     """
-    found = reader.sealed()
-    if found.broken:
-        raise StoreError(damaged(reader.folder, list(map(_problem, found.broken))))
-    return found
+    sealed, connection = reader.sealed(), reader.connection
+    found = [*map(_problem, sealed.broken), *_changed_units(connection), *_changed_payloads(connection)]
+    if found:
+        raise StoreError(damaged(reader.folder, list(dict.fromkeys(found))))
+    return sealed
 
 
 def look(reader: RunReader) -> tuple[digests.Sealed | None, str]:

@@ -55,8 +55,7 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True, check:
         target: ends in `.parquet` or `.jsonl`.
         timings: with the seconds that each unit took and the batch it was in; without them equal runs give equal
             files.
-        check: hold every unit and every value to what they should be; leave it out for JSON lines of what is read
-            anyway.
+        check: hold every unit and every value to what they should be; leave it out where `require_kept` did.
 
     Raises:
         UsageError: another ending.
@@ -65,7 +64,7 @@ def export(store: RunReader, target: str | Path, *, timings: bool = True, check:
     path = Path(target)
     writers: dict[str, Callable[[Path], int]] = {
         ".parquet": lambda to: _write_parquet(
-            to, lambda *, check: (_row(entry, timings) for entry in store.entries(check=check))
+            to, lambda *, check: (_row(entry, timings) for entry in store.entries(check=check)), check=check
         ),
         ".jsonl": lambda to: _write_lines(to, lines(store, timings=timings, check=check)),
     }
@@ -150,12 +149,12 @@ def _write_lines(path: Path, found: Iterable[str]) -> int:
     return count
 
 
-def _write_parquet(path: Path, made: Rows) -> int:
+def _write_parquet(path: Path, made: Rows, *, check: bool) -> int:
     import pyarrow
     from pyarrow import parquet
 
     kinds: dict[str, table.Kind] = dict.fromkeys(FIXED, "null")
-    for row in made(check=True):
+    for row in made(check=check):
         table.widen(kinds, table.flat(row))
     types = {
         "bool": pyarrow.bool_(),

@@ -19,14 +19,21 @@ class Records(Sequence[Entry]):
 
     A unit that several runs hold comes where the last of them has it, as the first of them holds it. Runs must not
     change meanwhile: see `RunReader.snapshot`.
+
+    Args:
+        runs: to read from.
+        study: whose records.
+        version: of the study.
+        checked: what the runs hold is known to be what was written (`check.require_kept`); otherwise the first walk
+            looks.
     """
 
-    def __init__(self, runs: Sequence[RunReader], study: str, version: int) -> None:
+    def __init__(self, runs: Sequence[RunReader], study: str, version: int, *, checked: bool = False) -> None:
         self._runs = runs
         self._about = {"study": study, "version": version, "status": "done"}
         self._held = [run.held(**self._about) for run in runs]
         self._twice = self._found_twice() if len(runs) > 1 else {}
-        self._checked = False
+        self._checked = checked
         self._reduced: dict[tuple[Hashable, ...], Any] = {}
 
     @property

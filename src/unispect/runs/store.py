@@ -164,6 +164,25 @@ class RunStore(RunReader):
                 _note_places(connection, {row[0] for row in planned}, among)
             return new
 
+    def withdraw(self, study: str, version: int, model: str) -> int:
+        """Takes units off the list that never left a record: of plans that one carried out since took the place of.
+
+        Call it when that one is through; what is left then belongs to no plan that anybody goes on with. Units of a
+        plan that was cut into parts stay.
+
+        Returns:
+            How many there were.
+        """
+        with self.writing() as connection:
+            gone = connection.execute(
+                """DELETE FROM units WHERE study = ? AND version = ? AND model = ?
+                       AND id NOT IN (SELECT unit FROM records) AND id NOT IN (SELECT unit FROM failures)
+                       AND id NOT IN (SELECT unit FROM places) AND id NOT IN (SELECT unit FROM members)""",
+                (study, version, model),
+            ).rowcount
+            _count(connection, "units", -gone)
+            return gone
+
     def record(self, records: Sequence[Record], *, replica: str = "") -> int:
         """Keeps a batch of records with their pictures, all or none; how many are new or replace a failure.
 

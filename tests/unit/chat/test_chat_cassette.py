@@ -334,6 +334,18 @@ def test_nobody_else_reads_what_was_asked_and_answered(tmp_path):
     assert modes == {"cassettes": 0o700, "tape.jsonl": 0o600, "tape.jsonl.pictures": 0o700}
 
 
+def test_what_a_kill_left_of_a_picture_goes_with_the_next_recording(tmp_path):
+    with Cassette(tmp_path / "tape.jsonl"):
+        pass
+    left = tmp_path / "tape.jsonl.pictures" / f".{'0' * 64}.1.tmp"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    with Cassette(tmp_path / "tape.jsonl", "replay"):
+        assert left.exists()
+    with Cassette(tmp_path / "tape.jsonl"):
+        assert not left.exists()
+
+
 def test_a_link_is_not_followed(tmp_path):
     victim = tmp_path / "mine"
     victim.write_text("")

@@ -18,6 +18,7 @@ from unispect.core.cards import ModelCard, Verification
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Grade, Record, Skip
 from unispect.runs import Invocation, RunStore, blob_path, rows
+from unispect.runs.check import check
 
 UNITS = [unit(number, kind) for kind in ("draw", "tell") for number in range(4)]
 
@@ -435,3 +436,25 @@ def test_records_know_the_invocation_that_made_them(tmp_path):
 def test_the_run_folder_never_imports_torch():
     code = "import sys; import unispect.runs; assert not {'torch', 'pyarrow', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_left_no_record_is_withdrawn_and_nothing_else(tmp_path):
+    other = replace(UNITS[3], model="other@1")
+    with RunStore.create(tmp_path / "run") as store:
+        store.plan([*UNITS[:3], other])
+        store.record([record(UNITS[0]), Record(UNITS[1].id, {}, status="failed", error="no")])
+        assert store.withdraw(UNITS[0].study, UNITS[0].version, UNITS[0].model) == 1
+        assert store.withdraw(UNITS[0].study, UNITS[0].version, UNITS[0].model) == 0
+        store.plan([UNITS[4]])
+        store.record([record(UNITS[4])])
+    with RunStore.open(tmp_path / "run") as store:  # whole: neither short of units nor of records
+        assert {count.planned for count in store.counts() if count.model == other.model} == {1}
+        assert sum(count.planned for count in store.counts()) == 4
+        assert [entry.unit for entry in store.entries()] == [UNITS[0], UNITS[1], UNITS[4]]
+    assert not check(tmp_path / "run")
+
+
+def test_units_of_a_plan_that_was_cut_up_are_not_withdrawn(tmp_path):
+    with RunStore.create(tmp_path / "run") as store:
+        store.plan(UNITS[:2], among=UNITS)
+        assert store.withdraw(UNITS[0].study, UNITS[0].version, UNITS[0].model) == 0
