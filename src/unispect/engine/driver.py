@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, get_args
+from typing import Any
 
 from unispect.core.errors import PriorMissing, StoreError
 from unispect.core.units import Plan, Prior, Record, Status, Unit
@@ -101,8 +101,8 @@ def drive(
 
 def _new_first(store: RunReader, units: list[Unit]) -> list[Unit]:
     """Those without a record, then those that left none that is final: what failed keeps nobody from what is new."""
-    plans, statuses = {(unit.study, unit.version) for unit in units}, get_args(Status)
-    tried = {one for plan in plans for status in statuses for one in store.units(*plan, status)}
+    plans = {(unit.study, unit.version) for unit in units}
+    tried = {one for plan in plans for status in ("failed", "skipped") for one in store.units(*plan, status)}
     return sorted(units, key=lambda unit: unit.id in tried)
 
 

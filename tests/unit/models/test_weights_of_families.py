@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,10 @@ import pytest
 import tiny_bagel
 import tiny_harmon
 import tiny_janus
-import tiny_janus_flow
 import tiny_omnigen2
-import tiny_show_o
 import tiny_show_o2
 import torch
+from odd_checkpoints import FAMILIES
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file, save_model
 
@@ -23,24 +22,10 @@ from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
 from unispect.core.units import Prior, Record, Unit
 from unispect.engine.attempt import attempt
-from unispect.models.bagel.folder import load as load_bagel
 from unispect.models.harmon.folder import load as load_harmon
-from unispect.models.janus_flow.folder import load as load_janus_flow
 from unispect.models.janus_pro.folder import load as load_janus_pro
-from unispect.models.omnigen2.folder import load as load_omnigen2
-from unispect.models.show_o.folder import load as load_show_o
-from unispect.models.show_o2.folder import load as load_show_o2
 from unispect.studies import asking
 
-FAMILIES: Mapping[str, tuple[Any, Callable[..., Any]]] = {
-    "janus-pro": (tiny_janus, load_janus_pro),
-    "janus-flow": (tiny_janus_flow, load_janus_flow),
-    "harmon": (tiny_harmon, load_harmon),
-    "show-o": (tiny_show_o, load_show_o),
-    "show-o2": (tiny_show_o2, load_show_o2),
-    "bagel": (tiny_bagel, load_bagel),
-    "omnigen2": (tiny_omnigen2, load_omnigen2),
-}
 PARTS: Mapping[str, tuple[str, ...]] = {
     "janus-pro": ("language_model.lm_head.", "vision_model.", "gen_vision_model.decoder.", "gen_head.", "aligner."),
     "janus-flow": ("language_model.model.layers.1.", "vision_und_enc_model.", "vision_gen_dec_model.", "vae."),
