@@ -1,13 +1,14 @@
 """What a report of a large run costs: memory and processor time per record, and against another build.
 
     python bench/report.py [--records 2000 20000] [--studies encoding concepts] [--models 28]
-        [--against PATH/TO/OTHER/src] [--folder FOLDER]
+        [--against PATH/TO/OTHER/src [--their-run]] [--folder FOLDER]
 
 One small run of an organism is made, then runs with its records over and over, each under inputs of its own; with
 `--models`, runs of the concepts study on as many models whose words are drawn and told at planted rates instead. Every
 report is written by a process of its own, whose processor time and largest memory the operating system counts. With
 `--against`, the source folder of another build, both write the same report in turn, and ratios are of this one run;
-the two pages must be the same.
+the two pages must be the same. A build of before an addition to the format refuses newer folders: with `--their-run`
+it is the other build that makes the run with `--models`, and pages may differ in what is said of its age.
 """
 
 import argparse
@@ -107,6 +108,14 @@ def plant(models: int, count: int, out: Path) -> None:
             made.grade([grade for entry in entries for grade in entry.grades.values()])
 
 
+def planted_by(source: Path, models: int, count: int, out: Path) -> None:
+    """`plant` by the build in `source`."""
+    code = f"import report; from pathlib import Path; report.plant({models}, {count}, Path({str(out)!r}))"
+    paths = (source, Path(__file__).parent, Path(__file__).parents[1] / "tests")
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+    subprocess.run([sys.executable, "-c", code], env=variables, check=True)
+
+
 FAMILIES = 7
 TOLD, DRAWN = 418, 21
 """Records of one model: whatever is drawn, and more for every combination that is drawn with three seeds."""
@@ -134,7 +143,9 @@ def report(run: Path, source: Path) -> Cost:
     page = run.parent / "page.html"
     variables = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
     child = [sys.executable, "-c", CHILD, str(run), str(page)]
-    done = subprocess.run(child, env=variables, capture_output=True, text=True, check=True)
+    done = subprocess.run(child, env=variables, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{source} cannot report {run}: {done.stderr.strip().splitlines()[-1]}")
     kibibytes, seconds = done.stdout.split()[-2:]
     return Cost(int(kibibytes) / 1024, float(seconds), hashlib.sha256(page.read_bytes()).hexdigest())
 
@@ -145,21 +156,26 @@ def main() -> None:
     parser.add_argument("--studies", nargs="+", default=["encoding", "concepts"])
     parser.add_argument("--models", type=int, default=0, help="of a planted run of concepts, instead of an organism's")
     parser.add_argument("--against", type=Path, default=None, help="source folder of another build")
+    parser.add_argument("--their-run", action="store_true", help="the other build plants the run")
     parser.add_argument("--folder", type=Path, default=None, help="on the disk to use")
     options = parser.parse_args()
+    if options.their_run and not (options.against and options.models):
+        parser.error("--their-run takes --against and --models")
     print(f"{'records of':<12} {'how many':>8} {'MiB':>6} {'seconds':>8}   against: MiB, seconds, ratios, page")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         for study in ["planted"] if options.models else options.studies:
             for count in options.records:
                 run = folder / f"{study}-{count}"
-                if options.models:
+                if options.models and options.their_run:
+                    planted_by(options.against.resolve(), options.models, count, run)
+                elif options.models:
                     plant(options.models, count, run)
                 else:
                     multiply(small(folder / "small", options.studies), study, count, run)
                 said = line(study, run, options.against)
                 print(said, flush=True)
-                if said.endswith("DIFFERS"):
+                if said.endswith("DIFFERS") and not options.their_run:
                     sys.exit(1)
 
 
