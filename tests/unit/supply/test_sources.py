@@ -50,7 +50,8 @@ def test_references_to_sources_lead_to_headings() -> None:
 
 def test_pages_that_are_named_exist() -> None:
     named = {page for _, text in texts() for page in re.findall(r"docs/sources/([\w-]+)\.md", text)}
-    assert named and named <= set(PAGES)
+    assert named
+    assert named <= set(PAGES)
 
 
 @pytest.mark.parametrize("family", ["bagel", "harmon", "janus_pro", "janus_flow", "show_o", "show_o2", "omnigen2"])

@@ -84,7 +84,8 @@ class JanusFlowNetwork(nn.Module):
 
     def encoded(self, pixels: Tensor) -> Tensor:
         """Latents of pixels [pictures, 3, height, width] in -1..1: the posterior's mean, scaled
-        (docs/sources/janus-flow.md#autoencoder)."""
+        (docs/sources/janus-flow.md#autoencoder).
+        """
         (posterior,) = self.vae.encode(pixels, return_dict=False)
         return cast(DiagonalGaussianDistribution, posterior).mean * self.scaling_factor
 
