@@ -44,14 +44,14 @@ fast = $(1)/bin/python -m pip list --disable-pip-version-check --format=freeze &
 	$(1)/bin/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 check: setup
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench reproductions
+	$(BIN)/ruff check src tests bench reproductions
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
 format: setup
-	$(BIN)/ruff format src tests bench
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench reproductions
+	$(BIN)/ruff check --fix src tests bench reproductions
 
 bench: setup
 	$(BIN)/python bench/entropy.py

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reproductions.table_1.printed import TEXT, Printed
 from unispect.core.errors import CheckpointError, DataError
-from unispect.studies.statements.published import TEXT, Printed
 
 ALPHA = 1.01
 SHOW_O_SLOTS, SHOW_O_MASKS = 129, 1024
