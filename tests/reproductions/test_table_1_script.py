@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from itertools import chain
 from pathlib import Path
 
@@ -47,6 +48,11 @@ def test_mistakes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 def test_the_old_command_says_where_the_script_is(old: list[str], now: str, capsys: pytest.CaptureFixture[str]):
     outcome = here(capsys, "check", *old)
     assert (outcome.code, outcome.error.endswith(f"in a clone of it: {now}")) == (2, True)
+
+
+def test_scripts_are_no_part_of_the_wheel():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["src/unispect"]}
 
 
 def test_scripts_run_as_their_readme_says():

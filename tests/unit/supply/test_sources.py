@@ -1,4 +1,4 @@
-"""Every reference to docs/sources leads to a heading that is there, and nothing refers to notes that nobody has."""
+"""References to docs/sources and links between pages lead to headings that are there; none to notes that nobody has."""
 
 import re
 from collections.abc import Iterator
@@ -58,6 +58,18 @@ def test_pages_that_are_named_exist() -> None:
 def test_every_family_names_its_page(family: str) -> None:
     code = "".join(path.read_text("utf-8") for path in (ROOT / "src/unispect/models" / family).glob("*.py"))
     assert f"docs/sources/{family.replace('_', '-')}.md#" in code
+
+
+def test_links_between_pages_lead_to_files_and_headings() -> None:
+    lost = []
+    for name, text in texts():
+        for link in re.findall(r"\]\(([^)\s]+)\)", text) if name.endswith(".md") else ():
+            if not link.startswith("http"):
+                file, _, anchor = link.partition("#")
+                page = (ROOT / name).parent / file if file else ROOT / name
+                if not page.exists() or (anchor and anchor not in headings(page.read_text("utf-8"))):
+                    lost.append(f"{name}: {link}")
+    assert not lost
 
 
 def test_a_heading_that_is_not_there_is_found() -> None:
