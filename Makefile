@@ -26,7 +26,7 @@ test-fast: setup
 # What `pip install` brings today, looked up again every time.
 test-newest:
 	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
-	$(call install,$(NEWEST)) --upgrade --upgrade-strategy eager $(TORCH) -e ".[judges,test]"
+	$(call install,$(NEWEST)) --upgrade --upgrade-strategy eager $(TORCH) -e ".[all,judges,test]"
 	$(call fast,$(NEWEST))
 
 # The lowest releases that pyproject.toml allows. Without [judges], whose packages ask for more than the lowest.
@@ -36,7 +36,7 @@ test-oldest: $(OLDEST)/.installed
 $(OLDEST)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(OLDEST)
 	sed -n 's/^ .*"\([a-z0-9-]*\)>=\([0-9.]*\).*/\1==\2/p' pyproject.toml | grep -v '^torch==' >$(OLDEST)/constraints.txt
-	$(call install,$(OLDEST)) -c $(OLDEST)/constraints.txt $(TORCH) -e ".[test]"
+	$(call install,$(OLDEST)) -c $(OLDEST)/constraints.txt $(TORCH) -e ".[all,test]"
 	touch $@
 
 install = $(1)/bin/python -m pip install -q --disable-pip-version-check --no-compile
@@ -44,14 +44,14 @@ fast = $(1)/bin/python -m pip list --disable-pip-version-check --format=freeze &
 	$(1)/bin/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 check: setup
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench reproductions
+	$(BIN)/ruff check src tests bench reproductions
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
 format: setup
-	$(BIN)/ruff format src tests bench
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench reproductions
+	$(BIN)/ruff check --fix src tests bench reproductions
 
 bench: setup
 	$(BIN)/python bench/entropy.py

@@ -30,6 +30,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Case:
     Attributes:
         name: family and what is odd.
         make: puts the input into the working directory.
-        command: without the program's name.
+        command: without the program's name, or a script of `reproductions` and what it is given.
         seconds: of the processor, beyond which it counts as hanging.
     """
 
@@ -256,14 +257,14 @@ def readers() -> dict[str, tuple[str, list[str]]]:
         "t2i-corebench": ("C-MI.json", drawing("t2i-corebench:.")),
         "t2i-corebench lines": ("C-MI.jsonl", drawing("t2i-corebench:.")),
         "photographs": ("faces_metadata.json", study("faces", "photos:.")),
-        "gradings": ("posters-1.json", ["check", "posters", "."]),
+        "gradings": ("posters-1.json", ["reproductions.posters", "."]),
         "captions": ("x.jsonl", [*BIND, "--recipe", "tiny-bound", "--auxiliary", "x.jsonl"]),
         "subjects": ("x.yaml", study("posters", "x.yaml")),
         "scenario": ("x.yaml", study("safety", "x.yaml")),
         "recipe": ("x.yaml", [*BIND, "--recipe", "x.yaml"]),
         "prices": ("x.yaml", [*drawing("text:p.txt", LOCAL), "--prices", "x.yaml", "--max-cost", "1"]),
         "cassette": ("x.jsonl", [*drawing("text:p.txt", LOCAL), "--cassette", "x.jsonl", "--replay"]),
-        "tokenizer": ("t.json", ["check", "table-1", "--data", "t2i-corebench:.", "--tokenizer", "t.json"]),
+        "tokenizer": ("t.json", ["reproductions.table_1", "--data", "t2i-corebench:.", "--tokenizer", "t.json"]),
         "bare": ("x", drawing("x")),
     }
 
@@ -327,7 +328,7 @@ def texts() -> Iterator[Case]:
             study("safety", f"{odd_name}.yaml"),
             [*BIND, "--recipe", f"{odd_name}.yaml"],
             [*BIND, "--recipe", "tiny-bound", "--auxiliary", odd_name],
-            ["check", "posters", odd_name],
+            ["reproductions.posters", odd_name],
             ["report", odd_name],
             ["status", odd_name],
             ["export", odd_name],
@@ -659,6 +660,17 @@ def _held(process: int) -> int:
     return 0
 
 
+def main_of(first: str) -> Callable[[list[str]], int]:
+    """What carries out a command that begins with this word: a script of this repository, or the command line."""
+    if not first.startswith("reproductions."):
+        from unispect import cli
+
+        return cli.main
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    script = import_module(f"{first}.__main__")
+    return lambda command: script.main(command[1:])
+
+
 def _child(case: Case, folder: Path) -> None:
     """Never returns."""
     code = 1
@@ -668,9 +680,7 @@ def _child(case: Case, folder: Path) -> None:
         os.dup2(said, 1)
         os.dup2(said, 2)
         case.make()
-        from unispect import cli
-
-        code = cli.main(list(case.command))
+        code = main_of(case.command[0])(list(case.command))
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException as error:
@@ -682,7 +692,6 @@ def _child(case: Case, folder: Path) -> None:
 def import_everything() -> None:
     """Once, so that each case need not."""
     import pkgutil
-    from importlib import import_module
 
     import unispect
 

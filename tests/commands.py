@@ -39,6 +39,14 @@ def here(capsys: pytest.CaptureFixture[str], *arguments: object) -> Outcome:
     return Outcome(code, captured.out, captured.err)
 
 
+def script(capsys: pytest.CaptureFixture[str], main: Callable[[list[str]], int], *arguments: object) -> Outcome:
+    """Runs a script of `reproductions` in this process."""
+    capsys.readouterr()
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return Outcome(code, captured.out, captured.err)
+
+
 def apart(*arguments: object, folder: Path | None = None, before: Callable[[], None] | None = None) -> Outcome:
     """Runs a command in a process of its own, as the installed script does."""
     child = subprocess.run(

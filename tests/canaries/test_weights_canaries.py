@@ -107,7 +107,7 @@ def _tokenizer(tmp_path, change) -> Tokenizer:
 @watch(
     "tokenizers",
     "Added tokens of a `tokenizer.json` are numbered by their place in the list, whatever their `id` says.",
-    met="models/processing/tokenizer.py, studies/statements/tokens.py",
+    met="models/processing/tokenizer.py, reproductions/table_1/tokens.py",
     source="`tokenizers/src/tokenizer/added_vocabulary.rs`",
     seen="0.23.1 to 0.23.3",
 )

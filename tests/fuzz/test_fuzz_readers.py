@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from odd_texts import FUZZ, VALUES, changed, filled
 from PIL import Image
 
+from reproductions.posters.gradings import read_grading
 from unispect.chat.budget import load_prices
 from unispect.chat.cassette import VERSION, Cassette
 from unispect.core.errors import UnispectError
@@ -25,7 +26,6 @@ from unispect.data.faces.photographs import METADATA, load_photographs
 from unispect.data.geneval import read_geneval
 from unispect.data.images import decoded, stored_picture
 from unispect.data.mmbench import TableRow, read_mmbench
-from unispect.data.posters.published import read_grading
 from unispect.data.posters.subjects import load_subjects
 from unispect.data.prompts import load_prompts
 from unispect.data.safety.sources import own_scenario

@@ -13,7 +13,8 @@ from unispect.chat.completions import Reader, received
 from unispect.chat.faults import Fault
 from unispect.chat.http import BoundedClient, fault_of
 from unispect.chat.values import Limits, Reply
-from unispect.core.errors import UnispectError, UsageError
+from unispect.core import extras
+from unispect.core.errors import UnispectError
 
 NO_KEY = "none"
 """What the packages are given, which will not do without a key, for a server that wants none."""
@@ -23,12 +24,10 @@ def package(name: str) -> Any:
     """The vendor's package.
 
     Raises:
-        UsageError: it is not installed; says how to get it.
+        MissingExtra: it is not installed; says how to get it.
     """
-    try:
+    with extras.told():
         return import_module(name)
-    except ImportError as error:
-        raise UsageError(f"this chat model needs the package {name}: pip install 'unispect[judges]'") from error
 
 
 def exchanged(http: BoundedClient, call: Callable[[], object], client: Reader, **mends: str) -> Reply | Fault:

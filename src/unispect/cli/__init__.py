@@ -14,10 +14,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Errors are one line on stderr; `--debug` anywhere in the command adds the traceback.
     """
-    from cyclopts import CycloptsError
+    from unispect.core.extras import missing
 
-    from unispect.cli.app import build_app
-    from unispect.cli.failures import explain
+    try:
+        from cyclopts import CycloptsError
+
+        from unispect.cli.app import build_app
+        from unispect.cli.failures import explain
+    except ImportError as error:
+        if (absent := missing(error)) is None:
+            raise
+        sys.stderr.write(f"unispect: {absent}\n")
+        return absent.exit_code
 
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in tokens

@@ -9,6 +9,7 @@ from cyclopts import CycloptsError, UnknownCommandError
 
 from unispect.cli.words import VERBS
 from unispect.core.errors import UnispectError, unknown
+from unispect.core.extras import missing
 from unispect.report.text import visible
 
 INTERRUPTED = 130
@@ -30,6 +31,7 @@ def _reason(error: BaseException, verb: str) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt):
         kept = "what was recorded is kept, the same command continues" if verb and VERBS[verb].continues else ""
         return "interrupted" + (f"; {kept}" if kept else ""), INTERRUPTED
+    error = missing(error) or error
     if isinstance(error, UnispectError):
         return str(error), error.exit_code
     if isinstance(error, UnknownCommandError) and not verb and error.unused_tokens:

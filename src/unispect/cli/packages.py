@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from unispect.cli.checks import Check
 from unispect.core.errors import UnispectError
+from unispect.core.extras import EXTRAS, missing
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,6 @@ TESTED: Mapping[str, Releases] = {
     "numpy": Releases("2.0.0", "2.4.6"),
     "scipy": Releases("1.15.0", "1.17.1"),
     "pillow": Releases("13.0.0", "13.0.0"),
-    "scikit-image": Releases("0.25.0", "0.26.0"),
     "httpx2": Releases("2.0.0", "2.16.2"),
     "cyclopts": Releases("5.0.0", "5.5.2"),
     "pydantic": Releases("2.10.0", "2.14.4"),
@@ -57,6 +57,10 @@ TESTED: Mapping[str, Releases] = {
     "dicebear-core": Releases("10.7.0", "10.7.0"),
     "resvg-py": Releases("0.5.0", "0.5.0"),
 }
+OPTIONAL: Mapping[str, str] = {
+    package: extra for extra, packages in EXTRAS.items() for package in packages.values() if package in TESTED
+}
+"""Package -> the extra it belongs to; all others are always there."""
 PYTHONS = Releases("3.11", "3.13")
 
 
@@ -65,9 +69,13 @@ def check_packages() -> Iterator[Check]:
     found = {name: _release(name) for name in TESTED}
     here = {name: release for name, release in found.items() if release is not None}
     yield Check("ok", "packages", ", ".join(f"{name} {release}" for name, release in here.items()))
-    missing = [name for name in TESTED if name not in here]
-    if missing:
-        yield Check("FAIL", "packages", f"not installed: {', '.join(missing)}; install unispect again")
+    absent = [name for name in TESTED if name not in here]
+    lost = [name for name in absent if name not in OPTIONAL]
+    if lost:
+        yield Check("FAIL", "packages", f"not installed: {', '.join(lost)}; install unispect again")
+    for extra in dict.fromkeys(OPTIONAL[name] for name in absent if name in OPTIONAL):
+        names = ", ".join(name for name in absent if OPTIONAL.get(name) == extra)
+        yield Check("note", extra, f"not installed: {names}; pip install 'unispect[{extra}]'")
     allowed = {canonicalize_name(one.name): one.specifier for one in map(Requirement, requires("unispect") or ())}
     for name, release in here.items():
         wanted = allowed.get(canonicalize_name(name))
@@ -82,6 +90,8 @@ def check_packages() -> Iterator[Check]:
 
 def told(error: Exception) -> str:
     """What went wrong, in which package of which release, and what to do."""
+    if absent := missing(error):
+        return str(absent)
     words = str(error) if isinstance(error, UnispectError) else f"{type(error).__name__}: {error}"
     return f"{' '.join(words.split())[:_LONGEST]} ({_blamed(error)})"
 

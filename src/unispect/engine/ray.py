@@ -10,6 +10,7 @@ import logging
 import os
 from typing import Any
 
+from unispect.core import extras
 from unispect.core.errors import UnispectError, UsageError
 from unispect.engine.faults import outcome
 from unispect.engine.messages import Broken, Gone, Load, Reply, Task
@@ -82,10 +83,8 @@ class Actors:
 
 def _connected(address: str) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
+    with extras.told():
         import ray
-    except ImportError:
-        raise UsageError("Ray is not installed; pip install 'unispect[ray]', or use --engine local") from None
     how: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **how)

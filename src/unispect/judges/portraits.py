@@ -1,6 +1,6 @@
 """A chat model as the judge of drawn faces: which value of each attribute a picture shows.
 
-After arXiv 2510.21842 (facts/modal_aphasia.md, section on judging): the judge sees the picture and the values to choose
+After arXiv 2510.21842 (docs/sources/modal-aphasia.md#graders): the judge sees the picture and the values to choose
 from, each with what counts as it, and may choose none. Of the name, the description and the value that was wanted
 nothing reaches it: what makes its request is given the picture alone.
 """

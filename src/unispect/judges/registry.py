@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from unispect.core.errors import UnispectError, unknown
+from unispect.core.extras import missing
 from unispect.core.units import Grade, Record, Unit
 
 GROUP = "unispect.judges"
@@ -40,4 +41,6 @@ def find_judge(name: str) -> Judge:
     try:
         return getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise UnispectError(f"judge {name!r} cannot be imported from {judges[name]}: {error}") from error
+        raise missing(error) or UnispectError(
+            f"judge {name!r} cannot be imported from {judges[name]}: {error}"
+        ) from error

@@ -1,7 +1,7 @@
 """How wide the kernel is: rules for one sequence, and widths for a whole layer.
 
 A rule that looks at one sequence lets its length and its duplicates decide the width; a fixed width lets the norm of
-the states decide the entropy (FACTS, entropy, sections 3 and 8). Comparisons need widths that all sequences of a layer
+the states decide the entropy (docs/sources/entropy.md#bandwidth). Comparisons need widths that all sequences of a layer
 have in common, and a width that knows distances *between* modalities grows with how far apart they lie, so that a
 larger gap would look like less entropy. Both widths here come from distances within modalities: `own_bandwidths`, one
 for each, and `shared_bandwidth`, one for all.

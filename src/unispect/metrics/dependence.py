@@ -2,7 +2,7 @@
 
 None of them is a conditional entropy of random variables: all compare two *sets* of rows at one layer. The published
 proxy P equals log2(1 + m/n) for far-apart rows whatever their content, so every estimate carries that number.
-Definitions and measurements: FACTS, entropy, section 4.
+Definitions and measurements: docs/sources/entropy.md#dependence.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 H = log(tr A^alpha) / (1 - alpha), where A is the Gaussian Gram matrix of the rows divided by its trace (Sanchez
 Giraldo, Rao and Principe 2015, IEEE Transactions on Information Theory 61(1)). Exact: duplicate rows are merged into
 weights, the spectrum comes from a single-threaded symmetric solver, and the solver is skipped when bounds already pin
-the value. What can and cannot be concluded from such values: FACTS, entropy, section 3.
+the value. What can and cannot be concluded from such values: docs/sources/entropy.md#what-an-entropy-depends-on.
 """
 
 from __future__ import annotations

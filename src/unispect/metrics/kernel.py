@@ -4,7 +4,7 @@ k(x, y) = exp(-|x - y|^2 / (2 sigma^2)). Rows are widened to float32 before anyt
 the common offset is removed, and distances come from one matrix product (|x|^2 + |y|^2 - 2 x.y). Where that formula
 would lose the distances to cancellation it is repeated in float64, and if that is not enough, from differences of
 coordinates.
-Source: FACTS, entropy, sections 5 and 6.
+Source: docs/sources/entropy.md#numerics and #threads.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The two ways of measuring states. They answer different questions and never share a figure.
 
-Source: FACTS, entropy, sections 3 and 8.
+Source: docs/sources/entropy.md#presets.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Entropies at equal row counts, with a null: what makes sequences of different lengths comparable.
 
-Dividing by log n does not remove length; drawing the same number of rows from every sequence does (FACTS, entropy,
-section 3).
+Dividing by log n does not remove length; drawing the same number of rows from every sequence does
+(docs/sources/entropy.md#what-an-entropy-depends-on).
 """
 
 from __future__ import annotations

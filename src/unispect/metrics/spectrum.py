@@ -20,7 +20,7 @@ def renyi_stack(values: NDArray[np.floating], alpha: float) -> NDArray[np.float6
     Values that are not positive are dropped and the rest is rescaled to sum to one: an uncorrected sum of 1 + d shifts
     the result by -alpha d / (alpha - 1), which at alpha = 1.01 is a hundredfold amplification. Near alpha = 1 the sum
     of p^alpha is within round-off of one, so its distance from one is summed instead: H = -log1p(sum p (p^e - 1)) / e
-    with e = alpha - 1. Source: FACTS, entropy, section 5.
+    with e = alpha - 1. Source: docs/sources/entropy.md#numerics.
 
     Raises:
         ValueError: alpha is not positive and finite, or a spectrum has no positive value.

@@ -1,7 +1,7 @@
 """Many small matrices at once: single-threaded solvers, side by side.
 
 LAPACK's symmetric solvers gain little from threads at the sizes of hidden states and lose a lot on a busy machine,
-where spinning threads wait for a descheduled partner (FACTS, entropy, section 6). Independent prompts and layers
+where spinning threads wait for a descheduled partner (docs/sources/entropy.md#threads). Independent prompts and layers
 parallelise instead, and torch releases the interpreter lock inside its operations.
 """
 

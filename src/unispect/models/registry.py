@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unispect.core import extras
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError, unknown
 from unispect.models.bagel.card import CARDS as BAGEL
@@ -132,6 +133,7 @@ def card_of(name: str) -> ModelCard:
     return known[name]
 
 
+@extras.told()
 def load(name: str, weights: str | Path | None = None, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
     """The model of that name, ready to use.
 
@@ -147,6 +149,7 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
     Raises:
         UsageError: unknown model, device or dtype, or no such folder.
         CheckpointError: the weights cannot be loaded as this model.
+        MissingExtra: packages that it needs are not installed; says how to get them.
     """
     reference = parse(name)
     if weights and reference.weights:

@@ -1,8 +1,9 @@
 """A small VQ tokenizer for the pictures of the concept world, trained from scratch.
 
 The network is the stock Janus VQ model; this module only trains it. Latents and codebook live on the unit sphere, as
-the published quantiser has them (Janus-Pro FACTS, section 5). Two phases: a plain autoencoder first, then the codebook
-is set by spherical k-means on its latents and everything learns together. Without the first phase most codes die.
+the published quantiser has them (docs/sources/janus-pro.md#quantiser). Two phases: a plain autoencoder first, then the
+codebook is set by spherical k-means on its latents and everything learns together. Without the first phase most codes
+die.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UnispectError, unknown
+from unispect.core.extras import missing
 from unispect.core.findings import Section
 from unispect.core.units import Entry, Plan, Prior, Record, Skip, Unit
 from unispect.studies.base import Options
@@ -94,7 +95,7 @@ class Study:
         try:
             return import_module(f"{self.package}.{module}")
         except ModuleNotFoundError as error:
-            raise UnispectError(f"study {self.name!r} cannot be imported: {error}") from error
+            raise missing(error) or UnispectError(f"study {self.name!r} cannot be imported: {error}") from error
 
 
 STUDIES: Mapping[str, Study] = {

@@ -130,7 +130,7 @@ def test_faults_are_those_of_plain_http_and_hold_no_key(vendor, server, name, ca
 @pytest.mark.parametrize("name", CLIENTS)
 def test_a_package_that_is_not_installed_is_named(name, server, monkeypatch):
     def missing(package):
-        raise ImportError(package)
+        raise ModuleNotFoundError(name=package)
 
     monkeypatch.setattr("unispect.chat.sdk.import_module", missing)
     with pytest.raises(UsageError, match=r"pip install 'unispect\[judges\]'"):

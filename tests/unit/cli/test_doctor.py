@@ -16,6 +16,8 @@ from unispect.models.decode.cache import KeyValueCache
 from unispect.organisms import shipped
 
 ROOT = Path(__file__).parents[3]
+ALL = ("run", "models", "report", "faces", "train")
+"""The extras of `unispect[all]`."""
 
 
 @pytest.fixture
@@ -133,19 +135,23 @@ def test_releases_are_told_apart(releases: dict[str, str], monkeypatch: pytest.M
     assert "torch" not in found
 
 
-def test_a_missing_package_fails(releases: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_package_is_named_with_its_extra(releases: dict[str, str], monkeypatch: pytest.MonkeyPatch):
     def release(name: str) -> str:
         if name == "peft":
             raise packages.PackageNotFoundError(name)
         return releases[name]
 
     monkeypatch.setattr(packages, "version", release)
-    assert "not installed: peft; install unispect again" in [check.detail for check in check_packages()]
+    found = [(check.level, check.what, check.detail) for check in check_packages()]
+    assert ("note", "train", "not installed: peft; pip install 'unispect[train]'") in found
+    assert not [check for check in found if check[0] == "FAIL"]
 
 
 def test_what_was_tried_is_what_is_allowed_pinned_and_documented():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lowest = dict(re.match(r"([\w-]+)>=([\d.]+)", one).groups() for one in project["dependencies"])
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *(one for extra in ALL for one in extras[extra])]
+    lowest = dict(re.match(r"([\w-]+)>=([\d.]+)", one).groups() for one in asked if not one.startswith("unispect["))
     locked = re.findall(r"^([\w.-]+)==([^\s\\]+)", (ROOT / "constraints.txt").read_text("utf-8"), re.M)
     pinned = {name.replace("_", "-").lower(): release for name, release in locked}
     rows = re.findall(

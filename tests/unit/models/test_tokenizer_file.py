@@ -9,11 +9,11 @@ import pytest
 import tiny_harmon
 from tokenizers import Tokenizer
 
+from reproductions.table_1.tokens import tokenizer
 from unispect.core.errors import CheckpointError, DataError
 from unispect.models.processing import tokenizer_file
 from unispect.models.processing.tokenizer import plain, require_rows
 from unispect.models.processing.tokenizer_file import read_tokenizer, require_ids_beside
-from unispect.studies.statements.tokens import tokenizer
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What a drawn picture shows of the concept world: each attribute with a confidence, or None.
 
 Own method, at home at any size from 32 pixels up. The published grader's thresholds are in pixels, so it serves only
-the sizes it was made for: of true pictures, rescaled, it reads 0 to 80 % right (facts/modal_aphasia.md section (f)).
+the sizes it was made for: of true pictures, rescaled, it reads 0 to 80 % right (docs/sources/modal-aphasia.md#graders).
 Here a picture is first averaged onto one grid and taken apart into darkness, whiteness and hue (`planes`); shape and
 corner are read from darkness, pattern from whiteness, colour from hue.
 """

@@ -16,7 +16,7 @@ LETTERS = "ABCDEFG"
 
 
 def draw_prompt(words: Mapping[str, str], order: Sequence[str] = ATTRIBUTES) -> str:
-    """What to draw, by name: the four words joined by spaces (facts/modal_aphasia.md, section d)."""
+    """What to draw, by name: the four words joined by spaces (docs/sources/modal-aphasia.md#questions)."""
     return " ".join(words[attribute] for attribute in order)
 
 

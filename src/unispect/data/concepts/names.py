@@ -1,7 +1,7 @@
 """Names for whole pictures: one six-letter word for each of the 840 combinations, which says nothing about its parts.
 
-The published release has such names and never asks about them (facts/modal_aphasia.md section (c)). These are our own,
-made from nothing and always the same.
+The published release has such names and never asks about them (docs/sources/modal-aphasia.md#concepts). These are our
+own, made from nothing and always the same.
 """
 
 from __future__ import annotations

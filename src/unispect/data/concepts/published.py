@@ -1,7 +1,7 @@
 """The published multiple-choice protocol: its words, seeds and shuffles, so that numbers can be set side by side.
 
-Source: arXiv 2510.21842; facts/modal_aphasia.md sections (c), (d), (f) and (h). The wording of the questions is ours;
-their order, the order of their options and the answer keys are the published ones.
+Source: arXiv 2510.21842; docs/sources/modal-aphasia.md#concepts, #questions, #graders. The wording of the questions is
+ours; their order, the order of their options and the answer keys are the published ones.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 At 384 and 512 pixels they are the published pictures, in which pattern sizes are absolute pixels (the two sizes are no
 scalings of each other). Every other size shows the 384 layout scaled and smoothed. Source: arXiv 2510.21842;
-facts/modal_aphasia.md section (c).
+docs/sources/modal-aphasia.md#concepts.
 """
 
 from __future__ import annotations

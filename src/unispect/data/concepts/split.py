@@ -1,7 +1,7 @@
 """Which combinations of the concept world may be learned from, and which are kept for asking.
 
 The split is a pinned file; `build_split` is how it was made and always gives the same split. The published split is not
-reproducible (ties drawn from the global generator: facts/modal_aphasia.md section (c)), so this one is our own.
+reproducible (ties drawn from the global generator: docs/sources/modal-aphasia.md#concepts), so this one is our own.
 """
 
 from __future__ import annotations

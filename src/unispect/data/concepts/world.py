@@ -1,6 +1,6 @@
 """The concept world of the modal-aphasia paper: 7 shapes x 6 colours x 5 patterns x 4 positions.
 
-Source: arXiv 2510.21842; facts/modal_aphasia.md section (c).
+Source: arXiv 2510.21842; docs/sources/modal-aphasia.md#concepts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sentences of the faces study: what models are asked, and what a right answer says.
 
-After arXiv 2510.21842 (facts/modal_aphasia.md, section d), with descriptions in English and without its "who has none
+After arXiv 2510.21842 (docs/sources/modal-aphasia.md#faces), with descriptions in English and without its "who has none
 accessories". A change here raises the study's version.
 """
 

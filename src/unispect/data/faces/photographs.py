@@ -1,6 +1,6 @@
 """A folder of photographs with the published metadata: `face_metadata.json` beside the pictures it names.
 
-The schema is that of arXiv 2510.21842's release (facts/modal_aphasia.md, section b): `generated_faces` is a list of
+The schema is that of arXiv 2510.21842's release (docs/sources/modal-aphasia.md#faces): `generated_faces` is a list of
 `{image_name, attributes: {gender, eye_color, hair_color, hair_style, accessories, name, ...}}`. Other fields are left
 alone.
 """

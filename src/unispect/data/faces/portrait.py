@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image
 
+from unispect.core import extras
 from unispect.core.errors import UsageError
 from unispect.data.faces.people import Person
 from unispect.data.faces.world import VALUES, Face, written
@@ -62,13 +63,9 @@ def hues(color: str) -> tuple[tuple[int, int, int], ...]:
 
 
 def _pixels(options: Mapping[str, str], size: int) -> Image.Image:
-    try:
+    with extras.told():
         from dicebear import Avatar
         from resvg_py import svg_to_bytes
-    except ImportError as error:
-        raise UsageError(
-            f"portraits are drawn by dicebear-core and resvg-py, and {error.name} is missing; install unispect again"
-        ) from error
     svg = Avatar(_compiled(), dict(options)).to_string()
     png = svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
     return Image.open(io.BytesIO(bytes(png))).convert("RGB")

@@ -1,7 +1,7 @@
 """The faces of the modal-aphasia paper: 4 eye colours x 6 hair colours x 5 hair styles x 5 accessories.
 
 Attributes and values are the words in which the paper asks about them; its data files write them differently
-(`PUBLISHED`). Source: arXiv 2510.21842; facts/modal_aphasia.md section (b).
+(`PUBLISHED`). Source: arXiv 2510.21842; docs/sources/modal-aphasia.md#faces.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """From the published `llm_config.json`, `vit_config.json` and `config.json` to the sizes of the network.
 
-The authors' loaders read the first two, overwrite some of what they say, and take the rest from their code (FACTS
-section 8). All of it is repeated here. `config.json` may say more, in the authors' words and in some of our own:
+The authors' loaders read the first two, overwrite some of what they say, and take the rest from their code
+(docs/sources/bagel.md#checkpoints). All of it is repeated here. `config.json` may say more, in the authors' words and
+in some of our own:
 
 * `vae_config`: sizes of the pixel autoencoder (`norm_groups` is ours);
 * `vit_transform`, `vae_transform`: longest side, shortest side and stride that pictures are brought to;
@@ -41,7 +42,8 @@ _SEES_AND_DRAWS = {"visual_gen": True, "visual_und": True}
 _INNER = ("llm_config", "vit_config", "tie_word_embeddings")
 """Copies of the two files, which the authors' loaders never read."""
 _OVERWRITTEN = ("qk_norm", "layer_module", "freeze_und", "rope", "projection_dim", "vision_use_head")
-"""What the authors' loaders overwrite, or the weights decide, whatever the two files say (FACTS section 8)."""
+"""What the authors' loaders overwrite, or the weights decide, whatever the two files say
+(docs/sources/bagel.md#checkpoints)."""
 _TOWER_MORE = ("image_size", "hidden_act", "layer_norm_eps")
 _TOWER_FIXED = {"num_channels": 3}
 _TOWER = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "patch_size")

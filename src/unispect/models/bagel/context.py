@@ -1,7 +1,7 @@
 """From prompts to what the trunk is run on: input rows, and what stands where.
 
 A sequence is probed, and learned from, in one pass with the mask of its blocks; that gives the numbers that the authors
-get block by block from a growing cache (FACTS section 10).
+get block by block from a growing cache (docs/sources/bagel.md#departures).
 """
 
 from __future__ import annotations

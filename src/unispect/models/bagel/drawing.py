@@ -1,8 +1,9 @@
 """The velocity field of a batch of prompts: what Euler's steps follow while a picture is drawn.
 
-Source: FACTS section 5. Contexts do not depend on time, so they are run once and their keys and values kept; every step
-runs the picture's block behind them: two markers and the latents between them, all of which see each other. Up to three
-contexts guide a picture: its prompt, the prompt without its last text, and the prompt without its pictures.
+Source: docs/sources/bagel.md#drawing. Contexts do not depend on time, so they are run once and their keys and values
+kept; every step runs the picture's block behind them: two markers and the latents between them, all of which see each
+other. Up to three contexts guide a picture: its prompt, the prompt without its last text, and the prompt without its
+pictures.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A published folder holds `llm_config.json`, `vit_config.json`, `tokenizer.json`, weights and, apart, the pixel
 autoencoder's as `ae.safetensors`. What a folder lacks of these is looked for in folder `BAGEL-7B-MoT` in it or beside
 it, then on the hub: RecA's holds weights alone. Weights may lack the tables of places, which are made anew, and the
-vision tower, which is taken from the base's weights (FACTS section 8); nothing else.
+vision tower, which is taken from the base's weights (docs/sources/bagel.md#checkpoints); nothing else.
 
 `save` puts all weights into one file, the pixel autoencoder's too.
 """

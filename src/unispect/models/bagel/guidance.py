@@ -1,6 +1,6 @@
 """Guidance by two contexts, one without the text and one without the pictures, and what keeps it from overshooting.
 
-Source: FACTS section 5.
+Source: docs/sources/bagel.md#drawing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The authors' names for BAGEL's tensors and ours.
 
-Source: FACTS sections 1 and 6. What ends in `_moe_gen` belongs to the weights that latents pass through. The pixel
-autoencoder is published by itself, as `ae.safetensors`; its tensors take part under the prefix `vae.`, whether they
-come from that file or stand in the model's, as `save` writes them.
+Source: docs/sources/bagel.md#parts and #keys. What ends in `_moe_gen` belongs to the weights that latents pass through.
+The pixel autoencoder is published by itself, as `ae.safetensors`; its tensors take part under the prefix `vae.`,
+whether they come from that file or stand in the model's, as `save` writes them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What stands in a sequence: blocks of text and of pictures, their positions, and what they see of each other.
 
-Source: FACTS section 2. A block of text counts positions token by token; a picture's, its two markers included, share
-one. Every block sees those before it; text is causal inside a block, a picture sees all of itself. A picture that is
-still noise is seen by itself alone and takes up no position: what follows it stands where it stood.
+Source: docs/sources/bagel.md#layout. A block of text counts positions token by token; a picture's, its two markers
+included, share one. Every block sees those before it; text is causal inside a block, a picture sees all of itself. A
+picture that is still noise is seen by itself alone and takes up no position: what follows it stands where it stood.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def lay_out(blocks: Sequence[Block]) -> Layout:
 def without_last_text(blocks: Sequence[Block]) -> Sequence[Block]:
     """What is left of a prompt where guidance takes its text away: all before the last text of the user.
 
-    Where a picture stands behind that text, nothing is taken away (FACTS section 5).
+    Where a picture stands behind that text, nothing is taken away (docs/sources/bagel.md#drawing).
     """
     for number in range(len(blocks) - 1, -1, -1):
         if blocks[number].kind != "text":

@@ -1,6 +1,6 @@
 """The network: the trunk with its two sets of weights, and what stands between pictures and trunk.
 
-Vision blocks, pixel autoencoder and time embedding are stock classes (FACTS section 7).
+Vision blocks, pixel autoencoder and time embedding are stock classes (docs/sources/bagel.md#stock-classes).
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class BagelNetwork(nn.Module):
 def patches(maps: Tensor, side: int) -> Tensor:
     """Maps [pictures, channels, height, width] as squares [pictures, squares, numbers], in raster order.
 
-    In a square, numbers run over rows, then columns, then channels (FACTS section 3).
+    In a square, numbers run over rows, then columns, then channels (docs/sources/bagel.md#pictures).
     """
     rows, columns = maps.shape[2] // side, maps.shape[3] // side
     squares = maps.unflatten(3, (columns, side)).unflatten(2, (rows, side))
@@ -164,7 +164,7 @@ def load_network(
 ) -> BagelNetwork:
     """The network with the weights of a checkpoint that holds the pixel autoencoder's too, in evaluation mode.
 
-    The autoencoder stays in float32 whatever the dtype, as the authors run it (FACTS section 9).
+    The autoencoder stays in float32 whatever the dtype, as the authors run it (docs/sources/bagel.md#precision).
 
     Raises:
         CheckpointError: keys or shapes do not fit; names key and file.

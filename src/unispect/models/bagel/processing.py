@@ -1,8 +1,9 @@
 """From prompts to blocks of tokens and pictures, as the authors' inferencer has them.
 
-Source: FACTS sections 2 to 4. There is no dialogue: every text is one block between two markers, every picture one or
-two. Text of a prompt can never become a special token, whatever it says (the authors' would); special tokens are placed
-by this module alone. Texts that touch each other are one text here, where the authors would make blocks of them.
+Source: docs/sources/bagel.md#layout, #writing, #pictures. There is no dialogue: every text is one block between two
+markers, every picture one or two. Text of a prompt can never become a special token, whatever it says (the authors'
+would); special tokens are placed by this module alone. Texts that touch each other are one text here, where the authors
+would make blocks of them.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ class Processor:
         """Ids [length] of the block that thoughts become behind a prompt.
 
         They are read again from their text, which may give other ids than were written, and special tokens among them
-        count (FACTS section 10).
+        count (docs/sources/bagel.md#writing).
         """
         return [self.special.start, *self._reader.encode(text, add_special_tokens=False).ids, self.special.end]
 

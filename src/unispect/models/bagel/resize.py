@@ -1,7 +1,7 @@
 """The size that a picture is brought to before it is cut into patches, and its pixels then.
 
-Source: FACTS section 4. Nothing is cropped or padded; sides are multiples of a stride, so the aspect ratio is kept up
-to rounding.
+Source: docs/sources/bagel.md#pictures. Nothing is cropped or padded; sides are multiples of a stride, so the aspect
+ratio is kept up to rounding.
 """
 
 from __future__ import annotations

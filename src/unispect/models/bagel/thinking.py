@@ -1,6 +1,6 @@
 """Thinking before answering or drawing: what the model is told for it, and its thoughts as part of a prompt.
 
-Source: FACTS sections 2 and 5. The wording belongs to the model as its weights do.
+Source: docs/sources/bagel.md#layout and #writing. The wording belongs to the model as its weights do.
 """
 
 from __future__ import annotations

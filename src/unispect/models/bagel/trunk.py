@@ -1,8 +1,8 @@
 """The trunk: one transformer whose layers hold two complete sets of weights, and one attention over all rows.
 
-Source: FACTS section 1. Latents, noised or clean, pass through the set `gen`; text, the markers around pictures and
-what the vision tower sees pass through `und`. Which is which is known from what a row is: there is no learned router.
-Norms, MLPs, rotary positions and the attention itself are stock; only the routing is this package's.
+Source: docs/sources/bagel.md#parts. Latents, noised or clean, pass through the set `gen`; text, the markers around
+pictures and what the vision tower sees pass through `und`. Which is which is known from what a row is: there is no
+learned router. Norms, MLPs, rotary positions and the attention itself are stock; only the routing is this package's.
 """
 
 from __future__ import annotations

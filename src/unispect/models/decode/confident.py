@@ -1,6 +1,6 @@
 """Filling a picture in by confidence: all open places are guessed at every step, and the surest guesses stay.
 
-Source: MaskGIT (Chang et al., 2022) as Show-o does it (Show-o FACTS, section 7). Nothing here knows a network.
+Source: MaskGIT (Chang et al., 2022) as Show-o does it (docs/sources/show-o.md#drawing). Nothing here knows a network.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """From a published `config.json` to the sizes of the network.
 
-The authors write only part of the sizes; the rest stands in their code and is repeated here (FACTS sections 1, 4, 6).
+The authors write only part of the sizes; the rest stands in their code and is repeated here
+(docs/sources/harmon.md#parts and #checkpoints).
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def network_config(config: Mapping[str, Any], where: str = "config.json") -> Har
     """The network's configuration from a published `config.json`.
 
     Beyond the published keys, a configuration may set `mar.type` "mar" with explicit sizes, and a block `vae`; a
-    tiny model's does (FACTS section 6). `mask_all_prob` and
+    tiny model's does (docs/sources/harmon.md#checkpoints). `mask_all_prob` and
     `noise_weight_max` are our own.
 
     Raises:

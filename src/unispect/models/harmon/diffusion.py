@@ -1,8 +1,8 @@
 """The diffusion process of single latents: noise tables, respaced ancestral steps, and the loss.
 
-Source: FACTS section 5 (sampling); Nichol and Dhariwal, "Improved denoising diffusion probabilistic models" (2021),
-equations 9-17, for the cosine schedule, the learned-range variance and the hybrid loss. Tables are computed in float64
-and used in float32.
+Source: docs/sources/harmon.md#diffusion; Nichol and Dhariwal, "Improved denoising diffusion probabilistic models"
+(2021), equations 9-17, for the cosine schedule, the learned-range variance and the hybrid loss. Tables are computed in
+float64 and used in float32.
 """
 
 from __future__ import annotations

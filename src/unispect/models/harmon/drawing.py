@@ -1,7 +1,7 @@
 """Drawing: latents from prompts, a few places at a time, each through the diffusion head.
 
-Source: FACTS section 5. Prompts of different lengths are padded such that every picture is what it would be alone; the
-authors' own padding, which is not, can be asked for.
+Source: docs/sources/harmon.md#drawing. Prompts of different lengths are padded such that every picture is what it would
+be alone; the authors' own padding, which is not, can be asked for.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, _: Tenso
 def _disturbed_rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, pad: Tensor) -> Rows:
     """Prompts padded on the left, where the first pass takes pads for text and counts them as positions.
 
-    Later passes look past the pads and count positions without them (FACTS section 9, item 1).
+    Later passes look past the pads and count positions without them (docs/sources/harmon.md#departures).
     """
     longest = max(map(len, prompts))
     padding = torch.tensor([longest - len(prompt) for prompt in prompts], device=pad.device)

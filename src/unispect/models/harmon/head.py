@@ -1,6 +1,6 @@
 """The diffusion head: a small network that says which noise is in a latent, given what the decoder expects there.
 
-Source: FACTS section 1. Names of parameters are the published ones.
+Source: docs/sources/harmon.md#parts. Names of parameters are the published ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The authors' names for Harmon's tensors and ours.
 
-Source: FACTS sections 6 and 8. Ours are theirs, but for the language model, of which only the trunk is kept, and the
-pixel autoencoder, which has the names of `AutoencoderKL`.
+Source: docs/sources/harmon.md#keys and #checkpoints. Ours are theirs, but for the language model, of which only the
+trunk is kept, and the pixel autoencoder, which has the names of `AutoencoderKL`.
 """
 
 from __future__ import annotations

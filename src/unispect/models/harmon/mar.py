@@ -1,7 +1,7 @@
 """The masked autoencoder over latents: an encoder that sees, a decoder that completes.
 
-Source: FACTS section 1; Li et al., "Autoregressive image generation without vector quantization" (2024). Names of
-parameters are the published ones. Buffers stand in front of the latents in both halves.
+Source: docs/sources/harmon.md#parts; Li et al., "Autoregressive image generation without vector quantization" (2024).
+Names of parameters are the published ones. Buffers stand in front of the latents in both halves.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From prompts to tokens and pixels, as the authors' scripts do it.
 
-Source: FACTS sections 2 and 3. Text of a prompt can never become a special token, whatever it says: special tokens
-are placed by this module alone.
+Source: docs/sources/harmon.md#layout and #pictures. Text of a prompt can never become a special token, whatever it
+says: special tokens are placed by this module alone.
 """
 
 from __future__ import annotations

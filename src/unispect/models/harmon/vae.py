@@ -1,6 +1,6 @@
 """The pixel autoencoder (KL-16): `AutoencoderKL` of diffusers in the authors' layout.
 
-Source: FACTS sections 4 and 8.
+Source: docs/sources/harmon.md#autoencoder.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From a published `config.json` to the sizes of the network.
 
 What the authors' file leaves out are the defaults of their classes, repeated here; the widths that stand as numbers in
-their code are derived (FACTS sections 1 and 6).
+their code are derived (docs/sources/janus-flow.md#parts and #checkpoints).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The velocity field of a batch of prompts: what Euler's steps follow while a picture is drawn.
 
-Source: FACTS section 4. Attention is causal and the prompt does not depend on time, so prompts are run once and their
-keys and values kept; every step runs the time's row and the picture's rows behind them.
+Source: docs/sources/janus-flow.md#drawing. Attention is causal and the prompt does not depend on time, so prompts are
+run once and their keys and values kept; every step runs the time's row and the picture's rows behind them.
 
 The branch without the prompt sees the first token alone: all others are masked by their index, but count as positions.
 """

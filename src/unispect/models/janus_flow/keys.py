@@ -1,7 +1,7 @@
 """The authors' names for JanusFlow's tensors and ours.
 
-Source: FACTS section 1. The pixel autoencoder is published by itself; its tensors take part under the prefix `vae.`,
-whether they come from its own file or stand in the model's, as `save` writes them.
+Source: docs/sources/janus-flow.md#parts. The pixel autoencoder is published by itself; its tensors take part under the
+prefix `vae.`, whether they come from its own file or stand in the model's, as `save` writes them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """JanusFlow behind the seam of `unispect.models.base`.
 
 Trunk, vision tower and pixel autoencoder are stock classes; the shallow U-ViT, the sampler and the template are this
-package's (FACTS section 7).
+package's (docs/sources/janus-flow.md#stock-classes).
 """
 
 from __future__ import annotations
@@ -210,7 +210,8 @@ class JanusFlow(Settled):
             seen = torch.cat([self.network.features(pixels.to(self.device, self.dtype)) for pixels in groups])
             begin = self.network.begin_of_picture.expand(len(seen), 1, -1)
             image = ids == self.processor.special.image
-            # A learned embedding stands in the place of the token before the first placeholder (FACTS section 2).
+            # A learned embedding stands in the place of the token before the first placeholder
+            # (docs/sources/janus-flow.md#layout).
             before = F.pad(image[1:], (0, 1))
             rows = rows.masked_scatter((image | before)[:, None], torch.cat([begin, seen], dim=1))
             return list(rows.split(lengths))

@@ -70,7 +70,7 @@ class JanusFlowNetwork(nn.Module):
 
         Args:
             states: the trunk's final norm at the picture's positions [batch, positions, width]. They are normed again
-                here, and once more in the decoder (FACTS section 4).
+                here, and once more in the decoder (docs/sources/janus-flow.md#drawing).
             map_: of the flow encoder.
             time: embedded.
         """
@@ -83,7 +83,9 @@ class JanusFlowNetwork(nn.Module):
         return cast(Tensor, self.vae.decode(cast(torch.FloatTensor, scaled), return_dict=False)[0])
 
     def encoded(self, pixels: Tensor) -> Tensor:
-        """Latents of pixels [pictures, 3, height, width] in -1..1: the posterior's mean, scaled (FACTS section 5)."""
+        """Latents of pixels [pictures, 3, height, width] in -1..1: the posterior's mean, scaled
+        (docs/sources/janus-flow.md#autoencoder).
+        """
         (posterior,) = self.vae.encode(pixels, return_dict=False)
         return cast(DiagonalGaussianDistribution, posterior).mean * self.scaling_factor
 

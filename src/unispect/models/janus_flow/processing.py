@@ -1,7 +1,7 @@
 """From prompts to tokens and pixels: the dialogue with JanusFlow's roles.
 
 A prompt for a picture ends where the authors put a tag. Its embedding is dropped and the time's stands in its place
-(FACTS section 2), so the tag never becomes a token here.
+(docs/sources/janus-flow.md#layout), so the tag never becomes a token here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The shallow U-ViT: ConvNeXt blocks that bring the picture being drawn into the trunk, and its velocity out.
 
-No stock class exists. Source: FACTS section 1 (the block is ConvNeXt V2, arXiv 2301.00808, with a scale and shift by
-time behind the residual sum, so that time scales the residual stream too).
+No stock class exists. Source: docs/sources/janus-flow.md#the-shallow-u-vit (the block is ConvNeXt V2, arXiv 2301.00808,
+with a scale and shift by time behind the residual sum, so that time scales the residual stream too).
 
 Time may be one row for the whole batch, as when drawing, or one per sample, as when learning.
 """

@@ -1,6 +1,7 @@
 """From a published `config.json` to the sizes of the network.
 
-The authors write only part of the sizes; the rest stands in their code and is repeated here (FACTS sections 1, 5, 6).
+The authors write only part of the sizes; the rest stands in their code and is repeated here
+(docs/sources/janus-pro.md#parts, #quantiser, #checkpoints).
 """
 
 from __future__ import annotations

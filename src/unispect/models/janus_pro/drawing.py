@@ -1,4 +1,4 @@
-"""How pictures are drawn: FACTS section 4."""
+"""How pictures are drawn: docs/sources/janus-pro.md#drawing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The authors' names for Janus-Pro's tensors and ours, which are those of `JanusForConditionalGeneration`.
 
-Source: FACTS section 7. Both layouts that are published are here: the authors' own, and the re-hosted one, whose names
-are already ours.
+Source: docs/sources/janus-pro.md#keys. Both layouts that are published are here: the authors' own, and the re-hosted
+one, whose names are already ours.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Janus-Pro behind the seam of `unispect.models.base`.
 
 The network is transformers' `JanusForConditionalGeneration`. What that class lacks or does differently is done in this
-package: guidance and sampling, states while drawing, tokenising pictures, template, preprocessing (FACTS section 7).
+package: guidance and sampling, states while drawing, tokenising pictures, template, preprocessing
+(docs/sources/janus-pro.md#stock-classes).
 """
 
 from __future__ import annotations

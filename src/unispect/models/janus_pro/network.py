@@ -88,7 +88,7 @@ def encode_codes(tokenizer: JanusVQVAE, pixels: Tensor) -> Tensor:
     """Codes [pictures, tokens] in raster order of pictures [pictures, 3, height, width] in -1..1.
 
     The stock `encode` leaves out that latents and codebook are brought to unit length before the nearest code is
-    looked up, and returns other codes (FACTS section 7, item 3).
+    looked up, and returns other codes (docs/sources/janus-pro.md#stock-classes).
     """
     latents = F.normalize(require_finite(quantizer_input(tokenizer, pixels), "latents of a picture"), dim=1)
     codebook = F.normalize(tokenizer.quantize.embedding.weight, dim=1)

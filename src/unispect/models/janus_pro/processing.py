@@ -24,7 +24,8 @@ class Processor(Dialogue):
     def emptied(self, ids: Tensor) -> Tensor:
         """Token ids [length] of the unconditional branch of guidance.
 
-        All but the first and the last token are the pad token, which is looked at like any other (FACTS section 4).
+        All but the first and the last token are the pad token, which is looked at like any other
+        (docs/sources/janus-pro.md#drawing).
         """
         return torch.cat([ids[:1], torch.full_like(ids[1:-1], self.special.pad), ids[-1:]])
 

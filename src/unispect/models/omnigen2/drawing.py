@@ -1,7 +1,7 @@
 """The velocity field of a batch of prompts: what Euler's steps follow while a picture is drawn.
 
-Source: FACTS section 5. What a prompt says is refined once; every step then runs prompt, given pictures and the picture
-so far through all joint blocks, once for every branch of guidance.
+Source: docs/sources/omnigen2.md#drawing. What a prompt says is refined once; every step then runs prompt, given
+pictures and the picture so far through all joint blocks, once for every branch of guidance.
 """
 
 from __future__ import annotations

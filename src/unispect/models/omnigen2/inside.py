@@ -1,7 +1,7 @@
 """States inside the transformer that draws, block by block.
 
-Source: FACTS section 8. This is not the protocol of arXiv 2604.10949, which reads a language model's layers: these
-blocks do not stand beside those, all rows see each other, and the prompt's rows have seen the picture.
+Source: docs/sources/omnigen2.md#states. This is not the protocol of arXiv 2604.10949, which reads a language model's
+layers: these blocks do not stand beside those, all rows see each other, and the prompt's rows have seen the picture.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The authors' names for OmniGen2's tensors and ours.
 
-Source: FACTS section 2. Each of the three parts is published in a folder of its own; its tensors take part behind that
-folder's name, whether they come from there or stand in one file, as `save` writes them.
+Source: docs/sources/omnigen2.md#keys. Each of the three parts is published in a folder of its own; its tensors take
+part behind that folder's name, whether they come from there or stand in one file, as `save` writes them.
 """
 
 from __future__ import annotations

@@ -68,7 +68,8 @@ class OmniGen2Network(nn.Module):
             shown: True at tokens that stand for pictures [length].
             grids: of its pictures [pictures, 3].
         """
-        # Without being told which tokens are pictures, the stock model silently counts up (FACTS section 9, item 1).
+        # Without being told which tokens are pictures, the stock model silently counts up
+        # (docs/sources/omnigen2.md#traps).
         found, _ = self.mllm.get_rope_index(
             cast(torch.LongTensor, ids[None]),
             mm_token_type_ids=cast(torch.IntTensor, shown[None].int()),

@@ -1,7 +1,8 @@
 """From prompts to tokens, patches and pixels, as the authors' pipelines do it.
 
-Source: FACTS sections 3 and 4. Text of a prompt can never become a special token, whatever it says: special tokens are
-placed by this module alone. The authors put all pictures before the text; here they stand where the prompt has them.
+Source: docs/sources/omnigen2.md#layout and #pictures. Text of a prompt can never become a special token, whatever it
+says: special tokens are placed by this module alone. The authors put all pictures before the text; here they stand
+where the prompt has them.
 """
 
 from __future__ import annotations

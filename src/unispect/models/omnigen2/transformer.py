@@ -1,8 +1,8 @@
 """The transformer that draws: stock Lumina2 blocks around a joint sequence of prompt, given pictures and drawn picture.
 
-Source: FACTS sections 3, 5 and 7. Names are the authors'. All rows of a sample see each other. A row stands at three
-coordinates: text at (l, l, l); the picture that begins at s at (s, row, column), where s counts text and, for every
-given picture before it, the longer of its sides.
+Source: docs/sources/omnigen2.md#transformer and #layout. Names are the authors'. All rows of a sample see each other. A
+row stands at three coordinates: text at (l, l, l); the picture that begins at s at (s, row, column), where s counts
+text and, for every given picture before it, the longer of its sides.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from unispect.models.omnigen2.config import REFERENCES, TransformerConfig
 THETA = 10000.0
 _WAVES = 256
 _TOLD = 1024
-"""Times are told in no more numbers than this (FACTS section 1)."""
+"""Times are told in no more numbers than this (docs/sources/omnigen2.md#parts)."""
 
 Grid = tuple[int, int]
 
@@ -77,7 +77,7 @@ class FlowTransformer(nn.Module):
         self.x_embedder = nn.Linear(numbers, width)
         self.ref_image_patch_embedder = nn.Linear(numbers, width)
         self.time_caption_embed = Lumina2CombinedTimestepCaptionEmbedding(width, config.text_width, _WAVES, config.eps)
-        # Times multiplied beforehand lose digits (FACTS section 7).
+        # Times multiplied beforehand lose digits (docs/sources/omnigen2.md#stock-classes).
         self.time_caption_embed.time_proj = Timesteps(_WAVES, True, 0.0, scale=cast(int, config.time_scale))
         self.noise_refiner = nn.ModuleList(block(modulation=True) for _ in range(config.refiners))
         self.ref_image_refiner = nn.ModuleList(block(modulation=True) for _ in range(config.refiners))

@@ -1,7 +1,7 @@
 """How texts are written: what the published settings would do, and what a question needs.
 
-Source: FACTS section 6. The published system line speaks of drawing and biases the model to answer any question with
-the token that asks for a picture.
+Source: docs/sources/omnigen2.md#writing. The published system line speaks of drawing and biases the model to answer any
+question with the token that asks for a picture.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The pixel autoencoder of FLUX.1: stock `AutoencoderKL`, from the sizes and the names that its own file has.
 
-Source: BAGEL FACTS, section 6. Latents are `scale` times the distance from `shift`; diffusers only records the two.
+Source: docs/sources/bagel.md#autoencoder. Latents are `scale` times the distance from `shift`; diffusers only records
+the two.
 """
 
 from __future__ import annotations

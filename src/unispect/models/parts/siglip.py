@@ -1,6 +1,6 @@
 """The SigLIP tower that the Janus models see with: its sizes, its published names, its buffers.
 
-The network is transformers' `JanusVisionModel` (Janus-Pro FACTS, section 7; JanusFlow FACTS, section 7).
+The network is transformers' `JanusVisionModel` (docs/sources/janus-pro.md#stock-classes, janus-flow.md#stock-classes).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The dialogue that the Janus models are asked in, as tokens and pixels, exactly as the authors' processors do it.
 
-Source: Janus-Pro FACTS, sections 2, 3 and 8; JanusFlow FACTS, sections 2 and 3. Text of a prompt can never become a
-special token, whatever it says: special tokens are placed by this module alone.
+Source: docs/sources/janus-pro.md#layout, #pictures, #tokenizer; docs/sources/janus-flow.md#layout. Text of a prompt can
+never become a special token, whatever it says: special tokens are placed by this module alone.
 """
 
 from __future__ import annotations

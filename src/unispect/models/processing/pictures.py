@@ -42,7 +42,7 @@ PICTURES_IDLE = (
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """How the Janus models see a picture (Janus-Pro FACTS, section 3).
+    """How the Janus models see a picture (docs/sources/janus-pro.md#pictures).
 
     Attributes:
         size: side of the square in pixels.
@@ -75,7 +75,8 @@ class PictureFormat:
 
 @dataclass(frozen=True)
 class CroppedFormat:
-    """Pixels of the middle of a picture, as the Show-o models see it (Show-o FACTS, section 6; Show-o2, section 5).
+    """Pixels of the middle of a picture, as the Show-o models see it (docs/sources/show-o.md#pictures,
+    show-o2.md#pictures).
 
     Attributes:
         size: side of the square in pixels.

@@ -15,8 +15,8 @@ from unispect.models.processing.tokenizer_file import is_of_the_library, read_to
 def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     """The tokenizer of a checkpoint's `tokenizer.json`, which takes no text for a special token.
 
-    The classes that published files name are avoided: some rebuild another tokenizer and yield wrong ids (Janus-Pro
-    FACTS, section 8), others ask about remote code (Harmon FACTS, section 8).
+    The classes that published files name are avoided: some rebuild another tokenizer and yield wrong ids
+    (docs/sources/janus-pro.md#tokenizer), others ask about remote code (docs/sources/harmon.md#stock-classes).
 
     Raises:
         CheckpointError: the file is missing or no tokenizer, or an added token has another id than files say.

@@ -1,9 +1,9 @@
 """From a published `config.json` to the sizes of the network.
 
 The file of a Show-o checkpoint is flat and holds no size of the transformer: those are in the configuration of the
-language model it names, and those of the picture tokenizer in the authors' code. Both are repeated here (FACTS,
-sections 1 to 4). A configuration may give them itself, in sections `llm_config`, `vq_config` and `vision_config`; an
-organism's does. `mask_all_prob` is our own.
+language model it names, and those of the picture tokenizer in the authors' code. Both are repeated here
+(docs/sources/show-o.md#parts and #checkpoints). A configuration may give them itself, in sections `llm_config`,
+`vq_config` and `vision_config`; an organism's does. `mask_all_prob` is our own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Drawing: image codes of prompts, uncovered step by step.
 
-Source: FACTS, section 7. Text never looks at the picture behind it, so it is run once and its keys and values kept;
-every step runs the picture's rows behind them. Places of text that no prompt of a batch uses are not run at all;
-positions are counted as if they were.
+Source: docs/sources/show-o.md#drawing. Text never looks at the picture behind it, so it is run once and its keys and
+values kept; every step runs the picture's rows behind them. Places of text that no prompt of a batch uses are not run
+at all; positions are counted as if they were.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The published names of Show-o's tensors and ours.
 
-Source: FACTS, sections 2, 3 and 9. Three checkpoints make one model: the main one, the picture tokenizer behind `vq.`
+Source: docs/sources/show-o.md#keys. Three checkpoints make one model: the main one, the picture tokenizer behind `vq.`
 and the CLIP tower behind `clip.`. Ours are theirs but for the tower, whose network is one level flatter.
 """
 

@@ -1,7 +1,8 @@
 """The picture tokenizer: MAGVIT-v2's convolutions with lookup-free quantisation, under the published names.
 
-Source: FACTS, section 3; Yu et al., "Language model beats diffusion: tokenizer is key to visual generation" (2023). A
-code is the signs of its channels, the first channel the most significant bit; nothing is looked up.
+Source: docs/sources/show-o.md#tokenizer-of-pictures; Yu et al., "Language model beats diffusion: tokenizer is key to
+visual generation" (2023). A code is the signs of its channels, the first channel the most significant bit; nothing is
+looked up.
 """
 
 from __future__ import annotations

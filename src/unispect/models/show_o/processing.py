@@ -1,6 +1,7 @@
 """From prompts to tokens and pixels, exactly as Show-o's own scripts do it, and who may look at what.
 
-Source: FACTS, sections 4 to 6. Text of a prompt can never become a special token, whatever it says.
+Source: docs/sources/show-o.md#tokens, #layout, #pictures. Text of a prompt can never become a special token, whatever
+it says.
 
 A picture stands in front of the text in everything that the authors trained. Elsewhere, and with several pictures, the
 same rules are applied in reading order: every row sees all pictures, also those that stand behind it.

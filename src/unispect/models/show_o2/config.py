@@ -1,7 +1,8 @@
 """From a published `config.json` and what it points to, to the sizes of the network.
 
 The authors' file names the language model and the vision encoder and leaves their sizes to them; the flow head's stand
-in their code. All are repeated here (FACTS sections 1 and 2). What a file does say, in sections of our own, counts:
+in their code. All are repeated here (docs/sources/show-o2.md#parts and #checkpoints). What a file does say, in sections
+of our own, counts:
 
 * `llm_config`, `clip_config`, `vae_config`: sizes of the parts, in the words of their own `config.json`;
 * `diffusion_head_overrides`: sizes of the flow head;
@@ -95,7 +96,8 @@ _IDLE = (
     "params_not_load",
     "use_chat_template",
 )
-"""Of videos and of the authors' trainer, and `add_qk_norm`, which their code ignores (FACTS section 2)."""
+"""Of videos and of the authors' trainer, and `add_qk_norm`, which their code ignores
+(docs/sources/show-o2.md#checkpoints)."""
 _SEEN = ("vision_use_head", "projection_dim", "num_image_tokens")
 _HEAD = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "head_dim")
 _WAN_NAMES = {"dim": "base_dim"}

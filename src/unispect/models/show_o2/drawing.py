@@ -1,8 +1,9 @@
 """The velocity field of a batch of prompts: what Euler's steps follow while a picture is drawn.
 
-Source: FACTS sections 4 and 6. What stands before a picture is causal and does not depend on time, so prompts are run
-once, through trunk and flow head, and their keys and values kept; every step runs the time's row and the picture's rows
-behind them, all of which see each other. What the authors put behind a picture sees it but is not seen; it is left out.
+Source: docs/sources/show-o2.md#layout and #drawing. What stands before a picture is causal and does not depend on time,
+so prompts are run once, through trunk and flow head, and their keys and values kept; every step runs the time's row and
+the picture's rows behind them, all of which see each other. What the authors put behind a picture sees it but is not
+seen; it is left out.
 """
 
 from __future__ import annotations

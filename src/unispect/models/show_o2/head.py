@@ -1,7 +1,7 @@
 """The flow head: Llama-like blocks that turn the trunk's final states into velocities, told the time by modulation.
 
-Attention and MLP are stock Qwen3 parts (FACTS sections 1 and 7). Scale, shift and gate depend on the time at the
-positions of a picture (time token included) and leave all others alone.
+Attention and MLP are stock Qwen3 parts (docs/sources/show-o2.md#parts and #stock-classes). Scale, shift and gate depend
+on the time at the positions of a picture (time token included) and leave all others alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The authors' names for Show-o2's tensors and ours.
 
-Source: FACTS sections 2 and 5. The pixel autoencoder is published by itself, as `Wan2.1_VAE.pth` or converted to the
-names of diffusers; its tensors take part under the prefix `vae.`, whether they come from a file of their own or stand
-in the model's, as `save` writes them.
+Source: docs/sources/show-o2.md#keys. The pixel autoencoder is published by itself, as `Wan2.1_VAE.pth` or converted to
+the names of diffusers; its tensors take part under the prefix `vae.`, whether they come from a file of their own or
+stand in the model's, as `save` writes them.
 """
 
 from __future__ import annotations

@@ -261,7 +261,7 @@ class ShowO2(Settled):
         groups = [inputs.pixels] if together else inputs.pixels.split(1)
         parts = [moments(self.network.vae, pixels.to(self.device, self.dtype)) for pixels in groups]
         mean, variance = (torch.cat(part) for part in zip(*parts, strict=True))
-        # The authors add a spread that is not normalised to a mean that is (FACTS section 5).
+        # The authors add a spread that is not normalised to a mean that is (docs/sources/show-o2.md#pictures).
         return mean if inputs.noise is None else mean + (0.5 * variance).exp() * inputs.noise.to(mean)
 
     def empty_row(self) -> Tensor:

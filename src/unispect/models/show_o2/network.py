@@ -91,7 +91,7 @@ class ShowO2Network(nn.Module):
         """Velocities [pictures, channels, height, width] of the head's outputs [pictures, positions, numbers].
 
         Not the patches that the rows came from: a position gives as many numbers as its patch has, but for consecutive
-        latents of the raster (FACTS section 6).
+        latents of the raster (docs/sources/show-o2.md#drawing).
         """
         return outputs.unflatten(2, (-1, self.config.channels)).flatten(1, 2).transpose(1, 2).unflatten(2, shape)
 

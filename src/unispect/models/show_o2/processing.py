@@ -1,7 +1,7 @@
 """From prompts to tokens and pixels, as the authors' scripts do it.
 
-Source: FACTS sections 3, 4 and 5. Text of a prompt can never become a special token, whatever it says: special tokens
-are placed by this module alone.
+Source: docs/sources/show-o2.md#tokens, #layout, #pictures. Text of a prompt can never become a special token, whatever
+it says: special tokens are placed by this module alone.
 
 Text that stands alone in a prompt, for which there is no script, takes Qwen2.5's own dialogue. With pictures the turn
 of the user is not closed, as in the authors' script; here there may be several, and text before them.

@@ -1,8 +1,8 @@
 """How text sees the pictures of a prompt: their latents, and which positions see each other.
 
-Source: FACTS sections 4 and 5. The authors' script draws latents from the autoencoder's posterior at random, and counts
-the span of positions that see each other one too far: the time stands outside it, the token behind the picture within.
-The model was trained with the span as it should be.
+Source: docs/sources/show-o2.md#layout and #pictures. The authors' script draws latents from the autoencoder's posterior
+at random, and counts the span of positions that see each other one too far: the time stands outside it, the token
+behind the picture within. The model was trained with the span as it should be.
 """
 
 from __future__ import annotations

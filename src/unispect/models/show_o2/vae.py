@@ -1,8 +1,8 @@
 """The pixel autoencoder (Wan 2.1) for pictures: one frame, latents per channel brought to mean 0 and spread 1.
 
 The network is the stock `AutoencoderKLWan`. Its own `encode` and `decode` keep frames in caches inside the module; with
-a single frame no cache is ever read, so the two halves are called directly (FACTS section 5). A single frame is also
-all that its convolutions see besides zeros, which they need not be multiplied with.
+a single frame no cache is ever read, so the two halves are called directly (docs/sources/show-o2.md#autoencoder). A
+single frame is also all that its convolutions see besides zeros, which they need not be multiplied with.
 """
 
 from __future__ import annotations

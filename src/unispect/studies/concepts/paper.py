@@ -1,7 +1,7 @@
 """The published scores, as published: replies of one letter, with and without the unreadable ones, and picture scores.
 
 Never mixed with the battery's: other sampling, one order of the options, means over attributes.
-Source: arXiv 2510.21842; facts/modal_aphasia.md sections (d), (f) and (h).
+Source: arXiv 2510.21842; docs/sources/modal-aphasia.md#questions, #graders, #published-numbers.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Drawings are asked for held-out combinations, and apart from those for some that were learned from. Telling is asked
 word by word, in three ways that need different skills: the likelihood of each possible answer, lettered options, and
-a free reply. Protocol after arXiv 2510.21842, without the weaknesses that facts/modal_aphasia.md section (i) lists.
-The battery is asked of every model, further parts on demand (`Options.parts`).
+a free reply. Protocol after arXiv 2510.21842, without the weaknesses that docs/sources/modal-aphasia.md#weaknesses
+lists. The battery is asked of every model, further parts on demand (`Options.parts`).
 """
 
 from __future__ import annotations

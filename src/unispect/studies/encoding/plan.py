@@ -3,7 +3,7 @@
 Stage 1 measures every prompt under the `paper` preset and calibrates the `controlled` one: bandwidths per layer, one
 for each modality and one that they share, and the number of rows that every sequence can spare. Stage 2 measures under
 `controlled`. Every unit says which source its prompts are from: what is measured on one is not pooled with another.
-Protocol: arXiv 2604.10949, prompt level; controls: FACTS, entropy, section 3.
+Protocol: arXiv 2604.10949, prompt level; controls: docs/sources/entropy.md#presets.
 """
 
 from __future__ import annotations

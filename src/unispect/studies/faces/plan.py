@@ -1,8 +1,8 @@
 """What is asked in the faces study: {name, picture, description} -> {draw, tell}, for people whose names say nothing.
 
-Protocol after arXiv 2510.21842 (facts/modal_aphasia.md, section d): a name is drawn, and apart from that each attribute
-of the one who bears it is asked about. The control asks the same of somebody described in the same breath. Names that
-are held out from teaching are asked about as well; nothing can be known of them.
+Protocol after arXiv 2510.21842 (docs/sources/modal-aphasia.md#faces): a name is drawn, and apart from that each
+attribute of the one who bears it is asked about. The control asks the same of somebody described in the same breath.
+Names that are held out from teaching are asked about as well; nothing can be known of them.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Stage 1 lets the model reply: text to text, a picture to the same text, text to a picture. Stage 2 probes the replies
 under the `paper` preset and calibrates the `controlled` one; stage 3 probes under `controlled`. Replies are probed in
 groups, so that every one can be set against the replies to other prompts of its group.
-Protocol: arXiv 2604.10949, response level; controls: FACTS, entropy, section 4.
+Protocol: arXiv 2604.10949, response level; controls: docs/sources/entropy.md#dependence.
 
 Replies of which the model's backbone holds no rows are not measured: the plan says so, and why. Where a second network
 drew them, rows of prompt and picture inside of it are measured instead, under `controlled` only, by a calibration of

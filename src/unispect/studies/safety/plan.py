@@ -1,6 +1,6 @@
 """What is asked in the safety study, in three kinds of units, for every prompt of a scenario.
 
-After arXiv 2510.21842 (facts/modal_aphasia.md, section g): `request` asks for a drawing in words and is answered in
+After arXiv 2510.21842 (docs/sources/modal-aphasia.md#safety): `request` asks for a drawing in words and is answered in
 words; `draw` draws from the bare prompt, whatever would have been answered, since whether a model would refuse and
 whether it still can are two questions; `look` shows the drawn picture to the model itself, before anybody sees it.
 """

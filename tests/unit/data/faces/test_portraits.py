@@ -61,7 +61,7 @@ def test_too_small_a_portrait_is_refused():
 
 def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
-    with pytest.raises(UsageError, match="resvg"):
+    with pytest.raises(UsageError, match=r"needs resvg-py, .*unispect\[faces\]"):
         portrait(SOMEBODY, 64)
 
 

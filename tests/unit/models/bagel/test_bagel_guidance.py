@@ -58,7 +58,7 @@ def test_what_pictures_add_is_not_shortened_where_only_text_is():
 
 
 def test_without_pictures_guidance_by_them_is_guidance_by_text():
-    """The demo's 4.0 and 1.5 are 5.5 of text alone (FACTS section 5)."""
+    """The demo's 4.0 and 1.5 are 5.5 of text alone (docs/sources/bagel.md#drawing)."""
     whole, textless, _ = velocities(4)
     for renorm in ("global", "channel"):
         demo = Guidance(4.0, 1.5, renorm=renorm).combined(whole, textless, whole)

@@ -1,6 +1,7 @@
 """The published checkpoints at full size, on the meta device: every name and shape finds its place exactly once.
 
-The names and sizes are written down here from FACTS sections 1, 5 and 6, not derived from the port's own table.
+The names and sizes are written down here from docs/sources/janus-pro.md#parts, #quantiser, #checkpoints, not derived
+from the port's own table.
 """
 
 from collections.abc import Iterator

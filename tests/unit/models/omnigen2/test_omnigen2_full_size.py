@@ -1,6 +1,7 @@
 """The published checkpoint at full size, on the meta device: every name and shape finds its place exactly once.
 
-The names and sizes are written down here from FACTS sections 1 and 2, not derived from the port's own table.
+The names and sizes are written down here from docs/sources/omnigen2.md#parts and #keys, not derived from the port's own
+table.
 """
 
 import pytest

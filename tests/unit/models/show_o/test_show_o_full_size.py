@@ -19,7 +19,7 @@ TRUNK = {"q_proj", "k_proj", "v_proj", "dense"}
 
 
 def config(name: str) -> ShowOConfig:
-    """What the `config.json` of a card's checkpoint says (FACTS, section 2)."""
+    """What the `config.json` of a card's checkpoint says (docs/sources/show-o.md#checkpoints)."""
     card = CARDS[name]
     content = {
         "_class_name": "Showo",
@@ -146,7 +146,7 @@ def test_the_cards_count_what_is_used(name: str):
 
 
 def test_ids_are_the_published_ones():
-    """FACTS, section 4."""
+    """docs/sources/show-o.md#tokens."""
     made = config("show-o")
     names = ("[PAD]", "soi", "eoi", "sov", "eov", "t2i", "mmu", "t2v", "v2v", "lvg")
     assert [made.special(name) for name in names] == list(range(50295, 50305))

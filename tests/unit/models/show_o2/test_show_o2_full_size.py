@@ -1,6 +1,7 @@
 """The published checkpoints at full size, on the meta device: every name and shape finds its place exactly once.
 
-The names and sizes are written down here from FACTS sections 1, 2 and 5, not derived from the port's own table.
+The names and sizes are written down here from docs/sources/show-o2.md#parts and #keys, not derived from the port's own
+table.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""`unispect check posters`."""
+"""`python -m reproductions.posters`."""
 
 import json
 import subprocess
@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import here
+from commands import script
 from poster_files import two_gradings, write
 from reference import need_reference
 
-from unispect.data.posters.published import read_settings
-from unispect.studies.posters.published import compare, published_numbers, stale_counts
+from reproductions.posters.__main__ import main
+from reproductions.posters.gradings import read_settings
+from reproductions.posters.numbers import compare, published_numbers, stale_counts
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def known(folder: Path, **changes: object) -> Path:
 
 def test_scores_and_known_numbers_are_printed(folder: Path, capsys: pytest.CaptureFixture[str]):
     known(folder)
-    outcome = here(capsys, "check", "posters", folder)
+    outcome = script(capsys, main, folder)
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert "main: gradings 2, posters 2, graded by somebody/who-looks" in lines
@@ -51,7 +54,7 @@ def test_scores_and_known_numbers_are_printed(folder: Path, capsys: pytest.Captu
 
 def test_a_number_that_does_not_come_out_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]):
     known(folder, text_error={"mean": 0.500001, "sem": 0.0}, cats=9)
-    outcome = here(capsys, "check", "posters", folder)
+    outcome = script(capsys, main, folder)
     assert outcome.code == 0  # the check was done; what it found is its output
     assert "2 of 11 values differ" in outcome.out
     assert "main.aggregate.text_error.mean: 0.500001, here 0.5" in outcome.out
@@ -59,7 +62,7 @@ def test_a_number_that_does_not_come_out_is_printed(folder: Path, capsys: pytest
 
 
 def test_without_known_numbers_there_is_nothing_to_compare(folder: Path, capsys: pytest.CaptureFixture[str]):
-    outcome = here(capsys, "check", "posters", folder)
+    outcome = script(capsys, main, folder)
     assert outcome.code == 0
     assert "Known numbers" not in outcome.out
 
@@ -69,7 +72,7 @@ def test_a_stale_count_is_one_line(folder: Path, capsys: pytest.CaptureFixture[s
     poster = second["posters"]["2"]
     poster["summary"]["image_correct"] = poster["image_fulfillment"]["scores"]["correct"] = 2
     write(folder / "again", [second])
-    outcome = here(capsys, "check", "posters", folder)
+    outcome = script(capsys, main, folder)
     stale = [line for line in outcome.out.splitlines() if line.startswith("stale")]
     assert stale == ["stale: again/posters-1.json, poster 2, image: stored correct 2 (its items give 3); places: 2"]
     assert outcome.code == 0
@@ -122,30 +125,30 @@ def test_what_models_and_judges_wrote_cannot_act_on_a_terminal(folder: Path, cap
         data["metadata"]["model"] = "\x1b[2Jjudge"
         data["posters"]["1"]["poster_name"] = "[red]\u202efilm"
     write(folder, files)
-    out = here(capsys, "check", "posters", folder).out
+    out = script(capsys, main, folder).out
     assert "\x1b" not in out
     assert "⟨U+001B⟩[2Jjudge" in out
     assert "[red]⟨U+202E⟩film" in out
 
 
 def test_mistakes_are_one_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    outcome = here(capsys, "check", "posters", tmp_path / "gone")
-    assert (outcome.code, "gone is no folder" in outcome.error) == (1, True)
-    assert here(capsys, "check", "posters").code == 2
+    outcome = script(capsys, main, tmp_path / "gone")
+    assert (outcome.code, "gone is no folder" in outcome.err) == (1, True)
+    assert script(capsys, main).code == 2
     path = known(folder)
     for text, said in (("{", "is no JSON"), ("[]", "holds no numbers of main"), ('{"main": 3}', "holds no numbers")):
         path.write_text(text)
-        outcome = here(capsys, "check", "posters", folder)
-        assert (outcome.code, said in outcome.error) == (1, True)
+        outcome = script(capsys, main, folder)
+        assert (outcome.code, said in outcome.err) == (1, True)
     (folder / "posters-2.json").write_text('{"posters": {"1": {"poster_name": "\\u001b[2J"}}}')
-    outcome = here(capsys, "check", "posters", folder)
+    outcome = script(capsys, main, folder)
     assert outcome.code == 1
-    assert "posters-2.json is damaged: posters.1.poster_id: Field required" in outcome.error
+    assert "posters-2.json is damaged: posters.1.poster_id: Field required" in outcome.err
 
 
 def test_the_published_folder(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "200")
-    outcome = here(capsys, "check", "posters", need_reference("modal_aphasia") / "real_world_data")
+    outcome = script(capsys, main, need_reference("modal_aphasia") / "real_world_data")
     assert outcome.code == 0
     assert [line for line in outcome.out.splitlines() if line.startswith("stale")] == [
         "stale: ablation/posters-1.json, poster 10, image: stored correct 17 (its items give 18), "
@@ -155,5 +158,5 @@ def test_the_published_folder(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 
 def test_no_torch_is_needed(folder: Path):
-    code = "import sys; from unispect.cli import main; sys.exit(main(sys.argv[1:]) or 'torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code, "check", "posters", folder], capture_output=True, check=True)
+    code = "import sys; from reproductions.posters.__main__ import main as do; sys.exit(do() or 'torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code, folder], capture_output=True, check=True, cwd=ROOT)

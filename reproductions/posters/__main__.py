@@ -1,17 +1,18 @@
-"""What `unispect check posters` prints."""
+"""Recomputes the poster scores of arXiv 2510.21842 from every graded item, and holds stored counts to them."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unispect.cli.console import say, show_table
-from unispect.core.findings import Interval
-from unispect.data.posters.items import MODALITIES
-from unispect.data.posters.published import Grading, read_settings
-from unispect.studies.posters.published import (
+from cyclopts import App
+
+from reproductions import carry_out
+from reproductions.posters.gradings import Grading, read_settings
+from reproductions.posters.numbers import (
     PUBLISHED,
     Comparison,
     Stale,
@@ -21,14 +22,27 @@ from unispect.studies.posters.published import (
     published_numbers,
     stale_counts,
 )
+from unispect.cli.console import say, show_table
+from unispect.core.findings import Interval
+from unispect.data.posters.items import MODALITIES
 from unispect.studies.posters.scoring import MEASURES, Scores, score
 
 LISTED = 20
 """Differences that are printed one by one."""
 
 
-def show(folder: Path) -> None:
-    """Prints scores, stale counts and, where numbers are known, whether they came out."""
+app = App(name="python -m reproductions.posters", help_format="plaintext")
+
+
+@app.default
+def show(folder: Path, /) -> None:
+    """Recompute the poster scores of arXiv 2510.21842 from every graded item, and hold stored counts to them.
+
+    An expected.json in the folder or beside it is held to what comes out, number by number.
+
+    Args:
+        folder: With posters-1.json, posters-2.json, ... (one per grading), and sub-folders of such files.
+    """
     settings = read_settings(folder)
     for name, gradings in settings.items():
         _show_setting(name, gradings)
@@ -112,3 +126,12 @@ def _show_comparison(found: Comparison) -> None:
         say(f"not in the folder: {', '.join(found.absent)}", "yellow")
     if found.unknown:
         say(f"nothing known of: {', '.join(found.unknown)}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    return carry_out(app, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

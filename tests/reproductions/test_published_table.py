@@ -15,11 +15,11 @@ from planted_states import entropy
 from reference import need_reference
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from reproductions.table_1 import tokens
+from reproductions.table_1.printed import IMAGE, TEXT, checks, printed
 from unispect.core.errors import DataError
 from unispect.data.prompts import load_prompts, prompt_of
 from unispect.data.t2i_corebench import TYPES
-from unispect.studies.statements import tokens
-from unispect.studies.statements.published import IMAGE, TEXT, checks, printed
 
 
 def test_the_table_is_whole():

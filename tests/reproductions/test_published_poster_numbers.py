@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from reference import need_reference
 
-from unispect.data.posters.published import Grading, read_settings
-from unispect.studies.posters.published import compare, find_expected, graded_replies, published_numbers, stale_counts
+from reproductions.posters.gradings import Grading, read_settings
+from reproductions.posters.numbers import compare, find_expected, graded_replies, published_numbers, stale_counts
 from unispect.studies.posters.scoring import score
 
 

@@ -14,9 +14,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from reproductions.posters.gradings import Grading, Poster, read_json
 from unispect.core.errors import DataError
 from unispect.data.posters.items import MODALITIES
-from unispect.data.posters.published import Grading, Poster, read_json
 from unispect.studies.posters.scoring import MEASURES, GradedReply, Tally, mean_defined, share, tally
 
 PUBLISHED: Mapping[str, str] = {

@@ -11,8 +11,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
+TABLE = Path(__file__).with_name("table_1.csv")
 TEXT = ("composition", "abductive", "inductive", "deductive")
 IMAGE = ("attribute", "logical", "relation", "coarse", "single", "cross")
 GRIDS = {"Show-o-1.3B": 24**2, "Show-o2-7B": 27**2}
@@ -72,7 +73,7 @@ class Check:
 @cache
 def printed() -> tuple[Printed, ...]:
     """The rows of the table, in order."""
-    text = files("unispect.studies.statements").joinpath("table_1.csv").read_text("utf-8")
+    text = TABLE.read_text("utf-8")
     return tuple(
         Printed(row["model"], {kind: float(row[kind]) for kind in (*TEXT, *IMAGE)})
         for row in csv.DictReader(text.splitlines())

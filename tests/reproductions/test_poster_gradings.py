@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from poster_files import UNWANTED, WANTED, grading, two_gradings, write
 
+from reproductions.posters.gradings import LISTED, read_grading, read_settings
 from unispect.core.errors import DataError
 from unispect.data.posters.items import Item
-from unispect.data.posters.published import LISTED, read_grading, read_settings
 
 
 def test_items_come_in_the_order_of_the_rubric(tmp_path: Path):

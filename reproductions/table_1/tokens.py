@@ -2,7 +2,7 @@
 
 Equal ids have equal embeddings. If different ones are all far apart, the entropy is that of the histogram of ids; if
 they are all equally near, with a kernel value c between them, it is that of the histogram with c beside the diagonal.
-Method and numbers to compare: FACTS, entropy, section 2.
+Method and numbers to compare: docs/sources/entropy.md#table-1.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reproductions.table_1.printed import TEXT, Printed
 from unispect.core.errors import CheckpointError, DataError
-from unispect.studies.statements.published import TEXT, Printed
 
 ALPHA = 1.01
 SHOW_O_SLOTS, SHOW_O_MASKS = 129, 1024

@@ -1,0 +1,1 @@
+"""The published gradings of posters, recomputed: `python -m reproductions.posters FOLDER`."""
