@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from commands import here
 
-from unispect.cli.reporting import sections_of
 from unispect.core.findings import Section
 from unispect.core.units import Entry
+from unispect.runner.reporting import sections_of
 from unispect.runs import RunStore
 from unispect.runs.check import check, require_kept
 

@@ -11,7 +11,6 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from unispect.cli.completeness import marked, ungraded
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
@@ -22,6 +21,8 @@ from unispect.report.downloads import Pieces
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
+from unispect.runner.completeness import marked, ungraded
+from unispect.runner.running import JUDGE
 from unispect.runs.check import require_kept
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.digests import Sealed
@@ -38,7 +39,6 @@ from unispect.studies.registry import all_studies, find_study
 from unispect.studies.statements import view as statements
 from unispect.studies.unreadable import named
 
-JUDGE = "rules"
 COMMANDS = 5
 """Commands of one run that a report shows."""
 
