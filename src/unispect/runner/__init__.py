@@ -1,7 +1,7 @@
 """What carries out: studies on models into run folders, grades of what they hold, reports of them.
 
 The layer between the packages that know one thing each and whoever asks for all of them: the command line, the demo,
-programs and notebooks. It prints nothing and reads no arguments.
+programs and notebooks (docs/python.md). It prints nothing and reads no arguments.
 
 * `running.run` runs studies on models (`order` is what is asked for, `ready` what is loaded and planned, `notes` what
   the folder says of it);
