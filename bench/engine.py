@@ -19,13 +19,13 @@ from pathlib import Path
 
 from store import TEXT, png, units
 
-from unispect.cli.replicas import load_replica
 from unispect.core.units import Plan, Prior, Record, Unit
 from unispect.engine import drive
 from unispect.engine.crew import Crew, Fleet
 from unispect.engine.messages import Load
 from unispect.engine.place import InProcess, Place
 from unispect.engine.processes import Processes
+from unispect.engine.replicas import load_replica
 from unispect.models.registry import card_of
 from unispect.runs import RunStore
 from unispect.studies.base import Options

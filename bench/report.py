@@ -39,7 +39,7 @@ MODEL = "tiny-janus-pro-bound"
 CHILD = """
 import resource, sys
 from pathlib import Path
-from unispect.cli.reporting import write_report
+from unispect.runner.reporting import write_report
 write_report([Path(sys.argv[1])], Path(sys.argv[2]), title="", command=("bench",))
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(used.ru_maxrss, used.ru_utime + used.ru_stime)

@@ -74,13 +74,12 @@ def carry_out(order: dict) -> None:
 def warm() -> None:
     """Imports what commands import."""
     import unispect
-    import unispect.cli.execution
     import unispect.cli.grade
-    import unispect.cli.judging
     import unispect.cli.merge
-    import unispect.cli.reporting
     import unispect.cli.run
     import unispect.judges.registry
+    import unispect.runner.judging
+    import unispect.runner.reporting
     import unispect.studies.posters.judging.run
     import unispect.studies.posters.run
     import unispect.train.bind

@@ -1,18 +1,83 @@
-"""Inspects unified multimodal models: can it tell what it can draw, and do text and images live in one space?"""
+"""Inspects unified multimodal models: can it tell what it can draw, and do text and images live in one space?
+
+What a program or a notebook needs stands here, and is imported when it is asked for (docs/python.md):
+
+* `run` runs studies on models into a run folder, `grade` has a judge grade it, `sections` are its findings as values,
+  `write_report` makes a page of any number of folders, `merge` makes one folder of several, `open_run` reads one;
+* `load` gives a model to encode, draw, write, score and look into, which takes a `Prompt` for a `Goal` and samples as
+  `ImageSampling` or `TextSampling` say;
+* `all_studies` and `all_models` say what there is, `Options` what can be said about any study, `Preset` how states are
+  measured;
+* every error that is somebody's to mend is an `UnispectError`.
+
+None of these names is a package of ours: `unispect.models` and `unispect.report` are.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unispect.models.base import UnifiedModel
+    from unispect.core.errors import UnispectError
+    from unispect.core.findings import Preset
+    from unispect.core.prompts import Goal, Prompt
+    from unispect.core.replies import ImageSampling, TextSampling
+    from unispect.models.registry import cards as all_models
+    from unispect.models.registry import load
+    from unispect.runner.grading import grade
+    from unispect.runner.reporting import sections, write_report
+    from unispect.runner.running import run
+    from unispect.runs.merge import merge
+    from unispect.runs.store import open_run
+    from unispect.studies.base import Options
+    from unispect.studies.registry import all_studies
 
-__all__ = ["load"]
+__all__ = [
+    "Goal",
+    "ImageSampling",
+    "Options",
+    "Preset",
+    "Prompt",
+    "TextSampling",
+    "UnispectError",
+    "all_models",
+    "all_studies",
+    "grade",
+    "load",
+    "merge",
+    "open_run",
+    "run",
+    "sections",
+    "write_report",
+]
+
+_HOMES = {
+    "Goal": "unispect.core.prompts",
+    "ImageSampling": "unispect.core.replies",
+    "Options": "unispect.studies.base",
+    "Preset": "unispect.core.findings",
+    "Prompt": "unispect.core.prompts",
+    "TextSampling": "unispect.core.replies",
+    "UnispectError": "unispect.core.errors",
+    "all_models": "unispect.models.registry:cards",
+    "all_studies": "unispect.studies.registry",
+    "grade": "unispect.runner.grading",
+    "load": "unispect.models.registry",
+    "merge": "unispect.runs.merge",
+    "open_run": "unispect.runs.store",
+    "run": "unispect.runner.running",
+    "sections": "unispect.runner.reporting",
+    "write_report": "unispect.runner.reporting",
+}
 
 
-def load(name: str, weights: str | Path | None = None, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
-    """A model by name, ready to encode, draw, write, score and be probed (see `unispect.models.registry.load`)."""
-    from unispect.models.registry import load as load_model
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    module, _, there = _HOMES[name].partition(":")
+    return getattr(import_module(module), there or name)
 
-    return load_model(name, weights, device, dtype)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,12 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from unispect.report.text import visible
+
+if TYPE_CHECKING:
+    from unispect.runs import Count
 
 PIPED_WIDTH = 160
 """Columns when the output is no terminal and COLUMNS does not say."""
@@ -48,3 +52,12 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Seque
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
     return table
+
+
+def show_counts(counts: Sequence[Count]) -> None:
+    """How many units of which kind ended how."""
+    show_table(
+        ("kind", "planned", "done", "failed", "skipped"),
+        [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
+        right=("planned", "done", "failed", "skipped"),
+    )

@@ -54,8 +54,8 @@ def demo(*, out: Path = Path("demo"), processes: int | None = None) -> None:
     """
     from unispect.cli.findings import say_findings
     from unispect.cli.progress import open_board
-    from unispect.cli.reporting import write_report
-    from unispect.cli.workers import spread
+    from unispect.engine.jobs import spread
+    from unispect.runner.reporting import write_report
 
     command = ("unispect", *sys.argv[1:])
     jobs = {
@@ -76,21 +76,18 @@ def work(job: Job, progress: Progress) -> None:
     """One study on one model, into its own folder."""
     import torch
 
-    from unispect.cli.execution import carry_out, order_for, prepare
-    from unispect.runs import RunStore
+    from unispect.runner.running import Told, run
     from unispect.studies.base import Options
-    from unispect.studies.registry import find_study
 
     torch.set_num_threads(1)  # one worker per core already
-    order = order_for(
-        find_study(job.study),
+    run(
+        job.study,
         job.model,
         job.out,
         options=Options(limit=job.limit, seeds=job.seeds),
-        command=job.command,
         device="cpu",
         dtype="float32",
         batch_size=BATCH_SIZE,
-    )
-    with RunStore.create(job.out) as store:
-        carry_out(prepare(order), store, progress).raise_failures()
+        command=job.command,
+        told=Told(progress),
+    ).raise_failures()

@@ -6,16 +6,22 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import partial
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
 from unispect.cli.completeness import say_lacking
-from unispect.cli.console import say
+from unispect.cli.console import say, show_counts
+from unispect.cli.progress import open_board
 from unispect.cli.speaking import GROUP, Speaking
-from unispect.core.errors import UsageError
+from unispect.core.errors import UsageError, unknown
+from unispect.engine.progress import Watch
+
+if TYPE_CHECKING:
+    from unispect.runner.grading import Graded
 
 app = App(
     name="grade",
@@ -90,36 +96,62 @@ def grade(
     given = locals()
     from unispect.chat import Spending, is_named
 
+    command, debug = ("unispect", *sys.argv[1:]), "UNISPECT_DEBUG" in os.environ
     if is_named(judge):
         if no_temperature and temperature:
             raise UsageError(f"--temperature {temperature:g} and --no-temperature exclude each other")
-        from unispect.cli.judging import cassette_of, grade_by_chat, judge_name
+        from unispect.runner.judging import cassette_of, grade_by_chat, judge_name
         from unispect.studies.posters.judging.plan import How
 
         kept = cassette or cassette_of(run, judge)
-        limits = Spending(prices, max_cost, kept, requests_per_minute, tokens_per_minute, concurrency, replay)
-        code = grade_by_chat(
-            run,
-            judge,
-            How(
-                judge_name(judge),
-                rubric,
-                gradings,
-                None if no_temperature else temperature,
-                thinking_tokens,
-                replace(speaking.dialect, forms=answer_form, system=not no_system_role),
-            ),
-            data=data,
-            spending=limits,
-            key_from=key_from,
-            said=_other_than_default(given),
-        )
+        dialect = replace(speaking.dialect, forms=answer_form, system=not no_system_role)
+        asked = None if no_temperature else temperature
+        with open_board() as board:
+            graded = grade_by_chat(
+                run,
+                judge,
+                How(judge_name(judge), rubric, gradings, asked, thinking_tokens, dialect),
+                data=data,
+                spending=Spending(prices, max_cost, kept, requests_per_minute, tokens_per_minute, concurrency, replay),
+                key_from=key_from,
+                said=_other_than_default(given),
+                command=command,
+                debug=debug,
+                watching=partial(Watch, board),
+                tell=say,
+            )
+        _say_asked(run, graded)
     else:
         for name in _other_than_default(given):
             raise UsageError(f"--{name} is for chat judges; name one: --judge PROVIDER:MODEL")
-        code = _by_rules(run, judge)
+        from unispect.judges.registry import all_judges
+        from unispect.runner.grading import grade as grade_run
+
+        if judge not in all_judges():
+            error = unknown("judge", judge, all_judges())
+            raise UsageError(f"{error}; chat models are named PROVIDER:MODEL, for instance openai:{judge}")
+        with open_board() as board:
+            graded = grade_run(run, judge, command=command, debug=debug, watching=partial(Watch, board))
+        _say_graded(judge, graded)
+    graded.raise_failures()
+    code = say_lacking(graded.lacking)
     say(f"next: unispect report {run}")
     return code
+
+
+def _say_asked(run: Path, graded: Graded) -> None:
+    if graded.counts:
+        say()
+        show_counts(graded.counts)
+    say()
+    for what, summary in graded.summaries:
+        say(f"{summary.done:,} {what} done in {summary.seconds:.0f} s, {summary.already:,} before: {run}")
+    say(graded.answers)
+
+
+def _say_graded(judge: str, graded: Graded) -> None:
+    ((_, summary),) = graded.summaries
+    say(f"{summary.done:,} records graded by {judge}, {summary.already:,} before, {summary.skipped:,} need no grade")
 
 
 def _other_than_default(given: Mapping[str, Any]) -> list[str]:
@@ -128,27 +160,3 @@ def _other_than_default(given: Mapping[str, Any]) -> list[str]:
     said = [name for name, default in known.items() if given[name] != default]
     said += [one.name for one in fields(Speaking) if getattr(given["speaking"], one.name) != one.default]
     return [name.replace("_", "-") for name in said]
-
-
-def _by_rules(run: Path, judge: str) -> int:
-    from unispect.cli.execution import raise_failures
-    from unispect.cli.progress import Watch, open_board
-    from unispect.engine.grading import grade as grade_all
-    from unispect.judges.registry import find_judge
-    from unispect.runs import Invocation, RunStore
-    from unispect.runs.completeness import lacking
-
-    try:
-        judging = find_judge(judge)
-    except UsageError as error:
-        raise UsageError(f"{error}; chat models are named PROVIDER:MODEL, for instance openai:{judge}") from None
-    with RunStore.open(run, "w") as store:
-        store.add_invocation(Invocation(("unispect", *sys.argv[1:]), settings={"judge": judge}))
-        with open_board() as board:
-            summary = grade_all(
-                store, judge, judging, progress=Watch(board, run.name), debug="UNISPECT_DEBUG" in os.environ
-            )
-        absent = lacking([store])
-    say(f"{summary.done:,} records graded by {judge}, {summary.already:,} before, {summary.skipped:,} need no grade")
-    raise_failures(summary, "grades")
-    return say_lacking(absent)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -20,40 +19,12 @@ from rich.progress import (
 )
 
 from unispect.core.units import Status
+from unispect.engine.progress import Board
 from unispect.report.text import visible
 
 LINES_PER_STAGE = 10
 """At most about this many lines for one stage when there are no bars; two when it is short."""
 SHORT = 100
-
-
-class Board(Protocol):
-    """Where the progress of one or several jobs is shown."""
-
-    def begin(self, job: str, stage: str, total: int, already: int) -> None:
-        """A stage of a job begins, `already` of its `total` units finished earlier."""
-        ...
-
-    def advance(self, job: str, kind: str, outcomes: Mapping[Status, int]) -> None:
-        """Some units of the job's stage ended."""
-        ...
-
-
-@dataclass(frozen=True)
-class Watch:
-    """One job's place on a board; what the engine is given."""
-
-    board: Board
-    job: str
-
-    def begin(self, stage: str, total: int, already: int) -> None:
-        self.board.begin(self.job, stage, total, already)
-
-    def advance(self, kind: str, outcomes: Mapping[Status, int]) -> None:
-        self.board.advance(self.job, kind, outcomes)
-
-    def end(self) -> None:
-        """Boards close when they are left, not when a job is over."""
 
 
 @contextmanager

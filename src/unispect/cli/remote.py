@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,8 +13,8 @@ from unispect.cli.speaking import Speaking, told
 from unispect.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from unispect.chat import Spending
     from unispect.models.remote.names import Asking
+    from unispect.runner import order as runner
 
 GROUP = Group("Models behind an API", sort_key=1)
 
@@ -70,52 +69,49 @@ class Remote:
 
     speaking: Annotated[Speaking, Parameter(name="*")] = Speaking()  # noqa: RUF009 - frozen
 
-    def require_remote(self, models: int) -> None:
-        """Returns if there is a model behind an API, or nothing is said of such.
+    def require_sense(self, asked: Sequence[str], models: int, device: str, dtype: str) -> None:
+        """Returns if everything that was said means something to one of the models.
 
-        Raises:
-            UsageError: names the first option that would have no effect.
-        """
-        said = [
-            field.name
-            for told in (self, self.speaking)
-            for field in fields(told)
-            if field.name != "speaking" and getattr(told, field.name) != field.default
-        ]
-        if said and not models:
-            raise UsageError(f"--{said[0].replace('_', '-')} is for models behind an API (PROVIDER:MODEL)")
-        if self.cassette and models > 1:
-            raise UsageError("--cassette is for one model behind an API; by default each has one of its own")
-
-    def require_drawing(self, names: Sequence[str]) -> None:
-        """Returns if one of the named models behind an API draws, or nothing is said of drawn pictures.
+        Args:
+            asked: names of those behind an API.
+            models: how many there are.
+            device: as typed.
+            dtype: as typed.
 
         Raises:
             UsageError: names the first option that would have no effect.
         """
         from unispect.models.remote.names import remote_name
 
+        said = [
+            field.name
+            for told in (self, self.speaking)
+            for field in fields(told)
+            if field.name != "speaking" and getattr(told, field.name) != field.default
+        ]
+        if said and not asked:
+            raise UsageError(f"--{said[0].replace('_', '-')} is for models behind an API (PROVIDER:MODEL)")
+        if self.cassette and len(asked) > 1:
+            raise UsageError("--cassette is for one model behind an API; by default each has one of its own")
         said = [name for name in ("picture_size", "picture_quality") if getattr(self, name)]
-        if said and names and not any(remote_name(name).draws for name in names):
+        if said and not any(remote_name(name).draws for name in asked):
             raise UsageError(f"--{said[0].replace('_', '-')} is for models that draw: PROVIDER:CHAT+IMAGE")
-
-    def spending(self, model: str, out: Path) -> Spending:
-        """What asking that model may take, with its cassette in the run folder unless another was named."""
-        from unispect.chat import Spending
-        from unispect.chat.cassette import place_in
-
-        return Spending(
-            prices=self.prices,
-            max_cost=self.max_cost,
-            cassette=self.cassette or place_in(out, re.sub(r"[^A-Za-z0-9.+-]+", "-", model)),
-            requests_per_minute=self.requests_per_minute,
-            tokens_per_minute=self.tokens_per_minute,
-            concurrency=self.concurrency,
-            replay=self.replay,
-        )
+        if len(asked) == models and (device, dtype) != ("auto", "auto"):
+            option = "--device" if device != "auto" else "--dtype"
+            raise UsageError(f"{option} is for models that run here, not for models behind an API")
 
     @property
-    def asking(self) -> Asking:
+    def as_said(self) -> runner.Remote:
+        """The same as the runner takes it."""
+        from unispect.chat import Spending
+        from unispect.runner import order as runner
+
+        limits = (self.requests_per_minute, self.tokens_per_minute, self.concurrency)
+        spending = Spending(self.prices, self.max_cost, self.cassette, *limits)
+        return runner.Remote(spending, self.key_from, self._asking, self.replay)
+
+    @property
+    def _asking(self) -> Asking:
         """What decides the answers."""
         from unispect.models.remote.names import Asking
 

@@ -29,7 +29,7 @@ def report(
     if not runs:
         raise UsageError("name at least one run folder: unispect report RUN")
     from unispect.cli.findings import say_findings
-    from unispect.cli.reporting import write_report
+    from unispect.runner.reporting import write_report
 
     written = write_report(runs, out, title=title, command=("unispect", *sys.argv[1:]), progress=say)
     say_findings(written.sections)

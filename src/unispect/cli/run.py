@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from unispect.cli.console import say, show_table
+from unispect.cli.console import say
 from unispect.cli.remote import Remote
-from unispect.cli.replicas import Replicas
+from unispect.cli.replicas import ReplicasTyped
 from unispect.core.errors import UsageError
 from unispect.core.findings import Preset
-
-if TYPE_CHECKING:
-    from unispect.cli.execution import Order, Outcome
-    from unispect.runs import RunStore
-    from unispect.studies.registry import Study
 
 app = App(
     name="run",
@@ -56,7 +50,7 @@ def run(
     batch_size: int = 16,
     shard: Annotated[str, Parameter(show_default=False)] = "",
     fresh: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    replicas: Replicas = Replicas(),  # noqa: B008 - frozen
+    replicas: ReplicasTyped = ReplicasTyped(),  # noqa: B008 - frozen
     remote: Remote = Remote(),  # noqa: B008 - frozen
 ) -> None:
     """Run studies on models, one after the other; the same command again continues.
@@ -94,127 +88,39 @@ def run(
         replicas: How many processes hold the model.
         remote: How models behind an API are asked.
     """
-    from unispect.cli.execution import check, order_for
-    from unispect.data.memory import Memory
+    from unispect.cli.running import Telling, not_for_all
     from unispect.models.registry import chosen, is_remote
-    from unispect.runs import RunStore
+    from unispect.runner.order import require_fitting
+    from unispect.runner.running import run as run_studies
     from unispect.studies.base import Options
     from unispect.studies.registry import find_study
 
     if not study:
         raise UsageError("name a study; see: unispect studies")
     known = [find_study(name) for name in dict.fromkeys(study)]
-    if data and not any(one.prompts for one in known) and len(known) > 1:
-        raise UsageError(f"--data is read differently by {' and '.join(one.name for one in known)}; run them apart")
-    if preset and not any(one.presets for one in known):
-        raise UsageError(f"--preset says how states are measured; the study {known[0].name} measures none")
-    if parts and not any(one.parts for one in known):
-        raise UsageError(f"--parts says what a study asks; the study {known[0].name} has no parts")
-    for line in _not_for_all(known, data=data, preset=preset, parts=parts):
+    require_fitting(known, data=data, presets=preset, parts=parts)
+    for line in not_for_all(known, data=data, preset=preset, parts=parts):
         say(line)
-    if len(set(seeds)) < len(seeds):
-        raise UsageError(f"--seeds names a seed twice: {' '.join(map(str, seeds))}")
+    require_fitting(known, seeds=seeds)
     models = chosen(model)
-    asked = [named.name for named in models if is_remote(named.name)]
-    behind_api = len(asked)
-    remote.require_remote(behind_api)
-    remote.require_drawing(asked)
-    if behind_api == len(models) and (device, dtype) != ("auto", "auto"):
-        option = "--device" if device != "auto" else "--dtype"
-        raise UsageError(f"{option} is for models that run here, not for models behind an API")
-    replicas.require_sense(behind_api, device)
-    memory = Memory()
-    orders = [
-        order_for(
-            one,
-            named,
-            out,
-            options=Options(
-                (data or None) if one.prompts or len(known) == 1 else None,
-                preset or tuple(Preset),
-                limit,
-                seeds,
-                parts if one.parts else (),
-                memory,
-            ),
-            command=("unispect", *sys.argv[1:]),
-            device=device,
-            dtype=dtype,
-            batch_size=batch_size,
-            debug="UNISPECT_DEBUG" in os.environ,
-            remote=remote,
-            replicas=replicas,
-            shard=shard,
-        )
-        for named in models
-        for one in known
-    ]
-    for order in orders:
-        check(order)
-    with RunStore.create(out, fresh=fresh) as store:
-        outcomes = list(_each(orders, store))
-    for outcome in outcomes:
-        outcome.raise_failures()
+    remote.require_sense([named.name for named in models if is_remote(named.name)], len(models), device, dtype)
+    ran = run_studies(
+        study,
+        model,
+        out,
+        options=Options(data or None, preset or tuple(Preset), limit, seeds, parts),
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        shard=shard,
+        fresh=fresh,
+        replicas=replicas,
+        remote=remote.as_said,
+        command=("unispect", *sys.argv[1:]),
+        debug="UNISPECT_DEBUG" in os.environ,
+        told=Telling(),
+    )
+    ran.raise_failures()
     if any(one.asked_to_grade for one in known):
         say(f"next: unispect grade {out} --judge PROVIDER:MODEL")
     say(f"next: unispect report {out}")
-
-
-def _not_for_all(studies: Sequence[Study], **said: Sequence[str]) -> Iterator[str]:
-    """What was said for some of the studies and means nothing to others, line by line."""
-    means = {
-        "data": ([one.name for one in studies if one.prompts or len(studies) == 1], "prompts of their own"),
-        "preset": ([one.name for one in studies if one.presets], "no states are measured"),
-        "parts": ([one.name for one in studies if one.parts], "no parts to choose from"),
-    }
-    for option, (takers, why) in means.items():
-        others = [one.name for one in studies if one.name not in takers]
-        if said[option] and others:
-            yield f"note    --{option} does nothing for {', '.join(others)} ({why})"
-
-
-def _each(orders: Sequence[Order], store: RunStore) -> Iterator[Outcome]:
-    """Carries every order out; orders for the same model stand together, and it is loaded once."""
-    from unispect.cli.execution import before_lines, carry_out, pass_over, plan_lines, prepare
-    from unispect.cli.progress import Watch, open_board
-
-    ready = None
-    try:
-        for order in orders:
-            same = ready is not None and ready.order.model == order.model
-            if not same:
-                if ready:
-                    ready.close()
-                ready = None  # before the next one is loaded
-            ready = prepare(order, ready)
-            study = order.study
-            if not same:
-                say(f"model   {ready.card.reference} {ready.where}")
-            say(f"data    {ready.data}")
-            if ready.plan is None:
-                say(f"study   {study.name} version {study.version}: {ready.nothing}")
-                pass_over(ready, store)
-                continue
-            say(f"study   {study.name} version {study.version}: {len(ready.plan.units):,} units")
-            for line in (*plan_lines(ready.plan), *before_lines(ready, store)):
-                say(f"        {line}")
-            with open_board() as board:
-                outcome = carry_out(ready, store, Watch(board, study.name))
-            say()
-            counts = [c for c in store.counts() if (c.study, c.model) == (study.name, ready.card.reference)]
-            show_table(
-                ("kind", "planned", "done", "failed", "skipped"),
-                [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
-                right=("planned", "done", "failed", "skipped"),
-            )
-            say()
-            if cut := store.cut(study.name, ready.card.reference):
-                say(f"{cut:,} records rest on the beginning of their prompt, the rest of which was cut off")
-            units = outcome.units
-            for what, words in ready.bill.items():
-                say(f"{what}: {words}")
-            say(f"{units.done:,} units done in {units.seconds:.0f} s, {units.already:,} before: {order.out}")
-            yield outcome
-    finally:
-        if ready:
-            ready.close()

@@ -85,6 +85,10 @@ class InProcess(Generic[Model]):
                 return
             yield Done(kind, records)
 
+    def close(self) -> None:
+        """Lets go of the model; nothing can be carried out any more."""
+        del self.model
+
 
 def card_of(model: object) -> ModelCard | None:
     """The model's card; None for models of tests and of others that have none."""

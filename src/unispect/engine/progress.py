@@ -39,6 +39,35 @@ class Silent:
         pass
 
 
+class Board(Protocol):
+    """Where the progress of one or several jobs is shown."""
+
+    def begin(self, job: str, stage: str, total: int, already: int) -> None:
+        """A stage of a job begins, `already` of its `total` units finished earlier."""
+        ...
+
+    def advance(self, job: str, kind: str, outcomes: Mapping[Status, int]) -> None:
+        """Some units of the job's stage ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One job's place on a board; what the engine is given."""
+
+    board: Board
+    job: str
+
+    def begin(self, stage: str, total: int, already: int) -> None:
+        self.board.begin(self.job, stage, total, already)
+
+    def advance(self, kind: str, outcomes: Mapping[Status, int]) -> None:
+        self.board.advance(self.job, kind, outcomes)
+
+    def end(self) -> None:
+        """Boards close when they are left, not when a job is over."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """What a command did.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError
 from unispect.core.units import Plan, Unit, seeds_of
 from unispect.runs import Invocation, RunStore
+from unispect.runs.manifest import running
 
 
 def note(
@@ -33,7 +33,7 @@ def note(
             f"the plan is for {', '.join(models)}, but the model is {card.reference}; plan with the card of the loaded "
             "model: plan(model.card, options)"
         )
-    said = invocation or Invocation(("python", *sys.argv))
+    said = invocation or Invocation(running())
     settings = {"presets": presets_of(plan.units), **said.settings, "batch size": str(batch_size)}
     store.add_invocation(
         replace(

@@ -101,6 +101,11 @@ class Manifest:
         return replace(self, invocations=tuple(commands))
 
 
+def running() -> tuple[str, ...]:
+    """The program that is running, as a command: what a run folder notes where nobody says another."""
+    return ("python", *sys.argv)
+
+
 def versions() -> dict[str, str]:
     """Name -> version of Python, the platform and the libraries that decide numbers, without importing them."""
     found = {"python": sys.version.split()[0], "platform": platform.platform()}

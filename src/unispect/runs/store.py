@@ -344,3 +344,15 @@ def _note_places(connection: sqlite3.Connection, units: set[str], among: Sequenc
     before = connection.total_changes
     connection.executemany("INSERT OR IGNORE INTO members (plan, unit) VALUES (?, ?)", ((name, unit) for unit in whole))
     _count(connection, "members", connection.total_changes - before)
+
+
+def open_run(folder: str | Path) -> RunStore:
+    """The run in a folder, to be read, also while another process writes it.
+
+    A context: `with open_run("runs/1") as run: texts = [entry.record.payload for entry in run.entries()]`.
+
+    Raises:
+        UsageError: the folder is not a run.
+        StoreError: it is damaged, or cannot be opened.
+    """
+    return RunStore.open(folder)

@@ -9,10 +9,11 @@ import pytest
 from commands import here
 from samples import record, unit
 
-from unispect.cli.completeness import INCOMPLETE, marked, ungraded
+from unispect.cli.completeness import INCOMPLETE
 from unispect.core.errors import UsageError
 from unispect.core.findings import Finding, Section, Verdict
 from unispect.core.units import Grade, Plan, Record, Unit
+from unispect.runner.completeness import marked, ungraded
 from unispect.runs import RunStore
 from unispect.runs.completeness import lacking
 from unispect.studies.registry import Study, find_study
@@ -125,14 +126,14 @@ def test_ungraded_records_are_counted_without_a_look_at_pictures(tmp_path: Path)
 
 def test_a_study_of_which_nothing_falls_to_a_part_is_passed_over(tmp_path: Path, capsys, monkeypatch) -> None:
     """The others are run, whatever comes first; carried out alone it is refused."""
-    from unispect.cli import execution
+    from unispect.runner import ready
 
     passed = find_study("response")
 
     def shard(plan: Plan, number: int, count: int) -> Plan | None:
         return None if plan.units[0].study == passed.name else plan
 
-    monkeypatch.setattr(execution, "shard", shard)
+    monkeypatch.setattr(ready, "shard", shard)
     run = tmp_path / "run"
     words = ["--model", "tiny-janus-pro", "--limit", "1", "--seeds", "0", "--preset", "controlled", "--shard", "1/2"]
     outcome = here(capsys, "run", "response", "encoding", *words, "--out", run)
@@ -153,7 +154,7 @@ def test_a_study_of_which_nothing_falls_to_a_part_is_passed_over(tmp_path: Path,
 
 
 def test_nothing_is_carried_out_of_an_empty_part(tmp_path: Path) -> None:
-    from unispect.cli.execution import carry_out
+    from unispect.runner.running import carry_out
 
     order = SimpleNamespace(study=STUDY, model=SimpleNamespace(name="m"), shard=(1, 2))
     ready = SimpleNamespace(order=order, plan=None, whole=(), nothing="nothing falls here")

@@ -48,10 +48,10 @@ def test_every_verb_resolves(verb: tuple[str, str]):
 
 
 def test_every_file_of_the_package_is_a_verb_or_a_helper():
-    helpers = {"__init__", "app", "words", "failures", "console", "progress", "execution", "findings", "reporting"}
-    helpers |= {"workers", "bind", "posters", "remote", "replicas"}  # of the verbs train, check and run
+    helpers = {"__init__", "app", "words", "failures", "console", "progress", "running", "findings"}
+    helpers |= {"bind", "posters", "remote", "replicas"}  # of the verbs train, check and run
     helpers |= {"completeness"}  # of all that read runs
-    helpers |= {"judging", "speaking"}  # of the verbs grade and run
+    helpers |= {"speaking"}  # of the verbs grade and run
     helpers |= {"checks", "packages", "trial"}  # of the verb doctor
     there = {Path(str(file)).stem for file in files(cli).iterdir() if str(file).endswith(".py")}
     assert there - helpers == {verb.path.partition(":")[0].rpartition(".")[2] for verb in VERBS.values()}

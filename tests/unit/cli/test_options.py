@@ -5,7 +5,7 @@ import re
 import pytest
 from commands import here
 
-from unispect.cli.run import _not_for_all
+from unispect.cli.running import not_for_all
 from unispect.studies.registry import STUDIES, find_study
 
 CHAT = "openai:x@http://127.0.0.1:9/v1"
@@ -66,14 +66,14 @@ def test_what_one_study_does_not_know_is_refused(study, option, words, tmp_path,
 
 def test_what_some_of_several_studies_do_not_know_is_said():
     several = [find_study(name) for name in ("concepts", "encoding", "faces")]
-    said = list(_not_for_all(several, data=("text:x",), preset=("paper",), parts=("battery",)))
+    said = list(not_for_all(several, data=("text:x",), preset=("paper",), parts=("battery",)))
     assert [line.split("(")[0].strip() for line in said] == [
         "note    --data does nothing for concepts, faces",
         "note    --preset does nothing for concepts, faces",
         "note    --parts does nothing for encoding, faces",
     ]
-    assert not list(_not_for_all(several, data=(), preset=(), parts=()))
-    assert not list(_not_for_all([find_study("safety")], data=("world",), preset=(), parts=()))
+    assert not list(not_for_all(several, data=(), preset=(), parts=()))
+    assert not list(not_for_all([find_study("safety")], data=("world",), preset=(), parts=()))
 
 
 @pytest.mark.parametrize("option", [("--device", "cpu"), ("--dtype", "float32")])

@@ -2,7 +2,8 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from unispect.cli.progress import Bars, Lines, Watch, open_board
+from unispect.cli.progress import Bars, Lines, open_board
+from unispect.engine.progress import Watch
 
 
 def test_without_a_terminal_there_are_few_plain_lines(capsys: pytest.CaptureFixture[str]):

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from unispect.cli.replicas import Replicas, load_replica
+from unispect.engine.replicas import Replicas, load_replica
 from unispect.models.registry import ModelReference
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from planted_truth.concepts import KINDS, Mind, card, entries, evenly
 
-from unispect.cli.reporting import sections_of
 from unispect.core.units import Grade, Record
+from unispect.runner.reporting import sections_of
 from unispect.runs import Invocation, RunStore
 from unispect.runs.reading import RunReader
 from unispect.runs.records import Records

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from planted_truth.concepts import KINDS, Mind, card, entries, evenly
 
-from unispect.cli.reporting import write_report
+from unispect.runner.reporting import write_report
 from unispect.runs import Invocation, RunStore, manifest
 
 MODEL = card("early", revision="1")

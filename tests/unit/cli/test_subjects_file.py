@@ -7,7 +7,7 @@ import poster_run
 import pytest
 from commands import here
 
-from unispect.cli.execution import DATA_FROM
+from unispect.runner.notes import DATA_FROM
 from unispect.runs import Invocation, RunStore
 
 

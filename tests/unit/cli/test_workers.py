@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from unispect.cli.workers import spread
 from unispect.core.errors import DataError, UnispectError
 from unispect.core.units import Status
+from unispect.engine.jobs import spread
 from unispect.engine.progress import Progress
 
 

@@ -10,13 +10,13 @@ from fake_study import run as fake_run
 from samples import unit
 
 import unispect
-from unispect.cli.reporting import write_report
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Plan, Skip, seeds_of
 from unispect.engine import execute, grade
 from unispect.judges.registry import find_judge
 from unispect.models.registry import card_of
+from unispect.runner.reporting import write_report
 from unispect.runs import Invocation, RunStore
 from unispect.studies.base import Options
 from unispect.studies.registry import STUDIES, find_study

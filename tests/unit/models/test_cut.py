@@ -10,13 +10,13 @@ import pytest
 from commands import here
 
 import unispect
-from unispect.cli.reporting import write_report
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
 from unispect.core.units import Unit
 from unispect.models.base import ReadsPart
 from unispect.organisms.families import SHIPPED
+from unispect.runner.reporting import write_report
 from unispect.runs import RunStore
 from unispect.studies.asking import score
 from unispect.studies.drawing.run import run as draw

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from unispect.chat import Spending, Tally, chat_for, client_for
 from unispect.chat.cassette import place_in
 from unispect.chat.named import parse
-from unispect.cli.completeness import say_lacking
-from unispect.cli.console import say, show_table
-from unispect.cli.execution import DATA_FROM, plan_lines, raise_failures
-from unispect.cli.progress import Watch, open_board
 from unispect.core.errors import UsageError
 from unispect.data.posters.subjects import load_subjects
 from unispect.engine.grading import grade as grade_all
 from unispect.engine.local import execute
-from unispect.engine.progress import Summary
+from unispect.engine.progress import Silent, Summary
 from unispect.judges import asked, portraits
 from unispect.judges.faces import STUDY as FACES
 from unispect.judges.safety import STUDY as SAFETY
+from unispect.runner.grading import Graded, Watching
+from unispect.runner.notes import DATA_FROM, plan_lines
 from unispect.runs import Invocation, RunStore
 from unispect.runs.completeness import lacking
+from unispect.runs.manifest import running
 from unispect.studies.posters.judging.plan import How
 from unispect.studies.posters.judging.plan import plan as plan_judging
 from unispect.studies.posters.judging.run import Judge
@@ -37,28 +35,35 @@ JUDGED = {SAFETY: (("request", "draw"), asked.judging), FACES: (("draw",), portr
 """Study -> kinds of its units that a chat model judges, and how it does."""
 _OF_POSTERS = ("rubric", "gradings", "data")
 """Options that only the posters study knows."""
-_DEBUG = "UNISPECT_DEBUG" in os.environ
 
 
 def grade_by_chat(
     run: Path,
     judge: str,
-    how: How,
+    how: How | None = None,
     *,
-    data: Path | None,
-    spending: Spending,
-    key_from: str | None,
+    data: Path | None = None,
+    spending: Spending | None = None,
+    key_from: str | None = None,
     said: Collection[str] = (),
-) -> int:
+    command: Sequence[str] = (),
+    debug: bool = False,
+    watching: Watching = lambda _: Silent(),
+    tell: Callable[[str], None] = lambda _: None,
+) -> Graded:
     """Lets a chat model grade what a run holds of posters, safety and faces; calling it again continues.
 
-    The exit code. `said` are the options that were typed, to refuse those that would have no effect.
+    Takes what `unispect.runner.grading.grade` takes. `said` are the options that were typed, to refuse those that would
+    have no effect; `tell` is told, in words, what is asked of whom.
 
     Raises:
         UsageError: no such judge, nothing it could grade, or a limit that makes no sense.
         DataError: the subjects file cannot be used.
-        UnispectError: units or grades failed, or the limit on the cost is reached; what was done is kept.
     """
+    how = how or How(judge_name(judge))
+    spending = spending or Spending()
+    if spending.cassette is None:
+        spending = replace(spending, cassette=cassette_of(run, judge))
     client_for(judge, key_from=key_from, dialect=how.dialect)  # a key in a wrong place is found before it is noted
     with RunStore.open(run, "w") as store:
         posters = _has_replies(store, POSTERS, REPLIES)
@@ -70,61 +75,43 @@ def grade_by_chat(
             )
         for option in (option for option in _OF_POSTERS if option in said and not posters):
             raise UsageError(f"--{option} is for replies of the posters study; {run} holds none")
-        path = (data or _subjects_file(store, run)) if posters else None
+        path = (data or _subjects_file(store, run, tell)) if posters else None
         entries = list(store.entries(POSTERS)) if posters else []
         asked = {str(entry.unit.inputs.get("poster")) for entry in entries}
         subjects = load_subjects(path, only=asked) if path else ()
         with named(POSTERS):
             plan = plan_judging(how, entries, subjects) if posters else None
         with chat_for(judge, spending, key_from=key_from, dialect=how.dialect) as chat:
-            command = _invocation(how, judge, path)
+            noted = _invocation(how, judge, path, command)
             if not plan:
-                store.add_invocation(command)
-            say(f"judge   {how.judge}; answers kept in {spending.cassette}")
+                store.add_invocation(noted)
+            tell(f"judge   {how.judge}; answers kept in {spending.cassette}")
             summaries: list[tuple[str, Summary]] = []
-            with open_board() as board:
-                if plan:
-                    for line in (f"rubrics from the {how.source}", *plan_lines(plan)):
-                        say(f"        {line}")
-                    size = max(1, 2 * spending.concurrency)
-                    judging, watch = Judge(chat, subjects), Watch(board, POSTERS)
-                    about = {"batch_size": size, "progress": watch, "debug": _DEBUG, "invocation": command}
-                    judged = execute(plan, run_judging, store, judging, **about)
-                    summaries.append(("units", judged))
-                    if not (judged.halted or judged.failed):
-                        one = plan.units[0]
-                        store.withdraw(one.study, one.version, one.model)  # planned with other settings, and given up
-                for study, by_chat in looked_at.items():
-                    blind = by_chat(chat, how.judge, temperature=how.temperature, thinking=how.thinking_tokens)
-                    about = {"together": spending.concurrency, "progress": Watch(board, study), "debug": _DEBUG}
-                    summaries.append((f"grades of {study}", grade_all(store, how.judge, blind, study=study, **about)))
+            if plan:
+                for line in (f"rubrics from the {how.source}", *plan_lines(plan)):
+                    tell(f"        {line}")
+                size = max(1, 2 * spending.concurrency)
+                judging, watch = Judge(chat, subjects), watching(POSTERS)
+                about = {"batch_size": size, "progress": watch, "debug": debug, "invocation": noted}
+                judged = execute(plan, run_judging, store, judging, **about)
+                summaries.append(("units", judged))
+                if not (judged.halted or judged.failed):
+                    one = plan.units[0]
+                    store.withdraw(one.study, one.version, one.model)  # planned with other settings, and given up
+            for study, by_chat in looked_at.items():
+                blind = by_chat(chat, how.judge, temperature=how.temperature, thinking=how.thinking_tokens)
+                about = {"together": spending.concurrency, "progress": watching(study), "debug": debug}
+                summaries.append((f"grades of {study}", grade_all(store, how.judge, blind, study=study, **about)))
             tally = chat.tally()
+            answers = _cost(tally, priced=spending.prices is not None)
             if tally.parsed + tally.unparsed + tally.failed:
-                store.note({"answers": _cost(tally, priced=spending.prices is not None)})
-        if plan:
-            _show_counts(store, how)
-        absent = lacking([store])
-    say()
-    for what, summary in summaries:
-        say(f"{summary.done:,} {what} done in {summary.seconds:.0f} s, {summary.already:,} before: {run}")
-    say(_cost(tally, priced=spending.prices is not None))
-    for what, summary in summaries:
-        raise_failures(summary, what)
-    return say_lacking(absent)
+                store.note({"answers": answers})
+        counts = [one for one in store.counts() if (one.study, one.model) == (POSTERS, how.judge)] if plan else []
+        return Graded(tuple(summaries), lacking([store]), answers, tuple(counts))
 
 
 def _has_replies(store: RunStore, study: str, kinds: Collection[str]) -> bool:
     return any(count.study == study and count.kind in kinds and count.done for count in store.counts())
-
-
-def _show_counts(store: RunStore, how: How) -> None:
-    say()
-    counts = [count for count in store.counts() if (count.study, count.model) == (POSTERS, how.judge)]
-    show_table(
-        ("kind", "planned", "done", "failed", "skipped"),
-        [(c.kind, *(f"{number:,}" for number in (c.planned, c.done, c.failed, c.skipped))) for c in counts],
-        right=("planned", "done", "failed", "skipped"),
-    )
 
 
 def judge_name(spec: str) -> str:
@@ -139,18 +126,18 @@ def cassette_of(run: Path, spec: str) -> Path:
     return place_in(run, f"judge-{''.join(letters)}")
 
 
-def _subjects_file(store: RunStore, run: Path) -> Path:
+def _subjects_file(store: RunStore, run: Path, tell: Callable[[str], None]) -> Path:
     made = [one for one in store.manifest().invocations if one.study == POSTERS and one.settings.get(DATA_FROM)]
     if not made:
         raise UsageError(f"{run} does not say which subjects file it was made with: --data subjects.yaml")
     path = Path(made[-1].settings[DATA_FROM])
     if path.resolve().is_relative_to(run.resolve()):
         raise UsageError(f"{run} names a subjects file of its own, {path}: say that it is meant: --data {path}")
-    say(f"data    {path}, as {run} says; --data names another")
+    tell(f"data    {path}, as {run} says; --data names another")
     return path
 
 
-def _invocation(how: How, judge: str, subjects: Path | None) -> Invocation:
+def _invocation(how: How, judge: str, subjects: Path | None, command: Sequence[str]) -> Invocation:
     """`subjects` where posters are graded."""
     about: dict[str, str] = {}
     if subjects:
@@ -162,7 +149,7 @@ def _invocation(how: How, judge: str, subjects: Path | None) -> Invocation:
         **{name: value for name, value in how.dialect.words.items() if value},
         **about,
     }
-    return Invocation(("unispect", *sys.argv[1:]), settings=settings)
+    return Invocation(tuple(command) or running(), settings=settings)
 
 
 def _cost(tally: Tally, *, priced: bool) -> str:

@@ -11,10 +11,9 @@ from multiprocessing import get_context
 from multiprocessing.queues import Queue
 from typing import Any
 
-from unispect.cli.progress import Board, Watch
 from unispect.core.errors import UnispectError
 from unispect.core.units import Status
-from unispect.engine.progress import Progress
+from unispect.engine.progress import Board, Progress, Watch
 
 PATIENCE = 0.5
 """Seconds between two looks at whether the workers still live."""

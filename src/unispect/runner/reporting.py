@@ -5,13 +5,12 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from unispect.cli.completeness import marked, ungraded
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
@@ -22,11 +21,13 @@ from unispect.report.downloads import Pieces
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_page
+from unispect.runner.completeness import marked, ungraded
+from unispect.runner.running import JUDGE
 from unispect.runs.check import require_kept
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.digests import Sealed
 from unispect.runs.export import lines
-from unispect.runs.manifest import Invocation
+from unispect.runs.manifest import Invocation, running
 from unispect.runs.reading import Left
 from unispect.runs.records import Records, models_of
 from unispect.runs.store import RunStore
@@ -38,7 +39,6 @@ from unispect.studies.registry import all_studies, find_study
 from unispect.studies.statements import view as statements
 from unispect.studies.unreadable import named
 
-JUDGE = "rules"
 COMMANDS = 5
 """Commands of one run that a report shows."""
 
@@ -53,12 +53,16 @@ class Reported:
     gaps: tuple[str, ...] = ()
 
 
+Folders = str | Path | Sequence[str | Path]
+"""One run folder, or several."""
+
+
 def write_report(
-    folders: Sequence[Path],
-    out: Path,
+    folders: Folders,
+    out: str | Path,
     *,
-    title: str,
-    command: Sequence[str],
+    title: str = "",
+    command: Sequence[str] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Reported:
     """Writes the report of all runs in `folders` to `out`.
@@ -69,41 +73,73 @@ def write_report(
         folders: of the runs.
         out: the HTML file.
         title: of the page; the names of the models if empty.
-        command: that asked for it, for the page's own record.
+        command: that asked for it, for the page's own record; default: the program that is running.
         progress: told what is being done.
 
     Raises:
         UsageError: a folder is no run, or the runs hold nothing that can be shown.
         StoreError: a run is damaged, a record is not what its study writes, or the page cannot be written.
     """
-    if len({resolved(folder) for folder in folders}) < len(folders):
+    path = Path(out)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name the file to write, for instance {path / 'report.html'}")
+    with _read(folders, progress) as read:
+        progress(f"writing {path}")
+        runs = tuple(_facts(store, read.roots[store.folder]) for store in read.stores)
+        page = render(
+            read.sections,
+            title=title or ", ".join(dict.fromkeys(name for run in runs for name in run.models)),
+            provenance=Provenance(
+                _models(read.stores),
+                runs,
+                version("unispect"),
+                shlex.join(command or running()),
+                read.gaps,
+            ),
+            open_picture=_opener(read.stores),
+            data=_lines(read.stores),
+        )
+    return Reported(write_page(page, path), read.sections, read.lacking, read.gaps)
+
+
+def sections(folders: Folders) -> tuple[Section, ...]:
+    """What the runs in `folders` have to say: one section per study, then those over several studies or models.
+
+    The findings, tables and figures of a report as values; where a part of what was planned is missing, every verdict
+    says so in its `detail`.
+
+    Raises:
+        UsageError: a folder is no run, or the runs hold nothing that can be shown.
+        StoreError: a run is damaged, or a record is not what its study writes.
+    """
+    with _read(folders, lambda _: None) as read:
+        return read.sections
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Runs at one moment, with what they say; open as long as their pictures are needed."""
+
+    stores: Sequence[RunStore]
+    roots: Mapping[Path, Sealed]
+    sections: tuple[Section, ...]
+    lacking: tuple[Lacking, ...]
+    gaps: tuple[str, ...]
+
+
+@contextmanager
+def _read(folders: Folders, progress: Callable[[str], None]) -> Iterator[_Read]:
+    several = [folders] if isinstance(folders, str | Path) else folders
+    if len({resolved(Path(folder)) for folder in several}) < len(several):
         raise UsageError("a run is named twice")
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder; name the file to write, for instance {out / 'report.html'}")
     with ExitStack() as open_runs:
-        stores = [open_runs.enter_context(RunStore.open(folder)) for folder in folders]
+        stores = [open_runs.enter_context(RunStore.open(folder)) for folder in several]
         for store in stores:
             open_runs.enter_context(store.snapshot())
         roots = {store.folder: require_kept(store) for store in stores}
         absent = lacking(stores)
         gaps = (*map(str, absent), *_ungraded(stores))
-        sections = marked(sections_of(stores, progress), gaps)
-        progress(f"writing {out}")
-        runs = tuple(_facts(store, roots[store.folder]) for store in stores)
-        page = render(
-            sections,
-            title=title or ", ".join(dict.fromkeys(name for run in runs for name in run.models)),
-            provenance=Provenance(
-                _models(stores),
-                runs,
-                version("unispect"),
-                shlex.join(command),
-                gaps,
-            ),
-            open_picture=_opener(stores),
-            data=_lines(stores),
-        )
-    return Reported(write_page(page, out), tuple(sections), absent, gaps)
+        yield _Read(stores, roots, tuple(marked(sections_of(stores, progress), gaps)), absent, gaps)
 
 
 def _ungraded(stores: Sequence[RunStore]) -> Iterator[str]:

@@ -1,0 +1,201 @@
+"""From what is asked for to a loaded model and the units that are to be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from unispect.core.cards import ModelCard
+from unispect.core.errors import UnispectError, UsageError
+from unispect.core.prompts import Goal
+from unispect.core.shards import shard
+from unispect.core.units import Plan, Unit
+from unispect.data.prompts import load_prompts
+from unispect.engine.crew import Crew
+from unispect.engine.place import InProcess
+from unispect.models.registry import card_of
+from unispect.runner.notes import data_line
+from unispect.runner.order import Order
+from unispect.studies.cautions import pictures_asked_for
+
+if TYPE_CHECKING:
+    from unispect.models.base import UnifiedModel
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An order whose model is loaded and whose units are known.
+
+    Attributes:
+        place: holds the model, once or several times.
+        card: of the model.
+        plan: what is to be carried out here; None if nothing of it falls to this part.
+        whole: the units of all parts of the plan.
+        device: where the model runs.
+        dtype: in which precision.
+        data: what goes in, with counts and digest, in words.
+    """
+
+    order: Order
+    place: InProcess[UnifiedModel] | Crew
+    card: ModelCard
+    plan: Plan | None
+    whole: tuple[Unit, ...]
+    device: str
+    dtype: str
+    data: str
+
+    @property
+    def nothing(self) -> str:
+        """That no unit falls to this part, in words."""
+        number, count = self.order.shard or (1, 1)
+        return (
+            f"nothing of its {len(self.whole):,} units falls to part {number} of {count}: passed over, the other "
+            "parts carry it out"
+        )
+
+    @property
+    def where(self) -> str:
+        """Where the model runs, in words."""
+        if self.order.behind_api:
+            return f"at {self.card.hub}"
+        return f"on {self.device} in {self.dtype}{self.order.replicas.words}"
+
+    @property
+    def bill(self) -> Mapping[str, str]:
+        """What asking the model came to; nothing for models that run here."""
+        from unispect.models.base import Metered
+
+        model = self.model
+        return model.bill() if isinstance(model, Metered) else {}
+
+    @property
+    def model(self) -> UnifiedModel | None:
+        """The model, where this process holds it."""
+        return getattr(self.place, "model", None)
+
+    @property
+    def cut(self) -> tuple[int, int, int]:
+        """How many prompts for pictures will be cut, of how many, and how many tokens that leaves out at most."""
+        from unispect.models.base import ReadsPart
+
+        model = self.model
+        if not isinstance(model, ReadsPart):
+            return 0, 0, 0
+        prompts = pictures_asked_for(self.plan.units if self.plan else ()).values()
+        left_out = [number for prompt in prompts if (number := model.left_out(prompt, Goal.IMAGE))]
+        return len(left_out), len(prompts), max(left_out, default=0)
+
+    def close(self) -> None:
+        """Lets go of the model, of what it keeps open, and of the processes that hold it."""
+        from unispect.models.base import Metered
+
+        model = self.model
+        if isinstance(model, Metered) and self.order.loaded is None:
+            model.close()
+        self.place.close()
+
+
+def rehearse(order: Order) -> None:
+    """Finds what is wrong with an order before anything large is loaded.
+
+    All data are read, once for the whole command. What is planned here is one item of each group: the plan is made
+    when the model is loaded, since its units carry the model's revision.
+
+    Raises:
+        UsageError: unknown model, or options that make no sense for the study.
+        DataError: the prompts cannot be read.
+    """
+    if order.batch_size < 1:
+        raise UsageError(f"--batch-size must be at least 1, not {order.batch_size}")
+    if order.loaded is not None:
+        order.require_here()
+        return
+    card = card_of(order.model.name)
+    options = order.options
+    if order.study.prompts:
+        load_prompts(options.data, limit=options.limit, image_size=card.image_size, memory=options.memory)
+    few = replace(options, limit=1 if options.limit is None else min(options.limit, 1))
+    if options.data and not order.study.prompts:  # which the plan alone reads, and all of it is to be looked at
+        few = options
+    try:
+        order.study.planned(card, few)
+    except UnispectError:
+        order.study.planned(card, options)
+    if order.behind_api:
+        from unispect.models.remote.loading import check as check_remote
+
+        spending = order.remote.spending_on(card.id, order.out)
+        check_remote(order.model.name, spending, key_from=order.remote.key_from, asking=order.remote.how)
+
+
+@contextmanager
+def preparing() -> Iterator[Callable[[Order], Ready]]:
+    """Gives `prepare`, which keeps the model from one order to the next of the same model and lets go of it then."""
+    held: list[Ready] = []
+
+    def prepare_next(order: Order) -> Ready:
+        if held and not held[0].order.same_model(order):
+            held.pop().close()  # before the next one is loaded
+        held[:] = [prepare(order, held[0] if held else None)]
+        return held[0]
+
+    try:
+        yield prepare_next
+    finally:
+        for ready in held:
+            ready.close()
+
+
+def prepare(order: Order, earlier: Ready | None = None) -> Ready:
+    """Loads the model, unless an earlier order for it has, and plans its units.
+
+    Raises:
+        UsageError: unknown device or dtype, or no such weights.
+        CheckpointError: the weights are not this model's.
+    """
+    if order.loaded is not None:
+        place = earlier.place if earlier else InProcess(order.loaded)
+        return _ready(order, place, *_runs_on(order.loaded))
+    if order.behind_api:
+        place = earlier.place if earlier else InProcess(_load_remote(order))
+        return _ready(order, place, "", "")
+    device, dtype = order.replicas.precision(order.device, order.dtype)
+    place = earlier.place if earlier else _place(order)
+    try:
+        return _ready(order, place, device, dtype)
+    except BaseException:
+        if isinstance(place, Crew):
+            place.close()
+        raise
+
+
+def _runs_on(model: UnifiedModel) -> tuple[str, str]:
+    """Device and precision of a loaded model, as far as it says them: one behind an API has neither."""
+    return str(getattr(model, "device", "")), str(getattr(model, "dtype", "")).removeprefix("torch.")
+
+
+def _place(order: Order) -> InProcess[UnifiedModel] | Crew:
+    from unispect.models.registry import load
+
+    if order.replicas.several:
+        return order.replicas.crew(order.model, order.device, order.dtype)
+    return InProcess(load(order.model.name, order.model.weights or None, order.device, order.dtype))
+
+
+def _ready(order: Order, place: InProcess[UnifiedModel] | Crew, device: str, dtype: str) -> Ready:
+    card = place.card
+    if card is None:
+        raise UnispectError(f"{order.model.name} has no card")
+    whole = order.study.planned(card, order.options)
+    part = shard(whole, *order.shard) if order.shard else whole
+    return Ready(order, place, card, part, whole.units, device, dtype, data_line(order, whole, card))
+
+
+def _load_remote(order: Order) -> UnifiedModel:
+    from unispect.models.remote.loading import load
+
+    spending = order.remote.spending_on(card_of(order.model.name).id, order.out)
+    return load(order.model.name, spending, key_from=order.remote.key_from, asking=order.remote.how)
