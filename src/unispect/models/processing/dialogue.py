@@ -21,7 +21,7 @@ from unispect.models.checkpoint import Checkpoint
 from unispect.models.config_values import check_values
 from unispect.models.processing.pictures import PictureFormat, picture_format
 from unispect.models.processing.template import Piece, segments_of, tokens_of
-from unispect.models.processing.tokenizer import plain
+from unispect.models.processing.tokenizer import plain, require_rows
 
 SYSTEM_PROMPT = (
     "You are a helpful language and vision assistant. "
@@ -165,6 +165,25 @@ def load_settings(checkpoint: Checkpoint) -> Settings:
         image_tokens=int(settings.get("num_image_tokens", 576)),
         system=str(settings.get("system_prompt", SYSTEM_PROMPT)),
     )
+
+
+def require_sizes(checkpoint: Checkpoint, dialogue: Dialogue, *, size: int, tokens: int, rows: int) -> None:
+    """Raises `CheckpointError` where the processor's files say other sizes than the network has.
+
+    Args:
+        checkpoint: the folder of both.
+        dialogue: the processor.
+        size: side in pixels of a picture that the network sees.
+        tokens: that such a picture takes.
+        rows: of the table of token embeddings.
+    """
+    for name, found, needed in (
+        ("processor_config.json: num_image_tokens", dialogue.image_tokens, tokens),
+        ("preprocessor_config.json: image_size", dialogue.picture.size, size),
+    ):
+        if found != needed:
+            raise CheckpointError(f"{checkpoint.folder}: {name} is {found}, but config.json implies {needed}")
+    require_rows(dialogue.tokenizer, rows, checkpoint.folder / "tokenizer.json")
 
 
 def _stripped(parts: Sequence[str | Image.Image]) -> list[str | Image.Image]:
