@@ -17,7 +17,7 @@ from unispect.models.devices import devices_for, dtype_for
 from unispect.models.keys import KeyTable, Tied, check_copy, fill, published, with_original
 from unispect.models.shards import save_shard
 
-Port = TypeVar("Port")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Family(Generic[Port]):
+class Family(Generic[Made]):
     """How models of a family are loaded, started and saved; every `folder.py` has one, `FAMILY`.
 
     Attributes:
@@ -64,7 +64,7 @@ class Family(Generic[Port]):
     table: Callable[[Any, Checkpoint], KeyTable]
     stacks: Sequence[str]
     finish: Callable[[Any, torch.device], None]
-    model: Callable[..., Port]
+    model: Callable[..., Made]
     initialise: Callable[[Any], None] | None = None
     tied: Callable[[Any, Checkpoint], Tied | None] = lambda config, checkpoint: None
     check: Callable[[Any, Checkpoint], None] = lambda config, checkpoint: None
@@ -72,7 +72,7 @@ class Family(Generic[Port]):
     companions: Callable[[Path], Iterable[Path]] = lambda folder: ()
     beside: Callable[[Any, Path], None] = lambda network, folder: None
 
-    def load(self, card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> Port:
+    def load(self, card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> Made:
         """A model from a checkpoint folder or hub id (default: the card's), in any layout that is published.
 
         Raises:
@@ -87,7 +87,7 @@ class Family(Generic[Port]):
             network = self._filled(found, devices, precision)
             return self._model(found.checkpoint.on(card), network, found)
 
-    def start(self, card: ModelCard, folder: str | Path, *, seed: int) -> Port:
+    def start(self, card: ModelCard, folder: str | Path, *, seed: int) -> Made:
         """An untrained model, in float32 on the CPU, with the sizes and the processor that a folder's files give.
 
         The folder holds all files of the authors' layout but the weights.
@@ -109,7 +109,7 @@ class Family(Generic[Port]):
         state = published(self.table(network.config, files_in(folder)), network.state_dict())
         save_shard(Path(path), state, dtype)
 
-    def _model(self, card: ModelCard, network: nn.Module, found: Found) -> Port:
+    def _model(self, card: ModelCard, network: nn.Module, found: Found) -> Made:
         parameters = round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
         return self.model(replace(card, parameters=parameters), network, found.processor, **found.settings)
 
