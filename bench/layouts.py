@@ -11,6 +11,7 @@ from torch import nn
 from unispect.models.bagel import config as bagel_config
 from unispect.models.bagel import keys as bagel
 from unispect.models.bagel import network as bagel_network
+from unispect.models.building import empty
 from unispect.models.janus_pro import config as janus_config
 from unispect.models.janus_pro import keys as janus
 from unispect.models.janus_pro import network as janus_network
@@ -39,7 +40,7 @@ def janus_7b() -> tuple[nn.Module, Any]:
         "language_config": {**text, "torch_dtype": "bfloat16", "_attn_implementation": "flash_attention_2"},
         "vision_config": {"cls": "CLIPVisionTower", "model_type": "vision", "params": vision},
     }
-    return janus_network.empty_network(janus_config.network_config(config, image_token_id=100015)), janus.GROUPS
+    return empty(janus_network.build, janus_config.network_config(config, image_token_id=100015)), janus.GROUPS
 
 
 def bagel_7b() -> tuple[nn.Module, Any]:
@@ -50,7 +51,7 @@ def bagel_7b() -> tuple[nn.Module, Any]:
     vision = {"hidden_size": 1152, "intermediate_size": 4304, "num_attention_heads": 16, "num_hidden_layers": 27}
     vision |= {"image_size": 980, "patch_size": 14, "model_type": "siglip_vision_model"}
     config = bagel_config.network_config(language=text, vision=vision, content={})
-    return bagel_network.empty_network(config), bagel.GROUPS
+    return empty(bagel_network.BagelNetwork, config), bagel.GROUPS
 
 
 def needs(made: tuple[nn.Module, Any], layout: Any, **changes: Any) -> Estimate:

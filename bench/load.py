@@ -30,7 +30,8 @@ def write(folder: Path, shape: str) -> None:
 
     from unispect.models.bagel.config import network_config
     from unispect.models.bagel.keys import AUTOENCODER, authors_table
-    from unispect.models.bagel.network import empty_network
+    from unispect.models.bagel.network import BagelNetwork
+    from unispect.models.building import empty
     from unispect.models.keys import published
 
     language: dict[str, Any] = {"vocab_size": 32000, "num_key_value_heads": 4, "rope_theta": 1e6, **SHAPES[shape]}
@@ -43,7 +44,7 @@ def write(folder: Path, shape: str) -> None:
     tokenizer.add_special_tokens([AddedToken(text, special=True) for text in special])
     tokenizer.save(str(folder / "tokenizer.json"))
     config = network_config(language=language, vision=vision, content={})
-    state = published(authors_table(config), empty_network(config).state_dict())
+    state = published(authors_table(config), empty(BagelNetwork, config).state_dict())
     generator = torch.Generator().manual_seed(0)
     for file, mine, dtype in (("ema", False, torch.bfloat16), ("ae", True, torch.float32)):
         made = {

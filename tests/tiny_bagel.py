@@ -1,42 +1,24 @@
 """A tiny BAGEL checkpoint with random weights, made here so that no test needs a download or the reference."""
 
-import json
 from pathlib import Path
 
 import numpy as np
+import tiny
 from PIL import Image
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers import Tokenizer
 
-from unispect.core.cards import ModelCard
-from unispect.models.bagel.card import CAPABILITIES, FAMILY, PARADIGM
+from unispect.models.bagel.card import CARDS
 from unispect.models.bagel.folder import save, start
 from unispect.models.bagel.model import Bagel
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 
-TINY = ModelCard(
-    id="tiny-random-bagel",
-    family=FAMILY,
-    paradigm=PARADIGM,
-    parameters=None,
-    image_size=16,
-    image_tokens=16,
-    capabilities=CAPABILITIES,
-    defaults={"guidance": 2.0, "steps": 4},
-)
+TINY = tiny.card(CARDS["bagel-7b-mot"], "tiny-random-bagel", guidance=2.0, steps=4)
 
 
 def tokenizer() -> Tokenizer:
     """Bytes, a few merges and the special tokens."""
-    alphabet = sorted(ByteLevel.alphabet())
-    merges = [("r", "e"), ("e", "d"), ("Ġ", "a"), ("t", "h"), ("th", "e"), (".", "Ċ")]
-    vocabulary = {token: i for i, token in enumerate([*alphabet, *("".join(pair) for pair in merges)])}
-    made = Tokenizer(models.BPE(vocabulary, merges))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIAL])
-    return made
+    return tiny.tokenizer(SPECIAL, newlines=True)
 
 
 def configs(*, hidden: int = 48, layers: int = 2, vocabulary: int = 272) -> dict[str, dict]:
@@ -85,11 +67,7 @@ def configs(*, hidden: int = 48, layers: int = 2, vocabulary: int = 272) -> dict
 
 def write_files(folder: Path, **sizes: int) -> Path:
     """All files of a checkpoint folder but the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer().save(str(folder / "tokenizer.json"))
-    for name, content in configs(**sizes).items():
-        (folder / name).write_text(json.dumps(content))
-    return folder
+    return tiny.write(folder, tokenizer(), configs(**sizes))
 
 
 def enliven(model: Bagel, spread: float = 2.0) -> Bagel:

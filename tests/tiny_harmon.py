@@ -1,41 +1,23 @@
 """A tiny Harmon checkpoint with random weights, made here so that no test needs a download or the reference."""
 
-import json
 from pathlib import Path
 
+import tiny
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers import Tokenizer
 
-from unispect.core.cards import ModelCard
-from unispect.models.harmon.card import FAMILY, PARADIGM, REDRAWING
+from unispect.models.harmon.card import CARDS
 from unispect.models.harmon.folder import save, start
 from unispect.models.harmon.model import Harmon
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
-TINY = ModelCard(
-    id="tiny-random",
-    family=FAMILY,
-    paradigm=PARADIGM,
-    parameters=None,
-    image_size=16,
-    image_tokens=16,
-    capabilities=REDRAWING,
-    defaults={"guidance": 3.0, "temperature": 1.0, "iterations": 6},
-)
+TINY = tiny.card(CARDS["harmon-0.5b-reca"], "tiny-random", guidance=3.0, temperature=1.0, iterations=6)
 
 
 def tokenizer() -> Tokenizer:
     """Bytes, a few merges and the special tokens."""
-    alphabet = sorted(ByteLevel.alphabet())
-    merges = [("r", "e"), ("e", "d"), ("Ġ", "a"), ("t", "h"), ("th", "e")]
-    vocabulary = {token: i for i, token in enumerate([*alphabet, *("".join(pair) for pair in merges)])}
-    made = Tokenizer(models.BPE(vocabulary, merges))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIAL])
-    return made
+    return tiny.tokenizer(SPECIAL)
 
 
 def config(*, hidden: int = 48, layers: int = 2, tied: bool = True, vocabulary: int = 272) -> dict:
@@ -75,10 +57,7 @@ def config(*, hidden: int = 48, layers: int = 2, tied: bool = True, vocabulary: 
 
 def write_files(folder: Path, **sizes: int) -> Path:
     """All files of a checkpoint folder but the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer().save(str(folder / "tokenizer.json"))
-    (folder / "config.json").write_text(json.dumps(config(**sizes)))
-    return folder
+    return tiny.write(folder, tokenizer(), {"config.json": config(**sizes)})
 
 
 def enliven(model: Harmon, spread: float = 4.0) -> Harmon:

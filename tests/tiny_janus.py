@@ -1,39 +1,22 @@
 """A tiny Janus-Pro checkpoint with random weights, made here so that no test needs a download or the reference."""
 
-import json
 from pathlib import Path
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
-from tokenizers.pre_tokenizers import ByteLevel
+import tiny
+from tokenizers import Tokenizer, processors
 
-from unispect.core.cards import ModelCard
-from unispect.models.janus_pro.card import CAPABILITIES, FAMILY, PARADIGM
+from unispect.models.janus_pro.card import CARDS
 from unispect.models.janus_pro.folder import save, start
 
 BOS, EOS, PAD = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜▁pad▁｜>"
 SPECIAL = (BOS, EOS, PAD, "<begin_of_image>", "<image_placeholder>", "<end_of_image>", "<|User|>", "<|Assistant|>")
 
-TINY = ModelCard(
-    id="tiny-random",
-    family=FAMILY,
-    paradigm=PARADIGM,
-    parameters=None,
-    image_size=16,
-    image_tokens=16,
-    capabilities=CAPABILITIES,
-    defaults={"guidance": 5.0, "temperature": 1.0},
-)
+TINY = tiny.card(CARDS["janus-pro-1b"], "tiny-random", guidance=5.0, temperature=1.0)
 
 
 def tokenizer(*, post_processor: bool = True) -> Tokenizer:
     """Bytes, a few merges and the special tokens; with or without a post-processor that adds the first token."""
-    alphabet = sorted(ByteLevel.alphabet())
-    merges = [("r", "e"), ("e", "d"), ("Ġ", "a"), ("t", "h"), ("th", "e")]
-    vocabulary = {token: i for i, token in enumerate([*alphabet, *("".join(pair) for pair in merges)])}
-    made = Tokenizer(models.BPE(vocabulary, merges))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIAL])
+    made = tiny.tokenizer(SPECIAL)
     if post_processor:
         made.post_processor = processors.TemplateProcessing(
             single=f"{BOS} $A", special_tokens=[(BOS, made.token_to_id(BOS))]
@@ -70,16 +53,13 @@ def config(*, hidden: int = 48, layers: int = 2, codes: int = 40, vocabulary: in
 
 def write_files(folder: Path, *, post_processor: bool = True, **sizes: int) -> Path:
     """All files of a checkpoint folder but the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer(post_processor=post_processor).save(str(folder / "tokenizer.json"))
-    for name, content in {
+    files = {
         "config.json": config(**sizes),
         "preprocessor_config.json": {"image_size": 16, "min_size": 2},
         "processor_config.json": {"num_image_tokens": 16, "image_tag": "<image_placeholder>"},
         "tokenizer_config.json": {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD, "add_bos_token": True},
-    }.items():
-        (folder / name).write_text(json.dumps(content))
-    return folder
+    }
+    return tiny.write(folder, tokenizer(post_processor=post_processor), files)
 
 
 def write_checkpoint(folder: Path, *, seed: int = 0, spread: float = 4.0, **options: int) -> Path:

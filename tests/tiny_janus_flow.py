@@ -1,25 +1,15 @@
 """A tiny JanusFlow checkpoint with random weights, made here so that no test needs a download or the reference."""
 
-import json
 from pathlib import Path
 
+import tiny
 import tiny_janus
 import torch
 
-from unispect.core.cards import ModelCard
-from unispect.models.janus_flow.card import CAPABILITIES, FAMILY, PARADIGM
+from unispect.models.janus_flow.card import CARDS
 from unispect.models.janus_flow.folder import save, start
 
-TINY = ModelCard(
-    id="tiny-random-flow",
-    family=FAMILY,
-    paradigm=PARADIGM,
-    parameters=None,
-    image_size=16,
-    image_tokens=16,
-    capabilities=CAPABILITIES,
-    defaults={"guidance": 2.0, "steps": 4},
-)
+TINY = tiny.card(CARDS["janusflow-1.3b"], "tiny-random-flow", guidance=2.0, steps=4)
 
 
 def config(*, hidden: int = 48, layers: int = 2, channels: int = 24, vocabulary: int = 272) -> dict:
@@ -67,18 +57,9 @@ def autoencoder() -> dict:
 
 def write_files(folder: Path, *, post_processor: bool = True, **sizes: int) -> Path:
     """All files of a checkpoint folder but the weights."""
-    (folder / "sdxl-vae").mkdir(parents=True, exist_ok=True)
-    tiny_janus.tokenizer(post_processor=post_processor).save(str(folder / "tokenizer.json"))
-    named = {"bos_token": tiny_janus.BOS, "eos_token": tiny_janus.EOS, "pad_token": tiny_janus.PAD}
-    for name, content in {
-        "config.json": config(**sizes),
-        "sdxl-vae/config.json": autoencoder(),
-        "preprocessor_config.json": {"image_size": 16, "min_size": 2},
-        "processor_config.json": {"num_image_tokens": 16, "image_tag": "<image_placeholder>"},
-        "tokenizer_config.json": {**named, "add_bos_token": True},
-    }.items():
-        (folder / name).write_text(json.dumps(content))
-    return folder
+    tiny_janus.write_files(folder, post_processor=post_processor)
+    files = {"config.json": config(**sizes), "sdxl-vae/config.json": autoencoder()}
+    return tiny.write(folder, tiny_janus.tokenizer(post_processor=post_processor), files)
 
 
 def write_checkpoint(folder: Path, *, seed: int = 0, spread: float = 4.0, **options: int) -> Path:

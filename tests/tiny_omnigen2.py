@@ -1,14 +1,12 @@
 """A tiny OmniGen2 checkpoint with random weights, made here so that no test needs a download or the reference."""
 
-import json
 from pathlib import Path
 
+import tiny
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers import Tokenizer
 
-from unispect.core.cards import ModelCard
-from unispect.models.omnigen2.card import CAPABILITIES, ENCODERS, FAMILY, NO_STATES, PARADIGM
+from unispect.models.omnigen2.card import CARDS
 from unispect.models.omnigen2.folder import save, start
 from unispect.models.omnigen2.model import OmniGen2
 
@@ -22,30 +20,12 @@ SPECIAL = (
     "<|img|>",
 )
 
-TINY = ModelCard(
-    id="tiny-random-omnigen2",
-    family=FAMILY,
-    paradigm=PARADIGM,
-    encoders=ENCODERS,
-    parameters=None,
-    image_size=32,
-    image_tokens=16,
-    capabilities=CAPABILITIES,
-    defaults={"guidance": 2.0, "steps": 4, "image_size": 32},
-    no_states=NO_STATES,
-)
+TINY = tiny.card(CARDS["omnigen2"], "tiny-random-omnigen2", side=32, guidance=2.0, steps=4, image_size=32)
 
 
 def tokenizer() -> Tokenizer:
     """Bytes, a few merges and the special tokens."""
-    alphabet = sorted(ByteLevel.alphabet())
-    merges = [("r", "e"), ("e", "d"), ("Ġ", "a"), ("t", "h"), ("th", "e"), (".", "Ċ")]
-    vocabulary = {token: i for i, token in enumerate([*alphabet, *("".join(pair) for pair in merges)])}
-    made = Tokenizer(models.BPE(vocabulary, merges))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIAL])
-    return made
+    return tiny.tokenizer(SPECIAL, newlines=True)
 
 
 def files(*, hidden: int = 48, layers: int = 2, tied: bool = True, width: int = 48) -> dict[str, dict]:
@@ -128,11 +108,7 @@ def files(*, hidden: int = 48, layers: int = 2, tied: bool = True, width: int = 
 
 def write_files(folder: Path, **sizes: int) -> Path:
     """All files of a checkpoint folder but the weights."""
-    for name, content in files(**sizes).items():  # type: ignore[arg-type]
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(json.dumps(content))
-    tokenizer().save(str(folder / "processor" / "tokenizer.json"))
-    return folder
+    return tiny.write(folder, tokenizer(), files(**sizes), home="processor")  # type: ignore[arg-type]
 
 
 def enliven(model: OmniGen2, spread: float = 4.0) -> OmniGen2:

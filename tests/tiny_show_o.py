@@ -1,41 +1,23 @@
 """A tiny Show-o checkpoint with random weights, made here so that no test needs a download or the reference."""
 
-import json
 from pathlib import Path
 
+import tiny
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers import Tokenizer
 
-from unispect.core.cards import ModelCard
-from unispect.models.show_o.card import CAPABILITIES, FAMILY, PARADIGM
+from unispect.models.show_o.card import CARDS
 from unispect.models.show_o.folder import save, start
 from unispect.models.show_o.model import ShowO
 
 END = "<|endoftext|>"
 
-TINY = ModelCard(
-    id="tiny-random-show-o",
-    family=FAMILY,
-    paradigm=PARADIGM,
-    parameters=None,
-    image_size=16,
-    image_tokens=16,
-    capabilities=CAPABILITIES,
-    defaults={"guidance": 3.0, "temperature": 1.0, "steps": 6},
-)
+TINY = tiny.card(CARDS["show-o"], "tiny-random-show-o", guidance=3.0, temperature=1.0, steps=6)
 
 
 def tokenizer() -> Tokenizer:
     """Bytes, a few merges and the one special token."""
-    alphabet = sorted(ByteLevel.alphabet())
-    merges = [("r", "e"), ("e", "d"), ("Ġ", "a"), ("t", "h"), ("th", "e")]
-    vocabulary = {token: i for i, token in enumerate([*alphabet, *("".join(pair) for pair in merges)])}
-    made = Tokenizer(models.BPE(vocabulary, merges))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens([AddedToken(END, special=True, normalized=False)])
-    return made
+    return tiny.tokenizer([END])
 
 
 def config(*, hidden: int = 48, layers: int = 2, bits: int = 5, clip: bool = False, words: int = 262) -> dict:
@@ -72,10 +54,7 @@ def config(*, hidden: int = 48, layers: int = 2, bits: int = 5, clip: bool = Fal
 
 def write_files(folder: Path, **sizes: int) -> Path:
     """All files of a checkpoint folder but the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer().save(str(folder / "tokenizer.json"))
-    (folder / "config.json").write_text(json.dumps(config(**sizes)))
-    return folder
+    return tiny.write(folder, tokenizer(), {"config.json": config(**sizes)})
 
 
 def enliven(model: ShowO, spread: float = 8.0) -> ShowO:

@@ -1,41 +1,23 @@
 """A tiny Show-o2 checkpoint with random weights, made here so that no test needs a download or the reference."""
 
-import json
 from pathlib import Path
 
+import tiny
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers import Tokenizer
 
-from unispect.core.cards import ModelCard
-from unispect.models.show_o2.card import CAPABILITIES, FAMILY, PARADIGM
+from unispect.models.show_o2.card import CARDS
 from unispect.models.show_o2.folder import save, start
 from unispect.models.show_o2.model import ShowO2
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 
-TINY = ModelCard(
-    id="tiny-random-show-o2",
-    family=FAMILY,
-    paradigm=PARADIGM,
-    parameters=None,
-    image_size=16,
-    image_tokens=16,
-    capabilities=CAPABILITIES,
-    defaults={"guidance": 2.0, "steps": 4},
-)
+TINY = tiny.card(CARDS["show-o2-1.5b"], "tiny-random-show-o2", guidance=2.0, steps=4)
 
 
 def tokenizer() -> Tokenizer:
     """Bytes, a few merges and the special tokens; what the authors add is left to the port."""
-    alphabet = sorted(ByteLevel.alphabet())
-    merges = [("r", "e"), ("e", "d"), ("Ġ", "a"), ("t", "h"), ("th", "e"), (".", "Ċ")]
-    vocabulary = {token: i for i, token in enumerate([*alphabet, *("".join(pair) for pair in merges)])}
-    made = Tokenizer(models.BPE(vocabulary, merges))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIAL])
-    return made
+    return tiny.tokenizer(SPECIAL, newlines=True)
 
 
 def config(*, hidden: int = 48, layers: int = 2, tied: int = True, vocabulary: int = 272, patch: int = 2) -> dict:
@@ -90,10 +72,7 @@ def config(*, hidden: int = 48, layers: int = 2, tied: int = True, vocabulary: i
 
 def write_files(folder: Path, **sizes: int) -> Path:
     """All files of a checkpoint folder but the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer().save(str(folder / "tokenizer.json"))
-    (folder / "config.json").write_text(json.dumps(config(**sizes)))
-    return folder
+    return tiny.write(folder, tokenizer(), {"config.json": config(**sizes)})
 
 
 def enliven(model: ShowO2, spread: float = 4.0) -> ShowO2:

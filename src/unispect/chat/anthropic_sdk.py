@@ -7,72 +7,42 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from unispect.chat.bodies import count, raw_of, said, words
-from unispect.chat.faults import Fault
-from unispect.chat.http import BoundedClient, checked_url
-from unispect.chat.network import way_to
+from unispect.chat.faults import Fault, options_for
+from unispect.chat.http import BoundedClient
 from unispect.chat.openai_http import in_words
-from unispect.chat.sdk import NO_KEY, exchanged, package
+from unispect.chat.sdk import NO_KEY, PackagedClient, package
 from unispect.chat.secret import Secret
-from unispect.chat.values import Limits, Reply, Request, Usage, png_base64
+from unispect.chat.values import Reply, Request, Usage, png_base64
 from unispect.core.units import JSON
 
 
 @dataclass(frozen=True)
-class AnthropicSDK:
-    """A chat model of Anthropic, which has no place for seeds.
+class AnthropicSDK(PackagedClient):
+    """A chat model of Anthropic, which has no place for seeds, and knows forms of answers by schema or in words."""
 
-    Attributes:
-        model: as the provider calls it.
-        secret: the variable that holds the key.
-        base_url: of the provider.
-        limits: of one attempt.
-        forms: how the form of an answer is asked for: by schema or in words.
-    """
-
-    model: str
+    PACKAGE = "anthropic"
     secret: Secret = field(default_factory=lambda: Secret("ANTHROPIC_API_KEY"))
     base_url: str = "https://api.anthropic.com"
-    limits: Limits = field(default_factory=Limits)
     forms: Literal["schema", "words"] = "schema"
     name: str = field(default="anthropic", init=False)
     seeded: bool = field(default=False, init=False)
-
-    def __post_init__(self) -> None:
-        checked_url(self.base_url, with_key=True)
-
-    @property
-    def endpoint(self) -> str:
-        return self.base_url
-
-    def prepare(self) -> None:
-        """Fails now if the package, the key or a way to the server is missing."""
-        package("anthropic")
-        self.secret.value()
-        way_to(self.base_url)
 
     def manner(self, request: Request[Any]) -> Mapping[str, JSON]:
         """See `Client.manner`."""
         return {"forms": self.forms} if request.form is not None and self.forms != "schema" else {}
 
-    def send(self, request: Request[Any]) -> Reply | Fault:
-        """The reply to one attempt, or why there is none."""
-        anthropic = package("anthropic")
-        with BoundedClient(self.limits, self.base_url, packaged=True) as http:
+    def ask(self, http: BoundedClient, request: Request[Any]) -> None:
+        key = self.secret.value() or NO_KEY
+        make = package(self.PACKAGE).Anthropic
+        client = make(api_key=key, base_url=self.base_url, max_retries=0, http_client=http)
+        client.messages.create(**self.body(request))
 
-            def call() -> None:
-                client = anthropic.Anthropic(
-                    api_key=self.secret.value() or NO_KEY, base_url=self.base_url, max_retries=0, http_client=http
-                )
-                client.messages.create(**self.body(request))
-
-            return exchanged(http, call, self, **self._mends(request))
-
-    def _mends(self, request: Request[Any]) -> dict[str, str]:
+    def mends(self, request: Request[Any]) -> dict[str, str]:
         found = {
             "response_format": request.form is not None and self.forms == "schema" and "--answer-form words",
             "temperature": request.temperature is not None and "--no-temperature",
         }
-        return {name: f"for such servers: {option}" for name, option in found.items() if option}
+        return options_for(found)
 
     def read(self, answer: Any) -> Reply | Fault:
         """See `Client.read`: the text of a message, and its thoughts."""

@@ -128,6 +128,11 @@ _SPELLED = {
 _TOO_MANY = re.compile(r"too (large|big|many)|at most|exceed|less than", re.IGNORECASE)
 
 
+def options_for(found: Mapping[str, object]) -> dict[str, str]:
+    """What of a request a server may not know -> the option that asks otherwise; names without one are left out."""
+    return {name: f"for such servers: {option}" for name, option in found.items() if option}
+
+
 def mend_in(body: str, mends: Mapping[str, str]) -> str:
     """The option that helps, if an error names something that was sent and that the server does not know.
 

@@ -7,75 +7,47 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unispect.chat.bodies import count, first_dict, raw_of, said, words
-from unispect.chat.dialect import Forms
-from unispect.chat.faults import Fault
-from unispect.chat.http import BoundedClient, checked_url
-from unispect.chat.network import way_to
+from unispect.chat.faults import Fault, options_for
+from unispect.chat.http import BoundedClient
 from unispect.chat.openai_http import in_words
 from unispect.chat.pictures import PictureRequest, picture_bytes
-from unispect.chat.sdk import NO_KEY, exchanged, package
+from unispect.chat.sdk import NO_KEY, PackagedClient, package
 from unispect.chat.secret import Secret
-from unispect.chat.values import Limits, Reply, Request, Usage, png
+from unispect.chat.values import Reply, Request, Usage, png
 from unispect.core.units import JSON
 
 
 @dataclass(frozen=True)
-class GoogleSDK:
+class GoogleSDK(PackagedClient):
     """A chat model of Google; some draw as well, and are asked for words beside the picture: refusals are words.
 
     Attributes:
-        model: as the provider calls it.
-        secret: the variable that holds the key.
-        base_url: of the provider.
-        limits: of one attempt.
-        forms: how the form of an answer is asked for.
         seeded: send seeds.
     """
 
-    model: str
+    PACKAGE, TLS = "google.genai", True
     secret: Secret = field(default_factory=lambda: Secret("GEMINI_API_KEY"))
     base_url: str = "https://generativelanguage.googleapis.com"
-    limits: Limits = field(default_factory=Limits)
-    forms: Forms = "schema"
     seeded: bool = True
     name: str = field(default="google", init=False)
-
-    def __post_init__(self) -> None:
-        checked_url(self.base_url, with_key=True)
-
-    @property
-    def endpoint(self) -> str:
-        return self.base_url
-
-    def prepare(self) -> None:
-        """Fails now if the package, the key or a way to the server is missing."""
-        package("google.genai")
-        self.secret.value()
-        way_to(self.base_url, tls=True)  # the package reads certificates even where none are needed
 
     def manner(self, request: Request[Any] | PictureRequest) -> Mapping[str, JSON]:
         """See `Client.manner`."""
         formed = isinstance(request, Request) and request.form is not None and self.forms != "schema"
         return {**({"forms": self.forms} if formed else {}), **({} if self.seeded else {"seeds": "not sent"})}
 
-    def send(self, request: Request[Any] | PictureRequest) -> Reply | Fault:
-        """The reply to one attempt, or why there is none."""
-        genai, types = package("google.genai"), package("google.genai.types")
+    def ask(self, http: BoundedClient, request: Request[Any] | PictureRequest) -> None:
+        genai, types = package(self.PACKAGE), package("google.genai.types")
         config = self._config(request) if isinstance(request, Request) else self._drawing(types, request)
-        with BoundedClient(self.limits, self.base_url, tls=True, packaged=True) as http:
+        options = types.HttpOptions(base_url=self.base_url, httpx_client=http)
+        client = genai.Client(api_key=self.secret.value() or NO_KEY, vertexai=False, http_options=options)
+        client.models.generate_content(
+            model=self.model,
+            contents=[types.Content(role="user", parts=[_part(types, part) for part in request.prompt.parts])],
+            config=types.GenerateContentConfig(**config),
+        )
 
-            def call() -> None:
-                options = types.HttpOptions(base_url=self.base_url, httpx_client=http)
-                client = genai.Client(api_key=self.secret.value() or NO_KEY, vertexai=False, http_options=options)
-                client.models.generate_content(
-                    model=self.model,
-                    contents=[types.Content(role="user", parts=[_part(types, part) for part in request.prompt.parts])],
-                    config=types.GenerateContentConfig(**config),
-                )
-
-            return exchanged(http, call, self, **self._mends(request))
-
-    def _mends(self, request: Request[Any] | PictureRequest) -> dict[str, str]:
+    def mends(self, request: Request[Any] | PictureRequest) -> dict[str, str]:
         draws = isinstance(request, PictureRequest)
         less = {"schema": "--answer-form object (or words)", "object": "--answer-form words"}
         found = {
@@ -83,7 +55,7 @@ class GoogleSDK:
             "seed": self.seeded and ("--no-picture-seed" if draws else "--no-seed"),
             "temperature": request.temperature is not None and "--no-temperature",
         }
-        return {name: f"for such servers: {option}" for name, option in found.items() if option}
+        return options_for(found)
 
     def _config(self, request: Request[Any]) -> dict[str, Any]:
         config: dict[str, Any] = {"max_output_tokens": request.max_tokens}

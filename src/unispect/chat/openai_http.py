@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from unispect.chat.completions import Reader, received, reply_of
 from unispect.chat.dialect import Dialect, Forms, LimitName
-from unispect.chat.faults import Fault
+from unispect.chat.faults import Fault, options_for
 from unispect.chat.http import BoundedClient, checked_url, fault_of
 from unispect.chat.network import way_to
 from unispect.chat.secret import Secret
@@ -19,14 +19,41 @@ from unispect.core.units import JSON, canonical_json
 
 
 @dataclass(frozen=True)
-class OpenAIHTTP:
-    """A chat model behind `base_url`/chat/completions.
+class OpenAIClient:
+    """A model behind an endpoint of this protocol.
 
     Attributes:
         model: as the endpoint calls it.
         base_url: with the version, for instance `https://api.openai.com/v1`.
         secret: the variable that holds the key.
         limits: of one attempt.
+    """
+
+    PATH: ClassVar[str]
+    """Of the endpoint, behind `base_url`."""
+    model: str
+    base_url: str
+    secret: Secret = Secret()  # noqa: RUF009 - frozen
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+
+    def __post_init__(self) -> None:
+        checked_url(self.base_url, with_key=bool(self.secret.variable))
+
+    @property
+    def endpoint(self) -> str:
+        return self.base_url.rstrip("/") + self.PATH
+
+    def prepare(self) -> None:
+        """Fails now if there is no key, or no way to the server."""
+        self.secret.value()
+        way_to(self.endpoint)
+
+
+@dataclass(frozen=True)
+class OpenAIHTTP(OpenAIClient):
+    """A chat model behind `base_url`/chat/completions.
+
+    Attributes:
         forms: what the server understands.
         limit_name: the field that limits the answer; newer OpenAI models want `max_completion_tokens`.
         seeded: send seeds.
@@ -35,10 +62,7 @@ class OpenAIHTTP:
         now: seconds since the epoch.
     """
 
-    model: str
-    base_url: str
-    secret: Secret = Secret()  # noqa: RUF009 - frozen
-    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    PATH = "/chat/completions"
     forms: Forms = "schema"
     limit_name: LimitName = "max_tokens"
     seeded: bool = True
@@ -47,22 +71,10 @@ class OpenAIHTTP:
     now: Callable[[], float] = time.time
     name: str = field(default="openai-http", init=False)
 
-    def __post_init__(self) -> None:
-        checked_url(self.base_url, with_key=bool(self.secret.variable))
-
-    @property
-    def endpoint(self) -> str:
-        return self.base_url.rstrip("/") + "/chat/completions"
-
     @property
     def dialect(self) -> Dialect:
         """How the server is spoken to."""
         return Dialect(self.forms, self.seeded, self.limit_name, self.system, self.plain)
-
-    def prepare(self) -> None:
-        """Fails now if there is no key, or no way to the server."""
-        self.secret.value()
-        way_to(self.endpoint)
 
     def manner(self, request: Request[Any]) -> Mapping[str, JSON]:
         """See `Client.manner`."""
@@ -116,7 +128,7 @@ def mends(dialect: Dialect, request: Request[Any]) -> dict[str, str]:
         "system": request.system and dialect.system and "--no-system-role",
         "content": not (dialect.plain or request.prompt.images) and "--plain-prompts",
     }
-    return {name: f"for such servers: {option}" for name, option in found.items() if option}
+    return options_for(found)
 
 
 @dataclass(frozen=True)

@@ -8,51 +8,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unispect.chat.bodies import first_dict, raw_of, usage_of, words
-from unispect.chat.faults import Fault
-from unispect.chat.http import checked_url
-from unispect.chat.network import way_to
-from unispect.chat.openai_http import Posted, posted
+from unispect.chat.faults import Fault, options_for
+from unispect.chat.openai_http import OpenAIClient, Posted, posted
 from unispect.chat.pictures import LIMITS, PictureRequest, is_address, is_picture, picture_bytes
-from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply
 from unispect.core.units import JSON
 
 
 @dataclass(frozen=True)
-class OpenAIPictures:
+class OpenAIPictures(OpenAIClient):
     """A model that draws, which has no place for temperatures.
 
     Attributes:
-        model: as the endpoint calls it.
-        base_url: with the version, for instance `https://api.openai.com/v1`.
-        secret: the variable that holds the key.
-        limits: of one attempt.
         ask_for_bytes: send `response_format`: without it many servers answer with an address, and with it OpenAI's own
             models, which always send bytes, refuse.
         seeded: send seeds: most servers of this protocol take them, OpenAI's own has no place for them.
         now: seconds since the epoch.
     """
 
-    model: str
-    base_url: str
-    secret: Secret = Secret()  # noqa: RUF009 - frozen
+    PATH = "/images/generations"
     limits: Limits = LIMITS
     ask_for_bytes: bool = True
     seeded: bool = False
     now: Callable[[], float] = time.time
     name: str = field(default="openai-pictures", init=False)
-
-    def __post_init__(self) -> None:
-        checked_url(self.base_url, with_key=bool(self.secret.variable))
-
-    @property
-    def endpoint(self) -> str:
-        return self.base_url.rstrip("/") + "/images/generations"
-
-    def prepare(self) -> None:
-        """Fails now if there is no key, or no way to the server."""
-        self.secret.value()
-        way_to(self.endpoint)
 
     def manner(self, request: PictureRequest) -> Mapping[str, JSON]:
         """See `Client.manner`; without seeds a request is the one that older versions sent."""
@@ -108,7 +87,7 @@ class OpenAIPictures:
             "size": request.size and "--picture-size none",
             "quality": request.quality and "leaving --picture-quality out",
         }
-        return {name: f"for such servers: {option}" for name, option in found.items() if option}
+        return options_for(found)
 
 
 _LISTS = ("data", "images", "image", "output", "artifacts", "predictions", "result")

@@ -10,9 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
@@ -25,8 +24,8 @@ from unispect.models.checkpoint import Checkpoint
 from unispect.models.config_values import counts
 from unispect.models.json_file import read_json
 
-P = ParamSpec("P")
-Made = TypeVar("Made")
+Sizes = TypeVar("Sizes")
+Network = TypeVar("Network", bound=nn.Module)
 
 _FEW = 2_000
 """Tensors that are always put together, so that what weights lack is named; they take a second."""
@@ -67,24 +66,52 @@ def within(checkpoint: Checkpoint) -> Iterator[None]:
         ) from error
 
 
-def in_words(load: Callable[P, Made]) -> Callable[P, Made]:
-    """A function that makes a model of a card and a place, with every fault of the files there put in words."""
+@contextmanager
+def in_words(card: ModelCard, place: str | Path) -> Iterator[None]:
+    """Around the making of a model of a card from a place, with every fault of the files there put in words.
 
-    @wraps(load)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Made:
-        try:
-            return load(*args, **kwargs)
-        except _OWN:
-            raise
-        except _FAULTS as error:
-            card, place = (*args, *kwargs.values(), "")[:2]
-            name = card.id if isinstance(card, ModelCard) else "this model"
-            raise CheckpointError(
-                f"{place or name} cannot be loaded as {name} ({reason_of(error)}): a file there holds what is not "
-                "expected; correct it, or fetch the checkpoint again"
-            ) from error
+    Raises:
+        CheckpointError: a file there holds what is not expected.
+    """
+    try:
+        yield
+    except _OWN:
+        raise
+    except _FAULTS as error:
+        raise CheckpointError(
+            f"{place or card.id} cannot be loaded as {card.id} ({reason_of(error)}): a file there holds what is not "
+            "expected; correct it, or fetch the checkpoint again"
+        ) from error
 
-    return run
+
+def empty(build: Callable[[Sizes], Network], config: Sizes) -> Network:
+    """A network on the meta device: names and shapes without memory.
+
+    Args:
+        build: the network of sizes; often its class.
+        config: the sizes.
+    """
+    with torch.device("meta"):
+        return build(config)
+
+
+def fresh(
+    build: Callable[[Sizes], Network], config: Sizes, seed: int, initialise: Callable[[Network], None] | None = None
+) -> Network:
+    """A network in float32, in evaluation mode, with initial weights drawn from `seed` alone.
+
+    Args:
+        build: as `empty`.
+        config: the sizes.
+        seed: of the weights; no other generator is touched.
+        initialise: draws those that the stock classes leave at zero or should not draw; default: none.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build(config)
+        if initialise:
+            initialise(network)
+        return network.eval()
 
 
 def reason_of(error: BaseException) -> str:

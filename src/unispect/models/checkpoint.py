@@ -159,25 +159,6 @@ def opened(found: WeightSet, known: Sequence[str], ledger: Ledger) -> list[Shard
     return shards
 
 
-def companion(folder: Path, name: str, hub: str) -> Path:
-    """A file that belongs to a checkpoint but is published elsewhere: from the folder, else from the hub or its cache.
-
-    Raises:
-        CheckpointError: it is in neither; says where to get it.
-    """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if (folder / name).is_file():
-        return folder / name
-    try:
-        return Path(hf_hub_download(hub, name))
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{folder} lacks {name}, and the hub cannot be asked for it; put {name} of {hub} there"
-        ) from error
-
-
 def single(path: Path, known: Sequence[str] = ()) -> Checkpoint:
     """One file of weights as a checkpoint of its own."""
     ledger = Ledger(path.parent)

@@ -45,6 +45,21 @@ class Matrix:
     name: str
 
 
+@dataclass(frozen=True)
+class Tied:
+    """A published tensor that is a copy of another, and dropped.
+
+    Attributes:
+        copy: its name.
+        original: name of the one that is kept.
+        setting: that says so, for messages.
+    """
+
+    copy: str
+    original: str
+    setting: str
+
+
 Target = str | Split | Squeeze | Matrix | None
 KeyTable = Mapping[str, Target]
 AS_IS: KeyTable = {"*": "*"}
@@ -157,33 +172,33 @@ def _require_finite(filled: Tensor, tensor: Tensor, key: str, path: Path) -> Non
     )
 
 
-def with_original(checkpoint: Checkpoint, copy: str, original: str) -> Checkpoint:
+def with_original(checkpoint: Checkpoint, tied: Tied) -> Checkpoint:
     """A checkpoint of tied weights, of which some savers keep only the copy: then it stands for the original."""
     keys = checkpoint.shapes()
-    if original in keys or copy not in keys:
+    if tied.original in keys or tied.copy not in keys:
         return checkpoint
-    shards = (Renamed(shard, lambda key: original if key == copy else key) for shard in checkpoint.shards)
+    shards = (Renamed(shard, lambda key: tied.original if key == tied.copy else key) for shard in checkpoint.shards)
     return replace(checkpoint, shards=tuple(shards))
 
 
-def check_copy(checkpoint: Checkpoint, copy: str, original: str, setting: str) -> None:
+def check_copy(checkpoint: Checkpoint, tied: Tied) -> None:
     """A published tensor that is dropped as a copy of another must be one, if it is there.
 
     Raises:
         CheckpointError: it differs, or there is no other; names the setting that says it does not.
     """
     holder = {key: shard for shard in checkpoint.shards for key in shard.shapes()}
-    found = holder.get(copy)
+    found = holder.get(tied.copy)
     if found is None:
         return
-    if original not in holder:
+    if tied.original not in holder:
         raise CheckpointError(
-            f"{found.path} holds {copy!r} and not {original!r}, though config.json says they are tied"
+            f"{found.path} holds {tied.copy!r} and not {tied.original!r}, though config.json says they are tied"
         )
-    if not torch.equal(found.read(copy), holder[original].read(original)):
+    if not torch.equal(found.read(tied.copy), holder[tied.original].read(tied.original)):
         raise CheckpointError(
-            f"{found.path}: {copy!r} differs from {original!r}, but config.json says they are tied; "
-            f"set {setting} to false there"
+            f"{found.path}: {tied.copy!r} differs from {tied.original!r}, but config.json says they are tied; "
+            f"set {tied.setting} to false there"
         )
 
 

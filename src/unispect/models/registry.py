@@ -29,6 +29,7 @@ from unispect.models.show_o2.card import CARDS as SHOW_O2
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
+    from unispect.models.loading import Family
 
 GROUP = "unispect.models"
 _ORGANISMS = "unispect.organisms.shipped"
@@ -188,15 +189,15 @@ def files_of(name: str) -> Path:
     return texts_of(reference.weights or card.hub)
 
 
-def family_module(card: ModelCard) -> Any:
-    """The module that loads and saves the models of a card's family.
+def family_of(card: ModelCard) -> Family[Any]:
+    """How the models of a card's family are loaded and saved.
 
     Raises:
         UsageError: the family is a third party's, whose weights cannot be written here.
     """
     for path, family in _PUBLISHED:
         if any(known.family == card.family for known in family.values()):
-            return import_module(path.partition(":")[0])
+            return import_module(path.partition(":")[0]).FAMILY
     raise UsageError(f"{card.id} comes from another package, which does not say how its weights are written")
 
 

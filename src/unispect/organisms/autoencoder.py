@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,8 @@ from unispect.train.state import load_state, save_state
 
 Loss = Callable[[Tensor, int, torch.Generator], Tensor]
 """Mean loss of pictures [batch, 3, H, W] at a step counted from 0, with the generator of its noise."""
+Coder = TypeVar("Coder", bound=nn.Module)
+Trained = TypeVar("Trained", bound="QuantiserTraining")
 STAGE = "picture tokenizer"
 EVERY = 100
 """Steps between states to go on from."""
@@ -131,6 +133,60 @@ def train_autoencoder(
                 more = {"schedule": schedule.state_dict(), "lot": lot.state()}
                 save_state(checkpoint, whole, [optimiser], STAGE, step + 1, more)
     network.eval()
+
+
+@dataclass(frozen=True)
+class QuantiserTraining:
+    """How a tokenizer of codes is trained: as a plain autoencoder first, then with its latents quantised.
+
+    Attributes:
+        autoencoder_steps: optimiser steps without quantisation.
+        quantised_steps: optimiser steps with it.
+        batch: pictures per step.
+        learning_rate: the highest.
+    """
+
+    autoencoder_steps: int = 300
+    quantised_steps: int = 700
+    batch: int = 8
+    learning_rate: float = 2e-3
+
+
+def train_quantiser(
+    vq: Coder,
+    loss: Callable[[Coder, Trained, Tensor, int, torch.Generator], Tensor],
+    begin: Callable[[Coder, Tensor, Trained, torch.Generator], None],
+    pixels: Tensor,
+    how: Trained,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+) -> None:
+    """Trains `vq` in place on pictures [count, 3, H, W] in [-1, 1]; continues from `checkpoint` if it was stopped.
+
+    Args:
+        vq: has an `encoder`.
+        loss: `loss(vq, how, pixels, step, generator)`.
+        begin: `begin(vq, pixels, how, generator)`, done before the first quantised step.
+        pixels: the pictures to learn from.
+        how: steps and rate.
+        generator: of everything random.
+        progress: told now and then how far it is.
+        checkpoint: where to go on from.
+    """
+    train_autoencoder(
+        vq,
+        vq.get_submodule("encoder"),
+        partial(loss, vq, how),
+        pixels,
+        steps=how.autoencoder_steps + how.quantised_steps,
+        batch=how.batch,
+        learning_rate=how.learning_rate,
+        generator=generator,
+        progress=progress,
+        at={how.autoencoder_steps: partial(begin, vq, pixels, how, generator)},
+        checkpoint=checkpoint,
+    )
 
 
 def picture_loss(drawn: Tensor, pixels: Tensor) -> Tensor:

@@ -9,65 +9,36 @@ learns together, with signs in the forward pass and the gradient passed straight
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from unispect.models.show_o.magvit import Magvit
-from unispect.organisms.autoencoder import picture_loss, train_autoencoder
-from unispect.train.loop import Progress
+from unispect.organisms.autoencoder import QuantiserTraining, picture_loss, train_quantiser
 
 
 @dataclass(frozen=True)
-class LFQTraining:
+class LFQTraining(QuantiserTraining):
     """How the tokenizer is trained.
 
     Attributes:
-        autoencoder_steps: optimiser steps without quantisation.
-        quantised_steps: optimiser steps with it.
-        batch: pictures per step.
-        learning_rate: the highest.
         commitment: weight of the squared distance between latents and their signs.
         balance: weight of the squared mean of every sign, which keeps all of them in use.
         noise: standard deviation of what is added to latents before they are quantised.
         rounds: of the search for the turn.
     """
 
-    autoencoder_steps: int = 300
-    quantised_steps: int = 700
-    batch: int = 8
-    learning_rate: float = 2e-3
     commitment: float = 0.1
     balance: float = 0.1
     noise: float = 0.1
     rounds: int = 30
 
 
-def train_lfq(
-    vq: Magvit,
-    pixels: Tensor,
-    how: LFQTraining,
-    generator: torch.Generator,
-    progress: Progress | None = None,
-    checkpoint: Path | None = None,
-) -> None:
-    """Trains `vq` in place on pictures [count, 3, H, W] in [-1, 1]; continues from `checkpoint` if it was stopped."""
-    train_autoencoder(
-        vq,
-        vq.encoder,
-        partial(_loss, vq, how),
-        pixels,
-        steps=how.autoencoder_steps + how.quantised_steps,
-        batch=how.batch,
-        learning_rate=how.learning_rate,
-        generator=generator,
-        progress=progress,
-        at={how.autoencoder_steps: partial(_turn, vq, pixels, how, generator)},
-        checkpoint=checkpoint,
-    )
+def train_lfq(vq: Magvit, pixels: Tensor, how: LFQTraining, *rest: Any) -> None:
+    """See `train_quantiser`."""
+    train_quantiser(vq, _loss, _turn, pixels, how, *rest)
 
 
 def _loss(vq: Magvit, how: LFQTraining, pixels: Tensor, step: int, generator: torch.Generator) -> Tensor:

@@ -9,52 +9,32 @@ die.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from transformers.models.janus.modeling_janus import JanusVQVAE
 
-from unispect.organisms.autoencoder import picture_loss, train_autoencoder
-from unispect.train.loop import Progress
+from unispect.organisms.autoencoder import QuantiserTraining, picture_loss, train_quantiser
 
 
 @dataclass(frozen=True)
-class VQTraining:
-    """How the tokenizer is trained; steps are optimiser steps."""
+class VQTraining(QuantiserTraining):
+    """How the tokenizer is trained.
 
-    autoencoder_steps: int = 300
-    quantised_steps: int = 700
-    batch: int = 8
-    learning_rate: float = 2e-3
+    Attributes:
+        commitment: weight of the squared distance between latents and their codes.
+        kmeans_rounds: of the search for the codebook.
+    """
+
     commitment: float = 0.25
     kmeans_rounds: int = 12
 
 
-def train_vq(
-    vq: JanusVQVAE,
-    pixels: Tensor,
-    how: VQTraining,
-    generator: torch.Generator,
-    progress: Progress | None = None,
-    checkpoint: Path | None = None,
-) -> None:
-    """Trains `vq` in place on pictures [count, 3, H, W] in [-1, 1]; continues from `checkpoint` if it was stopped."""
-    train_autoencoder(
-        vq,
-        vq.encoder,
-        partial(_loss, vq, how),
-        pixels,
-        steps=how.autoencoder_steps + how.quantised_steps,
-        batch=how.batch,
-        learning_rate=how.learning_rate,
-        generator=generator,
-        progress=progress,
-        at={how.autoencoder_steps: partial(_set_codebook, vq, pixels, how, generator)},
-        checkpoint=checkpoint,
-    )
+def train_vq(vq: JanusVQVAE, pixels: Tensor, how: VQTraining, *rest: Any) -> None:
+    """See `train_quantiser`."""
+    train_quantiser(vq, _loss, _set_codebook, pixels, how, *rest)
 
 
 def latents(vq: JanusVQVAE, pixels: Tensor) -> Tensor:

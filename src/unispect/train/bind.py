@@ -17,7 +17,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, UnispectError, Unsupported, UsageError
 from unispect.models.base import UnifiedModel
 from unispect.models.checks import require
-from unispect.models.registry import card_of, family_module, files_of, load, parse
+from unispect.models.registry import card_of, family_of, files_of, load, parse
 from unispect.models.taught import Taught, joined, read_taught
 from unispect.runs import durable
 from unispect.train import memory
@@ -139,7 +139,7 @@ def prepare(order: Order) -> Ready:
     recipe = order.recipe
     card = card_of(parse(order.model).name)
     require(card, "learn")
-    family_module(card)
+    family_of(card)
     if recipe.families and card.family not in recipe.families:
         raise UsageError(f"recipe {order.title} is for {', '.join(recipe.families)}, not for {card.family}")
     crew = assemble(order.device, recipe)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.registry import family_module
+from unispect.models.registry import family_of
 from unispect.models.taught import TAUGHT, WEIGHTS, Taught, write_taught
 from unispect.runs import durable
 from unispect.train.place import explained
@@ -84,9 +84,9 @@ def write_bound(bound: Bound, folder: Path, taught: Taught) -> None:
 
 
 def _write_files(bound: Bound, folder: Path, taught: Taught) -> None:
-    family = family_module(bound.card)
+    family = family_of(bound.card)
     _copy_texts(bound.source, folder)
-    for place in family.companions(bound.source) if hasattr(family, "companions") else ():
+    for place in family.companions(bound.source):
         if place.is_dir() and place.parent != bound.source:
             _copy_texts(place, folder / place.name)
         elif place.is_file():

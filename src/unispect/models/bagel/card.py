@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from unispect.core.cards import Capability, ModelCard, Verification
+from unispect.core.cards import ModelCard
+from unispect.models.cards import REDRAWS, by_id, proven
 
-FAMILY = "bagel"
-PARADIGM = "rectified flow of latents in one attention with text, through a set of weights of their own in every layer"
-ENCODERS = "two: SigLIP sees, latents of the FLUX autoencoder are drawn; a picture to be redrawn goes through both"
-CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn", "redraw"})
 DEFAULTS: Mapping[str, float] = {
     "guidance": 4.0,
     "image_guidance": 1.0,
@@ -24,19 +22,29 @@ REDRAWING: Mapping[str, float] = {**DEFAULTS, "image_guidance": 2.0, "interval_f
 """Where the prompt holds a picture: the authors' demo."""
 BASE = "ByteDance-Seed/BAGEL-7B-MoT"
 """Holds what the weights of others lack: sizes, tokenizer and pixel autoencoder."""
-VERIFICATION = Verification(
-    keys="tests/unit/models/bagel/test_bagel_full_size.py",
-    numbers="tests/parity/test_authors_bagel_drawing.py",
-    contract="tests/contract/test_models.py",
-)
-_NOTES = (
-    "Steps are Euler's; the authors count points in time, one more: their 50 are 49 here.",
-    "Pictures of a prompt for a picture are given as means of their latents; the authors draw from the posterior, as "
-    "the setting shown can.",
-    "Prompts that hold special tokens as text keep them as text; the authors' would become special.",
-    "drawing (notebook) and redrawing (demo) are the settings; the demo also guides by pictures (1.5) "
-    "where there are none, which is text guidance of 5.5.",
-    "To let it think first: model.with_settings(thinking=Thinking()).",
+_BAGEL = ModelCard(
+    id="bagel-7b-mot",
+    family="bagel",
+    paradigm="rectified flow of latents in one attention with text, through a set of weights of their own in every "
+    "layer",
+    encoders="two: SigLIP sees, latents of the FLUX autoencoder are drawn; a picture to be redrawn goes through both",
+    parameters=14691.1,
+    image_size=1024,
+    image_tokens=4096,
+    hub=BASE,
+    licence="Apache-2.0",
+    capabilities=REDRAWS,
+    verification=proven("bagel", "test_authors_bagel_drawing"),
+    notes=(
+        "Steps are Euler's; the authors count points in time, one more: their 50 are 49 here.",
+        "Pictures of a prompt for a picture are given as means of their latents; the authors draw from the posterior, "
+        "as the setting shown can.",
+        "Prompts that hold special tokens as text keep them as text; the authors' would become special.",
+        "drawing (notebook) and redrawing (demo) are the settings; the demo also guides by pictures (1.5) "
+        "where there are none, which is text guidance of 5.5.",
+        "To let it think first: model.with_settings(thinking=Thinking()).",
+    ),
+    defaults=DEFAULTS,
 )
 _RECA_NOTES = (
     f"Weights in place of those of {BASE}, of which sizes, tokenizer and pixel autoencoder are taken: from the folder, "
@@ -44,30 +52,14 @@ _RECA_NOTES = (
     "Trained with everything frozen that understands, so what it tells should be BAGEL's; check that before comparing.",
     "Its authors draw without renorm, and so does it here.",
 )
-
-
-def _card(name: str, hub: str, licence: str, notes: tuple[str, ...] = (), **defaults: float) -> ModelCard:
-    return ModelCard(
-        id=name,
-        family=FAMILY,
-        paradigm=PARADIGM,
-        encoders=ENCODERS,
-        parameters=14691.1,
-        image_size=1024,
-        image_tokens=4096,
-        hub=hub,
-        licence=licence,
-        capabilities=CAPABILITIES,
-        verification=VERIFICATION,
-        notes=(*_NOTES, *notes),
-        defaults={**DEFAULTS, **defaults},
-    )
-
-
-CARDS: dict[str, ModelCard] = {
-    card.id: card
-    for card in (
-        _card("bagel-7b-mot", BASE, "Apache-2.0"),
-        _card("bagel-7b-mot-reca", "sanaka87/BAGEL-RecA", "see its page on the hub", _RECA_NOTES, renorm_min=1.0),
-    )
-}
+CARDS = by_id(
+    _BAGEL,
+    replace(
+        _BAGEL,
+        id="bagel-7b-mot-reca",
+        hub="sanaka87/BAGEL-RecA",
+        licence="see its page on the hub",
+        notes=(*_BAGEL.notes, *_RECA_NOTES),
+        defaults={**DEFAULTS, "renorm_min": 1.0},
+    ),
+)

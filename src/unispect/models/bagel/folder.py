@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from unispect.core.cards import ModelCard
@@ -24,105 +23,45 @@ from unispect.models.bagel.card import BASE, DEFAULTS, REDRAWING
 from unispect.models.bagel.config import BagelConfig, check_family, network_config
 from unispect.models.bagel.drawing import Drawing
 from unispect.models.bagel.guidance import Guidance
-from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, TOWER, authors_table
+from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, STACKS, TOWER, authors_table
 from unispect.models.bagel.model import Bagel
-from unispect.models.bagel.network import BagelNetwork, empty_network, fresh_network, load_network, waves
+from unispect.models.bagel.network import BagelNetwork, finish, waves
 from unispect.models.bagel.processing import Processor, load_processor
-from unispect.models.building import in_words, within
-from unispect.models.checkpoint import (
-    Checkpoint,
-    Layout,
-    companion,
-    files_in,
-    joined,
-    open_checkpoint,
-    require_one,
-    single,
-)
-from unispect.models.devices import devices_for, dtype_for
+from unispect.models.building import empty, within
+from unispect.models.checkpoint import Checkpoint, Layout, open_checkpoint, single
+from unispect.models.companions import Part, around, companion, holder, with_part
+from unispect.models.config_sections import last_part
 from unispect.models.keys import published
+from unispect.models.loading import Family, Found
 from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import USUAL
-from unispect.models.shards import Renamed, save_shard
+from unispect.models.shards import Renamed
 
 WEIGHTS = ("ema.safetensors", "model_bf16.safetensors", "model.safetensors")
 """Names of weight files in published layouts, and in that of `save`."""
-_AUTOENCODER = "ae.safetensors"
-_AUTOENCODER_KNOWN = ("encoder.down.",)
+_HOME = last_part(BASE)
+_AUTOENCODER = Part(
+    "the pixel autoencoder", AUTOENCODER, ("encoder.down.",), BASE, files=("ae.safetensors",), home=_HOME
+)
 _LAYOUT = Layout(
     known=("language_model.model.layers.",),
     usual=(*WEIGHTS, *USUAL),
-    apart=(_AUTOENCODER,),
-    fetched=(*WEIGHTS, _AUTOENCODER),
+    apart=_AUTOENCODER.files,
+    fetched=(*WEIGHTS, *_AUTOENCODER.files),
 )
 _LANGUAGE, _VISION, _CONTENT, _TOKENIZER = "llm_config.json", "vit_config.json", "config.json", "tokenizer.json"
 
 
-@in_words
-def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> Bagel:
-    """A BAGEL model from a checkpoint folder or hub id (default: the card's).
-
-    Raises:
-        CheckpointError: the checkpoint or what belongs to it is incomplete, damaged or another model's; names key and
-            file.
-        UsageError: no such folder, device or dtype.
-    """
-    where = devices_for(device)
-    precision = dtype_for(dtype, where[0])
-    checkpoint = open_checkpoint(weights or card.hub, layout=_LAYOUT)
+def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     config = _config(checkpoint)
     processor = _processor(checkpoint, config)
-    whole = _completed(_with_autoencoder(checkpoint), config)
-    network = load_network(whole, config, devices=where, dtype=precision)
-    return _joined(whole.on(card), network, processor)
+    whole, _ = with_part(checkpoint, _AUTOENCODER)
+    return Found(_completed(whole, config) if whole.shards else whole, config, processor)
 
 
-@in_words
-def start(card: ModelCard, folder: str | Path, *, seed: int) -> Bagel:
-    """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
-
-    Raises:
-        CheckpointError: a file is missing, or sizes do not fit each other.
-    """
-    files = files_in(Path(folder))
-    config = _config(files)
-    return _joined(card, fresh_network(config, seed), _processor(files, config))
-
-
-def save(model: Bagel, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
-    """Writes all weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
-    state = published(authors_table(model.network.config), model.network.state_dict())
-    save_shard(Path(path), state, dtype)
-
-
-def companions(folder: Path) -> list[Path]:
-    """The base's folder, inside or beside a checkpoint's, which holds what that lacks."""
-    return [place for place in _places(folder) if place != folder and place.is_dir()]
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The tables of places that weights lack, as if they stood in a file.
-
-    Attributes:
-        path: of the file that lacks them.
-        sides: key -> rows, and columns, of its table.
-        width: of the trunk.
-    """
-
-    path: Path
-    sides: Mapping[str, int]
-    width: int
-
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        return {key: (side * side, self.width) for key, side in self.sides.items()}
-
-    def read(self, key: str) -> Tensor:
-        return waves(self.sides[key], self.width)
-
-
-def _joined(card: ModelCard, network: BagelNetwork, processor: Processor) -> Bagel:
+def _model(card: ModelCard, network: BagelNetwork, processor: Processor) -> Bagel:
     config = network.config
+    # The tables of places are no parameters here, but they are published with the weights.
     parameters = round(sum(tensor.numel() for tensor in network.state_dict().values()) / 1e6, 3)
     side = config.kept.longest // config.cell
     sized = replace(card, parameters=parameters, image_size=side * config.cell, image_tokens=side * side)
@@ -168,21 +107,32 @@ def _processor(checkpoint: Checkpoint, config: BagelConfig) -> Processor:
     return processor
 
 
-def _with_autoencoder(checkpoint: Checkpoint) -> Checkpoint:
-    inside = any(key.startswith(AUTOENCODER) for key in checkpoint.shapes())
-    if not inside:
-        return joined(checkpoint, single(_found(checkpoint.folder, _AUTOENCODER), _AUTOENCODER_KNOWN), AUTOENCODER)
-    if (checkpoint.folder / _AUTOENCODER).is_file():
-        part = single(checkpoint.folder / _AUTOENCODER, _AUTOENCODER_KNOWN)
-        require_one(checkpoint, part, AUTOENCODER, "the pixel autoencoder")
-    return checkpoint
+@dataclass(frozen=True)
+class Tables:
+    """The tables of places that weights lack, as if they stood in a file.
+
+    Attributes:
+        path: of the file that lacks them.
+        sides: key -> rows, and columns, of its table.
+        width: of the trunk.
+    """
+
+    path: Path
+    sides: Mapping[str, int]
+    width: int
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {key: (side * side, self.width) for key, side in self.sides.items()}
+
+    def read(self, key: str) -> Tensor:
+        return waves(self.sides[key], self.width)
 
 
 def _completed(checkpoint: Checkpoint, config: BagelConfig) -> Checkpoint:
     """With what weights may lack."""
     present = checkpoint.shapes()
     with within(checkpoint):
-        expected = published(authors_table(config), empty_network(config).state_dict())
+        expected = published(authors_table(config), empty(BagelNetwork, config).state_dict())
     path = checkpoint.shards[0].path
     sides = {SEEN_PLACES: config.seen_table, DRAWN_PLACES: config.drawn_table}
     tables = {key: side for key, side in sides.items() if key not in present}
@@ -208,9 +158,7 @@ def _found(folder: Path, name: str) -> Path:
     Raises:
         CheckpointError: neither does, and the hub does not give it.
     """
-    return next((place / name for place in _places(folder) if (place / name).is_file()), None) or companion(
-        folder, name, BASE
-    )
+    return companion(folder, name, BASE, around(folder, _HOME))
 
 
 def _json(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:
@@ -218,10 +166,25 @@ def _json(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:
 
 
 def _optional(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:
-    found = next((place for place in _places(checkpoint.folder) if (place / name).is_file()), None)
-    return {} if found is None else checkpoint.at(found).json(name)
+    place = holder((checkpoint.folder, *around(checkpoint.folder, _HOME)), name)
+    return checkpoint.at(place).json(name) if place else {}
 
 
-def _places(folder: Path) -> Iterator[Path]:
-    name = BASE.rpartition("/")[2]
-    yield from (folder, folder / name, folder.parent / name)
+def _companions(folder: Path) -> Iterator[Path]:
+    """The base's folder, which holds what a checkpoint lacks."""
+    yield from (place for place in around(folder, _HOME) if place != folder and place.is_dir())
+
+
+FAMILY = Family(
+    open=lambda card, source: open_checkpoint(source, layout=_LAYOUT),
+    read=_read,
+    build=BagelNetwork,
+    table=lambda config, checkpoint: authors_table(config),
+    stacks=STACKS,
+    finish=finish,
+    model=_model,
+    # In float32 whatever the precision, as the authors run it (FACTS section 9).
+    exact=(AUTOENCODER,),
+    companions=_companions,
+)
+load, start, save = FAMILY.load, FAMILY.start, FAMILY.save

@@ -5,7 +5,6 @@ Vision blocks, pixel autoencoder and time embedding are stock classes (docs/sour
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -16,11 +15,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
 from unispect.models.bagel.config import BagelConfig
-from unispect.models.bagel.keys import AUTOENCODER, STACKS, authors_table
 from unispect.models.bagel.trunk import MotTrunk
-from unispect.models.building import within
-from unispect.models.checkpoint import Checkpoint
-from unispect.models.keys import fill
 from unispect.models.parts.flux import build_autoencoder
 
 _TIMES = 256
@@ -159,33 +154,6 @@ def waves(side: int, width: int) -> Tensor:
     return torch.cat([columns, rows], dim=2).flatten(0, 1).float()
 
 
-def load_network(
-    checkpoint: Checkpoint, config: BagelConfig, *, devices: Sequence[torch.device], dtype: torch.dtype
-) -> BagelNetwork:
-    """The network with the weights of a checkpoint that holds the pixel autoencoder's too, in evaluation mode.
-
-    The autoencoder stays in float32 whatever the dtype, as the authors run it (docs/sources/bagel.md#precision).
-
-    Raises:
-        CheckpointError: keys or shapes do not fit; names key and file.
-    """
-    with within(checkpoint):
-        network = empty_network(config)
-    fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype, exact=(AUTOENCODER,))
-    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(devices[0])
-    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
-    assert not left, f"never filled: {left}"
-    return network.eval()
-
-
-def empty_network(config: BagelConfig) -> BagelNetwork:
-    """The network on the meta device: names and shapes without memory."""
-    with torch.device("meta"):
-        return BagelNetwork(config)
-
-
-def fresh_network(config: BagelConfig, seed: int) -> BagelNetwork:
-    """The network in float32 with the stock initial weights, drawn from `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return BagelNetwork(config).eval()
+def finish(network: BagelNetwork, device: torch.device) -> None:
+    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
+    network.llm.rotary_emb = Qwen2RotaryEmbedding(network.config.text).to(device)

@@ -9,7 +9,7 @@ would make blocks of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -17,7 +17,6 @@ from PIL import Image
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from unispect.core.errors import UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.bagel.config import BagelConfig
 from unispect.models.bagel.layout import Block, Kind
@@ -25,21 +24,20 @@ from unispect.models.bagel.resize import Resize, opaque
 from unispect.models.bagel.thinking import SYSTEM, Thinking
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.processing.pictures import posterior_noise
-from unispect.models.processing.template import Piece, segments_of, tokens_of
-from unispect.models.processing.tokenizer import load_tokenizer, plain, token_id
+from unispect.models.processing.template import (
+    QWEN,
+    Piece,
+    QwenIds,
+    TextProcessor,
+    content_of,
+    require_prompts,
+    segments_of,
+    tokens_of,
+)
+from unispect.models.processing.tokenizer import load_tokenizer, token_id
 
 PLACE = 0
 """Stands in token ids for a position of a picture; what is embedded for it is never used."""
-
-
-@dataclass(frozen=True)
-class SpecialIds:
-    """Ids of the special tokens, looked up by their strings."""
-
-    start: int
-    end: int
-    picture_start: int
-    picture_end: int
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,10 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Processor:
+class Processor(TextProcessor):
     """Tokenizer, markers and picture sizes of one checkpoint.
 
     Attributes:
-        tokenizer: never given text with special tokens to recognise.
         special: ids of the special tokens.
         seen: sizes of pictures for the vision tower.
         kept: sizes of pictures for the autoencoder.
@@ -96,8 +93,7 @@ class Processor:
         latent: channels of a latent, and its side in pixels.
     """
 
-    tokenizer: Tokenizer = field(repr=False)
-    special: SpecialIds
+    special: QwenIds
     seen: Resize
     kept: Resize
     seen_patch: int
@@ -113,8 +109,7 @@ class Processor:
             UsageError: there are no prompts.
             DataError: a picture cannot be read.
         """
-        if not prompts:
-            raise UsageError("there are no prompts to encode")
+        require_prompts(prompts)
         made = [_Sequence(self) for _ in prompts]
         for own, prompt in zip(made, prompts, strict=True):
             if thinking is not None:
@@ -156,14 +151,9 @@ class Processor:
         """Ids [2] of what stands around a picture."""
         return torch.tensor([self.special.picture_start, self.special.picture_end])
 
-    def answer_ids(self, text: str) -> list[int]:
-        """Token ids of a complete reply: the text, then the end token."""
-        text = text.strip()
-        return [*(plain(self.tokenizer, text).ids if text else []), self.special.end]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of a reply, stripped, special tokens removed."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+    @property
+    def closing(self) -> int:
+        return self.special.end
 
     @cached_property
     def _reader(self) -> Tokenizer:
@@ -249,16 +239,7 @@ def load_processor(files: Checkpoint, config: BagelConfig) -> Processor:
         CheckpointError: the tokenizer or one of its special tokens is missing.
     """
     tokenizer = load_tokenizer(files)
-
-    def find(text: str) -> int:
-        return token_id(files, tokenizer, text, "BAGEL")
-
-    special = SpecialIds(
-        start=find("<|im_start|>"),
-        end=find("<|im_end|>"),
-        picture_start=find("<|vision_start|>"),
-        picture_end=find("<|vision_end|>"),
-    )
+    special = QwenIds(*(token_id(files, tokenizer, text, "BAGEL") for text in QWEN))
     latent = (config.autoencoder.channels, config.autoencoder.stride)
     return Processor(tokenizer, special, config.seen, config.kept, config.seen_patch, config.cell, latent)
 
@@ -266,7 +247,7 @@ def load_processor(files: Checkpoint, config: BagelConfig) -> Processor:
 def _joined(prompt: Prompt) -> Iterator[str | Image.Image]:
     """The parts of a prompt, texts that touch as one; an empty text where there is nothing else."""
     held = ""
-    parts = [part for part in prompt.parts if not isinstance(part, str) or part]
+    parts = content_of(prompt)
     for part in parts or [""]:
         if isinstance(part, str):
             held += part

@@ -2,58 +2,46 @@
 
 from __future__ import annotations
 
-from unispect.core.cards import Capability, ModelCard, Verification
+from dataclasses import replace
 
-FAMILY = "harmon"
-PARADIGM = "masked continuous latents with a diffusion head, one visual encoder for seeing and drawing"
-ENCODERS = "one: the masked encoder sees pictures and what is drawn of them so far"
-CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
-REDRAWING: frozenset[Capability] = frozenset({*CAPABILITIES, "redraw"})
+from unispect.core.cards import ModelCard
+from unispect.models.cards import CAPABILITIES, REDRAWS, by_id, proven
+
 DEFAULTS = {"guidance": 3.0, "temperature": 1.0, "iterations": 64}
-VERIFICATION = Verification(
-    keys="tests/unit/models/harmon/test_harmon_full_size.py",
-    numbers="tests/parity/test_authors_harmon_drawing.py",
-    contract="tests/contract/test_models.py",
+_SMALL = ModelCard(
+    id="harmon-0.5b",
+    family="harmon",
+    paradigm="masked continuous latents with a diffusion head, one visual encoder for seeing and drawing",
+    encoders="one: the masked encoder sees pictures and what is drawn of them so far",
+    contextual=True,
+    parameters=770.6,  # without the class embeddings that are published and never used
+    image_size=512,
+    image_tokens=1024,
+    hub="wusize/Harmon-0_5B",
+    licence="S-Lab License 1.0 (non-commercial)",
+    capabilities=CAPABILITIES,
+    verification=proven("harmon", "test_authors_harmon_drawing"),
+    notes=(
+        "Pictures are 512 pixels by default, as in the authors' scripts; the position tables are stored for 256 and "
+        "interpolated.",
+        "Captions are taken as given; the authors' batch script puts a full stop behind them, their other script does "
+        "not.",
+        "The authors' seeds cannot be repeated: they draw noise on the GPU.",
+        "Without trained weights, diffusion steps at the very start of the process amplify rounding 20,000-fold.",
+    ),
+    defaults=DEFAULTS,
 )
-_NOTES = (
-    "Pictures are 512 pixels by default, as in the authors' scripts; the position tables are stored for 256 and "
-    "interpolated.",
-    "Captions are taken as given; the authors' batch script puts a full stop behind them, their other script does not.",
-    "The authors' seeds cannot be repeated: they draw noise on the GPU.",
-    "Without trained weights, diffusion steps at the very start of the process amplify rounding 20,000-fold.",
+_LARGE = replace(_SMALL, id="harmon-1.5b", parameters=2560.0, hub="wusize/Harmon-1_5B")
+
+
+def _reca(card: ModelCard, hub: str) -> ModelCard:
+    note = "A prompt for a picture may hold one picture, which is drawn anew (32 iterations in the authors' script)."
+    return replace(card, id=f"{card.id}-reca", hub=hub, capabilities=REDRAWS, notes=(*card.notes, note))
+
+
+CARDS = by_id(
+    _SMALL,
+    _LARGE,
+    _reca(_SMALL, "sanaka87/Harmon-0.5B-RecA"),
+    _reca(_LARGE, "sanaka87/Harmon-1.5B-RecA"),
 )
-_RECA_NOTES = (
-    "A prompt for a picture may hold one picture, which is drawn anew (32 iterations in the authors' script).",
-)
-PARAMETERS = {"0.5b": 770.6, "1.5b": 2560.0}
-"""In millions, without the class embeddings that are published and never used."""
-
-
-def _card(size: str, hub: str, tuning: str = "", folders: tuple[str, ...] = ()) -> ModelCard:
-    return ModelCard(
-        id=f"harmon-{size}{tuning}",
-        family=FAMILY,
-        paradigm=PARADIGM,
-        encoders=ENCODERS,
-        contextual=True,
-        parameters=PARAMETERS[size],
-        image_size=512,
-        image_tokens=1024,
-        hub=hub,
-        licence="S-Lab License 1.0 (non-commercial)",
-        capabilities=REDRAWING if tuning else CAPABILITIES,
-        verification=VERIFICATION,
-        notes=(*_NOTES, *(_RECA_NOTES if tuning else ())),
-        defaults=DEFAULTS,
-    )
-
-
-CARDS: dict[str, ModelCard] = {
-    card.id: card
-    for card in (
-        _card("0.5b", "wusize/Harmon-0_5B"),
-        _card("1.5b", "wusize/Harmon-1_5B"),
-        _card("0.5b", "sanaka87/Harmon-0.5B-RecA", "-reca"),
-        _card("1.5b", "sanaka87/Harmon-1.5B-RecA", "-reca"),
-    )
-}

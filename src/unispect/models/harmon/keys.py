@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from unispect.models.harmon.config import HarmonConfig
 from unispect.models.keys import KeyTable, Matrix, Target
 
-TEXT_HEAD = "llm.lm_head.weight"
+TOKENS, TEXT_HEAD = "llm.model.embed_tokens.weight", "llm.lm_head.weight"
 
 
 def authors_table(config: HarmonConfig) -> KeyTable:

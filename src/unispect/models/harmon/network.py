@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Model, Qwen2RotaryEmbedding
 
-from unispect.models.building import within
-from unispect.models.checkpoint import Checkpoint
 from unispect.models.harmon.config import HarmonConfig
-from unispect.models.harmon.keys import STACKS, TEXT_HEAD, authors_table
 from unispect.models.harmon.mar import Grid, Mar
 from unispect.models.harmon.vae import build_vae
-from unispect.models.keys import check_copy, fill, with_original
 
-_TOKENS = "llm.model.embed_tokens.weight"
 _SPREAD = 0.02
 
 
@@ -70,57 +63,30 @@ class HarmonNetwork(nn.Module):
         return torch.cat([rows[:, count:], rows[:, :count]], 1)
 
 
-def load_network(
-    checkpoint: Checkpoint, config: HarmonConfig, *, devices: Sequence[torch.device], dtype: torch.dtype
-) -> HarmonNetwork:
-    """The network with a checkpoint's weights, in evaluation mode.
+def finish(network: HarmonNetwork, device: torch.device) -> None:
+    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
+    network.llm.rotary_emb = Qwen2RotaryEmbedding(network.config.text).to(device)
 
-    Raises:
-        CheckpointError: keys or shapes do not fit; names key and file.
+
+def initialise(network: HarmonNetwork) -> None:
+    """Draws first weights: matrices and tables are normal with spread 0.02.
+
+    As in the authors' code the diffusion head starts out saying nothing: its gates and its last map are zero.
     """
-    with within(checkpoint):
-        network = empty_network(config)
-    if network.lm_head is None:
-        checkpoint = with_original(checkpoint, TEXT_HEAD, _TOKENS)
-    fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype)
-    if network.lm_head is None:
-        check_copy(checkpoint, TEXT_HEAD, _TOKENS, "llm.tie_word_embeddings")
-    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(devices[0])
-    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
-    assert not left, f"never filled: {left}"
-    return network.eval()
-
-
-def empty_network(config: HarmonConfig) -> HarmonNetwork:
-    """The network on the meta device: names and shapes without memory."""
-    with torch.device("meta"):
-        return HarmonNetwork(config)
-
-
-def fresh_network(config: HarmonConfig, seed: int) -> HarmonNetwork:
-    """The network in float32 with initial weights drawn from `seed` alone.
-
-    Matrices and tables are normal with spread 0.02. As in the authors' code the diffusion head starts out saying
-    nothing: its gates and its last map are zero.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = HarmonNetwork(config)
-        mar = network.mar
-        for table in (
-            mar.fake_latent,
-            mar.mask_token,
-            mar.encoder_pos_embed_learned,
-            mar.decoder_pos_embed_learned,
-            mar.diffusion_pos_embed_learned,
-        ):
-            nn.init.normal_(table, std=_SPREAD)
-        for module in (*mar.modules(), *network.proj_in, *network.proj_out):
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
-        mar.head.silence()
-        return network.eval()
+    mar = network.mar
+    for table in (
+        mar.fake_latent,
+        mar.mask_token,
+        mar.encoder_pos_embed_learned,
+        mar.decoder_pos_embed_learned,
+        mar.diffusion_pos_embed_learned,
+    ):
+        nn.init.normal_(table, std=_SPREAD)
+    for module in (*mar.modules(), *network.proj_in, *network.proj_out):
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)
+    mar.head.silence()
 
 
 def _projection(into: int, hidden: int, out: int) -> nn.Sequential:

@@ -7,19 +7,28 @@ says: special tokens are placed by this module alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from PIL import Image
-from tokenizers import Tokenizer
 from torch import Tensor
 
-from unispect.core.errors import UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.processing.template import Piece, rgb, segments_of, tokens_of
-from unispect.models.processing.tokenizer import load_tokenizer, plain, token_id
+from unispect.models.processing.template import (
+    Inputs,
+    Piece,
+    TextProcessor,
+    content_of,
+    ids_of,
+    require_prompts,
+    rgb,
+    segments_of,
+    stacked,
+    tokens_of,
+)
+from unispect.models.processing.tokenizer import load_tokenizer, token_id
 
 DRAW = "Generate an image: "
 DRAW_ANYTHING = "Generate an image."
@@ -51,24 +60,10 @@ class PictureFormat:
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What `Encoded.inputs` holds for this family.
-
-    Attributes:
-        ids: for every sample its token ids [length]; every picture takes its share of placeholder ids.
-        pixels: all pictures of the batch in reading order [pictures, 3, size, size]; None when there are none.
-    """
-
-    ids: tuple[Tensor, ...]
-    pixels: Tensor | None
-
-
-@dataclass(frozen=True)
-class Processor:
+class Processor(TextProcessor):
     """Tokenizer, template and picture format of one checkpoint.
 
     Attributes:
-        tokenizer: never given text with special tokens to recognise.
         start: opens a turn.
         end: closes a turn, and a reply.
         picture: how pictures in a prompt become pixels.
@@ -76,7 +71,6 @@ class Processor:
         buffers: positions of the registers behind them.
     """
 
-    tokenizer: Tokenizer = field(repr=False)
     start: int
     end: int
     picture: PictureFormat
@@ -95,34 +89,24 @@ class Processor:
             UsageError: there are no prompts.
             DataError: a picture cannot be read.
         """
-        if not prompts:
-            raise UsageError("there are no prompts to encode")
+        require_prompts(prompts)
         rows = [tokens_of(self.tokenizer, self._pieces(prompt, goal)) for prompt in prompts]
         # Pictures to be drawn anew are squeezed, those to be talked about are padded.
         how = PictureFormat(self.picture.size, pad=self.picture.pad and goal is Goal.TEXT)
         pixels = [how.pixels(picture) for prompt in prompts for picture in prompt.images]
-        inputs = Inputs(
-            ids=tuple(torch.tensor([token.id for token in row], dtype=torch.long) for row in rows),
-            pixels=torch.stack(pixels) if pixels else None,
-        )
-        return inputs, tuple(segments_of(row) for row in rows)
+        return Inputs(tuple(map(ids_of, rows)), stacked(pixels)), tuple(map(segments_of, rows))
 
     def empty_ids(self) -> Tensor:
         """Token ids [length] of the unconditional branch of guidance, the same for every prompt."""
         pieces = self._turns([Piece(DRAW_ANYTHING, "template")])
-        return torch.tensor([token.id for token in tokens_of(self.tokenizer, pieces)], dtype=torch.long)
+        return ids_of(tokens_of(self.tokenizer, pieces))
 
-    def answer_ids(self, text: str) -> list[int]:
-        """Token ids of a complete reply: the text, then the end token."""
-        text = text.strip()
-        return [*(plain(self.tokenizer, text).ids if text else []), self.end]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of a reply, stripped, special tokens removed."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+    @property
+    def closing(self) -> int:
+        return self.end
 
     def _pieces(self, prompt: Prompt, goal: Goal) -> Iterator[Piece]:
-        content = [part for part in prompt.parts if not isinstance(part, str) or part]
+        content = content_of(prompt)
         if goal is Goal.TEXT:
             yield from self._turns(list(self._seen(content, newline=True)))
         elif prompt.images:

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from unispect.core.cards import Capability, ModelCard, Verification
+from unispect.core.cards import ModelCard
+from unispect.models.cards import CAPABILITIES, by_id, proven
 
-FAMILY = "janus-flow"
-PARADIGM = "rectified flow of continuous latents inside the language model, one trunk for both modalities"
-ENCODERS = "apart: a vision tower sees, latents of an autoencoder are drawn"
-CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
 DEFAULTS = {"guidance": 2.0, "steps": 30}
 PIXEL_DECODER = "stabilityai/sdxl-vae"
 """Where the pixel autoencoder is published; the model's own checkpoint does not hold it."""
-VERIFICATION = Verification(
-    keys="tests/unit/models/janus_flow/test_janus_flow_full_size.py",
-    numbers="tests/parity/test_janus_flow.py",
-    contract="tests/contract/test_models.py",
-)
-
-CARDS: dict[str, ModelCard] = {
-    "janusflow-1.3b": ModelCard(
+CARDS = by_id(
+    ModelCard(
         id="janusflow-1.3b",
-        family=FAMILY,
-        paradigm=PARADIGM,
-        encoders=ENCODERS,
+        family="janus-flow",
+        paradigm="rectified flow of continuous latents inside the language model, one trunk for both modalities",
+        encoders="apart: a vision tower sees, latents of an autoencoder are drawn",
         parameters=2117.4,
         image_size=384,
         image_tokens=576,
         hub="deepseek-ai/JanusFlow-1.3B",
         licence="DeepSeek Model License",
         capabilities=CAPABILITIES,
-        verification=VERIFICATION,
+        verification=proven("janus_flow", "test_janus_flow"),
         notes=(
             "Pictures have one size: 384 pixels, 576 latent tokens.",
             "A prompt for a picture holds text only.",
@@ -39,4 +30,4 @@ CARDS: dict[str, ModelCard] = {
         ),
         defaults=DEFAULTS,
     )
-}
+)

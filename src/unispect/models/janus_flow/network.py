@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -17,12 +16,8 @@ from transformers.models.llama.modeling_llama import (
     LlamaRotaryEmbedding,
 )
 
-from unispect.models.building import within
-from unispect.models.checkpoint import Checkpoint
 from unispect.models.janus_flow.config import JanusFlowConfig
-from unispect.models.janus_flow.keys import AUTHORS, STACKS
 from unispect.models.janus_flow.uvit import FlowDecoder, FlowEncoder
-from unispect.models.keys import fill
 from unispect.models.parts.siglip import make_tower_buffers
 
 
@@ -90,32 +85,7 @@ class JanusFlowNetwork(nn.Module):
         return cast(DiagonalGaussianDistribution, posterior).mean * self.scaling_factor
 
 
-def load_network(
-    checkpoint: Checkpoint, config: JanusFlowConfig, *, devices: Sequence[torch.device], dtype: torch.dtype
-) -> JanusFlowNetwork:
-    """The network with the weights of a checkpoint that holds the pixel autoencoder's too, in evaluation mode.
-
-    Raises:
-        CheckpointError: keys or shapes do not fit; names key and file.
-    """
-    with within(checkpoint):
-        network = empty_network(config)
-    fill(network, checkpoint, AUTHORS, stacks=STACKS, devices=devices, dtype=dtype)
-    network.trunk.rotary_emb = LlamaRotaryEmbedding(network.trunk.config).to(devices[0])
-    make_tower_buffers(network.vision, devices[0])
-    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
-    assert not left, f"never filled: {left}"
-    return network.eval()
-
-
-def empty_network(config: JanusFlowConfig) -> JanusFlowNetwork:
-    """The network on the meta device: names and shapes without memory."""
-    with torch.device("meta"):
-        return JanusFlowNetwork(config)
-
-
-def fresh_network(config: JanusFlowConfig, seed: int) -> JanusFlowNetwork:
-    """The network in float32 with the stock initial weights, drawn from `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return JanusFlowNetwork(config).eval()
+def finish(network: JanusFlowNetwork, device: torch.device) -> None:
+    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
+    network.trunk.rotary_emb = LlamaRotaryEmbedding(network.trunk.config).to(device)
+    make_tower_buffers(network.vision, device)

@@ -6,12 +6,12 @@ A prompt for a picture ends where the authors put a tag. Its embedding is droppe
 
 from __future__ import annotations
 
-from tokenizers import AddedToken
+from functools import partial
 
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.processing.dialogue import Dialogue, SpecialIds, load_settings
 from unispect.models.processing.template import Piece
-from unispect.models.processing.tokenizer import load_tokenizer, named_tokens, token_id
+from unispect.models.processing.tokenizer import add_missing, load_tokenizer, named_tokens, token_id
 
 USER, ASSISTANT = "User", "Assistant"
 _TAGS = {
@@ -33,13 +33,8 @@ def load_processor(checkpoint: Checkpoint) -> Dialogue:
     named = named_tokens(checkpoint)
     given = checkpoint.optional_json("processor_config.json") or {}
     tags = {name: str(given.get(name) or default) for name, default in _TAGS.items()}
-    for tag in tags.values():
-        if tokenizer.token_to_id(tag) is None:
-            tokenizer.add_special_tokens([AddedToken(tag, special=True, normalized=False)])
-
-    def find(text: object) -> int:
-        return token_id(checkpoint, tokenizer, text, "JanusFlow")
-
+    add_missing(tokenizer, tags.values())
+    find = partial(token_id, checkpoint, tokenizer, needed_by="JanusFlow")
     settings = load_settings(checkpoint)
     return Dialogue(
         tokenizer=tokenizer,

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from unispect.core.cards import Capability, ModelCard, Verification
+from dataclasses import replace
 
-FAMILY = "janus-pro"
-PARADIGM = "discrete image tokens, autoregressive in raster order, one trunk for both modalities"
-ENCODERS = "apart: a vision tower sees, codes of a picture tokenizer are drawn"
-CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
+from unispect.core.cards import ModelCard
+from unispect.models.cards import CAPABILITIES, by_id, proven
+
 DEFAULTS = {"guidance": 5.0, "temperature": 1.0}
-VERIFICATION = Verification(
-    keys="tests/unit/models/janus_pro/test_janus_pro_full_size.py",
-    numbers="tests/parity/test_janus_pro.py",
-    contract="tests/contract/test_models.py",
+_ANY = ModelCard(
+    id="janus-pro",
+    family="janus-pro",
+    paradigm="discrete image tokens, autoregressive in raster order, one trunk for both modalities",
+    encoders="apart: a vision tower sees, codes of a picture tokenizer are drawn",
+    parameters=None,
+    image_size=384,
+    image_tokens=576,
+    licence="DeepSeek Model License",
+    capabilities=CAPABILITIES,
+    verification=proven("janus_pro", "test_janus_pro"),
+    notes=(
+        "Pictures have one size: 384 pixels, 576 tokens.",
+        "A prompt for a picture holds text only.",
+        "In bfloat16 a batch may choose other tokens than single prompts (docs/scale.md), as on other hardware: "
+        "compare states, not codes.",
+    ),
+    defaults=DEFAULTS,
 )
-_NOTES = (
-    "Pictures have one size: 384 pixels, 576 tokens.",
-    "A prompt for a picture holds text only.",
-    "In bfloat16 a batch may choose other tokens than single prompts (docs/scale.md), as on other hardware: compare "
-    "states, not codes.",
+CARDS = by_id(
+    replace(_ANY, id="janus-pro-1b", hub="deepseek-ai/Janus-Pro-1B", parameters=2076.6),
+    replace(_ANY, id="janus-pro-7b", hub="deepseek-ai/Janus-Pro-7B", parameters=7407.8),
 )
-
-
-def _card(size: str, parameters: float) -> ModelCard:
-    return ModelCard(
-        id=f"janus-pro-{size.lower()}",
-        family=FAMILY,
-        paradigm=PARADIGM,
-        encoders=ENCODERS,
-        parameters=parameters,
-        image_size=384,
-        image_tokens=576,
-        hub=f"deepseek-ai/Janus-Pro-{size}",
-        licence="DeepSeek Model License",
-        capabilities=CAPABILITIES,
-        verification=VERIFICATION,
-        notes=_NOTES,
-        defaults=DEFAULTS,
-    )
-
-
-CARDS: dict[str, ModelCard] = {card.id: card for card in (_card("1B", 2076.6), _card("7B", 7407.8))}

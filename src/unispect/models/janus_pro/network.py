@@ -12,44 +12,20 @@ from transformers.models.janus.configuration_janus import JanusConfig, JanusVisi
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration, JanusVQVAE
 from transformers.models.llama.modeling_llama import LlamaModel, LlamaRotaryEmbedding
 
-from unispect.models.building import within
-from unispect.models.checkpoint import Checkpoint
 from unispect.models.decode.finite import require_finite
 from unispect.models.janus_pro.config import NORM_GROUPS
-from unispect.models.janus_pro.keys import AUTHORS, REHOSTED, STACKS
-from unispect.models.keys import fill
 from unispect.models.parts.siglip import make_tower_buffers
 
 
-def load_network(
-    checkpoint: Checkpoint, config: JanusConfig, *, rehosted: bool, devices: Sequence[torch.device], dtype: torch.dtype
-) -> JanusForConditionalGeneration:
-    """The network with a checkpoint's weights, in evaluation mode.
-
-    Raises:
-        CheckpointError: keys or shapes do not fit; names key and file.
-    """
-    with within(checkpoint):
-        network = empty_network(config)
-    fill(network, checkpoint, REHOSTED if rehosted else AUTHORS, stacks=STACKS, devices=devices, dtype=dtype)
-    _make_buffers(network, devices[0])
-    return network.eval()
+def finish(network: JanusForConditionalGeneration, device: torch.device) -> None:
+    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
+    trunk = trunk_of(network)
+    trunk.rotary_emb = LlamaRotaryEmbedding(trunk.config).to(device)
+    make_tower_buffers(network.model.vision_model, device)
 
 
-def empty_network(config: JanusConfig) -> JanusForConditionalGeneration:
-    """The network on the meta device: names and shapes without memory."""
-    with torch.device("meta"):
-        return _build(config)
-
-
-def fresh_network(config: JanusConfig, seed: int) -> JanusForConditionalGeneration:
-    """The network in float32 with transformers' own initial weights, drawn from `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return _build(config).eval()
-
-
-def _build(config: JanusConfig) -> JanusForConditionalGeneration:
+def build(config: JanusConfig) -> JanusForConditionalGeneration:
+    """The network of sizes, with stock initial weights."""
     network = JanusForConditionalGeneration(config)
     groups = getattr(config.vq_config, "norm_groups", NORM_GROUPS)
     for module in network.model.vqmodel.modules():
@@ -58,7 +34,7 @@ def _build(config: JanusConfig) -> JanusForConditionalGeneration:
                 raise ValueError(f"norm_groups is {groups}, which does not divide {module.num_channels} channels")
             module.num_groups = groups
     # The stock class takes the tower's patches for those of drawn pictures.
-    network.model.vqmodel.quantize.quant_state_dims = [drawn_side(network)] * 2
+    network.model.vqmodel.quantize.quant_state_dims = [drawn_side(config)] * 2
     return network
 
 
@@ -66,22 +42,22 @@ def trunk_of(network: JanusForConditionalGeneration) -> LlamaModel:
     return cast(LlamaModel, network.model.language_model)
 
 
-def seen_size(network: JanusForConditionalGeneration) -> tuple[int, int]:
+def seen_size(config: JanusConfig) -> tuple[int, int]:
     """Side in pixels of a picture in a prompt, and the number of its tokens."""
-    vision = cast(JanusVisionConfig, network.config.vision_config)
+    vision = cast(JanusVisionConfig, config.vision_config)
     side = cast(int, vision.image_size)
     return side, (side // cast(int, vision.patch_size)) ** 2
 
 
-def stride(network: JanusForConditionalGeneration) -> int:
+def stride(config: JanusConfig) -> int:
     """Side in pixels of what one image token stands for in a drawn picture."""
-    image = cast(JanusVQVAEConfig, network.config.vq_config)
+    image = cast(JanusVQVAEConfig, config.vq_config)
     return 2 ** (len(cast(Sequence[int], image.channel_multiplier)) - 1)
 
 
-def drawn_side(network: JanusForConditionalGeneration) -> int:
+def drawn_side(config: JanusConfig) -> int:
     """Side in tokens of a drawn picture, where nobody asks for another: as large as one that is seen."""
-    return max(1, seen_size(network)[0] // stride(network))
+    return max(1, seen_size(config)[0] // stride(config))
 
 
 def encode_codes(tokenizer: JanusVQVAE, pixels: Tensor) -> Tensor:
@@ -112,12 +88,3 @@ def decoded_codes(tokenizer: JanusVQVAE, codes: Tensor, grid: tuple[int, int]) -
 def quantizer_input(tokenizer: JanusVQVAE, pixels: Tensor) -> Tensor:
     """Latents [pictures, channels, rows, columns] before normalisation and lookup."""
     return tokenizer.quant_conv(tokenizer.encoder(pixels))
-
-
-def _make_buffers(network: JanusForConditionalGeneration, device: torch.device) -> None:
-    """Buffers that no checkpoint holds, for a network built on the meta device."""
-    trunk = trunk_of(network)
-    trunk.rotary_emb = LlamaRotaryEmbedding(trunk.config).to(device)
-    make_tower_buffers(network.model.vision_model, device)
-    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
-    assert not left, f"never filled: {left}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.processing.dialogue import Dialogue, Inputs, SpecialIds, load_settings
-from unispect.models.processing.template import Piece
+from unispect.models.processing.dialogue import Dialogue, SpecialIds, load_settings
+from unispect.models.processing.template import Inputs, Piece
 from unispect.models.processing.tokenizer import load_tokenizer, named_tokens, token_id
 
 __all__ = ["Inputs", "Processor", "load_processor"]
@@ -40,8 +41,7 @@ def load_processor(checkpoint: Checkpoint) -> Processor:
     named = named_tokens(checkpoint)
     tags = checkpoint.optional_json("processor_config.json") or {}
 
-    def find(text: object) -> int:
-        return token_id(checkpoint, tokenizer, text, "Janus-Pro")
+    find = partial(token_id, checkpoint, tokenizer, needed_by="Janus-Pro")
 
     def role(name: str) -> Piece:
         return Piece(name, "template", special=tokenizer.token_to_id(name))

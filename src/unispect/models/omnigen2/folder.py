@@ -10,27 +10,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.building import in_words
-from unispect.models.checkpoint import Checkpoint, Layout, files_in, located, open_folder, require_one
+from unispect.models.checkpoint import Checkpoint, Layout, located, open_folder, require_one
 from unispect.models.config_values import check_values
-from unispect.models.devices import devices_for, dtype_for
-from unispect.models.keys import published
+from unispect.models.keys import Tied
 from unispect.models.ledger import Ledger
+from unispect.models.loading import Family, Found
 from unispect.models.omnigen2.card import DEFAULTS
 from unispect.models.omnigen2.config import OmniGen2Config, network_config
 from unispect.models.omnigen2.drawing import Drawing
-from unispect.models.omnigen2.keys import PARTS, authors_table
+from unispect.models.omnigen2.keys import PARTS, STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.omnigen2.model import OmniGen2
-from unispect.models.omnigen2.network import OmniGen2Network, fresh_network, load_network
+from unispect.models.omnigen2.network import OmniGen2Network, finish, initialise
 from unispect.models.omnigen2.processing import Processor, load_processor
 from unispect.models.omnigen2.writing import Writing
 from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import is_weights
-from unispect.models.shards import prefixed, save_shard
+from unispect.models.shards import prefixed
 
 _PROCESSORS = ("processor", "mllm_processor", ".")
 _WHOLE = "model.safetensors"
@@ -44,61 +41,7 @@ _KNOWN = {
 _SCHEDULER, _EULER = "scheduler", "FlowMatchEulerDiscreteScheduler"
 
 
-@in_words
-def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> OmniGen2:
-    """An OmniGen2 model from a checkpoint folder or hub id (default: the card's).
-
-    Raises:
-        CheckpointError: the checkpoint is incomplete, damaged or another model's; names key and file.
-        UsageError: no such folder, device or dtype.
-    """
-    where = devices_for(device)
-    precision = dtype_for(dtype, where[0])
-    checkpoint = _opened(weights or card.hub)
-    config, processor, writing, moved = _read(checkpoint)
-    network = load_network(checkpoint, config, devices=where, dtype=precision)
-    return _joined(checkpoint.on(card), network, processor, writing, moved=moved)
-
-
-@in_words
-def start(card: ModelCard, folder: str | Path, *, seed: int) -> OmniGen2:
-    """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
-
-    Raises:
-        CheckpointError: a file is missing, or sizes do not fit each other.
-    """
-    config, processor, writing, moved = _read(files_in(Path(folder)))
-    return _joined(card, fresh_network(config, seed), processor, writing, moved=moved)
-
-
-def save(model: OmniGen2, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
-    """Writes all weights as one safetensors file, in `dtype` (default: as they are).
-
-    Names are the authors' behind those of their folders.
-    """
-    state = published(authors_table(model.network.config), model.network.state_dict())
-    save_shard(Path(path), state, dtype)
-
-
-def _joined(
-    card: ModelCard, network: OmniGen2Network, processor: Processor, writing: Writing, *, moved: bool
-) -> OmniGen2:
-    defaults = {**DEFAULTS, **card.defaults}
-    side, cell = int(defaults["image_size"]), network.config.cell
-    parameters = round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
-    sized = replace(card, parameters=parameters, image_size=side, image_tokens=(side // cell) ** 2)
-    drawing = Drawing(
-        side,
-        side,
-        guidance=defaults["guidance"],
-        steps=int(defaults["steps"]),
-        image_guidance=defaults["image_guidance"],
-        moved=moved,
-    )
-    return OmniGen2(sized, network, processor, drawing, writing)
-
-
-def _read(checkpoint: Checkpoint) -> tuple[OmniGen2Config, Processor, Writing, bool]:
+def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     folder = checkpoint.folder
     mllm, transformer, vae = (_part(checkpoint, name).json("config.json") for name in PARTS)
     config = network_config(mllm, transformer, vae, str(folder))
@@ -108,7 +51,25 @@ def _read(checkpoint: Checkpoint) -> tuple[OmniGen2Config, Processor, Writing, b
     settings = _part(checkpoint, "mllm").optional_json("generation_config.json") or {}
     check_values(settings, f"{folder / 'mllm' / 'generation_config.json'}")
     writing = Writing(processor.system, published_penalty=float(settings.get("repetition_penalty") or 1.0))
-    return config, processor, writing, _moved(_part(checkpoint, _SCHEDULER))
+    moved = _moved(_part(checkpoint, _SCHEDULER))
+    return Found(checkpoint, config, processor, {"writing": writing, "moved": moved})
+
+
+def _model(
+    card: ModelCard, network: OmniGen2Network, processor: Processor, *, writing: Writing, moved: bool
+) -> OmniGen2:
+    defaults = {**DEFAULTS, **card.defaults}
+    side = int(defaults["image_size"])
+    drawing = Drawing(
+        side,
+        side,
+        guidance=defaults["guidance"],
+        steps=int(defaults["steps"]),
+        image_guidance=defaults["image_guidance"],
+        moved=moved,
+    )
+    sized = replace(card, image_size=side, image_tokens=(side // network.config.cell) ** 2)
+    return OmniGen2(sized, network, processor, drawing, writing)
 
 
 def _moved(part: Checkpoint) -> bool:
@@ -133,7 +94,7 @@ def _part(checkpoint: Checkpoint, name: str) -> Checkpoint:
     return checkpoint.at(checkpoint.folder / name if name != "." else checkpoint.folder)
 
 
-def _opened(source: str | Path) -> Checkpoint:
+def _open(card: ModelCard, source: str | Path) -> Checkpoint:
     """The weights of all parts, under the names they have in one file.
 
     Raises:
@@ -190,3 +151,25 @@ def _check_sizes(folder: Path, config: OmniGen2Config, processor: Processor) -> 
             f"{folder / 'tokenizer.json'}: pictures stand at token {processor.special.place}, but mllm/config.json "
             f"says {place}"
         )
+
+
+def _tied(config: OmniGen2Config, checkpoint: Checkpoint) -> Tied | None:
+    if not config.tied:
+        return None
+    newer = TOKENS.replace("model.", "model.language_model.")
+    is_newer = any(key.startswith(newer.partition("embed")[0]) for key in checkpoint.shapes())
+    return Tied(TEXT_HEAD, newer if is_newer else TOKENS, "tie_word_embeddings")
+
+
+FAMILY = Family(
+    open=_open,
+    read=_read,
+    build=OmniGen2Network,
+    table=lambda config, checkpoint: authors_table(config, checkpoint.shapes()),
+    stacks=STACKS,
+    finish=finish,
+    model=_model,
+    initialise=initialise,
+    tied=_tied,
+)
+load, start, save = FAMILY.load, FAMILY.start, FAMILY.save

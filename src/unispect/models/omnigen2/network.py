@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -17,11 +16,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
     Qwen2_5_VLVisionRotaryEmbedding,
 )
 
-from unispect.models.building import within
-from unispect.models.checkpoint import Checkpoint
-from unispect.models.keys import check_copy, fill, with_original
 from unispect.models.omnigen2.config import OmniGen2Config
-from unispect.models.omnigen2.keys import STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.omnigen2.transformer import FlowTransformer
 
 _SPREAD = 0.02
@@ -98,52 +93,23 @@ class OmniGen2Network(nn.Module):
         return cast(float, self.vae.config.get("shift_factor") or 0.0)
 
 
-def load_network(
-    checkpoint: Checkpoint, config: OmniGen2Config, *, devices: Sequence[torch.device], dtype: torch.dtype
-) -> OmniGen2Network:
-    """The network with the weights of all three parts, in evaluation mode.
-
-    Raises:
-        CheckpointError: keys or shapes do not fit; names key and file.
-    """
-    with within(checkpoint):
-        network = empty_network(config)
-    newer = TOKENS.replace("model.", "model.language_model.")
-    tokens = newer if any(key.startswith(newer.partition("embed")[0]) for key in checkpoint.shapes()) else TOKENS
-    if config.tied:
-        checkpoint = with_original(checkpoint, TEXT_HEAD, tokens)
-    keys = checkpoint.shapes()
-    fill(network, checkpoint, authors_table(config, keys), stacks=STACKS, devices=devices, dtype=dtype)
-    if config.tied:
-        check_copy(checkpoint, TEXT_HEAD, tokens, "tie_word_embeddings")
-    network.trunk.rotary_emb = Qwen2_5_VLRotaryEmbedding(cast(Any, config.text)).to(devices[0])
-    network.mllm.visual.rotary_pos_emb = Qwen2_5_VLVisionRotaryEmbedding(config.vision).to(devices[0])
-    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
-    assert not left, f"never filled: {left}"
-    return network.eval()
+def finish(network: OmniGen2Network, device: torch.device) -> None:
+    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
+    network.trunk.rotary_emb = Qwen2_5_VLRotaryEmbedding(cast(Any, network.config.text)).to(device)
+    network.mllm.visual.rotary_pos_emb = Qwen2_5_VLVisionRotaryEmbedding(network.config.vision).to(device)
 
 
-def empty_network(config: OmniGen2Config) -> OmniGen2Network:
-    """The network on the meta device: names and shapes without memory."""
-    with torch.device("meta"):
-        return OmniGen2Network(config)
-
-
-def fresh_network(config: OmniGen2Config, seed: int) -> OmniGen2Network:
-    """The network in float32 with initial weights drawn from `seed` alone.
+def initialise(network: OmniGen2Network) -> None:
+    """Draws first weights.
 
     As in other networks that are told the time by modulation, the transformer starts out saying nothing: its
     modulations and its last map are zero.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = OmniGen2Network(config)
-        nn.init.normal_(network.transformer.image_index_embedding, std=_SPREAD)
-        for name, module in network.transformer.named_modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-                if name.endswith(("norm1.linear", "norm_out.linear_1", "norm_out.linear_2")):
-                    nn.init.zeros_(module.weight)
-        return network.eval()
+    nn.init.normal_(network.transformer.image_index_embedding, std=_SPREAD)
+    for name, module in network.transformer.named_modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+            if name.endswith(("norm1.linear", "norm_out.linear_1", "norm_out.linear_2")):
+                nn.init.zeros_(module.weight)

@@ -7,26 +7,34 @@ where the prompt has them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
-from tokenizers import Tokenizer
 from torch import Tensor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from unispect.core.errors import CheckpointError, DataError, UsageError
+from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.config_sections import check_settings
-from unispect.models.config_values import check_values
 from unispect.models.decode.positions import Positions
-from unispect.models.processing.pictures import PICTURES_IDLE
-from unispect.models.processing.template import Piece, rgb, segments_of, tokens_of
-from unispect.models.processing.tokenizer import load_tokenizer, plain, token_id
+from unispect.models.processing.pictures import PICTURES_IDLE, read_settings
+from unispect.models.processing.template import (
+    QWEN,
+    Piece,
+    QwenIds,
+    TextProcessor,
+    ids_of,
+    require_prompts,
+    rgb,
+    segments_of,
+    tokens_of,
+)
+from unispect.models.processing.tokenizer import load_tokenizer, token_id
 
 SYSTEM = "You are a helpful assistant that generates high-quality images based on user instructions."
 
@@ -50,14 +58,10 @@ _PICTURES = (
 
 
 @dataclass(frozen=True)
-class SpecialIds:
+class SpecialIds(QwenIds):
     """Ids of the special tokens, looked up by their strings; `draw` is what the model says to have a picture drawn."""
 
-    start: int
-    end: int
     stop: int
-    picture_start: int
-    picture_end: int
     place: int
     draw: int
 
@@ -123,17 +127,15 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Processor:
+class Processor(TextProcessor):
     """Tokenizer, template and picture format of one checkpoint.
 
     Attributes:
-        tokenizer: never given text with special tokens to recognise.
         special: ids of the special tokens.
         picture: how pictures become what the language model sees.
         system: system line of prompts for a picture; empty for no system turn.
     """
 
-    tokenizer: Tokenizer = field(repr=False)
     special: SpecialIds
     picture: Qwen2VLImageProcessorPil = field(repr=False)
     system: str = SYSTEM
@@ -155,8 +157,7 @@ class Processor:
             UsageError: there are no prompts.
             DataError: a picture cannot be read, or not be used.
         """
-        if not prompts:
-            raise UsageError("there are no prompts to encode")
+        require_prompts(prompts)
         dialogue = chat or goal is Goal.TEXT
         looks = [[self._look(one) for one in prompt.images] if dialogue else [] for prompt in prompts]
         unit = self.picture.merge_size**2
@@ -170,7 +171,7 @@ class Processor:
         ]
         flat = [look for own in looks for look in own]
         inputs = Inputs(
-            ids=tuple(torch.tensor([token.id for token in row], dtype=torch.long) for row in rows),
+            ids=tuple(map(ids_of, rows)),
             patches=tuple(patches for patches, _ in flat),
             grids=torch.stack([grid for _, grid in flat]) if flat else None,
             seen=tuple(map(len, looks)),
@@ -179,21 +180,16 @@ class Processor:
             ),
             chat=dialogue,
         )
-        return inputs, tuple(segments_of(row) for row in rows)
+        return inputs, tuple(map(segments_of, rows))
 
     def bare_ids(self, text: str, *, chat: bool) -> Tensor:
         """Token ids [length] of a prompt for a picture that holds this text alone, as for the branches of guidance."""
         pieces = self._pieces(Prompt.of(text), self.system, [] if chat else None)
-        return torch.tensor([token.id for token in tokens_of(self.tokenizer, pieces)], dtype=torch.long)
+        return ids_of(tokens_of(self.tokenizer, pieces))
 
-    def answer_ids(self, text: str) -> list[int]:
-        """Token ids of a complete reply: the text, then the end token."""
-        text = text.strip()
-        return [*(plain(self.tokenizer, text).ids if text else []), self.special.end]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of a reply, stripped, special tokens removed."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+    @property
+    def closing(self) -> int:
+        return self.special.end
 
     def _look(self, picture: Image.Image) -> tuple[Tensor, Tensor]:
         """Patches [patches, numbers] of a picture, and its grid [3]."""
@@ -240,29 +236,15 @@ def load_processor(files: Checkpoint) -> Processor:
         CheckpointError: a file or a special token is missing; names it.
     """
     tokenizer = load_tokenizer(files)
-
-    def find(text: str) -> int:
-        return token_id(files, tokenizer, text, "OmniGen2")
-
-    settings: Mapping[str, Any] = files.optional_json("processor_config.json") or {}
-    # transformers 5 writes the picture settings into the processor's own file.
-    pictures = files.optional_json("preprocessor_config.json") or settings.get("image_processor")
-    if pictures is None:
-        raise CheckpointError(f"{files.folder / 'preprocessor_config.json'} is missing: fetch the checkpoint again")
-    check_values(settings, f"{files.folder / 'processor_config.json'}")
+    find = partial(token_id, files, tokenizer, needed_by="OmniGen2")
+    settings, pictures = read_settings(files)
     where = f"{files.folder}: the picture settings"
     check_settings(pictures, where, read=_PICTURES, fixed={"do_center_crop": False}, idle=PICTURES_IDLE)
     kept = {name: value for name, value in pictures.items() if name in _PICTURES and value is not None}
     return Processor(
         tokenizer=tokenizer,
         special=SpecialIds(
-            start=find("<|im_start|>"),
-            end=find("<|im_end|>"),
-            stop=find("<|endoftext|>"),
-            picture_start=find("<|vision_start|>"),
-            picture_end=find("<|vision_end|>"),
-            place=find("<|image_pad|>"),
-            draw=find("<|img|>"),
+            *map(find, QWEN), stop=find("<|endoftext|>"), place=find("<|image_pad|>"), draw=find("<|img|>")
         ),
         picture=Qwen2VLImageProcessorPil(**kept),
         system=str(settings.get("system_prompt", SYSTEM)),

@@ -6,22 +6,27 @@ never become a special token, whatever it says: special tokens are placed by thi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-import torch
 from PIL import Image
-from tokenizers import Tokenizer
-from torch import Tensor
 
-from unispect.core.errors import CheckpointError, UsageError
+from unispect.core.errors import CheckpointError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.config_values import check_values
-from unispect.models.processing.pictures import PictureFormat, picture_format
-from unispect.models.processing.template import Piece, segments_of, tokens_of
-from unispect.models.processing.tokenizer import plain
+from unispect.models.processing.pictures import PictureFormat, picture_format, read_settings
+from unispect.models.processing.template import (
+    Inputs,
+    Piece,
+    TextProcessor,
+    content_of,
+    ids_of,
+    require_prompts,
+    segments_of,
+    stacked,
+    tokens_of,
+)
+from unispect.models.processing.tokenizer import require_rows
 
 SYSTEM_PROMPT = (
     "You are a helpful language and vision assistant. "
@@ -43,19 +48,6 @@ class SpecialIds:
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What `Encoded.inputs` holds for these families.
-
-    Attributes:
-        ids: for every sample its token ids [length]; every picture takes its share of placeholder ids.
-        pixels: all pictures of the batch in reading order [pictures, 3, size, size]; None when there are none.
-    """
-
-    ids: tuple[Tensor, ...]
-    pixels: Tensor | None
-
-
-@dataclass(frozen=True)
 class Settings:
     """What a checkpoint's files say about prompts, apart from tokens."""
 
@@ -65,11 +57,10 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Dialogue:
+class Dialogue(TextProcessor):
     """Tokenizer, template and picture format of one checkpoint.
 
     Attributes:
-        tokenizer: never given text with special tokens to recognise.
         special: ids of the special tokens.
         user: who asks.
         assistant: who answers.
@@ -79,7 +70,7 @@ class Dialogue:
         system: system prompt put before prompts whose reply is text.
     """
 
-    tokenizer: Tokenizer = field(repr=False)
+    LEAD = " "  # behind the role's colon
     special: SpecialIds
     user: Piece
     assistant: Piece
@@ -95,34 +86,23 @@ class Dialogue:
             UsageError: there are no prompts.
             DataError: a picture cannot be read.
         """
-        if not prompts:
-            raise UsageError("there are no prompts to encode")
+        require_prompts(prompts)
         rows = [
             tokens_of(self.tokenizer, self._pieces(prompt, goal), forbidden=self.special.image) for prompt in prompts
         ]
         pictures = [self.picture.pixels(picture) for prompt in prompts for picture in prompt.images]
-        inputs = Inputs(
-            ids=tuple(torch.tensor([token.id for token in row], dtype=torch.long) for row in rows),
-            pixels=torch.stack(pictures) if pictures else None,
-        )
-        return inputs, tuple(segments_of(row) for row in rows)
+        return Inputs(tuple(map(ids_of, rows)), stacked(pictures)), tuple(map(segments_of, rows))
 
-    def answer_ids(self, text: str) -> list[int]:
-        """Token ids of a complete reply: the text after the role's colon and a space, then the end token."""
-        text = text.strip()
-        ids = plain(self.tokenizer, f" {text}").ids if text else []
-        return [*ids, self.special.eos]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of a reply, stripped, special tokens removed."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+    @property
+    def closing(self) -> int:
+        return self.special.eos
 
     def _pieces(self, prompt: Prompt, goal: Goal) -> Iterator[Piece]:
         yield Piece("", "template", special=self.special.bos)
         if goal is Goal.TEXT and self.system.strip():
             yield Piece(self.system.lstrip() + "\n\n", "template")
         yield self.user
-        content = _stripped(prompt.parts)
+        content = _stripped(content_of(prompt))
         if content:
             yield Piece(": ", "template")
             yield from self._content(content)
@@ -152,14 +132,7 @@ def load_settings(checkpoint: Checkpoint) -> Settings:
     Raises:
         CheckpointError: a file or a size is missing; names it.
     """
-    settings: Mapping[str, Any] = checkpoint.optional_json("processor_config.json") or {}
-    # transformers 5 writes the picture settings into the processor's own file.
-    pictures = checkpoint.optional_json("preprocessor_config.json") or settings.get("image_processor")
-    if pictures is None:
-        raise CheckpointError(
-            f"{checkpoint.folder / 'preprocessor_config.json'} is missing: fetch the checkpoint again"
-        )
-    check_values(settings, f"{checkpoint.folder / 'processor_config.json'}")
+    settings, pictures = read_settings(checkpoint)
     return Settings(
         picture=picture_format(pictures, str(checkpoint.folder)),
         image_tokens=int(settings.get("num_image_tokens", 576)),
@@ -167,9 +140,27 @@ def load_settings(checkpoint: Checkpoint) -> Settings:
     )
 
 
-def _stripped(parts: Sequence[str | Image.Image]) -> list[str | Image.Image]:
-    """The parts without empty ones, white space taken off both ends of the whole."""
-    kept = [part for part in parts if not isinstance(part, str) or part]
+def require_sizes(checkpoint: Checkpoint, dialogue: Dialogue, *, size: int, tokens: int, rows: int) -> None:
+    """Raises `CheckpointError` where the processor's files say other sizes than the network has.
+
+    Args:
+        checkpoint: the folder of both.
+        dialogue: the processor.
+        size: side in pixels of a picture that the network sees.
+        tokens: that such a picture takes.
+        rows: of the table of token embeddings.
+    """
+    for name, found, needed in (
+        ("processor_config.json: num_image_tokens", dialogue.image_tokens, tokens),
+        ("preprocessor_config.json: image_size", dialogue.picture.size, size),
+    ):
+        if found != needed:
+            raise CheckpointError(f"{checkpoint.folder}: {name} is {found}, but config.json implies {needed}")
+    require_rows(dialogue.tokenizer, rows, checkpoint.folder / "tokenizer.json")
+
+
+def _stripped(kept: list[str | Image.Image]) -> list[str | Image.Image]:
+    """The parts, white space taken off both ends of the whole."""
     while kept and isinstance(kept[0], str):
         kept[0] = kept[0].lstrip()
         if kept[0]:

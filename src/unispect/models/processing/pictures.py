@@ -14,8 +14,9 @@ from torch import Tensor
 
 from unispect.core.errors import CheckpointError, DataError
 from unispect.core.seeds import seed_for
+from unispect.models.checkpoint import Checkpoint
 from unispect.models.config_sections import check_settings
-from unispect.models.config_values import PIXELS
+from unispect.models.config_values import PIXELS, check_values
 from unispect.models.processing.template import rgb
 
 _READ = ("image_size", "size", "min_size", "image_mean", "image_std", "background_color")
@@ -128,6 +129,23 @@ def picture_format(settings: Mapping[str, Any], where: str) -> PictureFormat:
         std=tuple(settings.get("image_std") or found.std),
         background=tuple(settings.get("background_color") or (int(255 * value) for value in mean)),
     )
+
+
+def read_settings(checkpoint: Checkpoint) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What a processor's files say: `processor_config.json`, if it is there, and the picture settings.
+
+    Raises:
+        CheckpointError: no file has picture settings, or a value cannot be.
+    """
+    settings: Mapping[str, Any] = checkpoint.optional_json("processor_config.json") or {}
+    # transformers 5 writes the picture settings into the processor's own file.
+    pictures = checkpoint.optional_json("preprocessor_config.json") or settings.get("image_processor")
+    if pictures is None:
+        raise CheckpointError(
+            f"{checkpoint.folder / 'preprocessor_config.json'} is missing: fetch the checkpoint again"
+        )
+    check_values(settings, f"{checkpoint.folder / 'processor_config.json'}")
+    return settings, pictures
 
 
 def target_pixels(pictures: Sequence[Image.Image], size: int) -> Tensor:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
+import torch
 from PIL import Image
 from tokenizers import Tokenizer
+from torch import Tensor
 
-from unispect.core.errors import DataError
-from unispect.core.prompts import Modality, Role, Segment
+from unispect.core.errors import DataError, UsageError
+from unispect.core.prompts import Modality, Prompt, Role, Segment
 from unispect.models.processing.tokenizer import plain
 
 
@@ -34,6 +36,80 @@ class Token(NamedTuple):
     id: int
     modality: Modality
     role: Role
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What `Encoded.inputs` holds where a picture is placeholders among tokens and nothing else is to be said.
+
+    Attributes:
+        ids: for every sample its token ids [length]; every picture takes its share of placeholder ids.
+        pixels: all pictures of the batch in reading order [pictures, 3, size, size]; None when there are none.
+    """
+
+    ids: tuple[Tensor, ...]
+    pixels: Tensor | None
+
+
+@dataclass(frozen=True)
+class QwenIds:
+    """Ids of the special tokens that every family on Qwen has, in the order of `QWEN`: around turns and pictures."""
+
+    start: int
+    end: int
+    picture_start: int
+    picture_end: int
+
+
+QWEN = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
+
+
+@dataclass(frozen=True)
+class TextProcessor:
+    """What the processors of all families do alike: replies as token ids and back.
+
+    Attributes:
+        tokenizer: never given text with special tokens to recognise.
+    """
+
+    LEAD: ClassVar[str] = ""
+    """What stands between a prompt and the text of its reply."""
+    tokenizer: Tokenizer = field(repr=False)
+
+    @property
+    def closing(self) -> int:
+        """The token that ends a reply."""
+        raise NotImplementedError
+
+    def answer_ids(self, text: str) -> list[int]:
+        """Token ids of a complete reply: `LEAD` and the text, then the end token."""
+        text = text.strip()
+        return [*(plain(self.tokenizer, f"{self.LEAD}{text}").ids if text else []), self.closing]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of a reply, stripped, special tokens removed."""
+        return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+
+
+def require_prompts(prompts: Sequence[Prompt]) -> None:
+    """Raises `UsageError` where there are none."""
+    if not prompts:
+        raise UsageError("there are no prompts to encode")
+
+
+def content_of(prompt: Prompt) -> list[str | Image.Image]:
+    """The parts of a prompt, but for empty texts."""
+    return [part for part in prompt.parts if not isinstance(part, str) or part]
+
+
+def ids_of(tokens: Iterable[Token]) -> Tensor:
+    """Token ids [length]."""
+    return torch.tensor([token.id for token in tokens], dtype=torch.long)
+
+
+def stacked(pixels: Sequence[Tensor]) -> Tensor | None:
+    """Pictures of one size as one tensor [pictures, 3, height, width]; None where there are none."""
+    return torch.stack(list(pixels)) if pixels else None
 
 
 def tokens_of(tokenizer: Tokenizer, pieces: Iterable[Piece], *, forbidden: int | None = None) -> list[Token]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tokenizers import Encoding, Tokenizer
+from tokenizers import AddedToken, Encoding, Tokenizer
 
 from unispect.core.errors import CheckpointError, DataError
 from unispect.models.checkpoint import Checkpoint
@@ -53,6 +53,13 @@ def token_id(checkpoint: Checkpoint, tokenizer: Tokenizer, text: object, needed_
             "fetch the checkpoint again or name the right model"
         )
     return found
+
+
+def add_missing(tokenizer: Tokenizer, texts: Iterable[str]) -> None:
+    """Adds the special tokens that a tokenizer lacks, in the order in which the authors add them."""
+    for text in texts:
+        if tokenizer.token_to_id(text) is None:
+            tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False)])
 
 
 def require_rows(tokenizer: Tokenizer, rows: int, path: Path) -> None:

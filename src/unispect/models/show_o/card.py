@@ -2,67 +2,56 @@
 
 from __future__ import annotations
 
-from unispect.core.cards import Capability, ModelCard, Verification
+from dataclasses import replace
 
-FAMILY = "show-o"
-PARADIGM = "discrete image tokens uncovered by confidence, in one trunk that sees pictures in both directions"
-ENCODERS = {
-    False: "one: codes of the picture tokenizer are seen and drawn",
-    True: "apart: a CLIP tower sees, codes of the picture tokenizer are drawn",
-}
-CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn", "redraw"})
+from unispect.core.cards import ModelCard
+from unispect.models.cards import REDRAWS, by_id, proven
+
 DEFAULTS = {"guidance": 6.0, "temperature": 1.0, "steps": 50}
 """Guidance 6 is what the authors write as 5: they count how much is added to the conditional branch."""
-PARAMETERS = {False: 1543.6, True: 1853.4}
-"""In millions, the picture tokenizer included and, where pictures are seen through it, the CLIP tower."""
-VERIFICATION = Verification(
-    keys="tests/unit/models/show_o/test_show_o_full_size.py",
-    numbers="tests/parity/test_show_o.py",
-    contract="tests/contract/test_models.py",
+_SHOW_O = ModelCard(
+    id="show-o",
+    family="show-o",
+    paradigm="discrete image tokens uncovered by confidence, in one trunk that sees pictures in both directions",
+    encoders="one: codes of the picture tokenizer are seen and drawn",
+    contextual=True,
+    parameters=1543.6,  # the picture tokenizer included
+    image_size=256,
+    image_tokens=256,
+    hub="showlab/show-o",
+    licence="Apache-2.0",
+    capabilities=REDRAWS,
+    verification=proven("show_o", "test_show_o"),
+    notes=(
+        "A prompt for a picture has 129 places for tokens: unused ones are filled up, longer prompts are cut off.",
+        "A prompt for a picture may hold one picture, of which the transparent part is drawn (inpainting, "
+        "extrapolation).",
+        "A prompt without a picture is continued, not answered: the authors trained no dialogue without pictures.",
+        "The picture tokenizer, the CLIP tower and the text tokenizer are published elsewhere: each is looked for in a "
+        "folder of its name in or beside that of the weights (magvitv2, clip-vit-large-patch14-336, phi-1_5), then on "
+        "the hub.",
+        "The authors' seeds cannot be repeated: they draw on the GPU.",
+    ),
+    defaults=DEFAULTS,
 )
-_NOTES = (
-    "A prompt for a picture has 129 places for tokens: unused ones are filled up, longer prompts are cut off.",
-    "A prompt for a picture may hold one picture, of which the transparent part is drawn (inpainting, extrapolation).",
-    "A prompt without a picture is continued, not answered: the authors trained no dialogue without pictures.",
-    "The picture tokenizer, the CLIP tower and the text tokenizer are published elsewhere: each is looked for in a "
-    "folder of its name in or beside that of the weights (magvitv2, clip-vit-large-patch14-336, phi-1_5), then on the "
-    "hub.",
-    "The authors' seeds cannot be repeated: they draw on the GPU.",
+_CLIP = replace(
+    _SHOW_O,
+    id="show-o-clip-vit",
+    hub="showlab/show-o-w-clip-vit",
+    encoders="apart: a CLIP tower sees, codes of the picture tokenizer are drawn",
+    parameters=1853.4,  # the CLIP tower too
 )
-
-
-def _card(name: str, hub: str, *, size: int, clip: bool, note: str = "") -> ModelCard:
-    return ModelCard(
-        id=name,
-        family=FAMILY,
-        paradigm=PARADIGM,
-        encoders=ENCODERS[clip],
-        contextual=True,
-        parameters=PARAMETERS[clip],
-        image_size=size,
-        image_tokens=(size // 16) ** 2,
-        hub=f"showlab/{hub}",
-        licence="Apache-2.0",
-        capabilities=CAPABILITIES,
-        verification=VERIFICATION,
-        notes=(*_NOTES, note) if note else _NOTES,
-        defaults=DEFAULTS,
-    )
-
-
-CARDS: dict[str, ModelCard] = {
-    card.id: card
-    for card in (
-        _card("show-o", "show-o", size=256, clip=False),
-        _card("show-o-clip-vit", "show-o-w-clip-vit", size=256, clip=True),
-        _card("show-o-512", "show-o-512x512", size=512, clip=False),
-        _card("show-o-clip-vit-512", "show-o-w-clip-vit-512x512", size=512, clip=True),
-        _card(
-            "show-o-512-pretrained",
-            "show-o-512x512-wo-llava-tuning",
-            size=512,
-            clip=False,
-            note="Before instruction tuning: it captions pictures and answers no questions.",
-        ),
-    )
-}
+_LARGE = {"image_size": 512, "image_tokens": 1024}
+CARDS = by_id(
+    _SHOW_O,
+    _CLIP,
+    replace(_SHOW_O, id="show-o-512", hub="showlab/show-o-512x512", **_LARGE),
+    replace(_CLIP, id="show-o-clip-vit-512", hub="showlab/show-o-w-clip-vit-512x512", **_LARGE),
+    replace(
+        _SHOW_O,
+        id="show-o-512-pretrained",
+        hub="showlab/show-o-512x512-wo-llava-tuning",
+        notes=(*_SHOW_O.notes, "Before instruction tuning: it captions pictures and answers no questions."),
+        **_LARGE,
+    ),
+)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,11 +9,8 @@ from transformers.models.clip.modeling_clip import CLIPVisionModel
 from transformers.models.phi.modeling_phi import PhiForCausalLM, PhiModel, PhiRotaryEmbedding
 
 from unispect.core.errors import CheckpointError
-from unispect.models.building import within
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.keys import fill
 from unispect.models.show_o.config import ShowOConfig
-from unispect.models.show_o.keys import AUTHORS, STACKS
 from unispect.models.show_o.magvit import Magvit, signs_of
 
 
@@ -63,43 +58,21 @@ class ShowONetwork(nn.Module):
         return hidden[:, 1:]
 
 
-def load_network(
-    checkpoint: Checkpoint, config: ShowOConfig, *, devices: Sequence[torch.device], dtype: torch.dtype
-) -> ShowONetwork:
-    """The network with the weights of its checkpoints, joined to one, in evaluation mode.
-
-    Raises:
-        CheckpointError: keys or shapes do not fit; names key and file.
-    """
-    with within(checkpoint):
-        network = empty_network(config)
-    fill(network, checkpoint, AUTHORS, stacks=STACKS, devices=devices, dtype=dtype)
-    _check_codes(checkpoint, config)
-    network.trunk.rotary_emb = PhiRotaryEmbedding(config.text).to(devices[0])
+def finish(network: ShowONetwork, device: torch.device) -> None:
+    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
+    network.trunk.rotary_emb = PhiRotaryEmbedding(network.config.text).to(device)
     if network.clip is not None:
         embeddings = network.clip.embeddings
-        positions = torch.arange(embeddings.num_positions, device=devices[0])[None]
+        positions = torch.arange(embeddings.num_positions, device=device)[None]
         embeddings.register_buffer("position_ids", positions, persistent=False)
-    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
-    assert not left, f"never filled: {left}"
-    return network.eval()
 
 
-def empty_network(config: ShowOConfig) -> ShowONetwork:
-    """The network on the meta device: names and shapes without memory."""
-    with torch.device("meta"):
-        return ShowONetwork(config)
+def check_codes(config: ShowOConfig, checkpoint: Checkpoint) -> None:
+    """Holds the tokenizer's table of codes, where a file has it, to what is computed instead.
 
-
-def fresh_network(config: ShowOConfig, seed: int) -> ShowONetwork:
-    """The network in float32 with the initial weights of its parts' own classes, drawn from `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return ShowONetwork(config).eval()
-
-
-def _check_codes(checkpoint: Checkpoint, config: ShowOConfig) -> None:
-    """The tokenizer's table of codes, where a file holds it, says what is computed instead."""
+    Raises:
+        CheckpointError: it numbers its codes otherwise.
+    """
     bits = config.magvit.bits
     expected = {
         "vq.quantize.embedding": signs_of(torch.arange(config.codes), bits),

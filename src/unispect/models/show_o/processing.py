@@ -10,12 +10,11 @@ same rules are applied in reading order: every row sees all pictures, also those
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from PIL import Image
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from unispect.core.errors import CheckpointError, DataError, UsageError
@@ -23,8 +22,17 @@ from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.decode.sight import Sight, causal, open_to_all
 from unispect.models.processing.pictures import CroppedFormat
-from unispect.models.processing.template import Piece, Token, segments_of, tokens_of
-from unispect.models.processing.tokenizer import load_tokenizer, plain, require_rows, token_id
+from unispect.models.processing.template import (
+    Piece,
+    TextProcessor,
+    Token,
+    content_of,
+    ids_of,
+    require_prompts,
+    segments_of,
+    tokens_of,
+)
+from unispect.models.processing.tokenizer import load_tokenizer, require_rows, token_id
 from unispect.models.show_o.config import ShowOConfig
 
 SYSTEM_PROMPT = (
@@ -59,18 +67,17 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Processor:
+class Processor(TextProcessor):
     """Tokenizer, templates and picture format of one checkpoint.
 
     Attributes:
-        tokenizer: never given text with special tokens to recognise.
         config: which token is what, and how many places there are.
         end: begins a text (`<|sot|>`) and ends it (`<|eot|>`): both are the same token.
         drawn: how pictures become pixels of the picture tokenizer.
         seen: how pictures in a prompt for text become pixels.
     """
 
-    tokenizer: Tokenizer = field(repr=False)
+    LEAD = " "
     config: ShowOConfig
     end: int
     drawn: CroppedFormat
@@ -83,10 +90,9 @@ class Processor:
             UsageError: there are no prompts, or a picture to be completed has no transparent part.
             DataError: a picture cannot be read.
         """
-        if not prompts:
-            raise UsageError("there are no prompts to encode")
+        require_prompts(prompts)
         rows = [list(self._talk(prompt) if goal is Goal.TEXT else self._canvas(prompt)) for prompt in prompts]
-        ids = tuple(torch.tensor([token.id for token in row], dtype=torch.long) for row in rows)
+        ids = tuple(map(ids_of, rows))
         look = self.talking_sight if goal is Goal.TEXT else self.drawing_sight
         pictures = [picture for prompt in prompts for picture in prompt.images]
         pixels = shown = None
@@ -113,7 +119,7 @@ class Processor:
 
         An empty text is that of the unconditional branch of guidance. `known` are codes [places], -1 where open.
         """
-        ids = torch.tensor([token.id for token in self._canvas(Prompt.of(text))], dtype=torch.long)
+        ids = ids_of(self._canvas(Prompt.of(text)))
         if known is not None:
             places = slice(self.config.text_places + 1, -1)
             ids[places] = torch.where(known < 0, ids[places], known + self.config.first_code)
@@ -143,19 +149,17 @@ class Processor:
         sight[pads:, :pads] = False
         return sight
 
-    def answer_ids(self, text: str) -> list[int]:
-        """Token ids of a complete reply: a space and the text, then the end token."""
-        text = text.strip()
-        return [*(plain(self.tokenizer, f" {text}").ids if text else []), self.end]
+    @property
+    def closing(self) -> int:
+        return self.end
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of a reply, stripped; special and image tokens removed."""
-        known = [token for token in ids if token < self.config.words]
-        return self.tokenizer.decode(known, skip_special_tokens=True).strip()
+        return super().decode([token for token in ids if token < self.config.words])
 
     def _talk(self, prompt: Prompt) -> Iterator[Token]:
         """Tokens of a prompt for text."""
-        return iter(tokens_of(self.tokenizer, self._pieces([part for part in prompt.parts if part != ""])))
+        return iter(tokens_of(self.tokenizer, self._pieces(content_of(prompt))))
 
     def _pieces(self, parts: Sequence[str | Image.Image]) -> Iterator[Piece]:
         special, seen_by_codes = self.config.special, self.config.clip is None

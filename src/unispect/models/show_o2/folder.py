@@ -15,26 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.building import in_words
-from unispect.models.checkpoint import (
-    Checkpoint,
-    Layout,
-    companion,
-    files_in,
-    joined,
-    open_checkpoint,
-    require_one,
-    single,
-)
+from unispect.models.checkpoint import Checkpoint, Layout, files_in, open_checkpoint
+from unispect.models.companions import Part, around, companion, holder, with_part
 from unispect.models.config_sections import last_part
-from unispect.models.devices import devices_for, dtype_for
-from unispect.models.keys import published
+from unispect.models.keys import Tied
+from unispect.models.loading import Family, Found
 from unispect.models.processing.tokenizer import require_rows
-from unispect.models.shards import save_shard
 from unispect.models.show_o2.card import DEFAULTS, PIXEL_DECODER
 from unispect.models.show_o2.config import (
     LANGUAGE_MODELS,
@@ -44,79 +32,42 @@ from unispect.models.show_o2.config import (
     network_config,
 )
 from unispect.models.show_o2.drawing import Drawing
-from unispect.models.show_o2.keys import AUTOENCODER, authors_table
+from unispect.models.show_o2.keys import AUTOENCODER, STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.show_o2.model import ShowO2
-from unispect.models.show_o2.network import ShowO2Network, fresh_network, load_network
+from unispect.models.show_o2.network import ShowO2Network, finish, initialise
 from unispect.models.show_o2.processing import Processor, load_processor
 
-_VAE = "Wan2.1_VAE.pth"
-_VAE_FILES = (_VAE, "Wan2.1_VAE.safetensors")
+_VAE_FILES = ("Wan2.1_VAE.pth", "Wan2.1_VAE.safetensors")
 _VAE_SIZES = "wan_vae_config.json"
-_VAE_FOLDER = "vae"
-_VAE_KNOWN = ("encoder.conv1.", "encoder.conv_in.")
+_VAE = Part(
+    "the pixel autoencoder",
+    AUTOENCODER,
+    ("encoder.conv1.", "encoder.conv_in."),
+    PIXEL_DECODER,
+    files=_VAE_FILES,
+    folder="vae",
+)
 _LAYOUT = Layout(known=("showo.model.layers.",), apart=_VAE_FILES)
 
 
-@in_words
-def load(card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> ShowO2:
-    """A Show-o2 model from a checkpoint folder or hub id (default: the card's).
-
-    Raises:
-        CheckpointError: the checkpoint or one of its companions is incomplete, damaged or another model's; names key
-            and file.
-        UsageError: no such folder, device or dtype.
-    """
-    where = devices_for(device)
-    precision = dtype_for(dtype, where[0])
-    checkpoint = open_checkpoint(weights or card.hub, layout=_LAYOUT)
+def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     content = checkpoint.json("config.json")
     check_family(content, str(checkpoint.folder / "config.json"))
-    whole, autoencoder = _with_autoencoder(checkpoint, content)
-    config = _config(checkpoint, content, autoencoder)
-    processor = _processor(checkpoint, content, config)
-    network = load_network(whole, config, devices=where, dtype=precision)
-    return _joined(whole.on(card), network, processor)
+    whole, part = with_part(checkpoint, _VAE)
+    sizes = content.get("vae_config") or (part.json("config.json") if part else _sizes(checkpoint))
+    config = _config(checkpoint, content, sizes)
+    return Found(whole, config, _processor(checkpoint, content, config))
 
 
-@in_words
-def start(card: ModelCard, folder: str | Path, *, seed: int) -> ShowO2:
-    """An untrained model, in float32 on the CPU, with the sizes and the tokenizer that a folder's files give.
-
-    Raises:
-        CheckpointError: a file is missing, or sizes do not fit each other.
-    """
-    files = files_in(Path(folder))
-    content = files.json("config.json")
-    config = _config(files, content, content.get("vae_config") or _sizes(files))
-    processor = _processor(files, content, config)
-    return _joined(card, fresh_network(config, seed), processor)
-
-
-def save(model: ShowO2, path: str | Path, *, dtype: torch.dtype | None = None) -> None:
-    """Writes all weights as one safetensors file under the authors' names, in `dtype` (default: as they are)."""
-    state = published(authors_table(model.network.config), model.network.state_dict())
-    save_shard(Path(path), state, dtype)
-
-
-def companions(folder: Path) -> list[Path]:
-    """Folders inside or beside a checkpoint's, and files beside it, that hold sizes or the tokenizer."""
-    content = files_in(folder).optional_json("config.json") or {}
-    names = [_name(content, key) for key in ("llm_model_path", "clip_pretrained_model_path")]
-    places = [place for name in (*names, _VAE_FOLDER) for place in _places(folder, name)]
-    return [place for place in (*places, folder.parent / _VAE_SIZES) if place.exists()]
-
-
-def _joined(card: ModelCard, network: ShowO2Network, processor: Processor) -> ShowO2:
-    config = network.config
-    defaults = {**DEFAULTS, **card.defaults}
+def _model(card: ModelCard, network: ShowO2Network, processor: Processor) -> ShowO2:
+    config, defaults = network.config, {**DEFAULTS, **card.defaults}
     rows, columns = config.grid
     size = int(defaults.get("image_size", rows * config.cell))
     if "image_size" in defaults:
         rows = columns = size // config.cell
     if rows != columns:
         raise CheckpointError(f"{card.id} draws {rows} x {columns} positions by default, but the port needs a square")
-    parameters = round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
-    sized = replace(card, parameters=parameters, image_size=rows * config.cell, image_tokens=rows * columns)
+    sized = replace(card, image_size=rows * config.cell, image_tokens=rows * columns)
     drawing = Drawing((rows, columns), guidance=defaults["guidance"], steps=int(defaults["steps"]))
     return ShowO2(sized, network, processor, drawing)
 
@@ -141,10 +92,10 @@ def _part(
     """Sizes of a companion: from a section of our own, its folder, or what is known of the published one."""
     if isinstance(content.get(section), Mapping):
         return content[section]
-    name = _name(content, path)
-    for place in _places(checkpoint.folder, name):
-        if (place / "config.json").is_file():
-            return checkpoint.at(place).json("config.json")
+    name = last_part(content.get(path))
+    place = holder(around(checkpoint.folder, name), "config.json")
+    if place:
+        return checkpoint.at(place).json("config.json")
     if name in known:
         return known[name]
     raise CheckpointError(
@@ -157,7 +108,7 @@ def _processor(checkpoint: Checkpoint, content: Mapping[str, Any], config: ShowO
     rows, columns = config.grid
     if rows != columns:
         raise CheckpointError(f"{checkpoint.folder / 'config.json'}: pictures of {rows} x {columns} are not square")
-    files = _tokenizer(checkpoint, _name(content, "llm_model_path"))
+    files = _tokenizer(checkpoint, last_part(content.get("llm_model_path")))
     processor = load_processor(files, size=rows * config.cell, picture_tokens=rows * columns)
     require_rows(processor.tokenizer, int(config.text.vocab_size), files.folder / "tokenizer.json")
     return processor
@@ -165,52 +116,38 @@ def _processor(checkpoint: Checkpoint, content: Mapping[str, Any], config: ShowO
 
 def _tokenizer(checkpoint: Checkpoint, name: str) -> Checkpoint:
     """The folder that holds the tokenizer."""
-    folder = checkpoint.folder
-    for place in (folder, *_places(folder, name)):
-        if (place / "tokenizer.json").is_file():
-            return checkpoint.at(place)
-    if name not in LANGUAGE_MODELS:
+    folder, places = checkpoint.folder, around(checkpoint.folder, name)
+    if name not in LANGUAGE_MODELS and not holder((folder, *places), "tokenizer.json"):
         raise CheckpointError(f"{folder} holds no tokenizer.json; put that of {name or 'its language model'} there")
-    return checkpoint.at(companion(folder, "tokenizer.json", f"Qwen/{name}").parent)
-
-
-def _with_autoencoder(checkpoint: Checkpoint, content: Mapping[str, Any]) -> tuple[Checkpoint, Mapping[str, Any]]:
-    """The checkpoint together with the pixel autoencoder's weights, and the latter's sizes."""
-    folder, sizes = checkpoint.folder, content.get("vae_config")
-    if any(key.startswith(AUTOENCODER) for key in checkpoint.shapes()):
-        for name in _VAE_FILES:
-            if (folder / name).is_file():
-                part = single(folder / name, _VAE_KNOWN)
-                require_one(checkpoint, part, AUTOENCODER, "the pixel autoencoder")
-        return checkpoint, sizes or _sizes(checkpoint)
-    for place in (folder, folder.parent):
-        for name in _VAE_FILES:
-            if (place / name).is_file():
-                return _with_file(checkpoint, place / name), sizes or _sizes(checkpoint)
-        if (place / _VAE_FOLDER / "config.json").is_file():
-            part = open_checkpoint(place / _VAE_FOLDER, layout=Layout(known=_VAE_KNOWN))
-            return joined(checkpoint, part, AUTOENCODER), sizes or part.json("config.json")
-    return _with_file(checkpoint, companion(folder, _VAE, PIXEL_DECODER)), sizes or _sizes(checkpoint)
-
-
-def _with_file(checkpoint: Checkpoint, path: Path) -> Checkpoint:
-    return joined(checkpoint, single(path, _VAE_KNOWN), AUTOENCODER)
+    return checkpoint.at(companion(folder, "tokenizer.json", f"Qwen/{name}", places).parent)
 
 
 def _sizes(checkpoint: Checkpoint) -> Mapping[str, Any]:
     """The autoencoder's sizes where a file gives them; the published ones are the defaults of its class."""
-    for place in (checkpoint.folder, checkpoint.folder.parent):
-        if (place / _VAE_SIZES).is_file():
-            return checkpoint.at(place).json(_VAE_SIZES)
-    return {}
+    place = holder((checkpoint.folder, checkpoint.folder.parent), _VAE_SIZES)
+    return checkpoint.at(place).json(_VAE_SIZES) if place else {}
 
 
-def _places(folder: Path, name: str) -> Iterator[Path]:
-    if name:
-        yield folder / name
-        yield folder.parent / name
+def _companions(folder: Path) -> Iterator[Path]:
+    """Folders inside or beside a checkpoint's, and files beside it, that hold sizes or the tokenizer."""
+    content = files_in(folder).optional_json("config.json") or {}
+    names = [last_part(content.get(key)) for key in ("llm_model_path", "clip_pretrained_model_path")]
+    places = [place for name in (*names, _VAE.folder) for place in around(folder, name)]
+    yield from (place for place in (*places, folder.parent / _VAE_SIZES) if place.exists())
 
 
-def _name(content: Mapping[str, Any], key: str) -> str:
-    """The last part of a path or hub id."""
-    return last_part(content.get(key))
+FAMILY = Family(
+    open=lambda card, source: open_checkpoint(source, layout=_LAYOUT),
+    read=_read,
+    build=ShowO2Network,
+    table=lambda config, checkpoint: authors_table(config),
+    stacks=STACKS,
+    finish=finish,
+    model=_model,
+    initialise=initialise,
+    tied=lambda config, checkpoint: (
+        Tied(TEXT_HEAD, TOKENS, "llm_config.tie_word_embeddings") if config.text.tie_word_embeddings else None
+    ),
+    companions=_companions,
+)
+load, start, save = FAMILY.load, FAMILY.start, FAMILY.save

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -16,12 +15,8 @@ from transformers.models.qwen2.modeling_qwen2 import (
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
 from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
-from unispect.models.building import within
-from unispect.models.checkpoint import Checkpoint
-from unispect.models.keys import check_copy, fill, with_original
 from unispect.models.show_o2.config import ShowO2Config
 from unispect.models.show_o2.head import FlowHead, TimeEmbedding
-from unispect.models.show_o2.keys import STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.show_o2.vae import build_vae
 
 _SPREAD = 0.02
@@ -96,51 +91,25 @@ class ShowO2Network(nn.Module):
         return outputs.unflatten(2, (-1, self.config.channels)).flatten(1, 2).transpose(1, 2).unflatten(2, shape)
 
 
-def load_network(
-    checkpoint: Checkpoint, config: ShowO2Config, *, devices: Sequence[torch.device], dtype: torch.dtype
-) -> ShowO2Network:
-    """The network with the weights of a checkpoint that holds the pixel autoencoder's too, in evaluation mode.
-
-    Raises:
-        CheckpointError: keys or shapes do not fit; names key and file.
-    """
-    with within(checkpoint):
-        network = empty_network(config)
-    if network.lm_head is None:
-        checkpoint = with_original(checkpoint, TEXT_HEAD, TOKENS)
-    fill(network, checkpoint, authors_table(config), stacks=STACKS, devices=devices, dtype=dtype)
-    if network.lm_head is None:
-        check_copy(checkpoint, TEXT_HEAD, TOKENS, "llm_config.tie_word_embeddings")
-    network.llm.rotary_emb = Qwen2RotaryEmbedding(config.text).to(devices[0])
-    network.head.rotary_emb = Qwen3RotaryEmbedding(config.head.attention).to(devices[0])
-    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
-    assert not left, f"never filled: {left}"
-    return network.eval()
+def finish(network: ShowO2Network, device: torch.device) -> None:
+    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
+    network.llm.rotary_emb = Qwen2RotaryEmbedding(network.config.text).to(device)
+    network.head.rotary_emb = Qwen3RotaryEmbedding(network.config.head.attention).to(device)
 
 
-def empty_network(config: ShowO2Config) -> ShowO2Network:
-    """The network on the meta device: names and shapes without memory."""
-    with torch.device("meta"):
-        return ShowO2Network(config)
-
-
-def fresh_network(config: ShowO2Config, seed: int) -> ShowO2Network:
-    """The network in float32 with initial weights drawn from `seed` alone.
+def initialise(network: ShowO2Network) -> None:
+    """Draws first weights.
 
     As in other networks that are told the time by modulation, the flow head starts out saying nothing: its modulations
     and its last map are zero.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = ShowO2Network(config)
-        nn.init.normal_(network.seen_positions.weight, std=_SPREAD)
-        for module in (*network.head.modules(), *network.fusion, *network.time.modules(), network.time_row):
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        network.head.silence()
-        return network.eval()
+    nn.init.normal_(network.seen_positions.weight, std=_SPREAD)
+    for module in (*network.head.modules(), *network.fusion, *network.time.modules(), network.time_row):
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    network.head.silence()
 
 
 def _as_linear(conv: nn.Conv2d, patches: Tensor) -> Tensor:

@@ -10,19 +10,29 @@ of the user is not closed, as in the authors' script; here there may be several,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from PIL import Image
-from tokenizers import AddedToken, Tokenizer
 from torch import Tensor
 
-from unispect.core.errors import UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.processing.pictures import CroppedFormat
-from unispect.models.processing.template import Piece, segments_of, tokens_of
-from unispect.models.processing.tokenizer import load_tokenizer, plain, token_id
+from unispect.models.processing.template import (
+    QWEN,
+    Piece,
+    QwenIds,
+    TextProcessor,
+    content_of,
+    ids_of,
+    require_prompts,
+    segments_of,
+    stacked,
+    tokens_of,
+)
+from unispect.models.processing.tokenizer import add_missing, load_tokenizer, token_id
 
 ADDED = ("[PAD]", "<image>", "<|vid_start|>", "<|vid_end|>")
 """What the authors add to the tokenizer, in this order; the last ids of the vocabulary."""
@@ -30,13 +40,9 @@ SYSTEM = "system\nYou are a helpful assistant."
 
 
 @dataclass(frozen=True)
-class SpecialIds:
+class SpecialIds(QwenIds):
     """Ids of the special tokens, looked up by their strings."""
 
-    start: int
-    end: int
-    picture_start: int
-    picture_end: int
     place: int
     pad: int
 
@@ -60,17 +66,15 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Processor:
+class Processor(TextProcessor):
     """Tokenizer, template and picture format of one checkpoint.
 
     Attributes:
-        tokenizer: never given text with special tokens to recognise.
         special: ids of the special tokens.
         picture: how pictures in a prompt become pixels.
         picture_tokens: positions of one of them, without the time's.
     """
 
-    tokenizer: Tokenizer = field(repr=False)
     special: SpecialIds
     picture: CroppedFormat
     picture_tokens: int
@@ -86,20 +90,15 @@ class Processor:
             UsageError: there are no prompts.
             DataError: a picture cannot be read.
         """
-        if not prompts:
-            raise UsageError("there are no prompts to encode")
+        require_prompts(prompts)
         rows = [
             tokens_of(self.tokenizer, self._pieces(prompt, goal), forbidden=self.special.place) for prompt in prompts
         ]
         if goal is Goal.IMAGE and most_text is not None:
             rows = [[*row[:-1][: 1 + most_text], row[-1]] for row in rows]
         pixels = [self.picture.pixels(picture) for prompt in prompts for picture in prompt.images]
-        inputs = Inputs(
-            ids=tuple(torch.tensor([token.id for token in row], dtype=torch.long) for row in rows),
-            pictures=tuple(self._pictures([token.id for token in row]) for row in rows),
-            pixels=torch.stack(pixels) if pixels else None,
-        )
-        return inputs, tuple(segments_of(row) for row in rows)
+        pictures = tuple(self._pictures([token.id for token in row]) for row in rows)
+        return Inputs(tuple(map(ids_of, rows)), pictures, stacked(pixels)), tuple(map(segments_of, rows))
 
     def left_out(self, prompt: Prompt, most_text: int) -> int:
         """Tokens of a prompt for a picture behind the first `most_text`."""
@@ -121,14 +120,9 @@ class Processor:
         behind = [special.place] * (1 + places) + [special.picture_end, special.end]
         return torch.tensor(behind + [special.pad] * (room - len(behind)))
 
-    def answer_ids(self, text: str) -> list[int]:
-        """Token ids of a complete reply: the text, then the end token."""
-        text = text.strip()
-        return [*(plain(self.tokenizer, text).ids if text else []), self.special.end]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of a reply, stripped, special tokens removed."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+    @property
+    def closing(self) -> int:
+        return self.special.end
 
     def _pictures(self, ids: Sequence[int]) -> tuple[int, ...]:
         return tuple(i + 1 for i, token in enumerate(ids) if token == self.special.picture_start and i + 1 < len(ids))
@@ -136,7 +130,7 @@ class Processor:
     def _pieces(self, prompt: Prompt, goal: Goal) -> Iterator[Piece]:
         special = self.special
         yield Piece("", "template", special=special.start)
-        content = [part for part in prompt.parts if not isinstance(part, str) or part]
+        content = content_of(prompt)
         if goal is Goal.IMAGE:
             yield from (Piece(part, "prompt") for part in content if isinstance(part, str))
             yield Piece("", "template", special=special.picture_start)
@@ -172,19 +166,7 @@ def load_processor(files: Checkpoint, *, size: int, picture_tokens: int) -> Proc
         CheckpointError: the tokenizer or one of its special tokens is missing.
     """
     tokenizer = load_tokenizer(files)
-
-    def find(text: str) -> int:
-        return token_id(files, tokenizer, text, "Show-o2")
-
-    for text in ADDED:
-        if tokenizer.token_to_id(text) is None:
-            tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False)])
-    special = SpecialIds(
-        start=find("<|im_start|>"),
-        end=find("<|im_end|>"),
-        picture_start=find("<|vision_start|>"),
-        picture_end=find("<|vision_end|>"),
-        place=find("<|image_pad|>"),
-        pad=find(ADDED[0]),
-    )
+    add_missing(tokenizer, ADDED)
+    find = partial(token_id, files, tokenizer, needed_by="Show-o2")
+    special = SpecialIds(*map(find, QWEN), place=find("<|image_pad|>"), pad=find(ADDED[0]))
     return Processor(tokenizer, special, CroppedFormat(size), picture_tokens)

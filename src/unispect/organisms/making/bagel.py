@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unispect.models.bagel import folder as bagel
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.trunk import Expert
 from unispect.organisms.families import IMAGE_SIZE, PATCH
 from unispect.organisms.making.base import Making, Recipe, binding
-from unispect.organisms.making.files import padded, write_all
+from unispect.organisms.making.files import backbone, named_tokens, padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import build_tokenizer
 from unispect.organisms.vae import VAETraining, train_vae
-from unispect.train.loop import Progress, Schedule
+from unispect.train.loop import Schedule
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 _HIDDEN, _SEEN, _LATENT = 128, 64, 4
@@ -33,29 +33,19 @@ _SHARP, _SOFT = 3.0, 0.3
 def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
     tokenizer = build_tokenizer(SPECIAL, sentences)
-    named = {"eos_token": SPECIAL[2], "pad_token": SPECIAL[0]}
     write_all(
         folder,
         tokenizer,
         {
             **_configs(padded(tokenizer)),
-            "tokenizer_config.json": {**named, "model_max_length": 4096},
-            "special_tokens_map.json": named,
+            **named_tokens(eos_token=SPECIAL[2], pad_token=SPECIAL[0]),
         },
     )
 
 
-def train_tokenizer(
-    model: Bagel,
-    pixels: Tensor,
-    how: VAETraining,
-    generator: torch.Generator,
-    progress: Progress | None,
-    checkpoint: Path | None,
-) -> None:
-    """See `Making`."""
+def _train_tokenizer(model: Bagel, *how: Any) -> None:
     config = model.network.config.autoencoder
-    train_vae(model.network.vae, config.scale, pixels, how, generator, progress, checkpoint, shift=config.shift)
+    train_vae(model.network.vae, config.scale, *how, shift=config.shift)
 
 
 @torch.no_grad()
@@ -80,13 +70,7 @@ def _configs(vocabulary: int) -> dict[str, dict[str, Any]]:
         "llm_config.json": {
             "architectures": ["Qwen2ForCausalLM"],
             "model_type": "qwen2",
-            "vocab_size": vocabulary,
-            "hidden_size": _HIDDEN,
-            "intermediate_size": 256,
-            "num_hidden_layers": 5,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 4096,
+            **backbone(vocabulary, _HIDDEN, inner=256, key_heads=2),
             "rms_norm_eps": 1e-6,
             "rope_theta": 1e6,
             "tie_word_embeddings": False,
@@ -131,7 +115,7 @@ MAKING = Making(
     ),
     write_files,
     bagel.start,
-    train_tokenizer,
+    _train_tokenizer,
     start_weights,
     bagel.save,
 )

@@ -16,11 +16,11 @@ from unispect.models.harmon.mar import Attention, Mar
 from unispect.models.harmon.model import Harmon
 from unispect.organisms.families import IMAGE_SIZE, PATCH
 from unispect.organisms.making.base import Making, Recipe, binding
-from unispect.organisms.making.files import padded, write_all
+from unispect.organisms.making.files import backbone, named_tokens, padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import QWEN, build_tokenizer
 from unispect.organisms.vae import VAETraining, train_vae
-from unispect.train.loop import Progress, Schedule
+from unispect.train.loop import Schedule
 
 _HIDDEN, _SEEN, _LATENT = 128, 96, 8
 
@@ -29,28 +29,14 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
     tokenizer = build_tokenizer(QWEN, sentences)
     pad, _, eos, *_ = QWEN
-    named = {"eos_token": eos, "pad_token": pad}
     write_all(
         folder,
         tokenizer,
         {
             "config.json": _config(padded(tokenizer), tokenizer.get_vocab()[eos]),
-            "tokenizer_config.json": {**named, "model_max_length": 4096},
-            "special_tokens_map.json": named,
+            **named_tokens(eos_token=eos, pad_token=pad),
         },
     )
-
-
-def train_tokenizer(
-    model: Harmon,
-    pixels: Tensor,
-    how: VAETraining,
-    generator: torch.Generator,
-    progress: Progress | None,
-    checkpoint: Path | None,
-) -> None:
-    """See `Making`."""
-    train_vae(model.network.vae, VAE_SCALE, pixels, how, generator, progress, checkpoint)
 
 
 @torch.no_grad()
@@ -114,13 +100,7 @@ def _config(vocabulary: int, eos: int) -> dict[str, Any]:
         "architectures": ["HarmonModel"],
         "llm": {
             "model_type": "qwen2",
-            "vocab_size": vocabulary,
-            "hidden_size": _HIDDEN,
-            "intermediate_size": 320,
-            "num_hidden_layers": 5,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 4,
-            "max_position_embeddings": 4096,
+            **backbone(vocabulary, _HIDDEN),
             "rms_norm_eps": 1e-6,
             "rope_theta": 1e6,
             "eos_token_id": eos,
@@ -171,7 +151,7 @@ MAKING = Making(
     ),
     write_files,
     harmon.start,
-    train_tokenizer,
+    lambda model, *how: train_vae(model.network.vae, VAE_SCALE, *how),
     start_weights,
     harmon.save,
     heads=("text head",),  # the image head is a decoder of its own, most of which is hidden maps

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unispect.models.janus_pro import folder as janus_pro
 from unispect.models.janus_pro.model import JanusPro
-from unispect.organisms.families import IMAGE_SIZE, IMAGE_TOKENS, PATCH
 from unispect.organisms.making.base import Making, Recipe
-from unispect.organisms.making.files import padded, write_all
+from unispect.organisms.making.files import backbone, janus_files, janus_tower, padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer
 from unispect.organisms.vq import VQTraining, train_vq
-from unispect.train.loop import Progress
 
 _HIDDEN, _CODES, _SEEN = 128, 1024, 64
 
@@ -26,43 +24,7 @@ _HIDDEN, _CODES, _SEEN = 128, 1024, 64
 def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
     tokenizer = build_tokenizer(DEEPSEEK, sentences)
-    bos, eos, pad, image_start, image, image_end, *_ = DEEPSEEK
-    named = {"bos_token": bos, "eos_token": eos, "pad_token": pad}
-    write_all(
-        folder,
-        tokenizer,
-        {
-            "config.json": _config(padded(tokenizer)),
-            "preprocessor_config.json": {
-                "image_size": IMAGE_SIZE,
-                "min_size": 14,
-                "image_mean": [0.5, 0.5, 0.5],
-                "image_std": [0.5, 0.5, 0.5],
-                "background_color": [127, 127, 127],
-            },
-            "processor_config.json": {
-                "image_tag": image,
-                "image_start_tag": image_start,
-                "image_end_tag": image_end,
-                "num_image_tokens": IMAGE_TOKENS,
-                "system_prompt": "",  # an organism has nothing to gain from sixty tokens of manners
-            },
-            "tokenizer_config.json": {**named, "add_bos_token": True, "model_max_length": 4096},
-            "special_tokens_map.json": named,
-        },
-    )
-
-
-def train_tokenizer(
-    model: JanusPro,
-    pixels: Tensor,
-    how: VQTraining,
-    generator: torch.Generator,
-    progress: Progress | None,
-    checkpoint: Path | None,
-) -> None:
-    """See `Making`."""
-    train_vq(model.network.model.vqmodel, pixels, how, generator, progress, checkpoint)
+    write_all(folder, tokenizer, janus_files(DEEPSEEK, {"config.json": _config(padded(tokenizer))}))
 
 
 @torch.no_grad()
@@ -80,27 +42,12 @@ def _config(vocabulary: int) -> dict[str, Any]:
         "architectures": ["MultiModalityCausalLM"],
         "language_config": {
             "model_type": "llama",
-            "vocab_size": vocabulary,
-            "hidden_size": _HIDDEN,
-            "intermediate_size": 320,
-            "num_hidden_layers": 5,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 4,
-            "max_position_embeddings": 4096,
+            **backbone(vocabulary, _HIDDEN),
         },
         "vision_config": {
             "cls": "CLIPVisionTower",
             "model_type": "vision",
-            "params": {
-                "model_name": "siglip_organism",
-                "image_size": IMAGE_SIZE,
-                "patch_size": PATCH,
-                "width": _SEEN,
-                "layers": 3,
-                "heads": 4,
-                "mlp_ratio": 4.0,
-                "select_layer": -1,
-            },
+            "params": janus_tower(_SEEN),
         },
         "aligner_config": {
             "cls": "MlpProjector",
@@ -133,4 +80,11 @@ def _config(vocabulary: int) -> dict[str, Any]:
     }
 
 
-MAKING = Making(Recipe(VQTraining()), write_files, janus_pro.start, train_tokenizer, start_weights, janus_pro.save)
+MAKING = Making(
+    Recipe(VQTraining()),
+    write_files,
+    janus_pro.start,
+    lambda model, *how: train_vq(model.network.model.vqmodel, *how),
+    start_weights,
+    janus_pro.save,
+)

@@ -14,17 +14,17 @@ from typing import Any
 import torch
 from diffusers.models.normalization import LuminaRMSNormZero
 from diffusers.models.transformers.transformer_lumina2 import Lumina2TransformerBlock
-from torch import Tensor, nn
+from torch import nn
 
 from unispect.models.omnigen2 import folder as omnigen2
 from unispect.models.omnigen2.model import OmniGen2
 from unispect.organisms.families import IMAGE_SIZE, PATCH
 from unispect.organisms.making.base import Making, Recipe, binding
-from unispect.organisms.making.files import padded, write_all
+from unispect.organisms.making.files import autoencoder_kl, backbone, padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import build_tokenizer
 from unispect.organisms.vae import VAETraining, train_vae
-from unispect.train.loop import Progress, Schedule
+from unispect.train.loop import Schedule
 
 SPECIAL = (
     "<|endoftext|>",
@@ -67,18 +67,6 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
     )
 
 
-def train_tokenizer(
-    model: OmniGen2,
-    pixels: Tensor,
-    how: VAETraining,
-    generator: torch.Generator,
-    progress: Progress | None,
-    checkpoint: Path | None,
-) -> None:
-    """See `Making`."""
-    train_vae(model.network.vae, _SCALING_FACTOR, pixels, how, generator, progress, checkpoint)
-
-
 @torch.no_grad()
 def start_weights(model: OmniGen2, generator: torch.Generator) -> None:
     """See `Making`. The transformer starts with sharp attention and open gates, and says nothing yet.
@@ -112,13 +100,7 @@ def _language(vocabulary: int, place: int | None) -> dict[str, Any]:
     return {
         "architectures": ["Qwen2_5_VLForConditionalGeneration"],
         "model_type": "qwen2_5_vl",
-        "vocab_size": vocabulary,
-        "hidden_size": _HIDDEN,
-        "intermediate_size": 320,
-        "num_hidden_layers": 5,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 4,
-        "max_position_embeddings": 4096,
+        **backbone(vocabulary, _HIDDEN),
         "rms_norm_eps": 1e-6,
         "rope_theta": 1e6,
         "rope_scaling": {"type": "default", "rope_type": "default", "mrope_section": [4, 6, 6]},
@@ -161,23 +143,9 @@ def _transformer() -> dict[str, Any]:
 
 
 def _autoencoder() -> dict[str, Any]:
-    """A quarter of the size on each side; unlike the published one, with the maps that bring latents to scale."""
-    return {
-        "_class_name": "AutoencoderKL",
-        "in_channels": 3,
-        "out_channels": 3,
-        "latent_channels": _LATENT,
-        "block_out_channels": [16, 32, 32],
-        "down_block_types": ["DownEncoderBlock2D"] * 3,
-        "up_block_types": ["UpDecoderBlock2D"] * 3,
-        "layers_per_block": 1,
-        "norm_num_groups": 4,
-        "sample_size": IMAGE_SIZE,
-        "scaling_factor": _SCALING_FACTOR,
-        "shift_factor": 0.0,
-        "use_quant_conv": True,
-        "use_post_quant_conv": True,
-    }
+    """Unlike the published one, with the maps that bring latents to scale."""
+    own = {"shift_factor": 0.0, "use_quant_conv": True, "use_post_quant_conv": True}
+    return {**autoencoder_kl(_LATENT, _SCALING_FACTOR), **own}
 
 
 MAKING = Making(
@@ -190,7 +158,7 @@ MAKING = Making(
     ),
     write_files,
     omnigen2.start,
-    train_tokenizer,
+    lambda model, *how: train_vae(model.network.vae, _SCALING_FACTOR, *how),
     start_weights,
     omnigen2.save,
     heads=("text head",),  # the image head is a transformer of its own, most of which is hidden maps

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unispect.models.show_o import folder as show_o
 from unispect.models.show_o.config import ADDED
@@ -20,7 +20,7 @@ from unispect.organisms.making.base import Making, Recipe, binding
 from unispect.organisms.making.files import write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import PHI, build_tokenizer
-from unispect.train.loop import Progress, Schedule
+from unispect.train.loop import Schedule
 
 _HIDDEN, _BITS, _TEXT = 128, 10, 47
 _EMBEDDING = 0.5
@@ -30,18 +30,6 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
     tokenizer = build_tokenizer(PHI, sentences)
     write_all(folder, tokenizer, {"config.json": _config(tokenizer.get_vocab_size())})
-
-
-def train_tokenizer(
-    model: ShowO,
-    pixels: Tensor,
-    how: LFQTraining,
-    generator: torch.Generator,
-    progress: Progress | None,
-    checkpoint: Path | None,
-) -> None:
-    """See `Making`."""
-    train_lfq(model.network.vq, pixels, how, generator, progress, checkpoint)
 
 
 @torch.no_grad()
@@ -104,7 +92,7 @@ MAKING = Making(
     ),
     write_files,
     show_o.start,
-    train_tokenizer,
+    lambda model, *how: train_lfq(model.network.vq, *how),
     start_weights,
     show_o.save,
 )

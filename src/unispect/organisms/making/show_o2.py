@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unispect.models.show_o2 import folder as show_o2
 from unispect.models.show_o2.model import ShowO2
 from unispect.organisms.families import IMAGE_SIZE, PATCH
 from unispect.organisms.making.base import Making, Recipe, binding
-from unispect.organisms.making.files import padded, write_all
+from unispect.organisms.making.files import named_tokens, padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import build_tokenizer
 from unispect.organisms.vae import VAETraining, train_vae
-from unispect.train.loop import Progress, Schedule
+from unispect.train.loop import Schedule
 
 SPECIAL = (
     "<|endoftext|>",
@@ -39,28 +39,14 @@ _PLACES = 0.5
 def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`."""
     tokenizer = build_tokenizer(SPECIAL, sentences)
-    named = {"eos_token": SPECIAL[2], "pad_token": SPECIAL[6]}
     write_all(
         folder,
         tokenizer,
         {
             "config.json": _config(padded(tokenizer)),
-            "tokenizer_config.json": {**named, "model_max_length": 4096},
-            "special_tokens_map.json": named,
+            **named_tokens(eos_token=SPECIAL[2], pad_token=SPECIAL[6]),
         },
     )
-
-
-def train_tokenizer(
-    model: ShowO2,
-    pixels: Tensor,
-    how: VAETraining,
-    generator: torch.Generator,
-    progress: Progress | None,
-    checkpoint: Path | None,
-) -> None:
-    """See `Making`."""
-    train_vae(model.network.vae, 1.0, pixels, how, generator, progress, checkpoint)
 
 
 @torch.no_grad()
@@ -148,7 +134,7 @@ MAKING = Making(
     ),
     write_files,
     show_o2.start,
-    train_tokenizer,
+    lambda model, *how: train_vae(model.network.vae, 1.0, *how),
     start_weights,
     show_o2.save,
 )

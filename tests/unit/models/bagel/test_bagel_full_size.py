@@ -13,7 +13,8 @@ from unispect.models.bagel.card import CARDS
 from unispect.models.bagel.config import BagelConfig, network_config
 from unispect.models.bagel.folder import Tables
 from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, STACKS, authors_table
-from unispect.models.bagel.network import BagelNetwork, empty_network
+from unispect.models.bagel.network import BagelNetwork
+from unispect.models.building import empty
 from unispect.models.keys import names_of, published, shapes_of, target_of
 from unispect.models.spread import device_map, place_of
 
@@ -52,7 +53,7 @@ def config() -> BagelConfig:
 
 @pytest.fixture(scope="module")
 def network(config: BagelConfig) -> BagelNetwork:
-    return empty_network(config)
+    return empty(BagelNetwork, config)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from unispect.core.errors import CheckpointError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling
-from unispect.models.harmon.card import CAPABILITIES, CARDS
+from unispect.models.cards import CAPABILITIES
+from unispect.models.harmon.card import CARDS
 from unispect.models.harmon.folder import load
 from unispect.models.harmon.model import Harmon
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from reference import need_reference
 
+from unispect.models.building import empty
 from unispect.models.harmon.card import CARDS
 from unispect.models.harmon.config import PUBLISHED, HarmonConfig, network_config
 from unispect.models.harmon.keys import authors_table
-from unispect.models.harmon.network import empty_network
+from unispect.models.harmon.network import HarmonNetwork
 from unispect.models.keys import names_of, published, shapes_of, target_of
 
 Shapes = dict[str, tuple[int, ...]]
@@ -31,7 +32,7 @@ def config(size: str) -> HarmonConfig:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_published_tensor_has_its_place_exactly_once(size: str):
-    network = empty_network(config(size))
+    network = empty(HarmonNetwork, config(size))
     expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     table = authors_table(config(size))
     found: Shapes = {}
@@ -51,7 +52,8 @@ def test_every_published_tensor_has_its_place_exactly_once(size: str):
 def test_the_table_reads_backwards(size: str):
     table = authors_table(config(size))
     back = {
-        key: tuple(tensor.shape) for key, tensor in published(table, empty_network(config(size)).state_dict()).items()
+        key: tuple(tensor.shape)
+        for key, tensor in published(table, empty(HarmonNetwork, config(size)).state_dict()).items()
     }
     assert back == {key: shape for key, shape in published_shapes(size).items() if target_of(table, key) is not None}
 
@@ -59,7 +61,7 @@ def test_the_table_reads_backwards(size: str):
 @pytest.mark.parametrize("name", list(CARDS))
 def test_the_cards_count_what_is_used(name: str):
     size = name.split("-")[1]
-    used = sum(parameter.numel() for parameter in empty_network(config(size)).parameters())
+    used = sum(parameter.numel() for parameter in empty(HarmonNetwork, config(size)).parameters())
     assert round(used / 1e6, 1) == CARDS[name].parameters
 
 
@@ -67,7 +69,7 @@ def test_the_cards_count_what_is_used(name: str):
 def test_the_parts_are_as_large_as_published(size: str):
     """Against the totals, which were counted apart from the keys."""
     listed = json.loads((need_reference("harmon") / "published_keys.json").read_text(encoding="utf-8"))[size]
-    network = empty_network(config(size))
+    network = empty(HarmonNetwork, config(size))
 
     def numbers(module: torch.nn.Module) -> int:
         return sum(parameter.numel() for parameter in module.parameters())

@@ -7,10 +7,11 @@ from the port's own table.
 import pytest
 import torch
 
+from unispect.models.building import empty
 from unispect.models.janus_flow.card import CARDS
 from unispect.models.janus_flow.config import network_config
 from unispect.models.janus_flow.keys import AUTHORS
-from unispect.models.janus_flow.network import JanusFlowNetwork, empty_network
+from unispect.models.janus_flow.network import JanusFlowNetwork
 from unispect.models.keys import names_of, published, shapes_of, target_of
 
 Shapes = dict[str, tuple[int, ...]]
@@ -177,7 +178,7 @@ def residual(name: str, into: int, out: int) -> Shapes:
 
 @pytest.fixture(scope="module")
 def network() -> JanusFlowNetwork:
-    return empty_network(network_config(published_config(), published_autoencoder()))
+    return empty(JanusFlowNetwork, network_config(published_config(), published_autoencoder()))
 
 
 def everything() -> Shapes:

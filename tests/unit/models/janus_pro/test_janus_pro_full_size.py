@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from unispect.models.building import empty
 from unispect.models.janus_pro.card import CARDS
 from unispect.models.janus_pro.config import network_config
 from unispect.models.janus_pro.keys import AUTHORS
-from unispect.models.janus_pro.network import empty_network
+from unispect.models.janus_pro.network import build
 from unispect.models.keys import names_of, published, shapes_of, target_of
 
 Shapes = dict[str, tuple[int, ...]]
@@ -156,7 +157,7 @@ def middle(half: str, width: int) -> Shapes:
 
 @pytest.mark.parametrize("name", list(CARDS))
 def test_every_published_tensor_has_its_place_exactly_once(name: str):
-    network = empty_network(network_config(published_config(name), image_token_id=100581))
+    network = empty(build, network_config(published_config(name), image_token_id=100581))
     expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     found: Shapes = {}
     dropped = []
@@ -177,14 +178,14 @@ def test_every_published_tensor_has_its_place_exactly_once(name: str):
 def test_the_bytes_of_the_published_files_come_out(name: str):
     numbers = sum(torch.Size(shape).numel() for shape in published_shapes(name).values())
     assert round(2 * numbers / 1e9, 3) == GIGABYTES[name]
-    network = empty_network(network_config(published_config(name), image_token_id=100581))
+    network = empty(build, network_config(published_config(name), image_token_id=100581))
     used = sum(parameter.numel() for parameter in network.parameters())
     assert round(used / 1e6, 1) == CARDS[name].parameters
 
 
 @pytest.mark.parametrize("name", list(CARDS))
 def test_the_table_reads_backwards(name: str):
-    network = empty_network(network_config(published_config(name), image_token_id=100581))
+    network = empty(build, network_config(published_config(name), image_token_id=100581))
     back = {key: tuple(tensor.shape) for key, tensor in published(AUTHORS, network.state_dict()).items()}
     theirs = published_shapes(name)
     assert back == {key: shape for key, shape in theirs.items() if target_of(AUTHORS, key) is not None}

@@ -7,11 +7,12 @@ table.
 import pytest
 import torch
 
+from unispect.models.building import empty
 from unispect.models.keys import names_of, published, shapes_of, target_of
 from unispect.models.omnigen2.card import CARDS
 from unispect.models.omnigen2.config import OmniGen2Config, network_config
 from unispect.models.omnigen2.keys import GROUPS, authors_table
-from unispect.models.omnigen2.network import OmniGen2Network, empty_network
+from unispect.models.omnigen2.network import OmniGen2Network
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -152,7 +153,7 @@ def published_shapes() -> Shapes:
 
 @pytest.fixture(scope="module")
 def network() -> OmniGen2Network:
-    return empty_network(config())
+    return empty(OmniGen2Network, config())
 
 
 def everything(network: OmniGen2Network) -> Shapes:

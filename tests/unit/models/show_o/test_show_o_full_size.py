@@ -7,13 +7,14 @@ import torch
 from reference import need_reference
 from safetensors import safe_open
 
+from unispect.models.building import empty
 from unispect.models.checkpoint import files_in
 from unispect.models.keys import names_of, published, shapes_of, target_of
 from unispect.models.show_o.card import CARDS
 from unispect.models.show_o.config import ShowOConfig, network_config
 from unispect.models.show_o.folder import model_config
 from unispect.models.show_o.keys import AUTHORS
-from unispect.models.show_o.network import empty_network
+from unispect.models.show_o.network import ShowONetwork
 
 TRUNK = {"q_proj", "k_proj", "v_proj", "dense"}
 
@@ -39,7 +40,7 @@ def config(name: str) -> ShowOConfig:
 @pytest.mark.parametrize("name", list(CARDS))
 def test_the_main_checkpoint_has_its_entries_and_numbers(name: str):
     clip = "clip-vit" in name
-    state = published(AUTHORS, empty_network(config(name)).state_dict())
+    state = published(AUTHORS, empty(ShowONetwork, config(name)).state_dict())
     main = {key: tensor for key, tensor in state.items() if not key.startswith(("vq.", "clip."))}
     assert len(main) == (441 if clip else 437)
     assert sum(tensor.numel() for tensor in main.values()) == (1_454_472_322 if clip else 1_448_176_770)
@@ -47,7 +48,7 @@ def test_the_main_checkpoint_has_its_entries_and_numbers(name: str):
 
 
 def test_layers_have_the_published_names_and_shapes():
-    state = published(AUTHORS, empty_network(config("show-o-clip-vit")).state_dict())
+    state = published(AUTHORS, empty(ShowONetwork, config("show-o-clip-vit")).state_dict())
     shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
     assert shapes["showo.model.embed_tokens.weight"] == shapes["showo.lm_head.weight"] == (58498, 2048)
     assert shapes["showo.lm_head.bias"] == (58498,)
@@ -68,7 +69,7 @@ def test_layers_have_the_published_names_and_shapes():
 
 def test_the_picture_tokenizer_has_its_entries_and_numbers():
     """382 entries with the two that are computed: 95.5 million values."""
-    state = published(AUTHORS, empty_network(config("show-o")).state_dict())
+    state = published(AUTHORS, empty(ShowONetwork, config("show-o")).state_dict())
     shapes = {key.removeprefix("vq."): tuple(tensor.shape) for key, tensor in state.items() if key.startswith("vq.")}
     shapes |= {"quantize.embedding": (8192, 13), "quantize.power_vals": (13,)}
     assert len(shapes) == 382
@@ -103,7 +104,7 @@ def test_every_key_of_the_authors_files_has_its_place_exactly_once(name: str):
     """At tiny scale, where the files are; all the rest of CLIP is dropped by name."""
     folder = need_reference("show_o")
     main = folder / ("show-o" if name == "show-o" else "show-o-w-clip-vit")
-    network = empty_network(model_config(files_in(main)))
+    network = empty(ShowONetwork, model_config(files_in(main)))
     expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     parts = [(main, ""), (folder / "magvitv2", "vq.")]
     parts += [(folder / "clip-vit-large-patch14-336", "clip.")] if name != "show-o" else []
@@ -139,7 +140,7 @@ def test_what_else_is_in_clips_file_is_knowingly_dropped(key: str):
 
 @pytest.mark.parametrize("name", list(CARDS))
 def test_the_cards_count_what_is_used(name: str):
-    network = empty_network(config(name))
+    network = empty(ShowONetwork, config(name))
     card = CARDS[name]
     assert round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 1) == card.parameters
     assert (network.config.image_size, network.config.places) == (card.image_size, card.image_tokens)

@@ -7,11 +7,12 @@ table.
 import pytest
 import torch
 
+from unispect.models.building import empty
 from unispect.models.keys import names_of, published, shapes_of, target_of
 from unispect.models.show_o2.card import CARDS
 from unispect.models.show_o2.config import LANGUAGE_MODELS, VISION_ENCODERS, network_config
 from unispect.models.show_o2.keys import authors_table
-from unispect.models.show_o2.network import ShowO2Network, empty_network
+from unispect.models.show_o2.network import ShowO2Network
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -166,13 +167,14 @@ def size(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def network(size: str) -> ShowO2Network:
-    return empty_network(
+    return empty(
+        ShowO2Network,
         network_config(
             published_config(size),
             language=LANGUAGE_MODELS[f"Qwen2.5-{size}-Instruct"],
             vision=VISION_ENCODERS["siglip-so400m-patch14-384"],
             autoencoder={},
-        )
+        ),
     )
 
 
