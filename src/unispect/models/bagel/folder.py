@@ -183,7 +183,7 @@ FAMILY = Family(
     stacks=STACKS,
     finish=finish,
     model=_model,
-    # In float32 whatever the precision, as the authors run it (FACTS section 9).
+    # In float32 whatever the precision, as the authors run it (docs/sources/bagel.md#precision).
     exact=(AUTOENCODER,),
     companions=_companions,
 )
