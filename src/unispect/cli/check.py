@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from unispect.cli.console import say, show_table
-from unispect.cli.status import root_lines
+from unispect.cli.status_words import root_lines
 from unispect.core.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from unispect.cli.checks import Check
 from unispect.core.errors import UnispectError
+from unispect.doctor.checks import Check
 
 
 @dataclass(frozen=True)
