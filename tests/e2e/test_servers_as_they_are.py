@@ -101,7 +101,7 @@ def test_a_proxy_that_cannot_be_used_is_named_before_any_work(tmp_path, capsys, 
 
 
 def test_a_broken_setting_is_a_line_of_doctor(monkeypatch):
-    from unispect.cli.doctor import _network
+    from unispect.doctor.machine import _network
 
     monkeypatch.setenv("SSL_CERT_FILE", "/gone/cacert.pem")
     monkeypatch.setenv("HTTP_PROXY", "socks4://127.0.0.1:1")

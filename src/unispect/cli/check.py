@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from unispect.cli.console import say
-from unispect.cli.status import root_lines
+from unispect.cli.status_words import root_lines
 from unispect.core.errors import UsageError
 
 app = App(

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
-import sys
-from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from pathlib import Path
 
-from unispect.cli.checks import Check
 from unispect.cli.console import say
-from unispect.cli.packages import check_packages, told
-from unispect.cli.trial import try_models, try_outputs
+from unispect.doctor.machine import checks
 
-LEAST_DISK = 2 * 2**30
-"""Bytes below which a run with pictures is likely to fill the disk."""
 STYLES = {"ok": "green", "note": "yellow", "FAIL": "bold red"}
 
 
@@ -29,101 +20,10 @@ def doctor() -> int:
     """
     say(f"unispect {version('unispect')}, Python {platform.python_version()}, {platform.platform(terse=True)}")
     failed: list[str] = []
-    for check in _checks():
+    for check in checks():
         say(f"{check.level:5} {check.what}: {check.detail}", STYLES[check.level])
         if check.level == "FAIL":
             failed.append(check.what)
     say()
     say(f"Does not work: {', '.join(failed)}." if failed else "Everything that is needed works.")
     return 1 if failed else 0
-
-
-def _checks() -> Iterator[Check]:
-    for name, look in _LOOKS.items():
-        try:
-            yield from look()
-        except Exception as error:  # a broken installation must not stop the other checks
-            yield Check("FAIL", name, told(error))
-
-
-def _devices() -> Iterator[Check]:
-    import torch
-
-    threads = os.environ.get("OMP_NUM_THREADS", "unset")
-    yield Check(
-        "ok", "cpu", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} (OMP_NUM_THREADS {threads})"
-    )
-    for index in range(torch.cuda.device_count()):
-        gpu = torch.cuda.get_device_properties(index)
-        yield Check("ok", f"cuda:{index}", f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB")
-    if torch.backends.mps.is_available():
-        yield Check("ok", "mps", "available")
-    if not torch.cuda.is_available() and not torch.backends.mps.is_available():
-        yield Check("note", "gpu", "none; the tiny models need none, the published ones run slowly without")
-
-
-def _memory() -> Iterator[Check]:
-    try:
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    except (ValueError, OSError, AttributeError):
-        yield Check("note", "memory", "cannot be read on this system")
-        return
-    yield Check("ok" if total >= 3 else "note", "memory", f"{total:.1f} GiB (the demo needs 2.5)")
-
-
-def _disk() -> Iterator[Check]:
-    free = shutil.disk_usage(Path.cwd()).free
-    level = "ok" if free >= LEAST_DISK else "note"
-    yield Check(level, "disk", f"{free / 2**30:.1f} GiB free in {Path.cwd()}")
-
-
-def _browser() -> Iterator[Check]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found:
-        yield Check("ok", "browser", found)
-    else:
-        yield Check("note", "browser", "no chromium; reports do not need it, only their browser test does")
-
-
-def _encoding() -> Iterator[Check]:
-    encoding = (sys.stdout.encoding or "unknown").lower()
-    level = "ok" if "utf" in encoding else "note"
-    yield Check(
-        level, "terminal", f"{encoding}" + ("" if level == "ok" else "; set PYTHONUTF8=1 to see all characters")
-    )
-
-
-def _keys() -> Iterator[Check]:
-    """Of models behind an API: names only."""
-    from unispect.chat.named import PROVIDERS
-
-    variables = dict.fromkeys(name for provider in PROVIDERS.values() for name in provider.variables)
-    held = [name for name in variables if os.environ.get(name, "").strip()]
-    if held:
-        yield Check("ok", "keys", f"{', '.join(held)} set")
-    else:
-        yield Check("note", "keys", f"none of {', '.join(variables)} is set; only models behind an API need one")
-
-
-def _network() -> Iterator[Check]:
-    """Proxies and certificates that the environment names, which decide whether models behind an API can be asked."""
-    from unispect.chat.network import problems
-
-    found = problems(("https://api.example.org", "http://server.example.org"))
-    yield from (Check("note", "network", problem) for problem in found)
-    if not found:
-        yield Check("ok", "network", "proxies and certificates that the environment names can be used")
-
-
-_LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
-    "packages": check_packages,
-    "devices": _devices,
-    "memory": _memory,
-    "disk": _disk,
-    "terminal": _encoding,
-    "browser": _browser,
-    "keys": _keys,
-    "network": _network,
-    "shipped models": try_models,
-    "outputs": try_outputs,
-}

@@ -22,7 +22,7 @@ def merge(*run: Path, out: Annotated[Path, Parameter(name=("--out", "-o"))]) -> 
         run: Folders of the runs.
         out: Folder of the merged run; made if it is not there, and what it holds stays.
     """
-    from unispect.cli.status import plan_line
+    from unispect.cli.status_words import plan_line
     from unispect.runs.merge import merge as unite
 
     merged = unite(run, out)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from unispect.cli.console import say
-from unispect.core.errors import StoreError, UsageError
-from unispect.core.texts import read_text
+from unispect.core.errors import UsageError
 
 app = App(
     name="review",
@@ -48,47 +46,15 @@ def review(
     """
     if (out is None) == (edited is None):
         raise UsageError("write a table (--out FILE), or read one back (--edited FILE --by NAME)")
+    from unispect.runner.review import read_edits, write_table
+
     if out is not None:
-        _write(run, out)
+        write_table(run, out)
+        say(f"wrote {out}; fill in status and reason, then: unispect review {run} --edited {out} --by NAME")
     elif edited is not None:
-        _read(run, edited, by)
-
-
-def _write(run: Path, out: Path) -> None:
-    from unispect.runs import RunStore
-    from unispect.studies.posters.judging.review import table
-    from unispect.studies.posters.plan import STUDY
-    from unispect.studies.unreadable import named
-
-    if out.exists():
-        raise UsageError(f"{out} is there already, perhaps with edits; choose another name")
-    with RunStore.open(run) as store, named(STUDY):
-        text = table(list(store.entries(STUDY)))
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(b"\xef\xbb\xbf" + text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise StoreError(f"cannot write {out}: {error.strerror or error}") from error
-    say(f"wrote {out}; fill in status and reason, then: unispect review {run} --edited {out} --by NAME")
-
-
-def _read(run: Path, edited: Path, by: str) -> None:
-    from unispect.runs import Invocation, RunStore
-    from unispect.studies.posters.judging.review import review as read_back
-    from unispect.studies.posters.plan import STUDY
-    from unispect.studies.unreadable import named
-
-    if not by.strip():
-        raise UsageError("--by must name who made the edits, for instance: --by Ada")
-    text = read_text(edited)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    with RunStore.open(run, "w") as store, named(STUDY):
-        found = read_back(list(store.entries(STUDY)), text, by=by, when=now, name=str(edited))
-        if found.grades:
-            store.add_invocation(Invocation(("unispect", *sys.argv[1:]), settings={"review by": by}))
-            store.grade(found.grades)
-    say(
-        f"items changed: {found.changed:,}, confirmed: {found.confirmed:,}, edits stored before: {found.repeated:,}, "
-        f"not in the table: {found.absent:,}"
-    )
-    say(f"next: unispect report {run}")
+        found = read_edits(run, edited, by, command=("unispect", *sys.argv[1:]))
+        say(
+            f"items changed: {found.changed:,}, confirmed: {found.confirmed:,}, edits stored before: "
+            f"{found.repeated:,}, not in the table: {found.absent:,}"
+        )
+        say(f"next: unispect report {run}")

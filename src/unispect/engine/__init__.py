@@ -1,4 +1,7 @@
-"""The loops over units: how a study's plan is carried out and its records graded. Knows no study and no model."""
+"""The loops over units: how a study's plan is carried out and its records graded. Knows no study.
+
+Only `replicas` looks up a model, by its name, for the processes that hold it.
+"""
 
 from unispect.engine.driver import drive
 from unispect.engine.grading import grade

@@ -8,10 +8,10 @@ import pytest
 from commands import here
 from PIL import Image
 
-from unispect.cli import doctor, packages, trial
-from unispect.cli.packages import TESTED, Releases, check_packages, told
 from unispect.core.errors import CheckpointError
 from unispect.core.replies import ImageReply
+from unispect.doctor import machine, packages, trial
+from unispect.doctor.packages import TESTED, Releases, check_packages, told
 from unispect.models.decode.cache import KeyValueCache
 from unispect.organisms import shipped
 
@@ -24,7 +24,7 @@ ALL = ("run", "models", "report", "faces", "train")
 def one_family(monkeypatch: pytest.MonkeyPatch) -> None:
     card = shipped.cards()["tiny-janus-pro"]
     monkeypatch.setattr(shipped, "cards", lambda: {card.id: card})
-    monkeypatch.setattr(doctor, "_LOOKS", {"models": trial.try_models})
+    monkeypatch.setattr(machine, "LOOKS", {"models": trial.try_models})
 
 
 def test_a_model_that_works_is_said_to(one_family: None, capsys: pytest.CaptureFixture[str]):

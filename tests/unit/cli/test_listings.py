@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from commands import here
 
-from unispect.cli import doctor
-from unispect.cli.checks import Check
 from unispect.cli.train import Steps
 from unispect.core.cards import ModelCard, Verification
+from unispect.doctor import machine
+from unispect.doctor.checks import Check
 from unispect.models.registry import cards
 
 ROOT = Path(__file__).parents[3]
@@ -52,12 +52,12 @@ def test_doctor_fails_when_a_check_does_and_goes_on(
         raise RuntimeError("no such library")
 
     looks = {"one": broken, "two": lambda: iter([Check("note", "two", "fine")])}
-    monkeypatch.setattr(doctor, "_LOOKS", looks)
+    monkeypatch.setattr(machine, "LOOKS", looks)
     outcome = here(capsys, "doctor")
     assert outcome.code == 1
     assert "FAIL  one: RuntimeError: no such library" in outcome.out
     assert "note  two: fine" in outcome.out
-    monkeypatch.setattr(doctor, "_LOOKS", {"two": looks["two"]})
+    monkeypatch.setattr(machine, "LOOKS", {"two": looks["two"]})
     assert here(capsys, "doctor").code == 0
 
 

@@ -11,7 +11,8 @@ import writer_to_kill
 from commands import here
 from samples import record, unit
 
-from unispect.cli.status import duration, looks
+from unispect.cli.status import looks
+from unispect.cli.status_words import duration
 from unispect.runs import RunStore
 
 UNITS = [unit(number) for number in range(6)]

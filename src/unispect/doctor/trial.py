@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unispect.cli.checks import Check
-from unispect.cli.packages import told
 from unispect.core.errors import UnispectError
+from unispect.doctor.checks import Check
+from unispect.doctor.packages import told
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel

@@ -11,9 +11,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from unispect.cli.checks import Check
 from unispect.core.errors import UnispectError
 from unispect.core.extras import EXTRAS, missing
+from unispect.doctor.checks import Check
 
 
 @dataclass(frozen=True)
