@@ -80,7 +80,7 @@ def warm() -> None:
     import unispect.cli.merge
     import unispect.cli.reporting
     import unispect.cli.run
-    import unispect.judges.registry
+    import unispect.studies.judges
     import unispect.studies.posters.judging.run
     import unispect.studies.posters.run
     import unispect.train.bind

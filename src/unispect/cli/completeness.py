@@ -11,10 +11,9 @@ from unispect.cli.console import say
 if TYPE_CHECKING:
     from unispect.core.findings import Section
     from unispect.core.units import Entry
-    from unispect.judges.registry import Judge
     from unispect.runs import Count, RunReader
     from unispect.runs.completeness import Lacking
-    from unispect.studies.registry import Study
+    from unispect.studies.base import Judge, Study
 
 INCOMPLETE: Final = 3
 """Exit code of a command that did what it was told with a part of what was planned."""

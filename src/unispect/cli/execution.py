@@ -22,12 +22,11 @@ from unispect.engine.driver import drive
 from unispect.engine.grading import grade
 from unispect.engine.place import InProcess
 from unispect.engine.progress import Progress, Summary
-from unispect.judges.registry import find_judge
 from unispect.models.registry import ModelReference, card_of, is_remote, parse
 from unispect.runs import Invocation, RunStore
-from unispect.studies.base import Options
+from unispect.studies.base import Options, Study
 from unispect.studies.cautions import pictures_asked_for
-from unispect.studies.registry import Study
+from unispect.studies.judges import find_judge
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel

@@ -134,9 +134,9 @@ def _by_rules(run: Path, judge: str) -> int:
     from unispect.cli.execution import raise_failures
     from unispect.cli.progress import Watch, open_board
     from unispect.engine.grading import grade as grade_all
-    from unispect.judges.registry import find_judge
     from unispect.runs import Invocation, RunStore
     from unispect.runs.completeness import lacking
+    from unispect.studies.judges import find_judge
 
     try:
         judging = find_judge(judge)

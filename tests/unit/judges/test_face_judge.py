@@ -21,12 +21,12 @@ from unispect.core.units import Record, Unit
 from unispect.data.faces.language import description
 from unispect.data.faces.world import ATTRIBUTES, VALUES, Face, all_faces
 from unispect.engine.grading import grade
-from unispect.judges.portraits import FaceVerdict, judging
 from unispect.models.registry import card_of
 from unispect.runs import Invocation, RunStore
 from unispect.studies.concepts import scores
 from unispect.studies.concepts.comparison import Subject
 from unispect.studies.concepts.evidence import deciding
+from unispect.studies.faces.asked import FaceVerdict, judging
 from unispect.studies.faces.comparison import comparisons, evidence_of, seen_of
 from unispect.studies.faces.view import view
 
@@ -147,7 +147,7 @@ def test_no_value_but_those_listed_is_taken() -> None:
 
 
 def test_rules_come_first_and_how_far_both_agree_is_said(tmp_path: Path, server: LoopbackJudge) -> None:
-    from unispect.judges.rules import judge as rules
+    from unispect.studies.faces.judge import judge as rules
 
     with made(tmp_path, [0, 1, 2], photographed=False) as store:
         grade(store, "rules", rules)

@@ -19,9 +19,9 @@ from unispect.core.units import JSON, Plan, Skip, Unit, places_of
 from unispect.data.prompts import PromptItem, load_prompts
 from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
+from unispect.studies.encoding import study
 
-STUDY = "encoding"
-VERSION = 3
+STUDY, VERSION = study.name, study.version
 
 MODALITIES: tuple[Modality, ...] = ("text", "image")
 

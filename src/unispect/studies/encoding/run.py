@@ -21,6 +21,7 @@ from unispect.metrics.presets import rows_to_draw
 from unispect.metrics.sampling import SampledEntropy, sampled_entropies
 from unispect.metrics.threads import map_matrices
 from unispect.models.base import UnifiedModel
+from unispect.studies.base import Procedure
 from unispect.studies.probing import (
     Widths,
     content,
@@ -49,15 +50,20 @@ CURVES = ("value", "error", "null", "half", "double", "shared", "standardised")
 over draws, `null` for shuffled coordinates, half and twice that width, `shared` at the width of both modalities."""
 
 
-def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
-    """One record per unit; see `unispect.studies.base`."""
-    if units[0].kind == "calibrate":
-        yield from (_calibrate(model, unit) for unit in units)
-    elif units[0].settings["preset"] == Preset.PAPER:
-        yield from _trajectories(model, units, _paper(units[0]), least=1)
-    else:
-        widths = widths_of(prior(str(units[0].settings["calibration"])))
-        yield from _trajectories(model, units, _controlled(units[0], widths), least=widths.k)
+def procedures() -> Mapping[str, Procedure]:
+    """By kind of unit."""
+    return {"calibrate": _calibrations, "trajectory": _measured}
+
+
+def _calibrations(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    return (_calibrate(model, unit) for unit in units)
+
+
+def _measured(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    if units[0].settings["preset"] == Preset.PAPER:
+        return _trajectories(model, units, _paper(units[0]), least=1)
+    widths = widths_of(prior(str(units[0].settings["calibration"])))
+    return _trajectories(model, units, _controlled(units[0], widths), least=widths.k)
 
 
 def _paper(unit: Unit) -> Measure:

@@ -10,7 +10,7 @@ from unispect.core.findings import Section
 from unispect.core.units import Entry
 from unispect.data.faces.people import PEOPLE
 from unispect.data.faces.world import ATTRIBUTES, VALUES
-from unispect.judges.agreement import agreement
+from unispect.metrics.raters import agreement
 from unispect.studies.concepts.comparison import LEAST, READABLE, Subject
 from unispect.studies.concepts.evidence import JUDGE
 from unispect.studies.concepts.gallery import gallery

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -31,6 +32,7 @@ from unispect.metrics.presets import common_rows, rows_to_draw
 from unispect.metrics.sampling import Own
 from unispect.metrics.threads import map_matrices
 from unispect.models.base import DrawsApart, UnifiedModel
+from unispect.studies.base import Procedure
 from unispect.studies.probing import (
     Widths,
     content,
@@ -97,22 +99,24 @@ SWEEP = {"half": 0.5, "double": 2.0}
 """P_k of the second reading at other widths, beside that of standardised dimensions."""
 
 
-def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
-    """One record per unit; see `unispect.studies.base`."""
-    kind = units[0].kind
-    if kind == "reply":
-        yield from _reply(model, units)
-        return
+def procedures() -> Mapping[str, Procedure]:
+    """By kind of unit."""
+    return {"reply": _reply, "calibrate": partial(_each, _calibrate), "probe": partial(_each, _probe)}
+
+
+def _each(
+    measure: Callable[[UnifiedModel, Unit, Prior], Record], model: UnifiedModel, units: Sequence[Unit], prior: Prior
+) -> Iterator[Record]:
     for unit in units:
         start = time.perf_counter()
         try:
-            record = _calibrate(model, unit, prior) if kind == "calibrate" else _probe(model, unit, prior)
+            record = measure(model, unit, prior)
         except StateError as problem:
             record = failed(unit, problem)
         yield replace(record, seconds=time.perf_counter() - start)
 
 
-def _reply(model: UnifiedModel, units: Sequence[Unit]) -> Iterator[Record]:
+def _reply(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
     settings = units[0].settings
     goal = Goal(str(settings["goal"]))
     encoded = model.encode([prompt_in(unit.inputs, unit.places) for unit in units], goal)

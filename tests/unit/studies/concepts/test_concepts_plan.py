@@ -114,6 +114,6 @@ def test_every_option_stands_equally_often_at_every_letter(options, key):
 
 
 def test_planning_judging_and_viewing_need_no_torch():
-    modules = "unispect.studies.concepts.plan, unispect.studies.concepts.view, unispect.judges.concepts"
+    modules = "unispect.studies.concepts.plan, unispect.studies.concepts.view, unispect.studies.concepts.judge"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,9 +11,9 @@ from unispect.core.units import JSON, Unit
 from unispect.data.concepts.lexicons import LEXICONS, PUBLISHED, REAL, Lexicon
 from unispect.data.concepts.render import MIN_SIZE
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
+from unispect.studies.concepts import study
 
-STUDY = "concepts"
-VERSION = 1
+STUDY, VERSION = study.name, study.version
 
 MIN_ORDERS = 5
 """Multiple choice is asked in at least this many orders of the options."""
