@@ -25,8 +25,8 @@ from unispect.data.faces.language import (
 )
 from unispect.data.faces.people import STRANGERS
 from unispect.data.faces.world import ATTRIBUTES, VALUES
+from unispect.studies.aphasia.options import balanced_orders
 from unispect.studies.base import Options
-from unispect.studies.concepts.plan import balanced_orders
 from unispect.studies.faces import study
 from unispect.studies.faces.items import Crowd, Somebody, crowd
 

@@ -11,9 +11,10 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
 from unispect.core.units import Entry
 from unispect.runs.records import models_of
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import Comparison, Subject, comparisons
-from unispect.studies.concepts.groups import doubts
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import Comparison, Subject
+from unispect.studies.aphasia.groups import doubts
+from unispect.studies.concepts.comparison import WORLD, comparisons
 from unispect.studies.concepts.left import left_of_each
 from unispect.studies.curves import Curves, named
 from unispect.studies.encoding.findings import curves_of as levels_of
@@ -141,7 +142,9 @@ def everything_left(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, 
     models = [model for study in ("concepts", "encoding", "response") for model in models_of(entries.get(study, ()))]
     names = named(list(dict.fromkeys(models)), cards)
     said = left_of_each(entries.get("concepts", ()))
-    subjects = {name: Subject(cards[name], said[name].battery, shown) for name, shown in names.items() if name in said}
+    subjects = {
+        name: Subject(cards[name], said[name].battery, WORLD, shown) for name, shown in names.items() if name in said
+    }
     compared = comparisons(subjects.values())
     read = _by_model(levels(entries.get("encoding", ()), names))
     replied = _by_model(replies(entries.get("response", ()), names))

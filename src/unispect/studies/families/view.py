@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, Preset, Section, Table
 from unispect.core.units import Entry
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import Comparison
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import Comparison
 from unispect.studies.curves import Curves
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.encoding.findings import curves_of as levels_of

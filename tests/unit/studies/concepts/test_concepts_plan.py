@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from unispect.core.errors import UsageError
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
+from unispect.studies.aphasia.evidence import LEARNED
+from unispect.studies.aphasia.options import MIN_ORDERS, balanced_orders
 from unispect.studies.base import Options
-from unispect.studies.concepts.evidence import LEARNED
-from unispect.studies.concepts.plan import MIN_ORDERS, balanced_orders, plan
+from unispect.studies.concepts.plan import plan
 
 LIMITED = Options(limit=8)
 
