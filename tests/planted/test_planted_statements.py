@@ -14,7 +14,6 @@ from unispect.engine.local import execute
 from unispect.metrics.dependence import mismatch_gain
 from unispect.runs import RunStore
 from unispect.studies.base import Options
-from unispect.studies.curves import Curves
 from unispect.studies.decisions import above
 from unispect.studies.encoding import plan as encoding_plan
 from unispect.studies.encoding import study as encoding_study
@@ -25,6 +24,7 @@ from unispect.studies.statements.evidence import all_evidence
 from unispect.studies.statements.judged import judge
 from unispect.studies.statements.registry import STATEMENTS
 from unispect.studies.statements.view import view
+from unispect.studies.states.curves import Curves
 
 ROWS = {"deductive": 8, "composition": 16, "inductive": 32}
 """Kind of text -> content rows of its prompts."""

@@ -21,8 +21,8 @@ from unispect.studies.concepts.questioned import name_table, question_table
 from unispect.studies.concepts.retained import retention
 from unispect.studies.concepts.tables import tables
 from unispect.studies.concepts.transfer import transfer_findings
-from unispect.studies.curves import names_of
 from unispect.studies.decisions import family_of, settled
+from unispect.studies.names import names_of
 from unispect.studies.verdicts import KNOWN, SMALL
 
 

@@ -13,7 +13,7 @@ from unispect.core.units import Prior, Record, Unit
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
 from unispect.studies.pictures import png
-from unispect.studies.probing import prompt_in
+from unispect.studies.states.probing import prompt_in
 
 
 def procedures() -> Mapping[str, Procedure]:

@@ -14,12 +14,12 @@ from unispect.metrics.raters import agreement
 from unispect.studies.aphasia.comparison import LEAST, READABLE, Subject
 from unispect.studies.aphasia.evidence import JUDGE
 from unispect.studies.aphasia.gallery import gallery
-from unispect.studies.curves import names_of
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.faces.claims import findings
 from unispect.studies.faces.comparison import WORLD, Seen, comparisons, evidence_of, seen_of
 from unispect.studies.faces.plan import NAMES, STUDY
 from unispect.studies.faces.tables import tables
+from unispect.studies.names import names_of
 from unispect.studies.verdicts import KNOWN, SMALL
 
 

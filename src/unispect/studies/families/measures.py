@@ -16,14 +16,15 @@ from unispect.studies.aphasia.comparison import Comparison, Subject
 from unispect.studies.aphasia.groups import doubts
 from unispect.studies.concepts.comparison import WORLD, comparisons
 from unispect.studies.concepts.left import left_of_each
-from unispect.studies.curves import Curves, named
 from unispect.studies.encoding.findings import curves_of as levels_of
 from unispect.studies.encoding.traces import Trace as Level
 from unispect.studies.encoding.traces import traces_of as levels
 from unispect.studies.families.readings import Reading, Values
+from unispect.studies.names import named
 from unispect.studies.response.findings import curves_of, text_task
 from unispect.studies.response.traces import Trace as Reply
 from unispect.studies.response.traces import traces_of as replies
+from unispect.studies.states.curves import Curves
 
 T = TypeVar("T", Level, Reply)
 

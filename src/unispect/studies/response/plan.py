@@ -24,9 +24,9 @@ from unispect.data.concepts.language import DESCRIBE
 from unispect.data.prompts import PromptItem, PromptSet, load_prompts
 from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
-from unispect.studies.encoding.plan import calibration_items
 from unispect.studies.response import study
 from unispect.studies.response.traces import DECODER
+from unispect.studies.states.calibration import calibration_items
 
 STUDY, VERSION = study.name, study.version
 

@@ -27,15 +27,16 @@ from unispect.metrics.dependence import (
     mismatch_gain,
     overlap_divergence,
 )
-from unispect.metrics.offset import Named
 from unispect.metrics.presets import common_rows, rows_to_draw
 from unispect.metrics.sampling import Own
 from unispect.metrics.threads import map_matrices
 from unispect.models.base import DrawsApart, UnifiedModel
 from unispect.studies.base import Procedure
-from unispect.studies.probing import (
+from unispect.studies.response.replies import record_of, reply_of
+from unispect.studies.response.traces import DECODER
+from unispect.studies.states.probing import (
+    CalibrationRows,
     Widths,
-    content,
     controlled_of,
     failed,
     measured,
@@ -43,12 +44,8 @@ from unispect.studies.probing import (
     paper_of,
     prompt_in,
     rounded,
-    some_rows,
     widths_of,
-    widths_payload,
 )
-from unispect.studies.response.replies import record_of, reply_of
-from unispect.studies.response.traces import DECODER
 
 Items = Sequence[Mapping[str, JSON]]
 
@@ -240,30 +237,26 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     count = sum(len(group) for task in tasks.values() for group in cast(Sequence[Items], task["groups"]))
     share = max(1, -(-2 * how.calibration_rows // count))
     lengths: dict[str, list[int]] = {name: [] for name in tasks}
-    layers: list[dict[str, list[Named]]] = []
+    kept = CalibrationRows(unit)
     for name, task in tasks.items():
         for items in cast(Sequence[Items], task["groups"]):
             here, states = _states(model, items, unit.places, name, Goal(str(task["goal"])), prior)
             for state in states:
-                if len(layers) == state.layer:
-                    layers.append({})
                 for sample, item in enumerate(here):
                     if state.layer == 0:
                         lengths[name].append(min(map(len, _sides(state, sample))))
                     for modality in ("text", "image"):
                         for role in ("prompt", "response"):
-                            kept = layers[state.layer].setdefault(modality, [])
-                            rows = content(state, sample, modality, role)
-                            some = some_rows(rows, share, unit.id, name, item["id"], role)
-                            kept += [(str(item["id"]), one) for one in some]
-    layers = [{modality: kept for modality, kept in layer.items() if kept} for layer in layers]
-    if not layers or not all(layers):
+                            id = item["id"]
+                            kept.add(state, sample, modality, role, share, str(id), name, id, role)
+    kept.layers = [{modality: own for modality, own in layer.items() if own} for layer in kept.layers]
+    if not kept.layers or not all(kept.layers):
         raise StateError(f"{model.card.id}: no reply has finite states to calibrate on")
     long_enough = [
         own for own in lengths.values() if own and common_rows(sorted(own)[(len(own) - 1) // 2], how.rows) >= how.floor
     ]
     k = rows_to_draw(long_enough or lengths.values(), most=how.rows, floor=how.floor)
-    payload = widths_payload(model.card.id, layers, k, how, lambda layer: generator_for(unit.id, "layer", layer))
+    payload = kept.payload(model.card.id, k)
     return Record(unit.id, {**payload, "lengths": {name: sorted(own) for name, own in lengths.items()}})
 
 
