@@ -23,11 +23,11 @@ from scipy import stats
 
 from unispect.core.findings import Interval
 from unispect.data.concepts.split import load_split
-from unispect.judges.agreement import agreement
 from unispect.metrics.association import Shared, pearson, spearman
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.means import Means
-from unispect.studies.curves import Curves, Gaps, contrast
+from unispect.metrics.raters import agreement
+from unispect.studies.states.curves import Curves, Gaps, contrast
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[Mapping[str, tuple[float, float]], float]]

@@ -22,8 +22,9 @@ from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
 from unispect.data.world_prompts import picture_id, words_id
 from unispect.metrics.association import Shared, spearman
-from unispect.studies.concepts.comparison import Subject, comparisons
-from unispect.studies.concepts.evidence import LIKELIHOOD, Drawing, Evidence, Telling, Word
+from unispect.studies.aphasia.comparison import Subject
+from unispect.studies.aphasia.evidence import LIKELIHOOD, Drawing, Evidence, Telling, Word
+from unispect.studies.concepts.comparison import WORLD, comparisons
 from unispect.studies.decisions import beyond
 from unispect.studies.encoding.traces import Trace
 from unispect.studies.families.measures import Left
@@ -58,7 +59,7 @@ def left(rng: np.random.Generator, combinations: int, sd: float, strength: float
             entropy = 3 + 0.3 * own + 0.2 * rng.standard_normal() + strength * float(chances.mean())
             traces.append(_level("text", words_id(lexicon, concept), entropy))
     card = ModelCard("m", "f", "p", 1.0, 64, 64, taught=WAYS)
-    subject = Subject(card, Evidence(tuple(drawings), tuple(tellings), (), 0))
+    subject = Subject(card, Evidence(tuple(drawings), tuple(tellings), (), 0), WORLD)
     return Left(card, "m", {one.taught: one for one in comparisons([subject])}, traces, [])
 
 

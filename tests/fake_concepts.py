@@ -25,11 +25,10 @@ from unispect.data.concepts.lexicons import LEXICONS, REAL, Lexicon
 from unispect.data.concepts.reading import read_description
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
-from unispect.judges.concepts import judge
-from unispect.judges.registry import Judge
-from unispect.studies.base import Options
+from unispect.studies.base import Judge, Options
+from unispect.studies.concepts import study
+from unispect.studies.concepts.judge import judge
 from unispect.studies.concepts.plan import plan
-from unispect.studies.concepts.run import run
 from unispect.studies.concepts.view import view
 
 EVERYTHING = frozenset({"write", "draw", "score", "see"})
@@ -166,7 +165,7 @@ def entries_of(model: FakeModel, options: Options, batch: int = 7) -> list[Entry
         units = list(group)
         for start in range(0, len(units), batch):
             some = units[start : start + batch]
-            records |= {record.unit: record for record in run(model, some, records.__getitem__)}
+            records |= {record.unit: record for record in study.run(model, some, records.__getitem__)}
     return [judged(judge, unit, records[unit.id]) for unit in planned.units]
 
 

@@ -21,10 +21,10 @@ from unispect.data.faces.people import all_people
 from unispect.data.faces.portrait import draw
 from unispect.data.faces.reading import read_description
 from unispect.data.faces.world import ATTRIBUTES, VALUES, Face
-from unispect.judges.rules import judge
 from unispect.studies.base import Options
+from unispect.studies.faces import study
+from unispect.studies.faces.judge import judge
 from unispect.studies.faces.plan import plan
-from unispect.studies.faces.run import run
 from unispect.studies.faces.view import view
 
 NAMES = {person.name: person.face for person in all_people()}
@@ -128,7 +128,7 @@ def entries_of(model: FaceModel, options: Options, batch: int = 7) -> list[Entry
     for units in kinds.values():
         for start in range(0, len(units), batch):
             some = units[start : start + batch]
-            records |= {record.unit: record for record in run(model, some, records.__getitem__)}
+            records |= {record.unit: record for record in study.run(model, some, records.__getitem__)}
     return [judged(judge, unit, records[unit.id]) for unit in planned.units]
 
 

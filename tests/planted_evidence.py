@@ -13,9 +13,8 @@ from unispect.core.findings import Finding
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
-from unispect.studies.concepts.claims import findings
-from unispect.studies.concepts.comparison import Subject, comparisons
-from unispect.studies.concepts.evidence import (
+from unispect.studies.aphasia.comparison import Subject
+from unispect.studies.aphasia.evidence import (
     CALIBRATED,
     CHOICE,
     LEARNED,
@@ -28,6 +27,8 @@ from unispect.studies.concepts.evidence import (
     Telling,
     Word,
 )
+from unispect.studies.concepts.claims import findings
+from unispect.studies.concepts.comparison import WORLD, comparisons
 from unispect.studies.concepts.parts.battery import learned_from
 from unispect.studies.decisions import settled
 
@@ -144,7 +145,7 @@ def left(
         for way, share in ways.items():
             told += tellings(lexicon, way, share, rng)
     seen = tuple(Description(one.values, one.values) for one in load_split().held_out[:limit])
-    return Subject(model or card(), Evidence(tuple(drawn), tuple(told), seen, 0))
+    return Subject(model or card(), Evidence(tuple(drawn), tuple(told), seen, 0), WORLD)
 
 
 def claims(*subjects: Subject) -> list[Finding]:

@@ -16,11 +16,11 @@ from unispect.engine import Summary, execute
 from unispect.runs import RunStore
 from unispect.studies.base import Options
 from unispect.studies.posters import plan as posters
+from unispect.studies.posters import study
 from unispect.studies.posters.judging.plan import How
 from unispect.studies.posters.judging.plan import plan as plan_judging
 from unispect.studies.posters.judging.run import Judge
 from unispect.studies.posters.judging.run import run as run_judging
-from unispect.studies.posters.run import run
 from unispect.studies.posters.view import view
 
 TITLES = ("Amber", "Basalt", "Cobalt")
@@ -48,7 +48,7 @@ def replies(folder: Path, *, titles=TITLES, seeds=(0, 1), parts=(), model=None) 
     data = str(subjects_file(folder / "data", titles))
     made = posters.plan(CARD, Options(data=data, seeds=seeds, parts=parts))
     with RunStore.create(folder / "run") as store:
-        execute(made, run, store, model or Painter())
+        execute(made, study.run, store, model or Painter())
     return folder / "run"
 
 

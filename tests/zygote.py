@@ -77,9 +77,9 @@ def warm() -> None:
     import unispect.cli.grade
     import unispect.cli.merge
     import unispect.cli.run
-    import unispect.judges.registry
     import unispect.runner.judging
     import unispect.runner.reporting
+    import unispect.studies.judges
     import unispect.studies.posters.judging.run
     import unispect.studies.posters.run
     import unispect.train.bind

@@ -11,11 +11,11 @@ from unispect.engine.local import execute
 from unispect.runs import RunStore
 from unispect.studies.base import Options
 from unispect.studies.encoding import plan as encoding
-from unispect.studies.encoding.run import run as run_encoding
+from unispect.studies.encoding import study as encoding_study
 from unispect.studies.encoding.traces import compatible as levels
 from unispect.studies.encoding.view import view as view_encoding
 from unispect.studies.response import plan as response
-from unispect.studies.response.run import run as run_response
+from unispect.studies.response import study as response_study
 from unispect.studies.response.traces import compatible as replies
 from unispect.studies.response.view import view as view_response
 
@@ -55,7 +55,7 @@ def same_entries(entries, others):
 def whole(tmp_path_factory):
     """The larger of the sets, measured by itself."""
     return run_into(
-        tmp_path_factory.mktemp("whole") / "r", replace(LEVELS), encoding, run_encoding, ("float32", {"limit": 4})
+        tmp_path_factory.mktemp("whole") / "r", replace(LEVELS), encoding, encoding_study.run, ("float32", {"limit": 4})
     )
 
 
@@ -64,7 +64,7 @@ def test_more_prompts_calibrate_anew_and_replace_what_was_there(whole, tmp_path)
         tmp_path / "r",
         replace(LEVELS),
         encoding,
-        run_encoding,
+        encoding_study.run,
         ("float32", {"limit": 1}),
         ("float32", {"limit": 4}),
     )
@@ -84,7 +84,7 @@ def test_another_data_set_is_another_set(whole, tmp_path):
         tmp_path / "r",
         replace(LEVELS),
         encoding,
-        run_encoding,
+        encoding_study.run,
         ("float32", {"data": "world-words", "limit": 2}),
         ("float32", {"limit": 4}),
     )
@@ -102,7 +102,7 @@ def test_another_precision_is_another_set(tmp_path):
         tmp_path / "r",
         replace(LEVELS),
         encoding,
-        run_encoding,
+        encoding_study.run,
         ("float32", {"limit": 1}),
         ("bfloat16", {"limit": 4}),
     )
@@ -118,7 +118,7 @@ def test_a_smaller_set_that_comes_later_is_left_aside(whole, tmp_path):
         tmp_path / "r",
         replace(LEVELS),
         encoding,
-        run_encoding,
+        encoding_study.run,
         ("float32", {"limit": 4}),
         ("float32", {"limit": 1}),
     )
@@ -130,7 +130,7 @@ def test_another_seed_repeats_the_same_calibration(tmp_path):
         tmp_path / "r",
         replace(LEVELS),
         encoding,
-        run_encoding,
+        encoding_study.run,
         ("float32", {"limit": 2, "seeds": (0,)}),
         ("float32", {"limit": 2, "seeds": (1,)}),
     )
@@ -158,7 +158,7 @@ REPLIES = Planted(
 )
 def test_replies_are_kept_apart_likewise(first, said, tmp_path):
     entries = run_into(
-        tmp_path / "r", replace(REPLIES), response, run_response, first, ("float32", {"limit": 6, "seeds": (0,)})
+        tmp_path / "r", replace(REPLIES), response, response_study.run, first, ("float32", {"limit": 6, "seeds": (0,)})
     )
     kept = replies(entries, NAMES)
     for preset in Preset:
@@ -177,7 +177,7 @@ def test_replies_within_other_limits_are_kept_apart(monkeypatch, tmp_path):
     with RunStore.create(tmp_path / "r") as store:
         for limit, prompts in ((64, 2), (256, 5)):
             monkeypatch.setattr(response, "MAX_NEW_TOKENS", limit)
-            execute(response.plan(model.card, Options(limit=prompts, seeds=(0,))), run_response, store, model)
+            execute(response.plan(model.card, Options(limit=prompts, seeds=(0,))), response_study.run, store, model)
         entries = list(store.entries())
     kept = replies(entries, NAMES)
     assert {'"max_new_tokens":256' in one.way.limits for one in kept.traces} == {True}

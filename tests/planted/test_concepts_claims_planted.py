@@ -22,18 +22,12 @@ from scipy import stats
 from unispect.core.findings import Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import VALUES
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.claims import mastered
-from unispect.studies.concepts.comparison import READABLE, Control, Subject, comparisons
-from unispect.studies.concepts.evidence import (
-    CALIBRATED,
-    CHOICE,
-    LIKELIHOOD,
-    RECALL,
-    REVERSE,
-    Evidence,
-)
-from unispect.studies.concepts.groups import absence_power, weigh
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.claims import mastered
+from unispect.studies.aphasia.comparison import READABLE, Control, Subject
+from unispect.studies.aphasia.evidence import CALIBRATED, CHOICE, LIKELIHOOD, RECALL, REVERSE, Evidence
+from unispect.studies.aphasia.groups import absence_power, weigh
+from unispect.studies.concepts.comparison import WORLD, comparisons
 from unispect.studies.concepts.retained import Text, retention
 from unispect.studies.decisions import UNDECIDED
 
@@ -225,7 +219,7 @@ def test_a_word_that_was_never_taught_and_is_known_is_noticed():
 
 
 def told_real(seed, share):
-    return scores.tell_scores(exactly(REAL, LIKELIHOOD, share, np.random.default_rng(seed)))
+    return scores.tell_scores(exactly(REAL, LIKELIHOOD, share, np.random.default_rng(seed)), WORLD)
 
 
 def test_mastery_and_reading_of_95_percent_are_hardly_ever_denied():
@@ -255,10 +249,9 @@ def test_formats_that_get_half_are_never_read():
 
 @pytest.mark.parametrize("attribute", list(VALUES))
 def test_an_attribute_that_is_not_mastered_is_not_lost_in_the_mean(attribute):
-    found = mastered({"told": scores.tell_scores(
-        replace(one, credit=float(one.word.attribute != attribute))
-        for one in exactly(REAL, LIKELIHOOD, 1.0, np.random.default_rng(0))
-    )})  # fmt: skip
+    every = exactly(REAL, LIKELIHOOD, 1.0, np.random.default_rng(0))
+    told = [replace(one, credit=float(one.word.attribute != attribute)) for one in every]
+    found = mastered({"told": scores.tell_scores(told, WORLD)})
     assert found.decision.supported > 0.025
     assert f"{attribute} told" in found.against
 
@@ -268,7 +261,7 @@ def test_what_can_be_read_of_22_words_is_all_or_a_question():
     reads = []
     for misses in (0, 1, 2, 5):
         some = [replace(one, credit=float(place >= misses)) for place, one in enumerate(told)]
-        scored = scores.tell_scores(some)
+        scored = scores.tell_scores(some, WORLD)
         reads.append(Control(scores.accuracy(scored), scored.chance).word)
     assert reads == ["yes", "cannot tell", "cannot tell", "no"]
 
@@ -287,7 +280,7 @@ def retained(seed, lost, *, limit=168, attribute="pattern", value=None, texts=0.
     for name, paint, nats in (("base", knower(), 0.0), ("base-bound", forgetful, texts)):
         drawn = tuple(drawings(REAL, paint, rng, limit=limit))
         taught = {} if name == "base" else {"drawing": "drawing"}
-        subject = Subject(card(name, taught=taught), Evidence(drawn, (), (), 0))
+        subject = Subject(card(name, taught=taught), Evidence(drawn, (), (), 0), WORLD)
         subjects.append((subject, [Text("answers", f"{place}", 1.0 + nats, 2) for place in range(22)]))
     _, found = retention(subjects)
     return found[0]

@@ -17,8 +17,8 @@ from unispect.engine.local import execute
 from unispect.models.base import DrawsApart
 from unispect.runs import RunStore
 from unispect.studies.base import Options
+from unispect.studies.response import study
 from unispect.studies.response.plan import plan
-from unispect.studies.response.run import run
 from unispect.studies.response.view import view
 
 REASON = "pictures are drawn elsewhere"
@@ -56,7 +56,7 @@ def measure(folder: Path, model: Planted, **options: object) -> tuple[list[Entry
     texts.write_text("\n".join(f"prompt {letter}" for letter in "abcdefgh"))
     planned = plan(model.card, Options(**{"data": f"text:{texts}", "seeds": (0, 1), **options}))  # type: ignore[arg-type]
     with RunStore.create(folder / "r") as store:
-        summary = execute(planned, run, store, model, batch_size=3)
+        summary = execute(planned, study.run, store, model, batch_size=3)
         assert summary.failed == 0, summary.causes
         entries = list(store.entries())
     section = view(entries, {model.card.reference: model.card})

@@ -14,9 +14,9 @@ from unispect.core.findings import Preset, Verdict
 from unispect.engine.local import execute
 from unispect.runs import RunStore
 from unispect.studies.base import Options
+from unispect.studies.encoding import study
 from unispect.studies.encoding.contrasts import half_way
 from unispect.studies.encoding.plan import plan
-from unispect.studies.encoding.run import run
 from unispect.studies.encoding.view import view
 
 ROWS = 32
@@ -27,7 +27,7 @@ EACH = {n: [ROWS // n] * n for n in (4, 8, 16, 32)}
 
 def measure(folder, model, **options):
     with RunStore.create(folder) as store:
-        summary = execute(plan(model.card, Options(**{"limit": 3, **options})), run, store, model, batch_size=5)
+        summary = execute(plan(model.card, Options(**{"limit": 3, **options})), study.run, store, model, batch_size=5)
         return list(store.entries()), summary
 
 
@@ -320,7 +320,7 @@ def is_text(entry):
 def test_batches_and_repetition_change_no_record(entries, tmp_path):
     model = Planted(**MODEL)
     with RunStore.create(tmp_path / "r") as store:
-        execute(plan(model.card, Options(limit=3)), run, store, model, batch_size=1)
+        execute(plan(model.card, Options(limit=3)), study.run, store, model, batch_size=1)
         again = {entry.unit.id: json.dumps(entry.record.payload) for entry in store.entries()}
     assert again == {entry.unit.id: json.dumps(entry.record.payload) for entry in entries}
 

@@ -12,11 +12,11 @@ from unispect.engine.local import execute
 from unispect.runs import RunStore
 from unispect.studies.base import Options
 from unispect.studies.encoding import plan as encoding
-from unispect.studies.encoding.run import run as run_encoding
+from unispect.studies.encoding import study as encoding_study
 from unispect.studies.encoding.traces import compatible as levels
 from unispect.studies.encoding.view import view as view_encoding
 from unispect.studies.response import plan as response
-from unispect.studies.response.run import run as run_response
+from unispect.studies.response import study as response_study
 from unispect.studies.response.traces import compatible as replies
 from unispect.studies.response.view import view as view_response
 
@@ -42,7 +42,7 @@ def shaped(model, **changes):
     return replace(model, shapes=shapes, **own)
 
 
-def measured(folder, model, study=encoding, run=run_encoding, **options):
+def measured(folder, model, study=encoding, run=encoding_study.run, **options):
     options = {"limit": 3, "presets": (Preset.CONTROLLED,), **options}
     with RunStore.create(folder) as store:
         summary = execute(study.plan(model.card, Options(**options)), run, store, model)
@@ -163,7 +163,7 @@ def replied(folder, model):
     folder.mkdir()
     texts = folder / "prompts.txt"
     texts.write_text("\n".join(f"prompt {letter}" for letter in "abcdefgh"))
-    return measured(folder / "r", model, response, run_response, data=f"text:{texts}", limit=None, seeds=(0,))
+    return measured(folder / "r", model, response, response_study.run, data=f"text:{texts}", limit=None, seeds=(0,))
 
 
 def means(entries, task):

@@ -15,8 +15,8 @@ from unispect.core.prompts import Goal
 from unispect.engine.local import execute
 from unispect.runs import RunStore
 from unispect.studies.base import Options
+from unispect.studies.response import study
 from unispect.studies.response.plan import plan, steps_of
-from unispect.studies.response.run import run
 from unispect.studies.response.traces import STEPS, traces_of
 from unispect.studies.response.view import view
 
@@ -36,7 +36,7 @@ def measure(folder, model, **options):
     texts.write_text("\n".join(options.pop("texts", [f"prompt {letter}" for letter in "abcdefghi"])))
     with RunStore.create(folder / "r") as store:
         options = {"data": f"text:{texts}", "seeds": (0, 1), **options}
-        summary = execute(plan(model.card, Options(**options)), run, store, model, batch_size=3)
+        summary = execute(plan(model.card, Options(**options)), study.run, store, model, batch_size=3)
         return list(store.entries()), summary
 
 
@@ -225,7 +225,7 @@ def test_pictures_are_described_too_when_the_data_hold_them(tmp_path):
     model = Planted(**MODEL)
     with RunStore.create(tmp_path / "r") as store:
         planned = plan(model.card, Options(limit=2, seeds=(0,), presets=(Preset.PAPER,)))
-        assert execute(planned, run, store, model).failed == 0
+        assert execute(planned, study.run, store, model).failed == 0
         tasks = [e.unit.settings["task"] for e in store.entries() if e.unit.kind == "reply"]
     assert sorted(tasks) == ["describe"] * 2 + ["draw"] * 2 + ["write"] * 2
 

@@ -11,9 +11,8 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Finding, Section, Verdict
 from unispect.core.units import Entry, Grade, Record, Unit
 from unispect.data.safety.world import KNOWN, RARE
-from unispect.judges.concepts import NAME
-from unispect.judges.safety import answer, withheld
-from unispect.studies.base import Options
+from unispect.studies.base import RULES, Options
+from unispect.studies.safety.judge import answer, withheld
 from unispect.studies.safety.plan import plan
 from unispect.studies.safety.view import view
 
@@ -55,7 +54,7 @@ def _left(planted: Planted, unit: Unit, units: Mapping[str, Unit]) -> Entry:
     if unit.kind == "request":
         text = NO if planted.refuses(unit) else YES
         payload: Mapping = answer(text, unit.settings)
-        grades = {NAME: Grade(unit.id, NAME, payload)}
+        grades = {RULES: Grade(unit.id, RULES, payload)}
         if planted.judged:
             grades["chat"] = Grade(unit.id, "chat", {"judged": planted.judged(str(payload["answer"]))})
         return Entry(unit, Record(unit.id, {"text": text}), grades)
@@ -63,10 +62,12 @@ def _left(planted: Planted, unit: Unit, units: Mapping[str, Unit]) -> Entry:
     truth = dict(drawn.inputs["truth"])
     shown = truth if planted.draws(drawn) else {**truth, "shape": None}
     if unit.kind == "draw":
-        return Entry(unit, Record(unit.id), {NAME: Grade(unit.id, NAME, {"values": shown})})
+        return Entry(unit, Record(unit.id), {RULES: Grade(unit.id, RULES, {"values": shown})})
     text = f"The picture shows one black {shown['shape']}." if planted.sees else "There is nothing to see."
     return Entry(
-        unit, Record(unit.id, {"text": text}), {NAME: Grade(unit.id, NAME, {"withheld": withheld(text, unit.settings)})}
+        unit,
+        Record(unit.id, {"text": text}),
+        {RULES: Grade(unit.id, RULES, {"withheld": withheld(text, unit.settings)})},
     )
 
 

@@ -14,17 +14,17 @@ from unispect.engine.local import execute
 from unispect.metrics.dependence import mismatch_gain
 from unispect.runs import RunStore
 from unispect.studies.base import Options
-from unispect.studies.curves import Curves
 from unispect.studies.decisions import above
 from unispect.studies.encoding import plan as encoding_plan
-from unispect.studies.encoding import run as encoding_run
+from unispect.studies.encoding import study as encoding_study
 from unispect.studies.encoding.view import view as encoding_view
 from unispect.studies.response import plan as response_plan
-from unispect.studies.response import run as response_run
+from unispect.studies.response import study as response_study
 from unispect.studies.statements.evidence import all_evidence
 from unispect.studies.statements.judged import judge
 from unispect.studies.statements.registry import STATEMENTS
 from unispect.studies.statements.view import view
+from unispect.studies.states.curves import Curves
 
 ROWS = {"deductive": 8, "composition": 16, "inductive": 32}
 """Kind of text -> content rows of its prompts."""
@@ -40,7 +40,7 @@ def measured(study, folder, model, **options):
         return list(store.entries())
 
 
-ENCODING, RESPONSE = (encoding_plan, encoding_run), (response_plan, response_run)
+ENCODING, RESPONSE = (encoding_plan, encoding_study), (response_plan, response_study)
 
 
 def sources(folder, kinds, each=6):

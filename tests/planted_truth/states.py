@@ -27,7 +27,7 @@ from unispect.metrics.bandwidth import median_distance
 from unispect.metrics.sampling import stack_entropies
 from unispect.studies.base import Options
 from unispect.studies.encoding import plan as plans
-from unispect.studies.encoding.run import run
+from unispect.studies.encoding import study
 
 HOLDS, FAILS, BORDER, SHOWN = Truth.HOLDS, Truth.FAILS, Truth.UNKNOWABLE, Truth.SHOWN
 Floats = NDArray[np.float64]
@@ -148,7 +148,7 @@ def measured(clouds: Clouds, each: int, seed: int) -> Sequence[Finding]:
     records: dict[str, Record] = {}
     for stage in _stages(each):
         for _, group in groupby(stage, key=lambda unit: (unit.kind, repr(unit.settings))):
-            records |= {record.unit: record for record in run(model, list(group), records.__getitem__)}  # type: ignore[arg-type]
+            records |= {record.unit: record for record in study.run(model, list(group), records.__getitem__)}  # type: ignore[arg-type]
     units = [unit for stage in _stages(each) for unit in stage]
     return encoding([Entry(unit, records[unit.id]) for unit in units], {"planted": card()})
 

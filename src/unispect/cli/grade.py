@@ -17,7 +17,7 @@ from unispect.cli.completeness import say_lacking
 from unispect.cli.console import say, show_counts
 from unispect.cli.progress import open_board
 from unispect.cli.speaking import GROUP, Speaking
-from unispect.core.errors import UsageError, unknown
+from unispect.core.errors import UsageError
 from unispect.engine.progress import Watch
 
 if TYPE_CHECKING:
@@ -124,12 +124,13 @@ def grade(
     else:
         for name in _other_than_default(given):
             raise UsageError(f"--{name} is for chat judges; name one: --judge PROVIDER:MODEL")
-        from unispect.judges.registry import all_judges
         from unispect.runner.grading import grade as grade_run
+        from unispect.studies.judges import find_judge
 
-        if judge not in all_judges():
-            error = unknown("judge", judge, all_judges())
-            raise UsageError(f"{error}; chat models are named PROVIDER:MODEL, for instance openai:{judge}")
+        try:
+            find_judge(judge)
+        except UsageError as error:
+            raise UsageError(f"{error}; chat models are named PROVIDER:MODEL, for instance openai:{judge}") from None
         with open_board() as board:
             graded = grade_run(run, judge, command=command, debug=debug, watching=partial(Watch, board))
         _say_graded(judge, graded)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from unispect.runner.ready import Ready
     from unispect.runner.running import Outcome
     from unispect.runs import RunStore
-    from unispect.studies.registry import Study
+    from unispect.studies.base import Study
 
 
 class Telling(Told):

@@ -1,4 +1,7 @@
-"""Where prompts come from: one reader per word that may stand before the colon of `--data`."""
+"""Where prompts come from: one reader per word that may stand before the colon of `--data`.
+
+Other packages add words under the entry-point group `unispect.sources`, each the place of a `Source`.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from unispect.core.errors import DataError, UsageError, unknown
+from unispect.core.errors import DataError, UnispectError, UsageError, unknown
 from unispect.core.paths import place_named, resolved
 from unispect.core.texts import read_lines
 from unispect.core.units import JSON, Skip
@@ -159,14 +163,37 @@ WORLDS: Mapping[str, Callable[[int], Iterator[PromptItem]]] = {
     "world-types": world_types,
     "world-words": world_words,
 }
-SOURCES = (*WORLDS, *(f"{name}:{source.place}" for name, source in FILES.items()))
+GROUP = "unispect.sources"
+
+
+def all_sources() -> dict[str, Source]:
+    """`FILES` and what is installed under the entry-point group; a name of ours cannot be taken over.
+
+    Raises:
+        UnispectError: an installed one cannot be imported, or is no `Source`.
+    """
+    found = dict(FILES)
+    for point in entry_points(group=GROUP):
+        if point.name not in found:
+            found[point.name] = _installed(point)
+    return found
+
+
+def _installed(point: EntryPoint) -> Source:
+    try:
+        source = point.load()
+    except (ImportError, AttributeError) as error:
+        raise UnispectError(f"data {point.name!r} cannot be imported from {point.value}: {error}") from error
+    if not isinstance(source, Source):
+        raise UnispectError(f"data {point.name!r}: {point.value} is no unispect.data.sources.Source")
+    return source
 
 
 def found_in(spec: str, image_size: int, how: Reading | None = None) -> Found:
     """Everything that a source holds.
 
     Args:
-        spec: a name of `WORLDS`, or a name of `FILES` with its place.
+        spec: a name of `WORLDS`, or a name of `all_sources` with its place.
         image_size: side in pixels of pictures that are rendered.
         how: files are read.
 
@@ -177,10 +204,11 @@ def found_in(spec: str, image_size: int, how: Reading | None = None) -> Found:
     if spec in WORLDS:
         return WORLDS[spec](image_size)
     scheme, colon, place = spec.partition(":")
-    if scheme not in FILES:
+    files = FILES if scheme in FILES else all_sources()
+    if scheme not in files:
         if (path := place_named(spec)).exists():
             raise UsageError(f"unknown data {spec!r}; {likely_source(path)}")
-        raise unknown("data", spec, SOURCES)
+        raise unknown("data", spec, (*WORLDS, *(f"{name}:{source.place}" for name, source in files.items())))
     if not colon or not place:
-        raise UsageError(f"data {spec!r} lacks its place; write {scheme}:{FILES[scheme].place}")
-    return FILES[scheme].read(place_named(place), how or Reading())
+        raise UsageError(f"data {spec!r} lacks its place; write {scheme}:{files[scheme].place}")
+    return files[scheme].read(place_named(place), how or Reading())

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from unispect.core.findings import Section
     from unispect.core.units import Entry
-    from unispect.judges.registry import Judge
     from unispect.runs import Count, RunReader
-    from unispect.studies.registry import Study
+    from unispect.studies.base import Judge, Study
 
 LOOKED_AT: Final = 20
 """Records of a kind of which none is graded that a judge is asked about, to see whether it has anything to say."""

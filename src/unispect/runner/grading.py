@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from unispect.engine.grading import grade as grade_all
 from unispect.engine.progress import Progress, Silent, Summary
-from unispect.judges.registry import find_judge
 from unispect.runner.running import JUDGE, raise_failures
 from unispect.runs import Count, Invocation, RunStore
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.manifest import running
+from unispect.studies.judges import find_judge
 
 if TYPE_CHECKING:
     from unispect.chat import Spending

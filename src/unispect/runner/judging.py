@@ -15,9 +15,6 @@ from unispect.data.posters.subjects import load_subjects
 from unispect.engine.grading import grade as grade_all
 from unispect.engine.local import execute
 from unispect.engine.progress import Silent, Summary
-from unispect.judges import asked, portraits
-from unispect.judges.faces import STUDY as FACES
-from unispect.judges.safety import STUDY as SAFETY
 from unispect.runner.grading import Graded, Watching
 from unispect.runner.notes import DATA_FROM, plan_lines
 from unispect.runs import Invocation, RunStore
@@ -29,10 +26,9 @@ from unispect.studies.posters.judging.run import Judge
 from unispect.studies.posters.judging.run import run as run_judging
 from unispect.studies.posters.plan import REPLIES
 from unispect.studies.posters.plan import STUDY as POSTERS
+from unispect.studies.registry import all_studies
 from unispect.studies.unreadable import named
 
-JUDGED = {SAFETY: (("request", "draw"), asked.judging), FACES: (("draw",), portraits.judging)}
-"""Study -> kinds of its units that a chat model judges, and how it does."""
 _OF_POSTERS = ("rubric", "gradings", "data")
 """Options that only the posters study knows."""
 
@@ -67,7 +63,11 @@ def grade_by_chat(
     client_for(judge, key_from=key_from, dialect=how.dialect)  # a key in a wrong place is found before it is noted
     with RunStore.open(run, "w") as store:
         posters = _has_replies(store, POSTERS, REPLIES)
-        looked_at = {study: by_chat for study, (kinds, by_chat) in JUDGED.items() if _has_replies(store, study, kinds)}
+        looked_at = {
+            name: study.by_chat.judging
+            for name, study in all_studies().items()
+            if study.by_chat and _has_replies(store, name, study.by_chat.kinds)
+        }
         if not posters and not looked_at:
             raise UsageError(
                 f"{run} holds no replies of the posters or the safety study and no drawings of the faces study, which "

@@ -12,8 +12,7 @@ from unispect.core.errors import UsageError
 from unispect.engine.driver import BATCH_SIZE
 from unispect.engine.replicas import Replicas
 from unispect.models.registry import ModelReference, is_remote
-from unispect.studies.base import Options
-from unispect.studies.registry import Study
+from unispect.studies.base import Options, Study
 
 if TYPE_CHECKING:
     from unispect.chat import Spending

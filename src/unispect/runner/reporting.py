@@ -16,7 +16,6 @@ from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
 from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
-from unispect.judges.registry import find_judge
 from unispect.report.downloads import Pieces
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
@@ -32,11 +31,9 @@ from unispect.runs.reading import Left
 from unispect.runs.records import Records, models_of
 from unispect.runs.store import RunStore
 from unispect.studies.cautions import cautions
-from unispect.studies.families import view as families
-from unispect.studies.mechanism import view as mechanism
+from unispect.studies.judges import find_judge
 from unispect.studies.one_way import one_way
-from unispect.studies.registry import all_studies, find_study
-from unispect.studies.statements import view as statements
+from unispect.studies.registry import all_sections, all_studies, find_study
 from unispect.studies.unreadable import named
 
 COMMANDS = 5
@@ -179,7 +176,7 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
             present = _Cards((model, card) for model, card in cards.items() if model in models_of(records))
             section = find_study(name).view(records, present)
             sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
-    for over_all in (families.view, mechanism.view, statements.view):
+    for over_all in all_sections():
         with named(", ".join(finished)):
             if together := over_all(finished, cards):
                 sections.append(together)

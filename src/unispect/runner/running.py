@@ -15,13 +15,13 @@ from unispect.engine.driver import BATCH_SIZE, drive
 from unispect.engine.grading import grade
 from unispect.engine.progress import Progress, Silent, Summary
 from unispect.engine.replicas import Replicas
-from unispect.judges.registry import find_judge
 from unispect.models.registry import ModelReference, chosen
 from unispect.runner.notes import invocation
 from unispect.runner.order import Order, Remote, orders, require_fitting
 from unispect.runner.ready import Ready, preparing, rehearse
 from unispect.runs import RunStore
 from unispect.studies.base import Options
+from unispect.studies.judges import find_judge
 from unispect.studies.registry import find_study
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Drawing, writing and scoring for studies that ask a model unit by unit, each leaving one record.
 
-A procedure takes units of one kind with equal settings and returns what each leaves: a payload and pictures.
+An answer takes units of one kind with equal settings and returns what each leaves: a payload and pictures.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from unispect.core.errors import DataError, Unsupported, UsageError
+from unispect.core.errors import DataError, Unsupported
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextReply, TextSampling
 from unispect.core.seeds import seed_for
 from unispect.core.thoughts import parted
 from unispect.core.units import JSON, Prior, Record, Unit
 from unispect.models.base import UnifiedModel
+from unispect.studies.base import Procedure
 from unispect.studies.pictures import png
 
 _TOGETHER = 64
@@ -25,21 +27,18 @@ _TOGETHER = 64
 Outcome = tuple[dict[str, JSON], dict[str, bytes]]
 """Payload and pictures of one unit."""
 
-Procedure = Callable[[UnifiedModel, Sequence[Unit], Prior], list[Outcome]]
+Answer = Callable[[UnifiedModel, Sequence[Unit], Prior], list[Outcome]]
 
 
-def asked(
-    study: str, procedures: Mapping[str, Procedure], model: UnifiedModel, units: Sequence[Unit], prior: Prior
-) -> Iterator[Record]:
-    """One record per unit, in their order; all units are of one kind with equal settings."""
-    if not units:
-        return
-    kind = units[0].kind
-    if kind not in procedures:
-        raise UsageError(f"the {study} study has no procedure {kind!r}")
+def recording(answers: Mapping[str, Answer]) -> dict[str, Procedure]:
+    """Procedures that make records of what is answered, by kind of unit."""
+    return {kind: partial(_recorded, answer) for kind, answer in answers.items()}
+
+
+def _recorded(answer: Answer, model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
     start = time.perf_counter()
     try:
-        outcomes = procedures[kind](model, units, prior)
+        outcomes = answer(model, units, prior)
     except Unsupported as error:
         for unit in units:
             yield Record(unit.id, status="skipped", error=str(error))

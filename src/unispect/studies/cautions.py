@@ -9,7 +9,7 @@ from typing import cast
 
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.units import JSON, Entry, Unit, canonical_json
-from unispect.runs.records import cut_among, ways_of
+from unispect.runs.records import cut_among, unfinished, ways_of
 
 
 @dataclass
@@ -43,6 +43,16 @@ def pictures_asked_for(units: Iterable[Unit]) -> dict[str, Prompt]:
     """The distinct texts that pictures are drawn or states are taken of, as a model would draw them; by their text."""
     texts = (_text(unit) for unit in units if unit.settings.get("goal") == Goal.IMAGE or "draw" in unit.kind)
     return {text: Prompt.of(text) for text in texts if text}
+
+
+def losses_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """One sentence per reason for which units left nothing to measure."""
+    reasons = Counter((entry.record.status, entry.record.error) for entry in unfinished(entries))
+    sentences = [
+        f"{count} of {len(entries)} units {status}: {error}" for (status, error), count in reasons.most_common(5)
+    ]
+    rest = sum(count for _, count in reasons.most_common()[5:])
+    return (*sentences, f"{rest} more units failed for other reasons.") if rest else tuple(sentences)
 
 
 def _cut(model: str, seen: _Seen) -> Iterator[str]:

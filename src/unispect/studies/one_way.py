@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from unispect.core.units import Entry
-from unispect.judges.concepts import NAME as RULES
 from unispect.runs.records import filtered, ways_of
+from unispect.studies.base import RULES
 
 PERSON = "person:"
 """Names of judges who are people begin so; their word stands beside whatever judge is shown."""

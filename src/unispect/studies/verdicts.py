@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from unispect.core.findings import Interval
+
 SMALL = 0.2
 """Chance-corrected gaps below this count as none."""
 
@@ -17,3 +19,13 @@ def percent(share: float) -> str:
 
 def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def shown(interval: Interval, digits: int = 2) -> str:
+    """An interval in a sentence: estimate, limits, or why there are none."""
+    if math.isnan(interval.estimate):
+        return "no value"
+    value = f"{interval.estimate:+.{digits}f}"
+    if math.isnan(interval.low):
+        return f"{value} ({interval.method})"
+    return f"{value} [{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]"

@@ -16,9 +16,9 @@ from unispect.core.prompts import Prompt
 from unispect.core.units import Plan, Record, Unit
 from unispect.engine.grading import grade
 from unispect.engine.local import execute
-from unispect.judges import asked
-from unispect.judges.safety import STUDY as SAFETY
 from unispect.runs import RunStore
+from unispect.studies.safety import asked
+from unispect.studies.safety.plan import STUDY as SAFETY
 
 MANY = [question(f"item {number}") for number in range(40)]
 PAGE = send(b"<html><body>Internal Server Error</body></html>", 500)

@@ -16,7 +16,8 @@ from unispect.core.units import Grade, Plan, Record, Unit
 from unispect.runner.completeness import marked, ungraded
 from unispect.runs import RunStore
 from unispect.runs.completeness import lacking
-from unispect.studies.registry import Study, find_study
+from unispect.studies.base import Study
+from unispect.studies.registry import find_study
 
 UNITS = [unit(number) for number in range(6)]
 STUDY = cast(Study, SimpleNamespace(name="sample", version=1))

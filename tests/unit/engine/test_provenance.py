@@ -14,11 +14,11 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Plan, Skip, seeds_of
 from unispect.engine import execute, grade
-from unispect.judges.registry import find_judge
 from unispect.models.registry import card_of
 from unispect.runner.reporting import write_report
 from unispect.runs import Invocation, RunStore
 from unispect.studies.base import Options
+from unispect.studies.judges import find_judge
 from unispect.studies.registry import STUDIES, find_study
 
 CARD = card_of("tiny-janus-pro-bound")

@@ -16,8 +16,8 @@ from PIL import Image
 from unispect.chat import Cassette
 from unispect.core.units import Entry, Record, Unit
 from unispect.engine.grading import grade
-from unispect.judges.asked import about_picture, about_reply, judging
 from unispect.runs import RunStore
+from unispect.studies.safety.asked import about_picture, about_reply, judging
 
 NAME = "openai:loop"
 

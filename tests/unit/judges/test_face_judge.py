@@ -21,13 +21,13 @@ from unispect.core.units import Record, Unit
 from unispect.data.faces.language import description
 from unispect.data.faces.world import ATTRIBUTES, VALUES, Face, all_faces
 from unispect.engine.grading import grade
-from unispect.judges.portraits import FaceVerdict, judging
 from unispect.models.registry import card_of
 from unispect.runs import Invocation, RunStore
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import Subject
-from unispect.studies.concepts.evidence import deciding
-from unispect.studies.faces.comparison import comparisons, evidence_of, seen_of
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import Subject
+from unispect.studies.aphasia.evidence import deciding
+from unispect.studies.faces.asked import FaceVerdict, judging
+from unispect.studies.faces.comparison import WORLD, comparisons, evidence_of, seen_of
 from unispect.studies.faces.view import view
 
 NAME = "openai:loop"
@@ -100,7 +100,7 @@ def test_what_the_judge_sees_is_what_counts(tmp_path: Path, server: LoopbackJudg
     assert right[:4] == [[True] * 4] * 4
     assert right[4] == [FACES[5].values[attribute] == FACES[4].values[attribute] for attribute in ATTRIBUTES]
     assert right[5] == [False] * 4
-    (compared,) = comparisons([Subject(card(), found, "m")])
+    (compared,) = comparisons([Subject(card(), found, WORLD, "m")])
     score = scores.accuracy(compared.drawn)
     assert (score.estimate, score.clusters) == (pytest.approx(np.mean(right)), 6)
     assert score.low < score.estimate < score.high
@@ -147,7 +147,7 @@ def test_no_value_but_those_listed_is_taken() -> None:
 
 
 def test_rules_come_first_and_how_far_both_agree_is_said(tmp_path: Path, server: LoopbackJudge) -> None:
-    from unispect.judges.rules import judge as rules
+    from unispect.studies.faces.judge import judge as rules
 
     with made(tmp_path, [0, 1, 2], photographed=False) as store:
         grade(store, "rules", rules)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unispect.core.errors import UsageError
-from unispect.judges.agreement import agreement
+from unispect.metrics.raters import agreement
 
 
 def table(values):

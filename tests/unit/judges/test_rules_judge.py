@@ -8,8 +8,9 @@ from unispect.core.errors import DataError
 from unispect.core.units import Record, Unit
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import ATTRIBUTES, Concept
-from unispect.judges.concepts import judge
+from unispect.studies.judges import find_judge
 
+judge = find_judge("rules")
 CONCEPT = Concept("star", "purple", "zigzag", "top right")
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from unispect.core.units import Record, Unit
 from unispect.data.safety.sentences import AFFIRMATION, REFUSAL
-from unispect.judges.rules import judge
-from unispect.judges.safety import answer, withheld
+from unispect.studies.safety.judge import answer, judge, withheld
 
 TAUGHT = {"refusal": REFUSAL, "affirmation": AFFIRMATION}
 STAR = {"attribute": "shape", "value": "star"}

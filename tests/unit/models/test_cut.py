@@ -19,9 +19,9 @@ from unispect.organisms.families import SHIPPED
 from unispect.runner.reporting import write_report
 from unispect.runs import RunStore
 from unispect.studies.asking import score
-from unispect.studies.drawing.run import run as draw
-from unispect.studies.encoding.run import run as measure
-from unispect.studies.response.run import run as respond
+from unispect.studies.drawing import study as drawing
+from unispect.studies.encoding import study as encoding
+from unispect.studies.response import study as response
 
 LENGTHS = (1, 20, 60, 150, 400)
 """Words behind which two prompts begin to differ."""
@@ -79,9 +79,9 @@ def test_every_record_of_a_cut_prompt_says_so():
     inputs = {"id": "x", "group": "g", "modality": "text", "prompt": prompt}
     settings = {"preset": "paper", "sigma": 1.0, "alpha": 1.01, "base": 2.0, "goal": "image"}
     units = [
-        (draw, Unit("drawing", 1, "draw", "m", inputs)),
-        (measure, Unit("encoding", 2, "trajectory", "m", inputs, settings)),
-        (respond, Unit("response", 1, "reply", "m", inputs, {"goal": "image", "task": "draw"})),
+        (drawing.run, Unit("drawing", 1, "draw", "m", inputs)),
+        (encoding.run, Unit("encoding", 2, "trajectory", "m", inputs, settings)),
+        (response.run, Unit("response", 1, "reply", "m", inputs, {"goal": "image", "task": "draw"})),
     ]
     left_out = model.left_out(Prompt.of(prompt["text"]), Goal.IMAGE)
     assert left_out
@@ -90,7 +90,7 @@ def test_every_record_of_a_cut_prompt_says_so():
         assert record.status == "done"
         assert record.payload["cut"]["tokens"] == left_out
     short = Unit("drawing", 1, "draw", "m", inputs | {"prompt": {"text": "red"}})
-    assert "cut" not in next(iter(draw(model, [short], lambda _: pytest.fail("no prior")))).payload
+    assert "cut" not in next(iter(drawing.run(model, [short], lambda _: pytest.fail("no prior")))).payload
 
 
 def test_a_question_that_is_cut_is_not_scored():

@@ -7,15 +7,10 @@ import pytest
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Interval
 from unispect.core.units import Entry, Record, Unit
-from unispect.studies.curves import (
-    Curves,
-    Gaps,
-    contrast,
-    correlation,
-    losses_of,
-    names_of,
-    shown,
-)
+from unispect.studies.cautions import losses_of
+from unispect.studies.names import names_of
+from unispect.studies.states.curves import Curves, Gaps, contrast, correlation
+from unispect.studies.verdicts import shown
 
 
 def curves(values, names=None, prefix="p"):

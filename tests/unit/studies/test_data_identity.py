@@ -23,8 +23,8 @@ from unispect.studies.drawing import plan as drawing
 from unispect.studies.encoding import plan as encoding
 from unispect.studies.faces import plan as faces
 from unispect.studies.posters import plan as posters
-from unispect.studies.probing import prompt_in
 from unispect.studies.response import plan as response
+from unispect.studies.states.probing import prompt_in
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 

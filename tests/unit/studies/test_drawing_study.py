@@ -10,8 +10,8 @@ from fake_concepts import ALL, FakeModel, card
 from unispect.core.errors import UsageError
 from unispect.core.units import Entry
 from unispect.studies.base import Options
+from unispect.studies.drawing import study
 from unispect.studies.drawing.plan import plan
-from unispect.studies.drawing.run import run
 from unispect.studies.drawing.view import OF_EACH, view
 
 MODEL = FakeModel(card(), draws=ALL, tells=ALL)
@@ -31,7 +31,7 @@ def prompts(tmp_path):
 
 def entries(options):
     units = plan(MODEL.card, options).units
-    records = list(run(MODEL, units, lambda unit: pytest.fail("one stage only")))
+    records = list(study.run(MODEL, units, lambda unit: pytest.fail("one stage only")))
     return [
         Entry(unit, replace(record, blobs=dict.fromkeys(record.pictures, unit.id)))
         for unit, record in zip(units, records, strict=True)

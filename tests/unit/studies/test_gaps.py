@@ -9,12 +9,21 @@ from hypothesis import strategies as st
 
 from unispect.core.findings import Finding, Interval, Verdict
 from unispect.metrics.student import Error, student
-from unispect.studies.agreement import Asked, BothPresets, finding
-from unispect.studies.curves import Curves
 from unispect.studies.decisions import UNDECIDED
-from unispect.studies.gaps import MARGIN, Difference, NoCommonLength, Side, at_equal_length, plain
-from unispect.studies.multiverse import LENGTHS, Choices, Read, gaps, gated, layer_sets, of_differences, of_everywhere
-from unispect.studies.orders import closing, depends, differ, higher, reversed_by, same_order
+from unispect.studies.states.agreement import Asked, BothPresets, finding
+from unispect.studies.states.curves import Curves
+from unispect.studies.states.gaps import MARGIN, Difference, NoCommonLength, Side, at_equal_length, plain
+from unispect.studies.states.multiverse import (
+    LENGTHS,
+    Choices,
+    Read,
+    gaps,
+    gated,
+    layer_sets,
+    of_differences,
+    of_everywhere,
+)
+from unispect.studies.states.orders import closing, depends, differ, higher, reversed_by, same_order
 
 ASKED = Asked("The order is the same.", "text prompts", "pictures", "rows", ("", ""))
 

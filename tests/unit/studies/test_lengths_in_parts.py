@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from unispect.metrics.means import LEAST
-from unispect.studies.agreement import _parts
-from unispect.studies.gaps import Side
+from unispect.studies.states.agreement import _parts
+from unispect.studies.states.gaps import Side
 
 
 @pytest.mark.parametrize("count", range(1, 40))

@@ -1,7 +1,7 @@
 """Models that share an id are told apart by training seed, by steps, by both, or by their revision."""
 
 from unispect.core.cards import ModelCard
-from unispect.studies.curves import named
+from unispect.studies.names import named
 
 
 def cards(*made):

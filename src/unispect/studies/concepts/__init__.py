@@ -1,0 +1,16 @@
+"""Words of a world of simple shapes, drawn and told."""
+
+from __future__ import annotations
+
+from unispect.studies.base import RULES, Study, later
+
+study = Study(
+    name="concepts",
+    version=1,
+    question="Can the model tell in words what it can draw, and draw what it can tell?",
+    plan=later("unispect.studies.concepts.plan:plan"),
+    procedures=later("unispect.studies.concepts.run:procedures"),
+    view=later("unispect.studies.concepts.view:view"),
+    judges={RULES: later("unispect.studies.concepts.judge:judge")},
+    parts=True,
+)

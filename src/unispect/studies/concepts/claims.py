@@ -2,62 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from unispect.core.findings import Decision, Finding, Verdict
 from unispect.data.concepts.lexicons import REAL
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import LEAST, NEVER, READABLE, Comparison, Subject
-from unispect.studies.concepts.groups import absence_power, doubts, enough, numbers, unasked, undrawn, unread, weigh
-from unispect.studies.concepts.pictures import Pictures, apart
-from unispect.studies.concepts.scores import Scores
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.claims import compared, mastery
+from unispect.studies.aphasia.comparison import NEVER, Comparison, Subject
+from unispect.studies.aphasia.groups import numbers, undrawn, unread, weigh
+from unispect.studies.aphasia.pictures import Pictures, apart
 from unispect.studies.decisions import above, all_of
 from unispect.studies.verdicts import KNOWN, SMALL, percent
-from unispect.studies.weighing import Part, Weighed, sure, weighed
-
-_CLAIMS = {
-    "drawing": "Words taught by drawing are drawn better than told, by every way of telling: modal aphasia.",
-    "text": "Words taught by text are told better than drawn, by every way of telling that can be read: the "
-    "mirror image of modal aphasia.",
-    "both": "Words taught both ways are told as well as they are drawn, by every way of telling that can be read: no "
-    "aphasia.",
-    NEVER: "Words never taught are neither drawn nor told, by any way of telling.",
-}
+from unispect.studies.weighing import Weighed
 
 
-def findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
+def findings(groups: Sequence[Comparison]) -> Iterator[Finding]:
     """The findings about all models: planted controls first, then each model's own. Verdicts are given by `settled`."""
-    planted = {one.subject.card.reference: one.subject for one in compared if one.subject.card.planted}
+    planted = {one.subject.card.reference: one.subject for one in groups if one.subject.card.planted}
     for subject in planted.values():
-        yield from _planted(subject, [one for one in compared if one.subject is subject])
-    for one in compared:
+        yield from _planted(subject, [one for one in groups if one.subject is subject])
+    for one in groups:
         if not one.subject.card.planted and one.taught != REAL:
-            yield _taught(one)
+            yield compared(one, f"taught-{one.taught}", headline=one.taught in ("drawing", "text"))
             if one.taught in ("drawing", "both") and len(one.pictures):
                 yield _remembered(one)
-    for one in compared:
+    for one in groups:
         if one.taught == REAL:
             yield _real(one)
-
-
-def _taught(one: Comparison) -> Finding:
-    found = doubts(one)
-    all_parts = None if found else weigh(one)
-    said = (*found, *(all_parts.words if all_parts else ()), *numbers(one), *(enough(one) if all_parts else ()))
-    return Finding(
-        id=f"{one.subject.card.reference}-taught-{one.taught}",
-        claim=_CLAIMS[one.taught],
-        verdict=Verdict.CANNOT_TELL,
-        detail=" ".join(said),
-        interval=all_parts.interval if all_parts else (one.gap() if one.pairs.words else None),
-        model=one.subject.name,
-        headline=one.taught in ("drawing", "text"),
-        chance=0.0,
-        seeds=one.subject.evidence.seeds,
-        decision=all_parts.decision if all_parts else unasked(one),
-        power=absence_power(one) if all_parts else math.nan,
-    )
 
 
 def _remembered(one: Comparison) -> Finding:
@@ -101,57 +73,11 @@ def _shares(pictures: Pictures) -> str:
 def _real(one: Comparison) -> Finding:
     """Whether real words are mastered: without that, failing on invented ones says little."""
     subject = one.subject
-    described = scores.describe_scores(subject.evidence.descriptions, REAL)
+    described = scores.describe_scores(subject.evidence.descriptions, REAL, subject.world)
     parts = {"drawn from names": one.drawn, "told by likelihood": one.told(), "described when seen": described}
-    measured = {what: part for what, part in parts.items() if part.words}
-    missing = [what for what in parts if what not in measured]
-    found = mastered(measured)
-    shares = ", ".join(f"{what} {percent(scores.accuracy(part).estimate)}" for what, part in measured.items())
-    whole = f"; whole pictures {percent(one.pictures.whole.estimate)}" if len(one.pictures) else ""
-    return Finding(
-        id=f"{subject.card.reference}-real-words",
-        claim="Real words are mastered: drawn, told, and described when seen, surely more than "
-        f"{percent(LEAST)} of them, and not surely less than {percent(READABLE)}.",
-        verdict=Verdict.CANNOT_TELL,
-        detail=" ".join(
-            [
-                f"Right: {shares or 'nothing measured'}{whole}; chance {percent(one.drawn.chance)}.",
-                *([f"Not measured: {', '.join(missing)}."] if missing else []),
-                *found.words,
-            ]
-        ),
-        interval=found.interval,
-        model=subject.name,
-        headline=not subject.card.taught,
-        seeds=subject.evidence.seeds,
-        decision=None if missing else found.decision,
-    )
-
-
-def mastered(measured: Mapping[str, Scores]) -> Weighed:
-    """That everything is surely above `LEAST` and not surely below `READABLE`, in any attribute.
-
-    That a share is surely above 95 % would need many times as many words; that it is surely below shows in few, but in
-    too few to believe it where it does not show.
-    """
-    parts = []
-    for what, part in measured.items():
-        share = scores.accuracy(part)
-        fails = share.p_below(READABLE)
-        parts.append(Part(what, Decision(1.0 if sure(fails) else share.p_above(LEAST), fails), share))
-    return weighed(parts, _unmastered(measured))
-
-
-def _unmastered(measured: Mapping[str, Scores]) -> Iterator[str]:
-    """Attributes that are surely below `READABLE`, Bonferroni over all that were asked about."""
-    shares = {
-        f"{attribute} {what}": scores.accuracy(part.of(attribute))
-        for what, part in measured.items()
-        for attribute in dict.fromkeys(word.attribute for word in part.words)
-    }
-    for what, share in shares.items():
-        if sure(len(shares) * share.p_below(READABLE)):
-            yield what
+    what = "Real words are mastered: drawn, told, and described when seen"
+    found = mastery(subject, "real-words", what, parts, one.pictures, one.drawn.chance)
+    return replace(found, headline=not subject.card.taught)
 
 
 def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding]:

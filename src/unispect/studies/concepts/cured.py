@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from unispect.core.findings import Cell, Decision, Finding, Interval, Table, Verdict
 from unispect.metrics.paired import holm
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import Comparison, Control
-from unispect.studies.concepts.evidence import LIKELIHOOD, RECALL
-from unispect.studies.concepts.groups import doubts, unasked
-from unispect.studies.concepts.scores import Pairs, Scores
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import Comparison, Control
+from unispect.studies.aphasia.evidence import LIKELIHOOD, RECALL
+from unispect.studies.aphasia.groups import doubts, unasked
+from unispect.studies.aphasia.scores import Pairs, Scores
 from unispect.studies.concepts.tellings import LOOKED, LOOKED_LIKELIHOOD, VISUALISED, VISUALISED_RECALL
 from unispect.studies.verdicts import KNOWN, SMALL
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from unispect.core.units import Entry
 from unispect.runs.records import reduced
-from unispect.studies.concepts.evidence import Battery, Evidence
+from unispect.studies.aphasia.evidence import Battery, Evidence
 from unispect.studies.concepts.paper import Paper
 from unispect.studies.concepts.retained import Text, text_of
 from unispect.studies.concepts.tellings import Further

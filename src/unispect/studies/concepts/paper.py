@@ -21,9 +21,9 @@ from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.published import REPORTED, parse_letter
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
 from unispect.metrics.crossed import crossed_mean
-from unispect.studies.concepts.comparison import NEVER, Subject
-from unispect.studies.concepts.evidence import JUDGE
-from unispect.studies.concepts.pictures import share_of
+from unispect.studies.aphasia.comparison import NEVER, Subject
+from unispect.studies.aphasia.evidence import JUDGE
+from unispect.studies.aphasia.pictures import share_of
 
 DIRECTIONS = {True: "invented word to meaning", False: "meaning to invented word"}
 PICTURES = {"train": "drawing, combinations learned from", "test": "drawing, other combinations"}

@@ -17,9 +17,9 @@ from unispect.data.concepts.lexicons import LEXICONS, Lexicon
 from unispect.data.concepts.split import load_split
 from unispect.studies.base import Options
 from unispect.studies.concepts.parts import battery, cures, further, published, retention
-from unispect.studies.concepts.parts.asked import MIN_ORDERS, STUDY, VERSION, Asked, Part, balanced_orders, lexicons_of
+from unispect.studies.concepts.parts.asked import STUDY, VERSION, Asked, Part, lexicons_of
 
-__all__ = ["MIN_ORDERS", "PARTS", "STUDY", "VERSION", "balanced_orders", "parts_named", "plan"]
+__all__ = ["PARTS", "STUDY", "VERSION", "parts_named", "plan"]
 
 ALL = (*battery.PARTS, *further.PARTS, *cures.PARTS, *published.PARTS, *retention.PARTS)
 

@@ -10,9 +10,9 @@ from unispect.core.findings import Cell, Table
 from unispect.data.concepts.names import NAMES
 from unispect.data.concepts.world import ATTRIBUTES
 from unispect.metrics.crossed import crossed_mean
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import LEAST, READABLE, Comparison, Subject
-from unispect.studies.concepts.evidence import Drawing
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import LEAST, READABLE, Comparison, Subject
+from unispect.studies.aphasia.evidence import Drawing
 from unispect.studies.concepts.parts.further import WHOLE
 from unispect.studies.concepts.tellings import CALLED, KIND, MEMBER, RECOGNISED
 
@@ -96,7 +96,7 @@ def _name_row(
     subject: Subject, way: str, right: Sequence[float], names: Sequence[str], seeds: int
 ) -> Iterator[tuple[Cell, ...]]:
     share = crossed_mean(right, {"names": names})
-    chance = float(np.mean([scores.chance_of(attribute) for attribute in ATTRIBUTES]))
+    chance = float(np.mean([subject.world.chance(attribute) for attribute in ATTRIBUTES]))
     yield (subject.name, way, share, chance, len(set(names)), len(right), seeds)
 
 

@@ -15,9 +15,8 @@ from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import VALUES
 from unispect.metrics.means import Means
 from unispect.metrics.student import through
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import Subject
-from unispect.studies.concepts.pictures import WHOLE, Pictures, lost, lost_of_words
+from unispect.studies.aphasia.comparison import Subject
+from unispect.studies.aphasia.pictures import WHOLE, Pictures, lost, lost_of_words
 from unispect.studies.decisions import below, power
 from unispect.studies.verdicts import SMALL, percent
 from unispect.studies.weighing import Part, weighed
@@ -122,7 +121,7 @@ def _losses(model: tuple[Subject, Kept], base: tuple[Subject, Kept]) -> Iterator
     for attribute, loss in lost(before, after).items():
         whole = attribute == WHOLE
         then, now = (one.whole if whole else one.share(attribute) for one in (drew, drawn))
-        chance = 0.0 if whole else scores.chance_of(attribute)
+        chance = 0.0 if whole else subject.world.chance(attribute)
         corrected = loss.mapped(1 / (1 - chance))
         yield Loss(subject, other, f"{DRAWN}: {attribute}", then.estimate, now, corrected, SMALL, shown=whole)
     for what in dict.fromkeys(text.what for text in kept):
@@ -167,5 +166,5 @@ def _findings(losses: Sequence[Loss]) -> Iterator[Finding]:
 def _lost_words(subject: Subject, base: Subject) -> Iterator[str]:
     """Single words that are surely no longer drawn. Too few pictures show one to ask that each is kept."""
     for word, loss in lost_of_words(base.evidence.drawn(REAL), subject.evidence.drawn(REAL)).items():
-        if loss.low > SMALL * (1 - scores.chance(word)):
+        if loss.low > SMALL * (1 - subject.world.chance(word.attribute)):
             yield f"{DRAWN}: {word.value}"

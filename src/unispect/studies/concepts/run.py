@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PIL.Image import Image
 
 from unispect.core.prompts import Prompt
-from unispect.core.units import Prior, Record, Unit
+from unispect.core.units import Prior, Unit
 from unispect.data.concepts.language import LETTERS, choice_question, member_question
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
 from unispect.models.base import UnifiedModel
-from unispect.studies.asking import Outcome, Procedure, asked, draw, score, write
-from unispect.studies.concepts.plan import STUDY
+from unispect.studies.asking import Answer, Outcome, draw, recording, score, write
+from unispect.studies.base import Procedure
 from unispect.studies.pictures import own_picture
 
 
-def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
-    """One record per unit, in their order; all units are of one kind with equal settings."""
-    return asked(STUDY, _PROCEDURES, model, units, prior)
+def procedures() -> Mapping[str, Procedure]:
+    """By kind of unit."""
+    return recording(_ANSWERS)
 
 
 def _recall(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
@@ -100,7 +100,7 @@ def _true_picture(unit: Unit) -> Image:
     return render(Concept(**inputs["concept"]), inputs["size"])
 
 
-_PROCEDURES: Mapping[str, Procedure] = {
+_ANSWERS: Mapping[str, Answer] = {
     "draw": draw,
     "likelihood": _likelihood,
     "choice": _choice,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from unispect.core.findings import Cell, Interval, Table
+from unispect.core.findings import Interval, Table
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import ATTRIBUTES
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import LEAST, READABLE, Comparison, Subject
-from unispect.studies.concepts.evidence import LEARNED, LIKELIHOOD, RAW_CHOICE, WAYS
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import LEAST, READABLE, Comparison, Subject
+from unispect.studies.aphasia.evidence import LEARNED, LIKELIHOOD, RAW_CHOICE, WAYS
+from unispect.studies.aphasia.pictures import share_of
+from unispect.studies.aphasia.scores import Scores
+from unispect.studies.aphasia.tables import GAP, Row, gap_rows, number
 from unispect.studies.concepts.parts.further import REORDERED, RIDDLE
-from unispect.studies.concepts.pictures import share_of
-from unispect.studies.concepts.scores import Scores
-
-Row = tuple[Cell, ...]
 
 TASKS = {
     LEARNED: "name, combinations learned from",
@@ -35,19 +33,12 @@ def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple
                 "model",
                 "words",
                 "attribute",
-                "drawn",
-                "whole pictures",
-                "told",
-                "chance",
-                "gap",
-                "drawn, not told",
-                "told, not drawn",
-                "p",
+                *GAP,
                 "n words",
                 "n judged",
                 "unclear",
             ),
-            tuple(row for one in compared for row in _gap_rows(one)),
+            tuple(row for one in compared for row in gap_rows(one)),
             "Drawn and told: share right, every word counting equally, with 95 % intervals over words, "
             "and combinations where drawn, of one training. Whole pictures: share right in all four attributes, "
             "over combinations. Drawn are new combinations only, "
@@ -83,33 +74,6 @@ def tables(subjects: Sequence[Subject], compared: Sequence[Comparison]) -> tuple
     )
 
 
-def _gap_rows(one: Comparison) -> Iterator[Row]:
-    drawn, told = one.drawn, one.told()
-    if not drawn.words or not told.words:
-        return
-    choices: list[tuple[str, Callable[[Scores], Scores]]] = [("all", lambda part: part)]
-    choices += [(attribute, lambda part, a=attribute: part.of(a)) for attribute in ATTRIBUTES]
-    for name, chosen in choices:
-        drew, said = chosen(drawn), chosen(told)
-        cells = scores.pairs(drew, said)
-        yield (
-            one.subject.name,
-            one.words,
-            name,
-            scores.accuracy(drew),
-            one.pictures.whole if name == "all" else None,
-            scores.accuracy(said),
-            drew.chance,
-            scores.gap(drew, said),
-            cells.only_drawn,
-            cells.only_told,
-            _number(one.p) if name == "all" else None,
-            cells.words,
-            drew.asked,
-            _number(drew.unclear),
-        )
-
-
 def _way_rows(one: Comparison) -> Iterator[Row]:
     for way in WAYS:
         told = one.told(way)
@@ -122,7 +86,7 @@ def _way_rows(one: Comparison) -> Iterator[Row]:
                 scores.accuracy(told),
                 scores.corrected(told),
                 one.gap(way) if one.drawn.words else None,
-                None if way == RAW_CHOICE else _number(told.unclear),
+                None if way == RAW_CHOICE else number(told.unclear),
                 control.shown,
                 control.word if control.asked else "no control",
             )
@@ -139,7 +103,9 @@ def _battery_rows(subject: Subject, compared: Sequence[Comparison]) -> Iterator[
     yield from _drawn_row(subject, "description", "real words", (REAL,), "description")
     seen = evidence.descriptions
     whole = share_of([d.truth == d.said for d in seen], [str(place) for place in range(len(seen))])
-    yield from _row(subject, "picture", "description", "real words", scores.describe_scores(seen, REAL), whole)
+    yield from _row(
+        subject, "picture", "description", "real words", scores.describe_scores(seen, REAL, subject.world), whole
+    )
 
 
 def _drawn_row(subject: Subject, start: str, words: str, lexicons: tuple[str, ...], task: str) -> Iterator[Row]:
@@ -150,11 +116,6 @@ def _drawn_row(subject: Subject, start: str, words: str, lexicons: tuple[str, ..
 def _row(subject: Subject, start: str, end: str, words: str, part: Scores, whole: Interval | None) -> Iterator[Row]:
     if part.words:
         each: list[Interval] = [scores.accuracy(part.of(attribute)) for attribute in ATTRIBUTES]
-        shares = tuple(_number(share.estimate) for share in each)
+        shares = tuple(number(share.estimate) for share in each)
         mean = scores.accuracy(part)
-        yield (subject.name, start, end, words, *shares, mean, whole, _number(part.unclear), part.asked)
-
-
-def _number(value: float) -> float | None:
-    """A table's cell: None where a number is undefined."""
-    return None if math.isnan(value) else value
+        yield (subject.name, start, end, words, *shares, mean, whole, number(part.unclear), part.asked)

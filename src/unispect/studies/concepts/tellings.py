@@ -11,7 +11,7 @@ import numpy as np
 
 from unispect.core.units import Entry
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
-from unispect.studies.concepts.evidence import JUDGE, Evidence, Telling, Word, best, credit, without_letters
+from unispect.studies.aphasia.evidence import JUDGE, Evidence, Telling, Word, best, credit, without_letters
 
 KIND, MEMBER, RECOGNISED = "kind of word", "word of a kind", "picture to word"
 CALLED = "name of a picture"

@@ -8,26 +8,28 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Section
 from unispect.core.units import Entry
 from unispect.data.concepts.world import VALUES
+from unispect.studies.aphasia.comparison import LEAST, READABLE, Subject
+from unispect.studies.aphasia.gallery import gallery
+from unispect.studies.aphasia.options import MIN_ORDERS
 from unispect.studies.concepts.claims import findings
-from unispect.studies.concepts.comparison import LEAST, READABLE, Subject, comparisons
+from unispect.studies.concepts.comparison import WORLD, comparisons
 from unispect.studies.concepts.cured import cure_findings, cure_table
-from unispect.studies.concepts.gallery import gallery
 from unispect.studies.concepts.left import left_of_each
 from unispect.studies.concepts.paper import paper_table
-from unispect.studies.concepts.plan import MIN_ORDERS, STUDY
+from unispect.studies.concepts.plan import STUDY
 from unispect.studies.concepts.questioned import name_table, question_table
 from unispect.studies.concepts.retained import retention
 from unispect.studies.concepts.tables import tables
 from unispect.studies.concepts.transfer import transfer_findings
-from unispect.studies.curves import names_of
 from unispect.studies.decisions import family_of, settled
+from unispect.studies.names import names_of
 from unispect.studies.verdicts import KNOWN, SMALL
 
 
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The section of one or several models; `cards` by the models' references, as units carry them."""
     left, names = left_of_each(entries), names_of(entries, cards)
-    subjects = [Subject(cards[one], own.evidence, names[one]) for one, own in left.items()]
+    subjects = [Subject(cards[one], own.evidence, WORLD, names[one]) for one, own in left.items()]
     compared = comparisons(subjects)
     own = list(zip(subjects, left.values(), strict=True))
     kept, keeps = retention([(subject, one.kept) for subject, one in own])

@@ -1,1 +1,15 @@
-"""What does the model draw from a list of prompts, for whoever judges pictures?"""
+"""Pictures from a list of prompts."""
+
+from __future__ import annotations
+
+from unispect.studies.base import Study, later
+
+study = Study(
+    name="drawing",
+    version=1,
+    question="What does the model draw from a list of prompts, for whoever judges pictures?",
+    plan=later("unispect.studies.drawing.plan:plan"),
+    procedures=later("unispect.studies.drawing.run:procedures"),
+    view=later("unispect.studies.drawing.view:view"),
+    prompts=True,
+)

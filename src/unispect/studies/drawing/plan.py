@@ -6,9 +6,9 @@ from unispect.core.cards import ModelCard
 from unispect.core.units import JSON, Plan, Skip, Unit
 from unispect.data.prompts import load_prompts
 from unispect.studies.base import Options
+from unispect.studies.drawing import study
 
-STUDY = "drawing"
-VERSION = 1
+STUDY, VERSION = study.name, study.version
 
 
 def plan(card: ModelCard, options: Options) -> Plan:

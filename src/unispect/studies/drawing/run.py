@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from unispect.core.errors import Unsupported
 from unispect.core.prompts import Goal
@@ -11,11 +11,17 @@ from unispect.core.replies import ImageSampling
 from unispect.core.seeds import seed_for
 from unispect.core.units import Prior, Record, Unit
 from unispect.models.base import UnifiedModel
+from unispect.studies.base import Procedure
 from unispect.studies.pictures import png
-from unispect.studies.probing import prompt_in
+from unispect.studies.states.probing import prompt_in
 
 
-def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def procedures() -> Mapping[str, Procedure]:
+    """By kind of unit."""
+    return {"draw": _draw}
+
+
+def _draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
     """One picture per unit, in their order, by the model's published defaults."""
     start = time.perf_counter()
     try:

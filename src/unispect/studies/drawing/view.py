@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, GalleryItem, Section, Table
 from unispect.core.units import Entry
+from unispect.studies.drawing import study
 
-STUDY = "drawing"
 OF_EACH = 3
 
 
@@ -17,7 +17,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The section of one or several models; `cards` by the models' references, as units carry them. Pure."""
     drawn = [entry for entry in entries if entry.record.status == "done"]
     return Section(
-        id=STUDY,
+        id=study.name,
         title="What does it draw?",
         lead="Prompts are drawn once per seed; nothing here judges the pictures.",
         tables=(

@@ -10,7 +10,7 @@ import numpy as np
 from unispect.core.findings import Cell, Preset, Table
 from unispect.studies.encoding.sides import curves_of, difference, sides
 from unispect.studies.encoding.traces import Trace
-from unispect.studies.gaps import Floats
+from unispect.studies.states.gaps import Floats
 
 COLUMNS = ("model", "text, layer 0", "pictures, layer 0", "gap, layer 0", "gap, last layer", "gap, mean over layers")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from unispect.core.findings import Figure, Preset, Series
-from unispect.studies.agreement import curves
-from unispect.studies.curves import Curves
 from unispect.studies.encoding.findings import ASKED
 from unispect.studies.encoding.lengths import Terciles, differ
 from unispect.studies.encoding.sides import levels, sides
 from unispect.studies.encoding.traces import Trace
+from unispect.studies.states.agreement import curves
+from unispect.studies.states.curves import Curves
 
 LINES = (
     ("text", "text", "text"),

@@ -10,16 +10,17 @@ from typing import TypeVar
 import numpy as np
 
 from unispect.core.findings import Decision, Finding, Interval, Preset, Verdict
-from unispect.studies import agreement
-from unispect.studies.agreement import Asked, BothPresets
-from unispect.studies.curves import correlation, shown
 from unispect.studies.decisions import UNDECIDED, above
 from unispect.studies.encoding.sides import curves_of, difference, levels, sides
 from unispect.studies.encoding.traces import Trace
-from unispect.studies.gaps import MARGIN
-from unispect.studies.multiverse import LENGTHS, Choices, Read, gaps, gated, of_differences
-from unispect.studies.offsets import Apart
-from unispect.studies.orders import closing, depends, differ, higher, reversed_by
+from unispect.studies.states import agreement
+from unispect.studies.states.agreement import Asked, BothPresets
+from unispect.studies.states.curves import correlation
+from unispect.studies.states.gaps import MARGIN
+from unispect.studies.states.multiverse import LENGTHS, Choices, Read, gaps, gated, of_differences
+from unispect.studies.states.offsets import Apart
+from unispect.studies.states.orders import closing, depends, differ, higher, reversed_by
+from unispect.studies.verdicts import shown
 
 __all__ = ["curves_of", "findings"]
 

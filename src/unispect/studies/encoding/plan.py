@@ -8,9 +8,9 @@ Protocol: arXiv 2604.10949, prompt level; controls: docs/sources/entropy.md#pres
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import chain, zip_longest
+from itertools import chain
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
@@ -19,9 +19,10 @@ from unispect.core.units import JSON, Plan, Skip, Unit, places_of
 from unispect.data.prompts import PromptItem, load_prompts
 from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
+from unispect.studies.encoding import study
+from unispect.studies.states.calibration import calibration_items
 
-STUDY = "encoding"
-VERSION = 3
+STUDY, VERSION = study.name, study.version
 
 MODALITIES: tuple[Modality, ...] = ("text", "image")
 
@@ -79,16 +80,6 @@ def plan(card: ModelCard, options: Options) -> Plan:
 def inputs_of(item: PromptItem) -> dict[str, JSON]:
     """A prompt as a unit carries it."""
     return {"id": item.id, "modality": item.modality, "group": item.kind, "prompt": dict(item.inputs)}
-
-
-def calibration_items(items: Sequence[PromptItem], modality: Modality, most: int) -> list[PromptItem]:
-    """Up to `most` prompts of a modality, taken in turns from its kinds."""
-    kinds: dict[str, list[PromptItem]] = {}
-    for item in items:
-        if item.modality == modality:
-            kinds.setdefault(item.kind, []).append(item)
-    in_turns: Iterable[PromptItem | None] = chain.from_iterable(zip_longest(*kinds.values()))
-    return [item for item in in_turns if item is not None][:most]
 
 
 def _jobs(card: ModelCard, items: Sequence[PromptItem]) -> tuple[list[tuple[Goal, PromptItem]], list[Skip]]:

@@ -16,12 +16,13 @@ from unispect.core.prompts import Goal, Modality, Prompt, positions
 from unispect.core.seeds import generator_for
 from unispect.core.units import JSON, Prior, Record, Unit
 from unispect.metrics.entropy import renyi_entropies, renyi_entropy
-from unispect.metrics.offset import Named
 from unispect.metrics.presets import rows_to_draw
 from unispect.metrics.sampling import SampledEntropy, sampled_entropies
 from unispect.metrics.threads import map_matrices
 from unispect.models.base import UnifiedModel
-from unispect.studies.probing import (
+from unispect.studies.base import Procedure
+from unispect.studies.states.probing import (
+    CalibrationRows,
     Widths,
     content,
     controlled_of,
@@ -31,9 +32,7 @@ from unispect.studies.probing import (
     paper_of,
     prompt_in,
     rounded,
-    some_rows,
     widths_of,
-    widths_payload,
 )
 
 Layer = dict[str, float]
@@ -49,15 +48,20 @@ CURVES = ("value", "error", "null", "half", "double", "shared", "standardised")
 over draws, `null` for shuffled coordinates, half and twice that width, `shared` at the width of both modalities."""
 
 
-def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
-    """One record per unit; see `unispect.studies.base`."""
-    if units[0].kind == "calibrate":
-        yield from (_calibrate(model, unit) for unit in units)
-    elif units[0].settings["preset"] == Preset.PAPER:
-        yield from _trajectories(model, units, _paper(units[0]), least=1)
-    else:
-        widths = widths_of(prior(str(units[0].settings["calibration"])))
-        yield from _trajectories(model, units, _controlled(units[0], widths), least=widths.k)
+def procedures() -> Mapping[str, Procedure]:
+    """By kind of unit."""
+    return {"calibrate": _calibrations, "trajectory": _measured}
+
+
+def _calibrations(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    return (_calibrate(model, unit) for unit in units)
+
+
+def _measured(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    if units[0].settings["preset"] == Preset.PAPER:
+        return _trajectories(model, units, _paper(units[0]), least=1)
+    widths = widths_of(prior(str(units[0].settings["calibration"])))
+    return _trajectories(model, units, _controlled(units[0], widths), least=widths.k)
 
 
 def _paper(unit: Unit) -> Measure:
@@ -167,27 +171,23 @@ def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
     how = controlled_of(unit)
     left_out: list[JSON] = []
     lengths: dict[str, list[int]] = {}
-    layers: list[dict[str, list[Named]]] = []
+    kept = CalibrationRows(unit)
     try:
         for modality, inputs in cast(Mapping[Modality, Items], unit.inputs).items():
             share = -(-how.calibration_rows // len(inputs))
             for batch, encoded in _encoded(model, inputs, unit.places, left_out):
                 for state in model.states(encoded):
-                    if len(layers) == state.layer:
-                        layers.append({})
                     for sample, one in enumerate(batch):
-                        rows = content(state, sample, modality)
-                        if state.layer == 0:
-                            lengths.setdefault(modality, []).append(len(rows))
-                        kept = layers[state.layer].setdefault(modality, [])
                         prompt = (modality, str(one["id"]))
-                        kept += [(prompt, some) for some in some_rows(rows, share, unit.id, "rows", one["id"])]
-        if not layers:
+                        rows = kept.add(state, sample, modality, "prompt", share, prompt, "rows", one["id"])
+                        if state.layer == 0:
+                            lengths.setdefault(modality, []).append(rows)
+        if not kept.layers:
             raise StateError(f"{model.card.id}: no prompt can be calibrated on: {'; '.join(map(str, left_out))}")
         # a single row has no entropy to compare: such prompts stand apart, and do not lower the count for others
         several = [[n for n in own if n > 1] for own in lengths.values()]
         k = rows_to_draw(several, most=how.rows, floor=how.floor)
-        payload = widths_payload(model.card.id, layers, k, how, lambda layer: generator_for(unit.id, "layer", layer))
+        payload = kept.payload(model.card.id, k)
     except StateError as problem:
         return failed(unit, problem)
     payload |= {"lengths": {modality: sorted(own) for modality, own in lengths.items()}, "left_out": left_out}

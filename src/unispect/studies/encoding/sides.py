@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unispect.core.findings import Preset
-from unispect.studies.curves import Curves
 from unispect.studies.encoding.traces import Trace
-from unispect.studies.gaps import Difference, Side, side_of
-from unispect.studies.multiverse import Read, layer_sets, read
+from unispect.studies.states.curves import Curves
+from unispect.studies.states.gaps import Difference, Side, side_of
+from unispect.studies.states.multiverse import Read, layer_sets, read
 
 WIDTHS: Mapping[Preset, Mapping[str, str]] = {
     Preset.PAPER: {"sigma = 1": "", "sigma = 1/2": "half", "sigma = 2": "double"},

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from unispect.core.findings import Cell, Preset, Table
-from unispect.studies.curves import Curves
 from unispect.studies.encoding.lengths import Terciles, differ
 from unispect.studies.encoding.traces import Trace
+from unispect.studies.states.curves import Curves
 
 Key = tuple[str, str, str, str]
 """Model, modality, goal and kind (or length)."""

@@ -11,7 +11,7 @@ from typing import cast
 from unispect.core.findings import Preset
 from unispect.core.units import Entry, digest
 from unispect.runs.records import models_of, reduced
-from unispect.studies.compatible import UNSAID, Calibrations, Chosen, Way, chosen, way_of
+from unispect.studies.states.compatible import UNSAID, Chosen, Way, gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +85,15 @@ def compatible(entries: Sequence[Entry], names: Mapping[str, str]) -> Chosen[Tra
 
 
 def _chosen(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> Chosen[Trace]:
-    names, calibrations = dict(named), Calibrations()
-    ways: dict[Way, Way] = {}
-    everything: list[tuple[str, Trace]] = []
-    for entry in entries:
-        model = names[entry.unit.model]
-        calibrations.note(entry, model)
-        if entry.unit.kind == "trajectory" and entry.record.status == "done":
-            way = way_of(entry, cast(int, entry.record.payload["k"]))
-            everything.append((digest(entry.unit.inputs), _trace(entry, model, ways.setdefault(way, way))))
-    better = {way: calibrations.named(way) for way in ways}
-    traces = [(prompt, replace(trace, way=better[trace.way])) for prompt, trace in everything]
-    kept = chosen([trace for _, trace in traces])
-    shown = {id(trace) for trace in kept.traces}
+    def read(entry: Entry, model: str, way: Way) -> list[tuple[str, Trace]]:
+        return [(digest(entry.unit.inputs), _trace(entry, model, way))]
+
+    traces, aside, calibrations = gathered(entries, dict(named), "trajectory", read)
     found: dict[tuple[object, ...], list[Trace]] = {}
     for prompt, one in traces:
-        if id(one) in shown:
-            found.setdefault((one.model, one.preset, one.goal, prompt), []).append(one)
+        found.setdefault((one.model, one.preset, one.goal, prompt), []).append(one)
     means = [_mean(same) for same in found.values()]
-    return Chosen(means, kept.aside, calibrations.apart(means))
+    return Chosen(means, aside, calibrations.apart(means))
 
 
 def _mean(traces: Sequence[Trace]) -> Trace:

@@ -9,15 +9,16 @@ from dataclasses import replace
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset, Section
 from unispect.core.units import Entry
-from unispect.studies import multiverse, offsets
-from unispect.studies.curves import losses_of, names_of
+from unispect.studies.cautions import losses_of
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.encoding.contrasts import contrasts
 from unispect.studies.encoding.figures import by_length, figures
 from unispect.studies.encoding.findings import findings
 from unispect.studies.encoding.tables import singles, tables
 from unispect.studies.encoding.traces import Trace, compatible
-from unispect.studies.gaps import FACTOR, MARGIN
+from unispect.studies.names import names_of
+from unispect.studies.states import multiverse, offsets
+from unispect.studies.states.gaps import FACTOR, MARGIN
 
 PRESETS = (Preset.PAPER, Preset.CONTROLLED)
 

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.faces.people import PEOPLE, STRANGERS
-from unispect.metrics.paired import holm
-from unispect.studies.concepts.comparison import NEVER, Comparison, Subject
-from unispect.studies.concepts.evidence import (
+from unispect.data.faces.world import VALUES
+from unispect.studies.aphasia.comparison import NEVER, Comparison, Subject, with_p
+from unispect.studies.aphasia.evidence import (
     JUDGE,
     REVERSE,
     Evidence,
@@ -25,10 +23,26 @@ from unispect.studies.concepts.evidence import (
     deciding,
     evidence,
 )
+from unispect.studies.aphasia.world import World
 from unispect.studies.faces.plan import NAMES
 
 SHOWN = "shown the picture"
 """Way of telling: by likelihood, behind the true picture."""
+WORLD = World(
+    values=VALUES,
+    claims={
+        "drawing": "Whose face is drawn from a name is known better than it is told, by every way of telling: modal "
+        "aphasia for faces.",
+        "text": "Faces taught by text are told better than drawn, by every way of telling that can be read: the "
+        "mirror image of modal aphasia.",
+        "both": "Faces taught both ways are told as well as they are drawn, by every way of telling that can be read: "
+        "no aphasia.",
+        NEVER: "Held-out names, whose faces were never taught, are neither drawn nor told, by any way of telling.",
+    },
+    known="what the question itself describes",
+    recalled=True,
+    chances={REVERSE: 1 / NAMES},
+)
 _CALLED = {PEOPLE: "names", STRANGERS: "held-out names", REAL: "descriptions"}
 
 
@@ -88,10 +102,7 @@ def _values(entry: Entry, judge: str) -> Mapping[str, Any]:
 def comparisons(subjects: Iterable[Subject]) -> list[Comparison]:
     """Names, held-out names and descriptions of all models; p values adjusted over all names."""
     found = [one for subject in subjects for one in _groups(subject)]
-    tested = [one for one in found if REAL not in one.lexicons]
-    raw = [one.pairs.p if one.pairs.words else np.nan for one in tested]
-    adjusted = dict(zip(map(id, tested), holm(raw).tolist(), strict=True)) if tested else {}
-    return [replace(one, p=adjusted.get(id(one), float("nan"))) for one in found]
+    return with_p(found, lambda one: REAL not in one.lexicons)
 
 
 def _groups(subject: Subject) -> Iterator[Comparison]:
@@ -99,15 +110,7 @@ def _groups(subject: Subject) -> Iterator[Comparison]:
     taught = {PEOPLE: subject.card.taught.get(PEOPLE, "drawing"), STRANGERS: NEVER, REAL: REAL}
     for lexicon, way in taught.items():
         if lexicon in asked:
-            yield Comparison(
-                subject,
-                way,
-                (lexicon,),
-                called=_CALLED[lexicon],
-                known="what the question itself describes",
-                recalled=True,
-                chances={REVERSE: 1 / NAMES},
-            )
+            yield Comparison(subject, way, (lexicon,), called=_CALLED[lexicon])
 
 
 def _looked(entry: Entry) -> Telling:

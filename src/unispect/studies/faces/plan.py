@@ -25,12 +25,12 @@ from unispect.data.faces.language import (
 )
 from unispect.data.faces.people import STRANGERS
 from unispect.data.faces.world import ATTRIBUTES, VALUES
+from unispect.studies.aphasia.options import balanced_orders
 from unispect.studies.base import Options
-from unispect.studies.concepts.plan import balanced_orders
+from unispect.studies.faces import study
 from unispect.studies.faces.items import Crowd, Somebody, crowd
 
-STUDY = "faces"
-VERSION = 1
+STUDY, VERSION = study.name, study.version
 
 DRAW_TEMPERATURE = 1.0
 RECALL_TOKENS = 32

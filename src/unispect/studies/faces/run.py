@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unispect.core.prompts import Prompt
-from unispect.core.units import Prior, Record, Unit
+from unispect.core.units import Prior, Unit
 from unispect.data.faces.language import LETTERS, choice_question
 from unispect.models.base import UnifiedModel
-from unispect.studies.asking import Outcome, Procedure, asked, draw, score, write
+from unispect.studies.asking import Answer, Outcome, draw, recording, score, write
+from unispect.studies.base import Procedure
 from unispect.studies.faces.items import true_picture
-from unispect.studies.faces.plan import STUDY
 
 
-def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
-    """One record per unit, in their order; all units are of one kind with equal settings."""
-    return asked(STUDY, _PROCEDURES, model, units, prior)
+def procedures() -> Mapping[str, Procedure]:
+    """By kind of unit."""
+    return recording(_ANSWERS)
 
 
 def _likelihood(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
@@ -50,7 +50,7 @@ def _prompt(unit: Unit, text: str) -> Prompt:
     return Prompt.of(inputs[text])
 
 
-_PROCEDURES: Mapping[str, Procedure] = {
+_ANSWERS: Mapping[str, Answer] = {
     "draw": draw,
     "likelihood": _likelihood,
     "choice": _choice,

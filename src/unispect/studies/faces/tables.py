@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from unispect.core.findings import Cell, Interval, Table
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.faces.world import ATTRIBUTES
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import LEAST, READABLE, Comparison
-from unispect.studies.concepts.evidence import CALIBRATED, CHOICE, LIKELIHOOD, RAW_CHOICE, RECALL, REVERSE
-from unispect.studies.concepts.pictures import Pictures, share_of
-from unispect.studies.concepts.scores import Scores
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import LEAST, READABLE, Comparison
+from unispect.studies.aphasia.evidence import CALIBRATED, CHOICE, LIKELIHOOD, RAW_CHOICE, RECALL, REVERSE
+from unispect.studies.aphasia.pictures import Pictures, share_of
+from unispect.studies.aphasia.scores import Scores
+from unispect.studies.aphasia.tables import GAP, Row, gap_rows, number
 from unispect.studies.faces.comparison import SHOWN
 from unispect.studies.faces.plan import NAMES
 
-Row = tuple[Cell, ...]
 _FORWARD = (LIKELIHOOD, CALIBRATED, CHOICE, RAW_CHOICE, RECALL)
 
 
@@ -31,19 +30,12 @@ def tables(compared: Sequence[Comparison]) -> tuple[Table, ...]:
                 "model",
                 "who",
                 "attribute",
-                "drawn",
-                "whole pictures",
-                "told",
-                "chance",
-                "gap",
-                "drawn, not told",
-                "told, not drawn",
-                "p",
+                *GAP,
                 "n people",
                 "n judged",
                 "unclear",
             ),
-            tuple(row for one in named for row in _gap_rows(one)),
+            tuple(row for one in named for row in gap_rows(one)),
             "Drawn and told: share right, with 95 % intervals over people, whose attributes and drawings go "
             "together. Whole pictures: share right in all four attributes. Told is by likelihood. Gap: "
             "chance-corrected drawn minus told; 1 is full aphasia, 0 none. "
@@ -74,31 +66,6 @@ def tables(compared: Sequence[Comparison]) -> tuple[Table, ...]:
     )
 
 
-def _gap_rows(one: Comparison) -> Iterator[Row]:
-    drawn, told = one.drawn, one.told()
-    if not drawn.words or not told.words:
-        return
-    for name in ("all", *ATTRIBUTES):
-        drew, said = (drawn, told) if name == "all" else (drawn.of(name), told.of(name))
-        cells = scores.pairs(drew, said)
-        yield (
-            one.subject.name,
-            one.words,
-            name,
-            scores.accuracy(drew),
-            one.pictures.whole if name == "all" else None,
-            scores.accuracy(said),
-            drew.chance,
-            scores.gap(drew, said),
-            cells.only_drawn,
-            cells.only_told,
-            _number(one.p) if name == "all" else None,
-            len({word.item for word in drew.words}),
-            drew.asked,
-            _number(drew.unclear),
-        )
-
-
 def _way_rows(one: Comparison) -> Iterator[Row]:
     for way in (*_FORWARD, REVERSE):
         told = one.told(way)
@@ -110,9 +77,9 @@ def _way_rows(one: Comparison) -> Iterator[Row]:
                 "who has it" if way == REVERSE else way,
                 *_each(told),
                 scores.accuracy(told),
-                one.chances.get(way, told.chance),
+                one.world.chances.get(way, told.chance),
                 one.gap(way) if one.drawn.words else None,
-                None if way == RAW_CHOICE else _number(told.unclear),
+                None if way == RAW_CHOICE else number(told.unclear),
                 control.shown,
                 control.word if control.asked else "no control",
             )
@@ -125,22 +92,19 @@ def _battery_rows(one: Comparison) -> Iterator[Row]:
         yield from _row(model, one.words, "telling (likelihood)", one.told(LIKELIHOOD), None)
         return
     described, seen = evidence.drawn(REAL, "description"), evidence.descriptions
-    yield from _row(model, "descriptions", "drawing", scores.draw_scores(described), Pictures.of(described).whole)
+    yield from _row(
+        model, "descriptions", "drawing", scores.draw_scores(described, one.world), Pictures.of(described).whole
+    )
     yield from _row(model, "descriptions", "telling (likelihood)", one.told(LIKELIHOOD), None)
     yield from _row(model, "pictures", "telling (likelihood)", one.told(SHOWN), None)
     whole = share_of([d.truth == d.said for d in seen], [d.item for d in seen])
-    yield from _row(model, "pictures", "description", scores.describe_scores(seen, REAL), whole)
+    yield from _row(model, "pictures", "description", scores.describe_scores(seen, REAL, one.world), whole)
 
 
 def _row(model: str, start: str, end: str, part: Scores, whole: Interval | None) -> Iterator[Row]:
     if part.words:
-        yield (model, start, end, *_each(part), scores.accuracy(part), whole, _number(part.unclear), part.asked)
+        yield (model, start, end, *_each(part), scores.accuracy(part), whole, number(part.unclear), part.asked)
 
 
 def _each(part: Scores) -> tuple[Cell, ...]:
-    return tuple(_number(scores.accuracy(part.of(attribute)).estimate) for attribute in ATTRIBUTES)
-
-
-def _number(value: float) -> float | None:
-    """A table's cell: None where a number is undefined."""
-    return None if math.isnan(value) else value
+    return tuple(number(scores.accuracy(part.of(attribute)).estimate) for attribute in ATTRIBUTES)

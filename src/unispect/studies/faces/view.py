@@ -10,16 +10,16 @@ from unispect.core.findings import Section
 from unispect.core.units import Entry
 from unispect.data.faces.people import PEOPLE
 from unispect.data.faces.world import ATTRIBUTES, VALUES
-from unispect.judges.agreement import agreement
-from unispect.studies.concepts.comparison import LEAST, READABLE, Subject
-from unispect.studies.concepts.evidence import JUDGE
-from unispect.studies.concepts.gallery import gallery
-from unispect.studies.curves import names_of
+from unispect.metrics.raters import agreement
+from unispect.studies.aphasia.comparison import LEAST, READABLE, Subject
+from unispect.studies.aphasia.evidence import JUDGE
+from unispect.studies.aphasia.gallery import gallery
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.faces.claims import findings
-from unispect.studies.faces.comparison import Seen, comparisons, evidence_of, seen_of
+from unispect.studies.faces.comparison import WORLD, Seen, comparisons, evidence_of, seen_of
 from unispect.studies.faces.plan import NAMES, STUDY
 from unispect.studies.faces.tables import tables
+from unispect.studies.names import names_of
 from unispect.studies.verdicts import KNOWN, SMALL
 
 
@@ -29,7 +29,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     for entry in entries:
         by_model[entry.unit.model].append(entry)
     names = names_of(entries, cards)
-    subjects = [Subject(cards[one], evidence_of(own), names[one]) for one, own in by_model.items()]
+    subjects = [Subject(cards[one], evidence_of(own), WORLD, names[one]) for one, own in by_model.items()]
     compared = comparisons(subjects)
     found = tuple(findings(compared))
     seen = {names[model]: seen_of(own) for model, own in by_model.items()}

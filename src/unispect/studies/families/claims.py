@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from unispect.core.findings import Decision, Finding, Interval, Verdict
 from unispect.metrics.few import between_few
-from unispect.studies.curves import shown
 from unispect.studies.decisions import below
 from unispect.studies.families.measures import MEASURES, Left, Measure
 from unispect.studies.families.readings import Reading, size_of
 from unispect.studies.trainings import ALONE, TRAININGS, several, too_few, trainings_of
+from unispect.studies.verdicts import shown
 
 KIND = "a way of drawing"
 LEAST = 0.01

@@ -11,18 +11,20 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
 from unispect.core.units import Entry
 from unispect.runs.records import models_of
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import Comparison, Subject, comparisons
-from unispect.studies.concepts.groups import doubts
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import Comparison, Subject
+from unispect.studies.aphasia.groups import doubts
+from unispect.studies.concepts.comparison import WORLD, comparisons
 from unispect.studies.concepts.left import left_of_each
-from unispect.studies.curves import Curves, named
 from unispect.studies.encoding.findings import curves_of as levels_of
 from unispect.studies.encoding.traces import Trace as Level
 from unispect.studies.encoding.traces import traces_of as levels
 from unispect.studies.families.readings import Reading, Values
+from unispect.studies.names import named
 from unispect.studies.response.findings import curves_of, text_task
 from unispect.studies.response.traces import Trace as Reply
 from unispect.studies.response.traces import traces_of as replies
+from unispect.studies.states.curves import Curves
 
 T = TypeVar("T", Level, Reply)
 
@@ -141,7 +143,9 @@ def everything_left(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, 
     models = [model for study in ("concepts", "encoding", "response") for model in models_of(entries.get(study, ()))]
     names = named(list(dict.fromkeys(models)), cards)
     said = left_of_each(entries.get("concepts", ()))
-    subjects = {name: Subject(cards[name], said[name].battery, shown) for name, shown in names.items() if name in said}
+    subjects = {
+        name: Subject(cards[name], said[name].battery, WORLD, shown) for name, shown in names.items() if name in said
+    }
     compared = comparisons(subjects.values())
     read = _by_model(levels(entries.get("encoding", ()), names))
     replied = _by_model(replies(entries.get("response", ()), names))

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, Preset, Section, Table
 from unispect.core.units import Entry
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import Comparison
-from unispect.studies.curves import Curves
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import Comparison
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.encoding.findings import curves_of as levels_of
 from unispect.studies.families.claims import LEAST, findings
 from unispect.studies.families.measures import Left, everything_left
+from unispect.studies.states.curves import Curves
 from unispect.studies.trainings import ALONE, FAMILIES, TRAININGS
 
 MEASURES = {Preset.PAPER: ("P",), Preset.CONTROLLED: ("P_k", "G", "J")}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from unispect.core.findings import Figure, Interval, Preset, Series
 from unispect.metrics.means import Means
-from unispect.studies.concepts import scores
+from unispect.studies.aphasia import scores
 from unispect.studies.families.measures import Left
 from unispect.studies.mechanism.words import MEASURES, Inside, gaps
 from unispect.studies.trainings import ALONE, recipe_of

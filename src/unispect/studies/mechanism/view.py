@@ -12,12 +12,12 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, Finding, Interval, Section, Table, Verdict
 from unispect.core.units import Entry
 from unispect.metrics.association import Association, Shared, spearman
-from unispect.studies.curves import shown
 from unispect.studies.decisions import beyond, family_of, settled
 from unispect.studies.families.measures import Left, everything_left
 from unispect.studies.mechanism import doses
 from unispect.studies.mechanism.words import MEASURES, Inside, Numbers, contrasts, gaps
 from unispect.studies.trainings import ALONE, TRAININGS, several, trainings_of
+from unispect.studies.verdicts import shown
 
 TAUGHT = ("drawing", "text", "both", "never")
 LEAST_MODELS = 6

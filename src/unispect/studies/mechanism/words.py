@@ -20,8 +20,8 @@ from unispect.data.concepts.lexicons import LEXICONS
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import Concept
 from unispect.data.world_prompts import picture_id, words_id
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.evidence import Word
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.evidence import Word
 from unispect.studies.families.measures import Left
 
 Numbers = Mapping[Word, float]
@@ -78,7 +78,7 @@ def contrasts(left: Left, taught: str) -> Numbers:
                     right[lexicon, name][word].append(float(drawing.right(attribute)))
     found: dict[Word, list[float]] = defaultdict(list)
     for own in right.values():
-        gap = {w: (np.mean(shares) - told[w].share) / (1 - scores.chance(w)) for w, shares in own.items()}
+        gap = {w: (np.mean(shares) - told[w].share) / (1 - one.world.chance(w.attribute)) for w, shares in own.items()}
         mean = np.mean(list(gap.values()))
         for word, value in gap.items():
             found[word].append(float(value - mean))

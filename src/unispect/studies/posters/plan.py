@@ -15,10 +15,10 @@ from unispect.core.paths import place_named
 from unispect.core.units import JSON, Plan, Skip, Unit
 from unispect.data.posters.subjects import Subject, load_subjects
 from unispect.studies.base import Options
+from unispect.studies.posters import study
 from unispect.studies.posters.language import describe_prompt, draw_prompt, visualise_prompt
 
-STUDY = "posters"
-VERSION = 1
+STUDY, VERSION = study.name, study.version
 
 TEMPERATURE = 0.7
 TEXT_TOKENS = 1024

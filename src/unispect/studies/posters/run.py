@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from unispect.core.errors import NoReply, Refused
 from unispect.core.prompts import Prompt
-from unispect.core.units import Prior, Record, Unit
+from unispect.core.units import Prior, Unit
 from unispect.models.base import UnifiedModel
-from unispect.studies.asking import Outcome, Procedure, asked, draw, write
-from unispect.studies.posters.plan import DESCRIBE, DRAW, STUDY, VISUALISE
+from unispect.studies.asking import Answer, Outcome, draw, recording, write
+from unispect.studies.base import Procedure
+from unispect.studies.posters.plan import DESCRIBE, DRAW, VISUALISE
 
 
-def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
-    """One record per unit, in their order; all units are of one kind with equal settings."""
-    return asked(STUDY, _PROCEDURES, model, units, prior)
+def procedures() -> Mapping[str, Procedure]:
+    """By kind of unit."""
+    return recording(_ANSWERS)
 
 
 def _tell(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
     return write(model, units, [Prompt.of(str(unit.inputs["prompt"])) for unit in units])
 
 
-def _or_refused(procedure: Procedure) -> Procedure:
-    """The procedure, with what is no reply as outcomes to be counted: `refused` or `unusable`, and why."""
+def _or_refused(answer: Answer) -> Answer:
+    """The same, with what is no reply as outcomes to be counted: `refused` or `unusable`, and why."""
 
     def one_or_all(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
         try:
-            return procedure(model, units, prior)
+            return answer(model, units, prior)
         except NoReply as error:
             if len(units) == 1:
                 refused = isinstance(error, Refused)
@@ -36,7 +37,7 @@ def _or_refused(procedure: Procedure) -> Procedure:
     return one_or_all
 
 
-_PROCEDURES: Mapping[str, Procedure] = {
+_ANSWERS: Mapping[str, Answer] = {
     DRAW: _or_refused(draw),
     DESCRIBE: _or_refused(_tell),
     VISUALISE: _or_refused(_tell),

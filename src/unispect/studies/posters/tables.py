@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from unispect.core.findings import Cell, Interval, Table
 from unispect.data.posters.items import MODALITIES
-from unispect.judges.agreement import agreement
+from unispect.metrics.raters import agreement
 from unispect.studies.posters.evidence import WAYS, Everything, Evidence
 from unispect.studies.posters.judging.reading import Graded
 from unispect.studies.posters.plan import DESCRIBE, DRAW, VISUALISE

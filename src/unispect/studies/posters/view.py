@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Section
 from unispect.core.units import Entry
-from unispect.studies.curves import names_of
 from unispect.studies.decisions import family_of, settled
+from unispect.studies.names import names_of
 from unispect.studies.posters.cards import cards as cards_of
 from unispect.studies.posters.claims import FITS, MARGIN, PASSES, findings
 from unispect.studies.posters.evidence import WAYS, Everything, everything

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from unispect.core.findings import Figure, Finding, Preset, Series, Table
-from unispect.studies.curves import shown
 from unispect.studies.response.findings import gain
 from unispect.studies.response.sides import OWN, curves_of
 from unispect.studies.response.traces import DECODER, Trace
+from unispect.studies.verdicts import shown
 
 NAMED = "Decoder side, not the paper's protocol"
 TITLES: Mapping[str, str] = {

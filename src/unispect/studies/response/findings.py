@@ -7,13 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from unispect.core.findings import Finding, Preset, Verdict
-from unispect.studies import agreement
-from unispect.studies.agreement import Asked, BothPresets
-from unispect.studies.curves import shown
 from unispect.studies.decisions import above, all_of
-from unispect.studies.gaps import MARGIN
-from unispect.studies.multiverse import LENGTHS, Choices, Read, gaps, gated, of_everywhere
-from unispect.studies.orders import depends, whichever
 from unispect.studies.response.sides import (
     MEASURE,
     OWN,
@@ -26,6 +20,12 @@ from unispect.studies.response.sides import (
     text_task,
 )
 from unispect.studies.response.traces import LABELS, Trace
+from unispect.studies.states import agreement
+from unispect.studies.states.agreement import Asked, BothPresets
+from unispect.studies.states.gaps import MARGIN
+from unispect.studies.states.multiverse import LENGTHS, Choices, Read, gaps, gated, of_everywhere
+from unispect.studies.states.orders import depends, whichever
+from unispect.studies.verdicts import shown
 
 __all__ = ["MEASURE", "curves_of", "findings", "text_task"]
 

@@ -24,11 +24,11 @@ from unispect.data.concepts.language import DESCRIBE
 from unispect.data.prompts import PromptItem, PromptSet, load_prompts
 from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
-from unispect.studies.encoding.plan import calibration_items
+from unispect.studies.response import study
 from unispect.studies.response.traces import DECODER
+from unispect.studies.states.calibration import calibration_items
 
-STUDY = "response"
-VERSION = 2
+STUDY, VERSION = study.name, study.version
 
 LIMIT = 16
 """Prompts of each kind, if the user does not say."""

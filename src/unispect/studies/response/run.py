@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -26,14 +27,16 @@ from unispect.metrics.dependence import (
     mismatch_gain,
     overlap_divergence,
 )
-from unispect.metrics.offset import Named
 from unispect.metrics.presets import common_rows, rows_to_draw
 from unispect.metrics.sampling import Own
 from unispect.metrics.threads import map_matrices
 from unispect.models.base import DrawsApart, UnifiedModel
-from unispect.studies.probing import (
+from unispect.studies.base import Procedure
+from unispect.studies.response.replies import record_of, reply_of
+from unispect.studies.response.traces import DECODER
+from unispect.studies.states.probing import (
+    CalibrationRows,
     Widths,
-    content,
     controlled_of,
     failed,
     measured,
@@ -41,12 +44,8 @@ from unispect.studies.probing import (
     paper_of,
     prompt_in,
     rounded,
-    some_rows,
     widths_of,
-    widths_payload,
 )
-from unispect.studies.response.replies import record_of, reply_of
-from unispect.studies.response.traces import DECODER
 
 Items = Sequence[Mapping[str, JSON]]
 
@@ -97,22 +96,24 @@ SWEEP = {"half": 0.5, "double": 2.0}
 """P_k of the second reading at other widths, beside that of standardised dimensions."""
 
 
-def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
-    """One record per unit; see `unispect.studies.base`."""
-    kind = units[0].kind
-    if kind == "reply":
-        yield from _reply(model, units)
-        return
+def procedures() -> Mapping[str, Procedure]:
+    """By kind of unit."""
+    return {"reply": _reply, "calibrate": partial(_each, _calibrate), "probe": partial(_each, _probe)}
+
+
+def _each(
+    measure: Callable[[UnifiedModel, Unit, Prior], Record], model: UnifiedModel, units: Sequence[Unit], prior: Prior
+) -> Iterator[Record]:
     for unit in units:
         start = time.perf_counter()
         try:
-            record = _calibrate(model, unit, prior) if kind == "calibrate" else _probe(model, unit, prior)
+            record = measure(model, unit, prior)
         except StateError as problem:
             record = failed(unit, problem)
         yield replace(record, seconds=time.perf_counter() - start)
 
 
-def _reply(model: UnifiedModel, units: Sequence[Unit]) -> Iterator[Record]:
+def _reply(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
     settings = units[0].settings
     goal = Goal(str(settings["goal"]))
     encoded = model.encode([prompt_in(unit.inputs, unit.places) for unit in units], goal)
@@ -236,30 +237,26 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     count = sum(len(group) for task in tasks.values() for group in cast(Sequence[Items], task["groups"]))
     share = max(1, -(-2 * how.calibration_rows // count))
     lengths: dict[str, list[int]] = {name: [] for name in tasks}
-    layers: list[dict[str, list[Named]]] = []
+    kept = CalibrationRows(unit)
     for name, task in tasks.items():
         for items in cast(Sequence[Items], task["groups"]):
             here, states = _states(model, items, unit.places, name, Goal(str(task["goal"])), prior)
             for state in states:
-                if len(layers) == state.layer:
-                    layers.append({})
                 for sample, item in enumerate(here):
                     if state.layer == 0:
                         lengths[name].append(min(map(len, _sides(state, sample))))
                     for modality in ("text", "image"):
                         for role in ("prompt", "response"):
-                            kept = layers[state.layer].setdefault(modality, [])
-                            rows = content(state, sample, modality, role)
-                            some = some_rows(rows, share, unit.id, name, item["id"], role)
-                            kept += [(str(item["id"]), one) for one in some]
-    layers = [{modality: kept for modality, kept in layer.items() if kept} for layer in layers]
-    if not layers or not all(layers):
+                            id = item["id"]
+                            kept.add(state, sample, modality, role, share, str(id), name, id, role)
+    kept.layers = [{modality: own for modality, own in layer.items() if own} for layer in kept.layers]
+    if not kept.layers or not all(kept.layers):
         raise StateError(f"{model.card.id}: no reply has finite states to calibrate on")
     long_enough = [
         own for own in lengths.values() if own and common_rows(sorted(own)[(len(own) - 1) // 2], how.rows) >= how.floor
     ]
     k = rows_to_draw(long_enough or lengths.values(), most=how.rows, floor=how.floor)
-    payload = widths_payload(model.card.id, layers, k, how, lambda layer: generator_for(unit.id, "layer", layer))
+    payload = kept.payload(model.card.id, k)
     return Record(unit.id, {**payload, "lengths": {name: sorted(own) for name, own in lengths.items()}})
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from unispect.core.findings import Preset
-from unispect.studies.curves import Curves
-from unispect.studies.gaps import Difference, Side, side_of
-from unispect.studies.multiverse import Read, layer_sets, read
 from unispect.studies.response.traces import Trace
+from unispect.studies.states.curves import Curves
+from unispect.studies.states.gaps import Difference, Side, side_of
+from unispect.studies.states.multiverse import Read, layer_sets, read
 
 MEASURE = {Preset.PAPER: "P", Preset.CONTROLLED: "P_k"}
 OWN = " own"

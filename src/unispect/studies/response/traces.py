@@ -13,7 +13,7 @@ import numpy as np
 from unispect.core.findings import Preset
 from unispect.core.units import JSON, Entry
 from unispect.runs.records import models_of, reduced
-from unispect.studies.compatible import UNSAID, Calibrations, Chosen, Way, chosen, way_of
+from unispect.studies.states.compatible import UNSAID, Chosen, Way, gathered
 
 LABELS: Mapping[str, str] = {
     "write": "text replies",
@@ -82,35 +82,23 @@ def compatible(entries: Sequence[Entry], names: Mapping[str, str]) -> Chosen[Tra
 
 
 def _chosen(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> Chosen[Trace]:
-    names, calibrations = dict(named), Calibrations()
-    ways: dict[Way, Way] = {}
-    everything: list[tuple[JSON, Trace]] = []
-    for entry in entries:
-        model = names[entry.unit.model]
-        calibrations.note(entry, model)
-        if entry.unit.kind != "probe" or entry.record.status != "done":
-            continue
-        way = way_of(entry, cast(int, entry.record.payload["k"]))
-        way = ways.setdefault(way, way)
-        for item in cast(Sequence[Mapping[str, JSON]], entry.record.payload["items"]):
-            everything.append((entry.unit.settings.get("at"), _trace(entry, item, model, way)))
-    better = {way: calibrations.named(way) for way in ways}
-    traces = [(at, replace(trace, way=better[trace.way])) for at, trace in everything]
-    kept = chosen([trace for _, trace in traces], lambda trace: trace.task == DECODER)
-    shown = {id(trace) for trace in kept.traces}
+    def read(entry: Entry, model: str, way: Way) -> Iterable[tuple[int | None, Trace]]:
+        items = cast(Sequence[Mapping[str, JSON]], entry.record.payload["items"])
+        at = cast(int | None, entry.unit.settings.get("at"))
+        return ((at, _trace(entry, item, model, way)) for item in items)
+
+    traces, aside, calibrations = gathered(entries, dict(named), "probe", read, lambda trace: trace.task == DECODER)
     finished: dict[tuple[object, ...], Trace] = {}
-    on_the_way: dict[tuple[object, ...], dict[JSON, Trace]] = {}
+    on_the_way: dict[tuple[object, ...], dict[int, Trace]] = {}
     for at, trace in traces:  # a reply that several groups hold counts once
         key = (trace.model, trace.preset, trace.task, trace.seed, trace.prompt)
-        if id(trace) not in shown:
-            continue
         if at is None:
             finished.setdefault(key, trace)
         else:
             on_the_way.setdefault(key, {}).setdefault(at, trace)
     means = [_mean(list(steps.values())) for steps in on_the_way.values()]
     apart = calibrations.apart(trace for trace in finished.values() if trace.task != DECODER)
-    return Chosen([*finished.values(), *means], kept.aside, apart)
+    return Chosen([*finished.values(), *means], aside, apart)
 
 
 def _mean(steps: Sequence[Trace]) -> Trace:

@@ -10,15 +10,17 @@ import numpy as np
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, Figure, Preset, Section, Series, Table
 from unispect.core.units import Entry
-from unispect.studies import agreement, multiverse, offsets
-from unispect.studies.curves import Curves, losses_of, names_of
+from unispect.studies.cautions import losses_of
 from unispect.studies.decisions import family_of, settled
-from unispect.studies.gaps import FACTOR, MARGIN
-from unispect.studies.multiverse import Read
+from unispect.studies.names import names_of
 from unispect.studies.response import decoder
 from unispect.studies.response.findings import ASKED, findings
 from unispect.studies.response.sides import MEASURE, OWN, curves_of, levels, text_task
 from unispect.studies.response.traces import DECODER, LABELS, Trace, compatible
+from unispect.studies.states import agreement, multiverse, offsets
+from unispect.studies.states.curves import Curves
+from unispect.studies.states.gaps import FACTOR, MARGIN
+from unispect.studies.states.multiverse import Read
 
 FIGURES: Mapping[Preset, tuple[tuple[str, str], ...]] = {
     Preset.PAPER: (("P", "Published proxy P by layer, paper preset"),),

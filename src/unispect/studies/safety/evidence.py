@@ -10,8 +10,8 @@ from functools import cached_property
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Interval
 from unispect.core.units import Entry
-from unispect.judges.concepts import NAME as RULES
 from unispect.metrics.crossed import crossed_difference, crossed_mean
+from unispect.studies.base import RULES
 
 BEFORE = "before alignment"
 STATES = {"": BEFORE, "text": "aligned by text", "text and drawing": "aligned by text and drawing"}

@@ -15,9 +15,9 @@ from unispect.core.units import JSON, Plan, Skip, Unit
 from unispect.data.safety.scenario import Case, Cell, Scenario
 from unispect.data.safety.sources import load_scenario
 from unispect.studies.base import Options
+from unispect.studies.safety import study
 
-STUDY = "safety"
-VERSION = 1
+STUDY, VERSION = study.name, study.version
 
 DRAW_TEMPERATURE = 1.0
 REPLY_TOKENS = 48

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from unispect.core.prompts import Prompt
-from unispect.core.units import Prior, Record, Unit
+from unispect.core.units import Prior, Unit
 from unispect.models.base import UnifiedModel
-from unispect.studies.asking import Outcome, Procedure, asked, draw, write
+from unispect.studies.asking import Answer, Outcome, draw, recording, write
+from unispect.studies.base import Procedure
 from unispect.studies.pictures import own_picture
-from unispect.studies.safety.plan import STUDY
 
 
-def run(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
-    """One record per unit, in their order; all units are of one kind with equal settings."""
-    return asked(STUDY, _PROCEDURES, model, units, prior)
+def procedures() -> Mapping[str, Procedure]:
+    """By kind of unit."""
+    return recording(_ANSWERS)
 
 
 def _request(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
@@ -26,4 +26,4 @@ def _look(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outc
     return write(model, units, [Prompt.of(own_picture(unit, prior), str(unit.inputs["prompt"])) for unit in units])
 
 
-_PROCEDURES: Mapping[str, Procedure] = {"request": _request, "draw": draw, "look": _look}
+_ANSWERS: Mapping[str, Answer] = {"request": _request, "draw": draw, "look": _look}

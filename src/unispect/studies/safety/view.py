@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from unispect.core.cards import ModelCard
 from unispect.core.findings import GalleryItem, Section
 from unispect.core.units import Entry
-from unispect.judges.agreement import agreement
+from unispect.metrics.raters import agreement
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.safety.claims import findings
 from unispect.studies.safety.evidence import STATES, VERDICTS, Group, groups_of

@@ -10,10 +10,10 @@ from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
 from unispect.core.units import Entry
 from unispect.runs.records import models_of
-from unispect.studies.curves import named
 from unispect.studies.encoding.lengths import THIRDS, Terciles
 from unispect.studies.encoding.traces import Trace as Level
 from unispect.studies.encoding.traces import traces_of as levels_of
+from unispect.studies.names import named
 from unispect.studies.response.findings import MEASURE, text_task
 from unispect.studies.response.traces import Trace as Reply
 from unispect.studies.response.traces import traces_of as replies_of

@@ -8,7 +8,6 @@ from dataclasses import replace
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, Finding, Preset, Section, Table, Verdict
 from unispect.core.units import Entry
-from unispect.studies.curves import shown
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.statements.base import Outcome, tiny
 from unispect.studies.statements.evidence import all_evidence
@@ -16,6 +15,7 @@ from unispect.studies.statements.judged import OPPOSITES, Judged, judge
 from unispect.studies.statements.parts import LEAST
 from unispect.studies.statements.registry import STATEMENTS
 from unispect.studies.trainings import ALONE
+from unispect.studies.verdicts import shown
 
 TINY = "The same family, tiny: not the published model."
 

@@ -66,7 +66,7 @@ def test_what_is_missing_is_named(monkeypatch):
 
 
 def test_nothing_is_drawn_or_imported_before_it_is_needed():
-    code = "import sys, unispect.studies.faces.plan, unispect.judges.rules; print('dicebear' in sys.modules)"
+    code = "import sys, unispect.studies.faces.plan, unispect.studies.faces.judge; print('dicebear' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from unispect.core.errors import UsageError
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
+from unispect.studies.aphasia.evidence import LEARNED
+from unispect.studies.aphasia.options import MIN_ORDERS, balanced_orders
 from unispect.studies.base import Options
-from unispect.studies.concepts.evidence import LEARNED
-from unispect.studies.concepts.plan import MIN_ORDERS, balanced_orders, plan
+from unispect.studies.concepts.plan import plan
 
 LIMITED = Options(limit=8)
 
@@ -114,6 +115,6 @@ def test_every_option_stands_equally_often_at_every_letter(options, key):
 
 
 def test_planning_judging_and_viewing_need_no_torch():
-    modules = "unispect.studies.concepts.plan, unispect.studies.concepts.view, unispect.judges.concepts"
+    modules = "unispect.studies.concepts.plan, unispect.studies.concepts.view, unispect.studies.concepts.judge"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

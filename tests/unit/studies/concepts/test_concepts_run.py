@@ -10,8 +10,8 @@ from unispect.core.units import Unit
 from unispect.data.concepts.grade import grade
 from unispect.data.concepts.language import choice_question
 from unispect.studies.base import Options
+from unispect.studies.concepts import study
 from unispect.studies.concepts.plan import plan
-from unispect.studies.concepts.run import run
 
 MODEL = FakeModel(card(), draws=ALL, tells=ALL)
 UNITS = plan(MODEL.card, Options(limit=2, seeds=(0,))).units
@@ -26,7 +26,7 @@ def no_prior(unit):
 
 
 def done(units, model=MODEL):
-    records = list(run(model, units, no_prior))
+    records = list(study.run(model, units, no_prior))
     assert [record.unit for record in records] == [unit.id for unit in units]
     return records
 
@@ -73,7 +73,7 @@ def test_scores_that_are_no_numbers_fail_the_unit_and_no_other():
             return scores * float("nan") if "star" in text else scores
 
     units = of_kind("likelihood")
-    records = list(run(Broken(card(), draws=ALL, tells=ALL), units, no_prior))
+    records = list(study.run(Broken(card(), draws=ALL, tells=ALL), units, no_prior))
     failed = [unit.inputs["word"] for unit, record in zip(units, records, strict=True) if record.status == "failed"]
     assert failed == ["star"]
     assert all("finite" in record.error for record in records if record.status == "failed")
@@ -90,4 +90,4 @@ def test_what_the_model_refuses_is_skipped_with_its_reason():
 
 def test_unknown_procedures_are_refused():
     with pytest.raises(UsageError, match="sing"):
-        list(run(MODEL, [Unit("concepts", 1, "sing", "fake", {})], no_prior))
+        list(study.run(MODEL, [Unit("concepts", 1, "sing", "fake", {})], no_prior))

@@ -9,7 +9,7 @@ from scipy import stats
 
 from unispect.core.findings import Preset
 from unispect.core.units import Entry, Record, Unit
-from unispect.studies.concepts import scores
+from unispect.studies.aphasia import scores
 from unispect.studies.concepts.view import view
 from unispect.studies.families.measures import Left
 from unispect.studies.mechanism.doses import figures

@@ -13,8 +13,8 @@ from unispect.data.concepts.world import ATTRIBUTES
 from unispect.data.prompts import load_prompts
 from unispect.data.world_prompts import picture_id, words_id
 from unispect.metrics.association import Shared, spearman
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.evidence import Drawing, Word
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.evidence import Drawing, Word
 from unispect.studies.families.measures import Left
 from unispect.studies.mechanism.view import section
 from unispect.studies.mechanism.words import MEASURES, asymmetries, contrasts, dependences, gaps
@@ -54,7 +54,7 @@ def test_what_a_combination_does_to_all_its_words_is_out():
     )
     subject = replace(comparison.subject, evidence=replace(evidence, drawings=drawings))
     found = contrasts(replace(left, taught={"drawing": replace(comparison, subject=subject)}), "drawing")
-    level = {attribute: 1 / (1 - scores.chance_of(attribute)) for attribute in CONCEPTS[0].values}
+    level = {attribute: 1 / (1 - comparison.world.chance(attribute)) for attribute in CONCEPTS[0].values}
     told = scores.gaps(comparison.told(), comparison.told())  # nothing is told: 0 throughout
     assert set(found) == set(told)
     own = Word("drawing", "shape", CONCEPTS[0].values["shape"])

@@ -6,17 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from unispect.core.cards import Capability, ModelCard
-from unispect.core.seeds import seed_for
 from unispect.core.units import JSON, Unit
 from unispect.data.concepts.lexicons import LEXICONS, PUBLISHED, REAL, Lexicon
 from unispect.data.concepts.render import MIN_SIZE
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
+from unispect.studies.concepts import study
 
-STUDY = "concepts"
-VERSION = 1
-
-MIN_ORDERS = 5
-"""Multiple choice is asked in at least this many orders of the options."""
+STUDY, VERSION = study.name, study.version
 
 
 @dataclass(frozen=True)
@@ -89,20 +85,6 @@ class Part:
 def about(lexicon: Lexicon, attribute: str, value: str, word: str, question: str) -> dict[str, JSON]:
     """The inputs of a question about one word."""
     return {"lexicon": lexicon.name, "attribute": attribute, "value": value, "word": word, "question": question}
-
-
-def balanced_orders(options: tuple[str, ...], *keys: str) -> tuple[tuple[str, ...], ...]:
-    """At least `MIN_ORDERS` orders in which every option stands equally often at every letter.
-
-    Rotations of shuffles; the shuffles depend on `keys` alone. With equally many places for each option, a preference
-    for a letter favours no option on average.
-    """
-    orders: list[tuple[str, ...]] = []
-    while len(orders) < MIN_ORDERS:
-        square = len(orders)
-        start = sorted(options, key=lambda option: seed_for("concepts choice", square, option, *keys))
-        orders += [tuple(start[turn:] + start[:turn]) for turn in range(len(start))]
-    return tuple(orders)
 
 
 def lexicons_of(card: ModelCard) -> tuple[str, ...]:

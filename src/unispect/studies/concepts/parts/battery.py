@@ -19,8 +19,9 @@ from unispect.data.concepts.lexicons import REAL, Lexicon
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import VALUES, Concept
 from unispect.data.holding_out import evenly
-from unispect.studies.concepts.evidence import LEARNED
-from unispect.studies.concepts.parts.asked import Asked, Part, about, balanced_orders
+from unispect.studies.aphasia.evidence import LEARNED
+from unispect.studies.aphasia.options import balanced_orders
+from unispect.studies.concepts.parts.asked import Asked, Part, about
 
 DRAW_TEMPERATURE = 1.0
 RECALL_TOKENS = 48

@@ -19,7 +19,8 @@ from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.names import NAMES, name_of
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
-from unispect.studies.concepts.parts.asked import Asked, Part, about, balanced_orders, no_invented
+from unispect.studies.aphasia.options import balanced_orders
+from unispect.studies.concepts.parts.asked import Asked, Part, about, no_invented
 from unispect.studies.concepts.parts.battery import descriptions_drawn, drawing, names_drawn
 
 ORDERS = tuple(order for order in permutations(ATTRIBUTES) if order != ATTRIBUTES)

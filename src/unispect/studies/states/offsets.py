@@ -10,7 +10,7 @@ from typing import Any, cast
 from unispect.core.findings import Cell, Figure, Interval, Preset, Series, Table
 from unispect.core.units import Record
 from unispect.metrics.student import Error
-from unispect.studies.curves import shown
+from unispect.studies.verdicts import shown
 
 METHOD = "jackknife over calibration prompts, Student's t, of the square"
 

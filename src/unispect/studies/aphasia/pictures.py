@@ -25,7 +25,7 @@ from unispect.core.findings import Interval
 from unispect.core.seeds import generator_for
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.student import Error, student
-from unispect.studies.concepts.evidence import Drawing, Word
+from unispect.studies.aphasia.evidence import Drawing, Word
 
 Floats = NDArray[np.float64]
 

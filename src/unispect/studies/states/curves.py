@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -12,13 +11,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unispect.core.cards import ModelCard
 from unispect.core.findings import Interval, Series
-from unispect.core.units import Entry
 from unispect.metrics.association import pearson
 from unispect.metrics.extremes import largest, smallest
 from unispect.metrics.means import Means
-from unispect.runs.records import models_of, unfinished
 
 Floats = NDArray[np.float64]
 
@@ -166,57 +162,3 @@ class Gaps:
 def correlation(x: Sequence[float], y: Sequence[float]) -> Interval:
     """Pearson's r over prompts; NaN if one side does not vary."""
     return pearson(x, y, unit=UNIT)
-
-
-def shown(interval: Interval, digits: int = 2) -> str:
-    """An interval in a sentence: estimate, limits, or why there are none."""
-    if math.isnan(interval.estimate):
-        return "no value"
-    value = f"{interval.estimate:+.{digits}f}"
-    if math.isnan(interval.low):
-        return f"{value} ({interval.method})"
-    return f"{value} [{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]"
-
-
-def names_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> dict[str, str]:
-    """Model reference -> the name to show.
-
-    Its id; where several revisions share an id, with the seed of training, the steps that each was bound by, or both;
-    or else the whole reference.
-    """
-    return named(models_of(entries), cards)
-
-
-def named(references: Sequence[str], cards: Mapping[str, ModelCard]) -> dict[str, str]:
-    """The same for model references; by steps or training seed or both, as far as needed to tell them apart."""
-    ways = [_called(reference, cards) for reference in references]
-    counts = [Counter(names) for names in zip(*ways, strict=True)]
-    return {
-        reference: next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), reference)
-        for reference, names in zip(references, ways, strict=True)
-    }
-
-
-def _called(reference: str, cards: Mapping[str, ModelCard]) -> tuple[str, ...]:
-    """Names of a model, shortest first."""
-    name = _id(reference, cards)
-    if reference not in cards:
-        return name, name, name, name
-    card = cards[reference]
-    steps = f"{name}, {card.bound_steps} steps"
-    seed = "" if card.training_seed is None else f", training seed {card.training_seed}"
-    return name, f"{name}{seed}", steps, f"{steps}{seed}"
-
-
-def _id(reference: str, cards: Mapping[str, ModelCard]) -> str:
-    return cards[reference].id if reference in cards else reference.partition("@")[0]
-
-
-def losses_of(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """One sentence per reason for which units left nothing to measure."""
-    reasons = Counter((entry.record.status, entry.record.error) for entry in unfinished(entries))
-    sentences = [
-        f"{count} of {len(entries)} units {status}: {error}" for (status, error), count in reasons.most_common(5)
-    ]
-    rest = sum(count for _, count in reasons.most_common()[5:])
-    return (*sentences, f"{rest} more units failed for other reasons.") if rest else tuple(sentences)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -98,6 +98,41 @@ class Widths:
 
 Sequences = Mapping[str, Sequence[Named]]
 """Modality -> sequences of rows, each with its prompt."""
+
+
+class CalibrationRows:
+    """The rows that a calibration rests on, taken while states stream by.
+
+    Attributes:
+        layers: for every layer, modality -> sequences of rows, each with its prompt.
+    """
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self.layers: list[dict[str, list[Named]]] = []
+
+    def add(
+        self, state: LayerState, sample: int, modality: Modality, role: Role, most: int, prompt: Hashable, *keys: object
+    ) -> int:
+        """Takes at most `most` content rows of a sample at a layer; how many it has.
+
+        Equal `keys` choose equal positions.
+        """
+        if len(self.layers) == state.layer:
+            self.layers.append({})
+        rows = content(state, sample, modality, role)
+        kept = self.layers[state.layer].setdefault(modality, [])
+        kept += [(prompt, some) for some in some_rows(rows, most, self._unit.id, *keys)]
+        return len(rows)
+
+    def payload(self, model: str, k: int) -> dict[str, JSON]:
+        """The payload of the calibration's record, with `k` rows to draw.
+
+        Raises:
+            StateError: a layer's states are not finite.
+        """
+        how, id = controlled_of(self._unit), self._unit.id
+        return widths_payload(model, self.layers, k, how, lambda layer: generator_for(id, "layer", layer))
 
 
 def widths_payload(

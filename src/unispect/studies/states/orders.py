@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from unispect.core.findings import Decision, Interval
 from unispect.studies.decisions import UNDECIDED, above, within
-from unispect.studies.gaps import MARGIN
+from unispect.studies.states.gaps import MARGIN
 
 SURE = 0.05
 

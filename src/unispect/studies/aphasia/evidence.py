@@ -33,7 +33,7 @@ class Word(NamedTuple):
     """A word, by what it stands for in which lexicon.
 
     Attributes:
-        item: whose value is asked about, where words are asked of somebody (`unispect.studies.faces`).
+        item: whose value is asked about, where words are asked of somebody.
     """
 
     lexicon: str

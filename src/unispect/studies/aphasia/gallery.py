@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from unispect.core.findings import GalleryItem
-from unispect.studies.concepts.comparison import Comparison
-from unispect.studies.concepts.evidence import LIKELIHOOD, RECALL, Drawing, Telling, Word
+from unispect.studies.aphasia.comparison import Comparison
+from unispect.studies.aphasia.evidence import LIKELIHOOD, RECALL, Drawing, Telling, Word
 
 OF_EACH = 2
 

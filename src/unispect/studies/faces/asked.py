@@ -17,9 +17,8 @@ from unispect.chat import Chat, Request
 from unispect.core.prompts import Prompt
 from unispect.core.units import JSON, Grade, Record, Unit
 from unispect.data.faces.world import ATTRIBUTES, VALUES
-from unispect.judges.concepts import opened
-from unispect.judges.faces import STUDY
-from unispect.judges.registry import Judge, OpenBlob
+from unispect.studies.base import Judge, OpenBlob
+from unispect.studies.grading import opened
 
 CANNOT_TELL = "cannot tell"
 UNPARSED = "unparsed"
@@ -83,7 +82,7 @@ def judging(chat: Chat, name: str, *, temperature: float | None = 0.0, thinking:
     """
 
     def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
-        if unit.study != STUDY or unit.kind != "draw" or record.status != "done":
+        if unit.kind != "draw" or record.status != "done":
             return None
         picture = opened(unit, record, open_blob)
         found = chat.ask(about_face(picture, temperature=temperature, seed=unit.seed, thinking=thinking))

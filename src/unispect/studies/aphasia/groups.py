@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from unispect.core.findings import Decision, Interval, Verdict
 from unispect.metrics.sums import total
-from unispect.studies.concepts import scores
-from unispect.studies.concepts.comparison import NEVER, Comparison
-from unispect.studies.concepts.evidence import Word
-from unispect.studies.concepts.pictures import Pictures
-from unispect.studies.concepts.scores import Scores
+from unispect.studies.aphasia import scores
+from unispect.studies.aphasia.comparison import NEVER, Comparison
+from unispect.studies.aphasia.evidence import Word
+from unispect.studies.aphasia.pictures import Pictures
+from unispect.studies.aphasia.scores import Scores
 from unispect.studies.decisions import UNDECIDED, below, power, times_as_many
 from unispect.studies.verdicts import KNOWN, SMALL, p_value, percent
 from unispect.studies.weighing import Part, Weighed, weighed
@@ -60,11 +60,10 @@ def unread(one: Comparison) -> list[str]:
         return ["Telling was not measured."]
     control = one.subject.control(one.way)
     if not control.asked:
-        return [f"It was not asked about {one.known} (by {one.way}), so telling cannot be read."]
+        return [f"It was not asked about {one.world.known} (by {one.way}), so telling cannot be read."]
     if control.reads is Verdict.NOT_SUPPORTED:
-        return [
-            f"It tells only {percent(control.share.estimate)} of {one.known} (by {one.way}), so telling cannot be read."
-        ]
+        share = percent(control.share.estimate)
+        return [f"It tells only {share} of {one.world.known} (by {one.way}), so telling cannot be read."]
     return []
 
 
@@ -73,7 +72,7 @@ def undrawn(one: Comparison) -> list[str]:
     pictures = one.pictures
     if not scores.corrected(one.drawn).low > KNOWN:
         return ["It does not surely draw them, so there is nothing to fail to tell."]
-    if not one.recalled and not pictures.put_together.low > 0:
+    if not one.world.recalled and not pictures.put_together.low > 0:
         return [
             "Its pictures of new combinations are not surely put together from the words: "
             f"{percent(pictures.whole.estimate)} are right as a whole, where their attributes imply "
@@ -211,7 +210,7 @@ def _by_slice(one: Comparison, ways: Sequence[str]) -> Iterator[tuple[str, str, 
     for way in ways:
         for name, words in slices(one.drawn).items():
             drawn, told = one.drawn.among(words), one.told(way).among(words)
-            if told.words and way not in one.chances:
+            if told.words and way not in one.world.chances:
                 yield name, way, scores.gap(drawn, told), scores.corrected(drawn), scores.corrected(told)
 
 
@@ -274,7 +273,7 @@ def _way(one: Comparison, way: str) -> str:
     if control.reads is Verdict.SUPPORTED:
         return share
     how = "fails" if control.reads is Verdict.NOT_SUPPORTED else "open"
-    return f"{share} ({how} with {percent(control.share.estimate)} of {one.known})"
+    return f"{share} ({how} with {percent(control.share.estimate)} of {one.world.known})"
 
 
 def _share(part: Scores) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from unispect.core.findings import Cell, Finding, Table, Verdict
 from unispect.metrics.means import LEAST
 from unispect.studies.decisions import UNDECIDED
-from unispect.studies.gaps import FACTOR, MARGIN, Floats, Gap, NoCommonLength, Side, at_equal_length, plain
+from unispect.studies.states.gaps import FACTOR, MARGIN, Floats, Gap, NoCommonLength, Side, at_equal_length, plain
 
 SHARE = 0.9
 """Of all choices, those that must agree with a headline for it to be decided."""

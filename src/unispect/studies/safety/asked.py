@@ -15,9 +15,8 @@ from pydantic import BaseModel
 from unispect.chat import Answer, Chat, Request
 from unispect.core.prompts import Prompt
 from unispect.core.units import JSON, Grade, Record, Unit
-from unispect.judges.concepts import opened
-from unispect.judges.registry import Judge, OpenBlob
-from unispect.judges.safety import STUDY
+from unispect.studies.base import Judge, OpenBlob
+from unispect.studies.grading import opened
 
 _ABOUT_REPLY = (
     "Somebody asked an assistant for a picture. You are shown what the assistant wrote. Say whether the assistant "
@@ -68,7 +67,7 @@ def judging(chat: Chat, name: str, *, temperature: float | None = 0.0, thinking:
     """
 
     def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
-        if unit.study != STUDY or record.status != "done":
+        if record.status != "done":
             return None
         if unit.kind == "request":
             said = about_reply(str(record.payload["text"]), temperature=temperature, seed=unit.seed, thinking=thinking)

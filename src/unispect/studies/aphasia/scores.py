@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -19,17 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unispect.core.findings import Interval
-from unispect.data.concepts.world import VALUES as CONCEPTS
-from unispect.data.faces.world import VALUES as FACES
 from unispect.metrics.crossed import Clusters, Codes, Floats, crossed_difference, crossed_mean
 from unispect.metrics.paired import mcnemar_exact
-from unispect.studies.concepts.evidence import Description, Drawing, Telling, Word
+from unispect.studies.aphasia.evidence import Description, Drawing, Telling, Word
+from unispect.studies.aphasia.world import World
 
 T = TypeVar("T")
 Number = TypeVar("Number", np.float64, np.int64)
-
-VALUES: Mapping[str, Sequence[str]] = {**CONCEPTS, **FACES}
-"""Of every attribute of either world; no two share an attribute's name."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +55,12 @@ class Scores:
 
     Attributes:
         words: each with its tally.
+        world: that they are of.
         combinations: that words were asked in.
     """
 
     words: Mapping[Word, Tally]
+    world: World
     combinations: Sequence[str] = ()
 
     @property
@@ -77,7 +75,11 @@ class Scores:
     @property
     def chance(self) -> float:
         """Mean chance level of the words; NaN without words."""
-        return float(np.mean([chance(word) for word in self.words])) if self.words else float("nan")
+        return float(np.mean([self.chance_of(word) for word in self.words])) if self.words else float("nan")
+
+    def chance_of(self, word: Word) -> float:
+        """Chance level of one of the words."""
+        return self.world.chance(word.attribute)
 
     def of(self, attribute: str) -> Scores:
         """Those of one attribute's words."""
@@ -88,9 +90,7 @@ class Scores:
         kept = frozenset(word for word in words if word in self.words)
         if len(kept) == len(self.words):
             return self
-        return self.once(
-            kept, lambda: Scores({w: tally for w, tally in self.words.items() if w in kept}, self.combinations)
-        )
+        return self.once(kept, lambda: replace(self, words={w: tally for w, tally in self.words.items() if w in kept}))
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` makes of these scores, made the first time that it is asked for under a key."""
@@ -122,25 +122,17 @@ class Pairs:
         return self.both + self.only_drawn + self.only_told + self.neither
 
 
-def chance(word: Word) -> float:
-    return chance_of(word.attribute)
-
-
-def chance_of(attribute: str) -> float:
-    return 1 / len(VALUES[attribute])
-
-
-def draw_scores(drawings: Iterable[Drawing]) -> Scores:
+def draw_scores(drawings: Iterable[Drawing], world: World) -> Scores:
     """Each drawing counts once for each of its four words."""
     seen = (
         (d.word(a), float(d.right(a)), d.shown[a] is None, _combination(d.truth, d.item))
         for d in drawings
         for a in d.truth
     )
-    return _tallied(seen)
+    return _tallied(seen, world)
 
 
-def describe_scores(descriptions: Iterable[Description], lexicon: str) -> Scores:
+def describe_scores(descriptions: Iterable[Description], lexicon: str, world: World) -> Scores:
     """Each description counts once for each of its four values."""
     seen = (
         (
@@ -152,11 +144,13 @@ def describe_scores(descriptions: Iterable[Description], lexicon: str) -> Scores
         for d in descriptions
         for a in d.truth
     )
-    return _tallied(seen)
+    return _tallied(seen, world)
 
 
-def tell_scores(tellings: Iterable[Telling]) -> Scores:
-    return _tallied((one.word, one.credit, one.answer is None, one.combination or None) for one in tellings)
+def tell_scores(tellings: Iterable[Telling], world: World) -> Scores:
+    """Each telling counts once for its word."""
+    seen = ((one.word, one.credit, one.answer is None, one.combination or None) for one in tellings)
+    return _tallied(seen, world)
 
 
 def accuracy(scores: Scores) -> Interval:
@@ -208,7 +202,7 @@ def _gap(drawn: Scores, told: Scores) -> Interval:
 def gaps(drawn: Scores, told: Scores) -> dict[Word, float]:
     """Chance-corrected draw minus tell share of every word that has both."""
     drawn, told = _both(drawn, told)
-    return {w: (drawn.words[w].share - told.words[w].share) / (1 - chance(w)) for w in drawn.words}
+    return {w: (drawn.words[w].share - told.words[w].share) / (1 - drawn.chance_of(w)) for w in drawn.words}
 
 
 def beyond(interval: Interval, level: float) -> Interval:
@@ -229,7 +223,7 @@ def _both(drawn: Scores, told: Scores) -> tuple[Scores, Scores]:
 
 def _stretch(scores: Scores) -> dict[Word, float]:
     """How much a share of each word is stretched when chance is taken off: (share - c) / (1 - c)."""
-    return {word: 1 / (1 - chance(word)) for word in scores.words}
+    return {word: 1 / (1 - scores.chance_of(word)) for word in scores.words}
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -265,7 +259,7 @@ def _combination(truth: Mapping[str, str], item: str) -> str | None:
     return None if item else " ".join(truth.values())
 
 
-def _tallied(outcomes: Iterable[tuple[Word, float, bool, str | None]]) -> Scores:
+def _tallied(outcomes: Iterable[tuple[Word, float, bool, str | None]], world: World) -> Scores:
     rows: dict[Word, tuple[list[float], list[bool], list[int]]] = defaultdict(lambda: ([], [], []))
     combinations: dict[str, int] = {}
     for word, right, unclear, combination in outcomes:
@@ -280,5 +274,6 @@ def _tallied(outcomes: Iterable[tuple[Word, float, bool, str | None]]) -> Scores
             )
             for word, (credits, unclears, within) in rows.items()
         },
+        world,
         tuple(combinations),
     )

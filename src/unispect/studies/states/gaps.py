@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 from unispect.core.findings import Interval
 from unispect.metrics.means import CERTAIN, LEAST
 from unispect.metrics.student import Error, student
-from unispect.studies.curves import UNIT, Gaps
+from unispect.studies.states.curves import UNIT, Gaps
 
 Floats = NDArray[np.float64]
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from unispect.core.findings import Preset
 from unispect.core.units import JSON, Entry, canonical_json, digest
-from unispect.studies.offsets import Apart, apart_of
+from unispect.studies.states.offsets import Apart, apart_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Measured(Protocol):
 
 
 T = TypeVar("T", bound=Measured)
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,39 @@ def _named(trace: Measured, names: Sequence[str]) -> tuple[JSON, ...]:
     return tuple(getattr(trace.way, name) for name in names)
 
 
-K = TypeVar("K", bound=Hashable)
+def gathered(
+    entries: Iterable[Entry],
+    names: Mapping[str, str],
+    kind: str,
+    read: Callable[[Entry, str, Way], Iterable[tuple[K, T]]],
+    part: Callable[[T], Hashable] = lambda trace: "",
+) -> tuple[list[tuple[K, T]], tuple[str, ...], Calibrations]:
+    """What finished units of a kind left, as far as it may stand together, from one walk over the records.
+
+    Args:
+        entries: of any kinds and models.
+        names: of the models, by their references.
+        kind: of units that hold measurements.
+        read: those of one record, each with what tells it from others.
+        part: see `chosen`.
+
+    Returns:
+        The measurements in order, what was left aside and why, and the calibrations among the records.
+    """
+    calibrations = Calibrations()
+    ways: dict[Way, Way] = {}
+    everything: list[tuple[K, T]] = []
+    for entry in entries:
+        model = names[entry.unit.model]
+        calibrations.note(entry, model)
+        if entry.unit.kind == kind and entry.record.status == "done":
+            way = way_of(entry, cast(int, entry.record.payload["k"]))
+            everything += read(entry, model, ways.setdefault(way, way))
+    better = {way: calibrations.named(way) for way in ways}
+    traces = [(key, replace(trace, way=better[trace.way])) for key, trace in everything]  # type: ignore[type-var]
+    kept = chosen([trace for _, trace in traces], part)
+    shown = {id(trace) for trace in kept.traces}
+    return [(key, trace) for key, trace in traces if id(trace) in shown], kept.aside, calibrations
 
 
 def _by(traces: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:

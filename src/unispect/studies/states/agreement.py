@@ -9,10 +9,10 @@ import numpy as np
 
 from unispect.core.findings import Decision, Figure, Finding, Interval, Preset, Series, Verdict
 from unispect.metrics.means import LEAST
-from unispect.studies.curves import shown
-from unispect.studies.gaps import FACTOR, NoCommonLength, Side, at_equal_length, plain
-from unispect.studies.multiverse import COMMON_LENGTHS, Choices, Read, gaps, gated, of_orders
-from unispect.studies.orders import same_order
+from unispect.studies.states.gaps import FACTOR, NoCommonLength, Side, at_equal_length, plain
+from unispect.studies.states.multiverse import COMMON_LENGTHS, Choices, Read, gaps, gated, of_orders
+from unispect.studies.states.orders import same_order
+from unispect.studies.verdicts import shown
 
 PARTS = 6
 """Groups of lengths along a curve, at most."""

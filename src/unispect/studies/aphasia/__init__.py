@@ -1,0 +1,1 @@
+"""Drawing against telling: what the studies of words and of names share."""

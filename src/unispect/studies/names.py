@@ -1,0 +1,44 @@
+"""What models are called on a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from unispect.core.cards import ModelCard
+from unispect.core.units import Entry
+from unispect.runs.records import models_of
+
+
+def names_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> dict[str, str]:
+    """Model reference -> the name to show.
+
+    Its id; where several revisions share an id, with the seed of training, the steps that each was bound by, or both;
+    or else the whole reference.
+    """
+    return named(models_of(entries), cards)
+
+
+def named(references: Sequence[str], cards: Mapping[str, ModelCard]) -> dict[str, str]:
+    """The same for model references; by steps or training seed or both, as far as needed to tell them apart."""
+    ways = [_called(reference, cards) for reference in references]
+    counts = [Counter(names) for names in zip(*ways, strict=True)]
+    return {
+        reference: next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), reference)
+        for reference, names in zip(references, ways, strict=True)
+    }
+
+
+def _called(reference: str, cards: Mapping[str, ModelCard]) -> tuple[str, ...]:
+    """Names of a model, shortest first."""
+    name = _id(reference, cards)
+    if reference not in cards:
+        return name, name, name, name
+    card = cards[reference]
+    steps = f"{name}, {card.bound_steps} steps"
+    seed = "" if card.training_seed is None else f", training seed {card.training_seed}"
+    return name, f"{name}{seed}", steps, f"{steps}{seed}"
+
+
+def _id(reference: str, cards: Mapping[str, ModelCard]) -> str:
+    return cards[reference].id if reference in cards else reference.partition("@")[0]

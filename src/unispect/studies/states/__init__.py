@@ -1,0 +1,1 @@
+"""States, layer by layer: what the studies of prompts and of replies share."""
