@@ -384,16 +384,6 @@ def _asked(order: Order) -> dict[str, str]:
     }
 
 
-def _hardware(ready: Ready) -> dict[str, str]:
-    """What of this machine may show in last digits; of other processes nothing is known here."""
-    import torch
-
-    if not isinstance(ready.place, InProcess):
-        return {}
-    gpu = torch.cuda.get_device_name(ready.device.partition(",")[0]) if ready.device.startswith("cuda") else ""
-    return {"threads": str(torch.get_num_threads()), "gpu": gpu}
-
-
 def _invocation(ready: Ready) -> Invocation:
     """What the command was told; what the plan says, the engine adds."""
     order = ready.order
@@ -407,6 +397,6 @@ def _invocation(ready: Ready) -> Invocation:
         "dtype": ready.dtype,
         "part": "{} of {}".format(*order.shard) if order.shard else "",
         **order.replicas.settings,
-        **(_asked(order) if order.behind_api else _hardware(ready)),
+        **(_asked(order) if order.behind_api else {}),
     }
     return Invocation(order.command, settings={name: value for name, value in settings.items() if value})
