@@ -21,7 +21,7 @@ def traits_of(model: object) -> Mapping[str, str]:
     """
     torch: Any = sys.modules.get("torch")
     device = getattr(model, "device", None)
-    if torch is None or not isinstance(device, torch.device):
+    if torch is None or device is None or not isinstance(device, torch.device):
         return {}
     config = torch.__config__.show()
     libraries = [f"torch {torch.__version__}"]
