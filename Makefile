@@ -12,25 +12,40 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
 NEWEST := .venv-newest
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-fast test-newest test-oldest check format bench kills setup lock sbom clean
+.PHONY: demo test test-fast test-all test-newest test-oldest nightly check format bench kills setup lock sbom clean
 
 demo: setup
 	$(BIN)/unispect demo --out demo
 
-test: setup
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+# Tiers: what each leaves out, and how long it takes, stands in CONTRIBUTING.md.
+PYTEST := python -m pytest -n 2 --dist worksteal
+FAST := -m "not slow and not nightly"
+# Of the newest and the oldest releases.
+TESTS ?= tests
 
 test-fast: setup
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/$(PYTEST) $(FAST)
 
-# What `pip install` brings today, looked up again every time.
-test-newest:
+test: setup
+	$(BIN)/$(PYTEST) -m "not nightly"
+
+test-all: setup
+	$(BIN)/$(PYTEST)
+
+nightly: test-all kills test-oldest
+
+# What `pip install` brings today, looked up again every time; only what is newer than the locked releases is tried.
+test-newest: setup
 	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
 	$(call install,$(NEWEST)) --upgrade --upgrade-strategy eager $(TORCH) -e ".[all,judges,test]"
-	$(call fast,$(NEWEST))
+	$(call releases,$(VENV)) >$(NEWEST)/locked.txt
+	$(call releases,$(NEWEST)) | grep -vxF -f $(NEWEST)/locked.txt >$(NEWEST)/newer.txt || true
+	if test -s $(NEWEST)/newer.txt; then cat $(NEWEST)/newer.txt; $(call fast,$(NEWEST)); \
+	else echo "the newest releases are the locked ones, which make test tries"; fi
 
 # The lowest releases that pyproject.toml allows. Without [judges], whose packages ask for more than the lowest.
 test-oldest: $(OLDEST)/.installed
+	$(call releases,$(OLDEST))
 	$(call fast,$(OLDEST))
 
 $(OLDEST)/.installed: pyproject.toml constraints.txt
@@ -40,8 +55,8 @@ $(OLDEST)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 install = $(1)/bin/python -m pip install -q --disable-pip-version-check --no-compile
-fast = $(1)/bin/python -m pip list --disable-pip-version-check --format=freeze && \
-	$(1)/bin/python -m pytest -n 2 --dist worksteal -m "not slow"
+releases = $(1)/bin/python -m pip list --disable-pip-version-check --format=freeze --exclude pip --exclude setuptools
+fast = $(1)/bin/$(PYTEST) $(FAST) $(TESTS)
 
 check: setup
 	$(BIN)/ruff format --check src tests bench reproductions

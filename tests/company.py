@@ -1,7 +1,6 @@
-"""Whether what a model gives in company is what it gives alone (ARCHITECTURE.md, "Company changes no bit").
+"""Batch invariance: whether what a model gives in company is what it gives alone, as docs/scale.md promises it.
 
-Of an organism, of which it is promised, to the last bit. Other weights have other widths, for which kernels may choose
-another way to sum, each processor its own: of those, tokens and sizes are equal, and numbers are so up to rounding.
+Of an organism to the last bit; of other weights, tokens and sizes are equal, and numbers are so up to rounding.
 """
 
 from collections.abc import Sequence

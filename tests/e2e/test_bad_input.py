@@ -223,7 +223,7 @@ def test_states_that_are_no_numbers(checkpoint, copy, prompts, tmp_path, capsys)
 
 
 @pytest.mark.slow
-def test_a_full_disk_and_room_again(checkpoint, tmp_path):
+def test_a_full_disk_and_room_again(checkpoint, tmp_path, capsys):
     run, prompts = tmp_path / "run", tmp_path / "prompts.txt"
     prompts.write_text("\n".join(f"{number} birds on a wire" for number in range(40)))
     command = encoding(checkpoint, prompts, run, "--preset", "paper", "--batch-size", 4)
@@ -235,7 +235,7 @@ def test_a_full_disk_and_room_again(checkpoint, tmp_path):
     kept = statuses(run)
     assert 0 < kept["done"] < kept["planned"]
     assert check(run) == ()
-    assert apart(*command).code == 0
+    assert here(capsys, *command).code == 0
     assert statuses(run)["done"] == kept["planned"]
 
 

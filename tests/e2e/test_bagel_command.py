@@ -39,8 +39,8 @@ def test_text_and_pictures_are_measured(name: str, tmp_path: Path, capsys: pytes
 @pytest.mark.slow
 def test_replies_are_probed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     prompts = tmp_path / "prompts.txt"
-    prompts.write_text("two birds\nmake the sky purple\na red fox\n")
+    prompts.write_text("two birds\n")
     command = ("run", "response", "--model", f"bagel-7b-mot={need_reference('bagel')}", "--data", f"text:{prompts}")
-    outcome = here(capsys, *command, "--limit", 3, "--out", tmp_path / "run")
+    outcome = here(capsys, *command, "--out", tmp_path / "run")
     assert outcome.code == 0, outcome.err
     assert here(capsys, "report", tmp_path / "run", "--out", tmp_path / "report.html").code == 0

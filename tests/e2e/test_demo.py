@@ -8,6 +8,7 @@ import pytest
 from commands import here
 
 from unispect.cli import demo
+from unispect.organisms import shipped
 from unispect.runs import RunStore
 
 NO_NETWORK = """
@@ -34,8 +35,30 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "called out"
 
 
+CONTROL = (demo.MODELS[-1],)
+"""One model, of which the page says something of every study."""
+
+
 @pytest.mark.slow
-def test_the_demo_ends_in_a_report_and_continues(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize(
+    "models",
+    [
+        pytest.param(CONTROL, id="one control"),
+        pytest.param(
+            demo.MODELS,
+            id="all",
+            marks=pytest.mark.nightly("tests/e2e/test_demo.py::test_the_demo_ends_in_a_report_and_continues"),
+        ),
+    ],
+)
+def test_the_demo_ends_in_a_report_and_continues(
+    models: tuple[str, ...],
+    small: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(demo, "MODELS", models)
     out = tmp_path / "demo"
     outcome = here(capsys, "demo", "--out", out)
     assert outcome.code == 0, outcome.err
@@ -43,11 +66,11 @@ def test_the_demo_ends_in_a_report_and_continues(small: Path, tmp_path: Path, ca
     assert "Controls: " in outcome.out
     assert outcome.out.rstrip().endswith(f"report: {out / 'report.html'}")
     page = (out / "report.html").read_text("utf-8")
-    for name in demo.MODELS:
+    for name in models:
         assert name in page
     counts = [count for run in (out / "runs").iterdir() for count in _counts(run)]
     assert {(count.study, count.model.partition("@")[0]) for count in counts} == {
-        (study, model) for study in demo.STUDIES for model in demo.MODELS
+        (study, model) for study in demo.STUDIES for model in models
     }
     assert all(count.done == count.planned for count in counts)
     again = here(capsys, "demo", "--out", out)
@@ -59,3 +82,10 @@ def test_the_demo_ends_in_a_report_and_continues(small: Path, tmp_path: Path, ca
 def _counts(run: Path):
     with RunStore.open(run) as store:
         return store.counts()
+
+
+def test_every_model_of_the_demo_ships_and_three_ways_of_drawing_stand_side_by_side():
+    cards = [shipped.cards()[name] for name in demo.MODELS]
+    assert {card.family for card in cards} == set(demo.COMPARED)
+    assert len({card.paradigm for card in cards}) == len(demo.COMPARED)
+    assert {card.planted for card in cards} == {"", "fluent", "mute"}

@@ -10,6 +10,9 @@ from unispect.runs.export import export
 
 MODELS = ("tiny-janus-pro-bound", "tiny-show-o-bound")
 STUDIES = ("concepts", "encoding", "response")
+NIGHTLY = pytest.mark.nightly(
+    "tests/e2e/test_workers_command.py::test_studies_leave_the_same_records_wherever_they_run"
+)
 LITTLE = ("--limit", 1, "--seeds", 0, "--device", "cpu", "--preset", "controlled")
 PARTS = ("--parts", "draw", "likelihood", "describe")
 """Few units, but of every sort: drawing, scoring, telling, states, and some that build on earlier ones."""
@@ -27,18 +30,28 @@ def lines(run: Path) -> bytes:
 
 
 @pytest.mark.slow
-def test_three_studies_on_two_families_leave_the_same_records_wherever_they_run(tmp_path, capsys):
-    pytest.importorskip("ray", reason="Ray is not installed (extra [ray])")
-    for name, where in PLACES.items():
-        command = ("run", *STUDIES, "--model", *MODELS, *LITTLE, *PARTS, *where)
+@pytest.mark.parametrize(
+    ("studies", "models", "places"),
+    [
+        pytest.param(("response",), MODELS[:1], ("one process", "two workers"), id="one study"),
+        pytest.param(STUDIES, MODELS, tuple(PLACES), id="three studies", marks=NIGHTLY),
+    ],
+)
+def test_studies_leave_the_same_records_wherever_they_run(studies, models, places, tmp_path, capsys):
+    """That Ray's actors leave the same too is shown by day in `tests/unit/engine/test_ray.py`, without a model."""
+    if len(places) == len(PLACES):
+        pytest.importorskip("ray", reason="Ray is not installed (extra [ray])")
+    parts = PARTS if "concepts" in studies else ()
+    for name in places:
+        command = ("run", *studies, "--model", *models, *LITTLE, *parts, *PLACES[name])
         outcome = here(capsys, *command, "--out", tmp_path / name)
         assert outcome.code == 0, outcome.err
     with RunStore.open(tmp_path / "one process") as store:
         assert {(count.study, count.model.split("@")[0]) for count in store.counts()} == {
-            (study, model) for study in STUDIES for model in MODELS
+            (study, model) for study in studies for model in models
         }
         assert all(count.done == count.planned for count in store.counts())
-    assert {lines(tmp_path / name) for name in PLACES} == {lines(tmp_path / "one process")}
+    assert {lines(tmp_path / name) for name in places} == {lines(tmp_path / "one process")}
     with RunStore.open(tmp_path / "two workers") as store:
         assert {one.settings["workers"] for one in store.manifest().invocations} == {"2"}
 

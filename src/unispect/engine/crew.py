@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Protocol
@@ -11,6 +11,7 @@ from typing import Protocol
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.core.units import Record
+from unispect.engine.machine import together
 from unispect.engine.messages import Broken, Finished, Gone, Needs, Ready, Reply, Task, known_for
 from unispect.engine.place import Done, Job
 
@@ -86,6 +87,7 @@ class Crew:
         self._stillborn = 0
         self._deaths: Counter[str] = Counter()
         self._card: ModelCard | None = None
+        self._traits: list[Mapping[str, str]] = []
 
     @property
     def card(self) -> ModelCard | None:
@@ -96,6 +98,11 @@ class Crew:
         """
         self.muster(1)
         return self._card
+
+    @property
+    def traits(self) -> Mapping[str, str]:
+        """Of all replicas that were ever ready; where they differ, every value."""
+        return together(self._traits)
 
     def muster(self, wanted: int) -> None:
         """Returns when so many replicas have loaded the model; without it they come when there is work.
@@ -165,8 +172,9 @@ class Crew:
         """What a reply means; batches that have to be tried again come to the front of the queue."""
         member = self._members[number]
         match reply:
-            case Ready(card):
+            case Ready(card, traits):
                 member.ready, self._card, self._stillborn = True, card, 0
+                self._traits.append(traits)
             case Finished(records, halted):
                 return Done(member.given.popleft().job.units[0].kind, records, halted)
             case Needs(unit):

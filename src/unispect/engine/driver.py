@@ -61,7 +61,9 @@ def drive(
     already = 0
     store.plan(plan.units)
     loaded = isinstance(place, InProcess) or store.pending(plan.units)  # no process is started for a card alone
-    note(store, plan, place.card if loaded else None, batch_size, invocation)
+    card = place.card if loaded else None
+    traits = place.traits
+    note(store, plan, card, batch_size, invocation, traits)
     prior = prior_from(store)
     halted = ""
 
@@ -87,6 +89,8 @@ def drive(
     finally:
         watcher.end()
     store.require_here()
+    if place.traits != traits:  # replicas that came later run elsewhere
+        store.note(place.traits)
     return Summary(
         done=ended["done"],
         failed=ended["failed"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from unispect.core.cards import ModelCard
@@ -38,9 +38,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Ready:
-    """The replica has loaded its model."""
+    """The replica has loaded its model.
+
+    Attributes:
+        card: of the model.
+        traits: of its process (`engine.machine`).
+    """
 
     card: ModelCard | None
+    traits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from unispect.core.cards import ModelCard
 from unispect.core.units import Prior, Record, Unit
 from unispect.engine.attempt import Run, Stopped, attempt
+from unispect.engine.machine import traits_of
 
 Model = TypeVar("Model")
 
@@ -55,6 +56,11 @@ class Place(Protocol):
         """Of the model that it holds; None for what has none (a chat model that grades)."""
         ...
 
+    @property
+    def traits(self) -> Mapping[str, str]:
+        """Of the processes that have computed for it so far (`engine.machine`)."""
+        ...
+
     def carry_out(self, jobs: Iterable[Job]) -> Iterator[Done]:
         """Every unit of every job once, in any order; stops taking jobs when one was halted.
 
@@ -74,6 +80,10 @@ class InProcess(Generic[Model]):
     @property
     def card(self) -> ModelCard | None:
         return card_of(self.model)
+
+    @property
+    def traits(self) -> Mapping[str, str]:
+        return traits_of(self.model)
 
     def carry_out(self, jobs: Iterable[Job]) -> Iterator[Done]:
         for job in jobs:

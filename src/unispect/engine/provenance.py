@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from unispect.core.cards import ModelCard
@@ -13,7 +13,12 @@ from unispect.runs.manifest import running
 
 
 def note(
-    store: RunStore, plan: Plan, card: ModelCard | None, batch_size: int, invocation: Invocation | None = None
+    store: RunStore,
+    plan: Plan,
+    card: ModelCard | None,
+    batch_size: int,
+    invocation: Invocation | None = None,
+    traits: Mapping[str, str] | None = None,
 ) -> None:
     """Notes the command that carries a plan out, with the card of its model.
 
@@ -23,6 +28,7 @@ def note(
         card: of the model; None if it has none.
         batch_size: units that go through the model together.
         invocation: what is known of the command beside that; default: the program that is running.
+        traits: of the processes that compute (`engine.machine`).
 
     Raises:
         UsageError: the plan is for another model.
@@ -34,7 +40,7 @@ def note(
             "model: plan(model.card, options)"
         )
     said = invocation or Invocation(running())
-    settings = {"presets": presets_of(plan.units), **said.settings, "batch size": str(batch_size)}
+    settings = {"presets": presets_of(plan.units), **said.settings, "batch size": str(batch_size), **(traits or {})}
     store.add_invocation(
         replace(
             said,

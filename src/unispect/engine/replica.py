@@ -7,6 +7,7 @@ from typing import Any
 from unispect.core.errors import StoreError, UnispectError
 from unispect.engine.attempt import Stopped, attempt
 from unispect.engine.faults import outcome
+from unispect.engine.machine import traits_of
 from unispect.engine.messages import Broken, Finished, Load, Needs, NotSent, Ready, Reply, Task, prior_among
 from unispect.engine.place import card_of
 
@@ -25,7 +26,7 @@ class Replica:
             return Broken(str(error), error.exit_code)
         except Exception as error:
             return Broken(f"the model cannot be loaded: {outcome(error)[1]}")
-        return Ready(card_of(self._model))
+        return Ready(card_of(self._model), traits_of(self._model))
 
     def answer(self, task: Task) -> Reply:
         """What became of a task."""

@@ -9,7 +9,6 @@ from unispect.core.cards import ModelCard
 from unispect.core.paths import place_named
 from unispect.core.units import Plan, digest, seeds_of
 from unispect.data.prompts import load_prompts
-from unispect.engine.place import InProcess
 from unispect.runner.order import Order
 from unispect.runs import Invocation
 from unispect.runs.manifest import running
@@ -82,16 +81,6 @@ def _asked(order: Order) -> dict[str, str]:
     }
 
 
-def _hardware(ready: Ready) -> dict[str, str]:
-    """What of this machine may show in last digits; of other processes nothing is known here."""
-    import torch
-
-    if not isinstance(ready.place, InProcess):
-        return {}
-    gpu = torch.cuda.get_device_name(ready.device.partition(",")[0]) if ready.device.startswith("cuda") else ""
-    return {"threads": str(torch.get_num_threads()), "gpu": gpu}
-
-
 def invocation(ready: Ready) -> Invocation:
     """What the command was told; what the plan says, the engine adds."""
     order = ready.order
@@ -105,6 +94,6 @@ def invocation(ready: Ready) -> Invocation:
         "dtype": ready.dtype,
         "part": "{} of {}".format(*order.shard) if order.shard else "",
         **order.replicas.settings,
-        **(_asked(order) if order.behind_api else _hardware(ready)),
+        **(_asked(order) if order.behind_api else {}),
     }
     return Invocation(order.command or running(), settings={name: value for name, value in settings.items() if value})

@@ -210,3 +210,14 @@ def test_who_carried_out_what_is_noted_beside_the_records(tmp_path):
         batches = store.batches(1e9)
     assert {batch.replica for batch in batches} == {"replica 0", "replica 1"}
     assert sum(batch.records for batch in batches) == len(SHORT.units)
+
+
+def test_processes_that_differ_are_all_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    number = iter(range(10**6))
+    monkeypatch.setattr("unispect.engine.replica.traits_of", lambda model: {"cpu": f"model {next(number) % 2}"})
+    crew = Crew(Rehearsal(lambda number: FakeModel(), random.Random(3)), 2)
+    with RunStore.create(tmp_path / "run") as store:
+        drive(SHORT, run, store, crew, batch_size=2)
+        assert crew.traits == {"cpu": "model 0 or model 1"}
+        (noted,) = store.manifest().invocations
+        assert noted.settings["cpu"] == "model 0 or model 1"

@@ -14,6 +14,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Plan, Skip, seeds_of
 from unispect.engine import execute, grade
+from unispect.engine.machine import traits_of
 from unispect.models.registry import card_of
 from unispect.runner.reporting import write_report
 from unispect.runs import Invocation, RunStore
@@ -113,6 +114,19 @@ def test_a_run_written_by_a_program_can_be_reported(written: Path, tmp_path: Pat
     assert "<dt>Seeds</dt><dd>3, 4<" in page
     assert report.sections[0].id == "concepts"
     assert "tiny-janus-pro-bound" in page
+
+
+def test_what_decides_last_digits_is_noted_and_on_the_page(written: Path, tmp_path: Path):
+    with RunStore.open(written) as store:
+        (noted,) = store.manifest().invocations
+        traits = traits_of(unispect.load("tiny-janus-pro-bound"))
+        assert traits.items() <= noted.settings.items()
+        assert {
+            entry.record.made and (entry.record.made.device, entry.record.made.dtype) for entry in store.entries()
+        } == {("cpu", "float32")}
+    page = write_report([written], tmp_path / "page.html", title="", command=("x",)).path.read_text()
+    assert traits["kernels"] in page
+    assert traits["cpu"] in page
 
 
 def test_seeds_on_the_page_are_those_of_units_whatever_run_json_says(written: Path, tmp_path: Path):

@@ -1,13 +1,17 @@
 """What organisms learn that grow up with faces: the same for the same seed, nobody's name, nobody held out."""
 
+from collections.abc import Iterator
+
 import pytest
+from PIL.Image import Image
 
 from unispect.core.errors import UsageError
 from unispect.core.prompts import Prompt
 from unispect.data.faces.language import DESCRIBE, choice_question, described_question, description
 from unispect.data.faces.people import all_people, load_people
-from unispect.data.faces.world import VALUES
+from unispect.data.faces.world import VALUES, Face
 from unispect.models.base import Example
+from unispect.organisms import portraits
 from unispect.organisms.families import base_card
 from unispect.organisms.portraits import COUNTS, Portraits, pictures, sentences
 from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer
@@ -26,8 +30,16 @@ class Fake:
 
 
 @pytest.fixture(scope="module")
-def lessons() -> Portraits:
-    return Portraits(Fake())  # pyright: ignore[reportArgumentType]
+def shown() -> list[tuple[Face, Image]]:
+    """Drawn once: it takes longer than everything else here."""
+    return pictures(64)
+
+
+@pytest.fixture(scope="module")
+def lessons(shown: list[tuple[Face, Image]]) -> Iterator[Portraits]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(portraits, "pictures", lambda size: shown)
+        yield Portraits(Fake())  # pyright: ignore[reportArgumentType]
 
 
 def examples(lessons: Portraits, stage: str, steps: int, seed: int = 0) -> list[Example]:
@@ -45,20 +57,22 @@ def test_a_step_depends_on_stage_seed_and_step_alone(lessons: Portraits, stage: 
     assert len(said(1, 5)) == sum(COUNTS[stage])
 
 
-def test_nobody_is_named_and_nobody_held_out_is_shown_or_described(lessons: Portraits) -> None:
+def test_nobody_is_named_and_nobody_held_out_is_shown_or_described(
+    lessons: Portraits, shown: list[tuple[Face, Image]]
+) -> None:
     found = examples(lessons, "growing up", 30)
     texts = " ".join(e.prompt.text for e in found)
     assert not [person.name for person in all_people() if person.name in texts]
     assert not [person.id for person in load_people().held_out if description(person.face) in texts]
     held = {person.face for person in load_people().held_out}
-    assert not {face for face, _ in pictures(64)} & held
+    assert not {face for face, _ in shown} & held
 
 
-def test_descriptions_are_drawn_as_what_they_say(lessons: Portraits) -> None:
-    shown = {picture.tobytes(): face for face, picture in pictures(64)}
+def test_descriptions_are_drawn_as_what_they_say(lessons: Portraits, shown: list[tuple[Face, Image]]) -> None:
+    faces = {picture.tobytes(): face for face, picture in shown}
     drawn = [e for e in examples(lessons, "drawing", 4) if isinstance(e.reply, bytes)]
     assert len(drawn) == 96
-    assert all(e.prompt == Prompt.of(description(shown[e.reply])) for e in drawn)  # pyright: ignore
+    assert all(e.prompt == Prompt.of(description(faces[e.reply])) for e in drawn)  # pyright: ignore
 
 
 def test_words_of_the_world_are_single_tokens_and_names_are_short() -> None:

@@ -94,12 +94,14 @@ def check_once_each(folder: Path, units: int) -> None:
             done.add(one)
 
 
+@pytest.mark.slow
 def test_a_few_kills(tmp_path):
     restart_until_done(tmp_path, units=120, kills=6)
     check_once_each(tmp_path, units=120)
+    same_as_uninterrupted(tmp_path, units=120)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("tests/unit/runs/test_kill.py::test_a_few_kills")
 def test_fifty_kills(tmp_path):
     restart_until_done(tmp_path, units=600, kills=50)
     check_once_each(tmp_path, units=600)

@@ -61,8 +61,11 @@ def test_true_pictures_are_read_right_at_every_size(change, size):
     assert all_right((size, 64, 384, 512), size, change, every=17 if size < 500 else 31, start=3) >= 0.98
 
 
+EVERY = pytest.mark.nightly("tests/unit/data/concepts/test_grade.py::test_true_pictures_are_read_right_at_every_size")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [32, 64, 384, 512])
+@pytest.mark.parametrize("size", [32, 64, *(pytest.param(size, marks=EVERY) for size in (384, 512))])
 def test_all_840_true_pictures_are_read_right(size):
     assert all_right([size], size, clean, every=1) == 1
 

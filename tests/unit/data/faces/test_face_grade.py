@@ -69,8 +69,15 @@ def test_portraits_are_read_right(change):
     assert read(64, 64, change, every=53) == dict.fromkeys((*ATTRIBUTES, "whole"), 1)
 
 
+EVERY = pytest.mark.nightly("tests/unit/data/faces/test_face_grade.py::test_every_tenth_large_portrait_is_read_right")
+
+
+def test_every_tenth_large_portrait_is_read_right():
+    assert read(384, 384, clean, every=10, start=3) == dict.fromkeys((*ATTRIBUTES, "whole"), 1)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [48, 64, 384])
+@pytest.mark.parametrize("size", [48, 64, pytest.param(384, marks=EVERY)])
 def test_all_600_portraits_are_read_right(size):
     assert read(size, size, clean, every=1) == dict.fromkeys((*ATTRIBUTES, "whole"), 1)
 
