@@ -29,7 +29,7 @@ from torch import Tensor
 from unispect.core.encoded import LAST, Encoded
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling
-from unispect.models.bagel.context import Context, Contexts, contexts_of
+from unispect.models.bagel.context import Context, Contexts, contexts_of, picture_blocks
 from unispect.models.bagel.drawing import Drawing, GuidedField, paths
 from unispect.models.bagel.guidance import Guidance
 from unispect.models.bagel.model import Bagel
@@ -60,7 +60,7 @@ def grid_of(model: Bagel, height: int, width: int) -> tuple[int, int]:
 def following(model: Bagel, context: Context, tokens: Tensor, time: float, grid: tuple[int, int]) -> Context:
     """A context with the picture's block behind it."""
     latents = model.network.latents(tokens[None], grid)
-    rows, kind, grid = model.picture_blocks(latents, torch.tensor([time]))
+    rows, kind, grid = picture_blocks(model.network, model.markers(), latents, torch.tensor([time]))
     return context.followed_by(rows[0], kind, grid)
 
 

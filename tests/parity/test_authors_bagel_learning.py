@@ -9,11 +9,11 @@ from bagel_reference import Fixture, Group, all_states, close, read_fixture, rea
 from torch import Tensor
 from torch.nn import functional as F
 
-from unispect.models.bagel.context import Context
+from unispect.models.bagel.context import Context, picture_blocks, states_behind
 from unispect.models.bagel.layout import Kind
-from unispect.models.bagel.learning import shifted, states_behind
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.processing import PLACE
+from unispect.models.decode.flow import shifted
 from unispect.models.parts.flux import latents_of
 from unispect.models.processing.tokenizer import plain
 
@@ -44,13 +44,13 @@ class Pass:
         self.sequences = [self._sequence(i, items) for i, items in enumerate(group.args["samples"])]
 
     def _sequence(self, number: int, items: Sequence[Sequence]) -> Context:
-        own = Context(self.model.embedded([PLACE])[:0], ())
+        own = Context.of(self.model.token_rows([PLACE])[:0], ())
         for kind, what, *rest in items:
             start = len(own.rows)
             if kind == "text":
                 special = self.model.processor.special
                 ids = [special.start, *plain(self.model.processor.tokenizer, what).ids, special.end]
-                own = own.followed_by(self.model.embedded(ids), "text")
+                own = own.followed_by(self.model.token_rows(ids), "text")
                 if rest[0]:
                     self.labels += ids[1:]
                     self.asked += [(number, start + i) for i in range(len(ids) - 1)]
@@ -71,7 +71,7 @@ class Pass:
         noise, self.noise = self.noise[: rows * columns][None], self.noise[rows * columns :]
         time = shifted(torch.tensor([raw]).sigmoid(), self.group.args["timestep_shift"])
         mixed = network.latents((1 - time) * clean + time * noise, (rows, columns))
-        block, _, grid = self.model.picture_blocks(mixed, time)
+        block, _, grid = picture_blocks(self.model.network, self.model.markers(), mixed, time)
         if kind == "noise":
             self.velocities.append((noise - clean)[0])
             self.drawn.append((number, len(own.rows) + 1, len(own.rows) + 1 + rows * columns))
@@ -113,7 +113,7 @@ def test_the_pass_has_the_authors_losses(model: Bagel, one_pass: Pass):
     """All samples in one batch, padded."""
     group, network = one_pass.group, model.network
     lengths = [len(own.rows) for own in one_pass.sequences]
-    padded = states_behind(model, one_pass.sequences)
+    padded = states_behind(model.network, one_pass.sequences)
     final = [own[:length] for own, length in zip(padded, lengths, strict=True)]
     close("train_forward.final_norm", torch.cat(final), group("final_norm"))
     begins = torch.tensor([0, *lengths]).cumsum(0)

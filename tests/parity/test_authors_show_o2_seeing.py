@@ -17,6 +17,7 @@ from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling
 from unispect.models.decode.sight import with_spans
+from unispect.models.embedded import Embedded
 from unispect.models.processing.pictures import CroppedFormat
 from unispect.models.show_o2.model import ShowO2
 from unispect.models.show_o2.processing import Inputs
@@ -78,7 +79,7 @@ def test_greedy_text_is_the_authors(model: ShowO2, fixture: Fixture, group: str)
         (reply,) = model.write(encoded, how)
     else:
         with torch.no_grad():
-            (reply,) = model.voice.write([model.trunk.embed_tokens(ids)], how)
+            (reply,) = model.voice.write([Embedded(model.trunk.embed_tokens(ids))], how)
     check_greedy(model, f"{group}.log_probabilities", reply, theirs, fixture(f"{group}.step_logits"))
 
 
@@ -166,7 +167,7 @@ def test_a_prompt_with_a_picture_is_the_authors(seen: Seen, fixture: Fixture):
 
 def test_what_the_positions_see_is_the_authors(seen: Seen, fixture: Fixture, model: ShowO2):
     theirs = fixture("mmu.attention_mask")[0, 0] == 0
-    (ours,) = seen.model.sights(seen.inputs)
+    ours = seen.model.prompts(seen.inputs)[0].sight
     assert ours is not None
     assert torch.equal(ours, theirs)
     # By default, the span begins one position earlier: at the time, and without the token behind the picture.
@@ -174,7 +175,7 @@ def test_what_the_positions_see_is_the_authors(seen: Seen, fixture: Fixture, mod
     (start,) = seen.inputs.pictures[0]
     assert offset == start + 1
     expected = with_spans(len(theirs), [(offset - 1, offset - 1 + count)])
-    (right,) = model.sights(seen.inputs)
+    right = model.prompts(seen.inputs)[0].sight
     assert expected is not None
     assert right is not None
     assert torch.equal(right, expected)

@@ -1,37 +1,11 @@
-"""A batch by what its examples teach: drawing or telling."""
+"""What chance decides when a flow is learned, from the seed of every example."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from PIL.Image import Image
 from torch import Tensor
-
-from unispect.models.base import Example, Losses
-
-
-def losses_of(
-    batch: Sequence[Example],
-    draw: Callable[[Sequence[Example], Sequence[Image | Tensor]], Tensor],
-    tell: Callable[[Sequence[Example], Sequence[str]], Tensor],
-) -> Losses:
-    """The losses of a family, each of the examples that teach it and their replies."""
-    told = [(example, example.reply) for example in batch if isinstance(example.reply, str)]
-    drawn = [(example, example.reply) for example in batch if not isinstance(example.reply, str)]
-    return Losses(
-        draw=draw([example for example, _ in drawn], [reply for _, reply in drawn]) if drawn else None,
-        tell=tell([example for example, _ in told], [reply for _, reply in told]) if told else None,
-    )
-
-
-def codes_of_replies(
-    replies: Sequence[Image | Tensor], targets: Callable[[Sequence[Image]], Tensor], device: torch.device
-) -> Tensor:
-    """Image tokens [replies, places] on a device; pictures become their `targets`, tokens are taken as they are."""
-    pictures = [reply for reply in replies if isinstance(reply, Image)]
-    tokenised = iter(targets(pictures) if pictures else ())
-    return torch.stack([next(tokenised) if isinstance(reply, Image) else reply.to(device) for reply in replies])
 
 
 def moments_and_noise(seeds: Sequence[int], shape: Sequence[int], *, even: bool) -> tuple[Tensor, Tensor]:

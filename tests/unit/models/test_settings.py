@@ -12,14 +12,15 @@ import unispect
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError
 from unispect.models.bagel.thinking import Thinking
+from unispect.models.port import Port
 from unispect.models.registry import card_of
-from unispect.models.settings import Settled, described
+from unispect.models.settings import described
 from unispect.organisms.families import SHIPPED
 from unispect.studies.base import Options
 from unispect.studies.registry import find_study
 
 ORGANISMS = [family.organism for family in SHIPPED.values()]
-PARTS = {"card", "network", "processor", "trunk", "voice"}
+PARTS = {"card", "network", "processor", "voice"}
 """What models hold that comes from the weights and the files around them."""
 
 
@@ -63,7 +64,7 @@ def changed(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def test_settings_are_all_that_a_model_is_made_of_beside_its_parts(model: Any):
-    assert isinstance(model, Settled)
+    assert isinstance(model, Port)
     arguments = list(inspect.signature(type(model)).parameters)
     assert arguments == ["card", "network", "processor", *model.SETTINGS]
     held = {name for name in vars(model) if not name.startswith("_")}

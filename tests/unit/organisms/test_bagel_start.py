@@ -10,9 +10,8 @@ from unispect.core.prompts import Goal, Prompt
 from unispect.data.concepts.language import DESCRIBE, draw_prompt
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import VALUES, all_concepts
-from unispect.models.bagel.context import prompts_of
+from unispect.models.bagel.context import picture_blocks, prompts_of, states_behind
 from unispect.models.bagel.drawing import token_noise
-from unispect.models.bagel.learning import states_behind
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.processing import Inputs
 from unispect.models.checks import inputs_for
@@ -68,9 +67,9 @@ def told(model: Bagel, seed: int) -> Tensor:
     prompts = [Prompt.of(draw_prompt({**words, "position": value})) for value in VALUES["position"]]
     inputs = inputs_for(model.encode(prompts, Goal.IMAGE), Goal.IMAGE, Inputs)
     noise = token_noise(model.network, [seed] * len(prompts), model.latent_shape(model.drawing.grid))
-    rows, kind, grid = model.picture_blocks(noise, torch.ones(len(prompts)))
+    rows, kind, grid = picture_blocks(model.network, model.markers(), noise, torch.ones(len(prompts)))
     heard = [own.followed_by(new, kind, grid) for own, new in zip(prompts_of(model.network, inputs), rows, strict=True)]
-    states = states_behind(model, heard)
+    states = states_behind(model.network, heard)
     ends = [len(own.rows) - 1 for own in heard]
     return torch.stack([own[end - IMAGE_TOKENS : end] for own, end in zip(states, ends, strict=True)])
 

@@ -7,8 +7,7 @@ get block by block from a growing cache (docs/sources/bagel.md#departures).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -18,28 +17,35 @@ from unispect.models.bagel.layout import Block, Kind, Layout, lay_out, without_l
 from unispect.models.bagel.network import BagelNetwork
 from unispect.models.bagel.processing import Inputs
 from unispect.models.bagel.trunk import routed
-from unispect.models.capture import pad_right, stream, without_company
+from unispect.models.capture import pad_right, run, stream, without_company
 from unispect.models.decode import positions as places
 from unispect.models.decode.sight import batched
+from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.parts.flux import latents_of
-from unispect.models.voice import shared_rows
 
 
 @dataclass(frozen=True)
-class Context:
-    """A sequence: its input rows [length, width], and the blocks that they are."""
+class Context(Embedded):
+    """A sequence, and the blocks that it is.
 
-    rows: Tensor
-    blocks: tuple[Block, ...]
+    Attributes:
+        blocks: in order.
+        layout: of the blocks.
+    """
 
-    @cached_property
-    def layout(self) -> Layout:
-        return lay_out(self.blocks)
+    blocks: tuple[Block, ...] = ()
+    layout: Layout = field(default_factory=lambda: lay_out(()))
+
+    @classmethod
+    def of(cls, rows: Tensor, blocks: tuple[Block, ...]) -> Context:
+        """The context of these input rows [length, width]."""
+        layout = lay_out(blocks)
+        return cls(rows, layout.sight, layout.positions, blocks, layout)
 
     def followed_by(self, rows: Tensor, kind: Kind, grid: tuple[int, int] = (0, 0)) -> Context:
         """The same with one more block behind."""
-        block = Block(kind, len(self.rows), len(rows), grid, fixed=True)
-        return Context(torch.cat([self.rows, rows]), (*self.blocks, block))
+        block = Block(kind, len(self), len(rows), grid, fixed=True)
+        return Context.of(torch.cat([self.rows, rows]), (*self.blocks, block))
 
 
 @dataclass(frozen=True)
@@ -77,17 +83,12 @@ def prompts_of(network: BagelNetwork, inputs: Inputs, *, together: bool = False)
         together: run pictures of one size through what sees them at once. One by one, the default, their rows do not
             depend on the batch in their last digits.
     """
-    lengths = [len(ids) for ids in inputs.ids]
-    ids = torch.cat(inputs.ids).to(network.entry.weight.device)
-    rows = network.llm.embed_tokens(ids)
+    shown, seen = torch.cat([_shown(blocks) for blocks in inputs.blocks]).to(network.entry.weight.device), None
     if inputs.pictures:
-        shown = torch.cat([_shown(blocks) for blocks in inputs.blocks]).to(ids.device)
-        found = torch.cat([own.to(rows.dtype) for own in _picture_rows(network, inputs, together)])
-        rows = rows.masked_scatter(shown[:, None], found)
-        parts = list(rows.split(lengths))
-    else:
-        parts = shared_rows(inputs.ids, rows.split(lengths))
-    return [Context(own, blocks) for own, blocks in zip(parts, inputs.blocks, strict=True)]
+        dtype = network.llm.embed_tokens.weight.dtype
+        seen = torch.cat([own.to(dtype) for own in _picture_rows(network, inputs, together)])
+    parts = embedded_rows(network.llm.embed_tokens, inputs.ids, shown, seen)
+    return [Context.of(own, blocks) for own, blocks in zip(parts, inputs.blocks, strict=True)]
 
 
 def states_of(network: BagelNetwork, contexts: Sequence[Context]) -> Iterator[tuple[Tensor, ...]]:
@@ -101,6 +102,36 @@ def states_of(network: BagelNetwork, contexts: Sequence[Context]) -> Iterator[tu
         return stream(trunk, rows, positions=positions, mask=mask)
 
     return without_company(together, [len(own.rows) for own in contexts], contexts[0].rows.device)
+
+
+def states_behind(network: BagelNetwork, contexts: Sequence[Context]) -> Tensor:
+    """The final norms' output [contexts, longest, width] of sequences of any blocks, in one pass."""
+    rows = pad_right([own.rows for own in contexts])
+    trunk = routed(network.llm, drawn_of(contexts, rows.shape[1]))
+    positions, mask = where(contexts, rows.device)
+    return run(trunk, rows, positions=positions, mask=mask)
+
+
+def picture_blocks(
+    network: BagelNetwork, markers: Tensor, latents: Tensor, times: Tensor
+) -> tuple[Tensor, Kind, tuple[int, int]]:
+    """Pictures at any step as blocks.
+
+    Args:
+        network: filled.
+        markers: input rows [2, width] around a picture.
+        latents: [pictures, channels, height, width].
+        times: of every picture in 0..1, 1 being noise.
+
+    Returns:
+        Input rows [pictures, positions + 2, width], markers included; the kind of block; its grid.
+    """
+    patch = network.config.patch
+    grid = (latents.shape[2] // patch, latents.shape[3] // patch)
+    tokens = network.tokens(latents.to(markers.device)).to(markers.dtype)
+    drawn = network.drawn_rows(tokens, times.to(markers.device), grid)
+    start, end = (marker.expand(len(drawn), 1, -1) for marker in markers)
+    return torch.cat([start, drawn, end], dim=1), "noise", grid
 
 
 def where(contexts: Sequence[Context], device: torch.device) -> tuple[Tensor | None, Tensor | None]:
@@ -120,7 +151,7 @@ def drawn_of(contexts: Sequence[Context], length: int) -> Tensor | None:
 
 def _part(prompt: Context, blocks: Sequence[Block]) -> Context:
     rows = [prompt.rows[block.start : block.stop] for block in blocks]
-    return Context(torch.cat(rows) if rows else prompt.rows[:0], tuple(blocks))
+    return Context.of(torch.cat(rows) if rows else prompt.rows[:0], tuple(blocks))
 
 
 def _shown(blocks: Sequence[Block]) -> Tensor:

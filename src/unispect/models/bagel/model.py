@@ -6,42 +6,47 @@ blocks, pixel autoencoder and the parts of the trunk's layers are stock classes.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from unispect.core.cards import ModelCard
-from unispect.core.encoded import LAST, Encoded, LayerState
-from unispect.core.errors import DataError, UsageError
+from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt
-from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
+from unispect.core.replies import ImageReply, ImageSampling, TextSampling
 from unispect.core.seeds import seed_for
-from unispect.models.bagel import learning
-from unispect.models.bagel.context import Context, Contexts, contexts_of, drawn_of, prompts_of, states_of
+from unispect.models.bagel.context import (
+    Context,
+    Contexts,
+    contexts_of,
+    drawn_of,
+    picture_blocks,
+    prompts_of,
+    states_behind,
+    states_of,
+)
 from unispect.models.bagel.drawing import Drawing, paths, token_noise
 from unispect.models.bagel.keys import GROUPS
-from unispect.models.bagel.layout import Block, Kind, lay_out
+from unispect.models.bagel.layout import lay_out
 from unispect.models.bagel.network import BagelNetwork
-from unispect.models.bagel.probing import THOUGHT, followed, reply_segments
+from unispect.models.bagel.probing import THOUGHT, followed
 from unispect.models.bagel.processing import Inputs, Processor, Shown
 from unispect.models.bagel.thinking import Thinking
 from unispect.models.bagel.trunk import routed
-from unispect.models.base import Example, Losses
-from unispect.models.checks import check_replies, check_seeds, inputs_for, named, require
+from unispect.models.base import Example
 from unispect.models.decode import replay
-from unispect.models.decode.positions import Positions
-from unispect.models.decode.sight import Sight
+from unispect.models.decode.flow import last_and_finished, shifted
+from unispect.models.losses import moments_and_noise
 from unispect.models.parts.flux import latents_of, picture_bytes, pixels_of
-from unispect.models.processing.pictures import target_pixels
-from unispect.models.settings import Settled
+from unispect.models.port import Port, Segments
 from unispect.models.voice import Voice
 
 
-class Bagel(Settled):
+class Bagel(Port):
     """A BAGEL model, published or tiny.
 
     Args:
@@ -55,6 +60,13 @@ class Bagel(Settled):
     """
 
     SETTINGS = ("drawing", "redrawing", "shown", "thinking")
+    INPUTS, GROUPS = Inputs, GROUPS
+    network: BagelNetwork
+    processor: Processor
+    drawing: Drawing
+    redrawing: Drawing
+    shown: Shown
+    thinking: Thinking | None
 
     def __init__(
         self,
@@ -66,60 +78,49 @@ class Bagel(Settled):
         shown: Shown | None = None,
         thinking: Thinking | None = None,
     ) -> None:
-        self.card = card
-        self.network = network
-        self.processor = processor
-        self.drawing = drawing
-        self.redrawing = redrawing
-        self.shown = shown or Shown()
-        self.thinking = thinking
-        self.voice = self._voice(None)
-        self._settle()
+        settings = {"drawing": drawing, "redrawing": redrawing, "shown": shown or Shown(), "thinking": thinking}
+        super().__init__(card, network, processor, _voice(network, processor), **settings)
 
-    @property
-    def device(self) -> torch.device:
-        return self.network.entry.weight.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.network.entry.weight.dtype
-
-    def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
-        """See `UnifiedModel.encode`.
+    def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
+        """See `Port`.
 
         A prompt for a picture may hold pictures, each of which is shown twice: as latents and through the vision tower.
-        The picture that is drawn has the last one's size.
+        The picture that is drawn has the last one's size. Thoughts, where the model is told to think, are part of what
+        it writes.
         """
-        require(self.card, "write" if goal is Goal.TEXT else "draw")
-        if any(prompt.images for prompt in prompts):
-            require(self.card, "see" if goal is Goal.TEXT else "redraw")
         if self.thinking is not None:
             self.thinking.check()
         inputs, segments = self.processor.encode(prompts, goal, shown=self.shown, thinking=self.thinking)
-        for blocks, grid in zip(inputs.blocks, inputs.grids, strict=True):
-            self._check_sizes(blocks, (grid or self.drawing.grid) if goal is Goal.IMAGE else None)
-        return Encoded(goal, segments, inputs)
+        self._check_grids(inputs, goal)
+        return inputs, segments
 
-    @named
-    @torch.inference_mode()
-    def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
-        """See `UnifiedModel.write`. Thoughts, where the model is told to think, are part of a reply."""
-        require(self.card, "write")
-        prompts = prompts_of(self.network, inputs_for(encoded, Goal.TEXT, Inputs))
-        return self.voice.write([own.rows for own in prompts], how, *self.placed(prompts))
+    def longest(self, inputs: Inputs) -> int:
+        """See `Port`."""
+        return max(lay_out(blocks).following + 1 for blocks in inputs.blocks)
 
-    @named
-    @torch.inference_mode()
-    def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
-        """See `UnifiedModel.draw`.
+    def prompts(self, inputs: Inputs, *, together: bool = False) -> list[Context]:
+        """See `Port`."""
+        return prompts_of(self.network, inputs, together=together)
+
+    def text_behind(self, prompt: Context, rows: Tensor) -> Context:
+        """See `Port`."""
+        return prompt.followed_by(rows, "text")
+
+    def layers(self, sequences: Sequence[Context]) -> Iterator[tuple[Tensor, ...]]:
+        """See `Port`.
+
+        It gives the numbers that writing and drawing compute block by block behind kept keys and values. At one layer,
+        rows of text and of pictures that are seen have passed through one set of weights, latents through the other.
+        """
+        return states_of(self.network, sequences)
+
+    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+        """See `Port`.
 
         The flow draws noise at its start alone, so `temperature` changes nothing. A reply holds the finished latents
         [channels, height, width]; its seed and settings repeat every step, and the latents that the last step looked at
         are kept, and so are thoughts. `guidance` is that by text; pictures guide as `drawing` and `redrawing` say.
         """
-        require(self.card, "draw")
-        inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
-        check_seeds(how.seeds, len(encoded))
         settings = [self._settings(grid, how) for grid in inputs.grids]
         thoughts, contexts = self.contexts(inputs, how.seeds)
         replies: dict[int, ImageReply] = {}
@@ -132,115 +133,65 @@ class Bagel(Settled):
                 if thoughts:
                     told[THOUGHT] = thoughts[i]
                 replies[i] = ImageReply(picture, how.seeds[i], latents=latents.cpu().numpy(), replay=told)
-        return [replies[i] for i in range(len(encoded))]
+        return [replies[i] for i in range(len(how.seeds))]
 
-    @named
-    @torch.inference_mode()
-    def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
-        """See `UnifiedModel.score`."""
-        require(self.card, "score")
-        prompts = prompts_of(self.network, inputs_for(encoded, Goal.TEXT, Inputs))
-        return self.voice.score([own.rows for own in prompts], answers, *self.placed(prompts))
+    def followed(
+        self, prompts: Sequence[Context], replies: Sequence[ImageReply], at: int
+    ) -> list[tuple[Context, Segments]]:
+        """See `Port`.
 
-    @torch.no_grad()
-    def states(
-        self, encoded: Encoded, replies: Sequence[Reply] | None = None, *, at: int = LAST
-    ) -> Iterator[LayerState]:
-        """See `UnifiedModel.states`.
-
-        All rows come from one pass over the whole sequence, with the mask and the positions of its blocks; it gives
-        the numbers that writing and drawing compute block by block behind kept keys and values. A prompt cannot see its
-        reply, so its rows are the same with and without one. At one layer, rows of text and of pictures that are seen
-        have passed through one set of weights, latents through the other.
-
-        Behind a prompt for a picture stand thoughts, if there were any, and the picture's block: a marker, its
-        positions, a marker. Of the branches of guidance it is the conditional one, the only one that has the whole
-        prompt. `at` chooses the step, 0 to steps - 1: the states are those with which that step computed its velocity,
-        from latents that were not yet finished, told of their time. `LAST` is the last of them, at the time nearest to
-        0 at which the model was asked anything: so every number is one that made the picture. The finished latents the
-        model never looks at while it draws, and where it was not trained to redraw, it never saw a picture at time 0;
-        they are step `steps`, at time 0, as latents of a prompt's pictures are shown. Steps other than these, the first
-        and the last are drawn again from the seed.
-
-        Text is written token by token and has states of the finished reply only.
+        Behind a prompt stand thoughts, if there were any, and the picture's block: a marker, its positions, a marker.
+        `at` chooses the step, 0 to steps - 1: the states are those with which that step computed its velocity, from
+        latents that were not yet finished, told of their time. `LAST` is the last of them, at the time nearest to 0 at
+        which the model was asked anything: so every number is one that made the picture. The finished latents the model
+        never looks at while it draws, and where it was not trained to redraw, it never saw a picture at time 0; they
+        are step `steps`, at time 0, as latents of a prompt's pictures are shown. Steps other than these, the first and
+        the last are drawn again from the seed.
         """
-        require(self.card, "probe")
-        inputs = inputs_for(encoded, encoded.goal, Inputs)
-        sequences, segments = prompts_of(self.network, inputs), encoded.segments
-        if at != LAST and (replies is None or encoded.goal is Goal.TEXT):
-            raise UsageError(
-                f"{self.card.id} takes steps only while it draws: there is no step {at} here (use at=LAST)"
-            )
-        if replies is not None:
-            check_replies(encoded, replies)
-            sequences = followed(self, sequences, replies, at)
-            segments = tuple(
-                own + reply_segments(self, own[-1].stop, reply, len(whole.rows))
-                for own, reply, whole in zip(segments, replies, sequences, strict=True)
-            )
-        step = 0 if replies is None else at
-        for layer, states in enumerate(states_of(self.network, sequences)):
-            yield LayerState(layer, states, segments, step)
+        return [
+            followed(self.network, self.processor, self.drawing, prompt, reply, at)
+            for prompt, reply in zip(prompts, replies, strict=True)
+        ]
 
-    @named
-    def loss(self, batch: Sequence[Example]) -> Losses:
-        """See `Trainable.loss`."""
-        require(self.card, "learn")
-        return learning.losses(self, batch)
+    def draw_loss(self, examples: Sequence[Example], inputs: Inputs, finished: Tensor) -> Tensor:
+        """Mean squared error of the velocity per latent number.
 
-    @torch.no_grad()
-    def targets(self, pictures: Sequence[Image.Image]) -> Tensor:
-        """Latents [pictures, channels, side, side], float32 on the model's device, of pictures to learn to draw.
-
-        Raises:
-            DataError: a picture is not square or cannot be read.
+        Rectified flow (arXiv 2209.03003): x_t = (1 - t) x_0 + t noise, whose velocity is noise - x_0. Without its
+        prompt, a picture stands behind what guidance leaves of one when it takes the text away.
         """
-        pixels = target_pixels(pictures, self.card.image_size)
-        vae = self.network.vae
-        return torch.cat([latents_of(vae, part.to(self.device, vae.dtype)).float() for part in pixels.split(16)])
+        network, config, finished = self.network, self.network.config, finished.float()
+        seeds = [example.seed for example in examples]
+        moments, noise = moments_and_noise(seeds, finished.shape[1:], even=config.even_times)
+        moments, noise = shifted(moments, config.shift).to(self.device), noise.to(self.device)
+        share = moments[:, None, None, None]
+        between = (1 - share) * finished + share * noise
+        blocks, kind, grid = picture_blocks(network, self.markers(), between, moments)
+        prompts = [
+            contexts_of(own).textless if example.unconditional else own
+            for example, own in zip(examples, self.prompts(inputs, together=True), strict=True)
+        ]
+        sequences = [own.followed_by(block, kind, grid) for own, block in zip(prompts, blocks, strict=True)]
+        states, places = states_behind(network, sequences), grid[0] * grid[1]
+        ends = [len(own) - 1 for own in sequences]
+        latents = torch.stack([own[end - places : end] for own, end in zip(states, ends, strict=True)])
+        return F.mse_loss(network.exit(latents).float(), network.tokens(noise - finished))
 
-    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
-        """See `Trainable.parameter_groups`. The tables of places are never trained and are in none."""
-        names = [name for name, _ in self.network.named_parameters()]
-        return {group: [name for name in names if name.startswith(starts)] for group, starts in GROUPS.items()}
+    def picture_targets(self, pixels: Tensor) -> Tensor:
+        """Latents [pictures, channels, side, side], float32."""
+        return latents_of(self.network.vae, pixels.to(self.network.vae.dtype)).float()
 
     def contexts(self, inputs: Inputs, seeds: Sequence[int]) -> tuple[list[str], list[Contexts]]:
         """What was thought about every prompt, if anything was, and what guides its picture."""
-        prompts = prompts_of(self.network, inputs)
+        prompts = self.prompts(inputs)
         if inputs.thinking is None:
             return [], [contexts_of(own) for own in prompts]
         thoughts = self._thoughts(prompts, inputs.thinking, seeds)
-        rows = [self.embedded(self.processor.thought_ids(text)) for text in thoughts]
+        rows = [self.token_rows(self.processor.thought_ids(text)) for text in thoughts]
         return thoughts, [contexts_of(own, thought) for own, thought in zip(prompts, rows, strict=True)]
-
-    def placed(self, prompts: Sequence[Context]) -> tuple[list[Sight], list[Positions]]:
-        """What the rows of every prompt see, and where they stand."""
-        return [own.layout.sight for own in prompts], [own.layout.positions for own in prompts]
-
-    def embedded(self, ids: Sequence[int]) -> Tensor:
-        """Input rows [length, width] of text."""
-        return self.network.llm.embed_tokens(torch.tensor(ids, device=self.device))
 
     def markers(self) -> Tensor:
         """Input rows [2, width] of what stands around a picture."""
-        return self.network.llm.embed_tokens(self.processor.marker_ids().to(self.device))
-
-    def picture_blocks(self, latents: Tensor, times: Tensor) -> tuple[Tensor, Kind, tuple[int, int]]:
-        """Pictures at any step as blocks.
-
-        Args:
-            latents: [pictures, channels, height, width].
-            times: of every picture in 0..1, 1 being noise.
-
-        Returns:
-            Input rows [pictures, positions + 2, width], markers included; the kind of block; its grid.
-        """
-        patch = self.network.config.patch
-        grid = (latents.shape[2] // patch, latents.shape[3] // patch)
-        tokens = self.network.tokens(latents.to(self.device)).to(self.dtype)
-        drawn = self.network.drawn_rows(tokens, times.to(self.device), grid)
-        start, end = (marker.expand(len(drawn), 1, -1) for marker in self.markers())
-        return torch.cat([start, drawn, end], dim=1), "noise", grid
+        return self.token_rows(self.processor.marker_ids())
 
     def latent_shape(self, grid: tuple[int, int]) -> tuple[int, int, int]:
         """Channels, height and width of the latents of a picture of so many rows and columns of positions."""
@@ -250,10 +201,8 @@ class Bagel(Settled):
     @torch.inference_mode()
     def draw_latents(self, contexts: Sequence[Contexts], noise: Tensor, drawing: Drawing) -> tuple[Tensor, Tensor]:
         """What the last step looked at, and the finished latents, each [samples, channels, height, width], float32."""
-        last, finished = torch.empty_like(noise, device=self.device), torch.empty_like(noise, device=self.device)
-        for members, path in paths(self.network, contexts, self.markers(), noise, drawing):
-            last[members], finished[members] = deque(path, maxlen=2)
-        return last, finished
+        found = paths(self.network, contexts, self.markers(), noise, drawing)
+        return last_and_finished(found, noise, self.device)
 
     @torch.inference_mode()
     def decoded(self, latents: Tensor) -> Tensor:
@@ -277,10 +226,10 @@ class Bagel(Settled):
         return made
 
     def _thoughts(self, prompts: Sequence[Context], thinking: Thinking, seeds: Sequence[int]) -> list[str]:
-        opening = self.embedded([self.processor.special.start])
+        opening = self.token_rows([self.processor.special.start])
         opened = [own.followed_by(opening, "text") for own in prompts]
         groups = [[i] for i in range(len(opened))]
-        if all(drawn_of([own], len(own.rows)) is None for own in opened):
+        if all(drawn_of([own], len(own)) is None for own in opened):
             groups = [list(range(len(opened)))]
         found: list[str] = []
         for some in groups:
@@ -289,27 +238,27 @@ class Bagel(Settled):
             how = TextSampling(
                 own_seeds, max_new_tokens=thinking.most, temperature=thinking.temperature, log_probabilities=False
             )
-            voice = self._voice(drawn_of(asked, max(len(own.rows) for own in asked)))
-            written = voice.write([own.rows for own in asked], how, *self.placed(asked))
+            voice = _voice(self.network, self.processor, drawn_of(asked, max(map(len, asked))))
+            written = voice.write(asked, how)
             found += [self.processor.thought(reply.tokens) for reply in written]
         return found
 
-    def _voice(self, drawn: Tensor | None) -> Voice:
-        """What the model writes with behind prompts that hold latents where it is told."""
-        processor = self.processor
-        trunk = routed(self.network.llm, drawn)
-        return Voice(trunk, self.network.lm_head, processor.special.end, processor.decode, processor.answer_ids)
-
-    def _check_sizes(self, blocks: Sequence[Block], drawn: tuple[int, int] | None) -> None:
-        """No grid is larger than its table of places, and no sequence longer than the trunk can count."""
+    def _check_grids(self, inputs: Inputs, goal: Goal) -> None:
+        """No grid is larger than its table of places."""
         config = self.network.config
-        shown = [(block.grid, config.seen_table if block.kind == "seen" else config.drawn_table) for block in blocks]
-        for (rows, columns), side in [*shown, *([(drawn, config.drawn_table)] if drawn else [])]:
-            if max(rows, columns) > side:
+        shown = [block for blocks in inputs.blocks for block in blocks]
+        sizes = [(block.grid, config.seen_table if block.kind == "seen" else config.drawn_table) for block in shown]
+        if goal is Goal.IMAGE:
+            sizes += [(grid or self.drawing.grid, config.drawn_table) for grid in inputs.grids]
+        for (height, width), side in sizes:
+            if max(height, width) > side:
                 raise DataError(
-                    f"a picture of {rows} x {columns} positions does not fit the {side} x {side} that {self.card.id} "
+                    f"a picture of {height} x {width} positions does not fit the {side} x {side} that {self.card.id} "
                     "knows; give it another shape"
                 )
-        longest, limit = lay_out(blocks).following + 1, int(config.text.max_position_embeddings)
-        if longest > limit:
-            raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
+
+
+def _voice(network: BagelNetwork, processor: Processor, drawn: Tensor | None = None) -> Voice:
+    """What the model writes with, behind prompts that hold latents where it is told [prompts, longest]."""
+    end = processor.special.end
+    return Voice(routed(network.llm, drawn), network.lm_head, end, processor.decode, processor.answer_ids)

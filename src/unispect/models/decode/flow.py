@@ -6,14 +6,17 @@ whichever direction its times run; models that run from 1 (noise) to 0 (data) gi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from unispect.models.decode.finite import require_finite
 
+Time = TypeVar("Time", float, Tensor)
 Field = Callable[[Tensor, float], Tensor]
 """Latents [samples, ...] and a time -> velocities [samples, ...]."""
 
@@ -33,8 +36,12 @@ def times(steps: int, *, start: float = 0.0, stop: float = 1.0, shift: float = 1
     """
     if steps < 1 or shift <= 0:
         raise ValueError(f"{steps} steps with shift {shift}: there must be a step, and the shift must be positive")
-    even = (start + (stop - start) * step / steps for step in range(steps + 1))
-    return tuple(t if shift == 1 else shift * t / (1 + (shift - 1) * t) for t in even)
+    return tuple(shifted(start + (stop - start) * step / steps, shift) for step in range(steps + 1))
+
+
+def shifted(time: Time, shift: float) -> Time:
+    """S t / (1 + (s - 1) t)."""
+    return shift * time / (1 + (shift - 1) * time)
 
 
 def start_noise(seeds: Sequence[int], shape: Sequence[int]) -> Tensor:
@@ -59,3 +66,19 @@ def euler(field: Field, latents: Tensor, at: Sequence[float]) -> Iterator[Tensor
     for step, (now, then) in enumerate(pairwise(at)):
         latents = require_finite(latents + (then - now) * field(latents, now), "latents of a picture", step)
         yield latents
+
+
+def last_and_finished(
+    paths: Iterable[tuple[list[int], Iterator[Tensor]]], noise: Tensor, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """What the last step looked at, and the finished latents, each as large as the noise, on a device.
+
+    Args:
+        paths: samples that are drawn together, and their latents before every step and after the last.
+        noise: of all samples [samples, ...].
+        device: of the result.
+    """
+    last, finished = torch.empty_like(noise, device=device), torch.empty_like(noise, device=device)
+    for members, path in paths:
+        last[members], finished[members] = deque(path, maxlen=2)
+    return last, finished

@@ -1,4 +1,4 @@
-"""Losses in both directions: masked latents after a prompt, answer tokens after a prompt.
+"""Learning to draw: masked latents after a prompt.
 
 Drawing is learned as in Li et al. (2024): a share of the latents is hidden, the share from a Gaussian around all of
 them, cut off at the configuration's least; the diffusion head learns the noise of hidden latents alone, each at several
@@ -11,23 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from unispect.core.prompts import Goal
-from unispect.models.base import Example, Losses
 from unispect.models.capture import pad_right, run
 from unispect.models.decode.masked import random_orders, spread
 from unispect.models.harmon.diffusion import TRAINED_STEPS, learning_loss, noised
-from unispect.models.harmon.processing import Inputs
-from unispect.models.losses import losses_of
-
-if TYPE_CHECKING:
-    from unispect.models.harmon.model import Harmon
+from unispect.models.harmon.network import HarmonNetwork
 
 _SHARE_SPREAD = 0.25
 
@@ -74,32 +65,34 @@ def hidden_places(
     return Hidden(order, count, steps, torch.randn(levels, count, channels, generator=generator))
 
 
-def losses(model: Harmon, batch: Sequence[Example]) -> Losses:
-    """Draw: squared error of noise plus the variance's part of the bound. Tell: cross entropy per token, in nats."""
-    return losses_of(batch, partial(_draw_loss, model), partial(_tell_loss, model))
+def draw_loss(network: HarmonNetwork, prompts: Sequence[Tensor], latents: Tensor, seeds: Sequence[int]) -> Tensor:
+    """Squared error of the noise, plus the variance's part of the bound.
 
-
-def _draw_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[Image.Image | Tensor]) -> Tensor:
-    latents = _latents(model, replies)
-    config, device = model.network.config.mar, model.device
+    Args:
+        network: filled.
+        prompts: input embeddings [length_i, width] that the pictures stand behind.
+        latents: of the pictures [samples, places, channels].
+        seeds: of what chance decides for every sample.
+    """
+    config, device = network.config.mar, latents.device
     samples, places, channels = latents.shape
     side = math.isqrt(places)  # pictures to learn to draw are square
     grid = (side, side)
     draws = [
         hidden_places(
-            example.seed,
+            seed,
             places,
             channels=channels,
             least=config.mask_ratio_min,
             levels=config.diffusion_batch,
             everything=config.mask_all,
         )
-        for example in examples
+        for seed in seeds
     ]
     known, real = _known(draws, device)
-    features, read = model.network.seen(latents.gather(1, spread(known, channels)), known, grid, real)
-    states = _states(model, _prompt_rows(model, examples), read, real)
-    decoded = model.network.expected(features, states, known, grid, real)
+    features, read = network.seen(latents.gather(1, spread(known, channels)), known, grid, real)
+    states = _states(network, prompts, read, real)
+    decoded = network.expected(features, states, known, grid, real)
 
     owner = torch.arange(samples).repeat_interleave(torch.tensor([draw.count for draw in draws])).to(device)
     place = torch.cat([draw.order[: draw.count] for draw in draws]).to(device)
@@ -109,28 +102,11 @@ def _draw_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[Ima
     noise = torch.cat([draw.noise for draw in draws], 1).flatten(0, 1).to(device, wide)
     start = latents[owner, place].to(wide).repeat(levels, 1)
     x = noised(start, steps, noise)
-    head = model.network.mar.head
+    head = network.mar.head
     output = head(x, steps, head.condition(decoded[owner, place]).repeat(levels, 1)).to(wide)
     each = learning_loss(start, x, steps, noise, output, weight_max=config.noise_weight_max).view(levels, -1).mean(0)
     counts = torch.bincount(owner, minlength=samples)
     return (each / counts[owner]).sum() / samples
-
-
-def _tell_loss(model: Harmon, examples: Sequence[Example], replies: Sequence[str]) -> Tensor:
-    inputs = model.encode([example.prompt for example in examples], Goal.TEXT).inputs
-    assert isinstance(inputs, Inputs)
-    return model.voice.loss(model.prompt_rows(inputs, together=True), replies)
-
-
-def _prompt_rows(model: Harmon, examples: Sequence[Example]) -> list[Tensor]:
-    inputs = model.encode([example.prompt for example in examples], Goal.IMAGE).inputs
-    assert isinstance(inputs, Inputs)
-    empty = model.empty_row() if any(example.unconditional for example in examples) else None
-    rows = model.prompt_rows(inputs, together=True)
-    return [
-        empty if example.unconditional and empty is not None else row
-        for example, row in zip(examples, rows, strict=True)
-    ]
 
 
 def _known(draws: Sequence[Hidden], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -141,18 +117,18 @@ def _known(draws: Sequence[Hidden], device: torch.device) -> tuple[Tensor, Tenso
     return known.to(device), (torch.arange(known.shape[1])[None] < lengths[:, None]).to(device)
 
 
-def _states(model: Harmon, prompts: Sequence[Tensor], read: Tensor, real: Tensor) -> Tensor:
+def _states(network: HarmonNetwork, prompts: Sequence[Tensor], read: Tensor, real: Tensor) -> Tensor:
     """The trunk's final states at the latents and buffers behind every prompt [samples, most + buffers, width].
 
     Every sample is one row of its own length, nothing between its parts; rows that only fill up come out as zeros.
     """
-    buffers = model.network.mar.buffers_count
+    buffers = network.mar.buffers_count
     most = real.shape[1]
     counts = real.sum(1).tolist()
     rows = [
         torch.cat([prompt, own[:count], own[most:]]) for prompt, own, count in zip(prompts, read, counts, strict=True)
     ]
-    states = run(model.trunk, pad_right(rows))
+    states = run(network.llm, pad_right(rows))
     device = read.device
     begins = torch.tensor([len(prompt) for prompt in prompts], device=device)[:, None]
     number = torch.tensor(counts, device=device)[:, None]
@@ -161,12 +137,3 @@ def _states(model: Harmon, prompts: Sequence[Tensor], read: Tensor, real: Tensor
     index = torch.cat([seen.where(real, 0), registers], 1)
     found = states.gather(1, spread(index, states.shape[-1]))
     return found * torch.nn.functional.pad(real, (0, buffers), value=True)[..., None]
-
-
-def _latents(model: Harmon, replies: Sequence[Image.Image | Tensor]) -> Tensor:
-    """Latents of every reply; pictures are encoded here, latents taken as they are."""
-    pictures = [reply for reply in replies if isinstance(reply, Image.Image)]
-    encoded = iter(model.targets(pictures) if pictures else ())
-    return torch.stack(
-        [next(encoded) if isinstance(reply, Image.Image) else reply.to(model.device, model.dtype) for reply in replies]
-    )

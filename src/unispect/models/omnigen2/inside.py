@@ -8,23 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from unispect.core.encoded import Encoded, LayerState
-from unispect.core.prompts import Goal, Segment
-from unispect.core.replies import ImageReply, Reply
-from unispect.models.checks import check_replies, inputs_for
+from unispect.core.encoded import LayerState
+from unispect.core.prompts import Segment
+from unispect.core.replies import ImageReply
 from unispect.models.decode import replay
 from unispect.models.decode.flow import start_noise
-from unispect.models.omnigen2.drawing import Source, condition_of, paths
-from unispect.models.omnigen2.processing import Inputs
-from unispect.models.omnigen2.transformer import Condition
-
-if TYPE_CHECKING:
-    from unispect.models.omnigen2.model import OmniGen2
+from unispect.models.omnigen2.drawing import Drawing, Source, condition_of, paths
+from unispect.models.omnigen2.transformer import Condition, FlowTransformer
 
 
 @dataclass(frozen=True)
@@ -37,34 +32,59 @@ class _Moment:
 
 
 @torch.no_grad()
-def decoder_states(model: OmniGen2, encoded: Encoded, replies: Sequence[Reply], at: int) -> Iterator[LayerState]:
-    """See `OmniGen2.decoder_states`."""
-    inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
-    check_replies(encoded, replies)
-    drawn = [cast(ImageReply, reply) for reply in replies]
-    sources = model.sources(inputs, seeds=[reply.seed for reply in drawn])
-    shapes = model.shapes(inputs)
+def decoder_states(
+    transformer: FlowTransformer,
+    drawing: Drawing,
+    sources: Sequence[Source],
+    prompts: Sequence[Sequence[Segment]],
+    drawn: Sequence[tuple[ImageReply, Sequence[int]]],
+    at: int,
+) -> Iterator[LayerState]:
+    """See `OmniGen2.decoder_states`.
+
+    Args:
+        transformer: filled.
+        drawing: settings of the model; what replies keep stands in their place.
+        sources: what every picture was drawn from.
+        prompts: what the rows of every source's prompt are.
+        drawn: every picture, and the shape of its latents.
+        at: the step.
+    """
     moments = [
-        _moment(model, source, reply, shape, at) for source, reply, shape in zip(sources, drawn, shapes, strict=True)
+        _moment(transformer, drawing, source, reply, shape, at)
+        for source, (reply, shape) in zip(sources, drawn, strict=True)
     ]
+    patch = transformer.config.patch
     segments = tuple(
-        _segments(own, ids == model.processor.special.place, source, moment, model.network.config.transformer.patch)
-        for own, ids, source, moment in zip(encoded.segments, inputs.ids, sources, moments, strict=True)
+        _segments(own, source, moment, patch) for own, source, moment in zip(prompts, sources, moments, strict=True)
     )
     # One by one, so that a picture's company never changes its last digits.
-    for layer, rows in enumerate(zip(*(_stream(model, moment) for moment in moments), strict=True)):
+    for layer, rows in enumerate(zip(*(_stream(transformer, moment) for moment in moments), strict=True)):
         yield LayerState(layer, rows, segments, at)
 
 
-def _moment(model: OmniGen2, source: Source, reply: ImageReply, shape: Sequence[int], at: int) -> _Moment:
+def heard(prompt: Sequence[Segment], kept: Tensor) -> tuple[Segment, ...]:
+    """What a prompt's rows are when only those that are `kept` [length] are left."""
+    found: list[Segment] = []
+    stop = 0
+    for segment in prompt:
+        count = int(kept[segment.start : segment.stop].sum())
+        if count:
+            found.append(Segment(stop, stop + count, segment.modality, segment.role))
+            stop += count
+    return tuple(found)
+
+
+def _moment(
+    transformer: FlowTransformer, drawing: Drawing, source: Source, reply: ImageReply, shape: Sequence[int], at: int
+) -> _Moment:
     step, steps = replay.step_of(reply, at, shape)
-    drawing = replace(model.drawing, steps=steps, **_settings(reply))
+    drawing = replace(drawing, steps=steps, **_settings(reply))
 
     def again(_: Sequence[int], noise: Tensor, guidance: float, __: int):
-        one = replace(drawing, guidance=guidance)
-        return paths(model.network.transformer, [source], list(noise), one)
+        return paths(transformer, [source], list(noise), replace(drawing, guidance=guidance))
 
-    latents = replay.latents_at(again, start_noise, [reply], [step], model.device)[0]
+    latents = replay.latents_at(again, start_noise, [reply], [step], source.prompt.device)[0]
     return _Moment(source, latents, drawing.at(shape[1:])[step])
 
 
@@ -74,9 +94,8 @@ def _settings(reply: ImageReply) -> dict[str, object]:
     return {"image_guidance": cast(float, reply.replay["image_guidance"]), "between": (low, high)}
 
 
-def _stream(model: OmniGen2, moment: _Moment) -> Iterator[Tensor]:
+def _stream(transformer: FlowTransformer, moment: _Moment) -> Iterator[Tensor]:
     """Rows of one sample [rows, width], layer by layer, without what stands behind its prompt."""
-    transformer = model.network.transformer
     latents = moment.latents[None]
     pictures = [own[None] for own in moment.source.references]
     shape = (latents.shape[2], latents.shape[3])
@@ -86,20 +105,13 @@ def _stream(model: OmniGen2, moment: _Moment) -> Iterator[Tensor]:
         yield hidden[0][condition.seen[0].to(hidden.device)]
 
 
-def _segments(
-    prompt: Sequence[Segment], left_out: Tensor, source: Source, moment: _Moment, patch: int
-) -> tuple[Segment, ...]:
-    """The prompt's segments, without rows that are not handed over, then the pictures'."""
-    found: list[Segment] = []
-    stop = 0
-    for segment in prompt:
-        kept = len(segment) - int(left_out[segment.start : segment.stop].sum())
-        if kept:
-            found.append(Segment(stop, stop + kept, segment.modality, segment.role))
-            stop += kept
-    for picture in source.references:
+def _segments(prompt: Sequence[Segment], source: Source, moment: _Moment, patch: int) -> tuple[Segment, ...]:
+    """The prompt's segments, then those of given pictures and of the drawn one."""
+    found = list(prompt)
+    stop = found[-1].stop if found else 0
+    for picture in (*source.references, moment.latents):
+        role = "response" if picture is moment.latents else "prompt"
         places = picture.shape[1] * picture.shape[2] // patch**2
-        found.append(Segment(stop, stop + places, "image", "prompt"))
+        found.append(Segment(stop, stop + places, "image", role))
         stop += places
-    places = moment.latents.shape[1] * moment.latents.shape[2] // patch**2
-    return (*found, Segment(stop, stop + places, "image", "response"))
+    return tuple(found)

@@ -134,6 +134,11 @@ class ShowOConfig:
     mask_all: float = 0.0
 
     @property
+    def picture(self) -> slice:
+        """Where the places of a picture stand in a canvas, between its two ends."""
+        return slice(self.text_places + 1, -1)
+
+    @property
     def side(self) -> int:
         """Rows, and columns, of image tokens."""
         return math.isqrt(self.places)

@@ -7,36 +7,33 @@ the authors run it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from unispect.core.cards import ModelCard
-from unispect.core.encoded import LAST, Encoded, LayerState
-from unispect.core.errors import DataError, Unsupported, UsageError
-from unispect.core.prompts import Goal, Prompt, Segment
-from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
-from unispect.models.base import Example, Losses
-from unispect.models.capture import stream_each
-from unispect.models.checks import check_replies, check_seeds, cuts, inputs_for, named, require, text_reply_segments
+from unispect.core.encoded import LAST
+from unispect.core.errors import Unsupported, UsageError
+from unispect.core.prompts import Goal, Prompt
+from unispect.core.replies import ImageReply, ImageSampling
+from unispect.models.base import Example
 from unispect.models.decode.confident import OPEN, Uncovered, canvas_at, seeded_draws
 from unispect.models.decode.finite import require_finite
 from unispect.models.decode.sight import Sight, extended
-from unispect.models.processing.pictures import target_pixels
+from unispect.models.embedded import Embedded, embedded_rows
+from unispect.models.port import Port, Segments, asked
 from unispect.models.processing.template import Token, segments_of
-from unispect.models.settings import Settled
-from unispect.models.show_o import learning
 from unispect.models.show_o.drawing import Drawing, draw_codes
 from unispect.models.show_o.keys import GROUPS
+from unispect.models.show_o.learning import draw_loss, hidden_places
 from unispect.models.show_o.network import ShowONetwork
 from unispect.models.show_o.processing import PICTURE, Inputs, Processor
-from unispect.models.voice import Voice, shared_rows
+from unispect.models.voice import Voice
 
 
-class ShowO(Settled):
+class ShowO(Port):
     """A Show-o model, published or tiny.
 
     Args:
@@ -46,68 +43,59 @@ class ShowO(Settled):
         drawing: how pictures are drawn where the caller does not say otherwise.
     """
 
-    SETTINGS = ("drawing",)
+    INPUTS, GROUPS = Inputs, GROUPS
+    network: ShowONetwork
+    processor: Processor
+    drawing: Drawing
 
     def __init__(self, card: ModelCard, network: ShowONetwork, processor: Processor, drawing: Drawing) -> None:
-        self.card = card
-        self.network = network
-        self.processor = processor
-        self.drawing = drawing
-        self.trunk = network.trunk
-        self.voice = Voice(self.trunk, network.showo.lm_head, processor.end, processor.decode, processor.answer_ids)
-        self._settle()
+        head, end = network.showo.lm_head, processor.end
+        voice = Voice(network.trunk, head, end, processor.decode, processor.answer_ids)
+        super().__init__(card, network, processor, voice, drawing=drawing)
 
-    @property
-    def device(self) -> torch.device:
-        return self.trunk.embed_tokens.weight.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.trunk.embed_tokens.weight.dtype
-
-    def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
-        """See `UnifiedModel.encode`. A prompt for a picture may hold one, whose transparent part is drawn."""
-        require(self.card, "write" if goal is Goal.TEXT else "draw")
-        if any(prompt.images for prompt in prompts):
-            require(self.card, "see" if goal is Goal.TEXT else "redraw")
-            if goal is Goal.IMAGE and any(len(prompt.images) > 1 for prompt in prompts):
-                raise Unsupported(self.card.id, "draw", "from a prompt that holds several pictures: one is completed")
-        inputs, segments = self.processor.encode(prompts, goal)
-        longest, limit = max(map(len, inputs.ids)), int(self.trunk.config.max_position_embeddings)
-        if longest > limit:
-            raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
-        return Encoded(goal, segments, inputs, cuts(prompts, lambda prompt: self.left_out(prompt, goal), inputs.ids))
+    def check_redrawing(self, prompts: Sequence[Prompt]) -> None:
+        """See `Port`. A prompt for a picture may hold one, whose transparent part is drawn."""
+        if any(len(prompt.images) > 1 for prompt in prompts):
+            raise Unsupported(self.card.id, "draw", "from a prompt that holds several pictures: one is completed")
 
     def left_out(self, prompt: Prompt, goal: Goal) -> int:
         """See `ReadsPart`."""
         return self.processor.left_out(prompt, goal)
 
-    @named
-    @torch.inference_mode()
-    def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
-        """See `UnifiedModel.write`."""
-        require(self.card, "write")
-        inputs = inputs_for(encoded, Goal.TEXT, Inputs)
-        return self.voice.write(self.prompt_rows(inputs), how, self._sights(inputs))
+    def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
+        """See `Port`.
 
-    @named
-    @torch.inference_mode()
-    def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
-        """See `UnifiedModel.draw`. With the step at which each token was found, the tokens repeat any step.
+        A prompt for a picture is the whole input of the first step: text, unused places (filler), and a canvas of masks
+        (filler) between its two ends.
+        """
+        return self.processor.encode(prompts, goal)
+
+    def prompt_rows(self, inputs: Inputs, *, together: bool = False) -> list[Tensor]:
+        """See `Port`."""
+        seen = None
+        if inputs.pixels is not None and inputs.shown is not None:
+            seen = self.seen(inputs, together=together)[inputs.shown.to(self.device)]
+        pictures = torch.cat(inputs.ids).to(self.device) == PICTURE
+        return embedded_rows(self.trunk.embed_tokens, inputs.ids, pictures, seen)
+
+    def prompts(self, inputs: Inputs, *, together: bool = False) -> list[Embedded]:
+        """See `Port`."""
+        rows = self.prompt_rows(inputs, together=together)
+        return [
+            Embedded(own, None if sight is None else sight.to(self.device))
+            for own, sight in zip(rows, inputs.sights, strict=True)
+        ]
+
+    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+        """See `Port`. With the step at which each token was found, the tokens repeat any step.
 
         As with the authors, the temperature is that of the order in which places are filled; at 0, which here means the
         most likely tokens, they have no such sampler (`Drawing.greedy`). Where a token was taken away again, as may
         happen at temperatures above 4.3, the reply holds the canvas of every step instead.
         """
-        require(self.card, "draw")
-        inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
-        check_seeds(how.seeds, len(encoded))
-        given = {"guidance": how.guidance, "temperature": how.temperature, "steps": how.steps}
-        drawing = replace(self.drawing, **{name: value for name, value in given.items() if value is not None})
-        if how.temperature is not None:
-            drawing = replace(drawing, greedy=how.temperature == 0)
-        drawing.check()
-        config = self.network.config
+        greedy = None if how.temperature is None else how.temperature == 0
+        given = {"guidance": how.guidance, "temperature": how.temperature, "steps": how.steps, "greedy": greedy}
+        drawing, config = asked(self.drawing, **given), self.network.config
         drawn = self.draw_codes(inputs, drawing, seeded_draws(how.seeds, drawing.steps, config.places, config.codes))
         settings = {
             "guidance": drawing.guidance,
@@ -123,78 +111,43 @@ class ShowO(Settled):
             )
         ]
 
-    @named
-    @torch.inference_mode()
-    def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
-        """See `UnifiedModel.score`."""
-        require(self.card, "score")
-        inputs = inputs_for(encoded, Goal.TEXT, Inputs)
-        return self.voice.score(self.prompt_rows(inputs), answers, self._sights(inputs))
+    def followed(
+        self, prompts: Sequence[Embedded], replies: Sequence[ImageReply], at: int
+    ) -> list[tuple[Embedded, Segments]]:
+        """See `Port`. Behind a prompt, the canvas stands there once more.
 
-    @torch.no_grad()
-    def states(
-        self, encoded: Encoded, replies: Sequence[Reply] | None = None, *, at: int = LAST
-    ) -> Iterator[LayerState]:
-        """See `UnifiedModel.states`.
-
-        Without replies, a prompt for a picture has the states of the whole input of the first step: text, unused places
-        (filler), and a canvas of masks (filler) between its two ends. With pictures, the canvas stands there once more
-        behind them: finished at `LAST`, or as it was when a step began. Both canvases see the text and themselves, at
-        the same positions, in one pass. Of the two branches of guidance it is the one that has the prompt.
+        It is finished at `LAST`, or as it was when a step began. Both canvases see the text and themselves, at the same
+        positions, in one pass.
         """
-        require(self.card, "probe")
-        inputs = inputs_for(encoded, encoded.goal, Inputs)
-        if replies is None and at != LAST:
-            raise UsageError("only a drawn reply has steps: give replies, or leave at=LAST")
-        if replies is not None:
-            check_replies(encoded, replies)
-        rows, sights, segments, positions = self.prompt_rows(inputs), self._sights(inputs), encoded.segments, None
-        if encoded.goal is Goal.IMAGE:
-            positions = torch.arange(len(rows[0]), device=self.device)
-        if replies is not None:
-            added = [self._reply_tokens(reply, at) for reply in replies]
-            segments = tuple(
-                own + self._reply_segments(own[-1].stop, reply, new)
-                for own, reply, new in zip(segments, replies, added, strict=True)
-            )
-            new = [self._embedded([token.id for token in own]) for own in added]
-            if positions is not None:
-                sights = [self._twice(sight) for sight in sights]
-                positions = torch.cat([positions, positions[self.network.config.text_places :]])
-            rows = [torch.cat(pair) for pair in zip(rows, new, strict=True)]
-        where = None if positions is None else [positions] * len(rows)
-        step = 0 if replies is None else at
-        for layer, states in enumerate(stream_each(self.trunk, rows, sights, where)):
-            yield LayerState(layer, states, segments, step)
+        found = []
+        for prompt, reply in zip(prompts, replies, strict=True):
+            tokens = self._canvas(reply, at)
+            positions = torch.arange(len(prompt), device=self.device)
+            positions = torch.cat([positions, positions[self.network.config.text_places :]])
+            rows = torch.cat([prompt.rows, self.token_rows([token.id for token in tokens])])
+            found.append((Embedded(rows, self._twice(prompt.sight), positions), segments_of(tokens, len(prompt))))
+        return found
 
-    @named
-    def loss(self, batch: Sequence[Example]) -> Losses:
-        """See `Trainable.loss`."""
-        require(self.card, "learn")
-        return learning.losses(self, batch)
+    def draw_loss(self, examples: Sequence[Example], inputs: Inputs, finished: Tensor) -> Tensor:
+        """See `learning.draw_loss`."""
+        config = self.network.config
+        # Of a picture to be completed, what is transparent is hidden.
+        hidden = [
+            own[config.picture] != PICTURE
+            if example.prompt.images
+            else hidden_places(example.seed, config.places, config.mask_all)
+            for example, own in zip(examples, inputs.ids, strict=True)
+        ]
+        ids = [
+            self.processor.canvas_ids() if example.unconditional else own
+            for example, own in zip(examples, inputs.ids, strict=True)
+        ]
+        sights = [self.processor.drawing_sight(own) for own in ids]
+        return draw_loss(self.network, torch.stack(ids), torch.stack(sights), finished, torch.stack(hidden))
 
-    def parameter_groups(self) -> Mapping[str, Sequence[str]]:
-        """See `Trainable.parameter_groups`. Text and image tokens share tables; not every model has a tower."""
-        names = [name for name, _ in self.network.named_parameters()]
-        groups = {group: [name for name in names if name.startswith(starts)] for group, starts in GROUPS.items()}
-        return {group: own for group, own in groups.items() if own}
-
-    def prompt_rows(self, inputs: Inputs, *, together: bool = False) -> list[Tensor]:
-        """Input embeddings [length, width] of every prompt; equal texts share one tensor.
-
-        Args:
-            inputs: from `encode`.
-            together: run all pictures through the vision encoder or the picture tokenizer at once. One by one, the
-                default, what is seen of them does not depend on the batch in its last digits.
-        """
-        lengths = [len(ids) for ids in inputs.ids]
-        ids = torch.cat(inputs.ids).to(self.device)
-        shown = ids == PICTURE
-        rows = self.trunk.embed_tokens(ids.masked_fill(shown, 0))
-        if inputs.pixels is None or inputs.shown is None:
-            return shared_rows(inputs.ids, rows.split(lengths))
-        seen = self.seen(inputs, together=together)[inputs.shown.to(self.device)]
-        return list(rows.masked_scatter(shown[:, None], seen).split(lengths))
+    def picture_targets(self, pixels: Tensor) -> Tensor:
+        """Image codes [pictures, places], int64."""
+        return self.network.vq.codes(pixels.to(self.dtype))
 
     def seen(self, inputs: Inputs, *, together: bool = False) -> Tensor:
         """What the trunk reads of the pictures of prompts [pictures, places, width]."""
@@ -224,8 +177,7 @@ class ShowO(Settled):
     @torch.inference_mode()
     def known(self, inputs: Inputs) -> Tensor:
         """Image codes [samples, places] that pictures in prompts give, -1 where the picture is to be drawn."""
-        places = slice(self.network.config.text_places + 1, -1)
-        given = torch.stack([own[places] for own in inputs.ids]).to(self.device) == PICTURE
+        given = torch.stack([own[self.network.config.picture] for own in inputs.ids]).to(self.device) == PICTURE
         known = torch.full(given.shape, OPEN, dtype=torch.long, device=self.device)
         if inputs.pixels is None or inputs.shown is None:
             return known
@@ -252,20 +204,6 @@ class ShowO(Settled):
         )
         return [Image.fromarray(picture) for picture in values.permute(0, 2, 3, 1).cpu().numpy()]
 
-    @torch.no_grad()
-    def targets(self, pictures: Sequence[Image.Image]) -> Tensor:
-        """Image codes [pictures, places], int64 on the model's device, of pictures to learn to draw.
-
-        Raises:
-            DataError: a picture is not square or cannot be read.
-        """
-        pixels = target_pixels(pictures, self.card.image_size).to(self.device, self.dtype)
-        return self.codes(pixels.split(16))
-
-    def _sights(self, inputs: Inputs) -> list[Sight]:
-        """What positions look at; one tensor for prompts that share one."""
-        return [None if sight is None else sight.to(self.device) for sight in inputs.sights]
-
     def _twice(self, sight: Sight) -> Sight:
         """The sight of a canvas that stands there once more behind itself: text and the second see no first."""
         assert sight is not None
@@ -275,15 +213,8 @@ class ShowO(Settled):
         whole[length:] = torch.cat([sight[text:, :text], torch.zeros_like(sight[text:, text:]), sight[text:, text:]], 1)
         return whole
 
-    def _embedded(self, ids: Sequence[int]) -> Tensor:
-        return self.trunk.embed_tokens(torch.tensor(ids, dtype=torch.long, device=self.device))
-
-    def _reply_tokens(self, reply: Reply, at: int) -> list[Token]:
-        """Tokens of a reply, with what they are; those of a picture between its two ends."""
-        if isinstance(reply, TextReply):
-            if at != LAST:
-                raise UsageError(f"{self.card.id} writes token by token: it has states of the finished text (at=LAST)")
-            return [Token(token, "text", "response") for token in reply.tokens]
+    def _canvas(self, reply: ImageReply, at: int) -> list[Token]:
+        """Tokens of a picture between its two ends, with what they are."""
         config = self.network.config
         if reply.tokens is None or len(reply.tokens) != config.places:
             raise UsageError(f"the picture was not drawn by {self.card.id}: it has no {config.places} image tokens")
@@ -295,8 +226,3 @@ class ShowO(Settled):
         ]
         start, end = (Token(config.special(name), "text", "template") for name in ("soi", "eoi"))
         return [start, *inside, end]
-
-    def _reply_segments(self, start: int, reply: Reply, tokens: Sequence[Token]) -> tuple[Segment, ...]:
-        if isinstance(reply, TextReply):
-            return text_reply_segments(start, reply, self.processor.end)
-        return segments_of(tokens, start)

@@ -15,11 +15,10 @@ from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.bagel import drawing
-from unispect.models.bagel.context import Contexts, contexts_of, prompts_of
+from unispect.models.bagel.context import Contexts, contexts_of, picture_blocks, prompts_of, states_behind
 from unispect.models.bagel.drawing import Drawing, GuidedField, paths, token_noise
 from unispect.models.bagel.folder import load
 from unispect.models.bagel.guidance import Guidance
-from unispect.models.bagel.learning import states_behind
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.processing import Inputs, Shown
 from unispect.models.bagel.thinking import Thinking
@@ -62,8 +61,8 @@ def in_one_pass(model: Bagel, own: Contexts, latents: Tensor, time: float, branc
     """The velocities [1, positions, numbers] of every branch, with nothing kept."""
     found = []
     for context in own.first(branches):
-        rows, kind, grid = model.picture_blocks(latents, torch.tensor([time]))
-        states = states_behind(model, [context.followed_by(rows[0], kind, grid)])
+        rows, kind, grid = picture_blocks(model.network, model.markers(), latents, torch.tensor([time]))
+        states = states_behind(model.network, [context.followed_by(rows[0], kind, grid)])
         found.append(model.network.exit(states[:, -1 - grid[0] * grid[1] : -1]))
     return found
 
@@ -173,7 +172,7 @@ def test_pictures_that_fit_no_table_are_refused(model: Bagel):
 def test_redrawing_is_a_capability(model: Bagel):
     own = with_settings(model)
     own.card = replace(model.card, capabilities=model.card.capabilities - {"redraw"})
-    with pytest.raises(Unsupported, match="cannot redraw"):
+    with pytest.raises(Unsupported, match="which no one trained it to do"):
         own.encode([MIXED[1]], Goal.IMAGE)
     assert len(own.encode([MIXED[1]], Goal.TEXT)) == 1
 
@@ -218,8 +217,8 @@ def test_the_finished_picture_is_the_step_behind_the_last(model: Bagel):
     assert replies[0].latents is not None
     finished = torch.tensor(replies[0].latents)[None]
     (own,) = contexts(model, Prompt.of("a red star"))
-    rows, _, grid = model.picture_blocks(finished, torch.zeros(1))
-    expected = states_behind(model, [own.whole.followed_by(rows[0], "kept", grid)])[0]
+    rows, _, grid = picture_blocks(model.network, model.markers(), finished, torch.zeros(1))
+    expected = states_behind(model.network, [own.whole.followed_by(rows[0], "kept", grid)])[0]
     *_, last = model.states(encoded, replies, at=3)
     drawn = own.whole.followed_by(rows[0], "kept", grid).layout.drawn[:, None]
     normed = torch.where(drawn, model.network.llm.norm_gen(last.rows[0]), model.network.llm.norm(last.rows[0]))

@@ -18,10 +18,10 @@ from unispect.models.bagel.context import contexts_of, prompts_of
 from unispect.models.bagel.drawing import GuidedField, token_noise
 from unispect.models.bagel.folder import load
 from unispect.models.bagel.guidance import Guidance
-from unispect.models.bagel.learning import shifted
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.processing import Inputs
 from unispect.models.base import Example
+from unispect.models.decode.flow import shifted
 from unispect.models.losses import moments_and_noise
 
 SIDE = 16

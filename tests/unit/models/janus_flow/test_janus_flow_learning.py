@@ -17,8 +17,7 @@ from unispect.models.base import Example
 from unispect.models.decode.flow import start_noise
 from unispect.models.janus_flow.drawing import PromptedField
 from unispect.models.janus_flow.folder import load
-from unispect.models.janus_flow.learning import moments_and_noise
-from unispect.models.janus_flow.model import JanusFlow
+from unispect.models.janus_flow.model import JanusFlow, moments_and_noise
 from unispect.models.processing.dialogue import Inputs
 
 

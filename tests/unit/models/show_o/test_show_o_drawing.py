@@ -254,7 +254,7 @@ def test_steps_that_never_were_are_refused(model: ShowO):
     replies = model.draw(encoded, ImageSampling((1,), steps=3))
     with pytest.raises(UsageError, match="no step 3"):
         next(model.states(encoded, replies, at=3))
-    with pytest.raises(UsageError, match="give replies"):
+    with pytest.raises(UsageError, match="no step 0 here"):
         next(model.states(encoded, at=0))
     bare = [ImageReply(replies[0].image, 1, tokens=replies[0].tokens)]
     assert next(model.states(encoded, bare)).step == LAST

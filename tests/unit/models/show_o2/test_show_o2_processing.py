@@ -12,6 +12,7 @@ from PIL import Image
 from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextSampling
+from unispect.models.embedded import Embedded
 from unispect.models.processing.pictures import CroppedFormat
 from unispect.models.show_o2.folder import load
 from unispect.models.show_o2.model import ShowO2
@@ -124,7 +125,7 @@ def test_a_span_is_the_time_and_its_picture(model: ShowO2, paper: ShowO2):
     inputs = inputs_of(model, prompt)
     length = len(inputs.ids[0])
     for one, moved in ((model, 0), (paper, 1)):
-        (sight,) = one.sights(inputs)
+        sight = one.prompts(inputs)[0].sight
         assert sight is not None
         beyond = sight & ~torch.ones(length, length, dtype=torch.bool).tril()
         for start in inputs.pictures[0]:
@@ -135,15 +136,15 @@ def test_a_span_is_the_time_and_its_picture(model: ShowO2, paper: ShowO2):
             assert not sight[first, last + 1]
         assert beyond.sum() == 2 * (1 + PLACES) * PLACES // 2
         assert (sight | ~torch.ones(length, length, dtype=torch.bool).tril()).all()
-    assert model.sights(inputs_of(model, Prompt.of("a"))) == [None]
+    assert model.prompts(inputs_of(model, Prompt.of("a")))[0].sight is None
 
 
 def test_the_authors_span_changes_what_is_said(model: ShowO2, paper: ShowO2):
     inputs = inputs_of(model, Prompt.of(picture(1), "what?"))
     with torch.no_grad():
-        rows = model.prompt_rows(inputs)
-    answers = [["a star", "no"]]
-    one, other = (m.voice.score(rows, answers, m.sights(inputs))[0] for m in (model, paper))
+        (row,) = model.prompt_rows(inputs)
+        sights = [m.prompts(inputs)[0].sight for m in (model, paper)]
+    one, other = (model.voice.score([Embedded(row, sight)], [["a star", "no"]])[0] for sight in sights)
     assert (one - other).abs().max() > 1e-3
 
 
