@@ -61,7 +61,7 @@ def test_failures_say_what_happened_and_hold_no_key(server, name, tmp_path, capl
     act, words, _ = (AGAIN | AT_ONCE)[name]
     server.otherwise = act
     with Cassette(tmp_path / "tape.jsonl") as tape:
-        judge = chat(server.url, limits=limits(name, 0.2), cassette=tape)
+        judge = chat(server.url, limits=limits(name, 0.6), cassette=tape)
         with pytest.raises(AskError, match=words) as caught:
             judge.ask(question())
     assert len(server.seen) == (3 if name in AGAIN else 1)

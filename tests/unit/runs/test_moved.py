@@ -156,13 +156,13 @@ def test_a_command_ends_with_a_code_and_words(tmp_path: Path, capsys, monkeypatc
     with RunStore.create(run) as store:
         store.plan(UNITS)
         store.record([record(one) for one in UNITS])
-    from unispect.studies import judges
+    from unispect.runner import grading
 
     def judge(*_: object) -> None:
         if run.exists():
             deleted(run)
 
-    monkeypatch.setattr(judges, "find_judge", lambda name: judge)
+    monkeypatch.setattr(grading, "find_judge", lambda name: judge)
     outcome = here(capsys, "grade", run)
     assert outcome.code == 1
     assert "run was moved, replaced or deleted while it was being written" in outcome.error
