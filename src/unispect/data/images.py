@@ -39,6 +39,8 @@ MOST_BYTES: Final = 2**27
 """Of a picture's file."""
 MOST_PIXELS: Final = 50_000_000
 """Of a picture: the largest takes half a gigabyte while it is read."""
+LONGEST_SIDE: Final = 2**17
+"""Of a picture, in pixels: scaling one of millions down takes gigabytes, however low it is."""
 MOST_STORED: Final = 2**25
 """Pixels of a picture in a run folder: as many as a model behind an API may draw."""
 MARK: Final = 16
@@ -133,8 +135,8 @@ def decoded(data: bytes, name: str) -> Image.Image:
         name: for errors.
 
     Raises:
-        DataError: this is no picture of a known format, is damaged, would unpack to more than `MOST_PIXELS`, or does
-            not say which of its values are black and white.
+        DataError: this is no picture of a known format, is damaged, would unpack to more than `MOST_PIXELS`, has a
+            side of more than `LONGEST_SIDE`, or does not say which of its values are black and white.
     """
     try:
         picture, orientation = _unpacked(data, name)
@@ -205,6 +207,9 @@ def _unpacked(data: bytes, name: str) -> tuple[Image.Image, int]:
 def _require_size(picture: Image.Image, name: str) -> None:
     if picture.width * picture.height > MOST_PIXELS:
         raise _too_large(name)
+    if max(picture.size) > LONGEST_SIDE:
+        size = f"{picture.width:,} x {picture.height:,} pixels"
+        raise DataError(f"picture {name} is refused: of its {size}, a side has more than {LONGEST_SIDE:,}; cut it")
 
 
 def _too_large(name: str) -> DataError:

@@ -38,6 +38,8 @@ LISTED: Final = 20
 """Unusable rows that are named one by one."""
 LISTED_WHEN_EMPTY: Final = 3
 """Of them, in the message that nothing is left."""
+MOST_CHARACTERS: Final = 1_000_000
+"""Of a prompt: more than any model reads, and what tokenizers still take in a moment."""
 
 PASS: Final = "surrogatepass"
 """Names of files may hold what is no text."""
@@ -111,7 +113,9 @@ def load_prompts(
 def _load(names: Sequence[str], limit: int | None, image_size: int, memory: Memory) -> PromptSet:
     how = Reading(memory, several_folders=sum(name.startswith("images:") for name in names) > 1)
     left_out = _LeftOut()
-    found = ((number, one) for number, name in enumerate(names, 1) for one in found_in(name, image_size, how))
+    found = (
+        (number, _short(one, name)) for number, name in enumerate(names, 1) for one in found_in(name, image_size, how)
+    )
     whole = hashlib.sha256()
     items = tuple(_chosen(_noted(_named_apart(found), whole), limit, left_out))
     name = " + ".join(names)
@@ -141,6 +145,19 @@ def prompt_of(inputs: Mapping[str, JSON], places: Mapping[str, JSON] = MappingPr
     if "sha256" in inputs:
         return Prompt.of(picture_from(str(inputs["sha256"]), places))
     raise DataError(f"inputs describe no prompt: {sorted(inputs)}")
+
+
+def _short(one: One, name: str) -> One:
+    """The same.
+
+    Raises:
+        DataError: it is a text that no model could read, and that would take gigabytes to find that out.
+    """
+    text = one.inputs.get("text", "") if isinstance(one, PromptItem) else ""
+    if len(cast(str, text)) > MOST_CHARACTERS:
+        said = f"{len(cast(str, text)):,} characters, more than {MOST_CHARACTERS:,}"
+        raise DataError(f"{name}, {cast(PromptItem, one).id} has {said}; divide it")
+    return one
 
 
 def _named_apart(found: Iterable[tuple[int, One]]) -> Iterator[One]:

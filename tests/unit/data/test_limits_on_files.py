@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 
 from unispect.core import texts
 from unispect.core.errors import DataError
-from unispect.data import images
+from unispect.data import images, prompts
 from unispect.data.folders import picture_in
 from unispect.data.images import MOST_BYTES, open_picture, stored_picture
 from unispect.data.mmbench import read_mmbench
@@ -88,6 +88,24 @@ def test_pixels_are_counted_before_they_are_unpacked(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(images, "MOST_PIXELS", 63)
     with pytest.raises(DataError, match="picture it is refused: it unpacks to more than 63 pixels"):
         images.decoded(data, "it")
+
+
+def test_sides_are_measured_before_they_are_unpacked(monkeypatch: pytest.MonkeyPatch):
+    data = picture()
+    assert images.decoded(data, "it").size == (8, 8)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("unpacked"))
+    monkeypatch.setattr(images, "LONGEST_SIDE", 7)
+    with pytest.raises(DataError, match="picture it is refused: of its 8 x 8 pixels, a side has more than 7; cut it"):
+        images.decoded(data, "it")
+
+
+def test_a_prompt_that_no_model_reads_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(prompts, "MOST_CHARACTERS", 8)
+    (tmp_path / "a.txt").write_text("a red sun\ta kind\n")
+    with pytest.raises(DataError, match=r"a\.txt, line 1 has 9 characters, more than 8; divide it"):
+        load_prompts(f"text:{tmp_path / 'a.txt'}")
+    (tmp_path / "a.txt").write_text("a red su\n")
+    assert len(load_prompts(f"text:{tmp_path / 'a.txt'}").items) == 1
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", picture()[:50], picture(kind="BMP")], ids=["0", "1", "2", "3"])
