@@ -190,14 +190,19 @@ def files_of(name: str) -> Path:
 
 
 def family_of(card: ModelCard) -> Family[Any]:
-    """How the models of a card's family are loaded and saved.
+    """How the models of a card's family are loaded and saved: `FAMILY` of the module that its `load` stands in.
 
     Raises:
-        UsageError: the family is a third party's, whose weights cannot be written here.
+        UsageError: that module, another package's, has none, so weights cannot be written here.
     """
-    for path, family in _PUBLISHED:
-        if any(known.family == card.family for known in family.values()):
-            return import_module(path.partition(":")[0]).FAMILY
+    from unispect.models.loading import Family
+
+    for entry in _entries().values():
+        if entry.card.family == card.family:
+            path = entry.load if isinstance(entry.load, str) else entry.load.__module__
+            family = getattr(import_module(path.partition(":")[0]), "FAMILY", None)
+            if isinstance(family, Family):
+                return family
     raise UsageError(f"{card.id} comes from another package, which does not say how its weights are written")
 
 

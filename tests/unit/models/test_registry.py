@@ -161,6 +161,11 @@ def test_third_parties_join_through_an_entry_point(monkeypatch: pytest.MonkeyPat
         assert card_of("other") == card
         assert unispect.load("other=somewhere", device="cpu") == "a model"
         assert made == [("other", "somewhere", "cpu", "auto")]
+        with pytest.raises(UsageError, match="does not say how its weights are written"):
+            registry.family_of(card)
+        known = registry.family_of(card_of("janus-pro-1b"))
+        monkeypatch.setattr(sys.modules[__name__], "FAMILY", known, raising=False)
+        assert registry.family_of(card) is known, "what has a FAMILY beside its load is saved, so it can be trained"
     finally:
         monkeypatch.undo()
         registry._entries.cache_clear()
