@@ -75,8 +75,11 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    from unispect.core.extras import told
+
     module, _, there = _HOMES[name].partition(":")
-    return getattr(import_module(module), there or name)
+    with told():
+        return getattr(import_module(module), there or name)
 
 
 def __dir__() -> list[str]:

@@ -104,6 +104,23 @@ def test_the_metrics_need_torch_numpy_and_scipy_alone():
     assert done.stdout.strip() == "[]"
 
 
+def test_every_public_name_is_there_or_says_what_it_needs():
+    code = """
+import unispect
+from unispect.core.extras import MissingExtra
+lacking = []
+for name in unispect.__all__:
+    try:
+        getattr(unispect, name)
+    except MissingExtra as error:
+        lacking.append(name)
+print(*lacking)
+"""
+    done = run(code, beside(BASE))
+    assert done.returncode == 0, done.stderr
+    assert {"run", "grade", "write_report"} <= set(done.stdout.split()) < set(unispect.__all__)
+
+
 def test_the_command_line_says_what_it_needs():
     done = run(COMMAND, beside(BASE), "models")
     assert (done.returncode, done.stdout) == (2, "")
