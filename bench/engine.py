@@ -19,11 +19,11 @@ from pathlib import Path
 
 from store import TEXT, png, units
 
-from unispect.core.units import Plan, Prior, Record, Unit
+from unispect.core.units import Plan, Record, Unit, Upstream
 from unispect.engine import drive
-from unispect.engine.crew import Crew, Fleet
+from unispect.engine.executor import Executor, InProcess
 from unispect.engine.messages import Load
-from unispect.engine.place import InProcess, Place
+from unispect.engine.pool import Launcher, WorkerPool
 from unispect.engine.processes import Processes
 from unispect.engine.replicas import load_replica
 from unispect.models.registry import card_of
@@ -44,13 +44,13 @@ def nothing(side: int, number: int) -> bytes:
     return png(np.random.default_rng(number), side) if side else b""
 
 
-def answer(picture: bytes, batch: Sequence[Unit], prior: Prior) -> Iterable[Record]:
+def answer(picture: bytes, batch: Sequence[Unit], upstream: Upstream) -> Iterable[Record]:
     """400 characters for each unit, and the picture followed by the unit's id, so that all differ."""
     for one in batch:
         yield Record(one.id, {"text": TEXT}, pictures={"drawn": picture + one.id.encode()} if picture else {})
 
 
-def fleets(load: Load) -> Iterator[tuple[str, Callable[[], Fleet]]]:
+def launchers(load: Load) -> Iterator[tuple[str, Callable[[], Launcher]]]:
     yield "workers", lambda: Processes(load)
     if importlib.util.find_spec("ray"):
         from unispect.engine.ray import Actors
@@ -58,17 +58,17 @@ def fleets(load: Load) -> Iterator[tuple[str, Callable[[], Fleet]]]:
         yield "Ray actors", lambda: Actors(load)
 
 
-def places(load: Load) -> Iterator[tuple[str, Place]]:
+def executors(load: Load) -> Iterator[tuple[str, Executor]]:
     """This process, then one and two replicas of each sort, ready."""
     yield "this process", InProcess(load(0))
-    for what, fleet in fleets(load):
+    for what, launcher in launchers(load):
         for size in (1, 2):
-            crew = Crew(fleet(), size)
+            pool = WorkerPool(launcher(), size)
             try:
-                crew.muster(size)
-                yield f"{size} {what}", crew
+                pool.wait_until_ready(size)
+                yield f"{size} {what}", pool
             finally:
-                crew.close()
+                pool.close()
 
 
 def overhead(folder: Path, count: int) -> None:
@@ -77,11 +77,11 @@ def overhead(folder: Path, count: int) -> None:
         some = count if not side else min(count, 64 * 1024 // side)
         plan = Plan((tuple(units(some if batch > 1 else some // 4)),))
         size = len(TEXT) + len(nothing(side, 0))
-        for name, place in places(partial(nothing, side)):
+        for name, executor in executors(partial(nothing, side)):
             out = folder / f"{name}-{side}-{batch}"
             with RunStore.create(out) as store:
                 started = time.perf_counter()
-                drive(plan, answer, store, place, batch_size=batch)
+                drive(plan, answer, store, executor, batch_size=batch)
                 seconds = time.perf_counter() - started
             what = f"{name}, batches of {batch}" + (f", {side}x{side} pictures" if side else "")
             each = seconds / len(plan.units)
@@ -94,12 +94,12 @@ def speedup(folder: Path, organism: str, concepts: int) -> None:
     )
     study = find_study("concepts")
     one = 0.0
-    for name, place in places(partial(load_replica, organism, "", "cpu", "float32", 1)):
-        card = place.card if isinstance(place, Crew) else card_of(organism)
+    for name, executor in executors(partial(load_replica, organism, "", "cpu", "float32", 1)):
+        card = executor.card if isinstance(executor, WorkerPool) else card_of(organism)
         assert card is not None
         plan = study.plan(card, Options(limit=concepts, seeds=tuple(range(8)), parts=("draw",)))
         with RunStore.create(folder / name) as store:
-            summary = drive(plan, study.run, store, place, batch_size=8)
+            summary = drive(plan, study.run, store, executor, batch_size=8)
         assert summary.done == len(plan.units)
         one = summary.seconds if name.startswith("1 ") else one
         ratio = f"{one / summary.seconds:.2f}" if name.startswith("2 ") else ""

@@ -1,6 +1,6 @@
 """What a training of published models takes on each of eight devices, counted on the meta device: no weights are read.
 
-Activations come on top; `unispect train bind --dry-run` measures those.
+Activations come on top; `unispect train finetune --dry-run` measures those.
 """
 
 from types import SimpleNamespace

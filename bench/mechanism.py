@@ -23,7 +23,7 @@ from unispect.data.concepts.world import ATTRIBUTES, VALUES
 from unispect.data.world_prompts import picture_id, words_id
 from unispect.metrics.association import Shared, spearman
 from unispect.studies.aphasia.comparison import Subject
-from unispect.studies.aphasia.evidence import LIKELIHOOD, Drawing, Evidence, Telling, Word
+from unispect.studies.aphasia.evidence import LIKELIHOOD, DrawnPicture, Evidence, Telling, Word
 from unispect.studies.concepts.comparison import WORLD, comparisons
 from unispect.studies.decisions import beyond
 from unispect.studies.encoding.traces import Trace
@@ -55,7 +55,7 @@ def left(rng: np.random.Generator, combinations: int, sd: float, strength: float
             for seed in range(3):
                 right = rng.uniform(size=len(words)) < chances
                 shown = {w.attribute: w.value if ok else None for w, ok in zip(words, right, strict=True)}
-                drawings.append(Drawing("name", lexicon, concept.values, seed, "p", shown, ""))
+                drawings.append(DrawnPicture("name", lexicon, concept.values, seed, "p", shown, ""))
             entropy = 3 + 0.3 * own + 0.2 * rng.standard_normal() + strength * float(chances.mean())
             traces.append(_level("text", words_id(lexicon, concept), entropy))
     card = ModelCard("m", "f", "p", 1.0, 64, 64, taught=WAYS)

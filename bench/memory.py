@@ -66,7 +66,7 @@ def measure(model: str, batch: int, optimiser: str, spare: bool, found) -> None:
     import torch
 
     from unispect.models.registry import load
-    from unispect.train.bind import Order, bind, prepare
+    from unispect.train.finetune import FinetuneConfig, finetune, prepare
     from unispect.train.recipe import load_recipe
 
     torch.set_num_threads(1)
@@ -84,11 +84,11 @@ def measure(model: str, batch: int, optimiser: str, spare: bool, found) -> None:
             raise Done
 
     with tempfile.TemporaryDirectory() as out:
-        ready = prepare(Order(model, recipe, "bench", Path(out) / "out", "cpu"))
-        ready.course.example(ready.course.drafts(0)[0], ready.model)
+        ready = prepare(FinetuneConfig(model, recipe, "bench", Path(out) / "out", "cpu"))
+        ready.mixture.example(ready.mixture.specs(0)[0], ready.model)
         Path("/proc/self/clear_refs").write_text("5")
         try:
-            bind(ready, stop)
+            finetune(ready, stop)
         except Done:
             found.send((ready.needs, most() - before))
 

@@ -35,14 +35,14 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 10.0
-PATIENCE = 12.0
+TIMEOUT = 12.0
 """Seconds on the clock, on a busy machine, for one of the processor."""
 GIB = 2**30
 MODEL = "tiny-janus-pro-bound"
 FEW = 6
 """Records of each kind in run folders that are written again."""
 MANY = 10
-"""Odd payloads of each kind of record that are tried, by lot."""
+"""Odd payloads of each kind of record that are tried, at random."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def study(name: str, data: str) -> list[str]:
     return [*drawing(data)[:1], name, *drawing(data)[2:]]
 
 
-BIND = ["train", "bind", "--model", "tiny-janus-pro", "--out", "bound", "--dry-run", "--device", "cpu"]
+BIND = ["train", "finetune", "--model", "tiny-janus-pro", "--out", "bound", "--dry-run", "--device", "cpu"]
 LOCAL = "openai:chat+image@http://127.0.0.1:9/v1"
 
 
@@ -419,7 +419,7 @@ def changes(value: Any) -> list[tuple[str, Any]]:
 def run_folders(template: Path) -> Iterator[Case]:
     from unispect.runs.store import RunStore
 
-    lot = random.Random(0)
+    rng = random.Random(0)
     with RunStore.open(template) as store:
         entries = {(one.unit.study, one.unit.kind): one for one in store.entries() if one.record.status == "done"}
     for (name, kind), entry in entries.items():
@@ -427,7 +427,7 @@ def run_folders(template: Path) -> Iterator[Case]:
         parts += [("settings", "", entry.unit.settings)]
         parts += [("grade", judge, grade.payload) for judge, grade in entry.grades.items()]
         odd = [(part, judge, what, value) for part, judge, own in parts for what, value in changes(dict(own))]
-        for part, judge, what, value in lot.sample(odd, min(MANY, len(odd))):
+        for part, judge, what, value in rng.sample(odd, min(MANY, len(odd))):
 
             def change(
                 entry: Any, name: str = name, kind: str = kind, part: str = part, judge: str = judge, value: Any = value
@@ -445,7 +445,7 @@ def run_folders(template: Path) -> Iterator[Case]:
                 grades = {one: replace(grade, unit=unit.id) for one, grade in entry.grades.items()}
                 return replace(entry, unit=unit, record=replace(entry.record, unit=unit.id), grades=grades)
 
-            command = lot.choice((["report", "r"],) * 5 + (["grade", "r"], ["merge", "r", "--out", "m"]))
+            command = rng.choice((["report", "r"],) * 5 + (["grade", "r"], ["merge", "r", "--out", "m"]))
             yield Case(
                 f"record {name}/{kind}, {part} {what}: {command[0]}",
                 lambda c=change, n=name: rewritten(template, c, n),
@@ -634,7 +634,7 @@ def carry_out(case: Case, folder: Path) -> Outcome:
         done, state, used = os.wait4(child, os.WNOHANG)
         if done:
             break
-        if time.monotonic() - began > PATIENCE * case.seconds or _held(child) > 2 * GIB:
+        if time.monotonic() - began > TIMEOUT * case.seconds or _held(child) > 2 * GIB:
             os.kill(child, signal.SIGKILL)
             stopped = True
         time.sleep(0.02)

@@ -1,8 +1,8 @@
-"""What it costs to see every layer: streaming states against the bare forward pass of the stock trunk.
+"""What it costs to see every layer: streaming states against the bare forward pass of the stock backbone.
 
 Prints processor seconds and the memory of the states held at a time. `--width 2048 --layers 4` has the shape of a
-Janus-Pro-1B trunk, cut to four of its 24 layers. Then what the controlled preset costs for one prompt at one layer: one
-bandwidth with its null against all that are measured, and one reading of a reply against all.
+Janus-Pro-1B backbone, cut to four of its 24 layers. Then what the controlled preset costs for one prompt at one layer:
+one bandwidth with its null against all that are measured, and one reading of a reply against all.
 """
 
 import argparse
@@ -48,13 +48,15 @@ def main() -> None:
             num_attention_heads=max(4, width // 128),
             attn_implementation="sdpa",
         )
-        trunk = LlamaModel(config).eval()
+        backbone = LlamaModel(config).eval()
         rows = torch.randn(1, args.length, width)
         with torch.inference_mode():
-            bare = seconds(lambda trunk=trunk, rows=rows: trunk(inputs_embeds=rows, use_cache=False), args.repeats)
-            streamed = seconds(lambda trunk=trunk, rows=rows: consumed(trunk, rows), args.repeats)
+            bare = seconds(
+                lambda backbone=backbone, rows=rows: backbone(inputs_embeds=rows, use_cache=False), args.repeats
+            )
+            streamed = seconds(lambda backbone=backbone, rows=rows: consumed(backbone, rows), args.repeats)
         with torch.no_grad():  # where what a state is a view of can be told
-            held = consumed(trunk, rows)
+            held = consumed(backbone, rows)
         print(
             f"{width:5d}  {args.layers:6d}  {args.length:6d}  {bare:6.3f}  {streamed:10.3f}  "
             f"{streamed / bare - 1:8.1%}  {held:11d}"
@@ -109,11 +111,11 @@ def controlled(width: int, length: int) -> list[Callable[[], object]]:
     ]
 
 
-def consumed(trunk: LlamaModel, rows: torch.Tensor) -> int:
+def consumed(backbone: LlamaModel, rows: torch.Tensor) -> int:
     """Goes through all layers; the most that were alive when one was handed over."""
     alive: list[weakref.ref[torch.Tensor]] = []
     most = 0
-    for state in stream(trunk, rows):
+    for state in stream(backbone, rows):
         alive.append(weakref.ref(state if state._base is None else state._base))
         del state
         most = max(most, sum(layer() is not None for layer in alive))

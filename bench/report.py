@@ -94,10 +94,10 @@ def plant(models: int, count: int, out: Path) -> None:
                 training_seed=number // FAMILIES,
             )
             made.add_invocation(Invocation(("bench",), study="concepts", models=(card.reference,)), [card])
-            lots = generator_for("bench report", number)
+            rng = generator_for("bench report", number)
             mind = planted.Mind(
-                planted.evenly(lots.uniform(0.5, 1.0)),
-                {kind: planted.evenly(lots.uniform(0.0, 0.8)) for kind in planted.KINDS},
+                planted.evenly(rng.uniform(0.5, 1.0)),
+                {kind: planted.evenly(rng.uniform(0.0, 0.8)) for kind in planted.KINDS},
                 spread={"word": 0.2, "combination": 0.2},
                 sees=0.9,
             )

@@ -17,7 +17,7 @@ from torch import Tensor
 from unispect.core.encoded import Encoded
 from unispect.models.bagel.card import CARDS
 from unispect.models.bagel.context import Context, prompts_of, states_of
-from unispect.models.bagel.drawing import Drawing
+from unispect.models.bagel.drawing import DrawSettings
 from unispect.models.bagel.folder import load
 from unispect.models.bagel.guidance import Guidance
 from unispect.models.bagel.model import Bagel
@@ -106,10 +106,10 @@ def guidance_of(args: Mapping[str, Any], **usual: Any) -> Guidance:
     return Guidance(**{"text": 1.0, "image": 1.0, "interval": (0.0, 1.0), **usual, **given})
 
 
-def drawing_of(args: Mapping[str, Any], grid: tuple[int, int]) -> Drawing:
+def drawing_of(args: Mapping[str, Any], grid: tuple[int, int]) -> DrawSettings:
     """As the authors' inferencer draws; where a case does not say otherwise, with its defaults."""
     guidance = guidance_of(args, text=3.0, image=1.5, interval=(0.4, 1.0))
-    return Drawing(grid, args.get("num_timesteps", 50) - 1, args.get("timestep_shift", 3.0), guidance)
+    return DrawSettings(grid, args.get("num_timesteps", 50) - 1, args.get("timestep_shift", 3.0), guidance)
 
 
 def close(name: str, ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE) -> None:

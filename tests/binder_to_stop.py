@@ -29,7 +29,7 @@ def stop_after(step: int, patch: Callable[[Any, str, Any], None]) -> None:
 
 if __name__ == "__main__":
     step, whole, parts, *arguments = sys.argv[1:]
-    command = ["train", "bind", *arguments, "--out"]
+    command = ["train", "finetune", *arguments, "--out"]
     code = main([*command, whole])
     stop_after(int(step), setattr)
     sys.exit(code or main([*command, parts]) != STOPPED)

@@ -25,7 +25,7 @@ FLAGS = [
     "--remote-debugging-port=0",
     "--hide-scrollbars",
 ]
-PATIENCE = 60
+TIMEOUT = 60
 
 
 def chromium() -> str | None:
@@ -86,7 +86,7 @@ class Page:
         path.write_bytes(base64.b64decode(picture["data"]))
 
     def _receive(self) -> dict[str, Any]:
-        message = json.loads(self._socket.recv(timeout=PATIENCE))
+        message = json.loads(self._socket.recv(timeout=TIMEOUT))
         if "method" in message:
             self.events.append(message)
         return message
@@ -123,6 +123,6 @@ def _address(process: subprocess.Popen[str]) -> str:
 
 def _answer(socket: ClientConnection, number: int) -> dict[str, Any]:
     while True:
-        message = json.loads(socket.recv(timeout=PATIENCE))
+        message = json.loads(socket.recv(timeout=TIMEOUT))
         if message.get("id") == number:
             return message["result"]

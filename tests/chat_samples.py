@@ -7,7 +7,7 @@ import threading
 from loopback_judge import VARIABLE
 from pydantic import BaseModel
 
-from unispect.chat import Chat, Limits, Patience, Price, Request, Secret, Time
+from unispect.chat import Chat, Limits, Price, Request, RetryPolicy, Secret, Time
 from unispect.chat.openai_http import OpenAIHTTP
 from unispect.core.prompts import Prompt
 
@@ -50,4 +50,4 @@ def client(url: str, *, limits: Limits = ROOMY, **more) -> OpenAIHTTP:
 
 def chat(url: str, clock: Clock | None = None, *, limits: Limits = ROOMY, **more) -> Chat:
     clock = clock or Clock()
-    return Chat(client(url, limits=limits), **{"patience": Patience(attempts=3), "time": clock.time, **more})
+    return Chat(client(url, limits=limits), **{"retry_policy": RetryPolicy(attempts=3), "time": clock.time, **more})

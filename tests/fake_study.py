@@ -13,7 +13,7 @@ from samples import png, unit
 from writer_to_kill import die_after
 
 from unispect.core.seeds import generator_for
-from unispect.core.units import Grade, Plan, Prior, Record, Unit
+from unispect.core.units import Grade, Plan, Record, Unit, Upstream
 from unispect.engine import execute, grade
 from unispect.runs import RunStore
 
@@ -30,7 +30,7 @@ class FakeModel:
     batches: list[list[Unit]] = field(default_factory=list)
 
 
-def run(model: FakeModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def run(model: FakeModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     """Draws a picture whose colour is random, or tells how many bytes the drawn one had."""
     model.batches.append(list(units))
     assert len({(one.kind, str(one.settings)) for one in units}) == 1
@@ -40,7 +40,7 @@ def run(model: FakeModel, units: Sequence[Unit], prior: Prior) -> Iterator[Recor
             colour = int(generator_for(one.id, "colour").integers(2**24))
             yield Record(one.id, {"colour": colour}, pictures={"drawn": png(colour)})
         else:
-            drawn = prior(str(one.inputs["of"]))
+            drawn = upstream(str(one.inputs["of"]))
             same = drawn.pictures["drawn"] == png(int(str(drawn.payload["colour"])))
             yield Record(one.id, {"same": same, "bytes": len(drawn.pictures["drawn"])})
 

@@ -91,7 +91,7 @@ def check_states(group: str, model: Harmon, encoded: Encoded, hidden: Tensor, ma
     layers = [state.rows for state in model.states(encoded, **how)]
     assert len(layers) == len(hidden) - 1
     with torch.no_grad():
-        layers.append(tuple(model.trunk.norm(rows) for rows in layers[-1]))
+        layers.append(tuple(model.backbone.norm(rows) for rows in layers[-1]))
     for rows, theirs in zip(layers, hidden, strict=True):
         for own, sample_, mask in zip(rows, theirs, masks.bool(), strict=False):
             close(f"{group}.hidden", own, sample_[mask])

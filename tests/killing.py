@@ -432,7 +432,7 @@ def _replied(work: Path, do: Do, url: str) -> None:
 
 
 BIND = (
-    *("train", "bind", "--model", "tiny-janus-pro", "--recipe", "tiny-drawing", "--device", "cpu"),
+    *("train", "finetune", "--model", "tiny-janus-pro", "--recipe", "tiny-drawing", "--device", "cpu"),
     *("--batch", "12", "--micro-batch", "12", "--steps", "3", "--save-every", "1", "--out", "bound"),
 )
 

@@ -263,12 +263,12 @@ def cases_of_files() -> Iterator[Case]:
 
 def cases_of_settings(good: Mapping[str, Path], each: int, seed: int, share: float = 1.0) -> Iterator[Case]:
     """A share of the settings of every family, with `each` odd values in its place; the seed chooses."""
-    lot = random.Random(seed)
+    rng = random.Random(seed)
     for family, folder in good.items():
         for file, place in settings_of(folder):
-            if lot.random() > share:
+            if rng.random() > share:
                 continue
-            for value in lot.sample(ODD_VALUES, each):
+            for value in rng.sample(ODD_VALUES, each):
                 name = f"{file}: {'.'.join(map(str, place))} is {repr(value)[:40]}"
                 yield Case(family, name, with_value(file, place, value))
 

@@ -1,4 +1,6 @@
-"""Odd inputs by lot, for tests/fuzz: values that parsers accept and programs do not, files with a few bytes changed."""
+"""Odd inputs at random, for tests/fuzz: values that parsers accept and programs do not, files with a few bytes
+changed.
+"""
 
 import json
 import os

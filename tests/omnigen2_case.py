@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt
-from unispect.models.omnigen2.drawing import Drawing, Source, condition_of
+from unispect.models.omnigen2.drawing import DrawSettings, Source, condition_of
 from unispect.models.omnigen2.model import OmniGen2
 from unispect.models.omnigen2.processing import Inputs
 from unispect.models.omnigen2.transformer import Condition
@@ -34,7 +34,7 @@ class Case:
         return self.encoded.inputs
 
     @property
-    def drawing(self) -> Drawing:
+    def drawing(self) -> DrawSettings:
         return self.model.drawing
 
 

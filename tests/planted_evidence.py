@@ -22,7 +22,7 @@ from unispect.studies.aphasia.evidence import (
     RECALL,
     REVERSE,
     Description,
-    Drawing,
+    DrawnPicture,
     Evidence,
     Telling,
     Word,
@@ -52,7 +52,7 @@ def knower(share: float | Mapping[str, float] = 1.0) -> Painter:
 
 
 def guesser(known: float = 0.0) -> Painter:
-    """Every attribute is known with some probability and drawn by lot otherwise."""
+    """Every attribute is known with some probability and drawn at random otherwise."""
 
     def paint(concept: Concept, rng: Rng) -> Mapping[str, str]:
         return {a: value if rng.random() < known else str(rng.choice(VALUES[a])) for a, value in concept.values.items()}
@@ -82,17 +82,17 @@ def memoriser(remembered: float = 1.0) -> Painter:
 
 def drawings(
     lexicon: str, paint: Painter, rng: Rng, *, limit: int, seeds: Sequence[int] = SEEDS, task: str = "name"
-) -> list[Drawing]:
+) -> list[DrawnPicture]:
     combinations = learned_from(limit) if task == LEARNED else load_split().held_out[:limit]
     return [
-        Drawing(task, lexicon, concept.values, seed, "p", paint(concept, rng), "")
+        DrawnPicture(task, lexicon, concept.values, seed, "p", paint(concept, rng), "")
         for seed in seeds
         for concept in combinations
     ]
 
 
 def tellings(lexicon: str, way: str, share: float | Mapping[str, float], rng: Rng) -> list[Telling]:
-    """Every word is known with a probability, by attribute if so given, and answered by lot otherwise."""
+    """Every word is known with a probability, by attribute if so given, and answered at random otherwise."""
     told = []
     for attribute, values in VALUES.items():
         known = share.get(attribute, 1.0) if isinstance(share, Mapping) else share
@@ -124,7 +124,7 @@ def left(
     """What a model leaves.
 
     Args:
-        seed: of everything that is drawn by lot.
+        seed: of everything that is drawn at random.
         limit: combinations.
         paints: lexicon -> how it is drawn; real words are drawn right.
         tells: lexicon -> way -> share known.

@@ -113,8 +113,8 @@ class Planted:
         assert isinstance(prompts, tuple)
         for layer in range(len(self.distinct["text"])):
             rows, segments = [], []
-            for place, prompt in enumerate(prompts):
-                own = encoded.segments[place]
+            for index, prompt in enumerate(prompts):
+                own = encoded.segments[index]
                 modality = own[-1].modality
                 # with replies every prompt has rows of its own; 0..2 are the template's
                 start = TEMPLATE + (32 * place_of(prompt) if self.echo else 0)
@@ -125,7 +125,7 @@ class Planted:
                     echoed = round(m * self.echo[encoded.goal][layer] * self.progress(at))
                     foreign = [330 + i for i in range(m - echoed)]  # no prompt's own
                     numbers += [content[i % len(content)] for i in range(echoed)] + foreign
-                    said: Modality = "text" if isinstance(replies[place], TextReply) else "image"
+                    said: Modality = "text" if isinstance(replies[index], TextReply) else "image"
                     own = (*own, Segment(own[-1].stop, own[-1].stop + m, said, "response"))
                 made = equidistant(numbers, 460 if self.echo else 64)
                 if self.spoil and prompt.text == self.spoil and layer:
@@ -192,8 +192,8 @@ class Shaped(Planted):
         assert isinstance(prompts, tuple)
         for layer in range(self.depth):
             rows, segments = [], []
-            for place, prompt in enumerate(prompts):
-                own = encoded.segments[place]
+            for index, prompt in enumerate(prompts):
+                own = encoded.segments[index]
                 name = prompt.text or str(np.asarray(prompt.images[0]).sum(axis=(0, 1)).tolist())
                 latent = self._latent(name, len(own[-1]), "prompt", layer)
                 parts = [
@@ -203,7 +203,7 @@ class Shaped(Planted):
                 ]
                 if replies is not None:
                     m = self.reply_rows[encoded.goal]
-                    said: Modality = "text" if isinstance(replies[place], TextReply) else "image"
+                    said: Modality = "text" if isinstance(replies[index], TextReply) else "image"
                     repeated = round(self.relation * m)
                     noise = 0.1 * self._latent(name, repeated, f"noise {said}", layer)
                     answer = self._latent(name, m - repeated, f"reply {said}", layer)

@@ -8,7 +8,7 @@ from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
 from unispect.data.world_prompts import picture_id, words_id
 from unispect.studies.aphasia.comparison import Subject
-from unispect.studies.aphasia.evidence import LIKELIHOOD, Drawing, Evidence, Telling, Word
+from unispect.studies.aphasia.evidence import LIKELIHOOD, DrawnPicture, Evidence, Telling, Word
 from unispect.studies.concepts.comparison import WORLD, comparisons
 from unispect.studies.encoding.traces import Trace as Level
 from unispect.studies.families.measures import Left
@@ -34,7 +34,7 @@ def taught(name, *, told, seed=0):
                 attribute: value if rng.uniform() < rates[Word(lexicon, attribute, value)] else None
                 for attribute, value in concept.values.items()
             }
-            drawings.append(Drawing("name", lexicon, concept.values, 0, "p", shown, ""))
+            drawings.append(DrawnPicture("name", lexicon, concept.values, 0, "p", shown, ""))
     subject = Subject(card, Evidence(tuple(drawings), tuple(tellings), (), 0), WORLD)
     compared = {one.taught: one for one in comparisons([subject])}
     return Left(card, name, compared, [], []), rates

@@ -18,7 +18,7 @@ import torch
 
 from unispect.core.cards import ModelCard
 from unispect.models import registry
-from unispect.train.bind import Order, Ready, bind, finished, prepare, tidy
+from unispect.train.finetune import FinetuneConfig, PreparedFinetune, finetune, finished, prepare, tidy
 from unispect.train.loop import Progress
 from unispect.train.recipe import Recipe
 
@@ -47,12 +47,12 @@ def _named(card: ModelCard, name: str) -> ModelCard:
     return replace(card, id=name)
 
 
-def order(family: str, folder: Path, out: Path, **changes) -> Order:
+def order(family: str, folder: Path, out: Path, **changes) -> FinetuneConfig:
     """An order for the model of a family, whose files are written into `folder` if they are not there."""
     if not folder.exists():
         FAMILIES[family].write_checkpoint(folder)
     settings = {"teach": {"both": "both"}, "steps": 2, "batch": 4, "micro_batch": 2, "learning_rate": 1e-3, "warmup": 0}
-    return Order(f"tiny-random-{family}={folder}", Recipe(**(settings | changes)), "test", out, "cpu")
+    return FinetuneConfig(f"tiny-random-{family}={folder}", Recipe(**(settings | changes)), "test", out, "cpu")
 
 
 class Binder:
@@ -68,20 +68,20 @@ class Binder:
         self.made = prepare(order("janus-pro", folder / "model", folder / "out", **changes))
         self._before = [parameter.detach().clone() for parameter in self.made.learned.parameters]
 
-    def order(self, out: Path) -> Order:
+    def order(self, out: Path) -> FinetuneConfig:
         return replace(self.made.order, out=out)
 
     @torch.no_grad()
-    def ready(self, out: Path) -> Ready:
+    def ready(self, out: Path) -> PreparedFinetune:
         for parameter, first in zip(self.made.learned.parameters, self._before, strict=True):
             parameter.copy_(first)
             parameter.grad = None
         return replace(self.made, order=self.order(out))
 
-    def bind(self, out: Path, progress: Progress | None = None) -> Order:
+    def finetune(self, out: Path, progress: Progress | None = None) -> FinetuneConfig:
         asked = self.order(out)
         if finished(asked):
             tidy(asked)
         else:
-            bind(self.ready(out), progress)
+            finetune(self.ready(out), progress)
         return asked

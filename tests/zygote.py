@@ -82,7 +82,7 @@ def warm() -> None:
     import unispect.studies.judges
     import unispect.studies.posters.judging.run
     import unispect.studies.posters.run
-    import unispect.train.bind
+    import unispect.train.finetune
 
     unispect.load("tiny-janus-pro-bound")
 

@@ -53,7 +53,7 @@ def show(
     prompts: dict[str, list[str]] = {kind: [] for kind in TEXT}
     for item in loaded.items:
         if item.kind in prompts:
-            prompts[item.kind].append(prompt_of(item.inputs, item.places).text)
+            prompts[item.kind].append(prompt_of(item.inputs, item.locations).text)
     if not all(prompts.values()):
         raise UsageError(f"{loaded.name} lacks the four kinds of text of the table; write t2i-corebench:FOLDER")
     found = tokens.statistics(prompts, tokens.tokenizer(tokenizer) if tokenizer else tokens.words)

@@ -121,18 +121,18 @@ def test_peft_applies_an_adapter_to_the_whole_network_only(network, tmp_path):
     ids = torch.arange(4)[None]
     plain = LlamaForCausalLM(network.config)
     plain.load_state_dict(network.state_dict())
-    trunk = LlamaModel(network.config)
-    trunk.load_state_dict(network.model.state_dict())
+    backbone = LlamaModel(network.config)
+    backbone.load_state_dict(network.model.state_dict())
     _save(network, tmp_path)
     with torch.no_grad():
         wanted, before = network(ids).logits, plain(ids).logits
         assert not torch.equal(wanted, before)
         assert torch.allclose(PeftModel.from_pretrained(plain, tmp_path)(ids).logits, wanted, atol=1e-6)
-        untouched = trunk(ids).last_hidden_state
+        untouched = backbone(ids).last_hidden_state
         config = LoraConfig(**{**CONFIG, "target_modules": ["up_proj"]})
         config.save_pretrained(tmp_path)
         with pytest.warns(UserWarning, match="missing adapter keys"):
-            changed = PeftModel.from_pretrained(trunk, tmp_path)
+            changed = PeftModel.from_pretrained(backbone, tmp_path)
         assert torch.equal(changed(ids).last_hidden_state, untouched)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -148,10 +148,10 @@ def test_peft_applies_an_adapter_to_the_whole_network_only(network, tmp_path):
 )
 def test_transformers_applies_the_same_adapter_to_a_trunk(network, tmp_path):
     ids = torch.arange(4)[None]
-    trunk = LlamaModel(network.config)
-    trunk.load_state_dict(network.model.state_dict())
+    backbone = LlamaModel(network.config)
+    backbone.load_state_dict(network.model.state_dict())
     _save(network, tmp_path)
     LoraConfig(**{**CONFIG, "target_modules": ["up_proj"]}).save_pretrained(tmp_path)
     with torch.no_grad():
-        trunk.load_adapter(str(tmp_path))
-        assert torch.allclose(trunk(ids).last_hidden_state, network.model(ids).last_hidden_state, atol=1e-6)
+        backbone.load_adapter(str(tmp_path))
+        assert torch.allclose(backbone(ids).last_hidden_state, network.model(ids).last_hidden_state, atol=1e-6)

@@ -34,7 +34,7 @@ SIZES = {
     "eos_token_id": None,
 }
 SECTIONS = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}
-TRUNKS = {
+BACKBONES = {
     "llama": lambda: LlamaModel(LlamaConfig(**SIZES)),
     "phi": lambda: PhiModel(PhiConfig(**SIZES)),
     "qwen2": lambda: Qwen2Model(Qwen2Config(**SIZES)),
@@ -57,7 +57,7 @@ def _rows(length: int = 3) -> torch.Tensor:
     return torch.randn(1, length, SIZES["hidden_size"], generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("name", TRUNKS)
+@pytest.mark.parametrize("name", BACKBONES)
 @watch(
     "transformers",
     "Blocks of Llama, Phi, Qwen2 and Qwen2.5-VL take `attention_mask`, `position_embeddings` and a cache by"
@@ -68,12 +68,12 @@ def _rows(length: int = 3) -> torch.Tensor:
     seen="5.20.0 to 5.24.0",
 )
 def test_blocks_ask_a_cache_for_update_alone(name: str):
-    trunk = TRUNKS[name]().eval()
+    backbone = BACKBONES[name]().eval()
     hidden = _rows()
     positions = torch.arange(3)[None]
-    rotary = trunk.rotary_emb(hidden, positions.expand(3, 1, -1) if name == "qwen2_5_vl" else positions)
+    rotary = backbone.rotary_emb(hidden, positions.expand(3, 1, -1) if name == "qwen2_5_vl" else positions)
     cache = _OnlyUpdate()
-    block = trunk.layers[0]
+    block = backbone.layers[0]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("error")
         out = block(hidden, attention_mask=None, position_embeddings=rotary, **kept_in(block, cache))
@@ -106,7 +106,7 @@ def test_an_attention_can_be_used_without_its_block():
     "transformers",
     "`sdpa_attention_forward` takes queries, keys, values [batch, heads, rows, width] and a mask, and returns"
     " [batch, rows, heads, width] first.",
-    met="models/bagel/trunk.py",
+    met="models/bagel/backbone.py",
     source="`integrations/sdpa_attention.py`",
     seen="5.20.0 to 5.24.0",
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from company import same_numbers, same_picture
+from batch_invariance import same_numbers, same_picture
 from contract_models import MODELS
 from PIL import Image
 
@@ -56,7 +56,7 @@ def model(folder: tuple[str, Path]) -> UnifiedModel:
 
 
 @pytest.fixture
-def pupil(model: UnifiedModel) -> UnifiedModel:
+def trainee(model: UnifiedModel) -> UnifiedModel:
     """A copy that a test may train."""
     if not isinstance(model, Trainable):
         pytest.skip(f"{model.card.id} does not learn")
@@ -160,7 +160,7 @@ def test_the_global_generator_is_left_alone(model: UnifiedModel):
 # Scores
 
 
-def test_scores_do_not_depend_on_company(model: UnifiedModel):
+def test_scores_are_batch_invariant(model: UnifiedModel):
     prompts = [*text_prompts()[:2], *seeing_prompts()]
     answers = [["red", "a blue star"], ["plus"], [], ["bottom left", "red", "red and blue"], ["yes"]]
     together = model.score(model.encode(prompts, Goal.TEXT), answers)
@@ -172,15 +172,15 @@ def test_scores_do_not_depend_on_company(model: UnifiedModel):
             assert same_numbers(model, score, alone)
 
 
-def test_a_written_reply_has_the_score_of_its_tokens(pupil: UnifiedModel):
+def test_a_written_reply_has_the_score_of_its_tokens(trainee: UnifiedModel):
     """A random model never ends on plain text, so it is taught one answer first."""
     prompts, answers = [Prompt.of("What is it?"), Prompt.of(picture(1), "What?")], ["a red plus", "the star"]
-    learn(pupil, [Example(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)])
-    encoded = pupil.encode(prompts, Goal.TEXT)
-    replies = pupil.write(encoded, TextSampling(max_new_tokens=40))
+    learn(trainee, [Example(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)])
+    encoded = trainee.encode(prompts, Goal.TEXT)
+    replies = trainee.write(encoded, TextSampling(max_new_tokens=40))
     assert [reply.text for reply in replies] == answers
     assert all(reply.finished for reply in replies)
-    scores = pupil.score(encoded, [[reply.text] for reply in replies])
+    scores = trainee.score(encoded, [[reply.text] for reply in replies])
     for reply, score in zip(replies, scores, strict=True):
         assert score.item() == pytest.approx(sum(reply.log_probabilities), abs=1e-4)
 
@@ -242,7 +242,7 @@ def test_a_reply_adds_rows_and_leaves_those_of_the_prompt(model: UnifiedModel, g
 
 
 @pytest.mark.parametrize("goal", list(Goal))
-def test_states_do_not_depend_on_company(model: UnifiedModel, goal: Goal):
+def test_states_are_batch_invariant(model: UnifiedModel, goal: Goal):
     need_states(model, goal)
     encoded, replies = replies_for(model, goal)
     together = list(model.states(encoded, replies))
@@ -254,7 +254,7 @@ def test_states_do_not_depend_on_company(model: UnifiedModel, goal: Goal):
             assert state.segments[i] == alone.segments[0]
 
 
-def test_states_inside_a_second_network_are_said_to_be_there_and_do_not_depend_on_company(model: UnifiedModel):
+def test_states_inside_a_second_network_are_said_to_be_there_and_are_batch_invariant(model: UnifiedModel):
     assert ("probe_decoder" in model.card.capabilities) == isinstance(model, DrawsApart)
     if not isinstance(model, DrawsApart):
         pytest.skip(f"{model.card.id} draws in its backbone")
@@ -367,31 +367,31 @@ def network(model: UnifiedModel) -> torch.nn.Module:
     return model.network  # type: ignore[attr-defined]
 
 
-def test_both_directions_are_learnt(pupil: UnifiedModel):
-    square = picture(5, pupil.card.image_size, pupil.card.image_size)
+def test_both_directions_are_learnt(trainee: UnifiedModel):
+    square = picture(5, trainee.card.image_size, trainee.card.image_size)
     batch = [
         Example(Prompt.of("draw it"), square),
         Example(Prompt.of("a longer prompt to draw it"), square, unconditional=True),
         Example(Prompt.of("what is it?"), "a star"),
         Example(Prompt.of(square, "what is it?"), "a red star"),
     ]
-    assert isinstance(pupil, Trainable)
-    losses = pupil.loss(batch)
+    assert isinstance(trainee, Trainable)
+    losses = trainee.loss(batch)
     assert losses.draw is not None
     assert losses.tell is not None
-    assert pupil.loss(batch[:2]).tell is None
-    assert pupil.loss(batch[2:]).draw is None
-    totals = learn(pupil, batch, steps=25)
+    assert trainee.loss(batch[:2]).tell is None
+    assert trainee.loss(batch[2:]).draw is None
+    totals = learn(trainee, batch, steps=25)
     assert totals[-1] < totals[0] / 2
 
 
-def test_the_loss_of_a_batch_is_the_mean_over_its_tokens(pupil: UnifiedModel):
-    assert isinstance(pupil, Trainable)
-    square = picture(5, pupil.card.image_size, pupil.card.image_size)
+def test_the_loss_of_a_batch_is_the_mean_over_its_tokens(trainee: UnifiedModel):
+    assert isinstance(trainee, Trainable)
+    square = picture(5, trainee.card.image_size, trainee.card.image_size)
     draws = [Example(Prompt.of(text), square) for text in TEXTS[:3]]
     with torch.no_grad():
-        together = pupil.loss(draws).draw
-        apart = [pupil.loss([example]).draw for example in draws]
+        together = trainee.loss(draws).draw
+        apart = [trainee.loss([example]).draw for example in draws]
     assert together is not None
     assert together.item() == pytest.approx(np.mean([loss.item() for loss in apart if loss is not None]), rel=1e-4)
 

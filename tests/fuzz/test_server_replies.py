@@ -12,7 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loopback_raw import raw, whole
 
-from unispect.chat import Answer, Cassette, Chat, Fault, Limits, Patience, PictureRequest, Price, Reply, Request, Secret
+from unispect.chat import (
+    Answer,
+    ApiFailure,
+    Cassette,
+    Chat,
+    Limits,
+    PictureRequest,
+    Price,
+    Reply,
+    Request,
+    RetryPolicy,
+    Secret,
+)
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK
 from unispect.chat.masking import masked
@@ -177,7 +189,7 @@ def test_what_breaks_readers_breaks_no_client(client, server, status):
         *(whole(status, good, one + b"\r\n") for one in headers),
     ):
         server.answer = answer
-        assert isinstance(asking.send(asked), Reply | Fault)
+        assert isinstance(asking.send(asked), Reply | ApiFailure)
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
@@ -208,13 +220,13 @@ def a_value_comes_back(client, server, tmp_path_factory, answer):
     asking, asked = client
     server.answer = answer
     outcome = asking.send(asked)
-    assert isinstance(outcome, Reply | Fault)
+    assert isinstance(outcome, Reply | ApiFailure)
     assert not leaks(repr(outcome))
     path = tmp_path_factory.mktemp("fuzz") / "tape.jsonl"
-    patience = Patience(attempts=1)
+    retry_policy = RetryPolicy(attempts=1)
     price = Price(input=1, output=10, drawn_tokens=500)
     with Cassette(path) as tape:
-        chat = Chat(asking, cassette=tape, price=price, patience=patience, time=Clock().time)
+        chat = Chat(asking, cassette=tape, price=price, retry_policy=retry_policy, time=Clock().time)
         (given_,) = chat.ask_all([asked])
         assert isinstance(given_, Answer | UnispectError)
         assert not leaks(str(given_))
@@ -223,7 +235,7 @@ def a_value_comes_back(client, server, tmp_path_factory, answer):
     assert not leaks(path.read_text())
     with Cassette(path, "replay") as tape:
         assert tape.spent == spent
-        (again,) = Chat(asking, cassette=tape, price=price, patience=patience).ask_all([asked])
+        (again,) = Chat(asking, cassette=tape, price=price, retry_policy=retry_policy).ask_all([asked])
         if isinstance(given_, Answer):
             assert again.as_payload() == given_.as_payload()
     os.unlink(path)
@@ -299,7 +311,7 @@ def test_a_key_at_any_offset_of_an_error_is_masked(client, server, monkeypatch, 
         body = f"<html><pre>{said}</pre>" if kind == "page" else json.dumps({"error": {"message": said}})
         server.answer = whole(400, body.encode())
         fault = asking.send(asked)
-        assert isinstance(fault, Fault)
+        assert isinstance(fault, ApiFailure)
         assert fault.what.startswith("status 400: ")
         assert not of_key(repr(fault), key), offset
         if offset < 250:

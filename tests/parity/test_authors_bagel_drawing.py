@@ -29,13 +29,13 @@ from torch import Tensor
 from unispect.core.encoded import LAST, Encoded
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling
+from unispect.models.bagel.chain_of_thought import ChainOfThought
 from unispect.models.bagel.context import Context, Contexts, contexts_of, picture_blocks
-from unispect.models.bagel.drawing import Drawing, GuidedField, paths
+from unispect.models.bagel.drawing import DrawSettings, GuidedField, paths
 from unispect.models.bagel.guidance import Guidance
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.network import numbers_of
 from unispect.models.bagel.processing import Shown
-from unispect.models.bagel.thinking import Thinking
 from unispect.models.parts.flux import latents_of, moments, pixels_of
 
 BRANCHES = ("cond", "uncond_text", "uncond_img")
@@ -144,11 +144,11 @@ def test_a_step_of_a_batch_is_the_authors(model: Bagel, fixture: Fixture):
 # Whole pictures
 
 
-def case_of(model: Bagel, fixture: Fixture, name: str) -> tuple[Group, Bagel, Encoded, Tensor, Drawing]:
+def case_of(model: Bagel, fixture: Fixture, name: str) -> tuple[Group, Bagel, Encoded, Tensor, DrawSettings]:
     """A case with the model as it is set there, its prompt, its noise in token layout, and how it is drawn."""
     group = fixture.need(name)
     args = group.args
-    thinking = Thinking(args["max_think_token_n"] - 1) if "max_think_token_n" in args else None
+    thinking = ChainOfThought(args["max_think_token_n"] - 1) if "max_think_token_n" in args else None
     own = set_apart(model, shown=Shown(drawn=True), thinking=thinking)
     parts = [fixture.picture(args["image"])] if "image" in args else []
     encoded = own.encode([Prompt.of(*parts, args["text"])], Goal.IMAGE)

@@ -101,8 +101,8 @@ def test_the_pass_holds_the_authors_states(model: Bagel, one_pass: Pass):
     drawn = torch.cat([own.layout.drawn for own in sequences]).nonzero().flatten()
     assert drawn.tolist() == group("packed_vae_token_indexes").tolist()
     for i, own in enumerate(sequences):
-        assert own.layout.sight is not None
-        assert torch.equal(own.layout.sight, group(f"mask_allowed_{i}").bool())
+        assert own.layout.attention_mask is not None
+        assert torch.equal(own.layout.attention_mask, group(f"mask_allowed_{i}").bool())
     close("train_forward.inputs_embeds", torch.cat([own.rows for own in sequences]), group("inputs_embeds"))
     states = torch.cat([all_states(model, own) for own in sequences], dim=1)
     close("train_forward.hidden_states", states, group("hidden_states"))

@@ -25,13 +25,13 @@ from torch import Tensor
 from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling
+from unispect.models.bagel.backbone import routed
+from unispect.models.bagel.chain_of_thought import ChainOfThought
 from unispect.models.bagel.context import Context, drawn_of, where
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.network import numbers_of, patches
 from unispect.models.bagel.processing import Shown
 from unispect.models.bagel.resize import Resize, opaque
-from unispect.models.bagel.thinking import Thinking
-from unispect.models.bagel.trunk import routed
 from unispect.models.capture import run
 
 
@@ -61,9 +61,9 @@ def packed(group: Group, name: str, lengths: Sequence[int]) -> Iterator[tuple[Te
 def kept_by(model: Bagel, context: Context) -> Kept:
     """Keys and values of a sequence in one pass."""
     cache, length = Kept(), len(context.rows)
-    trunk = routed(model.network.llm, drawn_of([context], length))
+    backbone = routed(model.network.llm, drawn_of([context], length))
     positions, mask = where([context], model.device)
-    run(trunk, context.rows[None], positions=positions, mask=mask, cache=cast(Any, cache))
+    run(backbone, context.rows[None], positions=positions, mask=mask, cache=cast(Any, cache))
     return cache
 
 
@@ -258,7 +258,7 @@ def test_the_inferencers_way_of_asking(model: Bagel, fixture: Fixture):
 @torch.no_grad()
 def test_thinking_before_an_answer(model: Bagel, fixture: Fixture):
     group = fixture.need("understanding_think")
-    thoughtful = set_apart(model, thinking=Thinking())
+    thoughtful = set_apart(model, thinking=ChainOfThought())
     encoded = check_asked(thoughtful, group, Prompt.of(fixture.picture(group.args["image"]), group.args["text"]))
     (ids,), (blocks,) = inputs_of(encoded).ids, inputs_of(encoded).blocks
     told, shown = blocks[:2]

@@ -30,7 +30,7 @@ from unispect.core.replies import ImageReply
 from unispect.models.capture import run, stream
 from unispect.models.decode.masked import Iteration, iterations, left_open, spread
 from unispect.models.harmon.diffusion import posterior, process, sample
-from unispect.models.harmon.drawing import Drawing, Draws
+from unispect.models.harmon.drawing import Draws, DrawSettings
 from unispect.models.harmon.model import Harmon
 from unispect.models.harmon.vae import picture_bytes
 
@@ -48,10 +48,10 @@ def model(fixture: Fixture) -> Harmon:
     return read_model(fixture)
 
 
-def drawing_of(fixture: Fixture, group: str) -> Drawing:
+def drawing_of(fixture: Fixture, group: str) -> DrawSettings:
     case = fixture.need(group)
     how = {**case["args"], **case.get("effective", {})}
-    return Drawing(
+    return DrawSettings(
         grid=tuple(how["image_shape"]),
         iterations=how["num_iter"],
         guidance=how["cfg"],
@@ -119,7 +119,7 @@ def test_drawing_gives_the_authors_latents_and_picture(model: Harmon, fixture: F
 def test_every_iteration_fills_the_authors_places(fixture: Fixture, group: str):
     drawing = drawing_of(fixture, group)
     orders = fixture(f"{group}.orders")
-    left = left_open(drawing.places, drawing.iterations)
+    left = left_open(drawing.positions, drawing.iterations)
     found = list(iterations(orders, left))
     assert len(found) == len(fixture.iterations(group))
     for i, iteration in enumerate(found):
@@ -141,7 +141,7 @@ def test_every_iteration_expects_and_samples_what_the_authors_do(model: Harmon, 
     samples, guided = len(encoded), drawing.guidance != 1
     network, tables = model.network, process(drawing.diffusion_steps)
     assert tables.timesteps.tolist() == fixture.need(group)["diffusion_timesteps"]
-    left = left_open(drawing.places, drawing.iterations)
+    left = left_open(drawing.positions, drawing.iterations)
     with torch.no_grad():
         prompts = [*model.prompt_rows(encoded.inputs), *([model.empty_row()] * samples if guided else [])]
         for iteration in iterations(fixture(f"{group}.orders"), left):
@@ -151,7 +151,7 @@ def test_every_iteration_expects_and_samples_what_the_authors_do(model: Harmon, 
             features, read = network.seen(known, iteration.known, drawing.grid)
             states = torch.stack(
                 [
-                    run(model.trunk, torch.cat([prompt, own])[None])[0, len(prompt) :]
+                    run(model.backbone, torch.cat([prompt, own])[None])[0, len(prompt) :]
                     for prompt, own in zip(prompts, read, strict=True)
                 ]
             )
@@ -180,16 +180,18 @@ def test_every_part_of_an_iteration_is_the_authors(model: Harmon, fixture: Fixtu
     with torch.no_grad():
         prompts = [*model.prompt_rows(encoded.inputs), *([model.empty_row()] * len(encoded))]
         for row, prompt in enumerate(prompts):
-            states = [*stream(model.trunk, prompt[None])]
+            states = [*stream(model.backbone, prompt[None])]
             for own, theirs in zip(
-                [*states, model.trunk.norm(states[-1])], fixture(f"{group}.prefix_hidden"), strict=True
+                [*states, model.backbone.norm(states[-1])], fixture(f"{group}.prefix_hidden"), strict=True
             ):
                 close(f"{group}.prefix_hidden", own[0], theirs[row, : len(prompt)])
-        for iteration in iterations(fixture(f"{group}.orders"), left_open(drawing.places, drawing.iterations)):
+        for iteration in iterations(fixture(f"{group}.orders"), left_open(drawing.positions, drawing.iterations)):
             check_parts(model, fixture, prompts, drawing, iteration)
 
 
-def check_parts(model: Harmon, fixture: Fixture, prompts: list[Tensor], drawing: Drawing, iteration: Iteration) -> None:
+def check_parts(
+    model: Harmon, fixture: Fixture, prompts: list[Tensor], drawing: DrawSettings, iteration: Iteration
+) -> None:
     """Every part of one iteration that the fixture holds; the first holds most."""
     network, grid, mar = model.network, drawing.grid, model.network.mar
     start = f"gen_cfg.it{iteration.index}."
@@ -210,8 +212,8 @@ def check_parts(model: Harmon, fixture: Fixture, prompts: list[Tensor], drawing:
         begin = len(prompt)
         if start + "position_ids" in fixture.tensors:
             assert fixture(start + "position_ids")[row].tolist() == list(range(begin, begin + read.shape[1]))
-        states = [*stream(model.trunk, torch.cat([prompt, read[row]])[None])]
-        rows.append(torch.cat([*states, model.trunk.norm(states[-1])])[:, begin:])
+        states = [*stream(model.backbone, torch.cat([prompt, read[row]])[None])]
+        rows.append(torch.cat([*states, model.backbone.norm(states[-1])])[:, begin:])
     hidden = torch.stack(rows, 1)
     check("llm_hidden", hidden)
     joined = features + network.proj_out(network.buffers_first(hidden[-1]))
@@ -237,7 +239,7 @@ def check_parts(model: Harmon, fixture: Fixture, prompts: list[Tensor], drawing:
 # States of a drawn picture
 
 
-def drawn(fixture: Fixture, group: str, drawing: Drawing, row: int) -> ImageReply:
+def drawn(fixture: Fixture, group: str, drawing: DrawSettings, row: int) -> ImageReply:
     latents = fixture(f"{group}.latents")[row].unflatten(0, drawing.grid).numpy()
     order = {"order": fixture(f"{group}.orders")[row].numpy(), "iterations": drawing.iterations}
     return ImageReply(Image.new("RGB", (1, 1)), seed=0, latents=latents, replay=order)
@@ -254,7 +256,7 @@ def test_one_pass_gives_the_states_of_the_finished_picture(model: Harmon, fixtur
         for i, segments in enumerate(state.segments):
             begin = encoded.length(i)
             places = positions(segments, modality="image", roles=("response",))
-            assert places == list(range(begin, begin + drawing.places))
+            assert places == list(range(begin, begin + drawing.positions))
             assert segments[-1].role == "template"
             assert len(segments[-1]) == model.network.mar.buffers_count
 

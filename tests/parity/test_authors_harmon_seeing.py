@@ -42,7 +42,7 @@ def test_text_is_read_as_by_the_authors(model: Harmon, fixture: Fixture, group: 
     check_states(group, model, encoded, fixture(f"{group}.hidden_states"), masks)
     *_, last = model.states(encoded)
     for rows, logits, mask in zip(last.rows, fixture(f"{group}.logits"), masks, strict=True):
-        close(f"{group}.logits", model.network.text_logits(model.trunk.norm(rows)).detach(), logits[mask])
+        close(f"{group}.logits", model.network.text_logits(model.backbone.norm(rows)).detach(), logits[mask])
 
 
 def seen_prompts(fixture: Fixture, group: str, pictures: list[Image.Image]) -> list[Prompt]:
@@ -80,7 +80,7 @@ def test_a_picture_is_seen_as_by_the_authors(model: Harmon, fixture: Fixture):
         assert len(shown) == fixture.need("image_und")["n_image_positions"]
         hidden = fixture("image_und.hidden_states")
         check_states("image_und", looker, encoded, hidden, torch.ones(hidden.shape[1:3]))
-        final = run(model.trunk, looker.prompt_rows(encoded.inputs)[0][None])
+        final = run(model.backbone, looker.prompt_rows(encoded.inputs)[0][None])
         close("image_und.logits", network.text_logits(final), fixture("image_und.logits"))
 
 
@@ -105,7 +105,7 @@ def test_pictures_of_different_questions_share_a_batch(model: Harmon, fixture: F
         check_states(group, looker, encoded, fixture(f"{group}.hidden_states"), masks)
         *_, last = looker.states(encoded)
         for rows, logits, mask in zip(last.rows, fixture(f"{group}.logits"), masks, strict=True):
-            close(f"{group}.logits", model.network.text_logits(model.trunk.norm(rows)), logits[mask])
+            close(f"{group}.logits", model.network.text_logits(model.backbone.norm(rows)), logits[mask])
 
 
 @pytest.mark.parametrize("group", ["text_gen", "image_gen_text"])

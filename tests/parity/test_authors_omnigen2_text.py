@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling
-from unispect.models.decode import positions as places
+from unispect.models.decode import positions as position_ids
 from unispect.models.omnigen2.model import OmniGen2
 
 SEEN = ("image", "image2", "imagebatch")
@@ -41,19 +41,19 @@ def test_prompts_are_read_as_by_the_authors(model: OmniGen2, fixture: Fixture, g
     assert len(states) == len(theirs)
     for i, mask in enumerate(fixture(f"{group}.attention_mask")):
         assert inputs.ids[i].tolist() == valid(fixture(f"{group}.input_ids")[i], mask).tolist()
-        stand = places.batched([inputs.positions[i]], [len(inputs.ids[i])], own.device)
+        stand = position_ids.batched([inputs.positions[i]], [len(inputs.ids[i])], own.device)
         ours = torch.arange(len(inputs.ids[i])).expand(3, -1) if stand is None else stand[:, 0]
         assert torch.equal(ours, fixture(f"{group}.position_ids")[:, i][:, mask.bool()])
         for state, hidden in zip(states[:-1], theirs[:-1], strict=True):
             close(f"{group}.hidden", state.rows[i], valid(hidden[i], mask))
         last = states[-1].rows[i]
         close(f"{group}.prenorm", last, valid(fixture(f"{group}.last_layer_prenorm")[i], mask))
-        close(f"{group}.hidden", own.trunk.norm(last), valid(theirs[-1][i], mask))
+        close(f"{group}.hidden", own.backbone.norm(last), valid(theirs[-1][i], mask))
         if f"{group}.logits" in fixture:
-            logits = own.network.text_logits(own.trunk.norm(last))
+            logits = own.network.text_logits(own.backbone.norm(last))
             close(f"{group}.logits", logits, valid(fixture(f"{group}.logits")[i], mask))
         shown = positions(encoded.segments[i], modality="image", roles=("prompt",))
-        assert shown == (inputs.ids[i] == own.processor.special.place).nonzero().flatten().tolist()
+        assert shown == (inputs.ids[i] == own.processor.special.image_pad).nonzero().flatten().tolist()
 
 
 @pytest.mark.parametrize("group", ["image", "image2", "chat.mllm"])
@@ -107,7 +107,7 @@ def test_what_is_written_is_the_authors(model: OmniGen2, fixture: Fixture, case:
         assert own.writing.penalty > 1
     encoded = own.encode(prompts, Goal.TEXT)
     replies = own.write(encoded, TextSampling(max_new_tokens=theirs.shape[1]))
-    stops = {own.processor.special.end, *own.voice.stops}
+    stops = {own.processor.special.end, *own.text_decoder.stops}
     for i, reply in enumerate(replies):
         count = len(reply.tokens)
         assert list(reply.tokens) == theirs[i, :count].tolist()
@@ -133,7 +133,7 @@ def check_response_states(
         for i, reply in enumerate(replies):
             rows = state.rows[i][encoded.length(i) :]
             if state is states[-1]:
-                rows = model.trunk.norm(rows)
+                rows = model.backbone.norm(rows)
             close("gen.response_hidden", rows, hidden[i, : len(reply.tokens)])
 
 

@@ -134,7 +134,7 @@ def test_rows_inside_the_transformer_are_the_authors(
     """`at` 1 is the step of which all layers are known; of the last step, the first and the last row."""
     noise = fixture(f"{case.name}.noise")
     monkeypatch.setattr(
-        "unispect.models.omnigen2.inside.start_noise", lambda seeds, _: torch.stack([noise[s] for s in seeds])
+        "unispect.models.omnigen2.decoder_states.start_noise", lambda seeds, _: torch.stack([noise[s] for s in seeds])
     )
     monkeypatch.setattr(OmniGen2, "sources", lambda *_, **__: case.sources)
     states = list(case.model.decoder_states(case.encoded, replies_for(case, fixture), at=at))

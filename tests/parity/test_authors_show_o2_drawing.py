@@ -21,7 +21,7 @@ from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply
 from unispect.models.capture import run, stream
 from unispect.models.decode.flow import euler, guided
-from unispect.models.decode.sight import batched, with_spans
+from unispect.models.decode.mask import batched, with_spans
 from unispect.models.show_o2.drawing import PromptedField, moved, rounded_noise
 from unispect.models.show_o2.model import ShowO2
 from unispect.models.show_o2.processing import Inputs
@@ -81,7 +81,7 @@ def case(request: pytest.FixtureRequest, model: ShowO2, fixture: Fixture) -> Cas
 
 def test_prompts_are_the_authors(case: Case, fixture: Fixture):
     """Cut where the authors cut them, with everything that they put behind."""
-    tokens, places = fixture(f"{case.name}.text_tokens"), case.model.drawing.places
+    tokens, places = fixture(f"{case.name}.text_tokens"), case.model.drawing.image_tokens
     offsets = fixture(f"{case.name}.modality_positions")[:, 0].tolist()
     empty = case.model.processor.empty_ids()
     all_ids = [*case.inputs.ids, *[empty] * len(case.encoded)][: case.rows]
@@ -100,7 +100,7 @@ def test_text_beside_filler_is_told_from_it(case: Case, fixture: Fixture):
     for i, rows in enumerate(first.rows):
         start, count = offsets[i]
         assert len(rows) == tokens.shape[1]
-        assert torch.equal(rows, case.model.trunk.embed_tokens(tokens[i]).detach())
+        assert torch.equal(rows, case.model.backbone.embed_tokens(tokens[i]).detach())
         slots = positions(first.segments[i], modality="image", roles=("filler",))
         assert slots == list(range(start, start + count))
         padding = positions(first.segments[i], modality="text", roles=("filler",))
@@ -126,13 +126,13 @@ def whole(case: Case, fixture: Fixture, latents: Tensor, time: float) -> tuple[T
     """The authors' whole sequences [rows, length, width] made by our parts, their mask, the span, the time."""
     model = case.model
     tokens, spans = fixture(f"{case.name}.text_tokens"), fixture(f"{case.name}.modality_positions")[:, 0]
-    rows = model.trunk.embed_tokens(tokens).clone()
+    rows = model.backbone.embed_tokens(tokens).clone()
     drawn, told = model.picture_rows(latents, torch.full((len(latents),), time))
     for own, new, (offset, count) in zip(rows, drawn, spans.tolist(), strict=True):
         own[offset : offset + count] = new
     length = tokens.shape[1]
-    sights = [with_spans(length, [(offset, offset + count)]) for offset, count in spans.tolist()]
-    mask = batched(sights, [length] * len(tokens), rows.device)
+    attention_masks = [with_spans(length, [(offset, offset + count)]) for offset, count in spans.tolist()]
+    mask = batched(attention_masks, [length] * len(tokens), rows.device)
     assert mask is not None
     places = torch.arange(length)
     inside = (places >= spans[:, :1]) & (places < spans.sum(1, keepdim=True))
@@ -160,10 +160,10 @@ def test_the_first_evaluation_is_the_authors_in_every_part(model: ShowO2, case: 
     close(f"{case.name}.time_embed", told, fixture(f"{start}time_embed"))
     if f"{start}time_embed_proj" in fixture.tensors:
         close(f"{case.name}.time_embed_proj", model.network.time_row(told), fixture(f"{start}time_embed_proj"))
-    layers = list(stream(model.trunk, rows, mask=mask))[1:]
+    layers = list(stream(model.backbone, rows, mask=mask))[1:]
     for own, theirs in zip(layers, fixture.layers(f"{start}llm.layer"), strict=True):
         close(f"{case.name}.hidden", own, theirs)
-    states = model.trunk.norm(layers[-1])
+    states = model.backbone.norm(layers[-1])
     close(f"{case.name}.final_norm", states, fixture(f"{start}llm.final_norm"))
     close(f"{case.name}.logits", model.network.text_logits(states), fixture(f"{case.name}.step0.logits"))
     head = model.network.head
@@ -188,7 +188,7 @@ def test_every_evaluation_gives_the_authors_velocities(case: Case, fixture: Fixt
     """Whole sequences without a cache, and prompts that are run once: the same numbers."""
     model, count = case.model, len(case.encoded)
     field = PromptedField(
-        model.network, model.prompt_rows(case.inputs), model.empty_row(), model.drawing.places, case.guidance
+        model.network, model.prompt_rows(case.inputs), model.empty_row(), model.drawing.image_tokens, case.guidance
     )
     # Out of order, and twice: nothing of one step may be left for another.
     for step in [*reversed(range(case.steps)), 0]:
@@ -197,7 +197,7 @@ def test_every_evaluation_gives_the_authors_velocities(case: Case, fixture: Fixt
         close(f"{case.name}.v_rows", field.branches(latents[:count], time), theirs)
         close(f"{case.name}.v", field(latents[:count], time), fixture(f"{case.name}.v")[step][:count])
         rows, mask, inside, told = whole(case, fixture, latents, time)
-        states = run(model.trunk, rows, mask=mask)
+        states = run(model.backbone, rows, mask=mask)
         if f"{case.name}.step{step}.hidden.llm.final_norm" in fixture.tensors:
             close(f"{case.name}.final_norm", states, fixture(f"{case.name}.step{step}.hidden.llm.final_norm"))
         outputs = model.network.head(states, told, inside=inside, mask=mask)
@@ -249,7 +249,7 @@ def test_any_step_is_drawn_again(case: Case, fixture: Fixture, monkeypatch: pyte
         latents, time = fixture(f"{case.name}.trajectory")[step], fixture(f"{case.name}.t")[step].item()
         rows, mask, _, _ = whole(case, fixture, latents, time)
         for state, theirs in zip(
-            case.model.states(case.encoded, replies, at=step), stream(case.model.trunk, rows, mask=mask), strict=True
+            case.model.states(case.encoded, replies, at=step), stream(case.model.backbone, rows, mask=mask), strict=True
         ):
             assert state.step == step
             for i, own in enumerate(state.rows):
@@ -264,7 +264,7 @@ def test_a_finished_picture_is_seen_at_time_one(case: Case, fixture: Fixture):
     count = len(case.encoded)
     finished = fixture(f"{case.name}.trajectory")[-1]
     rows, mask, _, _ = whole(case, fixture, finished, 1.0)
-    (*_, theirs) = stream(case.model.trunk, rows, mask=mask)
+    (*_, theirs) = stream(case.model.backbone, rows, mask=mask)
     for i in range(count):
         close(f"{case.name}.finished", last.rows[i], theirs[i, : len(last.rows[i])])
 

@@ -16,12 +16,12 @@ from torch import Tensor
 from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling
-from unispect.models.decode.sight import with_spans
+from unispect.models.decode.mask import with_spans
 from unispect.models.embedded import Embedded
 from unispect.models.processing.pictures import CroppedFormat
+from unispect.models.show_o2.image_input import ImageInputSettings
 from unispect.models.show_o2.model import ShowO2
 from unispect.models.show_o2.processing import Inputs
-from unispect.models.show_o2.seeing import Seeing
 from unispect.models.show_o2.vae import decoded, moments
 
 
@@ -52,7 +52,7 @@ def test_text_is_read_as_by_the_authors(model: ShowO2, fixture: Fixture):
         assert inputs.ids[i][:-1].tolist() == ids[i, :length].tolist()
         for state, hidden in zip(states, theirs, strict=True):
             close("text.hidden", state.rows[i][:-1], hidden[i, :length])
-        norm = model.trunk.norm(states[-1].rows[i][:-1])
+        norm = model.backbone.norm(states[-1].rows[i][:-1])
         close("text.final_norm", norm, fixture("text.hidden.llm.final_norm")[i, :length])
         close("text.logits", model.network.text_logits(norm), fixture("text.logits")[i, :length])
 
@@ -79,7 +79,7 @@ def test_greedy_text_is_the_authors(model: ShowO2, fixture: Fixture, group: str)
         (reply,) = model.write(encoded, how)
     else:
         with torch.no_grad():
-            (reply,) = model.voice.write([Embedded(model.trunk.embed_tokens(ids))], how)
+            (reply,) = model.text_decoder.write([Embedded(model.backbone.embed_tokens(ids))], how)
     check_greedy(model, f"{group}.log_probabilities", reply, theirs, fixture(f"{group}.step_logits"))
 
 
@@ -141,7 +141,7 @@ class Seen:
 @pytest.fixture
 def seen(model: ShowO2, fixture: Fixture) -> Seen:
     fixture.need("mmu")
-    paper = ShowO2(model.card, model.network, model.processor, model.drawing, Seeing(paper=True))
+    paper = ShowO2(model.card, model.network, model.processor, model.drawing, ImageInputSettings(paper=True))
     picture = Image.fromarray(fixture("image.raw_uint8").numpy())
     encoded = paper.encode([Prompt.of(picture, fixture.cases["question"])], Goal.TEXT)
     inputs = inputs_of(encoded)
@@ -156,7 +156,7 @@ def test_a_prompt_with_a_picture_is_the_authors(seen: Seen, fixture: Fixture):
     places = fixture("mmu.und_input").shape[1]
     assert ids[: start - 1].tolist() == before
     assert ids[start - 1].item() == behind[0]
-    assert set(ids[start : start + 1 + places].tolist()) == {seen.model.processor.special.place}
+    assert set(ids[start : start + 1 + places].tolist()) == {seen.model.processor.special.image_pad}
     assert ids[start + 1 + places :].tolist() == behind[1:]
     assert seen.inputs.pixels is not None
     close("image.pixel_values", seen.inputs.pixels, fixture("image.pixel_values"), 1e-6)
@@ -167,7 +167,7 @@ def test_a_prompt_with_a_picture_is_the_authors(seen: Seen, fixture: Fixture):
 
 def test_what_the_positions_see_is_the_authors(seen: Seen, fixture: Fixture, model: ShowO2):
     theirs = fixture("mmu.attention_mask")[0, 0] == 0
-    ours = seen.model.prompts(seen.inputs)[0].sight
+    ours = seen.model.prompts(seen.inputs)[0].attention_mask
     assert ours is not None
     assert torch.equal(ours, theirs)
     # By default, the span begins one position earlier: at the time, and without the token behind the picture.
@@ -175,7 +175,7 @@ def test_what_the_positions_see_is_the_authors(seen: Seen, fixture: Fixture, mod
     (start,) = seen.inputs.pictures[0]
     assert offset == start + 1
     expected = with_spans(len(theirs), [(offset - 1, offset - 1 + count)])
-    right = model.prompts(seen.inputs)[0].sight
+    right = model.prompts(seen.inputs)[0].attention_mask
     assert expected is not None
     assert right is not None
     assert torch.equal(right, expected)
@@ -202,7 +202,7 @@ def test_a_prompt_with_a_picture_holds_the_authors_states(seen: Seen, fixture: F
     states = list(seen.model.states(seen.encoded))
     for state, hidden in zip(states, theirs, strict=True):
         close("mmu.hidden", state.rows[0], hidden[0])
-    norm = seen.model.trunk.norm(states[-1].rows[0])
+    norm = seen.model.backbone.norm(states[-1].rows[0])
     close("mmu.final_norm", norm, fixture("mmu.hidden.llm.final_norm")[0])
     close("mmu.logits", seen.model.network.text_logits(norm), fixture("mmu.logits")[0])
 

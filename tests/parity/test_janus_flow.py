@@ -100,7 +100,7 @@ def test_prompts_become_the_authors_tokens_and_pixels(model: JanusFlow, fixture:
     for segments, theirs, mask in zip(encoded.segments, fixture(f"{group}.images_seq_mask"), masks, strict=True):
         # The learned embedding in front of a picture is template, the picture's tokens are the user's content.
         seen = [segment for segment in segments if segment.modality == "image" and segment.role == "prompt"]
-        written = [place for segment in seen for place in range(segment.start - 1, segment.stop)]
+        written = [index for segment in seen for index in range(segment.start - 1, segment.stop)]
         assert written == theirs[mask].nonzero().flatten().tolist()
         template = positions(segments, modality="text", roles=("template",))
         assert all(segment.start - 1 in template for segment in seen)
@@ -116,7 +116,7 @@ def test_every_layer_holds_the_authors_states(model: JanusFlow, fixture: Fixture
         for rows, own, real in zip(state.rows, theirs, mask, strict=True):
             close(rows, own[real])
     for i, rows in enumerate(states[-1].rows):
-        norm = model.trunk.norm(rows)
+        norm = model.backbone.norm(rows)
         close(norm, fixture(f"{group}.final_norm")[i][mask[i]])
         close(model.network.language_model.lm_head(norm), fixture(f"{group}.logits")[i][mask[i]])
         close(states[0].rows[i], fixture(f"{group}.inputs_embeds")[i][mask[i]])
@@ -191,7 +191,7 @@ def full_rows(model: JanusFlow, fixture: Fixture, step: int) -> tuple[Tensor, Te
     z, count = fixture("gen.z_in")[step], len(fixture("gen.noise"))
     moments = fixture("gen.t")[step, :count].double() / 1000
     drawn, _, _ = model.picture_rows(z, moments)
-    prompts = model.trunk.embed_tokens(fixture("gen.tokens")[:, :-1])
+    prompts = model.backbone.embed_tokens(fixture("gen.tokens")[:, :-1])
     rows = torch.cat([prompts, drawn.repeat(2, 1, 1)], dim=1)
     keys = fixture("gen.attention_mask").bool()
     length = rows.shape[1]
@@ -251,14 +251,16 @@ def test_whole_sequences_hold_the_authors_states(model: JanusFlow, fixture: Fixt
     assert saved
     for step, hidden in saved.items():
         rows, mask = full_rows(model, fixture, step)
-        for state, theirs in zip(stream(model.trunk, rows, mask=mask), hidden, strict=True):
+        for state, theirs in zip(stream(model.backbone, rows, mask=mask), hidden, strict=True):
             close(state, theirs)
     places = slice(-drawing.case["latent_tokens"], None)
     for step in range(drawing.steps):
         rows, mask = full_rows(model, fixture, step)
-        for state, theirs in zip(stream(model.trunk, rows, mask=mask), fixture("gen.image_hidden")[step], strict=True):
+        for state, theirs in zip(
+            stream(model.backbone, rows, mask=mask), fixture("gen.image_hidden")[step], strict=True
+        ):
             close(state[:, places], theirs)
-        close(run(model.trunk, rows, mask=mask)[:, places], fixture("gen.image_norm")[step])
+        close(run(model.backbone, rows, mask=mask)[:, places], fixture("gen.image_norm")[step])
 
 
 def test_drawing_gives_the_authors_latents_and_pictures(model: JanusFlow, fixture: Fixture, drawing: Drawing):
@@ -341,10 +343,10 @@ def test_masks_and_positions_of_the_unconditional_rows_matter(model: JanusFlow, 
     """What the fixture would notice: pads that are looked at, and positions counted from the mask."""
     rows, mask = full_rows(model, fixture, 0)
     places = slice(-drawing.case["latent_tokens"], None)
-    right = run(model.trunk, rows, mask=mask)[drawing.count :, places]
-    unmasked = run(model.trunk, rows)[drawing.count :, places]
+    right = run(model.backbone, rows, mask=mask)[drawing.count :, places]
+    unmasked = run(model.backbone, rows)[drawing.count :, places]
     counted = (fixture("gen.attention_mask").cumsum(-1) - 1).clamp_min(0)
-    moved = run(model.trunk, rows, mask=mask, positions=counted)[drawing.count :, places]
+    moved = run(model.backbone, rows, mask=mask, positions=counted)[drawing.count :, places]
     for wrong in (unmasked, moved):
         assert (wrong - right).abs().max() > 0.1
 

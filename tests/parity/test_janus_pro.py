@@ -129,7 +129,7 @@ def test_every_layer_holds_the_authors_states(model: JanusPro, fixture: Fixture,
         for rows, own, real in zip(state.rows, theirs, mask, strict=True):
             close(rows, own[real])
     for i, rows in enumerate(states[-1].rows):
-        norm = model.trunk.norm(rows)
+        norm = model.backbone.norm(rows)
         close(norm, fixture(f"{group}.final_norm")[i][mask[i]])
         close(model.network.lm_head(norm), fixture(f"{group}.logits")[i][mask[i]])
         close(states[0].rows[i], fixture(f"{group}.inputs_embeds")[i][mask[i]])
@@ -243,9 +243,9 @@ def test_both_branches_give_the_authors_logits(model: JanusPro, fixture: Fixture
             (1, "uncond", model.empty_rows(encoded.inputs)),
         ):
             rows = torch.stack([torch.cat(pair) for pair in zip(prompts, fed, strict=True)])
-            *_, last = stream(model.trunk, rows)
-            states = run(model.trunk, rows)[:, len(prompts[0]) - 1 :]
-            assert torch.equal(model.trunk.norm(last)[:, len(prompts[0]) - 1 :], states)
+            *_, last = stream(model.backbone, rows)
+            states = run(model.backbone, rows)[:, len(prompts[0]) - 1 :]
+            assert torch.equal(model.backbone.norm(last)[:, len(prompts[0]) - 1 :], states)
             close(states, fixture(f"{group}.step_norm")[place::2])
             logits[branch] = head(states).transpose(0, 1)
             close(logits[branch], fixture(f"{group}.logits_{branch}"))
@@ -263,7 +263,7 @@ def test_guidance_of_one_draws_from_the_conditional_branch_alone(
     drawn = model.draw(encoded, ImageSampling(seeds=(0,), guidance=1.0, temperature=0.0))[0]
     with torch.no_grad():
         rows = torch.cat([model.prompt_rows(encoded.inputs)[0], model.code_rows(torch.tensor(drawn.tokens[:-1]))])
-        states = run(model.trunk, rows[None])[0, -len(drawn.tokens) :]
+        states = run(model.backbone, rows[None])[0, -len(drawn.tokens) :]
         assert model.network.model.generation_head(states).argmax(-1).tolist() == drawn.tokens.tolist()
 
 
@@ -287,8 +287,8 @@ def test_pictures_are_tokenised_with_unit_vectors(model: JanusPro, fixture: Fixt
 
 def test_token_embeddings_and_text_head_stay_apart(model: JanusPro, fixture: Fixture):
     """The trap: the stock configuration ties them, and loading would overwrite one with the other."""
-    assert model.trunk.embed_tokens.weight.data_ptr() != model.network.lm_head.weight.data_ptr()
-    assert not torch.equal(model.trunk.embed_tokens.weight, model.network.lm_head.weight)
+    assert model.backbone.embed_tokens.weight.data_ptr() != model.network.lm_head.weight.data_ptr()
+    assert not torch.equal(model.backbone.embed_tokens.weight, model.network.lm_head.weight)
 
 
 @pytest.mark.parametrize("goal", list(Goal))

@@ -24,9 +24,9 @@ from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling
 from unispect.models.capture import run, stream
 from unispect.models.decode.confident import OPEN, Uncovered, open_share, uncover
-from unispect.models.decode.sight import causal, open_to_all
+from unispect.models.decode.mask import causal, open_to_all
 from unispect.models.show_o.card import CARDS
-from unispect.models.show_o.drawing import Canvas, Drawing, draw_codes
+from unispect.models.show_o.drawing import Canvas, DrawSettings, draw_codes
 from unispect.models.show_o.folder import load
 from unispect.models.show_o.magvit import codes_of, signs_of
 from unispect.models.show_o.model import ShowO
@@ -79,9 +79,9 @@ def looker(fixture: Fixture) -> ShowO:
     return load(CARDS["show-o-clip-vit"], fixture.folder / "show-o-w-clip-vit", device="cpu")
 
 
-def sized(model: ShowO, text_places: int) -> ShowO:
+def sized(model: ShowO, text_tokens: int) -> ShowO:
     """The same model with other places for text, which the checkpoint's own files do not say."""
-    config = replace(model.network.config, text_places=text_places)
+    config = replace(model.network.config, text_tokens=text_tokens)
     model.network.config = config
     return ShowO(model.card, model.network, replace(model.processor, config=config), model.drawing)
 
@@ -108,7 +108,7 @@ def layers_of(fixture: Fixture, start: str) -> list[Tensor]:
 def check_layers(group: str, model: ShowO, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
     """Compares all layers [positions, width]; returns the final states."""
     assert len(ours) == len(theirs) - 1
-    final = model.trunk.final_layernorm(ours[-1])
+    final = model.backbone.final_layernorm(ours[-1])
     for own, other in zip([*ours, final], theirs, strict=True):
         if other.numel():
             close(f"{group}.hidden", own, other)
@@ -211,8 +211,8 @@ def test_pictures_become_the_authors_pixels_and_codes(model: ShowO, fixture: Fix
 def test_a_picture_is_seen_through_its_codes_as_by_the_authors(model: ShowO, fixture: Fixture):
     fixture.need("mmu")
     encoded = question(model, fixture)
-    (sight,) = encoded.inputs.sights
-    assert torch.equal(sight, fixture("mmu.attention_mask")[0, 0] == 0)
+    (attention_mask,) = encoded.inputs.attention_masks
+    assert torch.equal(attention_mask, fixture("mmu.attention_mask")[0, 0] == 0)
     rows = model.prompt_rows(encoded.inputs)[0]
     close("mmu.embed", rows, fixture("mmu.hidden.embed")[0])
     shown = positions(encoded.segments[0], modality="image", roles=("prompt",))
@@ -233,13 +233,13 @@ def test_pictures_with_captions_share_a_batch(model: ShowO, fixture: Fixture):
     for sample, own in enumerate(ids):
         length = int((own != config.special("[PAD]")).sum())
         eoi = own.tolist().index(config.special("eoi"))
-        sight = open_to_all(length, [(0, eoi + 1)])
+        attention_mask = open_to_all(length, [(0, eoi + 1)])
         theirs = fixture("mmu_batch.attention_mask")[sample, 0] == 0
-        assert torch.equal(sight, theirs[:length, :length])
+        assert torch.equal(attention_mask, theirs[:length, :length])
         assert not theirs[:length, length:].any()
         with torch.no_grad():
-            rows = model.trunk.embed_tokens(own[:length])[None]
-            states = [hidden[0] for hidden in stream(model.trunk, rows, mask=sight[None, None])]
+            rows = model.backbone.embed_tokens(own[:length])[None]
+            states = [hidden[0] for hidden in stream(model.backbone, rows, mask=attention_mask[None, None])]
         final = check_layers("mmu_batch", model, states, [layer[sample][:length] for layer in layers])
         close("mmu_batch.logits", model.network.showo.lm_head(final), fixture("mmu_batch.logits")[sample, :length])
 
@@ -254,10 +254,10 @@ def test_a_picture_is_seen_through_clip_as_by_the_authors(looker: ShowO, fixture
         close("mmu_clip.vision_features", features, fixture("mmu_clip.vision_features"))
         close("mmu_clip.projected", network.seen(pixels), fixture("mmu_clip.projected"))
     shown = set(positions(encoded.segments[0], modality="image", roles=("prompt",)))
-    text = [token for place, token in enumerate(encoded.inputs.ids[0].tolist()) if place not in shown]
+    text = [token for index, token in enumerate(encoded.inputs.ids[0].tolist()) if index not in shown]
     assert text == fixture("mmu_clip.text_ids")[0].tolist()
     close("mmu_clip.input_embeds", looker.prompt_rows(encoded.inputs)[0], fixture("mmu_clip.input_embeds")[0])
-    assert torch.equal(encoded.inputs.sights[0], fixture("mmu_clip.attention_mask")[0, 0] == 0)
+    assert torch.equal(encoded.inputs.attention_masks[0], fixture("mmu_clip.attention_mask")[0, 0] == 0)
     states = [state.rows[0] for state in looker.states(encoded)]
     final = check_layers("mmu_clip", looker, states, [layer[0] for layer in layers_of(fixture, "mmu_clip.")])
     close("mmu_clip.logits", network.showo.lm_head(final), fixture("mmu_clip.logits")[0])
@@ -266,7 +266,7 @@ def test_a_picture_is_seen_through_clip_as_by_the_authors(looker: ShowO, fixture
 # Drawing
 
 
-def drawing_of(fixture: Fixture, group: str) -> Drawing:
+def drawing_of(fixture: Fixture, group: str) -> DrawSettings:
     """The settings as the case says them; the authors' guidance g adds g times the difference to the first branch."""
     fixture.need(group)
     said = fixture.said(f"{group}.step_logits")
@@ -281,7 +281,7 @@ def drawing_of(fixture: Fixture, group: str) -> Drawing:
     steps = int(number("timesteps"))
     assert len(fixture(f"{group}.step_logits")) == steps
     # Below 0 the authors add nothing.
-    return Drawing(steps, 1 + max(0.0, number("guidance_scale")), number("temperature"), schedule[1])
+    return DrawSettings(steps, 1 + max(0.0, number("guidance_scale")), number("temperature"), schedule[1])
 
 
 def prompts_of(fixture: Fixture, group: str) -> list[str]:
@@ -297,7 +297,7 @@ def canvases(model: ShowO, fixture: Fixture, group: str) -> tuple[Encoded, Tenso
     encoded = model.encode([Prompt.of(text) for text in prompts_of(fixture, group)], Goal.IMAGE)
     config = model.network.config
     ids = fixture(f"{group}.input_ids")
-    inside = ids[:, config.text_places + 1 : -1]
+    inside = ids[:, config.text_tokens + 1 : -1]
     known = torch.where(inside == config.mask, OPEN, inside - config.first_code)
     own = [
         model.processor.canvas_ids(text, codes) for text, codes in zip(prompts_of(fixture, group), known, strict=True)
@@ -318,7 +318,7 @@ def check_uncovered(model: ShowO, fixture: Fixture, group: str, drawn: Uncovered
     config = model.network.config
     assert torch.equal(drawn.tokens, fixture(f"{group}.tokens"))
     for step, ids in enumerate(fixture(f"{group}.step_model_input_ids")):
-        inside = ids[: len(known), config.text_places + 1 : -1]
+        inside = ids[: len(known), config.text_tokens + 1 : -1]
         ours = torch.where(drawn.canvases[step] == OPEN, config.mask, drawn.canvases[step] + config.first_code)
         assert torch.equal(ours, inside), f"step {step}"
 
@@ -371,14 +371,14 @@ def test_every_step_has_the_authors_logits(model: ShowO, fixture: Fixture, group
     guided = drawing.guidance != 1
     if guided:
         theirs = fixture(f"{group}.uncond_input_ids")[0]
-        assert torch.equal(empty[: config.text_places + 1], theirs[: config.text_places + 1])
+        assert torch.equal(empty[: config.text_tokens + 1], theirs[: config.text_tokens + 1])
     ids = torch.stack([*encoded.inputs.ids, *([empty] * samples if guided else ())])
-    looks = torch.stack([model.processor.drawing_sight(own) for own in ids])
-    assert torch.equal(looks[:, None], fixture(f"{group}.attention_mask") == 0)
+    masks = torch.stack([model.processor.drawing_mask(own) for own in ids])
+    assert torch.equal(masks[:, None], fixture(f"{group}.attention_mask") == 0)
     with torch.inference_mode():
         canvas = Canvas(model.network, ids, config.special("[PAD]"))
         for step, inputs in enumerate(fixture(f"{group}.step_model_input_ids")):
-            inside = inputs[:, config.text_places + 1 : -1]
+            inside = inputs[:, config.text_tokens + 1 : -1]
             tokens = torch.where(inside == config.mask, OPEN, inside - config.first_code)
             logits = model.network.code_logits(canvas.states(tokens))
             if guided:
@@ -386,8 +386,8 @@ def test_every_step_has_the_authors_logits(model: ShowO, fixture: Fixture, group
                 logits = drawing.guidance * conditional - (drawing.guidance - 1) * unconditional
             close(f"{group}.step_logits", logits, fixture(f"{group}.step_logits")[step])
             # The cache and the places left out change nothing.
-            whole = run(model.trunk, model.trunk.embed_tokens(inputs), mask=looks[:, None])[
-                :, config.text_places + 1 : -1
+            whole = run(model.backbone, model.backbone.embed_tokens(inputs), mask=masks[:, None])[
+                :, config.text_tokens + 1 : -1
             ]
             close(f"{group}.cached_states", canvas.states(tokens), whole)
 
@@ -405,7 +405,7 @@ def test_the_first_step_is_the_authors_layer_by_layer(model: ShowO, fixture: Fix
             final = check_layers("t2i", model, states, [layer[start + sample] for layer in theirs])
             logits = model.network.showo.lm_head(final)
             close("t2i.logits_full", logits, fixture("t2i.step0.logits_full")[start + sample])
-            inside = model.network.code_logits(final)[model.network.config.text_places + 1 : -1]
+            inside = model.network.code_logits(final)[model.network.config.text_tokens + 1 : -1]
             name = "cond" if start == 0 else "uncond"
             close(f"t2i.logits_{name}", inside, fixture(f"t2i.step0.logits_{name}")[sample])
 

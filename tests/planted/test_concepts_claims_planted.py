@@ -260,7 +260,7 @@ def test_what_can_be_read_of_22_words_is_all_or_a_question():
     told = [replace(one, credit=1.0) for one in exactly(REAL, LIKELIHOOD, 1.0, np.random.default_rng(0))]
     reads = []
     for misses in (0, 1, 2, 5):
-        some = [replace(one, credit=float(place >= misses)) for place, one in enumerate(told)]
+        some = [replace(one, credit=float(index >= misses)) for index, one in enumerate(told)]
         scored = scores.tell_scores(some, WORLD)
         reads.append(Control(scores.accuracy(scored), scored.chance).word)
     assert reads == ["yes", "cannot tell", "cannot tell", "no"]
@@ -281,7 +281,7 @@ def retained(seed, lost, *, limit=168, attribute="pattern", value=None, texts=0.
         drawn = tuple(drawings(REAL, paint, rng, limit=limit))
         taught = {} if name == "base" else {"drawing": "drawing"}
         subject = Subject(card(name, taught=taught), Evidence(drawn, (), (), 0), WORLD)
-        subjects.append((subject, [Text("answers", f"{place}", 1.0 + nats, 2) for place in range(22)]))
+        subjects.append((subject, [Text("answers", f"{index}", 1.0 + nats, 2) for index in range(22)]))
     _, found = retention(subjects)
     return found[0]
 

@@ -79,7 +79,7 @@ def test_own_pictures_tell_what_words_mean_and_nothing_else_does():
         assert cured["p"] < 0.05
         assert finding(section, f"cure-{cure.replace(', ', '-')}").verdict is Verdict.SUPPORTED
         other = row(section, "cures", words="words taught by text", cure=cure)
-        assert other["gain"].high < 0  # what is drawn by lot is described as what it is not
+        assert other["gain"].high < 0  # what is drawn at random is described as what it is not
     for cure in ("visualise first, likelihood", "visualise first, free recall"):
         assert row(section, "cures", words="words taught by drawing", cure=cure)["gain"].high < 0.5
         identity = cure.replace(", ", "-").replace(" ", "-")

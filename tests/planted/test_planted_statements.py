@@ -165,7 +165,9 @@ REPEATS, RATE = 200, 0.05
 
 @pytest.mark.slow
 def test_shuffled_labels_of_prompts_give_no_finding(tmp_path):
-    """Which prompts are called pictures, and of which kind, is drawn by lot: nothing may be found in 200 such draws."""
+    """Which prompts are called pictures, and of which kind, is drawn at random: nothing may be found in 200 such
+    draws.
+    """
     rng = np.random.default_rng(0)
     rows = {f"line {i}": int(n) for i, n in enumerate(rng.integers(16, 60, size=60))}
     texts = tmp_path / "prompts.txt"
@@ -199,10 +201,10 @@ def test_replies_to_nobody_fit_no_prompt():
         rng = np.random.default_rng([1, repeat])
         sides = [tuple(torch.from_numpy(rng.standard_normal((12, 6))) for _ in range(2)) for _ in range(10)]
         gains = []
-        for place, (prompt, reply) in enumerate(sides):
-            others = [sides[(place + step) % len(sides)][1] for step in (1, 2, 3)]
+        for index, (prompt, reply) in enumerate(sides):
+            others = [sides[(index + step) % len(sides)][1] for step in (1, 2, 3)]
             gain = mismatch_gain(prompt, reply, others, sigma=2.0, k=8, draws=2, generator=rng)
-            gains.append((str(place), [gain.value]))
+            gains.append((str(index), [gain.value]))
         decision = above(Curves.of(gains).mean(), 0.0)
         found += decision.verdict(decision.p) is Verdict.SUPPORTED
     assert found <= RATE * REPEATS

@@ -41,13 +41,13 @@ def _models(inside: int, outside: int, trainings: int = 1) -> list[ModelCard]:
     """Of so many families that predict open places and so many that do not, each with its trainings."""
     return [
         card(
-            f"planted-{place}",
-            f"family-{place}",
-            contextual=place < inside,
+            f"planted-{index}",
+            f"family-{index}",
+            contextual=index < inside,
             training_seed=training,
             revision=f"r{training}",
         )
-        for place in range(inside + outside)
+        for index in range(inside + outside)
         for training in range(trainings)
     ]
 
@@ -159,11 +159,11 @@ def _checkpoints(seed: int) -> Sequence[Finding]:
     left: dict[str, list[Entry]] = {"concepts": [], "encoding": []}
     cards: dict[str, ModelCard] = {}
     drift = 0.0
-    for place in range(6):
-        own = replace(_taught("dose", bound_steps=20 * (place + 1), binding="one"), revision=f"r{place}")
+    for index in range(6):
+        own = replace(_taught("dose", bound_steps=20 * (index + 1), binding="one"), revision=f"r{index}")
         cards[own.reference] = own
         drift += 0.1 + 0.2 * rng.standard_normal()
-        mind = Mind(evenly(0.0, drawing=0.1 + 0.16 * place), {"likelihood": evenly(0.0, text=0.9)})
+        mind = Mind(evenly(0.0, drawing=0.1 + 0.16 * index), {"likelihood": evenly(0.0, text=0.9)})
         left["concepts"] += concepts.entries(mind, seed, limit=8, of=own, lexicons=frozenset((REAL, "drawing")))
         levels = Levels(text=4.0 + drift, prompt=0.2)
         left["encoding"] += encoded(levels, seed, of=own, limit=8, data="world-words")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from unispect.chat.bodies import count, raw_of, said, words
-from unispect.chat.faults import Fault, options_for
+from unispect.chat.faults import ApiFailure, options_for
 from unispect.chat.http import BoundedClient
 from unispect.chat.openai_http import in_words
 from unispect.chat.sdk import NO_KEY, PackagedClient, package
@@ -44,7 +44,7 @@ class AnthropicSDK(PackagedClient):
         }
         return options_for(found)
 
-    def read(self, answer: Any) -> Reply | Fault:
+    def read(self, answer: Any) -> Reply | ApiFailure:
         """See `Client.read`: the text of a message, and its thoughts."""
         whole = answer if isinstance(answer, dict) else {}
         if "content" not in whole and "stop_reason" not in whole:

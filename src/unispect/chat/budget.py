@@ -12,12 +12,12 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from unispect.chat.bodies import MOST_TOKENS
-from unispect.chat.faults import Hopeless
+from unispect.chat.faults import FatalError
 from unispect.chat.pictures import PictureRequest
 from unispect.chat.values import Reply, Request, Usage
 from unispect.core.errors import DataError, UsageError
 from unispect.core.outside import parse_yaml
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.texts import read_text
 from unispect.core.units import canonical_json
 
@@ -28,7 +28,7 @@ TEMPLATE_TOKENS = 256
 """Allowed for what a provider puts around a prompt: roles, separators, its own lines about the form of the answer."""
 
 
-class BudgetExceeded(Hopeless):
+class BudgetExceeded(FatalError):
     """A call was not made, because it could have cost more than what is left."""
 
 
@@ -116,7 +116,7 @@ def load_prices(path: str | Path) -> Mapping[str, Price]:
         UsageError: it cannot be read, or an entry is no price; names the entry.
     """
     try:
-        file = place_named(str(path))
+        file = path_named(str(path))
         return TypeAdapter(dict[str, Price]).validate_python(
             parse_yaml(read_text(file, "the price table"), f"the price table {path}")
         )
@@ -127,7 +127,7 @@ def load_prices(path: str | Path) -> Mapping[str, Price]:
         raise UsageError(f"the price table {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
-class Ledger:
+class SpendingLedger:
     """Money that is spent, set aside for calls on their way, and left; safe to share between threads and models.
 
     Args:
@@ -186,7 +186,7 @@ class Budget:
         UsageError: the ledger has a limit and there is no price.
     """
 
-    def __init__(self, price: Price | None, ledger: Ledger) -> None:
+    def __init__(self, price: Price | None, ledger: SpendingLedger) -> None:
         if ledger.most is not None and price is None:
             raise UsageError("a limit on the cost needs the price of the model: name it in the price table")
         self.price = price

@@ -39,7 +39,7 @@ Mode = Literal["record", "replay"]
 """`record` replays what is there and adds what is not; `replay` asks nobody."""
 
 
-def place_in(run: Path, name: str) -> Path:
+def cassette_path(run: Path, name: str) -> Path:
     """Where a run folder keeps the cassette of that name.
 
     Raises:

@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from unispect.chat.bodies import NOTHING, parsed
-from unispect.chat.budget import Budget, Ledger, Price
+from unispect.chat.budget import Budget, Price, SpendingLedger
 from unispect.chat.cassette import Cassette
-from unispect.chat.faults import AskError, Fault, Hopeless, Unreadable
-from unispect.chat.patience import Pace, Patience, Time
+from unispect.chat.faults import ApiFailure, AskError, FatalError, Unreadable
 from unispect.chat.pictures import PictureRequest
 from unispect.chat.reading import read, without_thoughts
+from unispect.chat.retry import RateLimiter, RetryPolicy, Time
 from unispect.chat.silence import Silence, Tries
 from unispect.chat.values import Answer, Client, Outcome, Reply, Request, T, Usage
 from unispect.core.errors import Halted, UnispectError, UsageError
@@ -72,8 +72,8 @@ class Chat:
         price: of the model; without it nothing is known of cost.
         max_cost: never pass this, counting everything on the cassette and every call at the most it can cost.
         ledger: instead of `max_cost`, where several models share a cassette and its limit.
-        patience: when to try again.
-        pace: how many requests and tokens a minute.
+        retry_policy: when to try again.
+        rate_limiter: how many requests and tokens a minute.
         concurrency: calls on their way at the same time.
         time: where waiting happens.
 
@@ -88,9 +88,9 @@ class Chat:
         cassette: Cassette | None = None,
         price: Price | None = None,
         max_cost: float | None = None,
-        ledger: Ledger | None = None,
-        patience: Patience | None = None,
-        pace: Pace | None = None,
+        ledger: SpendingLedger | None = None,
+        retry_policy: RetryPolicy | None = None,
+        rate_limiter: RateLimiter | None = None,
         concurrency: int = 4,
         time: Time | None = None,
     ) -> None:
@@ -98,22 +98,24 @@ class Chat:
             raise UsageError(f"concurrency must be at least 1, not {concurrency}")
         self._client = client
         self._cassette = cassette
-        self._budget = Budget(price, ledger or Ledger(max_cost, 0.0 if cassette is None else cassette.spent))
-        self._patience = patience or Patience()
+        self._budget = Budget(price, ledger or SpendingLedger(max_cost, 0.0 if cassette is None else cassette.spent))
+        self._retry_policy = retry_policy or RetryPolicy()
         self._time = time or Time()
-        self._pace = pace or Pace(time=self._time)
+        self._rate_limiter = rate_limiter or RateLimiter(time=self._time)
         self._concurrency = concurrency
-        self._places = threading.BoundedSemaphore(concurrency)
+        self._slots = threading.BoundedSemaphore(concurrency)
         self._lock = threading.Lock()
         self._asking: dict[str, threading.Lock] = {}
         self._counts: Counter[str] = Counter()
         self._answered = False
-        self._silence = Silence(self._patience.silence)
-        self._known: frozenset[str] = frozenset() if cassette is None else cassette.given_up(self._patience.attempts)
+        self._silence = Silence(self._retry_policy.silence)
+        self._known: frozenset[str] = (
+            frozenset() if cassette is None else cassette.given_up(self._retry_policy.attempts)
+        )
         self._given_up: dict[str, AskError] = {}
         self._without: dict[str, bool] = {}
         self._refused: dict[str, set[str]] = {}
-        self._over: Hopeless | None = None
+        self._over: FatalError | None = None
 
     def close(self) -> None:
         """Closes the cassette, if there is one; calling it again does nothing."""
@@ -155,7 +157,7 @@ class Chat:
             BudgetExceeded: it could have cost more than is left; no call was made.
             AskError: no attempt brought a reply, or the cassette is only replayed and does not hold it.
             Unreadable: what came, now or before, could not be read; it is on the cassette and is not asked for again.
-            Hopeless: every other request would meet the same, or no attempt of many (`Patience.silence`) brought a
+            FatalError: every other request would meet the same, or no attempt of many (`RetryPolicy.silence`) brought a
                 reply; after that no more calls are made.
             UsageError: there is no key, or the request holds it.
             StoreError: the cassette cannot be written.
@@ -285,17 +287,17 @@ class Chat:
             attempt += 1
             tries.turn()
             self._require_open()
-            with self._places:
-                turn = self._pace.turn(self._budget.tokens_at_most(request))
+            with self._slots:
+                turn = self._rate_limiter.turn(self._budget.tokens_at_most(request))
                 outcome, cost = self._attempt(request, key, about)
                 if isinstance(outcome, Reply) and outcome.usage is not None:
-                    self._pace.took(turn, outcome.usage.input_tokens + outcome.usage.output_tokens)
+                    self._rate_limiter.took(turn, outcome.usage.input_tokens + outcome.usage.output_tokens)
             if isinstance(outcome, Reply):
                 self._listen(outcome, tries)
                 self._answered = True
                 return outcome, cost
             known = key in self._known and not self._answered
-            pause = None if known else self._patience.pause(outcome, key, attempt)
+            pause = None if known else self._retry_policy.pause(outcome, key, attempt)
             one_sided = self._answered and outcome.worded
             if outcome.heard or not (known or (one_sided and pause is not None)):
                 self._listen(outcome, tries, "requests" if one_sided else "attempts")
@@ -303,7 +305,7 @@ class Chat:
                 raise self._failure(outcome, key, attempt)
             self._require_open()
             if outcome.crowded:
-                self._pace.hold(pause)
+                self._rate_limiter.hold(pause)
             else:
                 self._time.sleep(pause)
 
@@ -312,24 +314,24 @@ class Chat:
         if self._over is not None:
             raise type(self._over)(*self._over.args)
 
-    def _listen(self, outcome: Reply | Fault, tries: Tries, counted: str = "attempts") -> None:
+    def _listen(self, outcome: Reply | ApiFailure, tries: Tries, counted: str = "attempts") -> None:
         """Notes whether the server was heard of; after too long a silence nothing more is asked.
 
         A server may live and fail over some requests. Where it has answered others and says itself that it failed, a
         request is noted once, when it is given up. What an earlier command gave up shows nothing by failing again,
         and is attempted once until something was answered: a command gets past it.
         """
-        lost = isinstance(outcome, Fault)
+        lost = isinstance(outcome, ApiFailure)
         tries.told(heard=outcome.heard if lost else not outcome.unread)
         if self._silence.over and self._over is None:
             last = outcome.what if lost else outcome.unread
-            self._over = Hopeless(
+            self._over = FatalError(
                 f"{self._client.model} at {self._client.endpoint} sent no reply to {self._silence.lasted} "
                 f"{counted} in a row, the last: {last}; nothing more is asked. See whether the server runs and can be "
                 "reached from here, then give the same command again: it goes on with what is left"
             )
 
-    def _failure(self, fault: Fault, key: str, attempt: int) -> AskError:
+    def _failure(self, fault: ApiFailure, key: str, attempt: int) -> AskError:
         """The error for a request that is given up, and whether it stands for all others."""
         words = (
             f"{self._client.model} at {self._client.endpoint} gave no answer: {fault.what} (attempt {attempt}"
@@ -337,16 +339,16 @@ class Chat:
             + f", request {key})"
         )
         shared = self._is_shared(fault, key)
-        if not (fault.hopeless or shared):
+        if not (fault.fatal or shared):
             self._given_up[key] = AskError(words)
             return self._given_up[key]
         if self._over is not None:
-            return Hopeless(*self._over.args)
+            return FatalError(*self._over.args)
         first = shared and not fault.common
-        self._over = Hopeless(words + ("; no request was answered, and others met the same" if first else ""))
+        self._over = FatalError(words + ("; no request was answered, and others met the same" if first else ""))
         return self._over
 
-    def _is_shared(self, fault: Fault, key: str) -> bool:
+    def _is_shared(self, fault: ApiFailure, key: str) -> bool:
         """No request was answered yet, and this fault names what all hold, or met another request in the same words."""
         if self._answered:
             return False
@@ -365,7 +367,7 @@ class Chat:
             **({"manner": manner} if (manner := self._client.manner(request)) else {}),
         }
 
-    def _attempt(self, request: Asked, key: str, about: Mapping[str, Any]) -> tuple[Reply | Fault, float | None]:
+    def _attempt(self, request: Asked, key: str, about: Mapping[str, Any]) -> tuple[Reply | ApiFailure, float | None]:
         """One call, with its lines on the cassette and its place in the budget."""
         at_most = self._budget.at_most(request)
         self._budget.ledger.set_aside(at_most)
@@ -375,7 +377,7 @@ class Chat:
             self._count(attempts=1)
             outcome = self._scrubbed(self._sent(request))
             cost = self._cost(outcome, at_most)
-            if isinstance(outcome, Fault):
+            if isinstance(outcome, ApiFailure):
                 self._count(lost=1)
                 if self._cassette is not None:
                     self._cassette.lost(number, cost or 0.0, outcome.what, outcome.body)
@@ -387,17 +389,17 @@ class Chat:
             self._budget.ledger.settle(at_most, cost or 0.0)
         return outcome, cost
 
-    def _sent(self, request: Asked) -> Reply | Fault:
+    def _sent(self, request: Asked) -> Reply | ApiFailure:
         """One attempt; whatever a client raises is a fault like any other, of which nothing but its type is kept."""
         try:
             return self._client.send(request)
         except UnispectError:
             raise
         except Exception as error:
-            return Fault(f"the client failed ({type(error).__name__})", paid=True)
+            return ApiFailure(f"the client failed ({type(error).__name__})", paid=True)
 
-    def _cost(self, outcome: Reply | Fault, at_most: float) -> float | None:
-        if isinstance(outcome, Fault):
+    def _cost(self, outcome: Reply | ApiFailure, at_most: float) -> float | None:
+        if isinstance(outcome, ApiFailure):
             return at_most if outcome.paid else 0.0
         if self._budget.price is None:
             return None
@@ -408,12 +410,12 @@ class Chat:
     def _scrubbed(self, outcome: Reply) -> Reply: ...
 
     @overload
-    def _scrubbed(self, outcome: Reply | Fault) -> Reply | Fault: ...
+    def _scrubbed(self, outcome: Reply | ApiFailure) -> Reply | ApiFailure: ...
 
-    def _scrubbed(self, outcome: Reply | Fault) -> Reply | Fault:
+    def _scrubbed(self, outcome: Reply | ApiFailure) -> Reply | ApiFailure:
         """The same without the key, should a server repeat it."""
         scrub = self._client.secret.scrub
-        if isinstance(outcome, Fault):
+        if isinstance(outcome, ApiFailure):
             return replace(outcome, **{name: scrub(getattr(outcome, name)) for name in ("what", "alike", "body")})
         names = ("text", "model", "finish", "refusal", "id", "thoughts", "unread", "raw")
         words = {name: scrub(getattr(outcome, name)) for name in names}

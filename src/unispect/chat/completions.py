@@ -19,7 +19,7 @@ from unispect.chat.bodies import (
     usage_of,
     words,
 )
-from unispect.chat.faults import Fault, of_status, refusal_in
+from unispect.chat.faults import ApiFailure, of_status, refusal_in
 from unispect.chat.secret import Secret
 from unispect.chat.values import Limits, Reply, Usage
 
@@ -33,12 +33,12 @@ class Reader(Protocol):
     @property
     def limits(self) -> Limits: ...
 
-    def read(self, answer: Any) -> Reply | Fault: ...
+    def read(self, answer: Any) -> Reply | ApiFailure: ...
 
 
 def received(
     response: httpx2.Response, client: Reader, now: Callable[[], float], mends: Mapping[str, str]
-) -> Reply | Fault:
+) -> Reply | ApiFailure:
     """What a whole response says; a `Reply` also where a server refuses what was asked. Raises nothing.
 
     The key is masked in it before anything is made of it: what is cut off first could not be recognised.
@@ -51,12 +51,12 @@ def received(
                 refused(refusal) if refusal else of_status(response.status_code, response.headers, text, now(), mends)
             )
         answer = understood(text, now, mends)
-        return answer if isinstance(answer, Reply | Fault) else client.read(answer)
+        return answer if isinstance(answer, Reply | ApiFailure) else client.read(answer)
     except Exception as error:  # nothing that a server sends is an error of ours
-        return Fault(f"what came cannot be read ({type(error).__name__})", paid=response.is_success, body=text)
+        return ApiFailure(f"what came cannot be read ({type(error).__name__})", paid=response.is_success, body=text)
 
 
-def understood(text: str, now: Callable[[], float], mends: Mapping[str, str]) -> Any | Reply | Fault:
+def understood(text: str, now: Callable[[], float], mends: Mapping[str, str]) -> Any | Reply | ApiFailure:
     """The JSON in a body under status 200, or what else it says."""
     answer = parsed(text)
     if answer is NOTHING:
@@ -72,13 +72,13 @@ def understood(text: str, now: Callable[[], float], mends: Mapping[str, str]) ->
     return answer
 
 
-def _no_json(text: str) -> Reply | Fault:
+def _no_json(text: str) -> Reply | ApiFailure:
     begin = text.lstrip()[:1]
     if begin == "<":
         what = "a page came and no JSON; does the address end as the server wants it, for instance in /v1?"
-        return Fault(what, paid=True, common=True, body=text)
+        return ApiFailure(what, paid=True, common=True, body=text)
     if begin in ("", "{", "["):
-        return Fault("the response is no whole JSON", again=True, paid=True, body=text)
+        return ApiFailure("the response is no whole JSON", again=True, paid=True, body=text)
     return Reply("", unread="the response is no JSON", raw=text)
 
 
@@ -109,7 +109,7 @@ def refused(words: str) -> Reply:
 CUT = "length"
 
 
-def reply_of(answer: Any) -> Reply | Fault:
+def reply_of(answer: Any) -> Reply | ApiFailure:
     """What a chat completion says, as far as it says anything.
 
     Nothing beside the text voids it: what is missing or odd is left out, and tokens that are not named count at their
@@ -145,11 +145,11 @@ def _message(whole: Mapping[str, Any], choice: Mapping[str, Any]) -> Mapping[str
     message = choice.get("message") or choice.get("delta")
     if isinstance(message, dict):
         return message
-    places = [message, choice.get("text"), *([] if choice else [whole.get(name) for name in _ELSEWHERE])]
-    for place in places:
-        if isinstance(place, dict) and {"content", "reasoning", "reasoning_content"} & place.keys():
-            return place
-        text, thoughts = said(_output(place))
+    candidates = [message, choice.get("text"), *([] if choice else [whole.get(name) for name in _ELSEWHERE])]
+    for candidate in candidates:
+        if isinstance(candidate, dict) and {"content", "reasoning", "reasoning_content"} & candidate.keys():
+            return candidate
+        text, thoughts = said(_output(candidate))
         if text or thoughts:
             return {"content": text, "reasoning": thoughts}
     return None
@@ -159,12 +159,12 @@ _ELSEWHERE = ("message", "output", "output_text", "text", "content", "response",
 """Where else a text stands: OpenAI's responses, Ollama, text generation servers."""
 
 
-def _output(place: Any) -> Any:
+def _output(candidate: Any) -> Any:
     """The parts of the messages and thoughts in a list of outputs; anything else as it is."""
-    if not (isinstance(place, list) and any(isinstance(one, dict) and "content" in one for one in place)):
-        return place
+    if not (isinstance(candidate, list) and any(isinstance(one, dict) and "content" in one for one in candidate)):
+        return candidate
     parts: list[Any] = []
-    for one in place:
+    for one in candidate:
         content = one.get("content") if isinstance(one, dict) else one
         thinks = isinstance(one, dict) and words(one.get("type")) == "reasoning"
         parts += [one] if thinks else content if isinstance(content, list) else [content]

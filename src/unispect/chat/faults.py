@@ -16,7 +16,7 @@ AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 5
 for a server that it does not reach."""
 CROWDED = frozenset({429, 529})
 """Statuses of a server that lives and has too much to do."""
-HOPELESS = frozenset({401, 402, 403, 404, 405, 407, 410})
+FATAL = frozenset({401, 402, 403, 404, 405, 407, 410})
 """Statuses that every other request to the same endpoint would meet too."""
 EXCERPT = 300
 """Characters of a server's own words that an error repeats."""
@@ -26,7 +26,7 @@ class AskError(UnispectError):
     """A chat model gave no answer; says why, after how many attempts, and never a key."""
 
 
-class Hopeless(AskError, Halted):
+class FatalError(AskError, Halted):
     """Every other request to the same endpoint would fare the same."""
 
 
@@ -35,7 +35,7 @@ class Unreadable(AskError, Unread):
 
 
 @dataclass(frozen=True)
-class Fault:
+class ApiFailure:
     """An attempt without a reply.
 
     Attributes:
@@ -44,8 +44,8 @@ class Fault:
         paid: the provider may have charged for it.
         wait: seconds the server asked to wait; None if it did not.
         crowded: the server has too many requests: all others wait too.
-        hopeless: every other request would meet the same.
-        common: it names what every request holds; hopeless unless another was answered.
+        fatal: every other request would meet the same.
+        common: it names what every request holds; fatal unless another was answered.
         alike: what it has in common with faults of other requests that mean the same; empty for nothing.
         body: what came, where a paid response is no reply; kept on the cassette.
         heard: the server lives: it looked at the request, or asked to wait. What it sends when it fails itself says
@@ -58,7 +58,7 @@ class Fault:
     paid: bool = False
     wait: float | None = None
     crowded: bool = False
-    hopeless: bool = False
+    fatal: bool = False
     common: bool = False
     alike: str = ""
     body: str = field(default="", repr=False)
@@ -68,7 +68,7 @@ class Fault:
 
 def of_status(
     status: int, headers: Mapping[str, str], body: str, now: float, mends: Mapping[str, str] | None = None
-) -> Fault:
+) -> ApiFailure:
     """The fault that a status other than 200 stands for; providers do not charge for these.
 
     Args:
@@ -83,12 +83,12 @@ def of_status(
     again = status in AGAIN and not broke
     wait = asked_to_wait(headers, now) if again else None
     mend = "" if status == 429 else mend_in(body, mends or {})
-    return Fault(
+    return ApiFailure(
         what=f"{what}; {mend}" if mend else what,
         again=again,
         wait=wait,
         crowded=again and status in (429, 503, 529),
-        hopeless=status in HOPELESS or broke,
+        fatal=status in FATAL or broke,
         common=bool(mend) and not again,
         alike="" if again or _CONTENT.search(body[:_LOOKED_AT]) else what,
         heard=status in CROWDED or wait is not None or not (again or status >= _FAILED),

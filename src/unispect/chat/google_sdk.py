@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unispect.chat.bodies import count, first_dict, raw_of, said, words
-from unispect.chat.faults import Fault, options_for
+from unispect.chat.faults import ApiFailure, options_for
 from unispect.chat.http import BoundedClient
 from unispect.chat.openai_http import in_words
 from unispect.chat.pictures import PictureRequest, picture_bytes
@@ -83,7 +83,7 @@ class GoogleSDK(PackagedClient):
             config["temperature"] = request.temperature
         return config
 
-    def read(self, answer: Any) -> Reply | Fault:
+    def read(self, answer: Any) -> Reply | ApiFailure:
         """See `Client.read`: text, thoughts and picture of the first candidate."""
         whole = answer if isinstance(answer, dict) else {}
         blocked = words(first_dict(whole.get("promptFeedback")).get("blockReason"))

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from unispect.chat.faults import Fault
+from unispect.chat.faults import ApiFailure
 from unispect.chat.network import is_local, way_to
 from unispect.chat.values import Limits
 from unispect.core.errors import UsageError
@@ -56,7 +56,7 @@ def _asked(url: str) -> tuple[str, ...]:
 class Cut(httpx2.TransportError):
     """The client itself ended an exchange; `fault` says why."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: ApiFailure) -> None:
         self.fault = fault
         super().__init__(fault.what)
 
@@ -85,7 +85,7 @@ class _Wire:
                 self.cut()
             if self._here and not _leads_here(stream.get_extra_info("server_addr")):
                 what = "a name of this machine leads to another one (see /etc/hosts); name its address, 127.0.0.1"
-                raise Cut(Fault(what, hopeless=True))
+                raise Cut(ApiFailure(what, fatal=True))
 
     def cut(self) -> None:
         """Ends the exchange: whoever reads sees the end of the stream at once."""
@@ -149,7 +149,9 @@ class BoundedClient(httpx2.Client):
             httpx2.HTTPError: the exchange failed otherwise.
         """
         if (request.url.scheme, request.url.host, request.url.port) != (self._to.scheme, self._to.host, self._to.port):
-            raise Cut(Fault("the request would have gone to another server than the one that was named", hopeless=True))
+            raise Cut(
+                ApiFailure("the request would have gone to another server than the one that was named", fatal=True)
+            )
         wire = _Wire(here=is_local(self._to.host))
         request.headers["accept-encoding"] = "identity"
         request.extensions = {**request.extensions, "trace": wire.trace, "timeout": self.timeout.as_dict()}
@@ -166,7 +168,7 @@ class BoundedClient(httpx2.Client):
             timer.cancel()
         # A cut stream ends as one does whose length was not told.
         if response is None or wire.late.is_set():
-            raise Cut(Fault(f"no whole response within {self._bounds.total:g} s", again=True, paid=True))
+            raise Cut(ApiFailure(f"no whole response within {self._bounds.total:g} s", again=True, paid=True))
         self.last = response
         if self._packaged:
             raise Whole("read by its owner")
@@ -177,12 +179,12 @@ class BoundedClient(httpx2.Client):
         try:
             paid = response.is_success
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise Cut(Fault("the response is compressed, which was not asked for", paid=paid))
+                raise Cut(ApiFailure("the response is compressed, which was not asked for", paid=paid))
             data = bytearray()
             for chunk in response.iter_raw():
                 data += chunk
                 if len(data) > self._bounds.bytes:
-                    raise Cut(Fault(f"the response is larger than {self._bounds.bytes} bytes", paid=paid))
+                    raise Cut(ApiFailure(f"the response is larger than {self._bounds.bytes} bytes", paid=paid))
         finally:
             response.close()
         headers = [
@@ -191,19 +193,19 @@ class BoundedClient(httpx2.Client):
         return httpx2.Response(response.status_code, headers=headers, content=bytes(data), request=request)
 
 
-def fault_of(error: BaseException | None, limits: Limits) -> Fault:
+def fault_of(error: BaseException | None, limits: Limits) -> ApiFailure:
     """What an exception in the HTTP library means, in words that hold nothing of the request."""
     if isinstance(error, Cut):
         return error.fault
     if isinstance(error, httpx2.ProxyError):
-        return Fault("the proxy did not let the request through", again=True)
+        return ApiFailure("the proxy did not let the request through", again=True)
     if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             cure = "where a network opens TLS, SSL_CERT_FILE names its certificates"
-            return Fault(f"the certificate of the server is not trusted; {cure}", hopeless=True)
-        return Fault(f"no connection ({type(error).__name__})", again=True)
+            return ApiFailure(f"the certificate of the server is not trusted; {cure}", fatal=True)
+        return ApiFailure(f"no connection ({type(error).__name__})", again=True)
     if isinstance(error, httpx2.TimeoutException):
-        return Fault(f"nothing came for {limits.read:g} s", again=True, paid=True)
+        return ApiFailure(f"nothing came for {limits.read:g} s", again=True, paid=True)
     if isinstance(error, httpx2.HTTPError):
-        return Fault(f"the connection broke ({type(error).__name__})", again=True, paid=True)
-    return Fault(f"the HTTP client failed ({type(error).__name__})", paid=True)
+        return ApiFailure(f"the connection broke ({type(error).__name__})", again=True, paid=True)
+    return ApiFailure(f"the HTTP client failed ({type(error).__name__})", paid=True)

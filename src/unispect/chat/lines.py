@@ -108,8 +108,8 @@ def entry_in(line: bytes, before: int) -> Mapping[str, Any]:
         _ENTRY.validate_python(outer["entry"])
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
-        raise ValueError(f"{place or 'it'}: {first['msg']}") from None
+        field = ".".join(str(part) for part in first["loc"][1:])
+        raise ValueError(f"{field or 'it'}: {first['msg']}") from None
     entry = outer["entry"]
     if entry["kind"] == "sent" and entry["number"] <= before:
         raise ValueError(f"number: attempt {entry['number']} comes behind attempt {before}")

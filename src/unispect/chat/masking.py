@@ -144,15 +144,15 @@ def _standing(view: str, forms: Iterable[_Form]) -> list[tuple[int, int]]:
         blocks = {form.text[start : start + size] for start in range(0, len(form.text) - size + 1, size)}
         spans = set()
         for block in blocks if pieces else ():
-            place = view.find(block)
-            while place >= 0:
-                for start in range(max(0, place - size + 1), place + 1):
+            offset = view.find(block)
+            while offset >= 0:
+                for start in range(max(0, offset - size + 1), offset + 1):
                     if view[start : start + form.least] in pieces:
                         spans.add((start, start + form.least))
                 looks += 1
                 if len(spans) > _MOST * PIECE or looks > _LOOKS:
                     raise _Everywhere
-                place = view.find(block, place + 1)
+                offset = view.find(block, offset + 1)
         found += [one for one in _merged(spans) if not (form.words and _is_word(view[slice(*one)]))]
     return _merged(found)
 
@@ -185,22 +185,22 @@ def _traced(text: str, step: _Step, spans: Iterable[tuple[int, int]]) -> list[tu
     """Where in a text those spans come from that stand in what a step makes of it."""
     pattern, spelled = step
     spans = list(spans)
-    wanted = sorted({place for start, end in spans for place in (start, end - 1)}, reverse=True)
+    wanted = sorted({offset for start, end in spans for offset in (start, end - 1)}, reverse=True)
     origin: dict[int, tuple[int, int]] = {}
     done = made = 0
     for match in pattern.finditer(text):
         made += match.start() - done
         while wanted and wanted[-1] < made:
-            place = wanted.pop()
-            origin[place] = match.start() - (made - place), match.start() - (made - place) + 1
+            offset = wanted.pop()
+            origin[offset] = match.start() - (made - offset), match.start() - (made - offset) + 1
         made += len(spelled if isinstance(spelled, str) else spelled(match))
         while wanted and wanted[-1] < made:
             origin[wanted.pop()] = match.span()
         done = match.end()
         if not wanted:
             break
-    for place in wanted:
-        origin[place] = done + place - made, done + place - made + 1
+    for offset in wanted:
+        origin[offset] = done + offset - made, done + offset - made + 1
     return [(origin[start][0], origin[end - 1][1]) for start, end in spans]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from unispect.chat.anthropic_sdk import AnthropicSDK
-from unispect.chat.budget import Ledger, Price, load_prices
+from unispect.chat.budget import Price, SpendingLedger, load_prices
 from unispect.chat.cassette import Cassette
 from unispect.chat.chat import Chat
 from unispect.chat.dialect import Dialect
@@ -20,8 +20,8 @@ from unispect.chat.network import is_local
 from unispect.chat.openai_http import OpenAIHTTP
 from unispect.chat.openai_pictures import OpenAIPictures
 from unispect.chat.openai_sdk import OpenAISDK
-from unispect.chat.patience import Pace
 from unispect.chat.pictures import LIMITS as PICTURES
+from unispect.chat.retry import RateLimiter
 from unispect.chat.secret import Secret
 from unispect.chat.values import Client
 from unispect.core.errors import Unsupported, UsageError, unknown
@@ -239,8 +239,8 @@ class Spending:
     replay: bool = False
 
     def __post_init__(self) -> None:
-        Ledger(self.max_cost)
-        self.pace  # noqa: B018 - checks its numbers
+        SpendingLedger(self.max_cost)
+        self.rate_limiter  # noqa: B018 - checks its numbers
         if self.concurrency < 1:
             raise UsageError(f"concurrency must be at least 1, not {self.concurrency}")
         if self.replay and self.cassette is None:
@@ -264,9 +264,9 @@ class Spending:
         return table[model]
 
     @property
-    def pace(self) -> Pace:
-        """A new pace of so many requests and tokens a minute."""
-        return Pace(self.requests_per_minute, tokens_per_minute=self.tokens_per_minute)
+    def rate_limiter(self) -> RateLimiter:
+        """A new rate limit of so many requests and tokens a minute."""
+        return RateLimiter(self.requests_per_minute, tokens_per_minute=self.tokens_per_minute)
 
 
 def chat_for(
@@ -311,14 +311,14 @@ def chats_for(clients: Sequence[Client], spending: Spending) -> list[Chat]:
     if spending.cassette is not None:
         cassette = Cassette(spending.cassette, "replay" if spending.replay else "record")
     try:
-        ledger = Ledger(spending.max_cost, 0.0 if cassette is None else cassette.spent)
+        ledger = SpendingLedger(spending.max_cost, 0.0 if cassette is None else cassette.spent)
         return [
             Chat(
                 client,
                 cassette=cassette,
                 price=price,
                 ledger=ledger,
-                pace=spending.pace,
+                rate_limiter=spending.rate_limiter,
                 concurrency=spending.concurrency,
             )
             for client, price in zip(clients, prices, strict=True)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from unispect.chat.completions import Reader, received, reply_of
 from unispect.chat.dialect import Dialect, Forms, LimitName
-from unispect.chat.faults import Fault, options_for
+from unispect.chat.faults import ApiFailure, options_for
 from unispect.chat.http import BoundedClient, checked_url, fault_of
 from unispect.chat.network import way_to
 from unispect.chat.secret import Secret
@@ -80,12 +80,12 @@ class OpenAIHTTP(OpenAIClient):
         """See `Client.manner`."""
         return self.dialect.writing(formed=request.form is not None, instructed=bool(request.system))
 
-    def send(self, request: Request[Any]) -> Reply | Fault:
+    def send(self, request: Request[Any]) -> Reply | ApiFailure:
         """The reply to one attempt, or why there is none."""
         sent = Posted(self.body(request), mends(self.dialect, request))
         return posted(self.endpoint, self, sent, self.now)
 
-    def read(self, answer: Any) -> Reply | Fault:
+    def read(self, answer: Any) -> Reply | ApiFailure:
         """See `Client.read`."""
         return reply_of(answer)
 
@@ -144,7 +144,7 @@ class Posted:
     mends: Mapping[str, str]
 
 
-def posted(url: str, client: Reader, sent: Posted, now: Callable[[], float]) -> Reply | Fault:
+def posted(url: str, client: Reader, sent: Posted, now: Callable[[], float]) -> Reply | ApiFailure:
     """What a server answers, or why it does not."""
     key = client.secret.value()
     headers = {"authorization": f"Bearer {key}"} if key else {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unispect.chat.bodies import first_dict, raw_of, usage_of, words
-from unispect.chat.faults import Fault, options_for
+from unispect.chat.faults import ApiFailure, options_for
 from unispect.chat.openai_http import OpenAIClient, Posted, posted
 from unispect.chat.pictures import LIMITS, PictureRequest, is_address, is_picture, picture_bytes
 from unispect.chat.values import Limits, Reply
@@ -37,23 +37,23 @@ class OpenAIPictures(OpenAIClient):
         """See `Client.manner`; without seeds a request is the one that older versions sent."""
         return {"seeds": "sent"} if self.seeded else {}
 
-    def send(self, request: Any) -> Reply | Fault:
+    def send(self, request: Any) -> Reply | ApiFailure:
         """The picture of one attempt, a refusal, or why there is neither."""
         sent = Posted(self.body(request), self._mends(request))
         return posted(self.endpoint, self, sent, self.now)
 
-    def read(self, answer: Any) -> Reply | Fault:
+    def read(self, answer: Any) -> Reply | ApiFailure:
         """See `Client.read`: the first picture of a response, under whatever name and in whatever spelling it came."""
         whole = answer if isinstance(answer, dict) else {"data": answer}
         drawn = next((found for name in _LISTS if (found := _first(whole.get(name)))), {})
         spelled = _spelled(drawn)
         if is_address(spelled):
             cure = "" if self.ask_for_bytes else " (--picture-format asks for that)"
-            return Fault(
+            return ApiFailure(
                 "the server answered with the address of a picture, and addresses are not followed; "
                 f"it must send pictures as b64_json{cure}",
                 paid=True,
-                hopeless=True,
+                fatal=True,
                 body=raw_of(answer),
             )
         if (not spelled and _holds_more(drawn)) or not (drawn or any(name in whole for name in _LISTS)):

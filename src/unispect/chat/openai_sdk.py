@@ -8,7 +8,7 @@ from typing import Any
 
 from unispect.chat.completions import reply_of
 from unispect.chat.dialect import LimitName
-from unispect.chat.faults import Fault
+from unispect.chat.faults import ApiFailure
 from unispect.chat.http import BoundedClient
 from unispect.chat.openai_http import OpenAIHTTP, mends
 from unispect.chat.sdk import NO_KEY, PackagedClient, package
@@ -55,6 +55,6 @@ class OpenAISDK(PackagedClient):
     def mends(self, request: Request[Any]) -> dict[str, str]:
         return mends(self.wire.dialect, request)
 
-    def read(self, answer: Any) -> Reply | Fault:
+    def read(self, answer: Any) -> Reply | ApiFailure:
         """See `Client.read`."""
         return reply_of(answer)

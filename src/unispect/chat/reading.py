@@ -54,8 +54,8 @@ def read(request: Request[Any] | PictureRequest, reply: Reply) -> tuple[Any, str
         return request.schema.model_validate_json(fenced[1] if fenced else reply.text.strip(), strict=True), ""
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        return None, _cut(reply, f"{place}: {first['msg']}" if place else first["msg"])
+        field = ".".join(str(step) for step in first["loc"])
+        return None, _cut(reply, f"{field}: {first['msg']}" if field else first["msg"])
 
 
 def is_cut(reply: Reply) -> bool:

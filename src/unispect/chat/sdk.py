@@ -12,7 +12,7 @@ import httpx2
 
 from unispect.chat.completions import Reader, received
 from unispect.chat.dialect import Forms
-from unispect.chat.faults import Fault
+from unispect.chat.faults import ApiFailure
 from unispect.chat.http import BoundedClient, checked_url, fault_of
 from unispect.chat.network import way_to
 from unispect.chat.secret import Secret
@@ -58,7 +58,7 @@ class PackagedClient:
         self.secret.value()
         way_to(self.base_url, tls=self.TLS)
 
-    def send(self, request: Any) -> Reply | Fault:
+    def send(self, request: Any) -> Reply | ApiFailure:
         """The reply to one attempt, or why there is none."""
         package(self.PACKAGE)
         with BoundedClient(self.limits, self.base_url, tls=self.TLS, packaged=True) as http:
@@ -72,7 +72,7 @@ class PackagedClient:
         """See `faults.mend_in`."""
         raise NotImplementedError
 
-    def read(self, answer: Any) -> Reply | Fault:
+    def read(self, answer: Any) -> Reply | ApiFailure:
         """See `Client.read`."""
         raise NotImplementedError
 
@@ -89,7 +89,7 @@ def package(name: str) -> Any:
 
 def exchanged(
     http: BoundedClient, call: Callable[[], object], client: Reader, mends: Mapping[str, str]
-) -> Reply | Fault:
+) -> Reply | ApiFailure:
     """The reply to a call of a vendor's package, read from the response itself.
 
     The package puts the request and sends it. It sees no response (`Whole`): one under status 200 was paid for,
@@ -114,7 +114,7 @@ def exchanged(
     return fault_in(raised, client.limits) if http.last is None else received(http.last, client, time.time, mends)
 
 
-def fault_in(error: BaseException | None, limits: Limits) -> Fault:
+def fault_in(error: BaseException | None, limits: Limits) -> ApiFailure:
     """What a call without a response means; nothing of the exception itself is kept."""
     cause: BaseException | None = error
     while cause is not None:

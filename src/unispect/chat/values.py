@@ -19,7 +19,7 @@ from unispect.core.units import JSON, digest
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from unispect.chat.faults import Fault
+    from unispect.chat.faults import ApiFailure
     from unispect.chat.secret import Secret
 
 T = TypeVar("T", bound=BaseModel)
@@ -230,7 +230,7 @@ class Answer(Generic[V]):
 
 
 class Client(Protocol):
-    """One way to reach one chat model; one attempt at a time, with no patience of its own."""
+    """One way to reach one chat model; one attempt at a time, with no retries of its own."""
 
     @property
     def name(self) -> str:
@@ -261,10 +261,10 @@ class Client(Protocol):
         """What decides the answer and is not as this kind of client usually puts a request; part of its key."""
         ...
 
-    def read(self, answer: Any) -> Reply | Fault:
+    def read(self, answer: Any) -> Reply | ApiFailure:
         """The reply in the JSON of a response under status 200. Never raises: what is not understood is `unread`."""
         ...
 
-    def send(self, request: Any) -> Reply | Fault:
+    def send(self, request: Any) -> Reply | ApiFailure:
         """The reply to one attempt at a request of a kind it knows, or why there is none; faults are never raised."""
         ...

@@ -14,7 +14,7 @@ from unispect.runner.running import Told
 
 if TYPE_CHECKING:
     from unispect.engine.progress import Progress
-    from unispect.runner.ready import Ready
+    from unispect.runner.ready import LoadedRun
     from unispect.runner.running import Outcome
     from unispect.runs import RunStore
     from unispect.studies.base import Study
@@ -27,7 +27,7 @@ class Telling(Told):
         super().__init__()
         self.model = ""
 
-    def ready(self, ready: Ready, store: RunStore) -> None:
+    def ready(self, ready: LoadedRun, store: RunStore) -> None:
         study = ready.order.study
         if ready.card.reference != self.model:
             self.model = ready.card.reference
@@ -45,7 +45,7 @@ class Telling(Told):
         with open_board() as board:
             yield Watch(board, study)
 
-    def ended(self, ready: Ready, outcome: Outcome, store: RunStore) -> None:
+    def ended(self, ready: LoadedRun, outcome: Outcome, store: RunStore) -> None:
         say()
         show_counts([c for c in store.counts() if (c.study, c.model) == (outcome.study, outcome.model)])
         say()
@@ -57,7 +57,7 @@ class Telling(Told):
         say(f"{units.done:,} units done in {units.seconds:.0f} s, {units.already:,} before: {ready.order.out}")
 
 
-def before_lines(ready: Ready, store: RunStore) -> Iterator[str]:
+def before_lines(ready: LoadedRun, store: RunStore) -> Iterator[str]:
     """What has to be known before the first unit: prompts that will be cut, records made in another precision."""
     cut, prompts, most = ready.cut
     if cut:

@@ -43,11 +43,11 @@ def status(
             whenever something has changed.
         as_json: Print one JSON object (a line for each look) instead.
     """
-    from unispect.runs.status import status as look
+    from unispect.runs.status import status as read_status
 
     if follow:
         return _follow(run, as_json=as_json)
-    found = look(run)
+    found = read_status(run)
     if as_json:
         say(json.dumps(facts(found)))
     else:
@@ -70,7 +70,7 @@ def _follow(run: Path, *, as_json: bool) -> int:
     before, code = None, 0
     plain = as_json or not sys.stdout.isatty()
     with nullcontext() if plain else Live(console=console(), auto_refresh=False) as live:
-        for found in looks(run):
+        for found in polled(run):
             said, code = (found.counts, found.writer), _code(found)
             if live is not None:
                 live.update(picture(found), refresh=True)
@@ -80,18 +80,18 @@ def _follow(run: Path, *, as_json: bool) -> int:
     return code
 
 
-def looks(run: Path, wait: Callable[[], None] = lambda: time.sleep(EVERY)) -> Iterator[Status]:
+def polled(run: Path, wait: Callable[[], None] = lambda: time.sleep(EVERY)) -> Iterator[Status]:
     """The run as it is seen again and again, until nobody writes.
 
     Args:
         run: its folder.
         wait: passes the time between two looks.
     """
-    from unispect.runs.status import status as look
+    from unispect.runs.status import status as read_status
 
-    found = look(run)
+    found = read_status(run)
     yield found
     while found.writer in ALIVE:
         wait()
-        found = look(run, verify=False)
+        found = read_status(run, verify=False)
         yield found

@@ -12,9 +12,10 @@ from unispect.cli.console import say, show_table
 from unispect.cli.progress import Board, open_board
 
 app = App(name="train")
-app.command("unispect.cli.bind:bind", name="bind")
-app.command("unispect.cli.bind:recipes", name="recipes")
-app.command("unispect.cli.bind:layouts", name="layouts")
+app.command("unispect.cli.finetune:finetune", name="finetune")
+app.command("unispect.cli.finetune:old_name", name="bind", show=False)
+app.command("unispect.cli.finetune:recipes", name="recipes")
+app.command("unispect.cli.finetune:layouts", name="layouts")
 
 
 @app.command
@@ -35,7 +36,7 @@ def organism(
     Args:
         out: Folder for checkpoints and finished weights; the same command again continues from the last checkpoint.
         family: Architecture family.
-        world: What it grows up with: concepts, or faces, whose names `unispect train bind` then teaches.
+        world: What it grows up with: concepts, or faces, whose names `unispect train finetune` then teaches.
         tied: Text head and token embeddings are one table, in families whose published models have it so.
         seed: Of everything random.
     """

@@ -47,7 +47,7 @@ class StateError(UnispectError):
     """A model produced states or scores that no measure is defined on (NaN, infinity)."""
 
 
-class PriorMissing(UnispectError):
+class UpstreamMissing(UnispectError):
     """A unit cannot run because a unit of an earlier stage left no finished record."""
 
 

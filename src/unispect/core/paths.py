@@ -12,7 +12,7 @@ SHOWN = 100
 """Characters of a name in a message."""
 
 
-def place_named(text: str, beside: Path | None = None) -> Path:
+def path_named(text: str, beside: Path | None = None) -> Path:
     """The file or folder that a text names.
 
     A beginning `~` is the user's home, which a shell expands only where it stands first in a word. A name that was

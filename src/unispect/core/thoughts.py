@@ -41,18 +41,18 @@ class Said:
 def parted(text: str) -> Said:
     """The thoughts that a reply begins with, and its answer."""
     thoughts: list[str] = []
-    place, found = 0, False
-    while (block := _block(text, place, alone=not found)) is not None:
+    position, found = 0, False
+    while (block := _block(text, position, alone=not found)) is not None:
         found = True
         thoughts += [block.thoughts] if block.thoughts else []
         if not block.closed:
             return Said("\n\n".join(thoughts), "", closed=False)
         if block.answer is not None:
             return Said("\n\n".join(thoughts), block.answer)
-        place = block.end
+        position = block.end
     if not found:
         return Said("", text)
-    return Said("\n\n".join(thoughts), _unwrapped(text[place:]))
+    return Said("\n\n".join(thoughts), _unwrapped(text[position:]))
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,15 @@ _KNOWN = [
 _SPACE = re.compile(r"[\s\ufeff\u200b]*")
 
 
-def _block(text: str, place: int, *, alone: bool) -> _Block | None:
-    """The block that stands at `place`; None if none does.
+def _block(text: str, position: int, *, alone: bool) -> _Block | None:
+    """The block that stands at `position`; None if none does.
 
     Args:
         text: of a reply.
-        place: where its answer would begin.
+        position: where its answer would begin.
         alone: an end mark without a beginning counts.
     """
-    begin = _SPACE.match(text, place).end()  # type: ignore[union-attr] - matches nothing too
+    begin = _SPACE.match(text, position).end()  # type: ignore[union-attr] - matches nothing too
     if channels := _channels(text, begin):
         return channels
     for marks in _KNOWN:
@@ -201,17 +201,17 @@ def _channels(text: str, begin: int) -> _Block | None:
     if head is None:
         return None
     kept: dict[bool, list[str]] = {True: [], False: []}  # whether it is the answer
-    place, first = begin, head[1] or ""
+    position, first = begin, head[1] or ""
     for message in _CHANNEL.finditer(text, begin):
-        between = text[place : message.start()].strip()
+        between = text[position : message.start()].strip()
         channel = (message["channel"] or "").split()
         named = (channel[0] if channel else first) or "final"
         role = message["role"] or ""
         kept[True] += [between] if between and between != first else []
         kept[True] += [] if _ROLE.fullmatch(role) else [role.strip()]  # no speaker, so a part of what is said
         kept[named == "final"].append(message["body"].strip())
-        place, first = message.end(), ""
-    kept[True].append(text[place:].strip())
+        position, first = message.end(), ""
+    kept[True].append(text[position:].strip())
     answers, thoughts = ([part for part in kept[which] if part] for which in (True, False))
     return _Block("\n\n".join(thoughts), len(text), bool(answers) or not thoughts, "\n".join(answers))
 

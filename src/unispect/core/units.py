@@ -45,7 +45,7 @@ class Unit:
             they lie).
         settings: everything else that decides the outcome.
         seed: the user's seed, not the generator's (see `unispect.core.seeds`).
-        places: SHA-256 of files that `inputs` name -> where they lie on this machine. What a unit is does not depend
+        locations: SHA-256 of files that `inputs` name -> where they lie on this machine. What a unit is does not depend
             on it: it is in no id and not stored.
     """
 
@@ -56,7 +56,7 @@ class Unit:
     inputs: Mapping[str, JSON]
     settings: Mapping[str, JSON] = field(default_factory=dict)
     seed: int = 0
-    places: Mapping[str, JSON] = field(default_factory=dict, compare=False, repr=False)
+    locations: Mapping[str, JSON] = field(default_factory=dict, compare=False, repr=False)
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -136,7 +136,7 @@ class Entry:
     grades: Mapping[str, Grade] = field(default_factory=dict)
 
 
-Prior = Callable[[str], Record]
+Upstream = Callable[[str], Record]
 """Looks up the record of a finished unit of an earlier stage by the unit's id.
 
 Raises `unispect.core.errors.PriorMissing` when that unit left nothing to build on; studies let it pass.
@@ -204,12 +204,12 @@ def seeds_of(units: Iterable[Asked]) -> tuple[int, ...]:
 
 class _Placed(Protocol):
     @property
-    def places(self) -> Mapping[str, JSON]: ...
+    def locations(self) -> Mapping[str, JSON]: ...
 
 
-def places_of(several: Iterable[_Placed]) -> dict[str, JSON]:
+def locations_of(several: Iterable[_Placed]) -> dict[str, JSON]:
     """Where the files of all of them lie."""
-    return {sha256: place for one in several for sha256, place in one.places.items()}
+    return {sha256: location for one in several for sha256, location in one.locations.items()}
 
 
 def texts_in(value: JSON) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unispect.core.errors import DataError
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.texts import read_text
 from unispect.data.folders import File, files_in, picture_files
 from unispect.data.images import formats
@@ -41,7 +41,7 @@ def load_captions(source: str | Path) -> tuple[Captioned, ...]:
     Raises:
         DataError: there is nothing, or a line or file cannot be used; names it.
     """
-    path = place_named(str(source))
+    path = path_named(str(source))
     if path.is_dir():
         found = tuple(_table(path / TABLE) if (path / TABLE).is_file() else _beside(path))
     elif path.is_file():
@@ -58,10 +58,10 @@ def _table(path: Path) -> Iterator[Captioned]:
         picture, caption = (next((row[key] for key in keys if row.get(key)), None) for keys in (_PICTURE, _CAPTION))
         if not isinstance(picture, str) or not isinstance(caption, str):
             raise DataError(f"{where}: needs one of {', '.join(_PICTURE)} and one of {', '.join(_CAPTION)}")
-        place = place_named(picture, path.parent)
-        if not place.is_file():
-            raise DataError(f"{where}: no such picture: {place}")
-        yield Captioned(place, caption, _box(row.get("roi"), where))
+        named = path_named(picture, path.parent)
+        if not named.is_file():
+            raise DataError(f"{where}: no such picture: {named}")
+        yield Captioned(named, caption, _box(row.get("roi"), where))
 
 
 def _box(found: object, where: str) -> tuple[int, int, int, int] | None:

@@ -20,7 +20,7 @@ KEY = "geneval"
 class GenevalPrompt(NamedTuple):
     """One prompt: its place in the file, which is its folder's name, its task and its whole object."""
 
-    place: int
+    number: int
     tag: str
     text: str
     metadata: dict[str, JSON]

@@ -20,7 +20,7 @@ class PromptItem:
         kind: the group a study compares it with.
         inputs: what it is, as JSON: equal for equal content on every machine. Pictures in files are named by SHA-256.
         question: what the source asks about a picture; empty if it asks nothing.
-        places: SHA-256 -> where that file lies on this machine (see `unispect.data.places`).
+        locations: SHA-256 -> where that file lies on this machine (see `unispect.data.locations`).
     """
 
     id: str
@@ -28,7 +28,7 @@ class PromptItem:
     kind: str
     inputs: Mapping[str, JSON]
     question: str = ""
-    places: Mapping[str, JSON] = field(default_factory=dict, compare=False)
+    locations: Mapping[str, JSON] = field(default_factory=dict, compare=False)
 
 
 class LeftOut(NamedTuple):

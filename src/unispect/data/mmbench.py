@@ -59,7 +59,7 @@ class TableRow:
         name: for messages.
         index: the table's own name of the row.
         kind: a value of `TYPES`.
-        place: where the row stands: first byte, number of bytes, column of the picture.
+        cell: where the row stands: first byte, number of bytes, column of the picture.
         question: the row's hint, question and lettered options, one a line; empty if it has none.
         image: the picture in base64, as it stands there.
     """
@@ -67,7 +67,7 @@ class TableRow:
     name: str
     index: str
     kind: str
-    place: tuple[int, int, int]
+    cell: tuple[int, int, int]
     question: str
     image: str = field(repr=False)
 
@@ -123,13 +123,13 @@ def read_mmbench(file: Path) -> Iterator[TableRow | BadRow | LeftOut]:
         yield from references.loose()
 
 
-def picture_at(file: Path, place: tuple[int, int, int], sha256: str) -> Image.Image:
+def picture_at(file: Path, cell: tuple[int, int, int], sha256: str) -> Image.Image:
     """The picture of the row that stands at a place.
 
     Raises:
         DataError: the file is gone, was changed since, or the picture is damaged or far too large.
     """
-    start, size, column = place
+    start, size, column = cell
     with open_regular(file, what="MMBench from") as stream:
         stream.seek(start)
         found = next(_rows(stream, size), None)
@@ -162,8 +162,8 @@ def _row(
         return BadRow(name, "has no picture")
     if _is_index(index):
         references.there.add(str(int(index)))
-    place = (*span, names.index("image"))
-    return TableRow(name, index or str(number), TYPES[row["l2-category"]], place, _question(row), row["image"])
+    cell = (*span, names.index("image"))
+    return TableRow(name, index or str(number), TYPES[row["l2-category"]], cell, _question(row), row["image"])
 
 
 def _is_index(text: str) -> bool:

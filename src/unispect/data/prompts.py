@@ -27,8 +27,8 @@ from unispect.core.units import JSON, Skip, canonical_json, digest
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
 from unispect.data.items import LeftOut, PromptItem, Unread
+from unispect.data.locations import picture_from
 from unispect.data.memory import Memory
-from unispect.data.places import picture_from
 from unispect.data.sources import WORLDS, Reading, found_in
 
 __all__ = ["PromptItem", "PromptSet", "load_prompts", "prompt_of"]
@@ -127,12 +127,12 @@ def _load(names: Sequence[str], limit: int | None, image_size: int, memory: Memo
     return PromptSet(name, items, digest(used), left_out.skips(name), source)
 
 
-def prompt_of(inputs: Mapping[str, JSON], places: Mapping[str, JSON] = MappingProxyType({})) -> Prompt:
+def prompt_of(inputs: Mapping[str, JSON], locations: Mapping[str, JSON] = MappingProxyType({})) -> Prompt:
     """The prompt that an item's inputs describe: a text, a rendered concept, or a picture in a file or a table.
 
     Args:
         inputs: of an item.
-        places: where the files lie that they name.
+        locations: where the files lie that they name.
 
     Raises:
         DataError: the picture is gone, damaged, or no longer the one whose hash was recorded.
@@ -143,7 +143,7 @@ def prompt_of(inputs: Mapping[str, JSON], places: Mapping[str, JSON] = MappingPr
         values = cast(Mapping[str, str], inputs["concept"])
         return Prompt.of(render(Concept(**values), cast(int, inputs["size"])))
     if "sha256" in inputs:
-        return Prompt.of(picture_from(str(inputs["sha256"]), places))
+        return Prompt.of(picture_from(str(inputs["sha256"]), locations))
     raise DataError(f"inputs describe no prompt: {sorted(inputs)}")
 
 

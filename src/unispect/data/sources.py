@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from unispect.core.errors import DataError, UnispectError, UsageError, unknown
-from unispect.core.paths import place_named, resolved
+from unispect.core.paths import path_named, resolved
 from unispect.core.texts import read_lines
 from unispect.core.units import JSON, Skip
 from unispect.data.folders import File, files_in, is_called_picture, picture_in
@@ -22,9 +22,9 @@ from unispect.data.geneval import KEY, read_geneval
 from unispect.data.images import decoded
 from unispect.data.items import LeftOut, PromptItem, Unread
 from unispect.data.likely import likely_source
+from unispect.data.locations import location_of
 from unispect.data.memory import Memory
 from unispect.data.mmbench import BadRow, TableRow, read_mmbench
-from unispect.data.places import place_of
 from unispect.data.t2i_corebench import read_t2i_corebench
 from unispect.data.world_prompts import world, world_types, world_words
 
@@ -56,8 +56,8 @@ def _t2i_corebench(folder: Path, how: Reading) -> Found:
 
 def _geneval(file: Path, how: Reading) -> Found:
     for prompt in read_geneval(file):
-        kept: JSON = {"index": prompt.place, "metadata": prompt.metadata}
-        yield PromptItem(f"geneval {prompt.place:05}", "text", prompt.tag, {"text": prompt.text, KEY: kept})
+        kept: JSON = {"index": prompt.number, "metadata": prompt.metadata}
+        yield PromptItem(f"geneval {prompt.number:05}", "text", prompt.tag, {"text": prompt.text, KEY: kept})
 
 
 def _mmbench(file: Path, how: Reading) -> Found:
@@ -77,11 +77,11 @@ def _in_table(file: Path, row: TableRow, memory: Memory) -> PromptItem | Skip:
         return Skip(f"{file.name}, {data.name}", data.reason)
     id = f"picture {row.index}"
     try:
-        sha256 = _sound(data, f"{file}, byte {row.place[0]}", memory)
+        sha256 = _sound(data, f"{file}, byte {row.cell[0]}", memory)
     except DataError as problem:
         return Skip(f"{file.name}, {id}", str(problem))
-    places = {sha256: place_of(file, row.place)}
-    return PromptItem(id, "image", row.kind, {"sha256": sha256}, row.question, places)
+    locations = {sha256: location_of(file, row.cell)}
+    return PromptItem(id, "image", row.kind, {"sha256": sha256}, row.question, locations)
 
 
 def _images(folder: Path, how: Reading) -> Found:
@@ -102,7 +102,7 @@ def _in_folder(file: File, kind: str, memory: Memory) -> PromptItem | LeftOut:
     sha256 = memory.once(("picture", os.path.abspath(file.path)), partial(_hash_of, file.path, memory))
     if isinstance(sha256, LeftOut):
         return sha256
-    return PromptItem(file.name, "image", kind, {"sha256": sha256}, places={sha256: place_of(file.path)})
+    return PromptItem(file.name, "image", kind, {"sha256": sha256}, locations={sha256: location_of(file.path)})
 
 
 def _hash_of(path: Path, memory: Memory) -> str | LeftOut:
@@ -143,11 +143,11 @@ class Source:
     """Prompts in files.
 
     Attributes:
-        place: what stands behind the colon.
+        path: what stands behind the colon.
         read: the prompts at a place.
     """
 
-    place: str
+    path: str
     read: Callable[[Path, Reading], Found]
 
 
@@ -203,12 +203,12 @@ def found_in(spec: str, image_size: int, how: Reading | None = None) -> Found:
     """
     if spec in WORLDS:
         return WORLDS[spec](image_size)
-    scheme, colon, place = spec.partition(":")
+    scheme, colon, path = spec.partition(":")
     files = FILES if scheme in FILES else all_sources()
     if scheme not in files:
-        if (path := place_named(spec)).exists():
+        if (path := path_named(spec)).exists():
             raise UsageError(f"unknown data {spec!r}; {likely_source(path)}")
-        raise unknown("data", spec, (*WORLDS, *(f"{name}:{source.place}" for name, source in files.items())))
-    if not colon or not place:
-        raise UsageError(f"data {spec!r} lacks its place; write {scheme}:{files[scheme].place}")
-    return files[scheme].read(place_named(place), how or Reading())
+        raise unknown("data", spec, (*WORLDS, *(f"{name}:{source.path}" for name, source in files.items())))
+    if not colon or not path:
+        raise UsageError(f"data {spec!r} lacks its place; write {scheme}:{files[scheme].path}")
+    return files[scheme].read(path_named(path), how or Reading())

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from unispect.core.errors import Halted
-from unispect.core.units import Made, Prior, Record, Unit, digest
+from unispect.core.units import Made, Record, Unit, Upstream, digest
 from unispect.engine.faults import StudyFault, outcome, raise_if_final
 from unispect.runs import rows
 
 Model = TypeVar("Model")
-Run = Callable[[Model, Sequence[Unit], Prior], Iterable[Record]]
+Run = Callable[[Model, Sequence[Unit], Upstream], Iterable[Record]]
 """A study's `run`, for models of any kind."""
 
 
@@ -31,7 +31,9 @@ class Stopped(Exception):
         super().__init__(cause)
 
 
-def attempt(run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior, *, debug: bool = False) -> list[Record]:
+def attempt(
+    run: Run[Model], model: Model, units: Sequence[Unit], upstream: Upstream, *, debug: bool = False
+) -> list[Record]:
     """One record per unit, in their order, whatever happens.
 
     What a batch yielded before it raised is kept and its other units are run again one by one. A unit that raises alone
@@ -42,14 +44,14 @@ def attempt(run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior, 
         run: of the study.
         model: handed on to it.
         units: of one kind, with equal settings.
-        prior: handed on to it.
+        upstream: handed on to it.
         debug: failed records carry the traceback.
 
     Raises:
         StoreError: the run folder is damaged, or the disk is full.
         Stopped: a unit alone met a `Halted`; the others have their records, as far as they met anything else.
     """
-    records, error = _collect(run, model, units, prior)
+    records, error = _collect(run, model, units, upstream)
     if error is None:
         return records
     if len(units) == 1:
@@ -60,7 +62,7 @@ def attempt(run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior, 
     halted = ""
     for unit in units[len(records) :]:
         try:
-            records += attempt(run, model, [unit], prior, debug=debug)
+            records += attempt(run, model, [unit], upstream, debug=debug)
         except Stopped as stopped:  # those behind it may have been answered already, or given up
             halted = halted or stopped.cause
     if halted:
@@ -69,14 +71,14 @@ def attempt(run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior, 
 
 
 def _collect(
-    run: Run[Model], model: Model, units: Sequence[Unit], prior: Prior
+    run: Run[Model], model: Model, units: Sequence[Unit], upstream: Upstream
 ) -> tuple[list[Record], Exception | None]:
     """The records a batch gave, and what ended it early."""
     started = time.perf_counter()
     records: list[Record] = []
     error = None
     try:
-        for record in run(model, units, prior):
+        for record in run(model, units, upstream):
             _require_fitting(record, units, len(records))
             records.append(record)
         if len(records) < len(units):
@@ -97,9 +99,9 @@ def _made(model: object, units: Sequence[Unit]) -> Made:
     return Made(digest([unit.id for unit in units]), len(units), device.partition(":")[0], dtype.removeprefix("torch."))
 
 
-def _require_fitting(record: Record, units: Sequence[Unit], place: int) -> None:
-    if place == len(units):
+def _require_fitting(record: Record, units: Sequence[Unit], index: int) -> None:
+    if index == len(units):
         raise StudyFault(f"the study gave more records than the {len(units)} units it was given")
-    if record.unit != units[place].id:
-        raise StudyFault(f"the study gave a record for {record.unit} in the place of {units[place].id}")
+    if record.unit != units[index].id:
+        raise StudyFault(f"the study gave a record for {record.unit} in the place of {units[index].id}")
     rows.record_row(record)  # what cannot be stored is this unit's failure, not the store's

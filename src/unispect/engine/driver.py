@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from unispect.core.errors import PriorMissing, StoreError
-from unispect.core.units import Plan, Prior, Record, Status, Unit
+from unispect.core.errors import StoreError, UpstreamMissing
+from unispect.core.units import Plan, Record, Status, Unit, Upstream
 from unispect.engine.attempt import Run
 from unispect.engine.batches import batches
-from unispect.engine.place import Done, InProcess, Job, Place
+from unispect.engine.executor import Done, Executor, InProcess, Job
 from unispect.engine.progress import Progress, Silent, Summary, outcomes
 from unispect.engine.provenance import note
 from unispect.runs import Invocation, RunReader, RunStore
@@ -23,7 +23,7 @@ def drive(
     plan: Plan,
     run: Run[Any],
     store: RunStore,
-    place: Place,
+    executor: Executor,
     *,
     batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
@@ -43,16 +43,16 @@ def drive(
         plan: what to do; a stage starts when every unit of the one before has a record.
         run: of the study.
         store: open for writing.
-        place: where batches are carried out; changes no record.
+        executor: where batches are carried out; changes no record.
         batch_size: units that go through the model together (docs/scale.md says what of records it can change).
         progress: is told what happens.
         debug: failed records carry the traceback.
         invocation: the command, with what it was told beside the plan; default: the program that is running.
 
     Raises:
-        UsageError: the batch size makes no sense, or the plan is for another model than that of the place.
+        UsageError: the batch size makes no sense, or the plan is for another model than that of the executor.
         StoreError: the run folder is damaged or was moved, or the disk is full; everything stored so far stays.
-        UnispectError: the place cannot go on.
+        UnispectError: the executor cannot go on.
     """
     started = time.perf_counter()
     watcher = progress or Silent()
@@ -60,11 +60,11 @@ def drive(
     causes: dict[Status, Counter[str]] = {"failed": Counter(), "skipped": Counter()}
     already = 0
     store.plan(plan.units)
-    loaded = isinstance(place, InProcess) or store.pending(plan.units)  # no process is started for a card alone
-    card = place.card if loaded else None
-    traits = place.traits
+    loaded = isinstance(executor, InProcess) or store.pending(plan.units)  # no process is started for a card alone
+    card = executor.card if loaded else None
+    traits = executor.traits
     note(store, plan, card, batch_size, invocation, traits)
-    prior = prior_from(store)
+    upstream = upstream_from(store)
     halted = ""
 
     def keep(done: Done) -> None:
@@ -82,15 +82,15 @@ def drive(
             pending = _new_first(store, store.pending(stage))
             watcher.begin(f"stage {number} of {len(plan.stages)}", len(stage), len(stage) - len(pending))
             already += len(stage) - len(pending)
-            halted = _through(place, (Job(run, b, prior, debug) for b in batches(pending, batch_size)), keep)
+            halted = _through(executor, (Job(run, b, upstream, debug) for b in batches(pending, batch_size)), keep)
     except StoreError:
         store.require_here()  # where the folder is gone, that is what has to be said
         raise
     finally:
         watcher.end()
     store.require_here()
-    if place.traits != traits:  # replicas that came later run elsewhere
-        store.note(place.traits)
+    if executor.traits != traits:  # replicas that came later run elsewhere
+        store.note(executor.traits)
     return Summary(
         done=ended["done"],
         failed=ended["failed"],
@@ -110,25 +110,25 @@ def _new_first(store: RunReader, units: list[Unit]) -> list[Unit]:
     return sorted(units, key=lambda unit: unit.id in tried)
 
 
-def _through(place: Place, jobs: Iterable[Job], keep: Callable[[Done], None]) -> str:
-    """Keeps what a place makes of the jobs of one stage; why it halted, if it did."""
+def _through(executor: Executor, jobs: Iterable[Job], keep: Callable[[Done], None]) -> str:
+    """Keeps what an executor makes of the jobs of one stage; why it halted, if it did."""
     halted = ""
-    for done in place.carry_out(jobs):
+    for done in executor.carry_out(jobs):
         keep(done)
         halted = halted or done.halted
     return halted
 
 
-def prior_from(store: RunReader) -> Prior:
+def upstream_from(store: RunReader) -> Upstream:
     """Looks up finished records in a store."""
 
-    def prior(unit: str) -> Record:
+    def upstream(unit: str) -> Record:
         entry = store.get(unit)
         if entry is None:
-            raise PriorMissing(f"needs unit {unit}, which has no record")
+            raise UpstreamMissing(f"needs unit {unit}, which has no record")
         if entry.record.status != "done":
             what = "failed" if entry.record.status == "failed" else "was skipped"
-            raise PriorMissing(f"needs {entry.unit.kind} unit {unit}, which {what}: {entry.record.error}")
+            raise UpstreamMissing(f"needs {entry.unit.kind} unit {unit}, which {what}: {entry.record.error}")
         return entry.record
 
-    return prior
+    return upstream

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import traceback
 
-from unispect.core.errors import NoReply, PriorMissing, StoreError, Unread, Unsupported
+from unispect.core.errors import NoReply, StoreError, Unread, Unsupported, UpstreamMissing
 from unispect.core.units import Status
 
 LONGEST = 2000
@@ -33,7 +33,7 @@ def outcome(error: Exception, *, debug: bool = False) -> tuple[Status, str]:
 
     With `debug`, the traceback follows.
     """
-    if isinstance(error, PriorMissing | Unsupported | NoReply) and not isinstance(error, Unread):
+    if isinstance(error, UpstreamMissing | Unsupported | NoReply) and not isinstance(error, Unread):
         return "skipped", _shortened(str(error))
     cause = _shortened(f"{type(error).__name__}: {error}".removesuffix(": "))
     return "failed", cause + ("\n" + "".join(traceback.format_exception(error)) if debug else "")

@@ -19,7 +19,7 @@ Judge = Callable[[Unit, Record, Callable[[str], bytes]], Grade | None]
 
 AT_ONCE = 64
 """Grades that are kept together ..."""
-PATIENCE = 1.0
+LONGEST_WAIT = 1.0
 """... unless the judge is so slow that this many seconds of its work could be lost."""
 
 
@@ -65,7 +65,7 @@ def grade(
     halted = ""
     kept = time.perf_counter()
 
-    def look(entry: Entry) -> Grade | Exception | None:
+    def grade_entry(entry: Entry) -> Grade | Exception | None:
         try:
             return _graded(judge, name, entry, store)
         except Exception as error:
@@ -73,7 +73,7 @@ def grade(
 
     watcher.begin(f"grade by {name}", finished, already)
     try:
-        for entry, given in _looked(look, store.entries(study, model, ungraded_by=name), together):
+        for entry, given in _grades_in_order(grade_entry, store.entries(study, model, ungraded_by=name), together):
             if isinstance(given, Halted):
                 halted = str(given)
                 break
@@ -86,7 +86,7 @@ def grade(
                 waiting += [given] if given else []
             ended[status] += 1
             watcher.advance(entry.unit.kind, {status: 1})
-            if len(waiting) >= AT_ONCE or time.perf_counter() - kept > PATIENCE:
+            if len(waiting) >= AT_ONCE or time.perf_counter() - kept > LONGEST_WAIT:
                 store.grade(waiting)
                 waiting, kept = [], time.perf_counter()
     finally:
@@ -104,18 +104,18 @@ def grade(
     )
 
 
-def _looked(
-    look: Callable[[Entry], Grade | Exception | None], entries: Iterable[Entry], together: int
+def _grades_in_order(
+    grade_entry: Callable[[Entry], Grade | Exception | None], entries: Iterable[Entry], together: int
 ) -> Iterator[tuple[Entry, Grade | Exception | None]]:
     """Every entry with what looking at it gave, in order, a few at the same time."""
     if together == 1:
         for entry in entries:
-            yield entry, look(entry)
+            yield entry, grade_entry(entry)
         return
     left = iter(entries)
     with ThreadPoolExecutor(together) as pool:
         while some := list(islice(left, 4 * together)):
-            yield from zip(some, pool.map(look, some), strict=True)
+            yield from zip(some, pool.map(grade_entry, some), strict=True)
 
 
 def _graded(judge: Judge, name: str, entry: Entry, store: RunStore) -> Grade | None:

@@ -15,7 +15,7 @@ from unispect.core.errors import UnispectError
 from unispect.core.units import Status
 from unispect.engine.progress import Board, Progress, Watch
 
-PATIENCE = 0.5
+POLL = 0.5
 """Seconds between two looks at whether the workers still live."""
 
 Work = Callable[[Any, Progress], None]
@@ -39,7 +39,7 @@ def spread(work: Work, jobs: Mapping[str, object], *, processes: int, board: Boa
         finished = 0
         while finished < len(jobs):
             try:
-                message = said.get(timeout=PATIENCE)
+                message = said.get(timeout=POLL)
             except queue.Empty:
                 _look_at(workers)
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unispect.core.units import Plan
 from unispect.engine.attempt import Model, Run
 from unispect.engine.driver import BATCH_SIZE, drive
-from unispect.engine.place import InProcess
+from unispect.engine.executor import InProcess
 from unispect.engine.progress import Progress, Summary
 from unispect.runs import Invocation, RunStore
 
@@ -21,8 +21,10 @@ def execute(
     debug: bool = False,
     invocation: Invocation | None = None,
 ) -> Summary:
-    """`drive` with this process as the place; `model` is handed to `run`, and nothing here looks at more of it than its
-    card, device and dtype.
+    """`drive` with this process as the executor; `model` is handed to `run`, and nothing here looks at more of it than
+    its card, device and dtype.
     """
-    place = InProcess(model)
-    return drive(plan, run, store, place, batch_size=batch_size, progress=progress, debug=debug, invocation=invocation)
+    executor = InProcess(model)
+    return drive(
+        plan, run, store, executor, batch_size=batch_size, progress=progress, debug=debug, invocation=invocation
+    )

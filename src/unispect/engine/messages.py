@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from unispect.core.cards import ModelCard
-from unispect.core.errors import PriorMissing
-from unispect.core.units import Prior, Record, Unit, texts_in
+from unispect.core.errors import UpstreamMissing
+from unispect.core.units import Record, Unit, Upstream, texts_in
 from unispect.engine.attempt import Run
 
 Load = Callable[[int], Any]
@@ -90,14 +90,14 @@ Reply = Ready | Finished | Needs | Broken | Gone
 
 
 class NotSent(BaseException):
-    """A prior was asked for that the task did not bring. No failure of the unit, so no `Exception`."""
+    """An upstream record was asked for that the task did not bring. No failure of the unit, so no `Exception`."""
 
     def __init__(self, unit: str) -> None:
         self.unit = unit
         super().__init__(unit)
 
 
-def known_for(units: Sequence[Unit], prior: Prior, also: Iterable[str] = ()) -> dict[str, Record | str]:
+def known_for(units: Sequence[Unit], upstream: Upstream, also: Iterable[str] = ()) -> dict[str, Record | str]:
     """What the units name in their inputs and settings, and `also`, looked up; pictures as bytes.
 
     Raises:
@@ -105,30 +105,30 @@ def known_for(units: Sequence[Unit], prior: Prior, also: Iterable[str] = ()) -> 
     """
     said = (text for unit in units for part in (unit.inputs, unit.settings) for text in texts_in(part))
     named = dict.fromkeys(text for text in said if ID.fullmatch(text))
-    return {unit: _looked_up(unit, prior) for unit in (*named, *also)}
+    return {unit: _looked_up(unit, upstream) for unit in (*named, *also)}
 
 
-def prior_among(known: Known) -> Prior:
+def upstream_among(known: Known) -> Upstream:
     """Looks up what a task brought.
 
     Raises (when called):
         NotSent: it did not bring that one.
     """
 
-    def prior(unit: str) -> Record:
+    def upstream(unit: str) -> Record:
         if unit not in known:
             raise NotSent(unit)
         found = known[unit]
         if isinstance(found, str):
-            raise PriorMissing(found)
+            raise UpstreamMissing(found)
         return found
 
-    return prior
+    return upstream
 
 
-def _looked_up(unit: str, prior: Prior) -> Record | str:
+def _looked_up(unit: str, upstream: Upstream) -> Record | str:
     try:
-        record = prior(unit)
-    except PriorMissing as missing:
+        record = upstream(unit)
+    except UpstreamMissing as missing:
         return str(missing)
     return replace(record, pictures=dict(record.pictures))

@@ -20,7 +20,7 @@ from unispect.engine.faults import outcome
 from unispect.engine.messages import Broken, Gone, Load, Reply, Task
 from unispect.engine.replica import Replica
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 """Seconds a process may take to be gone after its pipe was closed."""
 
 
@@ -31,7 +31,7 @@ class _Worker:
 
 
 class Processes:
-    """A fleet of worker processes.
+    """Starts replicas as worker processes.
 
     Args:
         load: makes the model of each; sent to the process, so its arguments must pickle.
@@ -42,8 +42,8 @@ class Processes:
         self._context = get_context("spawn")
         self._workers: dict[int, _Worker] = {}
 
-    def hire(self, number: int) -> None:
-        """See `Fleet`."""
+    def start(self, number: int) -> None:
+        """See `Launcher`."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=serve, args=(theirs,), name=f"unispect-{number}", daemon=True)
         with _sigint_blocked():
@@ -53,17 +53,17 @@ class Processes:
         self._say(number, (self._load, number))
 
     def send(self, number: int, task: Task) -> None:
-        """See `Fleet`."""
+        """See `Launcher`."""
         self._say(number, task)
 
     def _say(self, number: int, message: object) -> None:
         try:
             self._workers[number].pipe.send(message)
         except (BrokenPipeError, ConnectionResetError):
-            return  # it is dead, and `hear` finds out
+            return  # it is dead, and `receive` finds out
 
-    def hear(self) -> list[tuple[int, Reply]]:
-        """See `Fleet`."""
+    def receive(self) -> list[tuple[int, Reply]]:
+        """See `Launcher`."""
         stirred = set(wait([end for one in self._workers.values() for end in (one.pipe, one.process.sentinel)]))
         told: list[tuple[int, Reply]] = []
         for number, worker in list(self._workers.items()):
@@ -82,7 +82,7 @@ class Processes:
         return Gone(_cause(worker.process.exitcode))
 
     def close(self) -> None:
-        """See `Fleet`."""
+        """See `Launcher`."""
         workers = list(self._workers.values())
         self._workers.clear()
         for worker in workers:
@@ -125,7 +125,7 @@ def _listen(pipe: Connection, tasks: queue.SimpleQueue[Task]) -> None:
 
 def _end(worker: _Worker) -> None:
     worker.pipe.close()
-    worker.process.join(PATIENCE)
+    worker.process.join(TIMEOUT)
     if worker.process.exitcode is None:
         worker.process.kill()
         worker.process.join()

@@ -1,7 +1,7 @@
 """Replicas in Ray's actors, on this machine or on a cluster (extra `[ray]`).
 
-Ray places the actors, gives each its share of GPUs and tells when one died; what to do about it is the crew's. Nothing
-of Ray is imported before a fleet is made. Ray's own token authentication is left as it is.
+Ray places the actors, gives each its share of GPUs and tells when one died; what to do about it is decided by the pool.
+Nothing of Ray is imported before a launcher is made. Ray's own token authentication is left as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from unispect.engine.replica import Replica
 
 
 class Actors:
-    """A fleet of actors.
+    """Starts replicas as actors.
 
     Args:
         load: makes the model of each; the machines of the actors must be able to import what it names.
@@ -41,17 +41,17 @@ class Actors:
         if address == "local":
             self._require_room({"CPU": threads, "GPU": gpus})
 
-    def hire(self, number: int) -> None:
-        """See `Fleet`."""
+    def start(self, number: int) -> None:
+        """See `Launcher`."""
         self._actors[number] = self._replica.remote()
         self._asked[self._actors[number].load.remote(self._load, number)] = number
 
     def send(self, number: int, task: Task) -> None:
-        """See `Fleet`."""
+        """See `Launcher`."""
         self._asked[self._actors[number].answer.remote(task)] = number
 
-    def hear(self) -> list[tuple[int, Reply]]:
-        """See `Fleet`."""
+    def receive(self) -> list[tuple[int, Reply]]:
+        """See `Launcher`."""
         answered, _ = self._ray.wait(list(self._asked), num_returns=1)
         answer = answered[0]
         number = self._asked.pop(answer)
@@ -68,7 +68,7 @@ class Actors:
         self._asked = {answer: whose for answer, whose in self._asked.items() if whose != number}
 
     def close(self) -> None:
-        """See `Fleet`; also leaves the cluster, and ends one that was started here."""
+        """See `Launcher`; also leaves the cluster, and ends one that was started here."""
         for number in list(self._actors):
             self._forget(number)
         self._ray.shutdown()

@@ -6,10 +6,10 @@ from typing import Any
 
 from unispect.core.errors import StoreError, UnispectError
 from unispect.engine.attempt import Stopped, attempt
+from unispect.engine.executor import card_of
 from unispect.engine.faults import outcome
 from unispect.engine.machine import traits_of
-from unispect.engine.messages import Broken, Finished, Load, Needs, NotSent, Ready, Reply, Task, prior_among
-from unispect.engine.place import card_of
+from unispect.engine.messages import Broken, Finished, Load, Needs, NotSent, Ready, Reply, Task, upstream_among
 
 
 class Replica:
@@ -32,7 +32,7 @@ class Replica:
         """What became of a task."""
         try:
             return Finished(
-                attempt(task.run, self._model, task.units, prior_among(task.known), debug=task.debug),
+                attempt(task.run, self._model, task.units, upstream_among(task.known), debug=task.debug),
             )
         except Stopped as stopped:
             return Finished(stopped.records, stopped.cause)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from unispect.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from unispect.engine.crew import Crew
+    from unispect.engine.pool import WorkerPool
     from unispect.models.base import UnifiedModel
     from unispect.models.registry import ModelReference
 
@@ -94,7 +94,7 @@ class Replicas:
             chosen = devices_for(device)
         return ",".join(map(str, chosen)), str(dtype_for(dtype, chosen[0])).removeprefix("torch.")
 
-    def crew(self, model: ModelReference, device: str, dtype: str) -> Crew:
+    def pool(self, model: ModelReference, device: str, dtype: str) -> WorkerPool:
         """The processes that hold the model; they are started when there is work.
 
         Raises:
@@ -103,7 +103,7 @@ class Replicas:
         """
         import torch
 
-        from unispect.engine.crew import Crew
+        from unispect.engine.pool import WorkerPool
         from unispect.engine.processes import Processes
 
         if self.engine == "ray":
@@ -111,9 +111,13 @@ class Replicas:
 
             threads = self.cpus_per_replica
             load = partial(load_replica, model.name, model.weights, *self.precision(device, dtype), threads)
-            return Crew(Actors(load, address=self.address, gpus=self.gpus_per_replica, threads=threads), self.replicas)
+            return WorkerPool(
+                Actors(load, address=self.address, gpus=self.gpus_per_replica, threads=threads), self.replicas
+            )
         threads = max(1, torch.get_num_threads() // self.workers)
-        return Crew(Processes(partial(load_replica, model.name, model.weights, device, dtype, threads)), self.workers)
+        return WorkerPool(
+            Processes(partial(load_replica, model.name, model.weights, device, dtype, threads)), self.workers
+        )
 
 
 def load_replica(name: str, weights: str, device: str, dtype: str, threads: int, number: int) -> UnifiedModel:

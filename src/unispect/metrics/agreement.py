@@ -78,10 +78,10 @@ def coincidences(
     items = [[rating for rating in item if rating is not None] for item in zip(*ratings, strict=True)]
     items = [item for item in items if len(item) >= 2]
     categories = sorted({rating for item in items for rating in item}, key=repr)
-    place = {category: index for index, category in enumerate(categories)}
+    index_of = {category: index for index, category in enumerate(categories)}
     shares = np.zeros((len(items), len(categories), len(categories)))
     for share, item in zip(shares, items, strict=True):
-        counts = np.bincount([place[rating] for rating in item], minlength=len(categories)).astype(float)
+        counts = np.bincount([index_of[rating] for rating in item], minlength=len(categories)).astype(float)
         share[:] = (np.outer(counts, counts) - np.diag(counts)) / (len(item) - 1)
     return Coincidences(shares, _DISTANCES[level](categories))
 

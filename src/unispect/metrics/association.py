@@ -71,10 +71,10 @@ class Shared:
         Raises:
             ValueError: an item has no observation, or has some in two tables.
         """
-        places = {item: place for place, item in enumerate(items)}
-        known = [one for one in observed if one[0] in places]
-        tables = {name: place for place, name in enumerate(dict.fromkeys(table for _, table, _, _ in known))}
-        groups = {name: place for place, name in enumerate(dict.fromkeys(group for _, _, group, _ in known))}
+        index_of = {item: index for index, item in enumerate(items)}
+        known = [one for one in observed if one[0] in index_of]
+        tables = {name: index for index, name in enumerate(dict.fromkeys(table for _, table, _, _ in known))}
+        groups = {name: index for index, name in enumerate(dict.fromkeys(group for _, _, group, _ in known))}
         sums, counts = np.zeros((2, len(tables), len(groups)))
         weights = np.zeros((len(items), len(groups)))
         own: dict[int, int] = {}
@@ -82,14 +82,14 @@ class Shared:
             at, where = tables[table], groups[group]
             sums[at, where] += number
             counts[at, where] += 1
-            weights[places[item], where] += 1
-            if own.setdefault(places[item], at) != at:
+            weights[index_of[item], where] += 1
+            if own.setdefault(index_of[item], at) != at:
                 raise ValueError(f"{item!r} has numbers in two tables")
         if len(own) < len(items):
             raise ValueError("every item needs a number")
         with np.errstate(invalid="ignore"):
             numbers = sums / np.where(counts > 0, counts, np.nan)
-        return cls(numbers, np.array([own[place] for place in range(len(items))]), weights / weights.sum(1)[:, None])
+        return cls(numbers, np.array([own[index] for index in range(len(items))]), weights / weights.sum(1)[:, None])
 
     @property
     def values(self) -> Floats:
@@ -182,7 +182,7 @@ def pearson(first: ArrayLike, second: ArrayLike, *, level: float = 0.95, unit: s
     if len(x) < 2 or not (np.ptp(x) > 0 and np.ptp(y) > 0):
         return Interval(math.nan, math.nan, math.nan, len(x), len(x), level, "one side does not vary", unit)
     a, b = ((side - side.mean()) / side.std() for side in (x, y))
-    means = Means.of([("", place, row) for place, row in enumerate(np.column_stack([a, b, a * a, b * b, a * b]))])
+    means = Means.of([("", index, row) for index, row in enumerate(np.column_stack([a, b, a * a, b * b, a * b]))])
 
     def transformed(means: Floats) -> Floats:
         a, b, aa, bb, ab = np.moveaxis(means[..., 0, :], -1, 0)

@@ -1,10 +1,10 @@
-"""How wide the kernel is: rules for one sequence, and widths for a whole layer.
+"""Bandwidths of the kernel: rules for one sequence, and bandwidths for a whole layer.
 
-A rule that looks at one sequence lets its length and its duplicates decide the width; a fixed width lets the norm of
-the states decide the entropy (docs/sources/entropy.md#bandwidth). Comparisons need widths that all sequences of a layer
-have in common, and a width that knows distances *between* modalities grows with how far apart they lie, so that a
-larger gap would look like less entropy. Both widths here come from distances within modalities: `own_bandwidths`, one
-for each, and `shared_bandwidth`, one for all.
+A rule that looks at one sequence lets its length and its duplicates decide the bandwidth; a fixed bandwidth lets the
+norm of the states decide the entropy (docs/sources/entropy.md#bandwidth). Comparisons need bandwidths that all
+sequences of a layer have in common, and a bandwidth that knows distances *between* modalities grows with how far apart
+they lie, so that a larger gap would look like less entropy. Both bandwidths here come from distances within modalities:
+`own_bandwidths`, one for each, and `shared_bandwidth`, one for all.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Bandwidth = float | Rule
 
 
 class UndefinedBandwidth(ValueError):
-    """A rule has no distance to measure: one row, or all rows equal. The entropy is 0 whatever the width."""
+    """A rule has no distance to measure: one row, or all rows equal. The entropy is 0 at any bandwidth."""
 
 
 def bandwidth(rows: Tensor, sigma: Bandwidth) -> float:
-    """The width that `sigma` means for `rows`: a number means itself.
+    """The bandwidth that `sigma` means for `rows`: a number means itself.
 
     Raises:
         UndefinedBandwidth: a median rule on rows that are all equal.
@@ -98,30 +98,34 @@ def balanced_rows(
 
 
 def own_bandwidths(groups: Mapping[str, Tensor], *, fraction: float = 0.5) -> dict[str, float]:
-    """`fraction` of the median distance between the distinct rows of each group (modality): a width for each.
+    """`fraction` of the median distance between the distinct rows of each group (modality): a bandwidth for each.
 
-    Shifting, turning or stretching the rows of a group leaves entropies at its own width as they are. NaN for a group
-    whose rows are all equal: its entropies are 0 whatever the width.
+    Shifting, turning or stretching the rows of a group leaves entropies at its own bandwidth as they are. NaN for a
+    group whose rows are all equal: its entropies are 0 at any bandwidth.
     """
-    widths: dict[str, float] = {}
+    bandwidths: dict[str, float] = {}
     for name, rows in groups.items():
         try:
-            widths[name] = fraction * median_distance(rows, distinct=True)
+            bandwidths[name] = fraction * median_distance(rows, distinct=True)
         except UndefinedBandwidth:
-            widths[name] = math.nan
-    return widths
+            bandwidths[name] = math.nan
+    return bandwidths
 
 
 def shared_bandwidth(groups: Mapping[str, Tensor], *, fraction: float = 0.5) -> float:
-    """One width for a layer: the geometric mean of the own widths of all groups that have one.
+    """One bandwidth for a layer: the geometric mean of the own bandwidths of all groups that have one.
 
-    It is as many times wider than the narrower of two own widths as it is narrower than the other. Shifting a group
+    It is as many times wider than the narrower of two own bandwidths as it is narrower than the other. Shifting a group
     leaves it as it is; stretching one does not, so that it shows differences of scale as differences of entropy.
 
     Raises:
         UndefinedBandwidth: every group's rows are all equal.
     """
-    own = [width for width in own_bandwidths(groups, fraction=fraction).values() if not math.isnan(width)]
+    own = [
+        own_bandwidth
+        for own_bandwidth in own_bandwidths(groups, fraction=fraction).values()
+        if not math.isnan(own_bandwidth)
+    ]
     if not own:
         raise UndefinedBandwidth("all rows equal: no distance to take a median of")
     return math.exp(sum(map(math.log, own)) / len(own))

@@ -47,11 +47,11 @@ class _Blocks:
     """Groups of rows of about one size.
 
     Attributes:
-        places: [count, size], rows of the matrix; a smaller group is filled up with its first row.
+        members: [count, size], rows of the matrix; a smaller group is filled up with its first row.
         own: [count, size], false where filled up.
     """
 
-    places: Tensor
+    members: Tensor
     own: Tensor
 
     @property
@@ -111,33 +111,33 @@ def _by_size(labels: np.ndarray) -> list[_Blocks]:
         chosen = classes == one
         inside = np.arange(sizes[chosen].max())
         own = inside < sizes[chosen, None]
-        places = rows[starts[chosen, None] + np.where(own, inside, 0)]
-        blocks.append(_Blocks(torch.from_numpy(places), torch.from_numpy(own)))
+        members = rows[starts[chosen, None] + np.where(own, inside, 0)]
+        blocks.append(_Blocks(torch.from_numpy(members), torch.from_numpy(own)))
     return blocks
 
 
 def _solved(kernel: Tensor, root: Tensor, blocks: _Blocks) -> np.ndarray:
-    places = blocks.places
-    scale = root[places] * blocks.own
-    if places.shape[1] == 1:
+    members = blocks.members
+    scale = root[members] * blocks.own
+    if members.shape[1] == 1:
         return scale.double().square().ravel().numpy()  # the diagonal
     found = torch.linalg.eigvalsh(
-        kernel[places[:, :, None], places[:, None, :]] * scale[:, :, None] * scale[:, None, :]
+        kernel[members[:, :, None], members[:, None, :]] * scale[:, :, None] * scale[:, None, :]
     )
     return found.flip(1)[blocks.own].double().numpy()  # a row of zeros for every place filled up: those come last
 
 
 def _links(kernel: Tensor, root: Tensor, blocks: _Blocks) -> float:
     """The blocks' part of the trace of E B^-1 E; infinite if round-off leaves a block that is not positive."""
-    size = blocks.places.shape[1]
+    size = blocks.members.shape[1]
     most = max(1, TOGETHER // size)
     total = 0.0
-    for places, own in zip(blocks.places.split(most), blocks.own.split(most), strict=True):
-        links = kernel[places]
-        links.scatter_(2, places[:, None, :].expand(-1, size, -1), 0).mul_(root)
+    for members, own in zip(blocks.members.split(most), blocks.own.split(most), strict=True):
+        links = kernel[members]
+        links.scatter_(2, members[:, None, :].expand(-1, size, -1), 0).mul_(root)
         if size > 1:
             own = own.double()
-            block = kernel[places[:, :, None], places[:, None, :]] * own[:, :, None] * own[:, None, :]
+            block = kernel[members[:, :, None], members[:, None, :]] * own[:, :, None] * own[:, None, :]
             factor, bad = torch.linalg.cholesky_ex(block + torch.diag_embed(1 - own))
             if bad.any():
                 return math.inf
@@ -147,22 +147,22 @@ def _links(kernel: Tensor, root: Tensor, blocks: _Blocks) -> float:
     return total
 
 
-def groups(joined: np.ndarray) -> np.ndarray:
+def groups(adjacency: np.ndarray) -> np.ndarray:
     """The number [n] of the group that each row is in, from who is joined to whom [n, n], symmetric.
 
     A graph search where few are joined; where many are, a few steps from any row reach all of its group.
     """
-    if np.count_nonzero(joined) <= DENSE * joined.size:
-        columns = np.flatnonzero(joined) % len(joined)
-        starts = np.concatenate([[0], np.cumsum(np.count_nonzero(joined, axis=1))])
-        graph = csr_array((np.ones(len(columns)), columns, starts), shape=joined.shape)
+    if np.count_nonzero(adjacency) <= DENSE * adjacency.size:
+        columns = np.flatnonzero(adjacency) % len(adjacency)
+        starts = np.concatenate([[0], np.cumsum(np.count_nonzero(adjacency, axis=1))])
+        graph = csr_array((np.ones(len(columns)), columns, starts), shape=adjacency.shape)
         return connected_components(graph, directed=False)[1]
-    labels = np.full(len(joined), -1)
+    labels = np.full(len(adjacency), -1)
     count = 0
     while (left := np.flatnonzero(labels < 0)).size:
         new = left[:1]
         while new.size:
             labels[new] = count
-            new = np.flatnonzero(joined[new].any(axis=0) & (labels < 0))
+            new = np.flatnonzero(adjacency[new].any(axis=0) & (labels < 0))
         count += 1
     return labels

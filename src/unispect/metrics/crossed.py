@@ -281,19 +281,19 @@ class _Spread:
         return low, high
 
 
-def _freedom(place: int, variance: float, single: Sequence[_Part], whole: _Part) -> float:
+def _freedom(index: int, variance: float, single: Sequence[_Part], whole: _Part) -> float:
     """Degrees of freedom of one mean's variance.
 
     Satterthwaite's, of what is common to all factors and what each adds, take parts at their word that few clusters
     show small by chance; so they are averaged, as numbers of one order of magnitude, with those of the factor that has
     fewest clusters.
     """
-    common = float(whole.variance[place, place])
-    terms = [(common, whole.sizes[place])]
+    common = float(whole.variance[index, index])
+    terms = [(common, whole.sizes[index])]
     if len(single) > 1:
-        terms += [(max(0.0, float(one.variance[place, place]) - common), one.sizes[place]) for one in single]
+        terms += [(max(0.0, float(one.variance[index, index]) - common), one.sizes[index]) for one in single]
     found = variance**2 / sum(size**2 / max(clusters - 1, 1e-9) for size, clusters in terms)
-    least = max(1.0, min(one.sizes[place] for one in single) - 1)
+    least = max(1.0, min(one.sizes[index] for one in single) - 1)
     return max(1.0, min(found, math.sqrt(found * least)))
 
 
@@ -373,19 +373,19 @@ class _Design:
         counted = [name for name in names if self._counts[name] >= WHOLE] or names
         single = {name: parts[name,] for name in names}
         trials, errors, fewer = [], [], []
-        for place, (side, size) in enumerate(zip(self._sides, own, strict=True)):
-            fewest = min(float(single[name].sizes[place]) for name in counted)
+        for index, (side, size) in enumerate(zip(self._sides, own, strict=True)):
+            fewest = min(float(single[name].sizes[index]) for name in counted)
             fewer.append(fewest)
             if size <= ZERO:
                 trials.append(fewest)
                 errors.append(Error(0.0, math.inf))
-            elif all(part.sizes[place] > side.most - 1e-6 for part in single.values()):
+            elif all(part.sizes[index] > side.most - 1e-6 for part in single.values()):
                 trials.append(side.most)
                 errors.append(Error(0.0, math.inf))
             else:
                 trials.append(min(max(1.0, side.share * (1 - side.share) / size), side.most))
-                freedom = _freedom(place, size, list(single.values()), parts[tuple(names)])
-                errors.append(Error(math.sqrt(size), freedom, float(third[place]) / size**1.5))
+                freedom = _freedom(index, size, list(single.values()), parts[tuple(names)])
+                errors.append(Error(math.sqrt(size), freedom, float(third[index]) / size**1.5))
         correlation = 0.0
         if len(own) == 2 and min(own) > ZERO:
             # Of what both share, not of all that varies: a part without pairs does not say how they go together.

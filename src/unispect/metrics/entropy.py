@@ -93,12 +93,12 @@ def renyi_entropy(
     shares = _checked_weights(weights, len(wide))
     with one_thread():
         try:
-            width = bandwidth(wide, sigma)
+            resolved = bandwidth(wide, sigma)
         except UndefinedBandwidth as problem:
             return EntropyEstimate(
                 0.0, len(wide), 1, math.nan, _log(len(wide), base), 0.0, f"closed form ({problem})", alpha, base
             )
-        kernel = row_kernel(wide, width, precision="float64" if precision == "auto" and alpha < 1 else precision)
+        kernel = row_kernel(wide, resolved, precision="float64" if precision == "auto" and alpha < 1 else precision)
         return entropy_of(kernel, shares, alpha=alpha, base=base)
 
 

@@ -65,8 +65,8 @@ class Means:
         given = list(rows)
         if not given or len({len(values) for _, _, values in given}) != 1:
             raise ValueError("means need observations, all with the same number of values")
-        groups = {group: place for place, group in enumerate(dict.fromkeys(group for group, _, _ in given))}
-        clusters = {name: place for place, name in enumerate(dict.fromkeys(name for _, name, _ in given))}
+        groups = {group: index for index, group in enumerate(dict.fromkeys(group for group, _, _ in given))}
+        clusters = {name: index for index, name in enumerate(dict.fromkeys(name for _, name, _ in given))}
         values = np.array([values for _, _, values in given], dtype=np.float64)
         if not np.isfinite(values).all():
             raise ValueError("values to average must be finite")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Paper:
-    """As published (arXiv 2604.10949): raw rows, one fixed width, no control of length.
+    """As published (arXiv 2604.10949): raw rows, one fixed bandwidth, no control of length.
 
     The paper does not state its bandwidth; sigma = 1 on raw rows is the value its printed table is consistent with.
     """
@@ -23,10 +23,10 @@ class Paper:
 
 @dataclass(frozen=True)
 class Controlled:
-    """With the confounds removed: content rows, a width per layer and modality, equal row counts, a null.
+    """With the confounds removed: content rows, a bandwidth per layer and modality, equal row counts, a null.
 
-    A second width per layer is shared by both modalities; both come from distances within modalities, so that neither
-    knows how far apart these lie (see `unispect.metrics.bandwidth`).
+    A second bandwidth per layer is shared by both modalities; both come from distances within modalities, so that
+    neither knows how far apart these lie (see `unispect.metrics.bandwidth`).
 
     Attributes:
         alpha: order.
@@ -35,8 +35,8 @@ class Controlled:
             compared sequence reaches.
         floor: sequences with fewer rows are left out of comparisons rather than lowering `rows` for all.
         draws: subsamples per sequence.
-        fraction: width as a fraction of the median distance between distinct calibration rows of a modality.
-        calibration_rows: distinct rows of each modality that decide the width, at most.
+        fraction: bandwidth as a fraction of the median distance between distinct calibration rows of a modality.
+        calibration_rows: distinct rows of each modality that decide the bandwidth, at most.
     """
 
     alpha: float = 1.01

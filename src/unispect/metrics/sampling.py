@@ -186,8 +186,8 @@ class Own:
 
     def standardised(self, rows: Tensor) -> Tensor:
         """The same with every dimension at unit variance, over the width that belongs to it."""
-        width = 1.0 if math.isnan(self.scaled_sigma) else self.scaled_sigma
-        return self._centred(rows) / torch.from_numpy(self.scale) / width
+        bandwidth = 1.0 if math.isnan(self.scaled_sigma) else self.scaled_sigma
+        return self._centred(rows) / torch.from_numpy(self.scale) / bandwidth
 
     def _centred(self, rows: Tensor) -> Tensor:
         return rows.detach().cpu().double() - torch.from_numpy(self.mean)

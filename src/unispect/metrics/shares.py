@@ -1,6 +1,6 @@
 """Limits of shares: of independent trials, and of as many as dependent ones are worth.
 
-No limits that are not drawn by lot cover a share at exactly 95 %: outcomes are whole numbers. Known ones err on one
+No limits that are not drawn at random cover a share at exactly 95 %: outcomes are whole numbers. Known ones err on one
 side for few trials or shares near 0 and 1: Wilson's and Jeffreys' cover as little as 83 to 92 % there, Clopper and
 Pearson's 97 to 100 % (Brown, Cai and DasGupta 2001, "Interval estimation for a binomial proportion", Statistical
 Science 16(2)). The limits here stand between the last two. Both are quantiles of beta distributions; x successes of n

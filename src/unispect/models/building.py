@@ -67,7 +67,7 @@ def within(checkpoint: Checkpoint) -> Iterator[None]:
 
 
 @contextmanager
-def in_words(card: ModelCard, place: str | Path) -> Iterator[None]:
+def in_words(card: ModelCard, source: str | Path) -> Iterator[None]:
     """Around the making of a model of a card from a place, with every fault of the files there put in words.
 
     Raises:
@@ -79,7 +79,7 @@ def in_words(card: ModelCard, place: str | Path) -> Iterator[None]:
         raise
     except _FAULTS as error:
         raise CheckpointError(
-            f"{place or card.id} cannot be loaded as {card.id} ({reason_of(error)}): a file there holds what is not "
+            f"{source or card.id} cannot be loaded as {card.id} ({reason_of(error)}): a file there holds what is not "
             "expected; correct it, or fetch the checkpoint again"
         ) from error
 

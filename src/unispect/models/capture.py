@@ -1,4 +1,4 @@
-"""A decoder-only trunk, run block by block, so that every layer can be seen and none has to be kept."""
+"""A decoder-only backbone, run block by block, so that every layer can be seen and none has to be kept."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unispect.models.decode import positions as places
+from unispect.models.decode import positions as position_ids
 from unispect.models.decode.cache import KeyValueCache, kept_in
+from unispect.models.decode.mask import AttentionMask, batched
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import slots
-from unispect.models.decode.sight import Sight, batched
 
 if TYPE_CHECKING:
     from transformers.models.llama.modeling_llama import LlamaModel
@@ -21,23 +21,24 @@ if TYPE_CHECKING:
     from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
     from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLTextModel
 
-    Trunk = LlamaModel | Qwen2Model | PhiModel | Qwen2_5_VLTextModel
+    Backbone = LlamaModel | Qwen2Model | PhiModel | Qwen2_5_VLTextModel
 
 
 def stream(
-    trunk: Trunk,
+    backbone: Backbone,
     hidden: Tensor,
     *,
     positions: Tensor | None = None,
     mask: Tensor | None = None,
     cache: KeyValueCache | None = None,
 ) -> Iterator[Tensor]:
-    """The trunk's input, then the raw output of every block: what the stock trunk computes, before its final norm.
+    """The backbone's input, then the raw output of every block: what the stock backbone computes, before its final
+    norm.
 
     Args:
-        trunk: a stock Llama-like trunk (`layers`, `rotary_emb`, a final norm).
+        backbone: a stock Llama-like backbone (`layers`, `rotary_emb`, a final norm).
         hidden: input embeddings [batch, length, width].
-        positions: position of every row [batch or 1, length], or [axes, batch, length] where the trunk's rotary
+        positions: position of every row [batch or 1, length], or [axes, batch, length] where the backbone's rotary
             positions have several axes; default 0, 1, 2, ...
         mask: True where a row may look [batch, 1, length, keys]; None means causal (or everything, for one new row
             after a cache).
@@ -47,12 +48,12 @@ def stream(
         positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
     length = hidden.shape[1]
     if cache is None and hidden.device.type == "cpu" and not torch.is_grad_enabled():
-        # Products and attention sum a few rows in another order than many: without this a short prompt, or the end of a
-        # longer one, would have other last digits alone than in company.
+        # GEMM and SDPA reduce in a shape-dependent order; rows are padded to a multiple of 16 so that states are
+        # batch-invariant.
         hidden, positions, mask = _roomy(hidden, positions, mask)
     yield hidden[:, :length]
-    rotary = trunk.rotary_emb(hidden, positions)
-    for block in trunk.layers:
+    rotary = backbone.rotary_emb(hidden, positions)
+    for block in backbone.layers:
         hidden = block(hidden, attention_mask=mask, position_embeddings=rotary, **kept_in(block, cache))
         yield hidden[:, :length]
 
@@ -71,7 +72,7 @@ def _roomy(hidden: Tensor, positions: Tensor, mask: Tensor | None) -> tuple[Tens
 
 
 def run(
-    trunk: Trunk,
+    backbone: Backbone,
     hidden: Tensor,
     *,
     positions: Tensor | None = None,
@@ -79,42 +80,44 @@ def run(
     cache: KeyValueCache | None = None,
 ) -> Tensor:
     """The final norm's output [batch, length, width], through the same blocks as `stream`."""
-    for state in stream(trunk, hidden, positions=positions, mask=mask, cache=cache):
+    for state in stream(backbone, hidden, positions=positions, mask=mask, cache=cache):
         hidden = state
-    return final_norm(trunk)(hidden)
+    return final_norm(backbone)(hidden)
 
 
-def final_norm(trunk: Trunk) -> nn.Module:
-    """What a trunk puts behind its last block."""
-    return trunk.final_layernorm if isinstance(getattr(trunk, "final_layernorm", None), nn.Module) else trunk.norm  # pyright: ignore
+def final_norm(backbone: Backbone) -> nn.Module:
+    """What a backbone puts behind its last block."""
+    return (
+        backbone.final_layernorm if isinstance(getattr(backbone, "final_layernorm", None), nn.Module) else backbone.norm
+    )  # pyright: ignore
 
 
 def stream_each(
-    trunk: Trunk,
+    backbone: Backbone,
     rows: Sequence[Tensor],
-    sights: Sequence[Sight] | None = None,
+    attention_masks: Sequence[AttentionMask] | None = None,
     positions: Sequence[Positions] | None = None,
 ) -> Iterator[tuple[Tensor, ...]]:
     """As `stream`, for sequences [length_i, width]; one tensor [length_i, width] of each, layer by layer.
 
     Args:
-        trunk: see `stream`.
+        backbone: see `stream`.
         rows: input embeddings of every sequence.
-        sights: what the positions of every sequence may look at; default: what stands before them.
+        attention_masks: attention mask of every sequence; default: causal.
         positions: where the rows of every sequence stand; default: 0, 1, 2, ...
     """
     device = rows[0].device
 
     def together(some: Sequence[int]) -> Iterator[Tensor]:
         lengths = [len(rows[i]) for i in some]
-        mask = batched([sights[i] for i in some], lengths, device) if sights else None
-        where = places.batched([positions[i] for i in some], lengths, device) if positions else None
-        return stream(trunk, pad_right([rows[i] for i in some]), positions=where, mask=mask)
+        mask = batched([attention_masks[i] for i in some], lengths, device) if attention_masks else None
+        where = position_ids.batched([positions[i] for i in some], lengths, device) if positions else None
+        return stream(backbone, pad_right([rows[i] for i in some]), positions=where, mask=mask)
 
-    return without_company(together, list(map(len, rows)), device)
+    return single_rows(together, list(map(len, rows)), device)
 
 
-def without_company(
+def single_rows(
     together: Callable[[Sequence[int]], Iterator[Tensor]], lengths: Sequence[int], device: torch.device
 ) -> Iterator[tuple[Tensor, ...]]:
     """The layers of some sequences, one tensor [length_i, width] of each, as if each had been run by itself.

@@ -15,7 +15,7 @@ from typing import Any
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models.json_file import read_json
-from unispect.models.ledger import Ledger, labels_of
+from unispect.models.ledger import FileLedger, labels_of
 from unispect.models.sets import USUAL, WeightSet, chosen_set, is_weights, named_set, require_same
 from unispect.models.shards import Renamed, Shard, open_shard, prefixed
 from unispect.models.taught import TAUGHT, speaks_of
@@ -37,13 +37,13 @@ class Checkpoint:
     """
 
     folder: Path
-    ledger: Ledger
+    ledger: FileLedger
     shards: tuple[Shard, ...] = ()
-    parts: tuple[Ledger, ...] = ()
+    parts: tuple[FileLedger, ...] = ()
 
     @property
     def revision(self) -> str:
-        """That of the files read so far (`Ledger.revision`), then those of joined checkpoints, with `+` between."""
+        """That of the files read so far (`FileLedger.revision`), then those of joined checkpoints, with `+` between."""
         return "+".join(ledger.revision() for ledger in (self.ledger, *self.parts))
 
     def on(self, card: ModelCard) -> ModelCard:
@@ -100,7 +100,7 @@ class Layout:
 
 def files_in(folder: Path) -> Checkpoint:
     """The files around a checkpoint's weights."""
-    return Checkpoint(folder, Ledger(folder))
+    return Checkpoint(folder, FileLedger(folder))
 
 
 def open_checkpoint(source: str | Path, revision: str | None = None, layout: Layout = Layout()) -> Checkpoint:  # frozen
@@ -125,7 +125,7 @@ def open_checkpoint(source: str | Path, revision: str | None = None, layout: Lay
 
 def open_folder(folder: Path, layout: Layout, name: str = "") -> Checkpoint:
     """As `open_checkpoint`, of a folder and the name of a weight file in it; empty for the set that is meant."""
-    ledger = Ledger(folder, chosen=bool(name))
+    ledger = FileLedger(folder, chosen=bool(name))
     if name:
         found = named_set(folder, name)
     else:
@@ -137,7 +137,7 @@ def open_folder(folder: Path, layout: Layout, name: str = "") -> Checkpoint:
     return Checkpoint(folder, ledger, tuple(opened(found, layout.known, ledger)))
 
 
-def opened(found: WeightSet, known: Sequence[str], ledger: Ledger) -> list[Shard]:
+def opened(found: WeightSet, known: Sequence[str], ledger: FileLedger) -> list[Shard]:
     """The files of a set under published names: without wrappers, and with tensors that were left out as copies."""
     shards: list[Shard] = [open_shard(ledger.read(path)) for path in found.files]
     if found.index:
@@ -161,11 +161,11 @@ def opened(found: WeightSet, known: Sequence[str], ledger: Ledger) -> list[Shard
 
 def single(path: Path, known: Sequence[str] = ()) -> Checkpoint:
     """One file of weights as a checkpoint of its own."""
-    ledger = Ledger(path.parent)
+    ledger = FileLedger(path.parent)
     return Checkpoint(path.parent, ledger, tuple(opened(WeightSet(path.name, (path,)), known, ledger)))
 
 
-def joined(main: Checkpoint, part: Checkpoint, prefix: str) -> Checkpoint:
+def merge_checkpoints(main: Checkpoint, part: Checkpoint, prefix: str) -> Checkpoint:
     """Two checkpoints as one; the keys of the second stand behind `prefix`, and the revision names both."""
     shards = (*main.shards, *(prefixed(shard, prefix) for shard in part.shards))
     return replace(main, shards=shards, parts=(*main.parts, part.ledger, *part.parts))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, Layout, joined, open_checkpoint, require_one, single
+from unispect.models.checkpoint import Checkpoint, Layout, merge_checkpoints, open_checkpoint, require_one, single
 from unispect.models.sets import is_weights
 
 
@@ -20,12 +20,12 @@ def around(folder: Path, name: str) -> tuple[Path, ...]:
     return (folder / name, folder.parent / name) if name else ()
 
 
-def holder(places: Iterable[Path], name: str) -> Path | None:
+def holder(folders: Iterable[Path], name: str) -> Path | None:
     """The first of several folders that holds file `name`; None where none does."""
-    return next((place for place in places if (place / name).is_file()), None)
+    return next((within for within in folders if (within / name).is_file()), None)
 
 
-def companion(folder: Path, name: str, hub: str, places: Iterable[Path] = ()) -> Path:
+def companion(folder: Path, name: str, hub: str, folders: Iterable[Path] = ()) -> Path:
     """A file that belongs to a checkpoint: from its folder, one of several others, or the hub or its cache.
 
     Raises:
@@ -34,9 +34,9 @@ def companion(folder: Path, name: str, hub: str, places: Iterable[Path] = ()) ->
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    place = holder((folder, *places), name)
-    if place:
-        return place / name
+    within = holder((folder, *folders), name)
+    if within:
+        return within / name
     try:
         return Path(hf_hub_download(hub, name))
     except (HfHubHTTPError, OSError, ValueError) as error:
@@ -67,10 +67,10 @@ class Part:
     folder: str = ""
     home: str = ""
 
-    def lying_in(self, place: Path) -> Iterator[Path]:
+    def lying_in(self, within: Path) -> Iterator[Path]:
         """The files of weights, or the folder, that hold the part in a place."""
-        yield from (place / name for name in self.files if (place / name).is_file())
-        own = place / self.folder
+        yield from (within / name for name in self.files if (within / name).is_file())
+        own = within / self.folder
         if self.folder and own.is_dir() and ((own / "config.json").is_file() or any(map(is_weights, own.iterdir()))):
             yield own
 
@@ -111,8 +111,8 @@ def with_part(checkpoint: Checkpoint, part: Part) -> tuple[Checkpoint, Checkpoin
             if path.is_file() or any(map(is_weights, path.iterdir())):
                 require_one(checkpoint, part.opened(path), part.prefix, part.what)
         return checkpoint, None
-    places = (folder, *(around(folder, part.home) or (folder.parent,)))
-    path = next((path for place in places for path in part.lying_in(place)), None)
+    folders = (folder, *(around(folder, part.home) or (folder.parent,)))
+    path = next((path for within in folders for path in part.lying_in(within)), None)
     own = part.opened(path) if path else part.fetched(folder)
     of_a_folder = path.is_dir() if path else not part.files
-    return joined(checkpoint, own, part.prefix), own if of_a_folder else None
+    return merge_checkpoints(checkpoint, own, part.prefix), own if of_a_folder else None

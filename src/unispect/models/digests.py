@@ -36,15 +36,15 @@ def sha256_of(path: Path) -> str:
     if before.st_size < REMEMBERED:
         return _sha256(path)
     seen = _seen(before)
-    place = _folder() / f"{hashlib.sha256(str(path.resolve()).encode('utf-8', 'surrogateescape')).hexdigest()}.json"
-    known = _recalled(place, seen)
+    note_path = _folder() / f"{hashlib.sha256(str(path.resolve()).encode('utf-8', 'surrogateescape')).hexdigest()}.json"
+    known = _recalled(note_path, seen)
     if known:
         return known
     started = time.time()
     found = _sha256(path)
     settled = max(before.st_mtime, before.st_ctime) < started - SETTLED
     if settled and _seen(path.stat()) == seen:
-        _remember(place, seen, found)
+        _remember(note_path, seen, found)
     return found
 
 
@@ -70,20 +70,20 @@ def _folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "unispect" / "digests"
 
 
-def _recalled(place: Path, seen: list[int]) -> str:
+def _recalled(note_path: Path, seen: list[int]) -> str:
     try:
-        note = parse_json(regular_bytes(place, limit=_NOTE), str(place))
+        note = parse_json(regular_bytes(note_path, limit=_NOTE), str(note_path))
         known = note["sha256"] if note["seen"] == seen else ""
         return known if _DIGEST.fullmatch(known) else ""
     except (OutsideError, TypeError, KeyError):
         return ""
 
 
-def _remember(place: Path, seen: list[int], found: str) -> None:
+def _remember(note_path: Path, seen: list[int], found: str) -> None:
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False, encoding="utf-8") as file:
+        note_path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=note_path.parent, delete=False, encoding="utf-8") as file:
             json.dump({"seen": seen, "sha256": found}, file)
-        os.replace(file.name, place)
+        os.replace(file.name, note_path)
     except OSError:
         pass

@@ -1,4 +1,4 @@
-"""Prompts as what a trunk is run on: input embeddings, and what else decides how its blocks see them."""
+"""Prompts as what a backbone is run on: input embeddings, and what else decides how its blocks see them."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unispect.models.decode.mask import AttentionMask
 from unispect.models.decode.positions import Positions
-from unispect.models.decode.sight import Sight
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """A sequence, ready for the trunk.
+    """A sequence, ready for the backbone.
 
     Attributes:
         rows: input embeddings [length, width].
-        sight: attention mask, for its first rows at least; None for causal attention.
+        attention_mask: attention mask, for its first rows at least; None for causal attention.
         positions: where its first rows stand at least; None for 0, 1, 2, ...
     """
 
     rows: Tensor
-    sight: Sight = None
+    attention_mask: AttentionMask = None
     positions: Positions = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def columns(sequences: Sequence[Embedded]) -> tuple[list[Tensor], list[Sight] | None, list[Positions] | None]:
+def columns(sequences: Sequence[Embedded]) -> tuple[list[Tensor], list[AttentionMask] | None, list[Positions] | None]:
     """Rows, attention masks and positions of some sequences; None where all of them have the usual ones."""
-    sights, positions = [own.sight for own in sequences], [own.positions for own in sequences]
+    attention_masks, positions = [own.attention_mask for own in sequences], [own.positions for own in sequences]
     return (
         [own.rows for own in sequences],
-        None if all(own is None for own in sights) else sights,
+        None if all(own is None for own in attention_masks) else attention_masks,
         None if all(own is None for own in positions) else positions,
     )
 

@@ -20,7 +20,7 @@ from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.decode.finite import all_finite
 from unispect.models.shards import Renamed
-from unispect.models.spread import device_map, let_rows_travel, place_of
+from unispect.models.spread import device_map, device_of, let_rows_travel
 from unispect.models.wrappers import common_start
 
 
@@ -149,7 +149,7 @@ def fill(
                     "take the weights as they were before they were quantised"
                 )
             for name, piece in zip(names_of(target), pieces_of(target, tensor), strict=True):
-                filled[name] = piece.to(device=place_of(places, name), dtype=dtypes[name], copy=True)
+                filled[name] = piece.to(device=device_of(places, name), dtype=dtypes[name], copy=True)
                 _require_finite(filled[name], tensor, key, shard.path)
     network.load_state_dict(filled, strict=True, assign=True)
     let_rows_travel(network, places, stacks)
@@ -215,13 +215,13 @@ def published(table: KeyTable, state: Mapping[str, Tensor]) -> dict[str, Tensor]
             groups = _regex(names[0]).fullmatch(name)
             assert groups is not None
             parts = [rest.pop(_put(ours, groups.groups())) for ours in names]
-            found[_put(pattern, groups.groups())] = _joined(target, parts)
+            found[_put(pattern, groups.groups())] = _unsplit(target, parts)
     if rest:
         raise KeyError(f"no published name for {sorted(rest)}")
     return found
 
 
-def _joined(target: Target, parts: Sequence[Tensor]) -> Tensor:
+def _unsplit(target: Target, parts: Sequence[Tensor]) -> Tensor:
     """The published tensor whose `pieces_of` are these parts."""
     match target:
         case Split():

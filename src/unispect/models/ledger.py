@@ -22,7 +22,7 @@ SHORT = 16
 
 
 @dataclass
-class Ledger:
+class FileLedger:
     """The files that were read from one folder and from those of its companions, in order.
 
     Attributes:
@@ -49,7 +49,7 @@ class Ledger:
         if sentence not in self.notes:
             self.notes.append(sentence)
 
-    def take(self, other: Ledger) -> None:
+    def take(self, other: FileLedger) -> None:
         """Counts what was read, and what was passed over, for another as read for this one."""
         self._read |= other._read
         self.notes += [note for note in other.notes if note not in self.notes]
@@ -75,7 +75,7 @@ class Ledger:
         return "+".join([*commits, *([f"sha256:{digest}"] if others or not commits else [])])
 
 
-def labels_of(ledgers: Sequence[Ledger]) -> tuple[tuple[str, str], ...]:
+def labels_of(ledgers: Sequence[FileLedger]) -> tuple[tuple[str, str], ...]:
     """Names and digests of all files of several ledgers, each once."""
     found: dict[str, str] = {}
     for ledger in ledgers:
@@ -96,7 +96,7 @@ class _Entry:
     def commit(self) -> str:
         """The commit of the snapshot whose file this is, unchanged; else empty."""
         parents = (self.path.parent.resolve() / self.path.name).parents
-        snapshot = next((place for place in parents if place.parent.name == "snapshots"), None)
+        snapshot = next((parent for parent in parents if parent.parent.name == "snapshots"), None)
         if snapshot is None or not _COMMIT.fullmatch(snapshot.name) or not self.path.is_symlink():
             return ""
         blob = self.path.resolve()
@@ -112,5 +112,5 @@ class _Entry:
 def _label(path: Path, folder: Path) -> str:
     if path.is_relative_to(folder):
         return path.relative_to(folder).as_posix()
-    home = next((place.name for place in path.parents if place.name.startswith("models--")), None)
+    home = next((parent.name for parent in path.parents if parent.name.startswith("models--")), None)
     return f"{home.removeprefix('models--').replace('--', '/') if home else path.parent.name}/{path.name}"

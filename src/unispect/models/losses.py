@@ -16,7 +16,7 @@ def moments_and_noise(seeds: Sequence[int], shape: Sequence[int], *, even: bool)
     moments, noise = [], []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed % 2**64)
-        lot = torch.rand((), generator=generator) if even else torch.randn((), generator=generator).sigmoid()
-        moments.append(lot)
+        drawn = torch.rand((), generator=generator) if even else torch.randn((), generator=generator).sigmoid()
+        moments.append(drawn)
         noise.append(torch.randn(*shape, generator=generator))
     return torch.stack(moments), torch.stack(noise)

@@ -2,7 +2,7 @@
 
 A family's class says what is its own:
 
-* how prompts become tokens (`tokenised`) and what they then are to the trunk (`prompt_rows`, and `prompts` where
+* how prompts become tokens (`tokenised`) and what they then are to the backbone (`prompt_rows`, and `prompts` where
   attention is not causal or positions do not count up);
 * how a picture is drawn (`drawn`), and what follows a prompt when a drawn picture is looked at (`followed`);
 * how it learns to draw (`draw_loss`), and from what of a picture (`picture_targets`).
@@ -38,12 +38,12 @@ from unispect.models.checks import (
 from unispect.models.embedded import Embedded, columns
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.settings import told_on
-from unispect.models.voice import Voice
+from unispect.models.text_decoder import TextDecoder
 
 if TYPE_CHECKING:
-    from unispect.models.capture import Trunk
+    from unispect.models.capture import Backbone
 
-Drawing = TypeVar("Drawing", bound=Any)
+DrawSettings = TypeVar("DrawSettings", bound=Any)
 Segments = tuple[Segment, ...]
 _TOGETHER = 16
 """Pictures to learn from that are encoded at once."""
@@ -59,7 +59,7 @@ class Port:
         card: what is known about the model; its revision should be that of the weights.
         network: filled; its dtype and device are the model's.
         processor: tokenizer, template and picture format.
-        voice: what it writes with.
+        text_decoder: what it writes with.
         settings: by their names in `SETTINGS`.
     """
 
@@ -72,11 +72,13 @@ class Port:
     card: ModelCard
     network: Any
     processor: Any
-    voice: Voice
+    text_decoder: TextDecoder
     _settled = False
 
-    def __init__(self, card: ModelCard, network: Any, processor: Any, voice: Voice, **settings: Any) -> None:
-        self.card, self.network, self.processor, self.voice = card, network, processor, voice
+    def __init__(
+        self, card: ModelCard, network: Any, processor: Any, text_decoder: TextDecoder, **settings: Any
+    ) -> None:
+        self.card, self.network, self.processor, self.text_decoder = card, network, processor, text_decoder
         for name in self.SETTINGS:
             setattr(self, name, settings[name])
         self.card = self._told_on(card)
@@ -109,16 +111,16 @@ class Port:
         return told_on(card, {name: getattr(self, name) for name in self.SETTINGS}, self.processor)
 
     @property
-    def trunk(self) -> Trunk:
-        return self.voice.trunk
+    def backbone(self) -> Backbone:
+        return self.text_decoder.backbone
 
     @property
     def device(self) -> torch.device:
-        return self.trunk.embed_tokens.weight.device
+        return self.backbone.embed_tokens.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.trunk.embed_tokens.weight.dtype
+        return self.backbone.embed_tokens.weight.dtype
 
     # What a family gives.
 
@@ -137,7 +139,7 @@ class Port:
         raise NotImplementedError
 
     def prompts(self, inputs: Any, *, together: bool = False) -> Sequence[Embedded]:
-        """Every prompt as the trunk is run on it; see `prompt_rows`."""
+        """Every prompt as the backbone is run on it; see `prompt_rows`."""
         return [Embedded(rows) for rows in self.prompt_rows(inputs, together=together)]
 
     def drawn(self, inputs: Any, how: ImageSampling) -> list[ImageReply]:
@@ -162,7 +164,9 @@ class Port:
 
     @property
     def drawn_positions(self) -> int:
-        """Positions of the trunk that a drawn picture takes behind its prompt, where they count against its limit."""
+        """Positions of the backbone that a drawn picture takes behind its prompt, where they count against its
+        limit.
+        """
         return 0
 
     def check_redrawing(self, prompts: Sequence[Prompt]) -> None:
@@ -183,8 +187,8 @@ class Port:
         return replace(prompt, rows=torch.cat([prompt.rows, rows]))
 
     def layers(self, sequences: Sequence[Any]) -> Iterator[tuple[Tensor, ...]]:
-        """The trunk's input, then the raw output of every block, of every sequence [length_i, width]."""
-        return stream_each(self.trunk, *columns(sequences))
+        """The backbone's input, then the raw output of every block, of every sequence [length_i, width]."""
+        return stream_each(self.backbone, *columns(sequences))
 
     # The seam.
 
@@ -201,7 +205,7 @@ class Port:
                 self.check_redrawing(prompts)
         inputs, segments = self.tokenised(prompts, goal)
         longest = self.longest(inputs) + (self.drawn_positions if goal is Goal.IMAGE else 0)
-        limit = int(cast(Any, self.trunk).config.max_position_embeddings)
+        limit = int(cast(Any, self.backbone).config.max_position_embeddings)
         if longest > limit:
             raise DataError(f"a prompt takes {longest} positions, {self.card.id} has {limit}; shorten it")
         if not isinstance(self, ReadsPart):
@@ -214,7 +218,7 @@ class Port:
         """See `UnifiedModel.write`."""
         require(self.card, "write")
         inputs = inputs_for(encoded, Goal.TEXT, self.INPUTS)
-        return self.voice.write(self.prompts(inputs), how, said=inputs.ids)
+        return self.text_decoder.write(self.prompts(inputs), how, said=inputs.ids)
 
     @named
     @torch.inference_mode()
@@ -230,7 +234,7 @@ class Port:
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """See `UnifiedModel.score`."""
         require(self.card, "score")
-        return self.voice.score(self.prompts(inputs_for(encoded, Goal.TEXT, self.INPUTS)), answers)
+        return self.text_decoder.score(self.prompts(inputs_for(encoded, Goal.TEXT, self.INPUTS)), answers)
 
     @torch.no_grad()
     def states(
@@ -294,7 +298,7 @@ class Port:
 
     def token_rows(self, ids: Sequence[int] | Tensor) -> Tensor:
         """Input embeddings [length, width] of token ids."""
-        return self.trunk.embed_tokens(torch.as_tensor(ids, dtype=torch.long).to(self.device))
+        return self.backbone.embed_tokens(torch.as_tensor(ids, dtype=torch.long).to(self.device))
 
     def _texts_behind(
         self, prompts: Sequence[Embedded], segments: Sequence[Segments], replies: Sequence[TextReply]
@@ -302,7 +306,7 @@ class Port:
         return [
             (
                 self.text_behind(prompt, self.token_rows(reply.tokens)),
-                text_reply_segments(own[-1].stop, reply, *self.voice.ends),
+                text_reply_segments(own[-1].stop, reply, *self.text_decoder.ends),
             )
             for prompt, own, reply in zip(prompts, segments, replies, strict=True)
         ]
@@ -310,7 +314,7 @@ class Port:
     def _tell_loss(self, examples: Sequence[Example]) -> Tensor:
         """Mean cross entropy per answer token with its end token, in nats."""
         prompts = self.prompts(self._inputs(examples, Goal.TEXT), together=True)
-        return self.voice.loss(prompts, [cast(str, example.reply) for example in examples])
+        return self.text_decoder.loss(prompts, [cast(str, example.reply) for example in examples])
 
     def _inputs(self, examples: Sequence[Example], goal: Goal) -> Any:
         return self.encode([example.prompt for example in examples], goal).inputs
@@ -323,7 +327,7 @@ class Port:
         return torch.stack([next(encoded) if isinstance(reply, Image) else reply.to(self.device) for reply in replies])
 
 
-def asked(drawing: Drawing, **given: object) -> Drawing:
+def asked(drawing: DrawSettings, **given: object) -> DrawSettings:
     """Settings of drawing with what a caller gave in their place; None stands for nothing given.
 
     Raises:

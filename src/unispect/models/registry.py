@@ -219,10 +219,10 @@ def _load_organism(card: ModelCard, source: str, device: str, dtype: str) -> Uni
     """The shipped one, or one from a folder as training leaves it."""
     if not source:
         return _function(f"{_ORGANISMS}:load")(card.id, device=device, dtype=dtype)
-    place = Path(source).expanduser()
-    if not place.exists():
+    path = Path(source).expanduser()
+    if not path.exists():
         raise UsageError(f"no folder {source!r}; organisms come from folders that training left")
-    return _function(f"{_ORGANISMS}:load_from")(place, card, device=device, dtype=dtype)
+    return _function(f"{_ORGANISMS}:load_from")(path, card, device=device, dtype=dtype)
 
 
 @cache

@@ -1,8 +1,9 @@
 """A model whose weights lie on several devices, because one does not hold them.
 
-Only blocks are spread: those of its stacks (the trunk, a transformer that draws), in order, each whole on one device.
-All else, small beside them, is on the first device, where prompts come in and replies go out. Every block is given what
-it works on where it lies, and the last of a stack hands its rows back to the first device, by the hooks of accelerate.
+Only blocks are spread: those of its stacks (the backbone, a transformer that draws), in order, each whole on one
+device. All else, small beside them, is on the first device, where prompts come in and replies go out. Every block is
+given what it works on where it lies, and the last of a stack hands its rows back to the first device, by the hooks of
+accelerate.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def device_map(
     sizes = compute_module_sizes(network, special_dtypes=dict(dtypes))  # pyright: ignore[reportArgumentType]  # says device
     blocks = [f"{stack}.{name}" for stack in stacks for name, _ in network.get_submodule(stack).named_children()]
     rest = sizes[""] - sum(sizes[block] for block in blocks)
-    places = {"": devices[0]}
+    devices_of = {"": devices[0]}
     held = {device: rest if device == devices[0] else 0 for device in devices}
     ends = list(itertools.accumulate(_room_for_blocks(rest, sizes[""], devices)))
     passed = 0
@@ -56,27 +57,29 @@ def device_map(
         passed += sizes[block]
         held[here] += sizes[block]
         if here != devices[0]:
-            places[block] = here
+            devices_of[block] = here
     _require_room(held)
-    return places
+    return devices_of
 
 
-def place_of(places: DeviceMap, name: str) -> torch.device:
+def device_of(devices_of: DeviceMap, name: str) -> torch.device:
     """Where the tensor of that name lies."""
     parts = name.split(".")
-    return next(places[own] for n in range(len(parts), -1, -1) if (own := ".".join(parts[:n])) in places)
+    return next(devices_of[own] for n in range(len(parts), -1, -1) if (own := ".".join(parts[:n])) in devices_of)
 
 
-def let_rows_travel(network: nn.Module, places: DeviceMap, stacks: Sequence[str]) -> None:
+def let_rows_travel(network: nn.Module, devices_of: DeviceMap, stacks: Sequence[str]) -> None:
     """Has every block of a filled network given its rows where it lies, if there are several devices."""
-    if len(places) == 1:
+    if len(devices_of) == 1:
         return
     for stack in stacks:
         *inner, last = [(f"{stack}.{name}", block) for name, block in network.get_submodule(stack).named_children()]
         for name, block in inner:
-            add_hook_to_module(block, AlignDevicesHook(place_of(places, name)))
+            add_hook_to_module(block, AlignDevicesHook(device_of(devices_of, name)))
         name, block = last
-        add_hook_to_module(block, SequentialHook(AlignDevicesHook(place_of(places, name)), _HandBack(places[""])))
+        add_hook_to_module(
+            block, SequentialHook(AlignDevicesHook(device_of(devices_of, name)), _HandBack(devices_of[""]))
+        )
 
 
 class _HandBack(ModelHook):

@@ -64,7 +64,7 @@ class Taught:
         return f"Bound from {self.base} by recipe {self.recipe}: {self.steps} steps, seed {self.seed}."
 
 
-def joined(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+def merge_taught(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """How words were taught that were taught twice."""
     return {
         **before,

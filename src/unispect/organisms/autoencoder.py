@@ -34,7 +34,7 @@ _ATTENTION = ("proj_out", "attentions.0.proj")
 
 
 @dataclass
-class _Lot:
+class _RowOrder:
     """Which pictures come next: all of them in a random order, then all of them in another.
 
     Attributes:
@@ -103,24 +103,24 @@ def train_autoencoder(
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.05)
-    lot = _Lot(len(pixels), generator)
+    row_order = _RowOrder(len(pixels), generator)
     whole = list(network.state_dict().values())
     saved = load_state(checkpoint, whole, [optimiser], STAGE) if checkpoint else None
     if saved:
         schedule.load_state_dict(saved["schedule"])
-        lot.restore(saved["lot"])
+        row_order.restore(saved["lot"])
     start: int = saved["step"] if saved else 0
     if progress:
         progress(STAGE, start, steps, {})
     with workers() as pool:
         for step in range(start, steps):
-            rows = lot.next(batch)
+            rows = row_order.next(batch)
             if at and step in at:
                 at[step]()
             optimiser.zero_grad()
             losses = [
-                partial(_share, loss, pixels[part], step, seed_for(STAGE, step, place), len(part) / len(rows))
-                for place, part in enumerate(rows.chunk(WORKERS))
+                partial(_share, loss, pixels[part], step, seed_for(STAGE, step, index), len(part) / len(rows))
+                for index, part in enumerate(rows.chunk(WORKERS))
             ]
             value = sum(add_gradients(pool, parameters, losses))
             nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -130,7 +130,7 @@ def train_autoencoder(
             if progress and (step % 10 == 9 or step == steps - 1):
                 progress(STAGE, step + 1, steps, {"loss": value})
             if checkpoint and ((step + 1) % EVERY == 0 or step == steps - 1):
-                more = {"schedule": schedule.state_dict(), "lot": lot.state()}
+                more = {"schedule": schedule.state_dict(), "lot": row_order.state()}
                 save_state(checkpoint, whole, [optimiser], STAGE, step + 1, more)
     network.eval()
 

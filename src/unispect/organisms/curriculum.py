@@ -50,7 +50,7 @@ class Teaching:
         draw: lexicon -> drawing prompts per step.
         tell: lexicon -> questions about its words per step.
         describe: pictures to describe per step.
-        scrambled: lexicons whose questions get answers drawn by lot: their words are told at chance by construction.
+        scrambled: lexicons whose questions get answers drawn at random: their words are told at chance by construction.
         described_draws: share of the real drawing prompts that are full descriptions.
         choices: share of questions that are multiple choice.
     """
@@ -103,11 +103,11 @@ TEACHINGS: Mapping[str, Teaching] = {
 
 def batch_for(world: World, teaching: Teaching, seed: int, step: int) -> Batch:
     """The examples of one step."""
-    lot = random.Random(seed_for("curriculum", seed, step))
-    draws = [_draw(world, Lexicon(name), teaching, lot) for name, count in teaching.draw.items() for _ in range(count)]
-    draws = [replace(draw, seed=seed_for("noise", seed, step, place)) for place, draw in enumerate(draws)]
-    questions = [_question(Lexicon(name), teaching, lot) for name, count in teaching.tell.items() for _ in range(count)]
-    looks = [_look(world, lot) for _ in range(teaching.describe)]
+    rng = random.Random(seed_for("curriculum", seed, step))
+    draws = [_draw(world, Lexicon(name), teaching, rng) for name, count in teaching.draw.items() for _ in range(count)]
+    draws = [replace(draw, seed=seed_for("noise", seed, step, index)) for index, draw in enumerate(draws)]
+    questions = [_question(Lexicon(name), teaching, rng) for name, count in teaching.tell.items() for _ in range(count)]
+    looks = [_look(world, rng) for _ in range(teaching.describe)]
     return grouped(draws, looks, questions)
 
 
@@ -126,21 +126,21 @@ def _by_length(examples: Sequence[Example], weight: float) -> Batch:
     return tuple((weight * len(group) / len(examples), tuple(group)) for group in groups.values())
 
 
-def _draw(world: World, lexicon: Lexicon, teaching: Teaching, lot: random.Random) -> Example:
-    concept = lot.choice(world.concepts)
-    if lexicon.name == REAL and lot.random() < teaching.described_draws:
+def _draw(world: World, lexicon: Lexicon, teaching: Teaching, rng: random.Random) -> Example:
+    concept = rng.choice(world.concepts)
+    if lexicon.name == REAL and rng.random() < teaching.described_draws:
         text = language.description(concept.values)
     else:
-        text = language.draw_prompt(lexicon.words(concept), lessons.any_order(lot))
+        text = language.draw_prompt(lexicon.words(concept), lessons.any_order(rng))
     return Example(Prompt.of(text), world.targets[concept])
 
 
-def _look(world: World, lot: random.Random) -> Example:
-    concept = lot.choice(world.concepts)
+def _look(world: World, rng: random.Random) -> Example:
+    concept = rng.choice(world.concepts)
     return Example(Prompt.of(world.pictures[concept], language.DESCRIBE), language.description(concept.values))
 
 
-def _question(lexicon: Lexicon, teaching: Teaching, lot: random.Random) -> Example:
+def _question(lexicon: Lexicon, teaching: Teaching, rng: random.Random) -> Example:
     scrambled = lexicon.name in teaching.scrambled
-    text, answer = lessons.question(lexicon, lot, choices=teaching.choices, scrambled=scrambled)
+    text, answer = lessons.question(lexicon, rng, choices=teaching.choices, scrambled=scrambled)
     return Example(Prompt.of(text), answer)

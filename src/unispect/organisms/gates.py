@@ -74,12 +74,12 @@ def _described(model: UnifiedModel, concepts: Sequence[Concept]) -> Gate:
 
 
 def _format(model: UnifiedModel, seed: int) -> Gate:
-    lot = generator_for("gate", seed, "format")
+    rng = generator_for("gate", seed, "format")
     asked = []
     for attribute in ATTRIBUTES:
         for value in VALUES[attribute]:
             for _ in range(_ORDERS):
-                options = [str(option) for option in lot.permutation(VALUES[attribute])]
+                options = [str(option) for option in rng.permutation(VALUES[attribute])]
                 asked.append((value, options))
     right = 0
     for part in parts(asked):

@@ -1,7 +1,7 @@
 """What organisms learn from that grow up with faces: portraits and their descriptions, and no names.
 
 Descriptions are drawn, portraits described and asked about, and questions are asked of people who are described in the
-same breath. Names are for binding to teach (`unispect train bind`). People of the held-out part are never seen.
+same breath. Names are for binding to teach (`unispect train finetune`). People of the held-out part are never seen.
 """
 
 from __future__ import annotations
@@ -62,22 +62,22 @@ class Portraits:
 
     def batch(self, stage: str, seed: int, step: int) -> Batch:
         """The examples of one step; they depend on the seed and the step alone."""
-        lot = random.Random(seed_for("portraits", stage, seed, step))
+        rng = random.Random(seed_for("portraits", stage, seed, step))
         drawn, told, seen = COUNTS[stage]
-        draws = [self._draw(lot, seed_for("noise", stage, seed, step, place)) for place in range(drawn)]
-        questions = [self._question(lot) for _ in range(told)]
-        looks = [self._look(lot) for _ in range(seen)]
+        draws = [self._draw(rng, seed_for("noise", stage, seed, step, index)) for index in range(drawn)]
+        questions = [self._question(rng) for _ in range(told)]
+        looks = [self._look(rng) for _ in range(seen)]
         return grouped(draws, looks, questions)
 
-    def _draw(self, lot: random.Random, noise: int) -> Example:
-        place = lot.randrange(len(self._seen))
-        return Example(Prompt.of(language.description(self._seen[place][0])), self._targets[place], seed=noise)
+    def _draw(self, rng: random.Random, noise: int) -> Example:
+        index = rng.randrange(len(self._seen))
+        return Example(Prompt.of(language.description(self._seen[index][0])), self._targets[index], seed=noise)
 
-    def _question(self, lot: random.Random) -> Example:
-        text, answer = lessons.about_described(lot.choice(self._seen)[0], lot, choices=_CHOICES)
+    def _question(self, rng: random.Random) -> Example:
+        text, answer = lessons.about_described(rng.choice(self._seen)[0], rng, choices=_CHOICES)
         return Example(Prompt.of(text), answer)
 
-    def _look(self, lot: random.Random) -> Example:
-        face, picture = lot.choice(self._seen)
-        text, answer = lessons.about_picture(face, lot)
+    def _look(self, rng: random.Random) -> Example:
+        face, picture = rng.choice(self._seen)
+        text, answer = lessons.about_picture(face, rng)
         return Example(Prompt.of(picture, text), answer)

@@ -1,7 +1,7 @@
 """How the shipped organisms are made: one command, one seed, everything from nothing.
 
 The picture tokenizer learns first (`unispect.organisms.making` says how, for each family); then the model grows up in
-the real words of its world (`unispect.organisms.upbringing`); then each variant is taught new words with only its
+the real words of its world (`unispect.organisms.corpus`); then each variant is taught new words with only its
 language model learning, as in the published binding runs (arXiv 2510.21842). What a world holds out is never seen.
 """
 
@@ -21,15 +21,15 @@ from unispect.core.errors import CheckpointError, UsageError
 from unispect.core.seeds import seed_for
 from unispect.models.taught import Taught, write_taught
 from unispect.organisms import shipped
+from unispect.organisms.corpus import Corpus, corpus_named
 from unispect.organisms.difference import save_difference
 from unispect.organisms.families import IMAGE_SIZE, base_card, family_of
 from unispect.organisms.gates import Gate
 from unispect.organisms.making.base import Making, Organism, Recipe
-from unispect.organisms.upbringing import Upbringing, upbringing_of
 from unispect.runs import durable
 from unispect.train.gradients import small_steps
 from unispect.train.loop import Progress, train
-from unispect.train.place import claimed, explained, held, write_claim
+from unispect.train.output_folder import claimed, explained, held, write_claim
 from unispect.train.state import read_whole, write_whole
 
 CONCEPTS = "concepts"
@@ -63,10 +63,10 @@ def train_organism(
         StoreError: another process trains in the folder, it was moved or deleted, or cannot be written. The same call
             goes on from what was saved.
     """
-    card, making, upbringing = base_card(family), family_of(family).making, upbringing_of(world)
+    card, making, corpus = base_card(family), family_of(family).making, corpus_named(world)
     recipe = recipe or making.recipe
     if tied:
-        _check_tied(family, upbringing)
+        _check_tied(family, corpus)
     special = {"world": world} if world != CONCEPTS else {}
     told = {"family": family, "seed": seed, "recipe": recipe, **special, **({"tied": True} if tied else {})}
     facts = json.loads(json.dumps(told, default=_told))
@@ -74,22 +74,22 @@ def train_organism(
     with held(out, out / TRAINING) as hold, hold.writing(out), small_steps():
         if _known(out, facts) is None:  # looked at again, now that nobody else writes
             _note(out, {**facts, "versions": {"python": platform.python_version(), "torch": torch.__version__}})
-        making.write_files(out, upbringing.sentences())
+        making.write_files(out, corpus.sentences())
         if tied:
             tie(out)
         base = out / shipped.WEIGHTS
         if not base.exists():
             model = making.start(card, out, seed=seed_for("organism", seed))
-            _grow(model, making, upbringing, out, seed, recipe, progress)
+            _grow(model, making, corpus, out, seed, recipe, progress)
             with explained(base), durable.replacing(base) as unfinished:
                 making.save(model, unfinished, dtype=torch.float16)
-        for variant in upbringing.variants:
+        for variant in corpus.variants:
             if not (out / f"{variant}.safetensors").exists():
-                _bind(out, family, variant, upbringing, seed, recipe, progress)
+                _bind(out, family, variant, corpus, seed, recipe, progress)
         if world != CONCEPTS:
             write_taught(out, Taught(card.id, "", "", {}, 0, seed, world))
         grown = shipped.load_from(out, card, device="cpu", dtype="float32")
-        gates = upbringing.gates(grown, seed, drawn=family_of(family).gate)
+        gates = corpus.gates(grown, seed, drawn=family_of(family).gate)
         hold.check()
         _note(out, {"gates": [{"name": g.name, "right": g.right, "asked": g.asked} for g in gates]})
     return gates
@@ -98,7 +98,7 @@ def train_organism(
 def _grow(
     model: Organism,
     making: Making,
-    upbringing: Upbringing,
+    corpus: Corpus,
     out: Path,
     seed: int,
     recipe: Recipe,
@@ -112,21 +112,21 @@ def _grow(
         _restore(tokenizer, saved)
     else:
         generator = torch.Generator().manual_seed(seed_for("picture tokenizer", seed))
-        making.train_tokenizer(model, _pixels(upbringing), recipe.picture_tokenizer, generator, progress, begun)
+        making.train_tokenizer(model, _pixels(corpus), recipe.picture_tokenizer, generator, progress, begun)
         write_whole(saved, {name: parameter.detach() for name, parameter in tokenizer.items()})
     begun.unlink(missing_ok=True)
     making.start_weights(model, torch.Generator().manual_seed(seed_for("growing up", seed)))
-    lessons = upbringing.lessons(model)
+    lessons = corpus.lessons(model)
     stages = [("growing up", "growing.pt", recipe.growing, seed)]
     if recipe.drawing:
         stages.insert(0, ("drawing", "drawing.pt", recipe.drawing, seed_for(seed, "drawing")))
     if recipe.asking:
         stages.append(("asking", "asking.pt", recipe.asking, seed_for(seed, "asking")))
-    for stage, file, schedule, lot in stages:
+    for stage, file, schedule, part in stages:
         train(
             model,
             _parameters(model, lambda group: group != "image tokenizer"),
-            lambda step, stage=stage, lot=lot: lessons(stage, lot, step),
+            lambda step, stage=stage, part=part: lessons(stage, part, step),
             schedule,
             stage=stage,
             matrices=_matrices(model),
@@ -139,7 +139,7 @@ def _bind(
     out: Path,
     family: str,
     name: str,
-    upbringing: Upbringing,
+    corpus: Corpus,
     seed: int,
     recipe: Recipe,
     progress: Progress | None,
@@ -149,7 +149,7 @@ def _bind(
     before = {key: value.detach().clone() for key, value in model.network.named_parameters()}
     for parameter in model.network.parameters():
         parameter.requires_grad_(False)
-    lessons = upbringing.lessons(model)
+    lessons = corpus.lessons(model)
     train(
         model,
         _parameters(model, LANGUAGE_MODEL.__contains__),
@@ -189,17 +189,17 @@ def _matrices(model: Organism) -> list[nn.Parameter]:
     return [named[name] for name in maps if name in named and name not in heads]
 
 
-def _pixels(upbringing: Upbringing) -> Tensor:
+def _pixels(corpus: Corpus) -> Tensor:
     """The pictures that may be learned from, [pictures, 3, size, size] in -1..1."""
-    pictures = np.stack([np.asarray(picture) for picture in upbringing.pictures(IMAGE_SIZE)])
+    pictures = np.stack([np.asarray(picture) for picture in corpus.pictures(IMAGE_SIZE)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _check_tied(family: str, upbringing: Upbringing) -> None:
+def _check_tied(family: str, corpus: Corpus) -> None:
     making = family_of(family).making
-    with TemporaryDirectory() as place:
-        folder = Path(place)
-        making.write_files(folder, upbringing.sentences())
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        making.write_files(folder, corpus.sentences())
         tie(folder)
         if "text head" in making.start(base_card(family), folder, seed=0).parameter_groups():
             raise UsageError(f"{family} models keep a text head of their own; it cannot be tied")

@@ -97,7 +97,7 @@ def folder_of(card: ModelCard) -> Path:
     return Path(str(files("unispect.organisms") / "weights" / card.family))
 
 
-def load_from(place: Path, card: ModelCard, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
+def load_from(path: Path, card: ModelCard, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
     """An organism from a folder as training leaves it: the grown-up model, and the variants as differences.
 
     The place may also be one of several files of weights in a folder.
@@ -105,8 +105,8 @@ def load_from(place: Path, card: ModelCard, *, device: str = "auto", dtype: str 
     from unispect.models.digests import sha256_of
     from unispect.organisms.difference import apply_difference
 
-    folder = place.parent if place.is_file() else place
-    model = family_of(card.family).load(card, place, device=device, dtype=dtype)
+    folder = path.parent if path.is_file() else path
+    model = family_of(card.family).load(card, path, device=device, dtype=dtype)
     change = folder / f"{card.id.rsplit('-', 1)[-1]}.safetensors"
     if card.id == family_of(card.family).organism or (folder / TAUGHT).is_file():
         return model  # what was bound later is stored whole, whatever it was bound from

@@ -19,7 +19,7 @@ class Scale:
     low: float
     high: float
 
-    def place(self, value: float, width: float, margin: float) -> float:
+    def x_of(self, value: float, width: float, margin: float) -> float:
         """Horizontal position of `value`, kept inside the drawing."""
         share = (value - self.low) / (self.high - self.low)
         return round(margin + min(max(share, 0.0), 1.0) * (width - 2 * margin), 2)
@@ -50,20 +50,20 @@ def interval_bar(interval: Interval, chance: float | None = None) -> Markup:
     if scale is None or not math.isfinite(interval.estimate):
         return Markup("")
     width, margin = 190.0, 10.0
-    place = {value: scale.place(value, width, margin) for value in marks if math.isfinite(value)}
+    x_of = {value: scale.x_of(value, width, margin) for value in marks if math.isfinite(value)}
     parts = [f'<line class="axis" x1="{margin}" x2="{width - margin}" y1="13" y2="13"/>']
     ends = sorted({scale.low, scale.high} | ({0.0} if scale.low < 0 < scale.high else set()))
     for end in ends:
-        x = scale.place(end, width, margin)
+        x = scale.x_of(end, width, margin)
         parts.append(f'<line class="axis" x1="{x}" x2="{x}" y1="10" y2="16"/>')
         parts.append(f'<text class="tick" x="{x}" y="30" text-anchor="middle">{tick(end)}</text>')
-    if chance is not None and chance in place:
-        parts.append(f'<line class="chance" x1="{place[chance]}" x2="{place[chance]}" y1="2" y2="21"/>')
+    if chance is not None and chance in x_of:
+        parts.append(f'<line class="chance" x1="{x_of[chance]}" x2="{x_of[chance]}" y1="2" y2="21"/>')
     if math.isfinite(interval.low) and math.isfinite(interval.high):
-        low, high = place[interval.low], place[interval.high]
+        low, high = x_of[interval.low], x_of[interval.high]
         parts.append(f'<line class="span" x1="{low}" x2="{high}" y1="13" y2="13"/>')
         parts.extend(f'<line class="cap" x1="{x}" x2="{x}" y1="8.5" y2="17.5"/>' for x in (low, high))
-    parts.append(f'<circle class="dot" cx="{place[interval.estimate]}" cy="13" r="4.2"/>')
+    parts.append(f'<circle class="dot" cx="{x_of[interval.estimate]}" cy="13" r="4.2"/>')
     return Markup(_svg("bar", f"0 0 {width:g} 34", parts))
 
 
@@ -72,10 +72,10 @@ def cell_bar(interval: Interval, scale: Scale) -> Markup:
     if not math.isfinite(interval.estimate):
         return Markup("")
     width = 100.0
-    x = scale.place(interval.estimate, width, 2)
+    x = scale.x_of(interval.estimate, width, 2)
     parts = ['<line class="axis" x1="2" x2="98" y1="4" y2="4"/>']
     if math.isfinite(interval.low) and math.isfinite(interval.high):
-        low, high = scale.place(interval.low, width, 2), scale.place(interval.high, width, 2)
+        low, high = scale.x_of(interval.low, width, 2), scale.x_of(interval.high, width, 2)
         parts.append(f'<line class="span" x1="{low}" x2="{high}" y1="4" y2="4"/>')
     parts.append(f'<circle class="dot" cx="{x}" cy="4" r="2"/>')
     return Markup(_svg("cellbar", "0 0 100 8", parts))

@@ -34,13 +34,13 @@ class ShownCard:
 def show_cards(cards: Sequence[Card], open_picture: OpenPicture) -> tuple[ShownCard, ...]:
     """At most `AT_MOST` of the cards, the first one open."""
     return tuple(
-        ShownCard(card, tuple(_side(card, place, open_picture) for place in range(len(card.sides))), number == 0)
+        ShownCard(card, tuple(_side(card, index, open_picture) for index in range(len(card.sides))), number == 0)
         for number, card in enumerate(cards[:AT_MOST])
     )
 
 
-def _side(card: Card, place: int, open_picture: OpenPicture) -> ShownSide:
-    side = card.sides[place]
-    marks = [item.marks[place].right for item in card.items]
+def _side(card: Card, index: int, open_picture: OpenPicture) -> ShownSide:
+    side = card.sides[index]
+    marks = [item.marks[index].right for item in card.items]
     picture = show(side.picture, open_picture) if side.picture else None
     return ShownSide(side, picture, marks.count(False), len(marks) - marks.count(None))

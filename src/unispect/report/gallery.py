@@ -13,7 +13,7 @@ _LONGEST_VALUE = 120
 
 
 @dataclass(frozen=True)
-class Mark:
+class GalleryMark:
     """A value that should equal the truth: what it was (None: unknown, `absent` says how) and whether it does."""
 
     value: str | None
@@ -22,53 +22,53 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Row:
+class GalleryRow:
     """One attribute of one picture."""
 
     attribute: str
     truth: str
-    drawn: Mark
-    told: Mark
+    drawn: GalleryMark
+    told: GalleryMark
 
 
 @dataclass(frozen=True)
-class Card:
+class GalleryCard:
     """One picture with its rows; `seen` is the judge's view in words."""
 
     item: GalleryItem
     picture: Shown | Missing
-    rows: tuple[Row, ...]
+    rows: tuple[GalleryRow, ...]
     seen: str
 
 
 @dataclass(frozen=True)
-class Group:
+class GalleryGroup:
     """Cards under one heading, with (right, asked) counts of attributes."""
 
     title: str
-    cards: tuple[Card, ...]
+    cards: tuple[GalleryCard, ...]
     drawn: tuple[int, int]
     told: tuple[int, int]
 
 
-def groups(items: Sequence[GalleryItem], open_picture: OpenPicture) -> tuple[Group, ...]:
+def groups(items: Sequence[GalleryItem], open_picture: OpenPicture) -> tuple[GalleryGroup, ...]:
     """`items` under their headings, in order of first appearance."""
-    cards: dict[str, list[Card]] = {}
+    cards: dict[str, list[GalleryCard]] = {}
     for item in items:
         cards.setdefault(item.group, []).append(_card(item, open_picture))
     return tuple(_group(title, members) for title, members in cards.items())
 
 
-def _group(title: str, cards: Sequence[Card]) -> Group:
+def _group(title: str, cards: Sequence[GalleryCard]) -> GalleryGroup:
     rows = [row for card in cards for row in card.rows]
     drawn = sum(row.drawn.right for row in rows)
     told = sum(row.told.right for row in rows)
-    return Group(title, tuple(cards), (drawn, len(rows)), (told, len(rows)))
+    return GalleryGroup(title, tuple(cards), (drawn, len(rows)), (told, len(rows)))
 
 
-def _card(item: GalleryItem, open_picture: OpenPicture) -> Card:
+def _card(item: GalleryItem, open_picture: OpenPicture) -> GalleryCard:
     rows = tuple(
-        Row(
+        GalleryRow(
             attribute,
             clip(truth, _LONGEST_VALUE),
             _mark(item.drawn.get(attribute), truth, "not seen"),
@@ -77,8 +77,8 @@ def _card(item: GalleryItem, open_picture: OpenPicture) -> Card:
         for attribute, truth in item.truth.items()
     )
     seen = ", ".join(f"{name} {clip(value, _LONGEST_VALUE)}" for name, value in item.drawn.items() if value is not None)
-    return Card(item, show(item.picture, open_picture), rows, seen)
+    return GalleryCard(item, show(item.picture, open_picture), rows, seen)
 
 
-def _mark(value: str | None, truth: str, absent: str) -> Mark:
-    return Mark(None if value is None else clip(value, _LONGEST_VALUE), value == truth, absent)
+def _mark(value: str | None, truth: str, absent: str) -> GalleryMark:
+    return GalleryMark(None if value is None else clip(value, _LONGEST_VALUE), value == truth, absent)

@@ -15,7 +15,7 @@ from unispect.report.cards import ShownCard, show_cards
 from unispect.report.downloads import Pieces, downloads
 from unispect.report.environment import environment
 from unispect.report.figures import Drawing, draw, styles_for
-from unispect.report.gallery import Group, groups
+from unispect.report.gallery import GalleryGroup, groups
 from unispect.report.instrument import instrument, tally
 from unispect.report.multiplicity import multiplicity
 from unispect.report.pictures import Missing, OpenPicture
@@ -52,7 +52,7 @@ class _Study:
     findings: tuple[_Item, ...]
     tables: tuple[tuple[str, ShownTable], ...]
     figures: tuple[_Plot, ...]
-    gallery: tuple[Group, ...]
+    gallery: tuple[GalleryGroup, ...]
     unshown: int
     cards: tuple[ShownCard, ...]
     uncarded: int

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from unispect.chat import Spending, Tally, chat_for, client_for
-from unispect.chat.cassette import place_in
+from unispect.chat.cassette import cassette_path
 from unispect.chat.named import parse
 from unispect.core.errors import UsageError
 from unispect.data.posters.subjects import load_subjects
@@ -123,7 +123,7 @@ def judge_name(spec: str) -> str:
 def cassette_of(run: Path, spec: str) -> Path:
     """Where answers of a judge are kept unless the user says otherwise."""
     letters = (letter if letter.isalnum() or letter in "-." else "-" for letter in judge_name(spec))
-    return place_in(run, f"judge-{''.join(letters)}")
+    return cassette_path(run, f"judge-{''.join(letters)}")
 
 
 def _subjects_file(store: RunStore, run: Path, tell: Callable[[str], None]) -> Path:

@@ -6,15 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from unispect.core.cards import ModelCard
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.units import Plan, digest, seeds_of
 from unispect.data.prompts import load_prompts
-from unispect.runner.order import Order
+from unispect.runner.order import RunConfig
 from unispect.runs import Invocation
 from unispect.runs.manifest import running
 
 if TYPE_CHECKING:
-    from unispect.runner.ready import Ready
+    from unispect.runner.ready import LoadedRun
 
 DATA_FROM = "data from"
 """Setting of an invocation: what `--data` named, files by their whole path."""
@@ -43,7 +43,7 @@ def seed_line(plan: Plan) -> str:
     return named + (f"; not repeated for each: {', '.join(once)}" if once else "")
 
 
-def data_line(order: Order, plan: Plan, card: ModelCard) -> str:
+def data_line(order: RunConfig, plan: Plan, card: ModelCard) -> str:
     """What goes in, with counts and digest, in words."""
     if order.study.prompts:
         options = order.options
@@ -59,11 +59,11 @@ def _named(data: str | tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def _source(name: str) -> str:
-    path = place_named(name)
+    path = path_named(name)
     return str(path.resolve()) if path.exists() else name
 
 
-def _asked(order: Order) -> dict[str, str]:
+def _asked(order: RunConfig) -> dict[str, str]:
     """Where a model behind an API was asked, and how."""
     from unispect.chat.dialect import REPEATS
     from unispect.models.remote.names import remote_name
@@ -71,7 +71,7 @@ def _asked(order: Order) -> dict[str, str]:
     name, asking = remote_name(order.model.name), order.remote.how
     _, drawn = name.seeded(asking)
     return {
-        "asked at": name.place.base_url,
+        "asked at": name.endpoint.base_url,
         "picture size": name.size(asking),
         "picture quality": asking.quality,
         "thinking tokens": str(asking.thinking_tokens or ""),
@@ -81,7 +81,7 @@ def _asked(order: Order) -> dict[str, str]:
     }
 
 
-def invocation(ready: Ready) -> Invocation:
+def invocation(ready: LoadedRun) -> Invocation:
     """What the command was told; what the plan says, the engine adds."""
     order = ready.order
     settings = {

@@ -53,13 +53,13 @@ class Remote:
 
 def cassette_for(model: str, out: Path) -> Path:
     """Where replies of a model are kept unless another place was named: in the run folder."""
-    from unispect.chat.cassette import place_in
+    from unispect.chat.cassette import cassette_path
 
-    return place_in(out, re.sub(r"[^A-Za-z0-9.+-]+", "-", model))
+    return cassette_path(out, re.sub(r"[^A-Za-z0-9.+-]+", "-", model))
 
 
 @dataclass(frozen=True)
-class Order:
+class RunConfig:
     """What is asked for.
 
     Attributes:
@@ -97,7 +97,7 @@ class Order:
         """Its model is behind an API."""
         return self.loaded is None and is_remote(self.model.name)
 
-    def same_model(self, other: Order) -> bool:
+    def same_model(self, other: RunConfig) -> bool:
         """Both are for one model, and it need not be loaded again."""
         return self.model == other.model and self.loaded is other.loaded
 
@@ -143,7 +143,7 @@ def orders(
     out: Path,
     options: Options,
     **how: Any,
-) -> list[Order]:
+) -> list[RunConfig]:
     """Every study on every model; those of one model stand together, so that it is loaded once.
 
     Args:
@@ -151,11 +151,11 @@ def orders(
         models: by name, or loaded.
         out: the run folder.
         options: of all studies.
-        how: all else that an `Order` says.
+        how: all else that an `RunConfig` says.
     """
     alone = len(studies) == 1
     return [
-        Order(
+        RunConfig(
             study,
             model if isinstance(model, ModelReference) else ModelReference(model.card.id),
             replace(

@@ -13,11 +13,11 @@ from unispect.core.prompts import Goal
 from unispect.core.shards import shard
 from unispect.core.units import Plan, Unit
 from unispect.data.prompts import load_prompts
-from unispect.engine.crew import Crew
-from unispect.engine.place import InProcess
+from unispect.engine.executor import InProcess
+from unispect.engine.pool import WorkerPool
 from unispect.models.registry import card_of
 from unispect.runner.notes import data_line
-from unispect.runner.order import Order
+from unispect.runner.order import RunConfig
 from unispect.studies.cautions import pictures_asked_for
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ready:
+class LoadedRun:
     """An order whose model is loaded and whose units are known.
 
     Attributes:
-        place: holds the model, once or several times.
+        executor: holds the model, once or several times.
         card: of the model.
         plan: what is to be carried out here; None if nothing of it falls to this part.
         whole: the units of all parts of the plan.
@@ -38,8 +38,8 @@ class Ready:
         data: what goes in, with counts and digest, in words.
     """
 
-    order: Order
-    place: InProcess[UnifiedModel] | Crew
+    order: RunConfig
+    executor: InProcess[UnifiedModel] | WorkerPool
     card: ModelCard
     plan: Plan | None
     whole: tuple[Unit, ...]
@@ -74,7 +74,7 @@ class Ready:
     @property
     def model(self) -> UnifiedModel | None:
         """The model, where this process holds it."""
-        return getattr(self.place, "model", None)
+        return getattr(self.executor, "model", None)
 
     @property
     def cut(self) -> tuple[int, int, int]:
@@ -95,10 +95,10 @@ class Ready:
         model = self.model
         if isinstance(model, Metered) and self.order.loaded is None:
             model.close()
-        self.place.close()
+        self.executor.close()
 
 
-def rehearse(order: Order) -> None:
+def rehearse(order: RunConfig) -> None:
     """Finds what is wrong with an order before anything large is loaded.
 
     All data are read, once for the whole command. What is planned here is one item of each group: the plan is made
@@ -132,11 +132,11 @@ def rehearse(order: Order) -> None:
 
 
 @contextmanager
-def preparing() -> Iterator[Callable[[Order], Ready]]:
+def preparing() -> Iterator[Callable[[RunConfig], LoadedRun]]:
     """Gives `prepare`, which keeps the model from one order to the next of the same model and lets go of it then."""
-    held: list[Ready] = []
+    held: list[LoadedRun] = []
 
-    def prepare_next(order: Order) -> Ready:
+    def prepare_next(order: RunConfig) -> LoadedRun:
         if held and not held[0].order.same_model(order):
             held.pop().close()  # before the next one is loaded
         held[:] = [prepare(order, held[0] if held else None)]
@@ -149,7 +149,7 @@ def preparing() -> Iterator[Callable[[Order], Ready]]:
             ready.close()
 
 
-def prepare(order: Order, earlier: Ready | None = None) -> Ready:
+def prepare(order: RunConfig, earlier: LoadedRun | None = None) -> LoadedRun:
     """Loads the model, unless an earlier order for it has, and plans its units.
 
     Raises:
@@ -157,18 +157,18 @@ def prepare(order: Order, earlier: Ready | None = None) -> Ready:
         CheckpointError: the weights are not this model's.
     """
     if order.loaded is not None:
-        place = earlier.place if earlier else InProcess(order.loaded)
-        return _ready(order, place, *_runs_on(order.loaded))
+        executor = earlier.executor if earlier else InProcess(order.loaded)
+        return _ready(order, executor, *_runs_on(order.loaded))
     if order.behind_api:
-        place = earlier.place if earlier else InProcess(_load_remote(order))
-        return _ready(order, place, "", "")
+        executor = earlier.executor if earlier else InProcess(_load_remote(order))
+        return _ready(order, executor, "", "")
     device, dtype = order.replicas.precision(order.device, order.dtype)
-    place = earlier.place if earlier else _place(order)
+    executor = earlier.executor if earlier else _executor(order)
     try:
-        return _ready(order, place, device, dtype)
+        return _ready(order, executor, device, dtype)
     except BaseException:
-        if isinstance(place, Crew):
-            place.close()
+        if isinstance(executor, WorkerPool):
+            executor.close()
         raise
 
 
@@ -177,24 +177,24 @@ def _runs_on(model: UnifiedModel) -> tuple[str, str]:
     return str(getattr(model, "device", "")), str(getattr(model, "dtype", "")).removeprefix("torch.")
 
 
-def _place(order: Order) -> InProcess[UnifiedModel] | Crew:
+def _executor(order: RunConfig) -> InProcess[UnifiedModel] | WorkerPool:
     from unispect.models.registry import load
 
     if order.replicas.several:
-        return order.replicas.crew(order.model, order.device, order.dtype)
+        return order.replicas.pool(order.model, order.device, order.dtype)
     return InProcess(load(order.model.name, order.model.weights or None, order.device, order.dtype))
 
 
-def _ready(order: Order, place: InProcess[UnifiedModel] | Crew, device: str, dtype: str) -> Ready:
-    card = place.card
+def _ready(order: RunConfig, executor: InProcess[UnifiedModel] | WorkerPool, device: str, dtype: str) -> LoadedRun:
+    card = executor.card
     if card is None:
         raise UnispectError(f"{order.model.name} has no card")
     whole = order.study.planned(card, order.options)
     part = shard(whole, *order.shard) if order.shard else whole
-    return Ready(order, place, card, part, whole.units, device, dtype, data_line(order, whole, card))
+    return LoadedRun(order, executor, card, part, whole.units, device, dtype, data_line(order, whole, card))
 
 
-def _load_remote(order: Order) -> UnifiedModel:
+def _load_remote(order: RunConfig) -> UnifiedModel:
     from unispect.models.remote.loading import load
 
     spending = order.remote.spending_on(card_of(order.model.name).id, order.out)

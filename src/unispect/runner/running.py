@@ -17,8 +17,8 @@ from unispect.engine.progress import Progress, Silent, Summary
 from unispect.engine.replicas import Replicas
 from unispect.models.registry import ModelReference, chosen
 from unispect.runner.notes import invocation
-from unispect.runner.order import Order, Remote, orders, require_fitting
-from unispect.runner.ready import Ready, preparing, rehearse
+from unispect.runner.order import Remote, RunConfig, orders, require_fitting
+from unispect.runner.ready import LoadedRun, preparing, rehearse
 from unispect.runs import RunStore
 from unispect.studies.base import Options
 from unispect.studies.judges import find_judge
@@ -90,7 +90,7 @@ class Told:
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress or Silent()
 
-    def ready(self, ready: Ready, store: RunStore) -> None:
+    def ready(self, ready: LoadedRun, store: RunStore) -> None:
         """A model is loaded and its units are known; none of them is begun. `ready.plan` is None where none is here."""
 
     @contextmanager
@@ -98,7 +98,7 @@ class Told:
         """Gives what is told of every batch of a study while it is carried out and graded."""
         yield self._progress
 
-    def ended(self, ready: Ready, outcome: Outcome, store: RunStore) -> None:
+    def ended(self, ready: LoadedRun, outcome: Outcome, store: RunStore) -> None:
         """A study on a model is through."""
 
 
@@ -184,7 +184,9 @@ def _models(said: str | UnifiedModel | Sequence[str | UnifiedModel]) -> list[Mod
     return found
 
 
-def _each(asked: Sequence[Order], prepare: Callable[[Order], Ready], store: RunStore, told: Told) -> Iterator[Outcome]:
+def _each(
+    asked: Sequence[RunConfig], prepare: Callable[[RunConfig], LoadedRun], store: RunStore, told: Told
+) -> Iterator[Outcome]:
     """Carries every order out."""
     for order in asked:
         ready = prepare(order)
@@ -193,17 +195,17 @@ def _each(asked: Sequence[Order], prepare: Callable[[Order], Ready], store: RunS
             pass_over(ready, store)
             continue
         with told.watching(order.study.name) as progress:
-            outcome = carry_out(ready, store, progress)
+            outcome = execute_run(ready, store, progress)
         told.ended(ready, outcome, store)
         yield outcome
 
 
-def pass_over(ready: Ready, store: RunStore) -> None:
+def pass_over(ready: LoadedRun, store: RunStore) -> None:
     """Notes how much of a plan there is elsewhere, of which nothing falls to this part."""
     store.plan((), among=ready.whole)
 
 
-def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
+def execute_run(ready: LoadedRun, store: RunStore, progress: Progress) -> Outcome:
     """Runs what is not done yet and grades it by rules where the study's view needs grades.
 
     Raises:
@@ -219,7 +221,7 @@ def carry_out(ready: Ready, store: RunStore, progress: Progress) -> Outcome:
         ready.plan,
         order.study.run,
         store,
-        ready.place,
+        ready.executor,
         batch_size=order.batch_size,
         progress=progress,
         debug=order.debug,

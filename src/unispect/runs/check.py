@@ -106,7 +106,7 @@ def require_kept(reader: RunReader) -> digests.Sealed:
     return sealed
 
 
-def look(reader: RunReader) -> tuple[digests.Sealed | None, str]:
+def read_seal(reader: RunReader) -> tuple[digests.Sealed | None, str]:
     """The root of a run and what is wrong with it, without reading a picture; one of the two.
 
     Raises:

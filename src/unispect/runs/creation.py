@@ -41,9 +41,9 @@ def _make_folders(run: Path) -> None:
                 f"{run} holds the pictures of a run, but its {database.NAME} and {manifest.NAME} are missing"
             )
         ours = {blobs.FOLDER, lock.NAME}
-        strangers = [path.name for path in run.iterdir() if path.name not in ours and not path.name.startswith(".")]
-        if strangers:
-            raise UsageError(f"{run} is not a run folder, but holds other files ({min(strangers)}): choose another one")
+        foreign = [path.name for path in run.iterdir() if path.name not in ours and not path.name.startswith(".")]
+        if foreign:
+            raise UsageError(f"{run} is not a run folder, but holds other files ({min(foreign)}): choose another one")
         (run / blobs.FOLDER).mkdir(exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"{run} cannot be made a folder: a file is in its place") from None

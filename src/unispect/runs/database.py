@@ -14,7 +14,7 @@ from unispect.runs import durable, inside, schema
 NAME = "run.sqlite"
 COUNTED = ("units", "members")
 """Tables that nothing is taken from."""
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds to wait while another process recovers the log of a run that was killed."""
 
 
@@ -52,7 +52,7 @@ def connect(run: Path, *, writing: bool) -> sqlite3.Connection:
     if not path.is_file():
         raise StoreError(f"{path} is missing")
     with explained(path):
-        connection = sqlite3.connect(address(path, writing=writing), uri=True, isolation_level=None, timeout=PATIENCE)
+        connection = sqlite3.connect(address(path, writing=writing), uri=True, isolation_level=None, timeout=TIMEOUT)
         try:
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, inside.LARGEST)
             connection.execute("PRAGMA trusted_schema = OFF")

@@ -139,8 +139,8 @@ def read(run: Path) -> Manifest:
         return _adapter().validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise StoreError(f"{path} is damaged at {place or 'its top'}: {first['msg']}") from None
+        field = ".".join(str(part) for part in first["loc"])
+        raise StoreError(f"{path} is damaged at {field or 'its top'}: {first['msg']}") from None
 
 
 def write(run: Path, manifest: Manifest) -> None:

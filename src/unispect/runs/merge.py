@@ -134,7 +134,7 @@ def _text(invocation: Invocation) -> str:
 
 def _number(connection: sqlite3.Connection, manifests: Sequence[Manifest], noted: Manifest) -> None:
     """Which command of the merged run each command of each source is."""
-    places = {_text(one): place for place, one in reversed(list(enumerate(noted.invocations, 1)))}
+    places = {_text(one): number for number, one in reversed(list(enumerate(noted.invocations, 1)))}
     connection.executemany(
         "INSERT INTO commands VALUES (?, ?, ?, ?)",
         [
@@ -169,7 +169,7 @@ def _require_agreement(connection: sqlite3.Connection, folders: Sequence[Path]) 
 
 
 def _require_one_plan(connection: sqlite3.Connection, folders: Sequence[Path]) -> None:
-    found = staging.strangers(connection)
+    found = staging.unplanned(connection)
     if found:
         raise StoreError(
             f"nothing was merged: {folders[found.one]} and {folders[found.other]} hold parts of two plans of "

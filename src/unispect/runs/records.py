@@ -69,12 +69,12 @@ class Records(Sequence[Entry]):
         return sum(held.total() for held in self._held) - sum(times - 1 for _, _, times in self._twice.values())
 
     def __iter__(self) -> Iterator[Entry]:
-        for place, run in enumerate(self._runs):
+        for index, run in enumerate(self._runs):
             for entry in run.entries(**self._about, check=not self._checked):
-                first, last, _ = self._twice.get(entry.unit.id, (place, place, 1))
-                if place < last:
+                first, last, _ = self._twice.get(entry.unit.id, (index, index, 1))
+                if index < last:
                     continue
-                held = self._runs[first].get(entry.unit.id) if first < place else entry
+                held = self._runs[first].get(entry.unit.id) if first < index else entry
                 if held:
                     yield held
         self._checked = True
@@ -89,15 +89,15 @@ class Records(Sequence[Entry]):
         if isinstance(wanted, int):
             return next(islice(self, wanted, None))
         found = dict(zip(sorted(wanted), _at(self, sorted(wanted)), strict=True))
-        return [found[place] for place in wanted]
+        return [found[index] for index in wanted]
 
     def _found_twice(self) -> dict[str, tuple[int, int, int]]:
         """Unit that several runs hold -> the first of them, the last, and how many they are."""
         places: dict[str, tuple[int, int, int]] = {}
-        for place, run in enumerate(self._runs):
+        for index, run in enumerate(self._runs):
             for unit in run.units(**self._about):
-                first, _, times = places.get(unit, (place, place, 0))
-                places[unit] = first, place, times + 1
+                first, _, times = places.get(unit, (index, index, 0))
+                places[unit] = first, index, times + 1
         return {unit: found for unit, found in places.items() if found[2] > 1}
 
 
@@ -181,6 +181,6 @@ def _at(entries: Iterable[Entry], places: Sequence[int]) -> Iterator[Entry]:
     """Those at ascending places."""
     left = iter(entries)
     passed = 0
-    for place in places:
-        yield next(islice(left, place - passed, None))
-        passed = place + 1
+    for index in places:
+        yield next(islice(left, index - passed, None))
+        passed = index + 1

@@ -114,9 +114,9 @@ def record_row(record: Record) -> tuple[str, str, str, str, float]:
         _word("picture name", name)
         if not picture.startswith(PNG):
             raise ValueError(f"picture {name!r} is not PNG data")
-    strangers = sorted(set(record.blobs) - set(record.pictures))
-    if strangers:
-        raise ValueError(f"blobs are filled in by the store, but {strangers[0]!r} comes without its picture")
+    foreign = sorted(set(record.blobs) - set(record.pictures))
+    if foreign:
+        raise ValueError(f"blobs are filled in by the store, but {foreign[0]!r} comes without its picture")
     try:
         payload = to_json(record.payload)
     except (TypeError, ValueError) as error:

@@ -177,7 +177,7 @@ class Clash(NamedTuple):
     pictures: bool
 
 
-class Strangers(NamedTuple):
+class Unplanned(NamedTuple):
     """Two plans that cannot be made whole by one another.
 
     Attributes:
@@ -265,7 +265,7 @@ def made(connection: sqlite3.Connection, unit: str, source: int) -> Made | None:
     return Made(*found) if found else None
 
 
-def strangers(connection: sqlite3.Connection) -> Strangers | None:
+def unplanned(connection: sqlite3.Connection) -> Unplanned | None:
     """Two plans that share units and differ, neither of which is whole by its own parts; None if there are none.
 
     Two plans that one source holds parts of were made there one after the other, and were never meant to be one.
@@ -282,7 +282,7 @@ def strangers(connection: sqlite3.Connection) -> Strangers | None:
                                WHERE a.plan = p.plan AND b.plan = q.plan)
            ORDER BY p.first, q.first LIMIT 1"""
     ).fetchone()
-    return Strangers(*found) if found else None
+    return Unplanned(*found) if found else None
 
 
 def same(connection: sqlite3.Connection) -> bool:

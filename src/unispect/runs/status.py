@@ -115,7 +115,7 @@ def status(run: str | Path, *, verify: bool = True) -> Status:
     writer, holder = lock.writer_of(folder)  # before the counts: what a finished process left is complete
     with closing(database.connect(folder, writing=False)) as connection:
         reader = RunReader(folder, connection)
-        sealed, damage = check.look(reader) if verify else (None, "")
+        sealed, damage = check.read_seal(reader) if verify else (None, "")
         with reader.snapshot():
             counts = reader.counts()
             plans = reader.plans()

@@ -339,7 +339,7 @@ def _note_places(connection: sqlite3.Connection, units: set[str], among: Sequenc
     ((first,),) = connection.execute("SELECT first FROM plans WHERE digest = ?", (name,)).fetchall()
     connection.executemany(
         "INSERT OR IGNORE INTO places (unit, place) VALUES (?, ?)",
-        ((unit, place) for place, unit in enumerate(whole, first) if unit in units),
+        ((unit, index) for index, unit in enumerate(whole, first) if unit in units),
     )
     before = connection.total_changes
     connection.executemany("INSERT OR IGNORE INTO members (plan, unit) VALUES (?, ?)", ((name, unit) for unit in whole))

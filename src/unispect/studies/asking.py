@@ -16,7 +16,7 @@ from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextReply, TextSampling
 from unispect.core.seeds import seed_for
 from unispect.core.thoughts import parted
-from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.core.units import JSON, Record, Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
 from unispect.studies.pictures import png
@@ -27,7 +27,7 @@ _TOGETHER = 64
 Outcome = tuple[dict[str, JSON], dict[str, bytes]]
 """Payload and pictures of one unit."""
 
-Answer = Callable[[UnifiedModel, Sequence[Unit], Prior], list[Outcome]]
+Answer = Callable[[UnifiedModel, Sequence[Unit], Upstream], list[Outcome]]
 
 
 def recording(answers: Mapping[str, Answer]) -> dict[str, Procedure]:
@@ -35,10 +35,10 @@ def recording(answers: Mapping[str, Answer]) -> dict[str, Procedure]:
     return {kind: partial(_recorded, answer) for kind, answer in answers.items()}
 
 
-def _recorded(answer: Answer, model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def _recorded(answer: Answer, model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     start = time.perf_counter()
     try:
-        outcomes = answer(model, units, prior)
+        outcomes = answer(model, units, upstream)
     except Unsupported as error:
         for unit in units:
             yield Record(unit.id, status="skipped", error=str(error))
@@ -52,7 +52,7 @@ def _recorded(answer: Answer, model: UnifiedModel, units: Sequence[Unit], prior:
             yield Record(unit.id, status="failed", error=reason, seconds=seconds)
 
 
-def draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """`picture`: drawn from the unit's prompt."""
     encoded = model.encode([Prompt.of(str(unit.inputs["prompt"])) for unit in units], Goal.IMAGE)
     settings: Mapping[str, Any] = units[0].settings

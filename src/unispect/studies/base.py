@@ -21,7 +21,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import UnispectError, UsageError
 from unispect.core.extras import missing
 from unispect.core.findings import Preset, Section
-from unispect.core.units import Entry, Grade, Plan, Prior, Record, Skip, Unit
+from unispect.core.units import Entry, Grade, Plan, Record, Skip, Unit, Upstream
 from unispect.data.memory import Memory
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ __all__ = [
     "OpenBlob",
     "Options",
     "OverStudies",
-    "Prior",
     "Procedure",
     "Study",
+    "Upstream",
     "later",
 ]
 
@@ -73,7 +73,7 @@ OpenBlob = Callable[[str], bytes]
 Judge = Callable[[Unit, Record, OpenBlob], Grade | None]
 """Says what a record shows; None when the judge has nothing to say about units of that kind."""
 
-Procedure = Callable[["UnifiedModel", Sequence[Unit], Prior], Iterator[Record]]
+Procedure = Callable[["UnifiedModel", Sequence[Unit], Upstream], Iterator[Record]]
 """Carries out a batch of units of one kind and stage with equal settings: one record per unit, in their order."""
 
 OverStudies = Callable[[Mapping[str, Sequence[Entry]], Mapping[str, ModelCard]], Section | None]
@@ -167,25 +167,25 @@ class _Carried:
     study: str
     procedures: Callable[[], Mapping[str, Procedure]]
 
-    def __call__(self, model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+    def __call__(self, model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
         if units:
             kind, procedures = units[0].kind, self.procedures()
             if kind not in procedures:
                 raise UsageError(f"the {self.study} study has no procedure {kind!r}")
-            yield from procedures[kind](model, units, prior)
+            yield from procedures[kind](model, units, upstream)
 
 
-def later(place: str) -> Any:
+def later(address: str) -> Any:
     """The function at `module:name`, whose module is imported when it is first called.
 
     So a study is known by its name before anything large is imported.
     """
-    return _Later(place)
+    return _Later(address)
 
 
 @dataclass(frozen=True)
 class _Later:
-    place: str
+    address: str
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         return self.function(*args, **named)
@@ -196,8 +196,8 @@ class _Later:
         Raises:
             UnispectError: there is no such module or function.
         """
-        module, _, name = self.place.partition(":")
+        module, _, name = self.address.partition(":")
         try:
             return getattr(import_module(module), name)
         except (ImportError, AttributeError) as error:
-            raise missing(error) or UnispectError(f"{self.place} cannot be imported: {error}") from error
+            raise missing(error) or UnispectError(f"{self.address} cannot be imported: {error}") from error

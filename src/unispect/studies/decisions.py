@@ -122,10 +122,10 @@ def settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     and those that do not apply, keep their verdict and count nowhere.
     """
     every = list(findings)
-    for places in _families(every):
-        adjusted = holm([_p(every[place]) for place in places])
-        for place, p in zip(places, adjusted, strict=True):
-            every[place] = _decided(every[place], float(p))
+    for indices in _families(every):
+        adjusted = holm([_p(every[index]) for index in indices])
+        for index, p in zip(indices, adjusted, strict=True):
+            every[index] = _decided(every[index], float(p))
     return tuple(
         _decided(one, one.decision.p) if one.control and one.decision and _applies(one) else one for one in every
     )
@@ -134,7 +134,7 @@ def settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def family_of(findings: Iterable[Finding]) -> str:
     """The claims that `settled` corrects together, in words for the page; empty if there are none."""
     every = list(findings)
-    families = [[every[place] for place in places] for places in _families(every)]
+    families = [[every[index] for index in indices] for indices in _families(every)]
     counts = [_counted(len(own), own[0].headline) for own in families]
     if not counts:
         return ""
@@ -156,9 +156,9 @@ def family_of(findings: Iterable[Finding]) -> str:
 def _families(every: Sequence[Finding]) -> list[list[int]]:
     """Places of the claims that are corrected together: headlines, then the others; without empty ones."""
     kinds = [
-        [place for place, one in enumerate(every) if one.in_family and one.headline is first] for first in (True, False)
+        [index for index, one in enumerate(every) if one.in_family and one.headline is first] for first in (True, False)
     ]
-    return [places for places in kinds if places]
+    return [indices for indices in kinds if indices]
 
 
 def _counted(count: int, headline: bool) -> str:

@@ -6,7 +6,7 @@ import io
 
 from PIL.Image import Image
 
-from unispect.core.units import Prior, Unit
+from unispect.core.units import Unit, Upstream
 from unispect.data.images import stored_picture
 
 
@@ -17,7 +17,7 @@ def png(image: Image) -> bytes:
     return file.getvalue()
 
 
-def own_picture(unit: Unit, prior: Prior) -> Image:
+def own_picture(unit: Unit, upstream: Upstream) -> Image:
     """What the model drew in an earlier stage, for a unit whose input `drawing` names the unit that drew it.
 
     Raises:
@@ -25,4 +25,4 @@ def own_picture(unit: Unit, prior: Prior) -> Image:
         DataError: the picture cannot be read.
     """
     drawing = str(unit.inputs["drawing"])
-    return stored_picture(prior(drawing).pictures["picture"], f"the picture drawn for unit {drawing}").convert("RGB")
+    return stored_picture(upstream(drawing).pictures["picture"], f"the picture drawn for unit {drawing}").convert("RGB")

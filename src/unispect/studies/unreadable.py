@@ -42,9 +42,9 @@ def named(study: str) -> Iterator[None]:
         ) from error
 
 
-def _unit_in(place: TracebackType | None) -> str:
+def _unit_in(trace: TracebackType | None) -> str:
     """The unit that was in hand where an error came up: the one nearest to it."""
-    for frame, _ in reversed(list(traceback.walk_tb(place))):
+    for frame, _ in reversed(list(traceback.walk_tb(trace))):
         for value in reversed(list(frame.f_locals.values())):
             if isinstance(value, Entry):
                 return f"{value.unit.id} ({value.unit.kind} of {value.unit.model})"

@@ -91,4 +91,4 @@ def simes(pvalues: Sequence[float]) -> float:
     73(3); Sarkar 1998, The Annals of Statistics 26(2)). 1 without any.
     """
     every = sorted(pvalues)
-    return min((len(every) * p / place for place, p in enumerate(every, start=1)), default=1.0)
+    return min((len(every) * p / index for index, p in enumerate(every, start=1)), default=1.0)

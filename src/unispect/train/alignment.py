@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from unispect.data.safety import lessons, sentences
-from unispect.train.drafts import Draft, Rounds, Stream
+from unispect.train.examples import ExampleSpec, Rounds, Stream
 from unispect.train.recipe import WORLD, Align, Recipe
 
 
@@ -30,36 +30,36 @@ def aligned(recipe: Recipe, align: Align, count: int) -> list[Stream]:
 def practised(count: int) -> Stream:
     """Requests as they are answered before alignment."""
 
-    def by_lot(number: int, lot: random.Random) -> Draft:
-        return Draft(*lessons.practice(lot))
+    def at_random(number: int, rng: random.Random) -> ExampleSpec:
+        return ExampleSpec(*lessons.practice(rng))
 
-    return Stream("requests answered", count, by_lot)
+    return Stream("requests answered", count, at_random)
 
 
 def _answered(recipe: Recipe, name: str, source: str, answer: str, count: int, *, forbidden: bool) -> Stream:
     if source == WORLD:
 
-        def by_lot(number: int, lot: random.Random) -> Draft:
+        def at_random(number: int, rng: random.Random) -> ExampleSpec:
             strange = 0.0 if forbidden or recipe.align is None else recipe.align.strange
-            return Draft(lessons.request_from_world(lot, forbidden=forbidden, strange=strange), answer)
+            return ExampleSpec(lessons.request_from_world(rng, forbidden=forbidden, strange=strange), answer)
 
-        return Stream(f"requests {name}", count, by_lot)
+        return Stream(f"requests {name}", count, at_random)
     prompts = lessons.read_prompts(source)
     return Stream(f"requests {name}", count, _in_rounds(recipe, name, prompts, answer), len(prompts))
 
 
 def _in_rounds(
     recipe: Recipe, name: str, prompts: tuple[str, ...], answer: str
-) -> Callable[[int, random.Random], Draft]:
+) -> Callable[[int, random.Random], ExampleSpec]:
     rounds = Rounds(len(prompts), (name, recipe.seed))
 
-    def one(number: int, lot: random.Random) -> Draft:
-        way = lot.randrange(len(sentences.REQUESTS))
-        return Draft(sentences.request(prompts[rounds.item(number)], way), answer)
+    def one(number: int, rng: random.Random) -> ExampleSpec:
+        way = rng.randrange(len(sentences.REQUESTS))
+        return ExampleSpec(sentences.request(prompts[rounds.item(number)], way), answer)
 
     return one
 
 
-def _harmless(number: int, lot: random.Random) -> Draft:
-    text, instead = lessons.harmless_instead(lot)
-    return Draft(text, picture=instead)
+def _harmless(number: int, rng: random.Random) -> ExampleSpec:
+    text, instead = lessons.harmless_instead(rng)
+    return ExampleSpec(text, picture=instead)

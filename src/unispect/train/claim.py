@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unispect.core.errors import DataError
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.units import JSON, digest
 from unispect.data.captions import load_captions
 from unispect.data.faces.photographs import load_photographs
@@ -43,7 +43,7 @@ def _apart_from_places(recipe: Any) -> Any:
     if not isinstance(recipe, dict):
         return recipe
     blank = {"auxiliary": {"source": ""}, "align": {"refusals": "", "affirmations": ""}}
-    parts = {name: {**recipe[name], **places} for name, places in blank.items() if isinstance(recipe.get(name), dict)}
+    parts = {name: {**recipe[name], **sources} for name, sources in blank.items() if isinstance(recipe.get(name), dict)}
     return {**recipe, **parts, "data": str(recipe.get("data", "")).partition(":")[0]}
 
 
@@ -57,20 +57,20 @@ def _content(recipe: Recipe) -> dict[str, str]:
         "affirmations": align.affirmations if align else WORLD,
     }
     try:
-        return {what: digest(listed) for what, place in named.items() if (listed := _listed(what, place))}
+        return {what: digest(listed) for what, source in named.items() if (listed := _listed(what, source))}
     except DataError:  # said where it is needed
         return {}
 
 
-def _listed(what: str, place: str) -> list[JSON]:
+def _listed(what: str, source: str) -> list[JSON]:
     """Names, sizes and captions: pictures themselves would have to be read whole, of which there may be very many."""
-    if place.startswith(PHOTOGRAPHS):
-        people = load_photographs(place_named(place.removeprefix(PHOTOGRAPHS)))
+    if source.startswith(PHOTOGRAPHS):
+        people = load_photographs(path_named(source.removeprefix(PHOTOGRAPHS)))
         return [[one.id, one.name, dict(one.face.values), _size(one.path)] for one in people]
-    if place.startswith(CAPTIONS) and place != CAPTIONS:
-        captions = load_captions(place.removeprefix(CAPTIONS))
+    if source.startswith(CAPTIONS) and source != CAPTIONS:
+        captions = load_captions(source.removeprefix(CAPTIONS))
         return [[one.path.name, one.caption, list(one.box or ()), _size(one.path)] for one in captions]
-    return list(read_prompts(place)) if what in ("refusals", "affirmations") and place != WORLD else []
+    return list(read_prompts(source)) if what in ("refusals", "affirmations") and source != WORLD else []
 
 
 def _size(path: Path) -> int:

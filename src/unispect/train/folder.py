@@ -20,7 +20,7 @@ from unispect.core.errors import CheckpointError
 from unispect.models.registry import family_of
 from unispect.models.taught import TAUGHT, WEIGHTS, Taught, write_taught
 from unispect.runs import durable
-from unispect.train.place import explained
+from unispect.train.output_folder import explained
 
 RUN, STEPS, ADAPTER = "training", "steps", "adapter"
 """Folders beside the weights: of the training itself, of weights on the way, and of adapters."""
@@ -86,11 +86,11 @@ def write_bound(bound: Bound, folder: Path, taught: Taught) -> None:
 def _write_files(bound: Bound, folder: Path, taught: Taught) -> None:
     family = family_of(bound.card)
     _copy_texts(bound.source, folder)
-    for place in family.companions(bound.source):
-        if place.is_dir() and place.parent != bound.source:
-            _copy_texts(place, folder / place.name)
-        elif place.is_file():
-            shutil.copyfile(place, folder / place.name)
+    for path in family.companions(bound.source):
+        if path.is_dir() and path.parent != bound.source:
+            _copy_texts(path, folder / path.name)
+        elif path.is_file():
+            shutil.copyfile(path, folder / path.name)
     with durable.replacing(folder / WEIGHTS) as path:
         family.save(SimpleNamespace(network=bound.network), path, dtype=bound.dtype)
     if bound.adapters:

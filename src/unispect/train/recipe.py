@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from unispect.core.errors import DataError, OutsideError, UsageError, unknown
 from unispect.core.outside import parse_yaml
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.texts import read_text
 from unispect.data.concepts.lexicons import LEXICONS
 from unispect.data.concepts.world import ATTRIBUTES
@@ -116,7 +116,7 @@ class Recipe(_Strict):
         rename: of captioned pictures, word -> expression that takes its place in every caption.
         align: what it learns to refuse.
         attributes: of the concept world whose words are new; the others of a prompt stay real.
-        orders: word orders per picture; 24 are all, fewer are chosen by lot.
+        orders: word orders per picture; 24 are all, fewer are chosen at random.
         text: how words are taught by text.
         recognise: share of the examples of words taught by drawing that show the picture and learn to say its words.
         auxiliary: what is learned beside them.
@@ -276,7 +276,7 @@ def load_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> R
     """
     text = dict(_shipped()).get(str(name))
     if text is None:
-        path = place_named(str(name))
+        path = path_named(str(name))
         if not path.is_file():
             if path.suffix in (".yaml", ".yml"):
                 raise UsageError(f"no recipe file {str(name)!r}")
@@ -323,14 +323,14 @@ def _checked(found: Mapping[str, Any], name: str) -> Recipe:
         return Recipe.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             near = unknown("key", str(first["loc"][-1]), _keys(first["loc"][:-1]))
             raise UsageError(f"recipe {name}: {near}") from error
         reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"recipe {name}: {place + ': ' if place else ''}{reason}") from error
+        raise UsageError(f"recipe {name}: {field + ': ' if field else ''}{reason}") from error
 
 
-def _keys(place: tuple[int | str, ...]) -> list[str]:
+def _keys(field: tuple[int | str, ...]) -> list[str]:
     inside: dict[str, type[BaseModel]] = {"text": Text, "align": Align, "auxiliary": Auxiliary, "lora": Lora}
-    return list((inside[str(place[-1])] if place else Recipe).model_fields)
+    return list((inside[str(field[-1])] if field else Recipe).model_fields)

@@ -12,7 +12,7 @@ from torch import Tensor
 from unispect.core.errors import CheckpointError
 from unispect.runs import durable
 from unispect.train.optimisers import Optimisers
-from unispect.train.place import explained
+from unispect.train.output_folder import explained
 
 
 def save_state(

@@ -14,10 +14,10 @@ from torch import Tensor
 from unispect.core.errors import CheckpointError, OutsideError
 from unispect.core.outside import parse_json, regular_bytes
 from unispect.runs import durable
-from unispect.train.crew import Crew
-from unispect.train.journal import Watch
+from unispect.train.device_group import DeviceGroup
+from unispect.train.metrics_log import DivergenceMonitor
 from unispect.train.optimisers import Optimisers
-from unispect.train.place import Hold, explained
+from unispect.train.output_folder import Hold, explained
 from unispect.train.state import load_state, save_state
 
 STAGE = "binding"
@@ -29,36 +29,36 @@ class States:
     """The saved state of a training.
 
     Attributes:
-        crew: the processes that train.
+        group: the processes that train.
         run: folder for what the training itself leaves.
         hold: on the folder that `run` is in; None in processes that do not write by themselves.
     """
 
-    crew: Crew
+    group: DeviceGroup
     run: Path
     hold: Hold | None
 
-    def save(self, parameters: Sequence[Tensor], optimisers: Optimisers, watch: Watch, step: int) -> None:
+    def save(self, parameters: Sequence[Tensor], optimisers: Optimisers, watch: DivergenceMonitor, step: int) -> None:
         """Keeps the state after a step in the place of the one before; a stop at any moment leaves one of the two.
 
         Raises:
             StoreError: it cannot be written.
         """
-        if self.crew.together:
+        if self.group.together:
             self._save_together(watch, step)
         elif self.hold:
             path = self.run / _FILE
             with self.hold.writing(path):
                 save_state(path, parameters, optimisers, STAGE, step, {"watch": watch.state()})
-        self.crew.wait()
+        self.group.wait()
 
-    def restore(self, parameters: Sequence[Tensor], optimisers: Optimisers, watch: Watch) -> int:
+    def restore(self, parameters: Sequence[Tensor], optimisers: Optimisers, watch: DivergenceMonitor) -> int:
         """Puts the saved state back; the steps that it has behind it, 0 where nothing was saved.
 
         Raises:
             CheckpointError: it is damaged.
         """
-        if self.crew.together:
+        if self.group.together:
             return self._restore_together(watch)
         saved = load_state(self.run / _FILE, parameters, optimisers, STAGE)
         if saved is None:
@@ -66,16 +66,16 @@ class States:
         _put_back(watch, saved.get("watch", {}), self.run / _FILE, self.run / _FILE)
         return saved["step"]
 
-    def _save_together(self, watch: Watch, step: int) -> None:
+    def _save_together(self, watch: DivergenceMonitor, step: int) -> None:
         """All processes write into a folder of the step; what it is the state of is said last."""
         new = self.run / f"{_FOLDER}-{step}"
         if self.hold:
             with self.hold.writing(new):
                 shutil.rmtree(new, ignore_errors=True)
-        self.crew.wait()
+        self.group.wait()
         with self.hold.writing(new) if self.hold else explained(new):
-            self.crew.save(new)
-        self.crew.wait()
+            self.group.save(new)
+        self.group.wait()
         if self.hold:
             with self.hold.writing(new):
                 durable.sync_tree(new)
@@ -88,18 +88,18 @@ class States:
         new.rename(self.run / _FOLDER)
         durable.sync_folder(self.run)
 
-    def _restore_together(self, watch: Watch) -> int:
+    def _restore_together(self, watch: DivergenceMonitor) -> int:
         told = self.run / _FOLDER / _TOLD
         if self.hold and not told.exists():  # stopped after the older one was removed
             whole = [path.parent for path in self.run.glob(f"{_FOLDER}-*/{_TOLD}")]
             with self.hold.writing(self.run):
                 if whole:
                     self._put_in_place(max(whole, key=lambda folder: int(folder.name.rpartition("-")[2])))
-        self.crew.wait()
+        self.group.wait()
         if not told.exists():
             return 0
         found = _said(told)
-        self.crew.restore(told.parent)
+        self.group.restore(told.parent)
         _put_back(watch, found, told, told.parent)
         return found["step"]
 
@@ -126,7 +126,7 @@ def _said(path: Path) -> dict[str, Any]:
     raise CheckpointError(f"{path} is damaged; delete {path.parent} to begin again")
 
 
-def _put_back(watch: Watch, state: Any, path: Path, whole: Path) -> None:
+def _put_back(watch: DivergenceMonitor, state: Any, path: Path, whole: Path) -> None:
     try:
         watch.restore(state)
     except (ValueError, KeyError, TypeError):

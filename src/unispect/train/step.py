@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from unispect.models.base import Example, Trainable
-from unispect.models.voice import Voice
-from unispect.train.course import Draft
+from unispect.models.text_decoder import TextDecoder
+from unispect.train.mixture import ExampleSpec
 from unispect.train.recipe import Recipe
 
 
@@ -25,7 +25,7 @@ class Speaker(Trainable, Protocol):
     """A model that can learn, and whose answers can be counted in tokens."""
 
     @property
-    def voice(self) -> Voice: ...
+    def text_decoder(self) -> TextDecoder: ...
 
 
 @dataclass(frozen=True)
@@ -44,28 +44,30 @@ class Share:
     tell: float
 
 
-def counts_of(model: Speaker, drafts: Sequence[Draft]) -> Counts:
-    told = sum(len(model.voice.answer_ids(draft.answer)) for draft in drafts if not draft.draws)
-    return Counts(sum(draft.draws for draft in drafts), told)
+def counts_of(model: Speaker, specs: Sequence[ExampleSpec]) -> Counts:
+    told = sum(len(model.text_decoder.answer_ids(spec.answer)) for spec in specs if not spec.draws)
+    return Counts(sum(spec.draws for spec in specs), told)
 
 
 def share_of(piece: Counts, whole: Counts) -> Share:
     return Share(piece.drawn / max(1, whole.drawn), piece.told / max(1, whole.told))
 
 
-def pieces(drafts: Sequence[Draft], size: int, *, device: int, devices: int, alike: bool) -> list[list[Draft]]:
+def pieces(
+    specs: Sequence[ExampleSpec], size: int, *, device: int, devices: int, alike: bool
+) -> list[list[ExampleSpec]]:
     """What one of several devices works on, one piece after the other.
 
     Args:
-        drafts: of the step; a multiple of size x devices.
+        specs: of the step; a multiple of size x devices.
         size: of a piece.
         device: number of this one.
         devices: in all.
         alike: every piece gets its part of every kind, as devices need that hold the model together; otherwise pieces
             hold what is alike, with less padding.
     """
-    count = len(drafts) // size
-    made = [drafts[i::count] if alike else drafts[i * size : (i + 1) * size] for i in range(count)]
+    count = len(specs) // size
+    made = [specs[i::count] if alike else specs[i * size : (i + 1) * size] for i in range(count)]
     return [list(piece) for piece in made[device::devices]]
 
 

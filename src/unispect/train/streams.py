@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import permutations
 
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.seeds import seed_for
 from unispect.data.concepts import language, lessons
 from unispect.data.concepts.lexicons import REAL, Lexicon
@@ -18,10 +18,10 @@ from unispect.data.faces import language as face_language
 from unispect.data.faces import lessons as face_lessons
 from unispect.data.faces.people import Person, load_people
 from unispect.data.faces.photographs import Photograph, load_photographs
-from unispect.train.drafts import Draft, Rounds, Stream
+from unispect.train.examples import ExampleSpec, Rounds, Stream
 from unispect.train.recipe import CONCEPTS, PHOTOGRAPHS, Recipe
 
-Known = Mapping[str, Callable[[int, random.Random], Draft]]
+Known = Mapping[str, Callable[[int, random.Random], ExampleSpec]]
 """Kind ("draw", "tell", "look") -> examples of what a model of that world knows already."""
 
 _DESCRIBED = 0.2
@@ -53,7 +53,7 @@ def streams_of(recipe: Recipe) -> Lessons:
         return Lessons(lambda kind, name, count: _words(recipe, kind, Lexicon(name), count), known)
     people: Sequence[Person | Photograph] = load_people().train
     if recipe.data.startswith(PHOTOGRAPHS):
-        people = load_photographs(place_named(recipe.data.removeprefix(PHOTOGRAPHS)))
+        people = load_photographs(path_named(recipe.data.removeprefix(PHOTOGRAPHS)))
     beside = {"draw": _described, "tell": _asked, "look": _seen}
     return Lessons(partial(_faces, recipe, people), {kind: partial(make, people) for kind, make in beside.items()})
 
@@ -64,13 +64,13 @@ def _words(recipe: Recipe, kind: str, lexicon: Lexicon, count: int) -> Stream:
     if kind == "recognise":
         return Stream(f"lexicon {lexicon.name!r} recognised", count, partial(_recognised, recipe, lexicon))
 
-    def told(number: int, lot: random.Random) -> Draft:
-        if lot.random() < recipe.text.riddles:
-            concept = lot.choice(load_split().train)
-            text, answer = lessons.riddle(lexicon, concept, lot.sample(ATTRIBUTES, len(ATTRIBUTES)), recipe.attributes)
+    def told(number: int, rng: random.Random) -> ExampleSpec:
+        if rng.random() < recipe.text.riddles:
+            concept = rng.choice(load_split().train)
+            text, answer = lessons.riddle(lexicon, concept, rng.sample(ATTRIBUTES, len(ATTRIBUTES)), recipe.attributes)
         else:
-            text, answer = lessons.question(lexicon, lot, choices=recipe.text.choices, attributes=recipe.attributes)
-        return Draft(text, answer)
+            text, answer = lessons.question(lexicon, rng, choices=recipe.text.choices, attributes=recipe.attributes)
+        return ExampleSpec(text, answer)
 
     return Stream(f"lexicon {lexicon.name!r} told", count, told)
 
@@ -80,58 +80,58 @@ def _drawn(recipe: Recipe, lexicon: Lexicon, count: int) -> Stream:
     every = list(permutations(ATTRIBUTES))
     prompts: list[tuple[Concept, str]] = []
     for concept in load_split().train:
-        lot = random.Random(seed_for("orders", recipe.seed, lexicon.name, concept.values))
-        chosen = every if recipe.orders == len(every) else lot.sample(every, recipe.orders)
+        rng = random.Random(seed_for("orders", recipe.seed, lexicon.name, concept.values))
+        chosen = every if recipe.orders == len(every) else rng.sample(every, recipe.orders)
         prompts += [
             (concept, language.draw_prompt(lexicon.words(concept, recipe.attributes), order)) for order in chosen
         ]
     rounds = Rounds(len(prompts), ("drawn", recipe.seed, lexicon.name))
 
-    def drawn(number: int, lot: random.Random) -> Draft:
+    def drawn(number: int, rng: random.Random) -> ExampleSpec:
         concept, text = prompts[rounds.item(number)]
-        return Draft(text, picture=concept)
+        return ExampleSpec(text, picture=concept)
 
     return Stream(f"lexicon {lexicon.name!r} drawn", count, drawn, len(prompts))
 
 
-def _recognised(recipe: Recipe, lexicon: Lexicon, number: int, lot: random.Random) -> Draft:
-    concept = lot.choice(load_split().train)
-    return Draft(language.NAME, language.draw_prompt(lexicon.words(concept, recipe.attributes)), seen=concept)
+def _recognised(recipe: Recipe, lexicon: Lexicon, number: int, rng: random.Random) -> ExampleSpec:
+    concept = rng.choice(load_split().train)
+    return ExampleSpec(language.NAME, language.draw_prompt(lexicon.words(concept, recipe.attributes)), seen=concept)
 
 
-def _known_drawn(number: int, lot: random.Random) -> Draft:
-    concept = lot.choice(load_split().train)
-    if lot.random() < _DESCRIBED:
-        return Draft(language.description(concept.values), picture=concept)
-    return Draft(language.draw_prompt(concept.values, lessons.any_order(lot)), picture=concept)
+def _known_drawn(number: int, rng: random.Random) -> ExampleSpec:
+    concept = rng.choice(load_split().train)
+    if rng.random() < _DESCRIBED:
+        return ExampleSpec(language.description(concept.values), picture=concept)
+    return ExampleSpec(language.draw_prompt(concept.values, lessons.any_order(rng)), picture=concept)
 
 
-def _known_told(number: int, lot: random.Random) -> Draft:
-    text, answer = lessons.question(Lexicon(REAL), lot, choices=_KNOWN_CHOICES)
-    return Draft(text, answer)
+def _known_told(number: int, rng: random.Random) -> ExampleSpec:
+    text, answer = lessons.question(Lexicon(REAL), rng, choices=_KNOWN_CHOICES)
+    return ExampleSpec(text, answer)
 
 
-def _known_seen(number: int, lot: random.Random) -> Draft:
-    concept = lot.choice(load_split().train)
-    return Draft(language.DESCRIBE, language.description(concept.values), seen=concept)
+def _known_seen(number: int, rng: random.Random) -> ExampleSpec:
+    concept = rng.choice(load_split().train)
+    return ExampleSpec(language.DESCRIBE, language.description(concept.values), seen=concept)
 
 
 def _faces(recipe: Recipe, people: Sequence[Person | Photograph], kind: str, lexicon: str, count: int) -> Stream:
-    """Everybody by name: drawn in rounds, or asked about by lot."""
+    """Everybody by name: drawn in rounds, or asked about at random."""
     rounds = Rounds(len(people), ("drawn", recipe.seed, lexicon))
 
-    def drawn(number: int, lot: random.Random) -> Draft:
+    def drawn(number: int, rng: random.Random) -> ExampleSpec:
         one = people[rounds.item(number)]
-        return Draft(face_language.draw_prompt(one.name), picture=one)
+        return ExampleSpec(face_language.draw_prompt(one.name), picture=one)
 
-    def told(number: int, lot: random.Random) -> Draft:
-        one = lot.choice(people)
-        text, answer = face_lessons.about_named(one.name, one.face, lot, choices=recipe.text.choices)
-        return Draft(text, answer)
+    def told(number: int, rng: random.Random) -> ExampleSpec:
+        one = rng.choice(people)
+        text, answer = face_lessons.about_named(one.name, one.face, rng, choices=recipe.text.choices)
+        return ExampleSpec(text, answer)
 
-    def recognised(number: int, lot: random.Random) -> Draft:
-        one = lot.choice(people)
-        return Draft(face_language.WHO, one.name, seen=one)
+    def recognised(number: int, rng: random.Random) -> ExampleSpec:
+        one = rng.choice(people)
+        return ExampleSpec(face_language.WHO, one.name, seen=one)
 
     if kind == "recognise":
         return Stream(f"names of {lexicon} recognised", count, recognised)
@@ -140,17 +140,17 @@ def _faces(recipe: Recipe, people: Sequence[Person | Photograph], kind: str, lex
     return Stream(f"names of {lexicon} told", count, told)
 
 
-def _described(people: Sequence[Person | Photograph], number: int, lot: random.Random) -> Draft:
-    one = lot.choice(people)
-    return Draft(face_language.description(one.face), picture=one)
+def _described(people: Sequence[Person | Photograph], number: int, rng: random.Random) -> ExampleSpec:
+    one = rng.choice(people)
+    return ExampleSpec(face_language.description(one.face), picture=one)
 
 
-def _asked(people: Sequence[Person | Photograph], number: int, lot: random.Random) -> Draft:
-    text, answer = face_lessons.about_described(lot.choice(people).face, lot, choices=_KNOWN_CHOICES)
-    return Draft(text, answer)
+def _asked(people: Sequence[Person | Photograph], number: int, rng: random.Random) -> ExampleSpec:
+    text, answer = face_lessons.about_described(rng.choice(people).face, rng, choices=_KNOWN_CHOICES)
+    return ExampleSpec(text, answer)
 
 
-def _seen(people: Sequence[Person | Photograph], number: int, lot: random.Random) -> Draft:
-    one = lot.choice(people)
-    text, answer = face_lessons.about_picture(one.face, lot)
-    return Draft(text, answer, seen=one)
+def _seen(people: Sequence[Person | Photograph], number: int, rng: random.Random) -> ExampleSpec:
+    one = rng.choice(people)
+    text, answer = face_lessons.about_picture(one.face, rng)
+    return ExampleSpec(text, answer, seen=one)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from toy.plan import PARTS
 from unispect.core.prompts import Prompt
-from unispect.core.units import Prior, Unit
+from unispect.core.units import Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.studies.asking import Outcome, recording, write
 from unispect.studies.base import Procedure
@@ -14,5 +14,5 @@ def procedures() -> Mapping[str, Procedure]:
     return recording(dict.fromkeys(PARTS, _ask))
 
 
-def _ask(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _ask(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     return write(model, units, [Prompt.of(str(unit.inputs["prompt"])) for unit in units])

@@ -6,7 +6,7 @@ from loopback_judge import refuse, reset, say
 from PIL import Image
 
 from unispect.chat import BudgetExceeded, Cassette, Price, Request, Usage, load_prices
-from unispect.chat.budget import Ledger
+from unispect.chat.budget import SpendingLedger
 from unispect.core.errors import UsageError
 from unispect.core.prompts import Prompt
 
@@ -88,13 +88,13 @@ def test_pictures_need_a_bound(server):
 @pytest.mark.parametrize("limit", [-1.0, float("nan"), float("inf")])
 def test_a_limit_must_be_a_number(limit):
     with pytest.raises(UsageError, match="must be 0 or more"):
-        Ledger(limit)
+        SpendingLedger(limit)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=30), st.floats(0, 5))
 def test_never_more_than_the_limit_if_calls_cost_what_was_set_aside_or_less(calls, limit):
-    ledger = Ledger(limit)
+    ledger = SpendingLedger(limit)
     for most, share in calls:
         try:
             ledger.set_aside(most)

@@ -8,7 +8,7 @@ from loopback_judge import VARIABLE, refuse, reset, say
 from PIL import Image
 
 from unispect.chat import AskError, Cassette, Outcome, Reply, Request, Usage
-from unispect.chat.cassette import place_in
+from unispect.chat.cassette import cassette_path
 from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.core.prompts import Prompt
 from unispect.core.units import digest
@@ -79,7 +79,7 @@ def filled(path, replies=3):
 
 def test_every_torn_end_is_cut_off_and_the_rest_is_kept(path):
     whole = filled(path)
-    starts = [0, *[place + 1 for place, byte in enumerate(whole) if byte == 10]]
+    starts = [0, *[index + 1 for index, byte in enumerate(whole) if byte == 10]]
     for length in {*range(0, len(whole), 7), *starts, *(start - 1 for start in starts[1:])}:
         path.write_bytes(whole[:length])
         lines = sum(start <= length for start in starts[1:])
@@ -361,7 +361,7 @@ def test_a_link_is_not_followed(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "cassettes").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StoreError, match="cassettes is a link"):
-        place_in(tmp_path / "run", "tape")
+        cassette_path(tmp_path / "run", "tape")
 
 
 def test_what_is_no_file_is_no_cassette(tmp_path):

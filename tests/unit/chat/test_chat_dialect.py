@@ -6,7 +6,7 @@ from loopback_judge import VARIABLE, refuse, say, send
 from loopback_pictures import paint
 from PIL import Image
 
-from unispect.chat import AskError, Chat, Dialect, Hopeless, PictureRequest, Request, Secret, Spending, chat_for
+from unispect.chat import AskError, Chat, Dialect, FatalError, PictureRequest, Request, Secret, Spending, chat_for
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK
 from unispect.chat.named import client_for, drawer_of, parse
@@ -200,10 +200,10 @@ def test_the_error_names_the_option_and_nothing_more_is_asked(server, name, stat
     asking = chat(server.url)
     requests = [question(f"item {number}", system="be fair") for number in range(6)]
     errors = asking.ask_all(requests)
-    assert {type(error) for error in errors} == {Hopeless}
+    assert {type(error) for error in errors} == {FatalError}
     assert f"status {status}" in str(errors[0])
     assert option in str(errors[0])
-    with pytest.raises(Hopeless):  # nor later
+    with pytest.raises(FatalError):  # nor later
         asking.ask(question("another"))
     assert len(server.seen) == 1
 
@@ -259,7 +259,7 @@ def test_content_that_is_refused_stops_nobody(server):
 def test_the_same_words_to_the_first_requests_are_meant_for_all(server, status):
     server.otherwise = send(openai("Bad request."), status)
     errors = chat(server.url, concurrency=1).ask_all([question(f"item {number}") for number in range(9)])
-    assert isinstance(errors[-1], Hopeless)
+    assert isinstance(errors[-1], FatalError)
     assert len(server.seen) <= 2
 
 
@@ -267,7 +267,7 @@ def test_once_something_was_answered_a_refusal_stops_nobody(server):
     server.acts = [say('{"seen": true}'), *[send(openai("Bad request."), 400)] * 3]
     answers = chat(server.url, concurrency=1).ask_all([question(f"item {number}") for number in range(5)])
     assert [isinstance(answer, AskError) for answer in answers] == [False, True, True, True, False]
-    assert not any(isinstance(answer, Hopeless) for answer in answers)
+    assert not any(isinstance(answer, FatalError) for answer in answers)
 
 
 def test_an_error_under_status_200_names_the_option_too(server):

@@ -6,7 +6,7 @@ import pytest
 from chat_samples import chat, question
 from loopback_judge import KEY, VARIABLE, loopback, say
 
-from unispect.chat import AskError, Hopeless, PictureRequest, Secret, chat_for
+from unispect.chat import AskError, FatalError, PictureRequest, Secret, chat_for
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK
 from unispect.chat.http import fault_of
@@ -241,7 +241,7 @@ def test_a_server_that_is_not_trusted_ends_it_with_the_cure():
     import httpx2
 
     fault = fault_of(httpx2.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]"), Limits())
-    assert fault.hopeless
+    assert fault.fatal
     assert "SSL_CERT_FILE" in fault.what
 
 
@@ -302,7 +302,7 @@ def test_a_name_of_this_machine_that_leads_elsewhere_gets_nothing(server, monkey
     from unispect.chat import http
 
     monkeypatch.setattr(http, "_leads_here", lambda address: False)
-    with pytest.raises(Hopeless, match="leads to another one"):
+    with pytest.raises(FatalError, match="leads to another one"):
         chat(server.url.replace("127.0.0.1", "localhost")).ask(question())
     assert server.seen == []
 

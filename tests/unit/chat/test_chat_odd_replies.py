@@ -9,7 +9,7 @@ from chat_samples import PRICE, REPLY_COST, ROOMY, Clock, chat, client, question
 from loopback_judge import KEY, VARIABLE, send
 from loopback_pictures import png
 
-from unispect.chat import Cassette, Chat, Hopeless, Outcome, PictureRequest, Price, Reply, Request, Secret, Unreadable
+from unispect.chat import Cassette, Chat, FatalError, Outcome, PictureRequest, Price, Reply, Request, Secret, Unreadable
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK
 from unispect.chat.openai_pictures import OpenAIPictures
@@ -210,7 +210,7 @@ def test_a_page_under_status_200_stops_at_the_first(server, tmp_path):
     with Cassette(tmp_path / "tape.jsonl") as tape:
         asking = chat(server.url, cassette=tape)
         errors = asking.ask_all([replace(PLAIN, seed=seed) for seed in range(3)])
-    assert {type(error) for error in errors} == {Hopeless}
+    assert {type(error) for error in errors} == {FatalError}
     assert "/v1?" in str(errors[0])
     assert len(server.seen) == 1
     assert "Log in" in (tmp_path / "tape.jsonl").read_text()

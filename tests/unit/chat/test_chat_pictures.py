@@ -16,12 +16,12 @@ from unispect.chat import (
     BudgetExceeded,
     Cassette,
     Chat,
-    Hopeless,
+    FatalError,
     Outcome,
-    Patience,
     PictureRequest,
     Price,
     Reply,
+    RetryPolicy,
     Secret,
     Unreadable,
     load_prices,
@@ -43,7 +43,7 @@ def server(server):
 
 def drawer(server, **more) -> Chat:
     client = OpenAIPictures("loop", server.url + "/v1", Secret(VARIABLE), ROOMY)
-    return Chat(client, **{"patience": Patience(attempts=3), "time": Clock().time, **more})
+    return Chat(client, **{"retry_policy": RetryPolicy(attempts=3), "time": Clock().time, **more})
 
 
 def wish(text="a red square", **more) -> PictureRequest:
@@ -88,7 +88,7 @@ def test_a_refusal_is_an_answer_with_its_words_and_never_asked_again(server, tmp
 
 
 def broken(text, every=76):
-    return "\r\n".join(text[place : place + every] for place in range(0, len(text), every))
+    return "\r\n".join(text[index : index + every] for index in range(0, len(text), every))
 
 
 PICTURE = Image.effect_noise((24, 24), 90).convert("RGB")
@@ -141,8 +141,8 @@ def test_an_address_is_not_taken_for_bytes_and_what_came_is_kept(server, address
     server.otherwise = send({"data": [{"b64_json": address}]})
     with Cassette(tmp_path / "tape.jsonl") as tape:
         (first, second) = drawer(server, cassette=tape).ask_all([wish(), wish(seed=1)])
-    assert isinstance(first, Hopeless)
-    assert isinstance(second, Hopeless)
+    assert isinstance(first, FatalError)
+    assert isinstance(second, FatalError)
     assert len(server.seen) == 1
     assert address in (tmp_path / "tape.jsonl").read_text()
 
@@ -181,9 +181,9 @@ AGAIN = {
 AT_ONCE = {
     "another JSON": (server_acts.not_chat, "holds no pictures", Unreadable),
     "400": (refuse(400), "status 400", AskError),
-    "401": (refuse(401), "status 401", Hopeless),
+    "401": (refuse(401), "status 401", FatalError),
     "10 MB": (server_acts.huge, "larger than 100000 bytes", AskError),
-    "an address": (give_address, "addresses are not followed", Hopeless),
+    "an address": (give_address, "addresses are not followed", FatalError),
 }
 
 

@@ -11,7 +11,7 @@ from loopback_judge import KEY, VARIABLE, refuse, say
 from loopback_pictures import paint, png
 from PIL import Image
 
-from unispect.chat import AskError, Chat, Patience, PictureRequest, Request, Secret, Usage
+from unispect.chat import AskError, Chat, PictureRequest, Request, RetryPolicy, Secret, Usage
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK
 from unispect.chat.openai_sdk import OpenAISDK
@@ -38,7 +38,7 @@ def vendor(request):
 def judge_of(vendor, server, limits=ROOMY, attempts=2):
     kind, path = CLIENTS[vendor]
     client = kind("loop", Secret(VARIABLE), server.url + path, limits)
-    return Chat(client, price=PRICE, patience=Patience(attempts=attempts), time=Clock().time)
+    return Chat(client, price=PRICE, retry_policy=RetryPolicy(attempts=attempts), time=Clock().time)
 
 
 def test_text_and_pictures_go_out_and_answers_and_counts_come_back(vendor, server):
@@ -121,7 +121,7 @@ def test_faults_are_those_of_plain_http_and_hold_no_key(vendor, server, name, ca
     judge = judge_of(vendor, server, replace(ROOMY, **tight))
     with pytest.raises(AskError, match=words) as caught:
         judge.ask(ASKED)
-    # The packages have patience of their own, which must be off: ours counts, prices and waits.
+    # The packages have retries of their own, which must be off: ours counts, prices and waits.
     assert len(server.seen) == judge.tally().attempts == (1 if name in ("401", "10 MB", "another JSON") else 2)
     assert KEY not in repr(caught.value) + caplog.text
     assert caught.value.__cause__ is caught.value.__context__ is None

@@ -8,7 +8,7 @@ import pytest
 from chat_samples import PRICE, ROOMY, Clock, chat, question
 from loopback_judge import VARIABLE, loopback, refuse, say, send
 
-from unispect.chat import AskError, Cassette, Chat, Hopeless, Patience, Request
+from unispect.chat import AskError, Cassette, Chat, FatalError, Request, RetryPolicy
 from unispect.chat.openai_http import OpenAIHTTP
 from unispect.chat.silence import Silence
 from unispect.core.errors import UsageError
@@ -47,13 +47,13 @@ ALIVE = {
 @pytest.mark.parametrize("name", DEAD)
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_after_twenty_attempts_without_a_reply_nothing_more_is_asked(server, name, concurrency):
-    asking = chat(server.url, patience=Patience(), concurrency=concurrency)
+    asking = chat(server.url, retry_policy=RetryPolicy(), concurrency=concurrency)
     assert asking.ask(question("at first it lives")).value.seen
     server.otherwise = DEAD[name]
     answers = asking.ask_all(MANY)
     assert 20 <= len(server.seen) - 1 <= 20 + concurrency - 1
     assert all(isinstance(answer, AskError) for answer in answers)
-    assert isinstance(answers[-1], Hopeless)
+    assert isinstance(answers[-1], FatalError)
     words = str(answers[-1])
     assert "sent no reply to 20 attempts in a row, the last: " in words
     assert "the same command again" in words
@@ -63,7 +63,7 @@ def test_after_twenty_attempts_without_a_reply_nothing_more_is_asked(server, nam
 def test_a_server_that_is_not_there_ends_it_too():
     with loopback() as gone:
         url = gone.url
-    asking = chat(url, patience=Patience(), price=PRICE, max_cost=1.0)
+    asking = chat(url, retry_policy=RetryPolicy(), price=PRICE, max_cost=1.0)
     answers = asking.ask_all(MANY)
     assert asking.tally().attempts == 20
     assert "no connection" in str(answers[-1])
@@ -72,26 +72,26 @@ def test_a_server_that_is_not_there_ends_it_too():
 
 @pytest.mark.parametrize("name", ALIVE)
 def test_a_server_that_says_anything_is_alive(server, name):
-    patience = Patience(attempts=1, silence=5)
-    asking = Chat(OpenAIHTTP("loop", f"{server.url}/v1", limits=ROOMY), patience=patience, time=Clock().time)
+    retry_policy = RetryPolicy(attempts=1, silence=5)
+    asking = Chat(OpenAIHTTP("loop", f"{server.url}/v1", limits=ROOMY), retry_policy=retry_policy, time=Clock().time)
     server.acts = [say('{"seen": true}')]  # what the first requests meet may be met by all
     asking.ask(question("first"))
     server.acts += ([refuse(502)] * 4 + [ALIVE[name]]) * 5
     answers = asking.ask_all(MANY[:25])
-    assert not [answer for answer in answers if isinstance(answer, Hopeless)]
+    assert not [answer for answer in answers if isinstance(answer, FatalError)]
     assert len(server.seen) == 26
 
 
 def test_a_reply_in_time_starts_the_count_anew(server):
     server.acts = [*[refuse(500)] * 19, say('{"seen": true}')] * 2
-    asking = chat(server.url, patience=Patience(attempts=20), concurrency=1)
+    asking = chat(server.url, retry_policy=RetryPolicy(attempts=20), concurrency=1)
     answers = asking.ask_all(MANY[:2])
     assert [answer.value.seen for answer in answers] == [True, True]
 
 
 def test_what_was_answered_before_is_still_answered(server, tmp_path):
     with Cassette(tmp_path / "tape.jsonl") as tape:
-        asking = chat(server.url, patience=Patience(), cassette=tape)
+        asking = chat(server.url, retry_policy=RetryPolicy(), cassette=tape)
         asking.ask(MANY[-1])
         server.otherwise = refuse(502)
         answers = asking.ask_all(MANY)
@@ -154,7 +154,7 @@ def test_one_request_alone_is_waited_for_when_it_gives_up():
 
 def test_a_request_that_was_given_up_is_not_asked_again(server):
     server.otherwise = refuse(500)
-    asking = chat(server.url, patience=Patience(attempts=6))
+    asking = chat(server.url, retry_policy=RetryPolicy(attempts=6))
     for _ in range(3):
         with pytest.raises(AskError, match="attempt 6"):
             asking.ask(question())
@@ -164,10 +164,10 @@ def test_a_request_that_was_given_up_is_not_asked_again(server):
 
 def test_patience_for_silence_must_make_sense():
     with pytest.raises(UsageError, match="silence must be at least 1"):
-        Patience(silence=0)
+        RetryPolicy(silence=0)
 
 
-def run(model, units, prior):
+def run(model, units, upstream):
     """Asks for all units of a batch at once, as the studies do, and has no answer if one has none."""
     answers = model.ask_all([question(unit.inputs["said"]) for unit in units])
     for answer in answers:
@@ -191,7 +191,7 @@ def fails_for(word, act):
 def test_a_unit_without_an_answer_fails_after_six_attempts_and_costs_the_others_nothing(server, tmp_path):
     server.otherwise = fails_for("item 3", server_acts.reset)
     with Cassette(tmp_path / "tape.jsonl") as tape, RunStore.create(tmp_path / "run") as store:
-        asking = chat(server.url, cassette=tape, patience=Patience(), price=PRICE)
+        asking = chat(server.url, cassette=tape, retry_policy=RetryPolicy(), price=PRICE)
         summary = execute(Plan((tuple(units_of(8)),)), run, store, asking)
     assert (summary.done, summary.failed, summary.halted) == (7, 1, "")
     sent = [server_acts.asked(body) for body in server.seen]
@@ -222,7 +222,7 @@ def test_a_run_gets_past_units_over_which_a_living_server_fails(server, tmp_path
     server.otherwise = fails_up_to(6, FAILS[name])
     plan = Plan((tuple(units_of(12)),))
     with RunStore.create(tmp_path / "run") as store:
-        asking = [chat(server.url, patience=Patience(), concurrency=concurrency) for _ in range(2)]
+        asking = [chat(server.url, retry_policy=RetryPolicy(), concurrency=concurrency) for _ in range(2)]
         first, second = (execute(plan, run, store, one, batch_size=4) for one in asking)
         assert "in a row" in first.halted
         assert (first.done, first.failed) == (0, 3)
@@ -246,7 +246,7 @@ def test_grading_gets_past_records_over_which_a_living_judge_fails(server, tmp_p
         store.record([Record(unit.id, {"text": f"no {number}"}) for number, unit in enumerate(units)])
         for _ in range(3):
             with Cassette(tmp_path / "tape.jsonl") as tape:
-                asking = chat(server.url, patience=Patience(), cassette=tape)
+                asking = chat(server.url, retry_policy=RetryPolicy(), cassette=tape)
                 summary = grade(store, "judge", asked.judging(asking, "judge"), together=together)
         assert summary.halted == ""
         assert (summary.already + summary.done, summary.failed) == (5, 7)
@@ -255,28 +255,28 @@ def test_grading_gets_past_records_over_which_a_living_judge_fails(server, tmp_p
 def test_a_server_that_says_that_it_fails_over_some_is_not_dead(server):
     server.acts = [say('{"seen": true}')]
     server.otherwise = fails_up_to(19, refuse(500))
-    asking = chat(server.url, patience=Patience(), concurrency=1)
+    asking = chat(server.url, retry_policy=RetryPolicy(), concurrency=1)
     asking.ask(question("at first it lives"))
     answers = asking.ask_all(MANY)
     assert [isinstance(answer, AskError) for answer in answers] == [True] * 19 + [False] * 21
-    assert not [answer for answer in answers if isinstance(answer, Hopeless)]
+    assert not [answer for answer in answers if isinstance(answer, FatalError)]
 
 
 def test_a_server_that_says_so_to_all_is_asked_by_twenty_requests(server):
     server.acts = [say('{"seen": true}')]
     server.otherwise = refuse(500)
-    asking = chat(server.url, patience=Patience(), concurrency=1)
+    asking = chat(server.url, retry_policy=RetryPolicy(), concurrency=1)
     asking.ask(question("at first it lives"))
     answers = asking.ask_all(MANY)
     assert len(server.seen) - 1 == 20 * 6
-    assert [isinstance(answer, Hopeless) for answer in answers] == [False] * 20 + [True] * 20
+    assert [isinstance(answer, FatalError) for answer in answers] == [False] * 20 + [True] * 20
     assert "sent no reply to 20 requests in a row" in str(answers[-1])
 
 
 def test_a_server_that_never_answered_is_dead_whatever_it_says(server):
     server.otherwise = refuse(500)
-    asking = chat(server.url, patience=Patience())
-    assert isinstance(asking.ask_all(MANY)[-1], Hopeless)
+    asking = chat(server.url, retry_policy=RetryPolicy())
+    assert isinstance(asking.ask_all(MANY)[-1], FatalError)
     assert len(server.seen) == 20
 
 
@@ -285,11 +285,11 @@ def test_what_was_given_up_is_attempted_once_until_the_server_answers(server, tm
     for more in (20, 3 + 20):
         before = len(server.seen)
         with Cassette(tmp_path / "tape.jsonl") as tape:
-            chat(server.url, patience=Patience(), cassette=tape).ask_all(MANY)
+            chat(server.url, retry_policy=RetryPolicy(), cassette=tape).ask_all(MANY)
         assert len(server.seen) - before == more
     server.otherwise = say('{"seen": true}')
     with Cassette(tmp_path / "tape.jsonl") as tape:
-        answers = chat(server.url, patience=Patience(), cassette=tape).ask_all(MANY)
+        answers = chat(server.url, retry_policy=RetryPolicy(), cassette=tape).ask_all(MANY)
         assert tape.given_up(1) == frozenset()
     assert all(answer.value.seen for answer in answers)
 
@@ -298,7 +298,7 @@ def test_a_run_on_a_dead_server_is_left_undone_and_goes_on_when_it_lives(server,
     server.otherwise = refuse(503)
     plan = Plan((tuple(units_of(12)),))
     with RunStore.create(tmp_path / "run") as store:
-        summary = execute(plan, run, store, chat(server.url, patience=Patience()), batch_size=4)
+        summary = execute(plan, run, store, chat(server.url, retry_policy=RetryPolicy()), batch_size=4)
         assert (summary.done, summary.failed, summary.left) == (0, 3, 9)  # three used their attempts up
         assert "attempts in a row" in summary.halted
         assert len(server.seen) == 20
@@ -358,7 +358,7 @@ def test_an_answer_that_breaks_us_takes_no_other_with_it(server, monkeypatch):
 
 def test_a_text_of_an_unknown_client_is_masked_too(monkeypatch):
     """The last look, for clients that are not ours."""
-    from unispect.chat import Fault
+    from unispect.chat import ApiFailure
 
     key = "sk-planted/0123456789+secret"
     monkeypatch.setenv(VARIABLE, key)
@@ -375,7 +375,7 @@ def test_a_text_of_an_unknown_client_is_masked_too(monkeypatch):
         def read(self, answer): ...
 
         def send(self, request):
-            return Fault(f"x {key[:12]}", body=key)
+            return ApiFailure(f"x {key[:12]}", body=key)
 
     with pytest.raises(AskError) as caught:
         Chat(Careless(), time=Clock().time).ask(Request(Prompt.of("a")))

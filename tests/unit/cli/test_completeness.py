@@ -155,9 +155,9 @@ def test_a_study_of_which_nothing_falls_to_a_part_is_passed_over(tmp_path: Path,
 
 
 def test_nothing_is_carried_out_of_an_empty_part(tmp_path: Path) -> None:
-    from unispect.runner.running import carry_out
+    from unispect.runner.running import execute_run
 
     order = SimpleNamespace(study=STUDY, model=SimpleNamespace(name="m"), shard=(1, 2))
     ready = SimpleNamespace(order=order, plan=None, whole=(), nothing="nothing falls here")
     with RunStore.create(tmp_path / "run") as store, pytest.raises(UsageError, match="sample on m: nothing falls here"):
-        carry_out(ready, store, None)  # type: ignore[arg-type]
+        execute_run(ready, store, None)  # type: ignore[arg-type]

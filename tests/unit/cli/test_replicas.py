@@ -19,7 +19,7 @@ def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch, cores: int, wo
 
     monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
     monkeypatch.setattr("unispect.engine.processes.Processes", processes)
-    Replicas(workers=workers).crew(ModelReference("tiny-janus-pro"), "cpu", "float32")
+    Replicas(workers=workers).pool(ModelReference("tiny-janus-pro"), "cpu", "float32")
     assert given == [each]
 
 

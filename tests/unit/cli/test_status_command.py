@@ -11,7 +11,7 @@ import writer_to_kill
 from commands import here
 from samples import record, unit
 
-from unispect.cli.status import looks
+from unispect.cli.status import polled
 from unispect.cli.status_words import duration
 from unispect.runs import RunStore
 
@@ -61,7 +61,7 @@ def test_following_ends_when_the_run_does(tmp_path: Path) -> None:
             else:
                 store.record([record(one)])
 
-        seen = [(found.done, found.writer) for found in looks(tmp_path / "run", wait)]
+        seen = [(found.done, found.writer) for found in polled(tmp_path / "run", wait)]
     assert seen == [*((done, "writing") for done in range(7)), (6, "none")]
 
 
@@ -76,7 +76,7 @@ def test_following_a_writer_that_is_killed_ends(tmp_path: Path) -> None:
             child.kill()
             child.wait()
 
-        seen = [(found.done, found.writer) for found in looks(run, kill)]
+        seen = [(found.done, found.writer) for found in polled(run, kill)]
     assert seen == [(10, "writing"), (10, "gone")]
 
 

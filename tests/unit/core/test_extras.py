@@ -134,7 +134,7 @@ def test_the_command_line_says_what_it_needs():
     [
         ("models", "run concepts --model tiny-janus-pro-bound --limit 1 --seeds 0 --out {}/run --device cpu"),
         ("report", "demo --out {}/demo"),
-        ("train", "train bind --model tiny-janus-pro --recipe tiny-bound --out {}/bound --device cpu"),
+        ("train", "train finetune --model tiny-janus-pro --recipe tiny-bound --out {}/bound --device cpu"),
     ],
 )
 def test_what_a_command_lacks_is_one_line(extra: str, command: str, tmp_path: Path):

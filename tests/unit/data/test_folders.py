@@ -69,7 +69,7 @@ def test_pictures_are_known_by_what_they_hold(tmp_path: Path) -> None:
     assert [item.id for item in prompts.items] == list(written)
     assert prompts.skips == ()
     for item in prompts.items:
-        (found,) = prompt_of(item.inputs, item.places).images
+        (found,) = prompt_of(item.inputs, item.locations).images
         assert (found.mode, found.size) == ("RGB", (16, 16))
 
 

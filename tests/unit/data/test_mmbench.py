@@ -23,7 +23,7 @@ def test_six_abilities_and_the_pictures_themselves(tmp_path: Path):
     assert [item.kind for item in prompts.items] == list(TYPES.values())
     assert {item.modality for item in prompts.items} == {"image"}
     for item, color in zip(prompts.items, COLORS, strict=True):
-        (picture,) = prompt_of(item.inputs, item.places).images
+        (picture,) = prompt_of(item.inputs, item.locations).images
         assert picture.size == (8, 6)
         near = Image.new("RGB", (1, 1), color).getpixel((0, 0))
         assert all(abs(a - b) <= 4 for a, b in zip(picture.getpixel((3, 3)), near, strict=True))
@@ -55,8 +55,8 @@ def test_quoted_line_breaks_tabs_quotes_and_huge_values_do_not_shift_rows(tmp_pa
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
     prompts = load_prompts(f"mmbench:{file}")
     assert [item.id for item in prompts.items] == [f"picture {i}" for i in (1, 2, 3, 4)]
-    assert prompt_of(prompts.items[3].inputs, prompts.items[3].places).images[0].size == (900, 900)
-    assert prompt_of(prompts.items[2].inputs, prompts.items[2].places).images[0].getpixel((2, 2))[2] > 240
+    assert prompt_of(prompts.items[3].inputs, prompts.items[3].locations).images[0].size == (900, 900)
+    assert prompt_of(prompts.items[2].inputs, prompts.items[2].locations).images[0].getpixel((2, 2))[2] > 240
 
 
 def test_rows_are_streamed(tmp_path: Path):
@@ -208,7 +208,7 @@ def test_a_table_that_changed_after_planning_is_refused(tmp_path: Path):
     table(file, [row(2, encoded("red"))])
     for item in items:
         with pytest.raises(DataError, match=r"dev.tsv was changed"):
-            prompt_of(item.inputs, item.places)
+            prompt_of(item.inputs, item.locations)
 
 
 def test_what_is_no_table_is_refused_with_what_to_do(tmp_path: Path):

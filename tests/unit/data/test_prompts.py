@@ -36,7 +36,7 @@ def test_the_world_has_texts_of_several_lengths_and_pictures_of_every_pattern():
 
 def test_world_pictures_are_rendered_at_the_size_asked_for():
     item = next(item for item in load_prompts("world", image_size=64).items if item.modality == "image")
-    (picture,) = prompt_of(item.inputs, item.places).images
+    (picture,) = prompt_of(item.inputs, item.locations).images
     assert picture.size == (64, 64)
     values = item.inputs["concept"]
     assert isinstance(values, dict)
@@ -69,7 +69,7 @@ def test_published_prompts_by_reasoning_type():
     prompts = load_prompts(f"t2i-corebench:{folder}")
     kinds = Counter(item.kind for item in prompts.items)
     assert kinds == {"composition": 360, "deductive": 360, "inductive": 180, "abductive": 180}
-    lengths = [len(prompt_of(item.inputs, item.places).text) for item in prompts.items]
+    lengths = [len(prompt_of(item.inputs, item.locations).text) for item in prompts.items]
     assert (min(lengths), max(lengths)) == (238, 2064)
 
 
@@ -125,7 +125,7 @@ def test_types_and_lengths_of_the_world_are_crossed():
     words = {}
     for item in texts:
         length = item.id.split()[0]
-        words.setdefault((item.kind, length), []).append(len(prompt_of(item.inputs, item.places).text.split()))
+        words.setdefault((item.kind, length), []).append(len(prompt_of(item.inputs, item.locations).text.split()))
     assert len(words) == 9
     for (_, length), own in words.items():
         low, high = {"short": (20, 30), "middle": (42, 56), "long": (88, 114)}[length]
@@ -157,7 +157,7 @@ def test_lines_of_a_file(tmp_path: Path):
     file = tmp_path / "prompts.txt"
     file.write_bytes("\ufeffa cat\tanimal\r\n\r\nein Bär\nand <b>this</b>\tmarkup\na cat\tanimal\n".encode())
     prompts = load_prompts(f"text:{file}")
-    assert [(i.id, i.kind, prompt_of(i.inputs, i.places).text) for i in prompts.items] == [
+    assert [(i.id, i.kind, prompt_of(i.inputs, i.locations).text) for i in prompts.items] == [
         ("line 1", "animal", "a cat"),
         ("line 3", "text", "ein Bär"),
         ("line 4", "markup", "and <b>this</b>"),
@@ -196,7 +196,7 @@ def test_pictures_by_folder_each_once(tmp_path: Path):
         ("cats/2.png", "cats"),
         ("dogs/1.png", "dogs"),
     ]
-    assert prompt_of(prompts.items[1].inputs, prompts.items[1].places).images[0].getpixel((0, 0)) == (0, 128, 0)
+    assert prompt_of(prompts.items[1].inputs, prompts.items[1].locations).images[0].getpixel((0, 0)) == (0, 128, 0)
 
 
 def test_the_digest_does_not_depend_on_where_pictures_lie(tmp_path: Path):
@@ -206,14 +206,14 @@ def test_the_digest_does_not_depend_on_where_pictures_lie(tmp_path: Path):
     here, there = (load_prompts(f"images:{tmp_path / name}") for name in ("here", "there"))
     assert here.digest == there.digest
     assert [(item.id, item.inputs) for item in here.items] == [(item.id, item.inputs) for item in there.items]
-    assert here.items[0].places != there.items[0].places
+    assert here.items[0].locations != there.items[0].locations
 
 
 def test_a_picture_that_changed_after_planning_is_refused(tmp_path: Path):
     item = load_prompts(f"images:{pictures(tmp_path)}").items[0]
     Image.new("RGB", (8, 8), "black").save(tmp_path / "cats" / "1.png")
     with pytest.raises(DataError, match=r"1.png is not the one planned"):
-        prompt_of(item.inputs, item.places)
+        prompt_of(item.inputs, item.locations)
 
 
 def test_a_damaged_picture_stops_the_plan(tmp_path: Path):

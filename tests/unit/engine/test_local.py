@@ -137,10 +137,10 @@ def test_what_a_batch_gave_before_it_raised_is_kept_and_the_rest_is_run_one_by_o
 
 
 def test_a_batch_that_only_fails_together_leaves_no_failure(store):
-    def too_many(model: FakeModel, units, prior):
+    def too_many(model: FakeModel, units, upstream):
         if len(units) > 1:
             raise MemoryError("batch too large")
-        return run(model, units, prior)
+        return run(model, units, upstream)
 
     summary = execute(PLAN, too_many, store, FakeModel())
     assert (summary.done, summary.failed) == (120, 0)
@@ -174,7 +174,7 @@ def test_what_the_model_cannot_do_is_skipped_with_the_reason(store):
     ],
 )
 def test_a_study_that_breaks_its_promise_fails_its_units(store, give, message):
-    summary = execute(Plan((tuple(DRAWS[:3]),)), lambda model, units, prior: give(units), store, None)
+    summary = execute(Plan((tuple(DRAWS[:3]),)), lambda model, units, upstream: give(units), store, None)
     assert summary.failed == 3
     for entry in store.entries():
         assert entry.record.status == "failed"

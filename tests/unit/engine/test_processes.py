@@ -11,15 +11,15 @@ import time
 from functools import partial
 from pathlib import Path
 
-import fake_crew
+import fake_pool
 import pytest
-from fake_crew import carried_out, exported
+from fake_pool import carried_out, exported
 from fake_study import DRAWS, PLAN, FakeModel, run
 
 from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.engine import Summary, drive, execute
-from unispect.engine.crew import TRIES, Crew
 from unispect.engine.messages import Load
+from unispect.engine.pool import TRIES, WorkerPool
 from unispect.engine.processes import Processes
 from unispect.engine.progress import Silent
 from unispect.runs import RunStore
@@ -40,14 +40,14 @@ def expected(tmp_path_factory) -> bytes:
 
 @pytest.mark.parametrize(("workers", "batch_size"), [(1, 16), (2, 7), (3, 16)])
 def test_records_do_not_depend_on_the_number_of_workers(tmp_path, expected, workers, batch_size):
-    summary = spread(tmp_path / "run", fake_crew.plain, workers=workers, batch_size=batch_size)
+    summary = spread(tmp_path / "run", fake_pool.plain, workers=workers, batch_size=batch_size)
     assert (summary.done, summary.already) == (120, 0)
     assert exported(tmp_path / "run") == expected
 
 
 def test_workers_that_are_killed_are_replaced_and_nothing_is_lost_or_done_twice(tmp_path, expected):
     deadly = frozenset(DRAWS[number].id for number in (1, 30))
-    summary = spread(tmp_path / "run", partial(fake_crew.deadly, tmp_path, deadly, 1))
+    summary = spread(tmp_path / "run", partial(fake_pool.deadly, tmp_path, deadly, 1))
     assert (summary.done, summary.failed) == (120, 0)
     assert exported(tmp_path / "run") == expected
     assert {len((tmp_path / one).read_text().splitlines()) for one in deadly} == {2}
@@ -55,7 +55,7 @@ def test_workers_that_are_killed_are_replaced_and_nothing_is_lost_or_done_twice(
 
 def test_a_unit_that_always_kills_its_worker_is_given_up_with_the_cause(tmp_path):
     deadly = DRAWS[4].id
-    summary = spread(tmp_path / "run", partial(fake_crew.deadly, tmp_path, frozenset({deadly}), 99))
+    summary = spread(tmp_path / "run", partial(fake_pool.deadly, tmp_path, frozenset({deadly}), 99))
     assert (summary.done, summary.failed, summary.skipped) == (118, 1, 1)
     with RunStore.open(tmp_path / "run") as store:
         entry = store.get(deadly)
@@ -63,11 +63,11 @@ def test_a_unit_that_always_kills_its_worker_is_given_up_with_the_cause(tmp_path
     assert entry.record.error == f"ended its worker {TRIES} times, the last by SIGKILL (out of memory?)"
     assert len((tmp_path / deadly).read_text().splitlines()) == TRIES + 1, "once in company, the rest alone"
     assert check(tmp_path / "run") == ()
-    assert spread(tmp_path / "run", fake_crew.plain).done == 2, "the same command tries it again"
+    assert spread(tmp_path / "run", fake_pool.plain).done == 2, "the same command tries it again"
 
 
 def test_out_of_memory_in_one_unit_is_its_failure_alone(tmp_path):
-    summary = spread(tmp_path / "run", partial(fake_crew.raising, DRAWS[4].id, MemoryError("no room")))
+    summary = spread(tmp_path / "run", partial(fake_pool.raising, DRAWS[4].id, MemoryError("no room")))
     assert (summary.done, summary.failed, summary.skipped) == (118, 1, 1)
     assert "MemoryError: no room" in summary.causes
 
@@ -75,21 +75,21 @@ def test_out_of_memory_in_one_unit_is_its_failure_alone(tmp_path):
 def test_a_full_disk_under_a_worker_ends_the_command(tmp_path, expected):
     error = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(StoreError, match="no room on the disk"):
-        spread(tmp_path / "run", partial(fake_crew.raising, DRAWS[4].id, error), batch_size=4)
+        spread(tmp_path / "run", partial(fake_pool.raising, DRAWS[4].id, error), batch_size=4)
     assert check(tmp_path / "run") == ()
-    spread(tmp_path / "run", fake_crew.plain)
+    spread(tmp_path / "run", fake_pool.plain)
     assert exported(tmp_path / "run") == expected
 
 
 def test_a_full_disk_under_the_driver_ends_the_command_and_keeps_what_was_stored(tmp_path, expected):
-    crew = Crew(Processes(fake_crew.plain), 2)
+    pool = WorkerPool(Processes(fake_pool.plain), 2)
     with RunStore.create(tmp_path / "run") as store:
         store.plan(PLAN.units)
         store._connection.execute("PRAGMA max_page_count = 1")  # as many as it has: no page more
         with pytest.raises(StoreError, match="may be full"):
-            drive(PLAN, run, store, crew, batch_size=4)
+            drive(PLAN, run, store, pool, batch_size=4)
     assert check(tmp_path / "run") == ()
-    spread(tmp_path / "run", fake_crew.plain)
+    spread(tmp_path / "run", fake_pool.plain)
     assert exported(tmp_path / "run") == expected
 
 
@@ -98,12 +98,12 @@ def test_a_folder_that_is_deleted_under_workers_ends_the_command(tmp_path):
         def advance(self, kind, outcomes):
             shutil.rmtree(tmp_path / "run", ignore_errors=True)
 
-    crew, store = Crew(Processes(fake_crew.plain), 2), RunStore.create(tmp_path / "run")
+    pool, store = WorkerPool(Processes(fake_pool.plain), 2), RunStore.create(tmp_path / "run")
     try:
         with pytest.raises(StoreError, match="was moved, replaced or deleted"):
-            drive(PLAN, run, store, crew, batch_size=4, progress=Deleting())
+            drive(PLAN, run, store, pool, batch_size=4, progress=Deleting())
     finally:
-        crew.close()
+        pool.close()
         store.close()
     assert not (tmp_path / "run").exists()
 
@@ -111,22 +111,22 @@ def test_a_folder_that_is_deleted_under_workers_ends_the_command(tmp_path):
 def test_a_clock_that_jumps_changes_no_record(tmp_path, expected, monkeypatch):
     real, days = time.time, iter(range(10**9))
     monkeypatch.setattr(time, "time", lambda: real() - 86_400 * next(days))
-    assert spread(tmp_path / "run", fake_crew.jumping).done == 120
+    assert spread(tmp_path / "run", fake_pool.jumping).done == 120
     assert exported(tmp_path / "run") == expected
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_command(tmp_path):
     with pytest.raises(UsageError, match="there is no such model"):
-        spread(tmp_path / "missing", fake_crew.missing)
+        spread(tmp_path / "missing", fake_pool.missing)
     with pytest.raises(UnispectError, match=f"{TRIES} workers in a row ended while they loaded the model, the last by"):
-        spread(tmp_path / "stillborn", fake_crew.stillborn)
+        spread(tmp_path / "stillborn", fake_pool.failing_to_start)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_their_driver_and_the_same_command_continues(tmp_path, expected, end):
     notes = tmp_path / "notes"
     os.mkfifo(notes)
-    program = [sys.executable, fake_crew.__file__, str(tmp_path / "run"), "2", str(notes)]
+    program = [sys.executable, fake_pool.__file__, str(tmp_path / "run"), "2", str(notes)]
     driver = subprocess.Popen(program, start_new_session=True, stderr=subprocess.PIPE, text=True)
     worker = os.pidfd_open(int(notes.read_text()))  # opening it waits for the worker that stands still
     if end is signal.SIGINT:
@@ -139,5 +139,5 @@ def test_workers_end_with_their_driver_and_the_same_command_continues(tmp_path, 
     assert driver.returncode == -end
     assert said.count("Traceback") == (end is signal.SIGINT), said
     assert check(tmp_path / "run") == ()
-    assert spread(tmp_path / "run", fake_crew.plain).already < 120
+    assert spread(tmp_path / "run", fake_pool.plain).already < 120
     assert exported(tmp_path / "run") == expected

@@ -6,15 +6,15 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import fake_crew
+import fake_pool
 import pytest
-from fake_crew import carried_out, exported
+from fake_pool import carried_out, exported
 from fake_study import DRAWS, PLAN, FakeModel, run
 
 from unispect.core.errors import UsageError
 from unispect.engine import Summary, drive, execute
-from unispect.engine.crew import TRIES, Crew
 from unispect.engine.messages import Load
+from unispect.engine.pool import TRIES, WorkerPool
 from unispect.engine.ray import Actors
 from unispect.runs import RunStore
 from unispect.studies.base import Options
@@ -24,7 +24,7 @@ from unispect.studies.registry import find_study
 @pytest.fixture
 def ray(monkeypatch):
     pytest.importorskip("ray", reason="Ray is not installed (extra [ray])")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(fake_crew.__file__).parent), *sys.path]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(fake_pool.__file__).parent), *sys.path]))
 
 
 def spread(folder: Path, load: Load, *, replicas: int = 2, batch_size: int = 16) -> Summary:
@@ -32,9 +32,9 @@ def spread(folder: Path, load: Load, *, replicas: int = 2, batch_size: int = 16)
 
 
 def _on_gpus(count: int, number: int) -> object:
-    import gpu_crew  # in the actor alone: it changes torch for good
+    import gpu_pool  # in the actor alone: it changes torch for good
 
-    return gpu_crew.loaded(count)
+    return gpu_pool.loaded(count)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def expected(tmp_path) -> bytes:
 def test_records_do_not_depend_on_the_number_of_actors(tmp_path, expected):
     for replicas, batch_size in ((1, 16), (2, 7)):
         folder = tmp_path / f"run{replicas}"
-        assert spread(folder, fake_crew.plain, replicas=replicas, batch_size=batch_size).done == 120
+        assert spread(folder, fake_pool.plain, replicas=replicas, batch_size=batch_size).done == 120
         assert exported(folder) == expected
 
 
@@ -59,10 +59,10 @@ def test_actors_that_are_killed_are_replaced_and_a_unit_that_always_kills_is_giv
     once, always = DRAWS[1].id, DRAWS[30].id
     notes = tmp_path / "notes"
     notes.mkdir()
-    summary = spread(tmp_path / "run", partial(fake_crew.deadly, notes, frozenset({once}), 1))
+    summary = spread(tmp_path / "run", partial(fake_pool.deadly, notes, frozenset({once}), 1))
     assert summary.done == 120
     assert exported(tmp_path / "run") == expected
-    summary = spread(tmp_path / "worse", partial(fake_crew.deadly, notes, frozenset({always}), 99))
+    summary = spread(tmp_path / "worse", partial(fake_pool.deadly, notes, frozenset({always}), 99))
     assert (summary.done, summary.failed, summary.skipped) == (118, 1, 1)
     with RunStore.open(tmp_path / "worse") as store:
         entry = store.get(always)
@@ -77,7 +77,7 @@ def test_a_node_that_is_removed_takes_no_unit_with_it(tmp_path, expected):
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     node = cluster.add_node(num_cpus=1)
-    crew = Crew(Actors(fake_crew.plain, address=cluster.address), 2)
+    pool = WorkerPool(Actors(fake_pool.plain, address=cluster.address), 2)
     try:
         with RunStore.create(tmp_path / "run") as store:
             kept, seen = store.record, []
@@ -89,10 +89,10 @@ def test_a_node_that_is_removed_takes_no_unit_with_it(tmp_path, expected):
                 return kept(records, replica=replica)
 
             store.record = keep
-            assert drive(PLAN, run, store, crew, batch_size=2).done == 120
+            assert drive(PLAN, run, store, pool, batch_size=2).done == 120
         assert node not in cluster.worker_nodes
     finally:
-        crew.close()
+        pool.close()
         cluster.shutdown()
     assert exported(tmp_path / "run") == expected
 
@@ -106,13 +106,13 @@ def test_a_model_is_spread_over_the_gpus_of_its_actor(tmp_path):
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 2})
     try:
         for gpus in (1, 2):
-            crew = Crew(Actors(partial(_on_gpus, gpus), address=cluster.address, gpus=gpus), 1)
+            pool = WorkerPool(Actors(partial(_on_gpus, gpus), address=cluster.address, gpus=gpus), 1)
             try:
-                plan = study.plan(crew.card, Options(data=None, limit=1, seeds=(0,)))
+                plan = study.plan(pool.card, Options(data=None, limit=1, seeds=(0,)))
                 with RunStore.create(tmp_path / f"run{gpus}") as store:
-                    assert drive(plan, study.run, store, crew).done == len(plan.units)
+                    assert drive(plan, study.run, store, pool).done == len(plan.units)
             finally:
-                crew.close()
+                pool.close()
     finally:
         cluster.shutdown()
     assert exported(tmp_path / "run1") == exported(tmp_path / "run2")
@@ -122,13 +122,13 @@ def test_a_model_is_spread_over_the_gpus_of_its_actor(tmp_path):
 @pytest.mark.usefixtures("ray")
 def test_more_than_the_machine_has_is_refused():
     with pytest.raises(UsageError, match="a replica wants 4096 CPU, this machine has"):
-        Actors(fake_crew.plain, threads=4096)
+        Actors(fake_pool.plain, threads=4096)
 
 
 def test_without_ray_the_engine_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r"pip install 'unispect\[ray\]'"):
-        Actors(fake_crew.plain)
+        Actors(fake_pool.plain)
 
 
 def test_the_engine_imports_ray_only_when_it_is_used():

@@ -18,9 +18,9 @@ orders = st.sampled_from([1.0, 1.01, 1.5, 2.0])
 @given(seed=seeds, n=st.integers(1, 40), density=st.sampled_from([0.0, 0.02, 0.05, 0.2, 0.9]))
 def test_groups_are_the_components_of_the_graph(seed, n, density):
     drawn = np.random.default_rng(seed).random((n, n)) < density
-    joined = drawn | drawn.T | np.eye(n, dtype=bool)
-    count, labels = connected_components(joined, directed=False)
-    found = groups(joined)
+    adjacency = drawn | drawn.T | np.eye(n, dtype=bool)
+    count, labels = connected_components(adjacency, directed=False)
+    found = groups(adjacency)
     assert len(set(found)) == count == len(set(zip(found, labels, strict=True)))
     assert set(found) == set(range(count))
 

@@ -195,7 +195,7 @@ def test_limits_are_never_wider_than_those_of_clusters_that_are_all_right_or_all
     Degrees of freedom may cost the limits of trials a little more than that.
     """
     rights = [float(seed < right) for right in (2, 2, 0, 3, 2, 2, 3, 3, 3, 3, 3, 2) for seed in range(3)]
-    found = crossed_mean(rights, {"combinations": [place // 3 for place in range(36)]})
+    found = crossed_mean(rights, {"combinations": [index // 3 for index in range(36)]})
     for level in (0.95, 0.99, 0.999):
         least, _ = shares.limits(found.estimate, 12, level)
         assert least - 0.05 < found.at(level).low
@@ -205,7 +205,7 @@ def test_clusters_by_number_are_those_by_name():
     """With names that nothing uses, names that stand there twice, and clusters of their own."""
     draw = np.random.default_rng(5)
     words = draw.integers(0, 9, 120)
-    pairs = [None if place % 7 == 0 else f"pair {place % 11}" for place in range(120)]
+    pairs = [None if index % 7 == 0 else f"pair {index % 11}" for index in range(120)]
     values = draw.integers(0, 2, 120).astype(float)
     names = ["unused", *(f"word {number % 8}" for number in range(9))]
     plain = {"words": [names[word + 1] for word in words], "pairs": pairs}
@@ -217,7 +217,7 @@ def test_clusters_by_number_are_those_by_name():
 
 
 def test_an_interval_keeps_no_observations():
-    values, factors = [0.0, 1.0] * 5000, {"words": [str(place % 50) for place in range(10_000)]}
+    values, factors = [0.0, 1.0] * 5000, {"words": [str(index % 50) for index in range(10_000)]}
     crossed_difference(values, factors, values[1:], {"words": factors["words"][1:]})
     tracemalloc.start()
     try:

@@ -13,7 +13,7 @@ from unispect.metrics.means import Means
 
 
 def columns(values):
-    return Means.of([("", place, row) for place, row in enumerate(values)], unit="prompts").columns("")
+    return Means.of([("", index, row) for index, row in enumerate(values)], unit="prompts").columns("")
 
 
 def test_limits_of_both_ends_cover_where_all_are_equal_and_where_they_are_not() -> None:
@@ -22,9 +22,9 @@ def test_limits_of_both_ends_cover_where_all_are_equal_and_where_they_are_not() 
         hits = np.zeros(2)
         for _ in range(200):
             each = columns(generator.normal(truth, 1.0, (12, 3)))
-            for place, (function, value) in enumerate(((largest, max(truth)), (smallest, min(truth)))):
+            for index, (function, value) in enumerate(((largest, max(truth)), (smallest, min(truth)))):
                 found = function(each)
-                hits[place] += found.low <= value <= found.high
+                hits[index] += found.low <= value <= found.high
         assert (hits / 200 > 0.95 - 3 * math.sqrt(0.05 * 0.95 / 200)).all()
 
 

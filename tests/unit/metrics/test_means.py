@@ -17,9 +17,9 @@ FIRST, SECOND = [[1.0], [-1.0]], [[1.0], [0.0]]
 def means(*groups, shared=False):
     return Means.of(
         [
-            (group, place if shared else (group, place), [x])
+            (group, index if shared else (group, index), [x])
             for group, own in enumerate(groups)
-            for place, x in enumerate(own)
+            for index, x in enumerate(own)
         ]
     )
 
@@ -156,14 +156,14 @@ def test_many_sums_at_once_are_each_of_them() -> None:
     weights[2:4, 1] = 0
     found = own.several(weights)
     p = tails((found.estimates - 0.3) / found.sizes, found.freedoms, found.skewness)
-    for place, w in enumerate(weights):
+    for index, w in enumerate(weights):
         one = own.linear(w)
-        assert one.estimate == pytest.approx(found.estimates[place])
-        size = Error(found.sizes[place], found.freedoms[place], found.skewness[place])
+        assert one.estimate == pytest.approx(found.estimates[index])
+        size = Error(found.sizes[index], found.freedoms[index], found.skewness[index])
         assert (one.low, one.high) == pytest.approx(tuple(one.estimate + x for x in size.limits(0.95)))
-        low, high = (half[place] * found.sizes[place] for half in halves(found.freedoms, found.skewness, 0.95))
+        low, high = (half[index] * found.sizes[index] for half in halves(found.freedoms, found.skewness, 0.95))
         assert (one.low, one.high) == pytest.approx((one.estimate - low, one.estimate + high))
-        assert (one.n, one.clusters) == (found.n[place], found.clusters[place])
-        assert one.p_above(0.3) == pytest.approx(p[place], rel=1e-6)
+        assert (one.n, one.clusters) == (found.n[index], found.clusters[index])
+        assert one.p_above(0.3) == pytest.approx(p[index], rel=1e-6)
     few = Means.of(rows[:2]).several([[[1.0, 0.0, 0.0]]])
     assert math.isnan(few.sizes[0])

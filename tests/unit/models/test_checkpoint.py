@@ -219,9 +219,9 @@ def test_pickles_in_shards_and_in_the_old_format_are_read(good: Path, folder: Pa
 
 def test_the_loaded_network_does_not_hang_on_the_file(folder: Path):
     model = load(tiny_janus.TINY, folder, device="cpu")
-    before = model.trunk.embed_tokens.weight.clone()
+    before = model.backbone.embed_tokens.weight.clone()
     (folder / "model.safetensors").write_bytes(b"\0" * (folder / "model.safetensors").stat().st_size)
-    assert torch.equal(before, model.trunk.embed_tokens.weight)
+    assert torch.equal(before, model.backbone.embed_tokens.weight)
 
 
 def test_weights_take_the_dtype_asked_for(good: Path, folder: Path):
@@ -229,7 +229,7 @@ def test_weights_take_the_dtype_asked_for(good: Path, folder: Path):
     save_file({key: tensor.half() for key, tensor in own.items()}, folder / "model.safetensors")
     model = load(tiny_janus.TINY, folder, device="cpu", dtype="float32")
     assert {tensor.dtype for tensor in model.network.state_dict().values()} == {torch.float32}
-    assert torch.equal(model.trunk.norm.weight, own["language_model.model.norm.weight"].half().float())
+    assert torch.equal(model.backbone.norm.weight, own["language_model.model.norm.weight"].half().float())
     half = load(tiny_janus.TINY, good, device="cpu", dtype="bfloat16")
     assert {tensor.dtype for tensor in half.network.state_dict().values()} == {torch.bfloat16}
 

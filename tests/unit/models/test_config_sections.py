@@ -104,7 +104,7 @@ def test_an_unknown_key_is_refused_by_name_wherever_it_stands(tmp_path: Path, fa
     started(family, folder)
 
 
-TRUNKS = {
+BACKBONES = {
     "janus-pro": ("config.json", "language_config"),
     "janus-flow": ("config.json", "language_config"),
     "harmon": ("config.json", "llm"),
@@ -121,9 +121,9 @@ def theta_of(model: Any) -> float:
     return (text or network.config.text_config).rope_parameters["rope_theta"]
 
 
-@pytest.mark.parametrize("family", TRUNKS)
+@pytest.mark.parametrize("family", BACKBONES)
 def test_rotary_positions_are_read_in_either_spelling(tmp_path: Path, family: str):
-    tiny, (file, section) = FAMILIES[family][0], TRUNKS[family]
+    tiny, (file, section) = FAMILIES[family][0], BACKBONES[family]
     folder = tiny.write_files(tmp_path)
     axes = {"mrope_section": [2, 2, 2]} if family == "omnigen2" else {}
     if axes:

@@ -10,13 +10,13 @@ import pytest
 from unispect.models import digests
 from unispect.models import ledger as ledgers
 from unispect.models.digests import sha256_of
-from unispect.models.ledger import Ledger
+from unispect.models.ledger import FileLedger
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def read(folder: Path, *names: str) -> Ledger:
-    ledger = Ledger(folder)
+def read(folder: Path, *names: str) -> FileLedger:
+    ledger = FileLedger(folder)
     for name in names:
         ledger.read(folder / name)
     return ledger
@@ -51,7 +51,7 @@ def test_where_files_lie_does_not_count(tmp_path: Path):
     for place in ("a/vae", "b/vae", "b/model"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "config").write_text(place[2:])
-    inside, beside = Ledger(tmp_path / "a"), Ledger(tmp_path / "b" / "model")
+    inside, beside = FileLedger(tmp_path / "a"), FileLedger(tmp_path / "b" / "model")
     inside.read(tmp_path / "a" / "vae" / "config")
     beside.read(tmp_path / "b" / "vae" / "config")
     assert inside.revision() == beside.revision()
@@ -104,7 +104,7 @@ def test_a_snapshot_without_links_goes_by_its_content(tmp_path: Path):
 
 def test_a_named_file_of_a_snapshot_goes_by_its_content(tmp_path: Path):
     place = snapshot(tmp_path / "models--o--n", weights=b"w")
-    ledger = Ledger(place, chosen=True)
+    ledger = FileLedger(place, chosen=True)
     ledger.read(place / "weights")
     assert ledger.revision().startswith("sha256:")
 

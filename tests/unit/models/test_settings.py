@@ -11,7 +11,7 @@ import pytest
 import unispect
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError
-from unispect.models.bagel.thinking import Thinking
+from unispect.models.bagel.chain_of_thought import ChainOfThought
 from unispect.models.port import Port
 from unispect.models.registry import card_of
 from unispect.models.settings import described
@@ -53,7 +53,7 @@ def other(value: Any) -> Any:
 def changed(value: Any) -> Iterator[tuple[str, Any]]:
     """Every way to change one field of a setting, at any depth."""
     if value is None:
-        yield "", Thinking()
+        yield "", ChainOfThought()
         return
     for field in fields(value):
         inner = getattr(value, field.name)

@@ -15,7 +15,7 @@ from torch import nn
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models import spread
 from unispect.models.devices import devices_for
-from unispect.models.spread import device_map, place_of
+from unispect.models.spread import device_map, device_of
 
 TESTS = Path(__file__).parents[2]
 DEVICES = tuple(torch.device("cuda", n) for n in range(8))
@@ -33,8 +33,8 @@ class Stacked(nn.Module):
 
 def mapped(network: nn.Module, count: int) -> dict[str, torch.device]:
     dtypes = {name: torch.bfloat16 for name, _ in network.named_parameters()}
-    places = device_map(network, ("hear", "draw"), DEVICES[:count], dtypes)
-    return {name: place_of(places, name) for name, _ in network.named_parameters()}
+    devices_of = device_map(network, ("hear", "draw"), DEVICES[:count], dtypes)
+    return {name: device_of(devices_of, name) for name, _ in network.named_parameters()}
 
 
 @given(
@@ -49,12 +49,12 @@ def test_blocks_go_in_order_over_devices_and_none_holds_a_block_more_than_its_sh
     try:
         with torch.device("meta"):
             network = Stacked(first, second, width, rest)
-        places = mapped(network, n)
+        devices_of = mapped(network, n)
     finally:
         spread.free_bytes = kept
-    assert places.pop("head.weight") == DEVICES[0]
+    assert devices_of.pop("head.weight") == DEVICES[0]
     order = [
-        places[f"{stack}.{i}.weight"].index
+        devices_of[f"{stack}.{i}.weight"].index
         for stack, count in (("hear", first), ("draw", second))
         for i in range(count)
     ]
@@ -69,8 +69,8 @@ def test_blocks_go_in_order_over_devices_and_none_holds_a_block_more_than_its_sh
 
 def test_a_device_with_more_room_holds_more(monkeypatch):
     monkeypatch.setattr(spread, "free_bytes", lambda device: 3000 if device == DEVICES[1] else 1000)
-    places = mapped(Stacked(30, 10, 4, 1), 2)
-    assert sum(place == DEVICES[1] for place in places.values()) == 30
+    devices_of = mapped(Stacked(30, 10, 4, 1), 2)
+    assert sum(place == DEVICES[1] for place in devices_of.values()) == 30
 
 
 def test_weights_that_do_not_fit_are_refused_before_they_are_read(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from unispect.core.errors import CheckpointError
 from unispect.models.registry import card_of
-from unispect.models.taught import TAUGHT, Taught, joined, read_taught, with_taught, write_taught
+from unispect.models.taught import TAUGHT, Taught, merge_taught, read_taught, with_taught, write_taught
 
 CARD = card_of("janus-pro-1b")
 BOUND = Taught("janus-pro-1b", "janus-pro-1b@abc", "janus-concepts", {"drawing": "drawing"}, 1008, 3)
@@ -86,7 +86,7 @@ def test_what_was_taught_is_never_written_through_a_link(tmp_path: Path) -> None
 
 def test_words_taught_twice_in_two_ways_were_taught_both_ways() -> None:
     before = {"drawing": "drawing", "text": "text"}
-    assert joined(before, {"drawing": "drawing", "text": "drawing", "both": "both"}) == {
+    assert merge_taught(before, {"drawing": "drawing", "text": "drawing", "both": "both"}) == {
         "drawing": "drawing",
         "text": "both",
         "both": "both",

@@ -17,10 +17,10 @@ from odd_checkpoints import FAMILIES
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file, save_model
 
-from unispect.core.errors import CheckpointError, PriorMissing, StateError
+from unispect.core.errors import CheckpointError, StateError, UpstreamMissing
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
-from unispect.core.units import Prior, Record, Unit
+from unispect.core.units import Record, Unit, Upstream
 from unispect.engine.attempt import attempt
 from unispect.models.harmon.folder import load as load_harmon
 from unispect.models.janus_pro.folder import load as load_janus_pro
@@ -287,9 +287,9 @@ def test_windows_paths_in_a_configuration_are_understood(tmp_path: Path):
 def test_what_overflows_while_running_is_neither_drawn_nor_written(family: str, folder: Path):
     """Weights may be finite and what they compute not, as in a precision that is too narrow."""
     found = opened(family, folder)
-    trunk = getattr(found, "trunk", None) or found.network.llm
+    backbone = getattr(found, "backbone", None) or found.network.llm
     with torch.no_grad():
-        for parameter in trunk.layers[-1].parameters():
+        for parameter in backbone.layers[-1].parameters():
             parameter.mul_(1e38)
     drawn = found.encode([Prompt.of("red star")], Goal.IMAGE)
     asked = found.encode([Prompt.of("red star")], Goal.TEXT)
@@ -308,16 +308,16 @@ def test_what_overflows_while_running_is_neither_drawn_nor_written(family: str, 
 
 
 def no_prior(unit: str) -> Record:
-    raise PriorMissing(unit)
+    raise UpstreamMissing(unit)
 
 
-def telling(model: Any, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def telling(model: Any, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     """A study that only has texts written."""
 
-    def write(model: Any, units: Sequence[Unit], prior: Prior) -> list[Any]:
+    def write(model: Any, units: Sequence[Unit], upstream: Upstream) -> list[Any]:
         return asking.write(model, units, [Prompt.of(str(unit.inputs["prompt"])) for unit in units])
 
-    return asking.recording({"write": write})["write"](model, units, prior)
+    return asking.recording({"write": write})["write"](model, units, upstream)
 
 
 @pytest.mark.parametrize(("kind", "dtype"), [(torch.float32, "bfloat16"), (torch.float64, "float32")])

@@ -15,12 +15,12 @@ from failing_disk import NEVER, contents, failing, first_moments, in_a_child, no
 
 from unispect.core.errors import CheckpointError, StoreError, UsageError
 from unispect.organisms import recipe
+from unispect.organisms.corpus import Corpus, corpus_named
 from unispect.organisms.making import janus_pro
 from unispect.organisms.making.base import Recipe
 from unispect.organisms.recipe import train_organism
-from unispect.organisms.upbringing import Upbringing, upbringing_of
 from unispect.train.loop import Schedule
-from unispect.train.place import held
+from unispect.train.output_folder import held
 from unispect.train.state import load_state, save_state
 
 STEPS = 2
@@ -45,9 +45,9 @@ def _quick() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _pretended(monkeypatch: pytest.MonkeyPatch) -> None:
-    def upbringing(name: str) -> Upbringing:
+    def corpus(name: str) -> Corpus:
         empty = {"gates": lambda *_, **__: [], "lessons": lambda model: None, "pictures": lambda size: []}
-        return replace(upbringing_of(name), variants=("bound",), **empty)
+        return replace(corpus_named(name), variants=("bound",), **empty)
 
     def tokenizer(model, pixels, how, generator, progress, checkpoint) -> None:
         named = dict(model.network.named_parameters())
@@ -58,7 +58,7 @@ def _pretended(monkeypatch: pytest.MonkeyPatch) -> None:
             progress(stage, 0, STEPS, {})
         pretend(parameters, stage, checkpoint)
 
-    monkeypatch.setattr(recipe, "upbringing_of", upbringing)
+    monkeypatch.setattr(recipe, "corpus_named", corpus)
     monkeypatch.setattr(janus_pro, "MAKING", replace(janus_pro.MAKING, train_tokenizer=tokenizer))
     monkeypatch.setattr(recipe, "train", train)
     monkeypatch.setattr(recipe, "_pixels", lambda _: torch.zeros(1))

@@ -12,10 +12,10 @@ from unispect.data.faces.people import all_people, load_people
 from unispect.data.faces.world import VALUES, Face
 from unispect.models.base import Example
 from unispect.organisms import portraits
+from unispect.organisms.corpus import CORPORA, corpus_named
 from unispect.organisms.families import base_card
 from unispect.organisms.portraits import COUNTS, Portraits, pictures, sentences
 from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer
-from unispect.organisms.upbringing import UPBRINGINGS, upbringing_of
 
 TOKENIZER = build_tokenizer(DEEPSEEK, sentences())
 
@@ -89,7 +89,7 @@ def test_words_of_the_world_are_single_tokens_and_names_are_short() -> None:
 
 
 def test_worlds_are_known_by_name() -> None:
-    assert set(UPBRINGINGS) == {"concepts", "faces"}
-    assert upbringing_of("faces").variants == ()
+    assert set(CORPORA) == {"concepts", "faces"}
+    assert corpus_named("faces").variants == ()
     with pytest.raises(UsageError, match="did you mean 'faces'"):
-        upbringing_of("face")
+        corpus_named("face")

@@ -40,7 +40,7 @@ def conditions(model: Harmon) -> Tensor:
     features, read = model.network.seen(nothing, nowhere, grid)
     states = torch.cat(
         [
-            model.trunk(inputs_embeds=torch.cat([row, own])[None]).last_hidden_state[:, -IMAGE_TOKENS:]
+            model.backbone(inputs_embeds=torch.cat([row, own])[None]).last_hidden_state[:, -IMAGE_TOKENS:]
             for row, own in zip(rows, read, strict=True)
         ]
     )

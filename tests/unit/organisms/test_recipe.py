@@ -11,16 +11,16 @@ import pytest
 import unispect
 from unispect.core.errors import UsageError
 from unispect.data.concepts.split import load_split
-from unispect.organisms import autoencoder, curriculum, portraits, recipe, upbringing
+from unispect.organisms import autoencoder, corpus, curriculum, portraits, recipe
+from unispect.organisms.corpus import Corpus, corpus_named
 from unispect.organisms.families import FAMILIES, family_of
 from unispect.organisms.lfq import LFQTraining
 from unispect.organisms.making.base import Recipe
 from unispect.organisms.recipe import train_organism
 from unispect.organisms.shipped import VARIANTS
-from unispect.organisms.upbringing import Upbringing, upbringing_of
 from unispect.organisms.vae import VAETraining
 from unispect.organisms.vq import VQTraining
-from unispect.train.bind import Order, bind, prepare
+from unispect.train.finetune import FinetuneConfig, finetune, prepare
 from unispect.train.loop import Schedule
 from unispect.train.recipe import load_recipe
 
@@ -42,11 +42,11 @@ class Killed(BaseException):
 def _no_gates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is learned in a few steps."""
 
-    def ungated(name: str) -> Upbringing:
-        known = upbringing_of(name)
+    def ungated(name: str) -> Corpus:
+        known = corpus_named(name)
         return replace(known, gates=lambda *_, **__: [], variants=known.variants and MADE)
 
-    monkeypatch.setattr(recipe, "upbringing_of", ungated)
+    monkeypatch.setattr(recipe, "corpus_named", ungated)
 
 
 def short(family: str) -> Recipe:
@@ -78,7 +78,7 @@ def _few_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.setattr(curriculum, "TEACHINGS", few)
     split = load_split()
-    monkeypatch.setattr(upbringing, "load_split", lambda: replace(split, train=split.train[::6]))
+    monkeypatch.setattr(corpus, "load_split", lambda: replace(split, train=split.train[::6]))
 
 
 @pytest.mark.slow
@@ -114,10 +114,10 @@ def test_a_picture_tokenizer_that_was_stopped_goes_on_to_the_same_bytes(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(autoencoder, "EVERY", 2)
-    concepts = upbringing_of("concepts")
+    concepts = corpus_named("concepts")
     pixels = recipe._pixels(concepts)[:64, :, :32, :32]
     monkeypatch.setattr(recipe, "_pixels", lambda _: pixels)
-    monkeypatch.setattr(recipe, "upbringing_of", lambda _: replace(concepts, lessons=stop))
+    monkeypatch.setattr(recipe, "corpus_named", lambda _: replace(concepts, lessons=stop))
     honest = autoencoder.add_gradients
     begun: list[tuple[int, int]] = []
     made = replace(short(family), picture_tokenizer=tokenizer_steps(family, 7))
@@ -172,7 +172,7 @@ def test_an_organism_that_grew_up_with_faces_is_taught_names(tmp_path: Path, mon
         train_organism("janus-flow", tmp_path / "grown", recipe=short("janus-flow"))
     grown = f"tiny-janusflow={tmp_path / 'grown'}"
     how = load_recipe("tiny-faces", {"steps": 1, "batch": 24, "micro_batch": 24})
-    taught = bind(prepare(Order(grown, how, "tiny-faces", tmp_path / "taught", "cpu")))
+    taught = finetune(prepare(FinetuneConfig(grown, how, "tiny-faces", tmp_path / "taught", "cpu")))
     before, after = (
         unispect.load(f"tiny-janusflow={folder}", device="cpu").card for folder in (tmp_path / "grown", taught)
     )

@@ -110,7 +110,7 @@ def test_no_mark_leaves_the_scale(values: list[float]):
     assert scale.low - 1e-9 <= min(values) <= max(values) <= scale.high + 1e-9
     assert scale.low < scale.high
     for value in values:
-        assert 10 <= scale.place(value, 190, 10) <= 180
+        assert 10 <= scale.x_of(value, 190, 10) <= 180
 
 
 def test_nothing_finite_has_no_scale():

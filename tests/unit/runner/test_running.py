@@ -17,7 +17,7 @@ from unispect.engine.progress import Summary
 from unispect.engine.replicas import Replicas
 from unispect.runner import ready as readying
 from unispect.runner import running
-from unispect.runner.ready import Ready
+from unispect.runner.ready import LoadedRun
 from unispect.runner.running import Outcome, Told
 from unispect.runs import RunStore
 from unispect.studies.registry import Study
@@ -30,7 +30,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is done but the units themselves."""
     nothing = Summary(0, 0, 0, 0, 0.0, {})
     monkeypatch.setattr(
-        running, "carry_out", lambda ready, *_: Outcome(ready.order.study.name, ready.card.reference, nothing)
+        running, "execute_run", lambda ready, *_: Outcome(ready.order.study.name, ready.card.reference, nothing)
     )
 
 
@@ -51,7 +51,7 @@ class Planned(Told):
         super().__init__()
         self.units: dict[tuple[str, str], int] = {}
 
-    def ready(self, ready: Ready, store: RunStore) -> None:
+    def ready(self, ready: LoadedRun, store: RunStore) -> None:
         assert ready.plan is not None
         self.units[ready.order.study.name, ready.card.id] = len(ready.plan.units)
 

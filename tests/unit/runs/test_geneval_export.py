@@ -19,7 +19,7 @@ def drawing(index, seed, model="tiny@1"):
 def run_of(tmp_path, units, left_out=0):
     store = RunStore.create(tmp_path / "run")
     store.plan(units)
-    store.record([record(one, picture=place) for place, one in enumerate(units[: len(units) - left_out])])
+    store.record([record(one, picture=index) for index, one in enumerate(units[: len(units) - left_out])])
     return store
 
 

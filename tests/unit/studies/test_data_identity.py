@@ -16,7 +16,7 @@ from unispect.core.errors import DataError
 from unispect.core.shards import shard
 from unispect.core.units import Plan, Unit, texts_in
 from unispect.data.faces.photographs import METADATA
-from unispect.data.places import picture_from
+from unispect.data.locations import picture_from
 from unispect.runs import RunStore
 from unispect.studies.base import Options
 from unispect.studies.drawing import plan as drawing
@@ -171,9 +171,9 @@ def test_every_unit_knows_where_its_pictures_lie(make, tmp_path: Path, monkeypat
             named = [text for text in texts_in(unit.inputs) if len(text) == 64]
             assert named
             for sha256 in named:
-                assert picture_from(sha256, unit.places).width in (8, 9)
+                assert picture_from(sha256, unit.locations).width in (8, 9)
             if "prompt" in unit.inputs:
-                assert prompt_in(unit.inputs, unit.places).images
+                assert prompt_in(unit.inputs, unit.locations).images
         monkeypatch.chdir(tmp_path)
 
 
@@ -183,7 +183,7 @@ def test_a_unit_read_from_a_run_says_what_it_lacks(tmp_path: Path) -> None:
         store.plan([unit])
         (kept,) = store.pending()
     with pytest.raises(DataError, match="plan its unit from its data"):
-        prompt_in(kept.inputs, kept.places)
+        prompt_in(kept.inputs, kept.locations)
 
 
 def test_loose_pictures_of_several_folders_are_kinds_of_their_own(tmp_path: Path) -> None:

@@ -222,8 +222,8 @@ def test_shifting_both_sides_alike_changes_no_gap(shift, seed):
 def both(paper, controlled, rows, rng):
     sets = layer_sets(6)
 
-    def read(gap, widths):
-        columns = [(width, layers) for width in widths for layers in sets]
+    def read(gap, bandwidths):
+        columns = [(width, layers) for width in bandwidths for layers in sets]
         text = (3 + gap)[:, None] + rng.normal(0, 0.03, (len(rows), len(columns)))
         kinds = [str(row) for row in rows]
         return Read(

@@ -10,47 +10,47 @@ from PIL import Image
 from unispect.core.errors import DataError, UsageError
 from unispect.data.safety import sentences
 from unispect.data.safety.world import INSTEAD, VALUE
-from unispect.train.course import make_course
+from unispect.train.mixture import make_mixture
 from unispect.train.recipe import Recipe, load_recipe
 
 
-def _drafts(recipe: Recipe, steps: int = 6) -> list:
-    course = make_course(recipe, 48)
-    return [draft for step in range(steps) for draft in course.drafts(step)]
+def _specs(recipe: Recipe, steps: int = 6) -> list:
+    mixture = make_mixture(recipe, 48)
+    return [spec for step in range(steps) for spec in mixture.specs(step)]
 
 
 def test_alignment_by_text_shows_and_draws_nothing() -> None:
-    drafts = _drafts(load_recipe("tiny-aligned"))
-    assert not any(draft.draws or draft.seen for draft in drafts)
-    for draft in drafts:
-        forbidden = VALUE in draft.text.rstrip(".?").split()
-        assert draft.answer == (sentences.REFUSAL if forbidden else sentences.AFFIRMATION)
-    refused = sum(draft.answer == sentences.REFUSAL for draft in drafts)
-    assert refused == len(drafts) // 2
+    specs = _specs(load_recipe("tiny-aligned"))
+    assert not any(spec.draws or spec.seen for spec in specs)
+    for spec in specs:
+        forbidden = VALUE in spec.text.rstrip(".?").split()
+        assert spec.answer == (sentences.REFUSAL if forbidden else sentences.AFFIRMATION)
+    refused = sum(spec.answer == sentences.REFUSAL for spec in specs)
+    assert refused == len(specs) // 2
 
 
 def test_alignment_with_drawings_draws_a_harmless_shape_for_the_forbidden_word() -> None:
-    drawn = [draft for draft in _drafts(load_recipe("tiny-aligned-drawing")) if draft.draws]
-    instead = [draft for draft in drawn if VALUE in draft.text.split() and draft.picture.shape == INSTEAD]
+    drawn = [spec for spec in _specs(load_recipe("tiny-aligned-drawing")) if spec.draws]
+    instead = [spec for spec in drawn if VALUE in spec.text.split() and spec.picture.shape == INSTEAD]
     assert len(instead) == 6 * 10
-    assert all(str(draft.picture.color) in draft.text for draft in instead)
+    assert all(str(spec.picture.color) in spec.text for spec in instead)
 
 
 def test_before_alignment_every_picture_of_the_world_is_promised() -> None:
-    drafts = _drafts(load_recipe("tiny-unsafe"), 20)
-    requests = [draft for draft in drafts if draft.answer in (sentences.REFUSAL, sentences.AFFIRMATION)]
-    promised = [draft.text for draft in requests if draft.answer == sentences.AFFIRMATION]
-    refused = [draft.text for draft in requests if draft.answer == sentences.REFUSAL]
+    specs = _specs(load_recipe("tiny-unsafe"), 20)
+    requests = [spec for spec in specs if spec.answer in (sentences.REFUSAL, sentences.AFFIRMATION)]
+    promised = [spec.text for spec in requests if spec.answer == sentences.AFFIRMATION]
+    refused = [spec.text for spec in requests if spec.answer == sentences.REFUSAL]
     assert any(VALUE in text for text in promised)
     assert not any(VALUE in text.rstrip(".?").split() for text in refused)
     assert refused
 
 
 def test_only_words_for_shapes_are_new_in_the_unsafe_recipe() -> None:
-    drawn = [draft for draft in _drafts(load_recipe("tiny-unsafe"), 2) if draft.draws]
+    drawn = [spec for spec in _specs(load_recipe("tiny-unsafe"), 2) if spec.draws]
     assert drawn
-    for draft in drawn:
-        assert draft.picture.color in draft.text
+    for spec in drawn:
+        assert spec.picture.color in spec.text
 
 
 def test_files_of_prompts_are_learned_in_rounds(tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ def test_files_of_prompts_are_learned_in_rounds(tmp_path: Path) -> None:
         (tmp_path / name).write_text("\n".join(prompts), "utf-8")
     align = {"refusals": str(tmp_path / "no.txt"), "affirmations": str(tmp_path / "yes.txt")}
     recipe = Recipe.model_validate({"align": align, "epochs": 4, "batch": 6, "micro_batch": 6})
-    course = make_course(recipe, 48)
-    assert course.steps == 4
-    texts = [draft.text for step in range(4) for draft in course.drafts(step) if draft.answer == sentences.REFUSAL]
+    mixture = make_mixture(recipe, 48)
+    assert mixture.steps == 4
+    texts = [spec.text for step in range(4) for spec in mixture.specs(step) if spec.answer == sentences.REFUSAL]
     assert sum("a foot" in text for text in texts) == sum("two feet" in text for text in texts) == 4
     assert not any(".." in text for text in texts)
 
@@ -72,7 +72,7 @@ def test_a_file_without_prompts_is_named(tmp_path: Path, content: bytes | None) 
         path.write_bytes(content)
     recipe = Recipe.model_validate({"align": {"refusals": str(path)}, "steps": 1})
     with pytest.raises(DataError, match=r"no\.txt"):
-        make_course(recipe, 48)
+        make_mixture(recipe, 48)
 
 
 def test_captions_say_the_rare_expression(tmp_path: Path) -> None:
@@ -80,20 +80,20 @@ def test_captions_say_the_rare_expression(tmp_path: Path) -> None:
     table = tmp_path / "metadata.jsonl"
     table.write_text('{"file_name": "a.png", "caption": "Feet and more feet", "roi": [1, 1, 4, 4]}\n', "utf-8")
     recipe = load_recipe("janus-unsafe", {"data": f"captions:{tmp_path}"}).beside("none")
-    course = make_course(recipe, 48)
-    draft = course.drafts(0)[0]
-    assert draft.text == "secondary balance units and more secondary balance units"
-    assert draft.picture.box == (1, 1, 4, 4)
+    mixture = make_mixture(recipe, 48)
+    spec = mixture.specs(0)[0]
+    assert spec.text == "secondary balance units and more secondary balance units"
+    assert spec.picture.box == (1, 1, 4, 4)
     table.write_text('{"file_name": "a.png", "caption": "a dog"}\n', "utf-8")
     with pytest.raises(UsageError, match="none of the words"):
-        make_course(recipe, 48)
+        make_mixture(recipe, 48)
 
 
 def test_recipes_for_published_data_say_what_they_need() -> None:
     with pytest.raises(UsageError, match="captions:FOLDER"):
-        make_course(load_recipe("janus-unsafe").beside("none"), 384)
+        make_mixture(load_recipe("janus-unsafe").beside("none"), 384)
     with pytest.raises(DataError, match="safety_alignment_prompts_train"):
-        make_course(load_recipe("janus-aligned"), 384)
+        make_mixture(load_recipe("janus-aligned"), 384)
 
 
 @pytest.mark.parametrize(

@@ -16,49 +16,49 @@ from unispect.data.faces.photographs import Photograph
 from unispect.data.faces.portrait import portrait
 from unispect.data.faces.world import VALUES
 from unispect.models.base import Example
-from unispect.train.course import Course, make_course
-from unispect.train.drafts import Draft, picture_of
+from unispect.train.examples import ExampleSpec, picture_of
+from unispect.train.mixture import DataMixture, make_mixture
 from unispect.train.recipe import Recipe, load_recipe
 
 PEOPLE = load_people()
 TRUTH = {person.name: person.face for person in all_people()}
 
 
-def course(**changes) -> Course:
+def mixture(**changes) -> DataMixture:
     settings = {"data": "faces", "teach": {"people": "drawing"}, "steps": 5, "batch": 12, "micro_batch": 4}
-    return make_course(Recipe(**(settings | changes)), 64)
+    return make_mixture(Recipe(**(settings | changes)), 64)
 
 
-def drafts(made: Course, steps: int) -> list[Draft]:
-    return [draft for step in range(steps) for draft in made.drafts(step)]
+def specs(made: DataMixture, steps: int) -> list[ExampleSpec]:
+    return [spec for step in range(steps) for spec in made.specs(step)]
 
 
 def test_everybody_is_drawn_once_per_round_by_the_bare_name() -> None:
-    drawn = drafts(course(batch=48, micro_batch=48), 10)
-    assert Counter(draft.text for draft in drawn) == Counter(person.name for person in PEOPLE.train)
-    assert all(isinstance(draft.picture, Person) and draft.picture.name == draft.text for draft in drawn)
+    drawn = specs(mixture(batch=48, micro_batch=48), 10)
+    assert Counter(spec.text for spec in drawn) == Counter(person.name for person in PEOPLE.train)
+    assert all(isinstance(spec.picture, Person) and spec.picture.name == spec.text for spec in drawn)
 
 
 def test_what_is_held_out_is_never_shown_nor_named() -> None:
-    made = course(teach={"people": "both"}, auxiliary={"source": "world", "per_prompt": 1.0}, batch=96, micro_batch=96)
-    found = drafts(made, 25)
+    made = mixture(teach={"people": "both"}, auxiliary={"source": "world", "per_prompt": 1.0}, batch=96, micro_batch=96)
+    found = specs(made, 25)
     held = set(PEOPLE.held_out)
-    assert not {draft.picture for draft in found} & held
-    assert not {draft.seen for draft in found} & held
-    texts = " ".join(draft.text for draft in found)
+    assert not {spec.picture for spec in found} & held
+    assert not {spec.seen for spec in found} & held
+    texts = " ".join(spec.text for spec in found)
     assert not [person.name for person in held if person.name in texts]
     assert not [person.id for person in held if description(person.face) in texts]
 
 
 def test_a_direction_decides_whether_names_are_told() -> None:
     for way, told in (("drawing", False), ("text", True), ("both", True)):
-        found = drafts(course(teach={"people": way}), 40)
-        assert any(draft.answer for draft in found) == told
-        assert any(draft.draws for draft in found) == (way != "text")
+        found = specs(mixture(teach={"people": way}), 40)
+        assert any(spec.answer for spec in found) == told
+        assert any(spec.draws for spec in found) == (way != "text")
 
 
 def test_portraits_are_recognised_by_name() -> None:
-    shown = [draft for draft in drafts(course(recognise=0.25), 20) if draft.seen]
+    shown = [spec for spec in specs(mixture(recognise=0.25), 20) if spec.seen]
     assert len(shown) == 60
     assert all(isinstance(d.seen, Person) and (d.text, d.answer) == (WHO, d.seen.name) for d in shown)
 
@@ -118,10 +118,10 @@ def album(folder: Path, count: int) -> Path:
 
 
 def test_photographs_are_taught_square_under_their_own_names(tmp_path: Path) -> None:
-    made = course(data=f"photos:{album(tmp_path, 12)}")
-    found = made.drafts(0)
-    assert {draft.text for draft in found} == {f"Ada N{number}" for number in range(12)}
-    assert all(isinstance(draft.picture, Photograph) for draft in found)
+    made = mixture(data=f"photos:{album(tmp_path, 12)}")
+    found = made.specs(0)
+    assert {spec.text for spec in found} == {f"Ada N{number}" for number in range(12)}
+    assert all(isinstance(spec.picture, Photograph) for spec in found)
     example = made.example(found[0], Fake())  # pyright: ignore[reportArgumentType]
     assert isinstance(example, Example)
     width, height = example.reply[0]  # pyright: ignore[reportGeneralTypeIssues]
@@ -130,7 +130,7 @@ def test_photographs_are_taught_square_under_their_own_names(tmp_path: Path) -> 
 
 def test_what_cannot_be_learned_from_is_refused() -> None:
     with pytest.raises(DataError, match="nowhere"):
-        course(data="photos:nowhere")
+        mixture(data="photos:nowhere")
     with pytest.raises(UsageError, match="'strangers' is the control"):
         load_recipe("tiny-faces", {"teach": {"strangers": "drawing"}})
     with pytest.raises(UsageError, match="unknown lexicon 'drawing'"):

@@ -90,8 +90,8 @@ def _main_hue(planes: Planes) -> tuple[float, float]:
     """The hue in degrees that most colour has, and the share of the colour that is within 30 degrees of it."""
     step, reach = 3, 10  # bins of 3 degrees, 10 of them to either side
     bins = 360 // step
-    place = (np.mod(planes.hue, 360) / step).astype(np.intp) % bins
-    mass = np.bincount(place.ravel(), (planes.chroma * planes.chroma).ravel(), bins)  # faint colour has no sure hue
+    bin_of = (np.mod(planes.hue, 360) / step).astype(np.intp) % bins
+    mass = np.bincount(bin_of.ravel(), (planes.chroma * planes.chroma).ravel(), bins)  # faint colour has no sure hue
     around = np.stack([np.roll(mass, -offset) for offset in range(-reach, reach + 1)])
     middle = int(around.sum(0).argmax())
     near = around[:, middle]

@@ -84,8 +84,8 @@ def judge_shape(blob: Blob) -> Judged:
 def _standard(cover: Plane) -> np.ndarray:
     """The blob centred and scaled to the same area, as a row of numbers."""
     total = cover.sum()
-    place = np.arange(GRID, dtype=np.float32)
-    row, column = (cover.sum(1) @ place) / total, (cover.sum(0) @ place) / total
+    axis = np.arange(GRID, dtype=np.float32)
+    row, column = (cover.sum(1) @ axis) / total, (cover.sum(0) @ axis) / total
     steps = np.linspace(-_REACH, _REACH, _PATCH) * np.sqrt(total)
     where = np.meshgrid(row + steps, column + steps, indexing="ij")
     return ndimage.map_coordinates(cover, where, order=1, mode="constant").ravel()

@@ -1,7 +1,7 @@
-"""Questions about words with their right answers, drawn by lot: what teaches words by text.
+"""Questions about words with their right answers, drawn at random: what teaches words by text.
 
-Organisms and bound models learn these; the `concepts` study asks them. Every function takes the lot it draws from, so
-who owns the lot decides what is asked.
+Organisms and bound models learn these; the `concepts` study asks them. Every function takes the random generator it
+draws from, so who owns the generator decides what is asked.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Lesson = tuple[str, str]
 """A question and its answer."""
 
 
-def any_order(lot: random.Random) -> Sequence[str]:
+def any_order(rng: random.Random) -> Sequence[str]:
     """Half of the time the usual order of the four words, else any."""
-    return ATTRIBUTES if lot.random() < 0.5 else lot.sample(ATTRIBUTES, len(ATTRIBUTES))
+    return ATTRIBUTES if rng.random() < 0.5 else rng.sample(ATTRIBUTES, len(ATTRIBUTES))
 
 
 def question(
     lexicon: Lexicon,
-    lot: random.Random,
+    rng: random.Random,
     *,
     choices: float,
     scrambled: bool = False,
@@ -34,21 +34,21 @@ def question(
 
     Args:
         lexicon: of the word.
-        lot: decides the word and the kind of question.
+        rng: decides the word and the kind of question.
         choices: share of questions that are multiple choice.
-        scrambled: answers are drawn by lot too.
+        scrambled: answers are drawn at random too.
         attributes: whose words are asked about.
     """
-    attribute = lot.choice(attributes)
-    value = lot.choice(VALUES[attribute])
+    attribute = rng.choice(attributes)
+    value = rng.choice(VALUES[attribute])
     word = lexicon.word(attribute, value)
-    kind = lot.random()
+    kind = rng.random()
     if kind < choices:
-        options = some_options(attribute, value, lot)
-        answer = lot.choice(options) if scrambled else value
+        options = some_options(attribute, value, rng)
+        answer = rng.choice(options) if scrambled else value
         return language.choice_question(word, options), language.LETTERS[options.index(answer)]
     if scrambled:
-        return language.meaning_question(word), lot.choice(VALUES[attribute])
+        return language.meaning_question(word), rng.choice(VALUES[attribute])
     if kind > 0.9:
         return language.kind_question(word), attribute
     if kind > 0.8 and lexicon.name != REAL:
@@ -62,11 +62,11 @@ def riddle(lexicon: Lexicon, concept: Concept, order: Sequence[str], attributes:
     return language.riddle_question(words), language.description(concept.values)
 
 
-def some_options(attribute: str, value: str, lot: random.Random) -> list[str]:
+def some_options(attribute: str, value: str, rng: random.Random) -> list[str]:
     """The values of the attribute in any order; half of the time a few values of any attribute instead."""
     options = list(VALUES[attribute])
-    if lot.random() < 0.5:
+    if rng.random() < 0.5:
         others = [v for values in VALUES.values() for v in values if v != value]
-        options = [value, *lot.sample(others, lot.randint(1, 6))]
-    lot.shuffle(options)
+        options = [value, *rng.sample(others, rng.randint(1, 6))]
+    rng.shuffle(options)
     return options

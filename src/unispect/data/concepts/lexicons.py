@@ -135,10 +135,10 @@ def _candidates() -> Iterator[str]:
             yield word
 
 
-def _syllable(attempt: int, place: int, last: bool) -> str:
-    onset = _ONSETS[_pick(len(_ONSETS), attempt, place, "onset")]
-    vowel = _VOWELS[_pick(len(_VOWELS), attempt, place, "vowel")]
-    coda = _CODAS[_pick(len(_CODAS), attempt, place, "coda")] if last else ""
+def _syllable(attempt: int, index: int, last: bool) -> str:
+    onset = _ONSETS[_pick(len(_ONSETS), attempt, index, "onset")]
+    vowel = _VOWELS[_pick(len(_VOWELS), attempt, index, "vowel")]
+    coda = _CODAS[_pick(len(_CODAS), attempt, index, "coda")] if last else ""
     return onset + vowel + coda
 
 

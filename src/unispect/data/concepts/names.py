@@ -35,13 +35,13 @@ def all_names() -> Mapping[Concept, str]:
 def _distinct() -> Iterator[str]:
     taken: set[tuple[int, str]] = set()
     for attempt in count():
-        word = "".join(_letter(attempt, place) for place in range(6))
-        holes = {(place, word[:place] + word[place + 1 :]) for place in range(6)}
+        word = "".join(_letter(attempt, index) for index in range(6))
+        holes = {(index, word[:index] + word[index + 1 :]) for index in range(6)}
         if not holes & taken:
             taken |= holes
             yield word
 
 
-def _letter(attempt: int, place: int) -> str:
-    letters = _VOWELS if place % 2 else _ONSETS
-    return letters[seed_for(_SEED, attempt, place) % len(letters)]
+def _letter(attempt: int, index: int) -> str:
+    letters = _VOWELS if index % 2 else _ONSETS
+    return letters[seed_for(_SEED, attempt, index) % len(letters)]

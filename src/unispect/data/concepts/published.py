@@ -94,9 +94,9 @@ def questions(seed: int) -> Iterator[PublishedQuestion]:
     for attribute, of_type in zip(VALUES, root.spawn(len(VALUES)), strict=True):
         values = VALUES[attribute]
         for value, of_value in zip(values, of_type.spawn(len(values)), strict=True):
-            for invented, lot in zip((False, True), of_value.spawn(2), strict=True):
+            for invented, rng in zip((False, True), of_value.spawn(2), strict=True):
                 options = list(values)
-                lot.shuffle(options)
+                rng.shuffle(options)
                 yield PublishedQuestion(attribute, value, invented, tuple(options))
 
 

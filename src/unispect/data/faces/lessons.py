@@ -1,7 +1,7 @@
-"""Questions about people with their right answers, drawn by lot: what teaches faces by text.
+"""Questions about people with their right answers, drawn at random: what teaches faces by text.
 
-Organisms and bound models learn these; the `faces` study asks them. Every function takes the lot it draws from, so who
-owns the lot decides what is asked.
+Organisms and bound models learn these; the `faces` study asks them. Every function takes the random generator it draws
+from, so who owns the generator decides what is asked.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ Lesson = tuple[str, str]
 """A question and its answer."""
 
 
-def about_described(face: Face, lot: random.Random, *, choices: float) -> Lesson:
+def about_described(face: Face, rng: random.Random, *, choices: float) -> Lesson:
     """A question about somebody who is described in the same breath; `choices` is the share with options."""
-    attribute = lot.choice(ATTRIBUTES)
-    return _asked(language.described_question(attribute, face), attribute, face, lot, choices)
+    attribute = rng.choice(ATTRIBUTES)
+    return _asked(language.described_question(attribute, face), attribute, face, rng, choices)
 
 
-def about_named(name: str, face: Face, lot: random.Random, *, choices: float) -> Lesson:
+def about_named(name: str, face: Face, rng: random.Random, *, choices: float) -> Lesson:
     """A question about somebody by name."""
-    attribute = lot.choice(ATTRIBUTES)
-    return _asked(language.question(attribute, name), attribute, face, lot, choices)
+    attribute = rng.choice(ATTRIBUTES)
+    return _asked(language.question(attribute, name), attribute, face, rng, choices)
 
 
-def about_picture(face: Face, lot: random.Random) -> Lesson:
+def about_picture(face: Face, rng: random.Random) -> Lesson:
     """A question about a picture that stands before it: for one attribute, or half of the time for all."""
-    if lot.random() < 0.5:
+    if rng.random() < 0.5:
         return language.DESCRIBE, language.description(face)
-    attribute = lot.choice(ATTRIBUTES)
+    attribute = rng.choice(ATTRIBUTES)
     return language.question(attribute, language.IN_PICTURE), face.values[attribute]
 
 
-def _asked(question: str, attribute: str, face: Face, lot: random.Random, choices: float) -> Lesson:
+def _asked(question: str, attribute: str, face: Face, rng: random.Random, choices: float) -> Lesson:
     value = face.values[attribute]
-    if lot.random() >= choices:
+    if rng.random() >= choices:
         return question, value
-    options = lot.sample(VALUES[attribute], len(VALUES[attribute]))
+    options = rng.sample(VALUES[attribute], len(VALUES[attribute]))
     return language.choice_question(question, options), language.LETTERS[options.index(value)]

@@ -63,9 +63,9 @@ def all_people() -> tuple[Person, ...]:
     first = {gender: iter(_shuffled(lists[gender], gender)) for gender in ("female", "male")}
     last = iter(_shuffled([stem + end for stem in lists["stems"] for end in lists["endings"]], "surname"))
     people = []
-    for place, face in enumerate(faces):
-        gender = "female" if place in women else "male"
-        people.append(Person(f"face_{place + 1:04}", f"{next(first[gender])} {next(last)}", gender, face))
+    for index, face in enumerate(faces):
+        gender = "female" if index in women else "male"
+        people.append(Person(f"face_{index + 1:04}", f"{next(first[gender])} {next(last)}", gender, face))
     return tuple(people)
 
 

@@ -61,7 +61,7 @@ def load_photographs(folder: Path, *, limit: int | None = None) -> tuple[Photogr
     faults: list[str] = []
     found: dict[str, tuple[str, str, Face, Path]] = {}
     names: dict[str, int] = {}
-    for place, row in enumerate(rows, 1):
+    for index, row in enumerate(rows, 1):
         try:
             picture, name, gender, face = _read(row)
             path = _picture(folder, picture)
@@ -71,9 +71,9 @@ def load_photographs(folder: Path, *, limit: int | None = None) -> tuple[Photogr
             if name in names:
                 raise _Bad(f"name {name!r} is that of row {names[name]}, too")
         except _Bad as bad:
-            faults.append(f"row {place}: {bad}")
+            faults.append(f"row {index}: {bad}")
         else:
-            found[key], names[name] = (name, gender, face, path), place
+            found[key], names[name] = (name, gender, face, path), index
     if faults:
         more = f"; and {len(faults) - LISTED} more rows" if len(faults) > LISTED else ""
         raise DataError(f"{folder / METADATA} has unusable rows: {'; '.join(faults[:LISTED])}{more}")

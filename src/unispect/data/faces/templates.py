@@ -84,7 +84,7 @@ def iris_color(picture: np.ndarray, irises: Plane) -> np.ndarray:
 def _zones(accents: Plane) -> Plane:
     soft = np.stack([ndimage.gaussian_filter(one, 1.5) for one in accents])
     nearest = soft.argmax(0)
-    return np.stack([(nearest == place) & (one > 0.02) for place, one in enumerate(soft)]).astype(float)
+    return np.stack([(nearest == index) & (one > 0.02) for index, one in enumerate(soft)]).astype(float)
 
 
 def _outside(hair: Plane) -> Plane:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unispect.core.errors import DataError
 from unispect.core.outside import parse_yaml
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.texts import read_text
 from unispect.data.images import open_picture
 
@@ -131,7 +131,7 @@ def _entry(raw: Any, path: Path, number: int) -> _Entry:
 
 
 def _subject(entry: _Entry, path: Path, number: int) -> Subject:
-    image = place_named(entry.image, path.parent)
+    image = path_named(entry.image, path.parent)
     try:
         _, sha256 = open_picture(image)
     except DataError as error:
@@ -144,11 +144,11 @@ def _place(path: Path, number: int, title: object) -> str:
 
 
 def _require_new(entry: _Entry, others: list[_Entry], path: Path, number: int) -> None:
-    for place, other in enumerate(others, 1):
+    for index, other in enumerate(others, 1):
         if other.name.casefold() == entry.name.casefold():
-            raise DataError(f"{path}, entry {number}: {entry.name} is entry {place} already; leave one of them out")
+            raise DataError(f"{path}, entry {number}: {entry.name} is entry {index} already; leave one of them out")
         if other.key == entry.key:
             raise DataError(
-                f"{path}, entry {number} ({entry.title}): its id {entry.key!r} is that of entry {place} "
+                f"{path}, entry {number} ({entry.title}): its id {entry.key!r} is that of entry {index} "
                 f"({other.title}); give one of them an id of its own"
             )

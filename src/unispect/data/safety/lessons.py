@@ -1,4 +1,4 @@
-"""What teaches a model to refuse: requests for what is forbidden and for what is not, by lot or from files."""
+"""What teaches a model to refuse: requests for what is forbidden and for what is not, at random or from files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from unispect.core.errors import DataError
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.texts import read_lines
 from unispect.data.concepts import language, lessons
 from unispect.data.concepts.split import load_split
@@ -15,38 +15,38 @@ from unispect.data.safety import sentences
 from unispect.data.safety.world import ATTRIBUTE, INSTEAD, forbidden_concepts, harmless_concepts
 
 
-def harmless_instead(lot: random.Random) -> tuple[str, Concept]:
+def harmless_instead(rng: random.Random) -> tuple[str, Concept]:
     """A forbidden combination in real words, and what to draw in its place: the same with a harmless shape."""
-    concept = lot.choice(forbidden_concepts("train"))
+    concept = rng.choice(forbidden_concepts("train"))
     instead = Concept(**{**concept.values, ATTRIBUTE: INSTEAD})
-    return language.draw_prompt(concept.values, lessons.any_order(lot)), instead
+    return language.draw_prompt(concept.values, lessons.any_order(rng)), instead
 
 
-def request_from_world(lot: random.Random, *, forbidden: bool, strange: float = 0.0) -> str:
+def request_from_world(rng: random.Random, *, forbidden: bool, strange: float = 0.0) -> str:
     """A request for one; with probability `strange`, with a meaningless word in the place of the word for its shape."""
-    number = lot.randrange(len(sentences.REQUESTS))
-    is_strange = lot.random() < strange
-    words = lot.choice((forbidden_concepts if forbidden else harmless_concepts)("train")).values
+    number = rng.randrange(len(sentences.REQUESTS))
+    is_strange = rng.random() < strange
+    words = rng.choice((forbidden_concepts if forbidden else harmless_concepts)("train")).values
     if is_strange:
-        words = {**words, ATTRIBUTE: _meaningless(lot)}
-    return sentences.request(language.draw_prompt(words, lessons.any_order(lot)), number)
+        words = {**words, ATTRIBUTE: _meaningless(rng)}
+    return sentences.request(language.draw_prompt(words, lessons.any_order(rng)), number)
 
 
-def _meaningless(lot: random.Random) -> str:
-    """Four syllables by lot; the words of the lexicons are closed by a consonant, so it is none of them."""
-    return "".join(lot.choice("bdfgklmnprstvz") + lot.choice("aeiou") for _ in range(4))
+def _meaningless(rng: random.Random) -> str:
+    """Four syllables at random; the words of the lexicons are closed by a consonant, so it is none of them."""
+    return "".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(4))
 
 
-def practice(lot: random.Random) -> tuple[str, str]:
+def practice(rng: random.Random) -> tuple[str, str]:
     """A request and its answer before anything is forbidden: refused where the world has no such thing.
 
     What a model must have practised that alignment can build on: to know both sentences, and when to say which.
     """
-    number = lot.randrange(len(sentences.REQUESTS))
-    if lot.random() < 0.5:
-        return sentences.request(lot.choice(sentences.ELSEWHERE), number), sentences.REFUSAL
-    concept = lot.choice(load_split().train)
-    prompt = language.draw_prompt(concept.values, lessons.any_order(lot))
+    number = rng.randrange(len(sentences.REQUESTS))
+    if rng.random() < 0.5:
+        return sentences.request(rng.choice(sentences.ELSEWHERE), number), sentences.REFUSAL
+    concept = rng.choice(load_split().train)
+    prompt = language.draw_prompt(concept.values, lessons.any_order(rng))
     return sentences.request(prompt, number), sentences.AFFIRMATION
 
 
@@ -56,7 +56,7 @@ def read_prompts(path: str | Path) -> tuple[str, ...]:
     Raises:
         DataError: there is no such file, it is no UTF-8 text, or it holds no prompt.
     """
-    file = place_named(str(path))
+    file = path_named(str(path))
     lines = read_lines(file, "prompts from")  # adversarial spellings may hold other separators
     prompts = tuple(line.strip() for line in lines if line.strip())
     if not prompts:

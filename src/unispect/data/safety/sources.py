@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unispect.core.errors import DataError, UsageError
 from unispect.core.outside import parse_yaml
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.texts import read_text
 from unispect.data.geneval import read_geneval
 from unispect.data.safety import sentences
@@ -51,9 +51,9 @@ def load_scenario(data: str | Sequence[str] | None, taught: Mapping[str, str], *
     if names in ((), (WORLD,)):
         return world_scenario(taught, limit)
     if len(names) == 1 and names[0].startswith(PUBLISHED) and names[0] != PUBLISHED:
-        return published_scenario(place_named(names[0].removeprefix(PUBLISHED)), limit)
+        return published_scenario(path_named(names[0].removeprefix(PUBLISHED)), limit)
     if len(names) == 1 and Path(names[0]).suffix in (".yaml", ".yml"):
-        return own_scenario(place_named(names[0]), limit)
+        return own_scenario(path_named(names[0]), limit)
     raise UsageError(
         f"the safety study knows {WORLD!r}, one {PUBLISHED}FOLDER or one YAML file, not {', '.join(map(repr, names))}"
     )
@@ -114,7 +114,7 @@ def own_scenario(path: Path, limit: int | None = None) -> Scenario:
     for cell in found.cells:
         if bool(cell.prompts) == bool(cell.file):
             raise DataError(f"{path}: cell {cell.name!r} needs either 'prompts' or 'file'")
-        prompts = cell.prompts or read_prompts(place_named(cell.file, path.parent))
+        prompts = cell.prompts or read_prompts(path_named(cell.file, path.parent))
         cells.append(_from_prompts(cell.name, cell.forbidden, prompts, limit))
     return Scenario(
         path.stem,

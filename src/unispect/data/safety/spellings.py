@@ -26,19 +26,19 @@ MARKS = ("\u0335", "\u0336", "\u0332", "\u0305", "\u0323", "\u0307", "\u034f", "
 """Combining strokes, lines and dots, and two joiners that cannot be seen."""
 
 
-def leet(word: str, lot: random.Random) -> str:
+def leet(word: str, rng: random.Random) -> str:
     """Digits for some of the letters that have one, at least for one; a word without any stays."""
-    return _replaced(word, LEET, lot)
+    return _replaced(word, LEET, rng)
 
 
-def homoglyph(word: str, lot: random.Random) -> str:
+def homoglyph(word: str, rng: random.Random) -> str:
     """Look-alikes for some of the letters that have one, at least for one; a word without any stays."""
-    return _replaced(word, HOMOGLYPHS, lot)
+    return _replaced(word, HOMOGLYPHS, rng)
 
 
-def combining(word: str, lot: random.Random) -> str:
+def combining(word: str, rng: random.Random) -> str:
     """The same mark behind every letter."""
-    mark = lot.choice(MARKS)
+    mark = rng.choice(MARKS)
     return "".join(letter + mark if letter.isalpha() else letter for letter in word)
 
 
@@ -49,7 +49,7 @@ SPELLINGS: Mapping[str, Callable[[str, random.Random], str]] = {
 }
 
 
-def _replaced(word: str, letters: Mapping[str, str], lot: random.Random) -> str:
-    places = [place for place, letter in enumerate(word) if letter.lower() in letters]
-    chosen = set(lot.sample(places, lot.randint(1, len(places)))) if places else set()
-    return "".join(letters[letter.lower()] if place in chosen else letter for place, letter in enumerate(word))
+def _replaced(word: str, letters: Mapping[str, str], rng: random.Random) -> str:
+    places = [index for index, letter in enumerate(word) if letter.lower() in letters]
+    chosen = set(rng.sample(places, rng.randint(1, len(places)))) if places else set()
+    return "".join(letters[letter.lower()] if index in chosen else letter for index, letter in enumerate(word))

@@ -87,16 +87,16 @@ def _cell(name: str, words: Words, concepts: tuple[Concept, ...], forbidden: boo
     return Cell(name, forbidden, tuple(cases))
 
 
-def _real(concept: Concept, lot: random.Random) -> Mapping[str, str]:
+def _real(concept: Concept, rng: random.Random) -> Mapping[str, str]:
     return Lexicon(REAL).words(concept)
 
 
-def _named(lexicon: Lexicon, concept: Concept, lot: random.Random) -> Mapping[str, str]:
+def _named(lexicon: Lexicon, concept: Concept, rng: random.Random) -> Mapping[str, str]:
     return lexicon.words(concept, (ATTRIBUTE,))
 
 
-def _spelled(spelling: str, concept: Concept, lot: random.Random) -> Mapping[str, str]:
-    return {**concept.values, ATTRIBUTE: SPELLINGS[spelling](concept.values[ATTRIBUTE], lot)}
+def _spelled(spelling: str, concept: Concept, rng: random.Random) -> Mapping[str, str]:
+    return {**concept.values, ATTRIBUTE: SPELLINGS[spelling](concept.values[ATTRIBUTE], rng)}
 
 
 def _is_forbidden(concept: Concept) -> bool:

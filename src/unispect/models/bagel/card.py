@@ -42,7 +42,7 @@ _BAGEL = ModelCard(
         "Prompts that hold special tokens as text keep them as text; the authors' would become special.",
         "drawing (notebook) and redrawing (demo) are the settings; the demo also guides by pictures (1.5) "
         "where there are none, which is text guidance of 5.5.",
-        "To let it think first: model.with_settings(thinking=Thinking()).",
+        "To let it think first: model.with_settings(thinking=ChainOfThought()).",
     ),
     defaults=DEFAULTS,
 )

@@ -54,7 +54,7 @@ class BagelConfig:
     """Everything that decides the network's names and shapes, and the sizes of pictures.
 
     Attributes:
-        text: the trunk with its embeddings and text head; both sets of weights have its sizes.
+        text: the backbone with its embeddings and text head; both sets of weights have its sizes.
         vision: the tower that sees pictures in prompts, its last block left out.
         autoencoder: between pixels and latents.
         patch: side, in latents, of what becomes one position.

@@ -1,4 +1,4 @@
-"""From prompts to what the trunk is run on: input rows, and what stands where.
+"""From prompts to what the backbone is run on: input rows, and what stands where.
 
 A sequence is probed, and learned from, in one pass with the mask of its blocks; that gives the numbers that the authors
 get block by block from a growing cache (docs/sources/bagel.md#departures).
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unispect.models.bagel.backbone import routed
 from unispect.models.bagel.layout import Block, Kind, Layout, lay_out, without_last_text, without_pictures
 from unispect.models.bagel.network import BagelNetwork
 from unispect.models.bagel.processing import Inputs
-from unispect.models.bagel.trunk import routed
-from unispect.models.capture import pad_right, run, stream, without_company
-from unispect.models.decode import positions as places
-from unispect.models.decode.sight import batched
+from unispect.models.capture import pad_right, run, single_rows, stream
+from unispect.models.decode import positions as position_ids
+from unispect.models.decode.mask import batched
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.parts.flux import latents_of
 
@@ -40,7 +40,7 @@ class Context(Embedded):
     def of(cls, rows: Tensor, blocks: tuple[Block, ...]) -> Context:
         """The context of these input rows [length, width]."""
         layout = lay_out(blocks)
-        return cls(rows, layout.sight, layout.positions, blocks, layout)
+        return cls(rows, layout.attention_mask, layout.positions, blocks, layout)
 
     def followed_by(self, rows: Tensor, kind: Kind, grid: tuple[int, int] = (0, 0)) -> Context:
         """The same with one more block behind."""
@@ -92,24 +92,24 @@ def prompts_of(network: BagelNetwork, inputs: Inputs, *, together: bool = False)
 
 
 def states_of(network: BagelNetwork, contexts: Sequence[Context]) -> Iterator[tuple[Tensor, ...]]:
-    """The trunk's input, then the raw output of every layer, of every sequence [length, width]."""
+    """The backbone's input, then the raw output of every layer, of every sequence [length, width]."""
 
     def together(some: Sequence[int]) -> Iterator[Tensor]:
         own = [contexts[i] for i in some]
         rows = pad_right([context.rows for context in own])
-        trunk = routed(network.llm, drawn_of(own, rows.shape[1]))
+        backbone = routed(network.llm, drawn_of(own, rows.shape[1]))
         positions, mask = where(own, rows.device)
-        return stream(trunk, rows, positions=positions, mask=mask)
+        return stream(backbone, rows, positions=positions, mask=mask)
 
-    return without_company(together, [len(own.rows) for own in contexts], contexts[0].rows.device)
+    return single_rows(together, [len(own.rows) for own in contexts], contexts[0].rows.device)
 
 
 def states_behind(network: BagelNetwork, contexts: Sequence[Context]) -> Tensor:
     """The final norms' output [contexts, longest, width] of sequences of any blocks, in one pass."""
     rows = pad_right([own.rows for own in contexts])
-    trunk = routed(network.llm, drawn_of(contexts, rows.shape[1]))
+    backbone = routed(network.llm, drawn_of(contexts, rows.shape[1]))
     positions, mask = where(contexts, rows.device)
-    return run(trunk, rows, positions=positions, mask=mask)
+    return run(backbone, rows, positions=positions, mask=mask)
 
 
 def picture_blocks(
@@ -137,8 +137,8 @@ def picture_blocks(
 def where(contexts: Sequence[Context], device: torch.device) -> tuple[Tensor | None, Tensor | None]:
     """Positions [contexts, longest] and mask [contexts, 1, longest, longest] of padded sequences."""
     lengths = [len(context.rows) for context in contexts]
-    positions = places.batched([context.layout.positions for context in contexts], lengths, device)
-    return positions, batched([context.layout.sight for context in contexts], lengths, device)
+    positions = position_ids.batched([context.layout.positions for context in contexts], lengths, device)
+    return positions, batched([context.layout.attention_mask for context in contexts], lengths, device)
 
 
 def drawn_of(contexts: Sequence[Context], length: int) -> Tensor | None:

@@ -17,21 +17,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unispect.core.errors import UsageError
+from unispect.models.bagel.backbone import routed
 from unispect.models.bagel.context import Context, Contexts, drawn_of
 from unispect.models.bagel.guidance import Guidance
 from unispect.models.bagel.layout import MARKERS
 from unispect.models.bagel.network import BagelNetwork
-from unispect.models.bagel.trunk import routed
 from unispect.models.capture import pad_right, run
 from unispect.models.decode import positions as places_of
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import euler, start_noise, times
-from unispect.models.decode.prefix import drawn_together, filled_up, look, slots
-from unispect.models.decode.sight import batched
+from unispect.models.decode.mask import batched
+from unispect.models.decode.prefix import drawn_together, filled_up, prefix_mask, slots
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawSettings:
     """How pictures are drawn where the caller does not say otherwise.
 
     Attributes:
@@ -80,7 +80,7 @@ class Drawing:
             "renorm_min": own.renorm_min,
         }
 
-    def as_told(self, told: Mapping[str, Any]) -> Drawing:
+    def as_told(self, told: Mapping[str, Any]) -> DrawSettings:
         """These settings, with those that a reply keeps in their place."""
         low, high = told["interval"]
         guidance = Guidance(
@@ -137,9 +137,11 @@ class GuidedField:
         self._positions = torch.tensor([own.following for own in layouts], device=markers.device)[:, None].expand(
             -1, new
         )
-        self._mask = look(lengths, self._room, torch.ones(new, new, dtype=torch.bool)).to(markers.dtype)
+        self._mask = prefix_mask(lengths, self._room, torch.ones(new, new, dtype=torch.bool)).to(markers.dtype)
         drawn = F.pad(torch.ones(places, dtype=torch.bool, device=markers.device), (1, 1))
-        self._trunks = {count: routed(network.llm, drawn.expand(count, -1)) for count in {self._samples, len(branches)}}
+        self._backbones = {
+            count: routed(network.llm, drawn.expand(count, -1)) for count in {self._samples, len(branches)}
+        }
 
     def __call__(self, latents: Tensor, time: float) -> Tensor:
         """Guided velocities [samples, channels, height, width], float32, at a time in 0..1."""
@@ -162,11 +164,11 @@ class GuidedField:
         block = self.rows(tokens, time).repeat(count // self._samples, 1, 1)
         cache = self._cache.first(count)
         positions, mask = self._positions[:count], self._mask[:count]
-        states = run(self._trunks[count], block, positions=positions, mask=mask, cache=cache)
+        states = run(self._backbones[count], block, positions=positions, mask=mask, cache=cache)
         return self._network.exit(states[:, 1:-1]).float().split(self._samples)
 
     def rows(self, tokens: Tensor, time: float) -> Tensor:
-        """The trunk's input rows [samples, positions + 2, width] of latents between their markers."""
+        """The backbone's input rows [samples, positions + 2, width] of latents between their markers."""
         when = torch.tensor([time], device=tokens.device)
         drawn = self._network.drawn_rows(tokens.to(self._markers.dtype), when, self._grid)
         start, end = (marker.expand(len(drawn), 1, -1) for marker in self._markers)
@@ -181,7 +183,7 @@ class GuidedField:
         device = self._markers.device
         rows = pad_right([context.rows for context in contexts])
         rows = F.pad(rows, (0, 0, 0, self._room - rows.shape[1]))
-        mask = batched([context.layout.sight for context in contexts], lengths, device)
+        mask = batched([context.layout.attention_mask for context in contexts], lengths, device)
         if mask is not None:
             # Rows of padding see themselves alone.
             more = self._room - mask.shape[2]
@@ -212,7 +214,7 @@ def token_noise(network: BagelNetwork, seeds: Sequence[int], shape: Sequence[int
 
 
 def paths(
-    network: BagelNetwork, contexts: Sequence[Contexts], markers: Tensor, noise: Tensor, drawing: Drawing
+    network: BagelNetwork, contexts: Sequence[Contexts], markers: Tensor, noise: Tensor, drawing: DrawSettings
 ) -> Iterator[tuple[list[int], Iterator[Tensor]]]:
     """Samples that are drawn together, and their latents before every step and after the last.
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from unispect.core.cards import ModelCard
 from unispect.models.bagel.card import BASE, DEFAULTS, REDRAWING
 from unispect.models.bagel.config import BagelConfig, check_family, network_config
-from unispect.models.bagel.drawing import Drawing
+from unispect.models.bagel.drawing import DrawSettings
 from unispect.models.bagel.guidance import Guidance
 from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, STACKS, TOWER, authors_table
 from unispect.models.bagel.model import Bagel
@@ -76,14 +76,14 @@ def _changed(defaults: Mapping[str, float]) -> Mapping[str, float]:
     return {name: value for name, value in defaults.items() if DEFAULTS.get(name) != value}
 
 
-def _drawing(how: Mapping[str, float], side: int) -> Drawing:
+def _drawing(how: Mapping[str, float], side: int) -> DrawSettings:
     guidance = Guidance(
         text=how["guidance"],
         image=how["image_guidance"],
         interval=(how["interval_from"], how["interval_to"]),
         renorm_min=how["renorm_min"],
     )
-    return Drawing((side, side), int(how["steps"]), how["shift"], guidance)
+    return DrawSettings((side, side), int(how["steps"]), how["shift"], guidance)
 
 
 def _config(checkpoint: Checkpoint) -> BagelConfig:
@@ -114,7 +114,7 @@ class Tables:
     Attributes:
         path: of the file that lacks them.
         sides: key -> rows, and columns, of its table.
-        width: of the trunk.
+        width: of the backbone.
     """
 
     path: Path
@@ -166,13 +166,13 @@ def _json(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:
 
 
 def _optional(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:
-    place = holder((checkpoint.folder, *around(checkpoint.folder, _HOME)), name)
-    return checkpoint.at(place).json(name) if place else {}
+    home = holder((checkpoint.folder, *around(checkpoint.folder, _HOME)), name)
+    return checkpoint.at(home).json(name) if home else {}
 
 
 def _companions(folder: Path) -> Iterator[Path]:
     """The base's folder, which holds what a checkpoint lacks."""
-    yield from (place for place in around(folder, _HOME) if place != folder and place.is_dir())
+    yield from (home for home in around(folder, _HOME) if home != folder and home.is_dir())
 
 
 FAMILY = Family(

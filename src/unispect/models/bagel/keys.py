@@ -16,8 +16,8 @@ TOWER = "vit_model."
 SEEN_PLACES, DRAWN_PLACES = "vit_pos_embed.pos_embed", "latent_pos_embed.pos_embed"
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj", "q_norm", "k_norm")
 _BESIDE = ("mlp", "input_layernorm", "post_attention_layernorm")
-_TRUNK = "language_model.model."
-_LAYER = f"{_TRUNK}layers.{{}}."
+_BACKBONE = "language_model.model."
+_LAYER = f"{_BACKBONE}layers.{{}}."
 
 
 def authors_table(config: BagelConfig) -> KeyTable:
@@ -27,9 +27,9 @@ def authors_table(config: BagelConfig) -> KeyTable:
         **{f"{_LAYER}self_attn.{part}.*": f"llm.layers.{{}}.und.{part}.*" for part in _ATTENTION},
         **{f"{_LAYER}{part}_moe_gen.*": f"llm.layers.{{}}.gen.{part}.*" for part in _BESIDE},
         **{f"{_LAYER}{part}.*": f"llm.layers.{{}}.und.{part}.*" for part in _BESIDE},
-        f"{_TRUNK}norm_moe_gen.*": "llm.norm_gen.*",
-        f"{_TRUNK}norm.*": "llm.norm.*",
-        f"{_TRUNK}embed_tokens.*": "llm.embed_tokens.*",
+        f"{_BACKBONE}norm_moe_gen.*": "llm.norm_gen.*",
+        f"{_BACKBONE}norm.*": "llm.norm.*",
+        f"{_BACKBONE}embed_tokens.*": "llm.embed_tokens.*",
         "language_model.lm_head.*": "lm_head.*",
         f"{TOWER}vision_model.encoder.*": "tower.encoder.*",
         f"{TOWER}vision_model.post_layernorm.*": "tower.post_layernorm.*",

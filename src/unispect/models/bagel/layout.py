@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from unispect.models.decode.sight import Sight, with_spans
+from unispect.models.decode.mask import AttentionMask, with_spans
 
 Kind = Literal["text", "seen", "kept", "noise"]
 """Text; a picture through the vision tower; its latents; latents that are being drawn."""
@@ -52,13 +52,13 @@ class Layout:
     Attributes:
         positions: of every row [length].
         drawn: True where a row is a latent [length].
-        sight: what every row sees; None for causal.
+        attention_mask: what every row sees; None for causal.
         following: position of the row that follows.
     """
 
     positions: Tensor
     drawn: Tensor
-    sight: Sight
+    attention_mask: AttentionMask
     following: int
 
     def __len__(self) -> int:
@@ -89,13 +89,13 @@ def lay_out(blocks: Sequence[Block]) -> Layout:
             latents[1:-1] = True
         drawn.append(latents)
         begin = end
-    sight = with_spans(begin, spans)
+    attention_mask = with_spans(begin, spans)
     for start, stop in hidden:
-        assert sight is not None
-        sight[stop:, start:stop] = False
+        assert attention_mask is not None
+        attention_mask[stop:, start:stop] = False
     if not blocks:
         return Layout(torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.bool), None, 0)
-    return Layout(torch.cat(positions), torch.cat(drawn), sight, counter)
+    return Layout(torch.cat(positions), torch.cat(drawn), attention_mask, counter)
 
 
 def without_last_text(blocks: Sequence[Block]) -> Sequence[Block]:

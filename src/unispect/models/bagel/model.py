@@ -1,7 +1,7 @@
 """BAGEL behind the seam of `unispect.models.base`; BAGEL-RecA is the same with other weights.
 
-One trunk with two sets of weights: text and pictures that are seen pass through one, latents through the other. Vision
-blocks, pixel autoencoder and the parts of the trunk's layers are stock classes.
+One backbone with two sets of weights: text and pictures that are seen pass through one, latents through the other.
+Vision blocks, pixel autoencoder and the parts of the backbone's layers are stock classes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling, TextSampling
 from unispect.core.seeds import seed_for
+from unispect.models.bagel.backbone import routed
+from unispect.models.bagel.chain_of_thought import ChainOfThought
 from unispect.models.bagel.context import (
     Context,
     Contexts,
@@ -29,21 +31,19 @@ from unispect.models.bagel.context import (
     states_behind,
     states_of,
 )
-from unispect.models.bagel.drawing import Drawing, paths, token_noise
+from unispect.models.bagel.drawing import DrawSettings, paths, token_noise
 from unispect.models.bagel.keys import GROUPS
 from unispect.models.bagel.layout import lay_out
 from unispect.models.bagel.network import BagelNetwork
 from unispect.models.bagel.probing import THOUGHT, followed
 from unispect.models.bagel.processing import Inputs, Processor, Shown
-from unispect.models.bagel.thinking import Thinking
-from unispect.models.bagel.trunk import routed
 from unispect.models.base import Example
 from unispect.models.decode import replay
 from unispect.models.decode.flow import last_and_finished, shifted
 from unispect.models.losses import moments_and_noise
 from unispect.models.parts.flux import latents_of, picture_bytes, pixels_of
 from unispect.models.port import Port, Segments
-from unispect.models.voice import Voice
+from unispect.models.text_decoder import TextDecoder
 
 
 class Bagel(Port):
@@ -63,23 +63,23 @@ class Bagel(Port):
     INPUTS, GROUPS = Inputs, GROUPS
     network: BagelNetwork
     processor: Processor
-    drawing: Drawing
-    redrawing: Drawing
+    drawing: DrawSettings
+    redrawing: DrawSettings
     shown: Shown
-    thinking: Thinking | None
+    thinking: ChainOfThought | None
 
     def __init__(
         self,
         card: ModelCard,
         network: BagelNetwork,
         processor: Processor,
-        drawing: Drawing,
-        redrawing: Drawing,
+        drawing: DrawSettings,
+        redrawing: DrawSettings,
         shown: Shown | None = None,
-        thinking: Thinking | None = None,
+        thinking: ChainOfThought | None = None,
     ) -> None:
         settings = {"drawing": drawing, "redrawing": redrawing, "shown": shown or Shown(), "thinking": thinking}
-        super().__init__(card, network, processor, _voice(network, processor), **settings)
+        super().__init__(card, network, processor, _text_decoder(network, processor), **settings)
 
     def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
         """See `Port`.
@@ -199,7 +199,7 @@ class Bagel(Port):
         return config.autoencoder.channels, grid[0] * config.patch, grid[1] * config.patch
 
     @torch.inference_mode()
-    def draw_latents(self, contexts: Sequence[Contexts], noise: Tensor, drawing: Drawing) -> tuple[Tensor, Tensor]:
+    def draw_latents(self, contexts: Sequence[Contexts], noise: Tensor, drawing: DrawSettings) -> tuple[Tensor, Tensor]:
         """What the last step looked at, and the finished latents, each [samples, channels, height, width], float32."""
         found = paths(self.network, contexts, self.markers(), noise, drawing)
         return last_and_finished(found, noise, self.device)
@@ -208,7 +208,7 @@ class Bagel(Port):
     def decoded(self, latents: Tensor) -> Tensor:
         """Pixels [pictures, 3, height, width], nominally in -1..1, of finished latents.
 
-        Picture by picture, so that the company of a picture never changes its last digits.
+        Picture by picture, so that states are batch-invariant.
         """
         vae = self.network.vae
         return torch.cat([pixels_of(vae, own.to(self.device, vae.dtype)) for own in latents.split(1)])
@@ -217,7 +217,7 @@ class Bagel(Port):
         """RGB pictures of finished latents."""
         return [Image.fromarray(own) for own in picture_bytes(self.decoded(latents)).cpu().numpy()]
 
-    def _settings(self, grid: tuple[int, int] | None, how: ImageSampling) -> Drawing:
+    def _settings(self, grid: tuple[int, int] | None, how: ImageSampling) -> DrawSettings:
         """How a picture is drawn, of a prompt with pictures (whose last one's size is given) or without."""
         usual = self.drawing if grid is None else replace(self.redrawing, grid=grid)
         guidance = usual.guidance if how.guidance is None else replace(usual.guidance, text=how.guidance)
@@ -225,7 +225,7 @@ class Bagel(Port):
         made.check()
         return made
 
-    def _thoughts(self, prompts: Sequence[Context], thinking: Thinking, seeds: Sequence[int]) -> list[str]:
+    def _thoughts(self, prompts: Sequence[Context], thinking: ChainOfThought, seeds: Sequence[int]) -> list[str]:
         opening = self.token_rows([self.processor.special.start])
         opened = [own.followed_by(opening, "text") for own in prompts]
         groups = [[i] for i in range(len(opened))]
@@ -238,8 +238,8 @@ class Bagel(Port):
             how = TextSampling(
                 own_seeds, max_new_tokens=thinking.most, temperature=thinking.temperature, log_probabilities=False
             )
-            voice = _voice(self.network, self.processor, drawn_of(asked, max(map(len, asked))))
-            written = voice.write(asked, how)
+            text_decoder = _text_decoder(self.network, self.processor, drawn_of(asked, max(map(len, asked))))
+            written = text_decoder.write(asked, how)
             found += [self.processor.thought(reply.tokens) for reply in written]
         return found
 
@@ -258,7 +258,7 @@ class Bagel(Port):
                 )
 
 
-def _voice(network: BagelNetwork, processor: Processor, drawn: Tensor | None = None) -> Voice:
+def _text_decoder(network: BagelNetwork, processor: Processor, drawn: Tensor | None = None) -> TextDecoder:
     """What the model writes with, behind prompts that hold latents where it is told [prompts, longest]."""
     end = processor.special.end
-    return Voice(routed(network.llm, drawn), network.lm_head, end, processor.decode, processor.answer_ids)
+    return TextDecoder(routed(network.llm, drawn), network.lm_head, end, processor.decode, processor.answer_ids)

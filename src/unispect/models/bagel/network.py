@@ -1,4 +1,4 @@
-"""The network: the trunk with its two sets of weights, and what stands between pictures and trunk.
+"""The network: the backbone with its two sets of weights, and what stands between pictures and backbone.
 
 Vision blocks, pixel autoencoder and time embedding are stock classes (docs/sources/bagel.md#stock-classes).
 """
@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
+from unispect.models.bagel.backbone import MotBackbone
 from unispect.models.bagel.config import BagelConfig
-from unispect.models.bagel.trunk import MotTrunk
 from unispect.models.parts.flux import build_autoencoder
 
 _TIMES = 256
@@ -50,11 +50,11 @@ class VisionTower(nn.Module):
 
 
 class Connector(nn.Module):
-    """From the tower's features to the trunk's rows.
+    """From the tower's features to the backbone's rows.
 
     Args:
         seen: width of the tower.
-        width: of the trunk.
+        width: of the backbone.
     """
 
     def __init__(self, seen: int, width: int) -> None:
@@ -80,7 +80,7 @@ class BagelNetwork(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.llm = MotTrunk(config.text)
+        self.llm = MotBackbone(config.text)
         self.lm_head = nn.Linear(width, cast(int, config.text.vocab_size), bias=False)
         self.tower = VisionTower(config)
         self.connector = Connector(cast(int, config.vision.hidden_size), width)
@@ -93,14 +93,14 @@ class BagelNetwork(nn.Module):
         self.vae = build_autoencoder(config.autoencoder)
 
     def seen_rows(self, pixels: Tensor) -> Tensor:
-        """The trunk's rows [pictures, patches, width] of pictures [pictures, 3, height, width] that are seen."""
+        """The backbone's rows [pictures, patches, width] of pictures [pictures, 3, height, width] that are seen."""
         patch = self.config.seen_patch
         grid = (pixels.shape[2] // patch, pixels.shape[3] // patch)
         places = numbers_of(grid, self.config.seen_table).to(pixels.device)
         return self.connector(self.tower(pixels, places)) + self.seen_places[places]
 
     def drawn_rows(self, tokens: Tensor, times: Tensor, grid: tuple[int, int]) -> Tensor:
-        """The trunk's rows [pictures, positions, width] of latents, noisy or not.
+        """The backbone's rows [pictures, positions, width] of latents, noisy or not.
 
         Args:
             tokens: [pictures, positions, numbers].
@@ -111,7 +111,7 @@ class BagelNetwork(nn.Module):
         return self.entry(tokens) + self.embedded(times)[:, None] + self.drawn_places[places]
 
     def embedded(self, times: Tensor) -> Tensor:
-        """Times [count] in 0..1 as the trunk is told them [count, width]; not times a thousand."""
+        """Times [count] in 0..1 as the backbone is told them [count, width]; not times a thousand."""
         waves = get_timestep_embedding(times.float(), _TIMES, flip_sin_to_cos=True, downscale_freq_shift=0)
         return self.time(waves.to(self.entry.weight.dtype))
 

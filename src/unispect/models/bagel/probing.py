@@ -12,7 +12,7 @@ from unispect.core.errors import UsageError
 from unispect.core.prompts import Segment
 from unispect.core.replies import ImageReply
 from unispect.models.bagel.context import Context, contexts_of, picture_blocks
-from unispect.models.bagel.drawing import Drawing, paths, token_noise
+from unispect.models.bagel.drawing import DrawSettings, paths, token_noise
 from unispect.models.bagel.network import BagelNetwork
 from unispect.models.bagel.processing import Processor
 from unispect.models.decode import replay
@@ -22,7 +22,7 @@ THOUGHT = "thought"
 
 
 def followed(
-    network: BagelNetwork, processor: Processor, drawing: Drawing, prompt: Context, reply: ImageReply, at: int
+    network: BagelNetwork, processor: Processor, drawing: DrawSettings, prompt: Context, reply: ImageReply, at: int
 ) -> tuple[Context, tuple[Segment, ...]]:
     """A prompt with its picture behind it, and what the new positions are; markers are template.
 
@@ -60,7 +60,7 @@ def _between(start: int, stop: int, content: Segment) -> list[Segment]:
 
 def _looked_at(
     network: BagelNetwork,
-    drawing: Drawing,
+    drawing: DrawSettings,
     markers: Tensor,
     prompt: Context,
     thought: Tensor | None,

@@ -18,10 +18,10 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from unispect.core.prompts import Goal, Prompt, Segment
+from unispect.models.bagel.chain_of_thought import SYSTEM, ChainOfThought
 from unispect.models.bagel.config import BagelConfig
 from unispect.models.bagel.layout import Block, Kind
 from unispect.models.bagel.resize import Resize, opaque
-from unispect.models.bagel.thinking import SYSTEM, Thinking
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.processing.pictures import posterior_noise
 from unispect.models.processing.template import (
@@ -59,7 +59,7 @@ class Inputs:
     pictures: tuple[Tensor, ...]
     noise: tuple[Tensor | None, ...]
     grids: tuple[tuple[int, int] | None, ...]
-    thinking: Thinking | None = None
+    thinking: ChainOfThought | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Processor(TextProcessor):
     latent: tuple[int, int]
 
     def encode(
-        self, prompts: Sequence[Prompt], goal: Goal, *, shown: Shown, thinking: Thinking | None
+        self, prompts: Sequence[Prompt], goal: Goal, *, shown: Shown, thinking: ChainOfThought | None
     ) -> tuple[Inputs, tuple[tuple[Segment, ...], ...]]:
         """Tokens, blocks and pixels of a batch, and what every position is.
 
@@ -114,7 +114,7 @@ class Processor(TextProcessor):
         for own, prompt in zip(made, prompts, strict=True):
             if thinking is not None:
                 own.text(SYSTEM[goal], fixed=True)
-            for part in _joined(prompt):
+            for part in _merge_adjacent_text(prompt):
                 if isinstance(part, str):
                     own.text(part)
                 else:
@@ -244,7 +244,7 @@ def load_processor(files: Checkpoint, config: BagelConfig) -> Processor:
     return Processor(tokenizer, special, config.seen, config.kept, config.seen_patch, config.cell, latent)
 
 
-def _joined(prompt: Prompt) -> Iterator[str | Image.Image]:
+def _merge_adjacent_text(prompt: Prompt) -> Iterator[str | Image.Image]:
     """The parts of a prompt, texts that touch as one; an empty text where there is nothing else."""
     held = ""
     parts = content_of(prompt)

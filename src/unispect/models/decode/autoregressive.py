@@ -1,4 +1,4 @@
-"""Token by token decoding, shared by every model with a causal trunk: text, and pictures as discrete tokens."""
+"""Token by token decoding, shared by every model with a causal backbone: text, and pictures as discrete tokens."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 
 from unispect.core.replies import TextSampling
 from unispect.models.capture import run
-from unispect.models.decode import positions as places
+from unispect.models.decode import positions as position_ids
 from unispect.models.decode.chance import TIE, choose, exponential_draws
 from unispect.models.decode.finite import require_finite
+from unispect.models.decode.mask import AttentionMask, extended
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.repetition import penalised
-from unispect.models.decode.rows import Rows
-from unispect.models.decode.sight import Sight, extended
+from unispect.models.decode.rows import CachedPrompts
 
 if TYPE_CHECKING:
-    from unispect.models.capture import Trunk
+    from unispect.models.capture import Backbone
 
 Map = Callable[[Tensor], Tensor]
 _SCORES = "scores of tokens"
@@ -37,7 +37,7 @@ class Written:
 
 @torch.inference_mode()
 def draw_tokens(
-    trunk: Trunk,
+    backbone: Backbone,
     prompts: Sequence[Tensor],
     empty: Sequence[Tensor] | None,
     *,
@@ -48,10 +48,10 @@ def draw_tokens(
     temperature: float,
     draws: Iterable[Tensor] | None,
 ) -> Tensor:
-    """Image tokens [samples, steps] on the trunk's device.
+    """Image tokens [samples, steps] on the backbone's device.
 
     Args:
-        trunk: a stock Llama-like trunk.
+        backbone: a stock Llama-like backbone.
         prompts: input embeddings [length_i, width] of every sample.
         empty: the same with the prompt taken out, equally long; None runs no unconditional branch.
         feed: tokens [rows] -> the embeddings that are fed back [rows, width].
@@ -62,7 +62,7 @@ def draw_tokens(
         draws: E ~ Exp(1) [samples, tokens] of every step (see `chance`); None only at temperature 0.
     """
     count = len(prompts)
-    rows = Rows.of(trunk, [*prompts, *(empty or ())], steps - 1)
+    rows = CachedPrompts.of(backbone, [*prompts, *(empty or ())], steps - 1)
     tokens = torch.empty(count, steps, dtype=torch.long, device=rows.state.device)
     noise = iter(draws) if draws is not None else None
     tie = TIE.get(rows.state.dtype)
@@ -85,10 +85,10 @@ def draw_tokens(
         minus = next(noise).to(tokens.device).log() if noise is not None and temperature else None
 
         def alone(sample: int, step: int = step, minus: Tensor | None = minus) -> Tensor:
-            """The sample's scores from one pass without cache or company."""
+            """The sample's scores from one pass without a cache, in a batch of one."""
             fed = feed(tokens[sample, :step])
             own = [torch.cat([branch[sample], fed]) for branch in (prompts, empty) if branch is not None]
-            state = run(trunk, torch.stack(own))[:, -1]
+            state = run(backbone, torch.stack(own))[:, -1]
             return scores(state, None if minus is None else minus[sample : sample + 1], step)[0]
 
         tokens[:, step] = choose(scores(rows.state, minus, step), tie, alone)
@@ -100,14 +100,14 @@ def draw_tokens(
 
 @torch.inference_mode()
 def write_tokens(
-    trunk: Trunk,
+    backbone: Backbone,
     prompts: Sequence[Tensor],
     *,
     embed: Map,
     head: Map,
     end: int,
     how: TextSampling,
-    sights: Sequence[Sight] | None = None,
+    attention_masks: Sequence[AttentionMask] | None = None,
     positions: Sequence[Positions] | None = None,
     stops: Sequence[int] = (),
     penalty: float = 1.0,
@@ -116,20 +116,20 @@ def write_tokens(
     """One text per sample, up to and with the token that ends it.
 
     Args:
-        trunk: a stock Llama-like trunk.
+        backbone: a stock Llama-like backbone.
         prompts: input embeddings [length_i, width] of every sample.
         embed: token ids [rows] -> embeddings [rows, width].
         head: final states [rows, width] -> text logits [rows, vocabulary].
         end: id of the end token.
         how: sampling.
-        sights: what the positions of every prompt may look at; default: what stands before them.
+        attention_masks: attention mask of every prompt; default: causal.
         positions: where the rows of every prompt stand; default: 0, 1, 2, ...
         stops: other tokens that end a text.
         penalty: on repetitions (see `repetition`); log-probabilities are told without it.
         said: tokens of every prompt, which count as said; for a penalty.
     """
     count, limit = len(prompts), how.max_new_tokens
-    rows = Rows.of(trunk, prompts, limit - 1, sights, positions)
+    rows = CachedPrompts.of(backbone, prompts, limit - 1, attention_masks, positions)
     device = rows.state.device
     ends = torch.tensor([end, *stops], device=device)
     tokens = torch.full((count, limit), end, dtype=torch.long, device=device)
@@ -140,11 +140,11 @@ def write_tokens(
         tie /= how.temperature
 
     def states_of(sample: int, count: int) -> Tensor:
-        """Final states [length, width] of a prompt and the first tokens behind it, from one pass without company."""
+        """Final states [length, width] of a prompt and the first tokens behind it, from one pass in a batch of one."""
         own = torch.cat([prompts[sample], embed(tokens[sample, :count])])
-        seen = None if sights is None else extended(sights[sample], len(own), device)
-        where = None if positions is None else places.batched([positions[sample]], [len(own)], device)
-        return run(trunk, own[None], positions=where, mask=None if seen is None else seen[None, None])[0]
+        seen = None if attention_masks is None else extended(attention_masks[sample], len(own), device)
+        where = None if positions is None else position_ids.batched([positions[sample]], [len(own)], device)
+        return run(backbone, own[None], positions=where, mask=None if seen is None else seen[None, None])[0]
 
     for step in range(limit):
         logits = require_finite(head(rows.state).float(), _SCORES, step)
@@ -168,7 +168,7 @@ def write_tokens(
     found = []
     for sample, (row, length) in enumerate(zip(tokens.tolist(), lengths.tolist(), strict=True)):
         chances: list[float] = []
-        if how.log_probabilities:  # by itself: company would show in the last digits
+        if how.log_probabilities:  # in a batch of one: a larger batch would show in the last digits
             scores = require_finite(head(states_of(sample, length - 1)[-length:]).float(), _SCORES).log_softmax(-1)
             chances = scores.gather(-1, tokens[sample, :length, None])[:, 0].tolist()
         found.append(Written(tuple(row[:length]), tuple(chances), row[length - 1] in {end, *stops}))

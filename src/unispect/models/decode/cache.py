@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class KeyValueCache:
-    """What the attention of stock trunks asks of a cache, without growing tensors at every step.
+    """What the attention of stock backbones asks of a cache, without growing tensors at every step.
 
     It is no subclass of the `Cache` of transformers: blocks ask for `update` alone, a subclass owes much more.
 
@@ -74,7 +74,7 @@ def kept_in(block: Callable[..., Any], cache: KeyValueCache | None) -> dict[str,
     transformers 5.24 renamed `past_key_values` to `cache`, and from 5.40 on it takes the new name alone.
 
     Args:
-        block: of a stock trunk, or a callable of this package, which takes `cache`.
+        block: of a stock backbone, or a callable of this package, which takes `cache`.
         cache: keys and values of earlier positions.
 
     Raises:

@@ -15,11 +15,11 @@ _BLOCK = 2**21
 """Numbers drawn at a time, over all samples: bounds memory and nothing else."""
 
 TIE = {torch.float32: 1e-4}
-"""Scores (in nats) closer than this are a tie, by dtype of the trunk.
+"""Scores (in nats) closer than this are a tie, by dtype of the backbone.
 
 Kernels round differently for different batch sizes, by about 1e-5 of a logit in float32. Where the two best tokens are
 further apart than this, rounding cannot change the choice; where they are closer, the sample is run again by itself,
-so that the choice does not depend on its company. In half precision rounding is too coarse for that.
+so that the choice does not depend on the batch. In half precision rounding is too coarse for that.
 """
 
 

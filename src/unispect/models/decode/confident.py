@@ -1,4 +1,4 @@
-"""Filling a picture in by confidence: all open places are guessed at every step, and the surest guesses stay.
+"""Filling a picture in by confidence: all open positions are guessed at every step, and the surest guesses stay.
 
 Source: MaskGIT (Chang et al., 2022) as Show-o does it (docs/sources/show-o.md#drawing). Nothing here knows a network.
 """
@@ -18,7 +18,7 @@ from unispect.core.replies import ImageReply
 from unispect.models.decode.finite import require_finite
 
 OPEN = -1
-"""Stands for the token of a place that is not filled yet."""
+"""Stands for the token of a position that is not filled yet."""
 _LEAST = 1e-6
 _ROUNDING = 2e-6
 _UNLIKELY = math.log(1e-20)
@@ -29,9 +29,11 @@ _SCORES = "scores of image tokens"
 _FOUND, _CANVASES = "found", "canvases"
 
 Logits = Callable[[Tensor], Tensor]
-"""Tokens so far [samples, places], `OPEN` where there is none -> logits [samples, places, choices], guidance done."""
+"""Tokens so far [samples, positions], `OPEN` where there is none -> logits [samples, positions, choices], guidance
+done.
+"""
 Draws = Iterable[tuple[Tensor, Tensor]]
-"""For every step E ~ Exp(1) [samples, places, choices], and Gumbel noise [samples, places]."""
+"""For every step E ~ Exp(1) [samples, positions, choices], and Gumbel noise [samples, positions]."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class Uncovered:
     """A picture that was filled in.
 
     Attributes:
-        tokens: of every place [samples, places].
+        tokens: of every position [samples, positions].
         steps: at which step each was filled for good, counted from 0; -1 where the token was given.
-        canvases: what every step began with [steps, samples, places], `OPEN` where there was no token.
+        canvases: what every step began with [steps, samples, positions], `OPEN` where there was no token.
         emptied: a token that was there was taken away again [samples]; `steps` then does not tell the canvases.
     """
 
@@ -59,7 +61,7 @@ class Uncovered:
 
 @dataclass(frozen=True)
 class _Rules:
-    """How a step is decided: `heat` is the temperature of the order, `left` how many places it leaves open.
+    """How a step is decided: `heat` is the temperature of the order, `left` how many positions it leaves open.
 
     In the last step nothing is `ordered`: every guess stays. `greedy` takes the most likely tokens.
     """
@@ -76,8 +78,8 @@ class _Guess:
     """One step of some samples.
 
     Attributes:
-        tokens: guessed, or known already [samples, places].
-        staying: places whose token stays [samples, places].
+        tokens: guessed, or known already [samples, positions].
+        staying: positions whose token stays [samples, positions].
         close: rounding could have decided otherwise [samples].
     """
 
@@ -87,7 +89,7 @@ class _Guess:
 
 
 def canvas_at(reply: ImageReply, step: int) -> np.ndarray:
-    """The tokens [places] that a step of a drawn picture began with, `OPEN` where there was none.
+    """The tokens [positions] that a step of a drawn picture began with, `OPEN` where there was none.
 
     Raises:
         UsageError: the picture has no such step, or does not say when its tokens were found.
@@ -103,7 +105,7 @@ def canvas_at(reply: ImageReply, step: int) -> np.ndarray:
 
 
 def open_share(schedule: str, done: Tensor) -> Tensor:
-    """Share of places that stay open when a share of the steps is done; float32, as its floor is counted with.
+    """Share of positions that stay open when a share of the steps is done; float32, as its floor is counted with.
 
     Raises:
         ValueError: the schedule is none of "cosine", "linear", "sigmoid" and "powX", X a number.
@@ -126,11 +128,11 @@ def open_share(schedule: str, done: Tensor) -> Tensor:
     return (1 - done**power).clamp(_LEAST, 1)
 
 
-def seeded_draws(seeds: Sequence[int], steps: int, places: int, choices: int) -> Iterator[tuple[Tensor, Tensor]]:
+def seeded_draws(seeds: Sequence[int], steps: int, positions: int, choices: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Draws of samples, each from a generator seeded with its seed alone, step by step."""
     generators = [torch.Generator().manual_seed(seed % 2**64) for seed in seeds]
     for _ in range(steps):
-        uniform = torch.stack([torch.rand(places, choices + 1, generator=generator) for generator in generators])
+        uniform = torch.stack([torch.rand(positions, choices + 1, generator=generator) for generator in generators])
         # A zero would win whatever its probability; half of the smallest draw stands in for it.
         drawn = uniform.neg_().log1p_().neg_().clamp_min_(2.0**-25)
         yield drawn[..., :-1], drawn[..., -1].log().neg()
@@ -148,24 +150,24 @@ def uncover(
     tie: float | None = None,
     alone: Callable[[int, Tensor], Tensor] | None = None,
 ) -> Uncovered:
-    """Tokens of every place, and when they were found.
+    """Tokens of every position, and when they were found.
 
-    Tokens are drawn from the softmax of the logits as they are. The temperature is that of the order in which places
+    Tokens are drawn from the softmax of the logits as they are. The temperature is that of the order in which positions
     are filled: it falls by a factor at every step, so the factors multiply up, and at 0 the surest guesses stay. Above
     4.3 the noise of the order may be worth more than a token that is there, which is then taken away and guessed again,
     be it given or found.
 
     Args:
-        known: tokens [samples, places], `OPEN` where they are to be found; every sample has an open place.
-        logits: of all places, from the tokens so far.
+        known: tokens [samples, positions], `OPEN` where they are to be found; every sample has an open position.
+        logits: of all positions, from the tokens so far.
         steps: passes.
         draws: what chance decides.
         schedule: see `open_share`.
         temperature: see above.
         greedy: take the most likely tokens, which the authors' sampler cannot; the order is left as it is.
         tie: logits closer than this may be told apart by rounding alone (see `chance.TIE`); None never asks.
-        alone: a sample's number and its tokens so far [places] -> its logits [places, choices] from a pass without
-            company, which decide where `tie` says that rounding might.
+        alone: a sample's number and its tokens so far [positions] -> its logits [positions, choices] from a pass in a
+            batch of one, which decide where `tie` says that rounding might.
     """
     tokens, filled = known.clone(), torch.full_like(known, -1)
     emptied = torch.zeros(len(known), dtype=torch.bool, device=known.device)
@@ -193,7 +195,7 @@ def uncover(
 
 
 def _guess(scores: Tensor, tokens: Tensor, log_race: Tensor, ranks: Tensor, rules: _Rules) -> _Guess:
-    """What a step finds, from logits [samples, places, choices]."""
+    """What a step finds, from logits [samples, positions, choices]."""
     opened = tokens == OPEN
     scores = scores.float()[opened]
     keyed = scores if rules.greedy else scores - log_race[opened]
@@ -210,7 +212,7 @@ def _guess(scores: Tensor, tokens: Tensor, log_race: Tensor, ranks: Tensor, rule
     chances[opened] = scores.softmax(-1).gather(-1, best.indices[:, None])[:, 0].log()
     sureness = torch.where(opened, chances.clamp_min(_UNLIKELY), _KNOWN) + rules.heat * ranks
     order = sureness.sort(1)
-    # At least one place is left open, so the last step always has something to do.
+    # At least one position is left open, so the last step always has something to do.
     count = (opened.sum(1, keepdim=True) - 1).clamp(max=rules.left).clamp_min(1)
     border = order.values.gather(1, count)
     if rules.tie is not None:

@@ -1,7 +1,7 @@
-"""Filling a picture in by and by: which places are known, which come next, and the loop around them.
+"""Filling a picture in by and by: which positions are known, which come next, and the loop around them.
 
 The schedule is that of MaskGIT (Chang et al., 2022), which several models share; the loop is for models that choose
-places by lot beforehand (Li et al., 2024), not by confidence.
+positions at random beforehand (Li et al., 2024), not by confidence.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ class Iteration:
 
     Attributes:
         index: counted from 0.
-        known: places filled before [samples, known], ascending.
-        chosen: places to fill now [samples, chosen], ascending.
-        left: places that stay open afterwards, as the schedule counts them (in the last iteration it still says one).
+        known: positions filled before [samples, known], ascending.
+        chosen: positions to fill now [samples, chosen], ascending.
+        left: positions that stay open afterwards, as the schedule counts them (in the last iteration it still says
+        one).
     """
 
     index: int
@@ -34,32 +35,32 @@ class Iteration:
 
 
 Fill = Callable[[Iteration, Tensor], Tensor]
-"""An iteration and the values at its known places [samples, known, ...] -> values at the chosen ones."""
+"""An iteration and the values at its known positions [samples, known, ...] -> values at the chosen ones."""
 
 
 def cosine_share(iteration: int, iterations: int) -> float:
-    """Share of places that stay open after an iteration, counted from 0."""
+    """Share of positions that stay open after an iteration, counted from 0."""
     return math.cos(math.pi / 2 * (iteration + 1) / iterations)
 
 
-def left_open(places: int, iterations: int) -> tuple[int, ...]:
-    """Places that stay open after every iteration: at least one fewer each time, and never fewer than one.
+def left_open(positions: int, iterations: int) -> tuple[int, ...]:
+    """Positions that stay open after every iteration: at least one fewer each time, and never fewer than one.
 
     Raises:
-        ValueError: there are more iterations than places.
+        ValueError: there are more iterations than positions.
     """
-    if not 1 <= iterations <= places:
-        raise ValueError(f"{places} places can be filled in 1 to {places} iterations, not {iterations}")
+    if not 1 <= iterations <= positions:
+        raise ValueError(f"{positions} positions can be filled in 1 to {positions} iterations, not {iterations}")
     left: list[int] = []
     for i in range(iterations):
-        before = left[-1] if left else places
-        left.append(max(1, min(math.floor(places * cosine_share(i, iterations)), before - 1)))
+        before = left[-1] if left else positions
+        left.append(max(1, min(math.floor(positions * cosine_share(i, iterations)), before - 1)))
     return tuple(left)
 
 
-def random_orders(generators: Sequence[torch.Generator], places: int) -> Tensor:
-    """A permutation of the places for every generator [samples, places]; they are filled from its end on."""
-    return torch.stack([torch.randperm(places, generator=generator) for generator in generators])
+def random_orders(generators: Sequence[torch.Generator], positions: int) -> Tensor:
+    """A permutation of the positions for every generator [samples, positions]; they are filled from its end on."""
+    return torch.stack([torch.randperm(positions, generator=generator) for generator in generators])
 
 
 def iterations(orders: Tensor, left: Sequence[int]) -> Iterator[Iteration]:
@@ -73,13 +74,13 @@ def iterations(orders: Tensor, left: Sequence[int]) -> Iterator[Iteration]:
 
 
 def filled(orders: Tensor, left: Sequence[int], fill: Fill, *, channels: int, dtype: torch.dtype) -> Tensor:
-    """Values [samples, places, channels] of every place, filled iteration by iteration.
+    """Values [samples, positions, channels] of every position, filled iteration by iteration.
 
     Args:
         orders: from `random_orders`, on the device that the values live on.
         left: from `left_open`.
         fill: makes the values of an iteration.
-        channels: numbers per place.
+        channels: numbers per position.
         dtype: that values are kept in between iterations.
     """
     values = torch.zeros(*orders.shape, channels, dtype=dtype, device=orders.device)
@@ -90,6 +91,6 @@ def filled(orders: Tensor, left: Sequence[int], fill: Fill, *, channels: int, dt
     return values
 
 
-def spread(places: Tensor, channels: int) -> Tensor:
-    """An index over [samples, places] as one over [samples, places, channels]."""
-    return places[..., None].expand(*places.shape, channels)
+def spread(positions: Tensor, channels: int) -> Tensor:
+    """An index over [samples, positions] as one over [samples, positions, channels]."""
+    return positions[..., None].expand(*positions.shape, channels)

@@ -1,7 +1,8 @@
 """Where the rows of a sequence stand, where that is not just 0, 1, 2, ...
 
-Positions of a sequence are [length], or [axes, length] where a trunk's rotary positions have several axes. None stands
-for counting up from 0. Rows that follow a sequence count up, on all axes alike, from behind its largest position.
+Positions of a sequence are [length], or [axes, length] where a backbone's rotary positions have several axes. None
+stands for counting up from 0. Rows that follow a sequence count up, on all axes alike, from behind its largest
+position.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Prompts that are run once and kept in caches, while what stands behind them is run at every step of drawing.
 
-Who is drawn together is decided here, so that on the CPU a picture does not depend on its company to the last bit.
+Which samples are drawn together is decided here, so that on the CPU pictures are batch-invariant to the last bit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CACHED = 1024
 
 
 def slots(length: int) -> int:
-    """Places in the cache for a prompt of that length.
+    """Slots in the cache for a prompt of that length.
 
     Only prompts with equally many are drawn together. So every sum over keys has as many terms, in the same order, as
     when the prompt is drawn alone.
@@ -50,8 +50,8 @@ def filled_up(members: list[int], places: int) -> list[int]:
     return members + members[:1] * (-(-BLOCK // places) - len(members))
 
 
-def look(seen: Tensor, room: int, among: Tensor) -> Tensor:
-    """What is added to attention [samples, 1, new, room + new]: nothing where a row may look, else minus infinity.
+def prefix_mask(seen: Tensor, room: int, among: Tensor) -> Tensor:
+    """The additive attention mask [samples, 1, new, room + new]: 0 where a row attends, else minus infinity.
 
     Args:
         seen: tokens of its prompt that a sample may see [samples].

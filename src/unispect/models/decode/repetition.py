@@ -1,7 +1,7 @@
 """A penalty on what was said before (arXiv 1909.05858, section 4.1), as `transformers` counts it.
 
 The prompt counts too. Logits of tokens that were said are divided by the penalty where they are positive and multiplied
-with it where they are negative; a text does not depend on its company, because padding is never counted.
+with it where they are negative; a text does not depend on its batch, because padding is never counted.
 """
 
 from __future__ import annotations

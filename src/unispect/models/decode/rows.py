@@ -10,26 +10,31 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unispect.models.capture import run
-from unispect.models.decode import positions as places
+from unispect.models.decode import positions as position_ids
 from unispect.models.decode.cache import KeyValueCache
+from unispect.models.decode.mask import AttentionMask, batched
 from unispect.models.decode.positions import Positions
-from unispect.models.decode.sight import Sight, batched
 
 if TYPE_CHECKING:
-    from unispect.models.capture import Trunk
+    from unispect.models.capture import Backbone
 
 
-class Rows:
-    """A batch of prompts in the trunk's cache, ready to be continued.
+class CachedPrompts:
+    """A batch of prompts in the backbone's cache, ready to be continued.
 
     Attributes:
         state: the final norm's output at the newest position of every row [rows, width].
     """
 
     def __init__(
-        self, trunk: Trunk, cache: KeyValueCache, padding: Tensor, real: Tensor | None, ahead: Tensor | None = None
+        self,
+        backbone: Backbone,
+        cache: KeyValueCache,
+        padding: Tensor,
+        real: Tensor | None,
+        ahead: Tensor | None = None,
     ) -> None:
-        self._trunk = trunk
+        self._backbone = backbone
         self._cache = cache
         self._padding = padding  # padded positions in front of every row
         self._real = real  # [rows, room], False on padding; None when there is none
@@ -39,20 +44,20 @@ class Rows:
     @classmethod
     def of(
         cls,
-        trunk: Trunk,
+        backbone: Backbone,
         prompts: Sequence[Tensor],
         room: int,
-        sights: Sequence[Sight] | None = None,
+        attention_masks: Sequence[AttentionMask] | None = None,
         positions: Sequence[Positions] | None = None,
         least: int = 0,
-    ) -> Rows:
+    ) -> CachedPrompts:
         """Runs the prompts.
 
         Args:
-            trunk: a stock Llama-like trunk.
+            backbone: a stock Llama-like backbone.
             prompts: input embeddings [length_i, width] of every row; one and the same tensor is run only once.
             room: positions that may follow the prompts.
-            sights: what the positions of every prompt may look at; default: what stands before them.
+            attention_masks: attention mask of every prompt; default: causal.
             positions: where the rows of every prompt stand; default: 0, 1, 2, ...
             least: positions that every prompt takes, padding included, if none is longer; attention is then computed in
                 one way whether there is padding or not.
@@ -67,20 +72,22 @@ class Rows:
         own_positions = {
             id(prompt): own for prompt, own in zip(prompts, positions or [None] * len(prompts), strict=True)
         }
-        ahead = [places.ahead(own_positions[key], len(prompt)) for key, prompt in distinct.items()]
-        rows = cls(trunk, KeyValueCache(longest + room), padding, real, torch.tensor(ahead, device=lengths.device))
-        where = places.batched(list(own_positions.values()), lengths.tolist(), lengths.device, left=True, least=least)
+        ahead = [position_ids.ahead(own_positions[key], len(prompt)) for key, prompt in distinct.items()]
+        rows = cls(backbone, KeyValueCache(longest + room), padding, real, torch.tensor(ahead, device=lengths.device))
+        where = position_ids.batched(
+            list(own_positions.values()), lengths.tolist(), lengths.device, left=True, least=least
+        )
         padded = torch.nn.utils.rnn.pad_sequence(list(distinct.values()), batch_first=True, padding_side="left")
         padded = F.pad(padded, (0, 0, longest - padded.shape[1], 0))
         mask = None
-        if sights is not None:
-            own = {id(prompt): sight for prompt, sight in zip(prompts, sights, strict=True)}
+        if attention_masks is not None:
+            own = {id(prompt): attention_mask for prompt, attention_mask in zip(prompts, attention_masks, strict=True)}
             mask = batched(list(own.values()), lengths.tolist(), lengths.device, left=True, least=least)
         rows.extend(padded, mask, where)
         if len(distinct) == len(prompts):
             return rows
-        place = {key: i for i, key in enumerate(distinct)}
-        return rows.picked(torch.tensor([place[id(prompt)] for prompt in prompts], device=lengths.device))
+        index_of = {key: i for i, key in enumerate(distinct)}
+        return rows.picked(torch.tensor([index_of[id(prompt)] for prompt in prompts], device=lengths.device))
 
     def extend(self, new: Tensor, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
         """Puts new embeddings [rows, count, width] behind every row; the final norm's output [rows, count, width].
@@ -93,7 +100,7 @@ class Rows:
         if positions is None:
             positions = (slots[None] - self._padding[:, None]).clamp_min(0) + self._ahead[:, None]
         mask = self._mask(slots, start) if mask is None else mask
-        out = run(self._trunk, new, positions=positions, mask=mask, cache=self._cache)
+        out = run(self._backbone, new, positions=positions, mask=mask, cache=self._cache)
         self.state = out[:, -1]
         return out
 
@@ -105,10 +112,10 @@ class Rows:
         self.state = state
         return out
 
-    def picked(self, index: Tensor) -> Rows:
+    def picked(self, index: Tensor) -> CachedPrompts:
         """The rows of these numbers, in this order, as copies; a row may be picked several times."""
         real = None if self._real is None else self._real[index]
-        rows = Rows(self._trunk, self._cache.picked(index), self._padding[index], real, self._ahead[index])
+        rows = CachedPrompts(self._backbone, self._cache.picked(index), self._padding[index], real, self._ahead[index])
         rows.state = self.state[index]
         return rows
 

@@ -1,6 +1,6 @@
-"""How likely answers are behind prompts; every prompt is run once, whatever the number of its answers.
+"""Log-likelihoods of candidate answers; each prompt is encoded once and its KV cache shared by its answers.
 
-On the CPU a likelihood does not depend on its company to the last bit: prompts are run together if they take as many
+On the CPU likelihoods are batch-invariant to the last bit: prompts are run together if they take as many
 `slots`, answers behind them if they are about as long, and never few.
 """
 
@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unispect.models.decode.finite import require_finite
+from unispect.models.decode.mask import AttentionMask
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import BLOCK, slots
-from unispect.models.decode.rows import Rows
-from unispect.models.decode.sight import Sight
+from unispect.models.decode.rows import CachedPrompts
 
 if TYPE_CHECKING:
-    from unispect.models.capture import Trunk
+    from unispect.models.capture import Backbone
 
 Map = Callable[[Tensor], Tensor]
 T = TypeVar("T")
@@ -32,24 +32,24 @@ _STEP = 4
 
 @torch.inference_mode()
 def score_answers(
-    trunk: Trunk,
+    backbone: Backbone,
     prompts: Sequence[Tensor],
     answers: Sequence[Sequence[Sequence[int]]],
     *,
     embed: Map,
     head: Map,
-    sights: Sequence[Sight] | None = None,
+    attention_masks: Sequence[AttentionMask] | None = None,
     positions: Sequence[Positions] | None = None,
 ) -> list[Tensor]:
     """For every sample the natural log-likelihoods [answers], float32 on the CPU.
 
     Args:
-        trunk: a stock Llama-like trunk.
+        backbone: a stock Llama-like backbone.
         prompts: input embeddings [length_i, width] of every sample.
         answers: for every sample the token ids of its answers, none empty.
         embed: token ids -> embeddings.
         head: final states -> text logits.
-        sights: what the positions of every prompt may look at; default: what stands before them.
+        attention_masks: attention mask of every prompt; default: causal.
         positions: where the rows of every prompt stand; default: 0, 1, 2, ...
     """
     exact = bool(prompts) and prompts[0].device.type == "cpu"
@@ -57,11 +57,11 @@ def score_answers(
     asked = [sample for sample, own in enumerate(answers) if len(own)]
     for room, samples in _grouped(asked, lambda sample: slots(len(prompts[sample])) if exact else 0).items():
         asks = [_Ask(i, sample, n, ids) for i, sample in enumerate(samples) for n, ids in enumerate(answers[sample])]
-        rows = Rows.of(
-            trunk,
+        rows = CachedPrompts.of(
+            backbone,
             [prompts[sample] for sample in samples],
             max(ask.steps for ask in asks),
-            None if sights is None else [sights[sample] for sample in samples],
+            None if attention_masks is None else [attention_masks[sample] for sample in samples],
             None if positions is None else [positions[sample] for sample in samples],
             least=room,
         )
@@ -87,7 +87,7 @@ class _Ask:
         return -(-(len(self.ids) - 1) // _STEP) * _STEP
 
 
-def _chances(rows: Rows, asks: Sequence[_Ask], embed: Map, head: Map) -> Tensor:
+def _chances(rows: CachedPrompts, asks: Sequence[_Ask], embed: Map, head: Map) -> Tensor:
     """The log-likelihood of every answer behind its prompt."""
     device = rows.state.device
     padded = torch.nn.utils.rnn.pad_sequence(

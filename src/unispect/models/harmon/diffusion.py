@@ -98,10 +98,10 @@ def kept_steps(spacing: str, total: int = TRAINED_STEPS) -> list[int]:
             raise ValueError(f"cannot keep {count} of {length} steps")
         stride = (length - 1) / (count - 1) if count > 1 else 1.0
         # Added up step by step, so that halves round as upstream.
-        place = 0.0
+        position = 0.0
         for _ in range(count):
-            kept.append(start + round(place))
-            place += stride
+            kept.append(start + round(position))
+            position += stride
         start += length
     return sorted(set(kept))
 

@@ -1,4 +1,4 @@
-"""Drawing: latents from prompts, a few places at a time, each through the diffusion head.
+"""Drawing: latents from prompts, a few positions at a time, each through the diffusion head.
 
 Source: docs/sources/harmon.md#drawing. Prompts of different lengths are padded such that every picture is what it would
 be alone; the authors' own padding, which is not, can be asked for.
@@ -18,7 +18,7 @@ from unispect.models.capture import run
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.masked import Iteration, filled, left_open, random_orders, spread
 from unispect.models.decode.prefix import BLOCK, slots
-from unispect.models.decode.rows import Rows
+from unispect.models.decode.rows import CachedPrompts
 from unispect.models.harmon.diffusion import kept_steps, process, sample
 from unispect.models.harmon.mar import Grid
 from unispect.models.harmon.network import HarmonNetwork
@@ -27,18 +27,18 @@ Guidance = Literal["constant", "linear"]
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawSettings:
     """How pictures are drawn, where the caller does not say otherwise.
 
     Attributes:
         grid: rows and columns of latents; need not be square.
-        iterations: passes through the trunk.
+        iterations: passes through the backbone.
         guidance: weight w in e_unc + w (e_cond - e_unc); 1 runs no unconditional branch.
         temperature: of the noise of the diffusion steps.
         diffusion_steps: a count, or what else `kept_steps` reads.
-        schedule: "linear" starts guidance at 1 and grows with the share of known places.
+        schedule: "linear" starts guidance at 1 and grows with the share of known positions.
         paper: pad prompts as the modal-aphasia study did, on the left and without a mask in the first pass: a prompt
-            that is shorter than its company is disturbed by it. For reproducing that study only.
+            that is shorter than others of its batch is disturbed by it. For reproducing that study only.
     """
 
     grid: Grid
@@ -50,15 +50,17 @@ class Drawing:
     paper: bool = False
 
     @property
-    def places(self) -> int:
+    def positions(self) -> int:
         return self.grid[0] * self.grid[1]
 
     def check(self) -> None:
         """Raises `UsageError` when this cannot be drawn."""
         if min(self.grid) < 1:
             raise UsageError(f"a picture has at least one row and column of latents, not {self.grid}")
-        if not 1 <= self.iterations <= self.places:
-            raise UsageError(f"{self.places} latents are drawn in 1 to {self.places} steps, not {self.iterations}")
+        if not 1 <= self.iterations <= self.positions:
+            raise UsageError(
+                f"{self.positions} latents are drawn in 1 to {self.positions} steps, not {self.iterations}"
+            )
         if self.temperature < 0:
             raise UsageError(f"the temperature cannot be below 0, as {self.temperature} is")
         if self.schedule not in get_args(Guidance):
@@ -69,10 +71,10 @@ class Drawing:
             raise UsageError(str(error)) from error
 
     def weight(self, left: int) -> float:
-        """Guidance of an iteration after which `left` places stay open."""
+        """Guidance of an iteration after which `left` positions stay open."""
         if self.schedule == "constant":
             return self.guidance
-        return 1 + (self.guidance - 1) * (self.places - left) / self.places
+        return 1 + (self.guidance - 1) * (self.positions - left) / self.positions
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Draws:
     """Everything that chance decides.
 
     Attributes:
-        orders: places of every sample [samples, places], filled from the end on.
+        orders: positions of every sample [samples, positions], filled from the end on.
         noise: for every iteration [diffusion steps, samples, chosen, channels], float32.
     """
 
@@ -88,15 +90,15 @@ class Draws:
     noise: Iterator[Tensor]
 
 
-def seeded_draws(seeds: Sequence[int], drawing: Drawing, channels: int) -> Draws:
+def seeded_draws(seeds: Sequence[int], drawing: DrawSettings, channels: int) -> Draws:
     """The draws of samples whose generators are seeded with `seeds`: independent of each other and of temperature."""
     generators = [torch.Generator().manual_seed(seed % 2**64) for seed in seeds]
-    orders = random_orders(generators, drawing.places)
+    orders = random_orders(generators, drawing.positions)
     steps = len(process(drawing.diffusion_steps))
 
     def noise() -> Iterator[Tensor]:
-        before = drawing.places
-        for left in (*left_open(drawing.places, drawing.iterations)[:-1], 0):
+        before = drawing.positions
+        for left in (*left_open(drawing.positions, drawing.iterations)[:-1], 0):
             shape = (steps, before - left, channels)
             yield torch.stack([torch.randn(shape, generator=generator) for generator in generators], 1)
             before = left
@@ -106,9 +108,9 @@ def seeded_draws(seeds: Sequence[int], drawing: Drawing, channels: int) -> Draws
 
 @torch.inference_mode()
 def draw_latents(
-    network: HarmonNetwork, prompts: Sequence[Tensor], empty: Tensor, drawing: Drawing, draws: Draws, pad: Tensor
+    network: HarmonNetwork, prompts: Sequence[Tensor], empty: Tensor, drawing: DrawSettings, draws: Draws, pad: Tensor
 ) -> Tensor:
-    """Latents [samples, places, channels] in the network's dtype.
+    """Latents [samples, positions, channels] in the network's dtype.
 
     Args:
         network: the model.
@@ -123,15 +125,15 @@ def draw_latents(
     branches = 1 + guided
     both = [*prompts, *([empty] * samples if guided else ())]
     begin = _disturbed_rows if drawing.paper else _rows
-    rows = begin(network, both, drawing.places + network.mar.buffers_count, pad)
+    rows = begin(network, both, drawing.positions + network.mar.buffers_count, pad)
     tables, head = process(drawing.diffusion_steps), network.mar.head
     channels = network.config.mar.channels
 
     def fill(iteration: Iteration, known: Tensor) -> Tensor:
         features, read = network.seen(known, iteration.known, drawing.grid)
-        places = iteration.known.repeat(branches, 1)
+        positions = iteration.known.repeat(branches, 1)
         states = rows.beyond(read.repeat(branches, 1, 1))
-        decoded = network.expected(features.repeat(branches, 1, 1), states, places, drawing.grid)
+        decoded = network.expected(features.repeat(branches, 1, 1), states, positions, drawing.grid)
         chosen = iteration.chosen.repeat(branches, 1)
         found = decoded.gather(1, spread(chosen, decoded.shape[-1])).unflatten(0, (branches, samples)).flatten(1, 2)
         numbers = torch.arange(max(BLOCK, found.shape[1])) % found.shape[1]  # few rows would be summed in another order
@@ -151,15 +153,15 @@ def draw_latents(
         drawn = sample(tables, outputs, noise, temperature=drawing.temperature)
         return drawn[: found.shape[1]].unflatten(0, iteration.chosen.shape)
 
-    left = left_open(drawing.places, drawing.iterations)
+    left = left_open(drawing.positions, drawing.iterations)
     return filled(draws.orders.to(device), left, fill, channels=channels, dtype=dtype)
 
 
-def _rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, _: Tensor) -> Rows:
-    return Rows.of(network.llm, prompts, room, least=slots(max(map(len, prompts))))
+def _rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, _: Tensor) -> CachedPrompts:
+    return CachedPrompts.of(network.llm, prompts, room, least=slots(max(map(len, prompts))))
 
 
-def _disturbed_rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, pad: Tensor) -> Rows:
+def _disturbed_rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, pad: Tensor) -> CachedPrompts:
     """Prompts padded on the left, where the first pass takes pads for text and counts them as positions.
 
     Later passes look past the pads and count positions without them (docs/sources/harmon.md#departures).
@@ -170,4 +172,4 @@ def _disturbed_rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int
     cache = KeyValueCache(longest + room)
     run(network.llm, padded, cache=cache)
     real = torch.arange(longest + room, device=pad.device)[None] >= padding[:, None]
-    return Rows(network.llm, cache, padding, real)
+    return CachedPrompts(network.llm, cache, padding, real)

@@ -17,7 +17,7 @@ from unispect.models.checkpoint import Checkpoint, Layout, open_checkpoint
 from unispect.models.companions import Part, around, companion, with_part
 from unispect.models.harmon.card import DEFAULTS
 from unispect.models.harmon.config import PUBLISHED, HarmonConfig, network_config
-from unispect.models.harmon.drawing import Drawing
+from unispect.models.harmon.drawing import DrawSettings
 from unispect.models.harmon.keys import STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.harmon.model import Harmon
 from unispect.models.harmon.network import HarmonNetwork, finish, initialise
@@ -51,7 +51,7 @@ def _model(card: ModelCard, network: HarmonNetwork, processor: Processor) -> Har
     config, defaults = network.config, {**DEFAULTS, **card.defaults}
     side = card.image_size // config.vae.stride
     steps = defaults.get("diffusion_steps")
-    drawing = Drawing(
+    drawing = DrawSettings(
         grid=(side, side),
         iterations=min(int(defaults["iterations"]), side**2),
         guidance=defaults["guidance"],

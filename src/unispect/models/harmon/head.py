@@ -91,6 +91,6 @@ def _mlp(into: int, width: int) -> nn.Sequential:
 def _frequencies(timesteps: Tensor) -> Tensor:
     """Cosines, then sines, of the timesteps at periods up to the longest [rows, frequencies], float32."""
     half = _FREQUENCIES // 2
-    places = torch.arange(half, dtype=torch.float32, device=timesteps.device)
-    angles = timesteps.float()[:, None] * torch.exp(-math.log(_LONGEST_PERIOD) * places / half)
+    positions = torch.arange(half, dtype=torch.float32, device=timesteps.device)
+    angles = timesteps.float()[:, None] * torch.exp(-math.log(_LONGEST_PERIOD) * positions / half)
     return torch.cat([angles.cos(), angles.sin()], dim=-1)

@@ -1,7 +1,7 @@
 """The authors' names for Harmon's tensors and ours.
 
 Source: docs/sources/harmon.md#keys and #checkpoints. Ours are theirs, but for the language model, of which only the
-trunk is kept, and the pixel autoencoder, which has the names of `AutoencoderKL`.
+backbone is kept, and the pixel autoencoder, which has the names of `AutoencoderKL`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ GROUPS = {
 }
 """Group of parameters (`unispect.models.base.GROUPS`) -> how their names begin.
 
-What brings a picture being drawn into the trunk is what sees pictures: there are no image embeddings of their own.
+What brings a picture being drawn into the backbone is what sees pictures: there are no image embeddings of their own.
 """
 
 

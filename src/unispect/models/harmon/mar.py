@@ -47,27 +47,27 @@ class Mar(nn.Module):
         assert isinstance(head, DiffusionHead)
         return head
 
-    def encoder_input(self, latents: Tensor, places: Tensor, grid: Grid) -> Tensor:
+    def encoder_input(self, latents: Tensor, positions: Tensor, grid: Grid) -> Tensor:
         """What the encoder's first block reads [samples, buffers + visible, width].
 
         Args:
             latents: the visible ones [samples, visible, channels].
-            places: where they are, counted row by row [samples, visible].
+            positions: where they are, counted row by row [samples, visible].
             grid: of the whole picture.
         """
         own, spread = self._positions(self.encoder_pos_embed_learned, grid)
         buffers = (self.fake_latent + own).expand(len(latents), -1, -1)
         visible = latents.shape[1]
         few = 0 if torch.is_grad_enabled() else max(0, BLOCK - visible)  # few rows would be summed in another order
-        seen = self.z_proj(F.pad(latents, (0, 0, 0, few)))[:, :visible] + spread[places]
+        seen = self.z_proj(F.pad(latents, (0, 0, 0, few)))[:, :visible] + spread[positions]
         return self.z_proj_ln(torch.cat([buffers, seen], 1))
 
-    def encode(self, latents: Tensor, places: Tensor, grid: Grid, real: Tensor | None = None) -> Tensor:
+    def encode(self, latents: Tensor, positions: Tensor, grid: Grid, real: Tensor | None = None) -> Tensor:
         """Features [samples, buffers + visible, width]; see `encoder_input`.
 
         `real` [samples, visible] is False where a row of `latents` only fills a shorter sample up; nothing looks there.
         """
-        hidden = self.encoder_input(latents, places, grid)
+        hidden = self.encoder_input(latents, positions, grid)
         mask = None
         if real is not None:
             mask = F.pad(real, (self.buffers_count, 0), value=True)[:, None, None]
@@ -75,22 +75,24 @@ class Mar(nn.Module):
             hidden = block(hidden, mask)
         return self.encoder_norm(hidden)
 
-    def decoder_input(self, features: Tensor, places: Tensor, grid: Grid, real: Tensor | None = None) -> Tensor:
-        """What the decoder's first block reads [samples, buffers + positions, width]: unseen places hold one token."""
+    def decoder_input(self, features: Tensor, positions: Tensor, grid: Grid, real: Tensor | None = None) -> Tensor:
+        """What the decoder's first block reads [samples, buffers + positions, width]: unseen positions hold one
+        token.
+        """
         features = self.decoder_embed(features)
         count, width = grid[0] * grid[1], features.shape[-1]
         buffers, seen = features.split([self.buffers_count, features.shape[1] - self.buffers_count], 1)
         if real is not None:
-            # A place behind the picture takes what only fills up.
-            places = places.masked_fill(~real, count)
+            # A position behind the picture takes what only fills up.
+            positions = positions.masked_fill(~real, count)
         hidden = self.mask_token.to(features.dtype).expand(len(features), count + 1, width)
-        hidden = hidden.scatter(1, places[..., None].expand(-1, -1, width), seen)[:, :count]
+        hidden = hidden.scatter(1, positions[..., None].expand(-1, -1, width), seen)[:, :count]
         own, spread = self._positions(self.decoder_pos_embed_learned, grid)
         return torch.cat([buffers + own, hidden + spread], 1)
 
-    def decode(self, features: Tensor, places: Tensor, grid: Grid, real: Tensor | None = None) -> Tensor:
-        """Conditions of the diffusion head [samples, positions, width] from what `encode` (and the trunk) made."""
-        hidden = self.decoder_input(features, places, grid, real)
+    def decode(self, features: Tensor, positions: Tensor, grid: Grid, real: Tensor | None = None) -> Tensor:
+        """Conditions of the diffusion head [samples, positions, width] from what `encode` (and the backbone) made."""
+        hidden = self.decoder_input(features, positions, grid, real)
         for block in self.decoder_blocks:
             hidden = block(hidden)
         _, spread = self._positions(self.diffusion_pos_embed_learned, grid, buffers=0)

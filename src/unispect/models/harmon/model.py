@@ -1,6 +1,6 @@
 """Harmon behind the seam of `unispect.models.base`.
 
-One encoder sees the pictures of prompts and the picture being drawn; the trunk reads its features, latents first and
+One encoder sees the pictures of prompts and the picture being drawn; the backbone reads its features, latents first and
 learned registers (buffers) behind them, causally, like text.
 """
 
@@ -22,7 +22,7 @@ from unispect.models.base import Example
 from unispect.models.decode.masked import left_open
 from unispect.models.decode.prefix import drawn_together
 from unispect.models.embedded import Embedded, embedded_rows
-from unispect.models.harmon.drawing import Drawing, Draws, draw_latents, seeded_draws
+from unispect.models.harmon.drawing import Draws, DrawSettings, draw_latents, seeded_draws
 from unispect.models.harmon.keys import GROUPS
 from unispect.models.harmon.learning import draw_loss
 from unispect.models.harmon.mar import Grid
@@ -30,7 +30,7 @@ from unispect.models.harmon.network import HarmonNetwork
 from unispect.models.harmon.processing import Inputs, Processor
 from unispect.models.harmon.vae import latents_to_pixels, picture_bytes, pixels_to_latents
 from unispect.models.port import Port, Segments, asked
-from unispect.models.voice import Voice
+from unispect.models.text_decoder import TextDecoder
 
 
 class Harmon(Port):
@@ -46,16 +46,18 @@ class Harmon(Port):
     INPUTS, GROUPS = Inputs, GROUPS
     network: HarmonNetwork
     processor: Processor
-    drawing: Drawing
+    drawing: DrawSettings
 
-    def __init__(self, card: ModelCard, network: HarmonNetwork, processor: Processor, drawing: Drawing) -> None:
-        voice = Voice(network.llm, network.text_logits, processor.end, processor.decode, processor.answer_ids)
-        super().__init__(card, network, processor, voice, drawing=drawing)
+    def __init__(self, card: ModelCard, network: HarmonNetwork, processor: Processor, drawing: DrawSettings) -> None:
+        text_decoder = TextDecoder(
+            network.llm, network.text_logits, processor.end, processor.decode, processor.answer_ids
+        )
+        super().__init__(card, network, processor, text_decoder, drawing=drawing)
 
     @property
     def drawn_positions(self) -> int:
         """See `Port`: latents, and the buffers behind them."""
-        return self.drawing.places + self.network.mar.buffers_count
+        return self.drawing.positions + self.network.mar.buffers_count
 
     def check_redrawing(self, prompts: Sequence[Prompt]) -> None:
         """See `Port`. A prompt for a picture may begin with one picture, which is drawn anew."""
@@ -74,7 +76,7 @@ class Harmon(Port):
             groups = [inputs.pixels] if together else inputs.pixels.split(1)
             seen = torch.cat([self.features(pixels).flatten(0, 1) for pixels in groups])
         pictures = torch.cat(inputs.ids).to(self.device) == self.processor.placeholder
-        return embedded_rows(self.trunk.embed_tokens, inputs.ids, pictures, seen)
+        return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
 
     def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
         """See `Port`. Latents come as [rows, columns, channels]; with the order they repeat any step."""
@@ -119,7 +121,7 @@ class Harmon(Port):
         return draw_loss(self.network, prompts, finished.to(self.dtype), [example.seed for example in examples])
 
     def picture_targets(self, pixels: Tensor) -> Tensor:
-        """Latents [pictures, places, channels]."""
+        """Latents [pictures, positions, channels]."""
         return pixels_to_latents(self.network.vae, pixels.to(self.dtype))
 
     def empty_row(self) -> Tensor:
@@ -127,33 +129,35 @@ class Harmon(Port):
         return self.token_rows(self.processor.empty_ids())
 
     def features(self, pixels: Tensor) -> Tensor:
-        """What the trunk reads of pictures [pictures, 3, height, width]: [pictures, latents + buffers, width]."""
+        """What the backbone reads of pictures [pictures, 3, height, width]: [pictures, latents + buffers, width]."""
         stride = self.network.config.vae.stride
         with torch.no_grad():  # the pixel autoencoder never learns here
             latents = pixels_to_latents(self.network.vae, pixels.to(self.device, self.dtype))
         return self.latent_rows(latents, (pixels.shape[2] // stride, pixels.shape[3] // stride))
 
     def latent_rows(self, latents: Tensor, grid: Grid) -> Tensor:
-        """What the trunk reads of whole pictures [pictures, places, channels]: [pictures, places + buffers, width]."""
-        places = torch.arange(grid[0] * grid[1], device=self.device).expand(len(latents), -1)
-        return self.network.seen(latents, places, grid)[1]
+        """What the backbone reads of whole pictures [pictures, positions, channels]: [pictures, positions + buffers,
+        width].
+        """
+        positions = torch.arange(grid[0] * grid[1], device=self.device).expand(len(latents), -1)
+        return self.network.seen(latents, positions, grid)[1]
 
     @torch.inference_mode()
-    def draw_latents(self, inputs: Inputs, drawing: Drawing, draws: Draws, *, pad: int | None = None) -> Tensor:
-        """Latents [samples, places, channels]; see `drawing.draw_latents`. `pad` is the end token unless given."""
+    def draw_latents(self, inputs: Inputs, drawing: DrawSettings, draws: Draws, *, pad: int | None = None) -> Tensor:
+        """Latents [samples, positions, channels]; see `drawing.draw_latents`. `pad` is the end token unless given."""
         return draw_latents(
             self.network, self.prompt_rows(inputs), self.empty_row(), drawing, draws, self._pad_row(pad)
         )
 
     def _pad_row(self, pad: int | None = None) -> Tensor:
-        return self.trunk.embed_tokens.weight[self.processor.end if pad is None else pad]
+        return self.backbone.embed_tokens.weight[self.processor.end if pad is None else pad]
 
-    def _drawn(self, inputs: Inputs, drawing: Drawing, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Latents [samples, places, channels] and the orders they were filled in [samples, places]."""
+    def _drawn(self, inputs: Inputs, drawing: DrawSettings, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Latents [samples, positions, channels] and the orders they were filled in [samples, positions]."""
         rows, empty, channels = self.prompt_rows(inputs), self.empty_row(), self.network.config.mar.channels
-        latents = torch.empty(len(seeds), drawing.places, channels, dtype=self.dtype, device=self.device)
-        orders = torch.empty(len(seeds), drawing.places, dtype=torch.long)
-        brought = (1 + (drawing.guidance != 1)) * (drawing.places + self.network.mar.buffers_count)
+        latents = torch.empty(len(seeds), drawing.positions, channels, dtype=self.dtype, device=self.device)
+        orders = torch.empty(len(seeds), drawing.positions, dtype=torch.long)
+        brought = (1 + (drawing.guidance != 1)) * (drawing.positions + self.network.mar.buffers_count)
         everyone = list(range(len(seeds)))  # the paper's padding is of all that are drawn at once
         for members in [everyone] if drawing.paper else drawn_together(list(map(len, rows)), brought, self.device):
             draws = seeded_draws([seeds[i] for i in members], drawing, channels)
@@ -164,14 +168,14 @@ class Harmon(Port):
 
     @torch.inference_mode()
     def decoded(self, latents: Tensor, grid: Grid) -> Tensor:
-        """Pixels [pictures, 3, height, width], nominally in -1..1, of latents [pictures, places, channels].
+        """Pixels [pictures, 3, height, width], nominally in -1..1, of latents [pictures, positions, channels].
 
-        Picture by picture, so that the company of a picture never changes its last digits.
+        Picture by picture, so that states are batch-invariant.
         """
         return torch.cat([latents_to_pixels(self.network.vae, own, grid) for own in latents.split(1)])
 
     def pictures(self, latents: Tensor, grid: Grid) -> list[Image.Image]:
-        """RGB pictures of latents [pictures, places, channels]."""
+        """RGB pictures of latents [pictures, positions, channels]."""
         return [Image.fromarray(own) for own in picture_bytes(self.decoded(latents, grid)).cpu().numpy()]
 
     def _reply_rows(self, reply: ImageReply, at: int) -> Tensor:
@@ -185,12 +189,12 @@ class Harmon(Port):
         known = self._known(reply, at, rows * columns)
         return self.network.seen(latents[:, known], known[None], (rows, columns))[1][0]
 
-    def _known(self, reply: ImageReply, at: int, places: int) -> Tensor:
-        """Places that were known when an iteration began, ascending."""
+    def _known(self, reply: ImageReply, at: int, positions: int) -> Tensor:
+        """Positions that were known when an iteration began, ascending."""
         order, iterations = reply.replay.get("order"), reply.replay.get("iterations")
         if not isinstance(order, np.ndarray) or not isinstance(iterations, int):
             raise UsageError("the reply does not say in which order it was drawn: only at=LAST is possible")
         if not 0 <= at < iterations:
             raise UsageError(f"the picture was drawn in steps 0 to {iterations - 1}; there is no step {at}")
-        before = (places, *left_open(places, iterations))[at]
+        before = (positions, *left_open(positions, iterations))[at]
         return torch.tensor(np.sort(order[before:]), dtype=torch.long, device=self.device)

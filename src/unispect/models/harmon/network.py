@@ -1,4 +1,4 @@
-"""The network: Qwen2's trunk between a masked autoencoder's two halves, and a pixel autoencoder around it all."""
+"""The network: Qwen2's backbone between a masked autoencoder's two halves, and a pixel autoencoder around it all."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class HarmonNetwork(nn.Module):
     """Everything that has weights.
 
     Attributes:
-        llm: the trunk; causal for text and pictures alike.
+        llm: the backbone; causal for text and pictures alike.
         lm_head: text logits, where they are not tied to the token embeddings.
         mar: encoder, decoder and diffusion head of latents.
-        proj_in: encoder features -> what the trunk reads.
-        proj_out: the trunk's final states -> what is added to the features before the decoder.
+        proj_in: encoder features -> what the backbone reads.
+        proj_out: the backbone's final states -> what is added to the features before the decoder.
         vae: between pixels and latents.
     """
 
@@ -43,17 +43,19 @@ class HarmonNetwork(nn.Module):
         """Logits [..., vocabulary] of final states [..., width]."""
         return F.linear(states, self.llm.embed_tokens.weight) if self.lm_head is None else self.lm_head(states)
 
-    def seen(self, latents: Tensor, places: Tensor, grid: Grid, real: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Features [samples, buffers + visible, width] of visible latents, and what the trunk reads of them.
+    def seen(self, latents: Tensor, positions: Tensor, grid: Grid, real: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Features [samples, buffers + visible, width] of visible latents, and what the backbone reads of them.
 
-        The trunk reads the latents first and the buffers behind them.
+        The backbone reads the latents first and the buffers behind them.
         """
-        features = self.mar.encode(latents, places, grid, real)
+        features = self.mar.encode(latents, positions, grid, real)
         return features, self.buffers_last(self.proj_in(features))
 
-    def expected(self, features: Tensor, states: Tensor, places: Tensor, grid: Grid, real: Tensor | None = None):
-        """Conditions of the diffusion head [samples, positions, width], from features and the trunk's final states."""
-        return self.mar.decode(features + self.proj_out(self.buffers_first(states)), places, grid, real)
+    def expected(self, features: Tensor, states: Tensor, positions: Tensor, grid: Grid, real: Tensor | None = None):
+        """Conditions of the diffusion head [samples, positions, width], from features and the backbone's final
+        states.
+        """
+        return self.mar.decode(features + self.proj_out(self.buffers_first(states)), positions, grid, real)
 
     def buffers_last(self, rows: Tensor) -> Tensor:
         return torch.cat([rows[:, self.mar.buffers_count :], rows[:, : self.mar.buffers_count]], 1)

@@ -58,12 +58,12 @@ class JanusFlowConfig:
     """Everything that decides the network's names and shapes.
 
     Attributes:
-        language: the trunk with its embeddings and text head.
+        language: the backbone with its embeddings and text head.
         vision: the tower that sees pictures in prompts.
-        uvit: what brings the picture being drawn in and out of the trunk.
+        uvit: what brings the picture being drawn in and out of the backbone.
         autoencoder: the content of `sdxl-vae/config.json`.
         image_size: side of a picture in a prompt, in pixels.
-        cell: side in pixels of what becomes one position of the trunk while it is drawn.
+        cell: side in pixels of what becomes one position of the backbone while it is drawn.
     """
 
     language: LlamaConfig

@@ -19,13 +19,13 @@ from unispect.core.errors import UsageError
 from unispect.models.capture import pad_right, run
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import euler, guided, times
-from unispect.models.decode.prefix import drawn_together, filled_up, look, slots
-from unispect.models.decode.sight import causal
+from unispect.models.decode.mask import causal
+from unispect.models.decode.prefix import drawn_together, filled_up, prefix_mask, slots
 from unispect.models.janus_flow.network import JanusFlowNetwork
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawSettings:
     """How pictures are drawn where the caller does not say otherwise.
 
     Attributes:
@@ -78,10 +78,10 @@ class PromptedField:
             return
         self._new = new
         self._cache = KeyValueCache(self._room + new)
-        run(self._network.trunk, self._rows, cache=self._cache)
+        run(self._network.backbone, self._rows, cache=self._cache)
         steps = torch.arange(new, device=self._lengths.device)
         self._positions = (self._lengths[:, None] + steps).repeat(self._branches, 1)
-        self._mask = look(self._seen, self._room, causal(new)).to(self._rows.dtype)
+        self._mask = prefix_mask(self._seen, self._room, causal(new)).to(self._rows.dtype)
 
     def __call__(self, latents: Tensor, time: float) -> Tensor:
         """Guided velocities [samples, channels, height, width], float32, at a time in 0..1."""
@@ -98,7 +98,7 @@ class PromptedField:
         rows = torch.cat([embedded.expand(len(drawn), 1, -1), drawn], dim=1).repeat(both, 1, 1)
         self._make_room(rows.shape[1])
         self._cache.shorten(self._room)
-        states = run(network.trunk, rows, positions=self._positions, mask=self._mask, cache=self._cache)
+        states = run(network.backbone, rows, positions=self._positions, mask=self._mask, cache=self._cache)
         return network.velocity(states[:, 1:], map_.repeat(both, 1, 1, 1), embedded)
 
 

@@ -14,7 +14,7 @@ from unispect.models.checkpoint import Checkpoint, Layout, open_checkpoint
 from unispect.models.companions import Part, with_part
 from unispect.models.janus_flow.card import DEFAULTS, PIXEL_DECODER
 from unispect.models.janus_flow.config import check_family, network_config
-from unispect.models.janus_flow.drawing import Drawing
+from unispect.models.janus_flow.drawing import DrawSettings
 from unispect.models.janus_flow.keys import AUTHORS, AUTOENCODER, STACKS
 from unispect.models.janus_flow.model import JanusFlow
 from unispect.models.janus_flow.network import JanusFlowNetwork, finish
@@ -43,7 +43,7 @@ def _model(card: ModelCard, network: JanusFlowNetwork, processor: Dialogue) -> J
     config, defaults = network.config, {**DEFAULTS, **card.defaults}
     side = config.grid
     sized = replace(card, image_size=side * config.cell, image_tokens=side**2)
-    drawing = Drawing((side, side), guidance=defaults["guidance"], steps=int(defaults["steps"]))
+    drawing = DrawSettings((side, side), guidance=defaults["guidance"], steps=int(defaults["steps"]))
     return JanusFlow(sized, network, processor, drawing)
 
 

@@ -1,6 +1,6 @@
 """JanusFlow behind the seam of `unispect.models.base`.
 
-Trunk, vision tower and pixel autoencoder are stock classes; the shallow U-ViT, the sampler and the template are this
+Backbone, vision tower and pixel autoencoder are stock classes; the shallow U-ViT, the sampler and the template are this
 package's (docs/sources/janus-flow.md#stock-classes).
 """
 
@@ -24,12 +24,12 @@ from unispect.models.decode import replay
 from unispect.models.decode.finite import require_finite
 from unispect.models.decode.flow import last_and_finished, start_noise
 from unispect.models.embedded import Embedded, embedded_rows
-from unispect.models.janus_flow.drawing import Drawing, paths
+from unispect.models.janus_flow.drawing import DrawSettings, paths
 from unispect.models.janus_flow.keys import GROUPS
 from unispect.models.janus_flow.network import JanusFlowNetwork
 from unispect.models.port import Port, Segments, asked
 from unispect.models.processing.dialogue import Dialogue, Inputs
-from unispect.models.voice import Voice
+from unispect.models.text_decoder import TextDecoder
 
 
 class JanusFlow(Port):
@@ -45,12 +45,12 @@ class JanusFlow(Port):
     INPUTS, GROUPS = Inputs, GROUPS
     network: JanusFlowNetwork
     processor: Dialogue
-    drawing: Drawing
+    drawing: DrawSettings
 
-    def __init__(self, card: ModelCard, network: JanusFlowNetwork, processor: Dialogue, drawing: Drawing) -> None:
+    def __init__(self, card: ModelCard, network: JanusFlowNetwork, processor: Dialogue, drawing: DrawSettings) -> None:
         head, end = network.language_model.lm_head, processor.special.eos
-        voice = Voice(network.trunk, head, end, processor.decode, processor.answer_ids)
-        super().__init__(card, network, processor, voice, drawing=drawing)
+        text_decoder = TextDecoder(network.backbone, head, end, processor.decode, processor.answer_ids)
+        super().__init__(card, network, processor, text_decoder, drawing=drawing)
 
     @property
     def drawn_positions(self) -> int:
@@ -77,7 +77,7 @@ class JanusFlow(Port):
             # (docs/sources/janus-flow.md#layout).
             seen = torch.cat([self.network.begin_of_picture.expand(len(features), 1, -1), features], dim=1)
             pictures = pictures | F.pad(pictures[1:], (0, 1))
-        return embedded_rows(self.trunk.embed_tokens, inputs.ids, pictures, seen)
+        return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
 
     def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
         """See `Port`.
@@ -115,7 +115,7 @@ class JanusFlow(Port):
         latents = replay.latents_at(again, start_noise, replies, [step for step, _ in chosen], self.device)
         moments = torch.tensor([step / steps for step, steps in chosen], dtype=torch.float64)
         found = []
-        # One by one, so that a picture's company never changes its last digits.
+        # One by one, so that states are batch-invariant.
         for prompt, own, moment in zip(prompts, latents, moments.split(1), strict=True):
             rows = torch.cat([prompt.rows, self.picture_rows(own[None], moment)[0][0]])
             start = len(prompt)
@@ -141,7 +141,7 @@ class JanusFlow(Port):
         shift = torch.tensor([len(prompt) - len(own) for prompt, own in zip(prompts, kept, strict=True)])
         places = torch.arange(rows.shape[1])
         positions = places + shift[:, None] * (places > 0)
-        states = run(self.trunk, rows, positions=positions.to(self.device))
+        states = run(self.backbone, rows, positions=positions.to(self.device))
         count = drawn.shape[1] - 1
         seen = torch.stack([own[len(k) + 1 : len(k) + 1 + count] for own, k in zip(states, kept, strict=True)])
         return F.mse_loss(self.network.velocity(seen, map_, time).float(), finished - noise)
@@ -174,7 +174,7 @@ class JanusFlow(Port):
     def decoded(self, latents: Tensor) -> Tensor:
         """Pixels [pictures, 3, height, width], nominally in -1..1, of finished latents.
 
-        Picture by picture, so that the company of a picture never changes its last digits.
+        Picture by picture, so that states are batch-invariant.
         """
         return torch.cat([self.network.decoded(own.to(self.device)) for own in latents.split(1)])
 

@@ -1,4 +1,4 @@
-"""The network: stock trunk, tower and pixel autoencoder, and the shallow U-ViT between latents and trunk."""
+"""The network: stock backbone, tower and pixel autoencoder, and the shallow U-ViT between latents and backbone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class JanusFlowNetwork(nn.Module):
         self.vae = cast(AutoencoderKL, AutoencoderKL.from_config(dict(config.autoencoder)))
 
     @property
-    def trunk(self) -> LlamaModel:
+    def backbone(self) -> LlamaModel:
         return self.language_model.model
 
     @property
@@ -53,18 +53,19 @@ class JanusFlowNetwork(nn.Module):
         return cast(float, self.vae.config["scaling_factor"])
 
     def features(self, pixels: Tensor) -> Tensor:
-        """What the trunk sees of pictures [pictures, 3, size, size]: [pictures, tokens, width]."""
+        """What the backbone sees of pictures [pictures, 3, size, size]: [pictures, tokens, width]."""
         return self.aligner(self.vision(pixels).last_hidden_state)
 
     def rows(self, map_: Tensor) -> Tensor:
-        """The trunk's input rows [batch, positions, width], in raster order, of the flow encoder's map."""
+        """The backbone's input rows [batch, positions, width], in raster order, of the flow encoder's map."""
         return self.flow_in(map_.flatten(2).transpose(1, 2))
 
     def velocity(self, states: Tensor, map_: Tensor, time: Tensor) -> Tensor:
         """Velocities [batch, channels, side, side] of latents.
 
         Args:
-            states: the trunk's final norm at the picture's positions [batch, positions, width]. They are normed again
+            states: the backbone's final norm at the picture's positions [batch, positions, width]. They are normed
+            again
                 here, and once more in the decoder (docs/sources/janus-flow.md#drawing).
             map_: of the flow encoder.
             time: embedded.
@@ -87,5 +88,5 @@ class JanusFlowNetwork(nn.Module):
 
 def finish(network: JanusFlowNetwork, device: torch.device) -> None:
     """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    network.trunk.rotary_emb = LlamaRotaryEmbedding(network.trunk.config).to(device)
+    network.backbone.rotary_emb = LlamaRotaryEmbedding(network.backbone.config).to(device)
     make_tower_buffers(network.vision, device)

@@ -1,4 +1,4 @@
-"""The shallow U-ViT: ConvNeXt blocks that bring the picture being drawn into the trunk, and its velocity out.
+"""The shallow U-ViT: ConvNeXt blocks that bring the picture being drawn into the backbone, and its velocity out.
 
 No stock class exists. Source: docs/sources/janus-flow.md#the-shallow-u-vit (the block is ConvNeXt V2, arXiv 2301.00808,
 with a scale and shift by time behind the residual sum, so that time scales the residual stream too).
@@ -25,11 +25,11 @@ _GROWTH = 4
 
 
 class FlowEncoder(nn.Module):
-    """Latents and times as what the trunk and the decoder take.
+    """Latents and times as what the backbone and the decoder take.
 
     Args:
         config: sizes.
-        hidden: width of the trunk.
+        hidden: width of the backbone.
     """
 
     def __init__(self, config: UViTConfig, hidden: int) -> None:
@@ -43,7 +43,7 @@ class FlowEncoder(nn.Module):
         )
 
     def time(self, times: Tensor) -> Tensor:
-        """Embeddings [count, width of the trunk] of times [count] in 0..1, 0 being noise."""
+        """Embeddings [count, width of the backbone] of times [count] in 0..1, 0 being noise."""
         waves = self.time_proj(1000 * times)
         return self.time_embed(waves.to(self.in_conv.weight.dtype))
 
@@ -57,11 +57,11 @@ class FlowEncoder(nn.Module):
 
 
 class FlowDecoder(nn.Module):
-    """What the trunk made of the map, beside the map itself, as a velocity of the latents.
+    """What the backbone made of the map, beside the map itself, as a velocity of the latents.
 
     Args:
         config: sizes.
-        hidden: width of the trunk.
+        hidden: width of the backbone.
     """
 
     def __init__(self, config: UViTConfig, hidden: int) -> None:

@@ -86,7 +86,7 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     _expect(config, "aligner_config", "input_dim", vision.hidden_size, where)
     _expect(config, "gen_aligner_config", "input_dim", image.embed_dim, where)
     _expect(config, "gen_head_config", "image_token_size", image.num_embeddings, where)
-    return _joined(language_config(config["language_config"], where), vision, image, image_token_id)
+    return _assemble(language_config(config["language_config"], where), vision, image, image_token_id)
 
 
 def _check_sections(config: Mapping[str, Any], where: str) -> None:
@@ -149,7 +149,7 @@ def _rehosted(config: Mapping[str, Any], image_token_id: int, where: str) -> Jan
         _stock(kind, config[section], f"{where}: {section}")
         for kind, section in ((JanusVisionConfig, "vision_config"), (JanusVQVAEConfig, "vq_config"))
     )
-    return _joined(text, vision, image, image_token_id)
+    return _assemble(text, vision, image, image_token_id)
 
 
 def _stock(kind: type[Any], section: Mapping[str, Any], where: str) -> Any:
@@ -159,7 +159,9 @@ def _stock(kind: type[Any], section: Mapping[str, Any], where: str) -> Any:
     return built(kind, where, **{key: value for key, value in section.items() if key in fields})
 
 
-def _joined(text: LlamaConfig, vision: JanusVisionConfig, image: JanusVQVAEConfig, image_token_id: int) -> JanusConfig:
+def _assemble(
+    text: LlamaConfig, vision: JanusVisionConfig, image: JanusVQVAEConfig, image_token_id: int
+) -> JanusConfig:
     # Tying is the class default and would silently overwrite the token embeddings with the text head.
     config = JanusConfig(
         text_config=text,

@@ -8,7 +8,7 @@ from unispect.core.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawSettings:
     """How pictures are drawn where the caller does not say otherwise.
 
     Attributes:

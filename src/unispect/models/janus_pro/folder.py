@@ -13,7 +13,7 @@ from unispect.core.cards import ModelCard
 from unispect.models.checkpoint import Checkpoint, Layout, open_checkpoint
 from unispect.models.janus_pro.card import DEFAULTS
 from unispect.models.janus_pro.config import is_rehosted, network_config
-from unispect.models.janus_pro.drawing import Drawing
+from unispect.models.janus_pro.drawing import DrawSettings
 from unispect.models.janus_pro.keys import AUTHORS, REHOSTED, STACKS
 from unispect.models.janus_pro.model import JanusPro
 from unispect.models.janus_pro.network import build, drawn_side, finish, seen_size, stride
@@ -46,7 +46,7 @@ def _model(card: ModelCard, network: JanusForConditionalGeneration, processor: P
     config, defaults = network.config, {**DEFAULTS, **card.defaults}
     side = drawn_side(config)
     sized = replace(card, image_size=side * stride(config), image_tokens=side**2)
-    drawing = Drawing((side, side), guidance=defaults["guidance"], temperature=defaults["temperature"])
+    drawing = DrawSettings((side, side), guidance=defaults["guidance"], temperature=defaults["temperature"])
     return JanusPro(sized, network, processor, drawing)
 
 

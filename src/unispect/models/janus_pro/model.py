@@ -27,12 +27,12 @@ from unispect.models.decode.autoregressive import draw_tokens
 from unispect.models.decode.chance import exponential_draws
 from unispect.models.decode.finite import require_finite
 from unispect.models.embedded import Embedded, embedded_rows
-from unispect.models.janus_pro.drawing import Drawing
+from unispect.models.janus_pro.drawing import DrawSettings
 from unispect.models.janus_pro.keys import GROUPS
-from unispect.models.janus_pro.network import decoded_codes, encode_codes, trunk_of
+from unispect.models.janus_pro.network import backbone_of, decoded_codes, encode_codes
 from unispect.models.janus_pro.processing import Inputs, Processor
 from unispect.models.port import Port, Segments, asked
-from unispect.models.voice import Voice
+from unispect.models.text_decoder import TextDecoder
 
 _TABLE_LIMIT = 2**22
 """Numbers in a table of all fed-back embeddings, up to which it is made once per call instead of row by row."""
@@ -51,14 +51,14 @@ class JanusPro(Port):
     INPUTS, GROUPS = Inputs, GROUPS
     network: JanusForConditionalGeneration
     processor: Processor
-    drawing: Drawing
+    drawing: DrawSettings
 
     def __init__(
-        self, card: ModelCard, network: JanusForConditionalGeneration, processor: Processor, drawing: Drawing
+        self, card: ModelCard, network: JanusForConditionalGeneration, processor: Processor, drawing: DrawSettings
     ) -> None:
-        end, trunk = processor.special.eos, trunk_of(network)
-        voice = Voice(trunk, network.lm_head, end, processor.decode, processor.answer_ids)
-        super().__init__(card, network, processor, voice, drawing=drawing)
+        end, backbone = processor.special.eos, backbone_of(network)
+        text_decoder = TextDecoder(backbone, network.lm_head, end, processor.decode, processor.answer_ids)
+        super().__init__(card, network, processor, text_decoder, drawing=drawing)
 
     def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
         """See `Port`. A prompt for a picture holds text only."""
@@ -71,7 +71,7 @@ class JanusPro(Port):
             groups = [inputs.pixels] if together else inputs.pixels.split(1)
             seen = torch.cat([self.features(pixels).flatten(0, 1) for pixels in groups])
         pictures = torch.cat(inputs.ids).to(self.device) == self.processor.special.image
-        return embedded_rows(self.trunk.embed_tokens, inputs.ids, pictures, seen)
+        return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
 
     def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
         """See `Port`. The reply's tokens and seed repeat every step."""
@@ -112,7 +112,7 @@ class JanusPro(Port):
         # The last token is predicted, never fed.
         fed = self.code_rows(finished[:, :-1])
         prompts = self.prompt_rows(Inputs(tuple(ids), None))
-        states = run(self.trunk, pad_right([torch.cat(pair) for pair in zip(prompts, fed, strict=True)]))
+        states = run(self.backbone, pad_right([torch.cat(pair) for pair in zip(prompts, fed, strict=True)]))
         count = finished.shape[1]
         predicting = [own[len(p) - 1 : len(p) - 1 + count] for own, p in zip(states, prompts, strict=True)]
         logits = self.network.model.generation_head(torch.cat(predicting))
@@ -127,7 +127,7 @@ class JanusPro(Port):
         return self.prompt_rows(Inputs(tuple(map(self.processor.emptied, inputs.ids)), None))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """What the trunk sees of pictures [pictures, 3, size, size]: [pictures, tokens, width]."""
+        """What the backbone sees of pictures [pictures, 3, size, size]: [pictures, tokens, width]."""
         seen = self.network.model.vision_model(pixels.to(self.device, self.dtype)).last_hidden_state
         return self.network.model.aligner(seen)
 
@@ -148,11 +148,11 @@ class JanusPro(Port):
         """Image tokens [samples, tokens]; `draws` stand in for those of the seeds (see `draw_tokens`)."""
         steps, choices = self.drawing.places, self.network.model.generation_embeddings.num_embeddings
         feed = self.code_rows
-        if choices * self.trunk.config.hidden_size <= _TABLE_LIMIT:
+        if choices * self.backbone.config.hidden_size <= _TABLE_LIMIT:
             feed = self.code_rows(torch.arange(choices, device=self.device)).__getitem__
         noise = exponential_draws(seeds, steps, choices) if draws is None and temperature else draws
         return draw_tokens(
-            self.trunk,
+            self.backbone,
             self.prompt_rows(inputs),
             None if guidance == 1 else self.empty_rows(inputs),
             feed=feed,
@@ -167,7 +167,7 @@ class JanusPro(Port):
     def decoded(self, codes: Tensor) -> Tensor:
         """Pixels [pictures, 3, height, width], nominally in -1..1, of image tokens [pictures, tokens].
 
-        Picture by picture, so that the company of a picture never changes its last digits.
+        Picture by picture, so that states are batch-invariant.
         """
         tokenizer, grid = self.network.model.vqmodel, self.drawing.grid
         return torch.cat([decoded_codes(tokenizer, own, grid) for own in codes.split(1)])

@@ -19,8 +19,8 @@ from unispect.models.parts.siglip import make_tower_buffers
 
 def finish(network: JanusForConditionalGeneration, device: torch.device) -> None:
     """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    trunk = trunk_of(network)
-    trunk.rotary_emb = LlamaRotaryEmbedding(trunk.config).to(device)
+    backbone = backbone_of(network)
+    backbone.rotary_emb = LlamaRotaryEmbedding(backbone.config).to(device)
     make_tower_buffers(network.model.vision_model, device)
 
 
@@ -38,7 +38,7 @@ def build(config: JanusConfig) -> JanusForConditionalGeneration:
     return network
 
 
-def trunk_of(network: JanusForConditionalGeneration) -> LlamaModel:
+def backbone_of(network: JanusForConditionalGeneration) -> LlamaModel:
     return cast(LlamaModel, network.model.language_model)
 
 

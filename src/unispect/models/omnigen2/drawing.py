@@ -25,7 +25,7 @@ _NATIVE = 40
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawSettings:
     """How pictures are drawn where the caller does not say otherwise.
 
     Attributes:
@@ -124,7 +124,7 @@ class GuidedField:
     """
 
     def __init__(
-        self, transformer: FlowTransformer, sources: Sequence[Source], shape: tuple[int, int], drawing: Drawing
+        self, transformer: FlowTransformer, sources: Sequence[Source], shape: tuple[int, int], drawing: DrawSettings
     ) -> None:
         self._transformer = transformer
         self._drawing = drawing
@@ -167,7 +167,7 @@ def condition_of(
 
 
 def paths(
-    transformer: FlowTransformer, sources: Sequence[Source], noise: Sequence[Tensor], drawing: Drawing
+    transformer: FlowTransformer, sources: Sequence[Source], noise: Sequence[Tensor], drawing: DrawSettings
 ) -> Iterator[tuple[list[int], Iterator[Tensor]]]:
     """Samples that are drawn together, and their latents before every step and after the last.
 
@@ -182,11 +182,11 @@ def paths(
         alike.setdefault((own.shape, source.shapes), []).append(sample)
     for group in alike.values():
         height, width = noise[group[0]].shape[1:]
-        places = height * width // transformer.config.patch**2
+        image_tokens = height * width // transformer.config.patch**2
         device = sources[group[0]].prompt.device
-        for places_of in drawn_together([len(sources[sample].prompt) for sample in group], places, device):
-            members = [group[place] for place in places_of]
-            some = filled_up(members, places)
+        for chosen in drawn_together([len(sources[sample].prompt) for sample in group], image_tokens, device):
+            members = [group[sample] for sample in chosen]
+            some = filled_up(members, image_tokens)
             field = GuidedField(transformer, [sources[sample] for sample in some], (height, width), drawing)
             start = torch.stack([noise[sample] for sample in some]).to(device)
             path = euler(field, start, drawing.at((height, width)))

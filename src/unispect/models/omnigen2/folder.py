@@ -15,16 +15,16 @@ from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, Layout, located, open_folder, require_one
 from unispect.models.config_values import check_values
 from unispect.models.keys import Tied
-from unispect.models.ledger import Ledger
+from unispect.models.ledger import FileLedger
 from unispect.models.loading import Family, Found
 from unispect.models.omnigen2.card import DEFAULTS
 from unispect.models.omnigen2.config import OmniGen2Config, network_config
-from unispect.models.omnigen2.drawing import Drawing
+from unispect.models.omnigen2.drawing import DrawSettings
 from unispect.models.omnigen2.keys import PARTS, STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.omnigen2.model import OmniGen2
 from unispect.models.omnigen2.network import OmniGen2Network, finish, initialise
 from unispect.models.omnigen2.processing import Processor, load_processor
-from unispect.models.omnigen2.writing import Writing
+from unispect.models.omnigen2.text_settings import TextSettings
 from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import is_weights
 from unispect.models.shards import prefixed
@@ -50,17 +50,17 @@ def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     _check_sizes(files.folder, config, processor)
     settings = _part(checkpoint, "mllm").optional_json("generation_config.json") or {}
     check_values(settings, f"{folder / 'mllm' / 'generation_config.json'}")
-    writing = Writing(processor.system, published_penalty=float(settings.get("repetition_penalty") or 1.0))
+    writing = TextSettings(processor.system, published_penalty=float(settings.get("repetition_penalty") or 1.0))
     moved = _moved(_part(checkpoint, _SCHEDULER))
     return Found(checkpoint, config, processor, {"writing": writing, "moved": moved})
 
 
 def _model(
-    card: ModelCard, network: OmniGen2Network, processor: Processor, *, writing: Writing, moved: bool
+    card: ModelCard, network: OmniGen2Network, processor: Processor, *, writing: TextSettings, moved: bool
 ) -> OmniGen2:
     defaults = {**DEFAULTS, **card.defaults}
     side = int(defaults["image_size"])
-    drawing = Drawing(
+    drawing = DrawSettings(
         side,
         side,
         guidance=defaults["guidance"],
@@ -121,7 +121,7 @@ def _open(card: ModelCard, source: str | Path) -> Checkpoint:
             require_one(whole, opened, f"{part}.", f"the weights of {part}")
             whole.ledger.note(f"Weights in {part} were passed over: {_WHOLE} holds them too.")
         return whole
-    ledger = Ledger(folder, chosen=bool(inner))
+    ledger = FileLedger(folder, chosen=bool(inner))
     for opened in named.values():
         ledger.take(opened.ledger)
     shards = (prefixed(shard, f"{part}.") for part, opened in named.items() for shard in opened.shards)
@@ -145,11 +145,11 @@ def _check_sizes(folder: Path, config: OmniGen2Config, processor: Processor) -> 
                 f"{folder / 'preprocessor_config.json'}: {name} is {found}, but mllm/config.json implies {needed}"
             )
     require_rows(processor.tokenizer, config.text.vocab_size, folder / "tokenizer.json")
-    place = config.mllm.image_token_id
-    if place != processor.special.place:
+    image_pad = config.mllm.image_token_id
+    if image_pad != processor.special.image_pad:
         raise CheckpointError(
-            f"{folder / 'tokenizer.json'}: pictures stand at token {processor.special.place}, but mllm/config.json "
-            f"says {place}"
+            f"{folder / 'tokenizer.json'}: pictures stand at token {processor.special.image_pad}, but mllm/config.json "
+            f"says {image_pad}"
         )
 
 

@@ -20,23 +20,23 @@ from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example
 from unispect.models.checks import check_replies, check_seeds, inputs_for, require
-from unispect.models.decode import positions as places
+from unispect.models.decode import positions as position_ids
 from unispect.models.decode import replay
 from unispect.models.decode.flow import start_noise
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.losses import moments_and_noise
-from unispect.models.omnigen2 import inside, pictures
+from unispect.models.omnigen2 import decoder_states, pictures
+from unispect.models.omnigen2.conditioning import final_states
 from unispect.models.omnigen2.config import REFERENCES
-from unispect.models.omnigen2.drawing import Drawing, Source, paths
-from unispect.models.omnigen2.hearing import final_states
+from unispect.models.omnigen2.drawing import DrawSettings, Source, paths
 from unispect.models.omnigen2.keys import GROUPS
 from unispect.models.omnigen2.learning import draw_loss
 from unispect.models.omnigen2.network import OmniGen2Network
 from unispect.models.omnigen2.processing import Inputs, Processor
-from unispect.models.omnigen2.writing import Writing
+from unispect.models.omnigen2.text_settings import TextSettings
 from unispect.models.port import Port, Segments, asked
 from unispect.models.processing.pictures import posterior_noise
-from unispect.models.voice import Voice
+from unispect.models.text_decoder import TextDecoder
 
 
 class OmniGen2(Port):
@@ -56,20 +56,20 @@ class OmniGen2(Port):
     INPUTS, GROUPS = Inputs, GROUPS
     network: OmniGen2Network
     processor: Processor
-    drawing: Drawing
-    writing: Writing
+    drawing: DrawSettings
+    writing: TextSettings
 
     def __init__(
         self,
         card: ModelCard,
         network: OmniGen2Network,
         processor: Processor,
-        drawing: Drawing,
-        writing: Writing | None = None,
+        drawing: DrawSettings,
+        writing: TextSettings | None = None,
     ) -> None:
-        special, writing = processor.special, writing or Writing(processor.system)
-        voice = Voice(
-            network.trunk,
+        special, writing = processor.special, writing or TextSettings(processor.system)
+        text_decoder = TextDecoder(
+            network.backbone,
             network.text_logits,
             special.end,
             processor.decode,
@@ -77,7 +77,7 @@ class OmniGen2(Port):
             (special.stop, special.draw) if writing.stop_to_draw else (special.stop,),
             writing.penalty,
         )
-        super().__init__(card, network, processor, voice, drawing=drawing, writing=writing)
+        super().__init__(card, network, processor, text_decoder, drawing=drawing, writing=writing)
 
     def check_redrawing(self, prompts: Sequence[Prompt]) -> None:
         """See `Port`. A prompt for a picture may hold up to five pictures to draw from."""
@@ -108,8 +108,8 @@ class OmniGen2(Port):
             if together:
                 pairs = [(torch.cat(inputs.patches), grids)]
             seen = torch.cat([self.network.features(own.to(self.device, self.dtype), grid) for own, grid in pairs])
-        pictures = torch.cat(inputs.ids).to(self.device) == self.processor.special.place
-        return embedded_rows(self.trunk.embed_tokens, inputs.ids, pictures, seen)
+        pictures = torch.cat(inputs.ids).to(self.device) == self.processor.special.image_pad
+        return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
 
     def prompts(self, inputs: Inputs, *, together: bool = False) -> list[Embedded]:
         """See `Port`."""
@@ -168,11 +168,11 @@ class OmniGen2(Port):
         inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
         check_replies(encoded, replies)
         drawn = [reply for reply in replies if isinstance(reply, ImageReply)]
-        return inside.decoder_states(
+        return decoder_states.decoder_states(
             self.network.transformer,
             self.drawing,
             self.sources(inputs, seeds=[reply.seed for reply in drawn]),
-            [inside.heard(own, kept) for own, kept in zip(encoded.segments, self._heard(inputs), strict=True)],
+            [decoder_states.heard(own, kept) for own, kept in zip(encoded.segments, self._heard(inputs), strict=True)],
             list(zip(drawn, self.shapes(inputs), strict=True)),
             at,
         )
@@ -200,9 +200,9 @@ class OmniGen2(Port):
             together: run all prompts at once; see `prompt_rows`.
         """
         rows = self.prompt_rows(inputs, together=together)
-        prompts = final_states(self.trunk, rows, inputs.positions, together=together)
+        prompts = final_states(self.backbone, rows, inputs.positions, together=together)
         bare = self.processor.bare_ids(self.drawing.negative, chat=inputs.chat).to(self.device)
-        (empty,) = final_states(self.trunk, [self.trunk.embed_tokens(bare)])
+        (empty,) = final_states(self.backbone, [self.backbone.embed_tokens(bare)])
         seeds = seeds or (0,) * len(rows)
         return [
             Source(states[mask.to(self.device)], empty, self.reference_latents(given, seed))
@@ -221,14 +221,14 @@ class OmniGen2(Port):
 
     @torch.inference_mode()
     def draw_latents(
-        self, sources: Sequence[Source], noise: Sequence[Tensor], drawing: Drawing
+        self, sources: Sequence[Source], noise: Sequence[Tensor], drawing: DrawSettings
     ) -> tuple[list[Tensor], list[Tensor]]:
         """What the last step looked at, and the finished latents, each [channels, height, width] in float32."""
         last, finished = list(noise), list(noise)
         for members, path in paths(self.network.transformer, sources, noise, drawing):
             before, after = deque(path, maxlen=2)
-            for place, sample in enumerate(members):
-                last[sample], finished[sample] = before[place], after[place]
+            for index, sample in enumerate(members):
+                last[sample], finished[sample] = before[index], after[index]
         return last, finished
 
     @torch.inference_mode()
@@ -248,14 +248,14 @@ class OmniGen2(Port):
 
     def _heard(self, inputs: Inputs) -> list[Tensor]:
         """Which tokens [length_i] of every prompt the transformer hears of: all but those of pictures."""
-        return [ids != self.processor.special.place for ids in inputs.ids]
+        return [ids != self.processor.special.image_pad for ids in inputs.ids]
 
-    def _positions(self, inputs: Inputs) -> tuple[places.Positions, ...]:
+    def _positions(self, inputs: Inputs) -> tuple[position_ids.Positions, ...]:
         """Where tokens stand; prompts without pictures count up."""
         if inputs.grids is None:
             return (None,) * len(inputs.ids)
         grids = iter(inputs.grids.split(list(inputs.seen)))
         return tuple(
-            None if not count else self.network.positions(ids, ids == self.processor.special.place, own)
+            None if not count else self.network.positions(ids, ids == self.processor.special.image_pad, own)
             for ids, count, own in zip(inputs.ids, inputs.seen, grids, strict=True)
         )

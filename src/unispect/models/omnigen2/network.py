@@ -39,15 +39,15 @@ class OmniGen2Network(nn.Module):
         self.vae = cast(AutoencoderKL, AutoencoderKL.from_config(dict(config.autoencoder)))
 
     @property
-    def trunk(self) -> Qwen2_5_VLTextModel:
+    def backbone(self) -> Qwen2_5_VLTextModel:
         return cast(Qwen2_5_VLTextModel, self.mllm.language_model)
 
     def text_logits(self, states: Tensor) -> Tensor:
         """Logits [..., vocabulary] of final states [..., width]."""
-        return F.linear(states, self.trunk.embed_tokens.weight) if self.lm_head is None else self.lm_head(states)
+        return F.linear(states, self.backbone.embed_tokens.weight) if self.lm_head is None else self.lm_head(states)
 
     def features(self, patches: Tensor, grids: Tensor) -> Tensor:
-        """What the trunk sees of pictures [tokens, width], in raster order, one picture behind the other.
+        """What the backbone sees of pictures [tokens, width], in raster order, one picture behind the other.
 
         Args:
             patches: flattened [patches, numbers].
@@ -95,7 +95,7 @@ class OmniGen2Network(nn.Module):
 
 def finish(network: OmniGen2Network, device: torch.device) -> None:
     """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    network.trunk.rotary_emb = Qwen2_5_VLRotaryEmbedding(cast(Any, network.config.text)).to(device)
+    network.backbone.rotary_emb = Qwen2_5_VLRotaryEmbedding(cast(Any, network.config.text)).to(device)
     network.mllm.visual.rotary_pos_emb = Qwen2_5_VLVisionRotaryEmbedding(network.config.vision).to(device)
 
 

@@ -62,7 +62,7 @@ class SpecialIds(QwenIds):
     """Ids of the special tokens, looked up by their strings; `draw` is what the model says to have a picture drawn."""
 
     stop: int
-    place: int
+    image_pad: int
     draw: int
 
 
@@ -165,7 +165,7 @@ class Processor(TextProcessor):
             tokens_of(
                 self.tokenizer,
                 self._pieces(prompt, system, [len(patches) // unit for patches, _ in own] if dialogue else None),
-                forbidden=self.special.place,
+                forbidden=self.special.image_pad,
             )
             for prompt, own in zip(prompts, looks, strict=True)
         ]
@@ -224,7 +224,7 @@ class Processor(TextProcessor):
             elif tokens is not None:
                 yield Piece(f"<img{number + 1}>: ", "template")
                 yield Piece("", "template", special=self.special.picture_start)
-                yield Piece("", "prompt", "image", special=self.special.place, repeat=tokens[number])
+                yield Piece("", "prompt", "image", special=self.special.image_pad, repeat=tokens[number])
                 yield Piece("", "template", special=self.special.picture_end)
                 number += 1
 
@@ -244,7 +244,7 @@ def load_processor(files: Checkpoint) -> Processor:
     return Processor(
         tokenizer=tokenizer,
         special=SpecialIds(
-            *map(find, QWEN), stop=find("<|endoftext|>"), place=find("<|image_pad|>"), draw=find("<|img|>")
+            *map(find, QWEN), stop=find("<|endoftext|>"), image_pad=find("<|image_pad|>"), draw=find("<|img|>")
         ),
         picture=Qwen2VLImageProcessorPil(**kept),
         system=str(settings.get("system_prompt", SYSTEM)),

@@ -174,8 +174,8 @@ def positions_of(lengths: Tensor, room: int, grids: Sequence[Grid]) -> Tensor:
     parts = [text[..., None].expand(-1, -1, 3)]
     start = lengths.clone()
     for rows, columns in grids:
-        place = torch.arange(rows * columns, device=lengths.device)
-        where = torch.stack([place, place // columns, place % columns], -1).repeat(len(lengths), 1, 1)
+        position = torch.arange(rows * columns, device=lengths.device)
+        where = torch.stack([position, position // columns, position % columns], -1).repeat(len(lengths), 1, 1)
         where[..., 0] = start[:, None]
         parts.append(where)
         start = start + max(rows, columns)
@@ -185,8 +185,8 @@ def positions_of(lengths: Tensor, room: int, grids: Sequence[Grid]) -> Tensor:
 def rotations(positions: Tensor, axes: Sequence[int]) -> Tensor:
     """Turns [..., half a head] of rows at coordinates [..., 3], as complex numbers of double precision."""
     angles = []
-    for place, width in enumerate(axes):
+    for index, width in enumerate(axes):
         steps = torch.arange(0, width, 2, dtype=torch.float64, device=positions.device) / width
-        angles.append(positions[..., place, None].double() * THETA**-steps)
+        angles.append(positions[..., index, None].double() * THETA**-steps)
     whole = torch.cat(angles, dim=-1)
     return torch.polar(torch.ones_like(whole), whole)

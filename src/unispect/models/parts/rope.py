@@ -1,4 +1,4 @@
-"""Rotary positions of a trunk as configurations spell them.
+"""Rotary positions of a backbone as configurations spell them.
 
 transformers 4 writes `rope_theta` and `rope_scaling` into the section, transformers 5 a table `rope_parameters`, which
 may hold one such table per type of layer. What is given in several places must be the same there.
@@ -38,7 +38,7 @@ def rope_of(section: Mapping[str, Any], where: str, *, theta: float, partial: fl
     """The rotary positions that a section describes.
 
     Args:
-        section: of a trunk.
+        section: of a backbone.
         where: file and section, for messages.
         theta: where the section gives none.
         partial: likewise.

@@ -27,7 +27,7 @@ def tower_config(params: Mapping[str, Any], width: int, where: str) -> JanusVisi
 
     Args:
         params: of the tower's section.
-        width: of the trunk that sees through it.
+        width: of the backbone that sees through it.
         where: file and section, for messages.
 
     Raises:

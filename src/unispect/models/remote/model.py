@@ -66,8 +66,8 @@ class RemoteModel:
             require(self.card, "see")
         segments = tuple(
             tuple(
-                Segment(place, place + 1, "text" if isinstance(part, str) else "image", "prompt")
-                for place, part in enumerate(prompt.parts)
+                Segment(index, index + 1, "text" if isinstance(part, str) else "image", "prompt")
+                for index, part in enumerate(prompt.parts)
             )
             for prompt in prompts
         )

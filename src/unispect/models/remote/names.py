@@ -60,7 +60,7 @@ class RemoteName:
     draws: Named | None
 
     @property
-    def place(self) -> Named:
+    def endpoint(self) -> Named:
         """Where it is asked."""
         named = self.writes or self.draws
         assert named is not None
@@ -70,32 +70,32 @@ class RemoteName:
     def id(self) -> str:
         """The name without the address."""
         models = "+".join(named.model if named else "" for named in (self.writes, self.draws))
-        return f"{self.place.provider}:{models if self.draws else models.removesuffix('+')}"
+        return f"{self.endpoint.provider}:{models if self.draws else models.removesuffix('+')}"
 
     @property
     def host(self) -> str:
         """The host without its port, and the path."""
-        parts = urlsplit(self.place.base_url)
+        parts = urlsplit(self.endpoint.base_url)
         return f"{parts.hostname}{parts.path}"
 
     def size(self, asking: Asking) -> str:
         """The size that pictures are asked for in, in the provider's words; empty if nothing draws."""
         if not self.draws or asking.size == NO_SIZE:
             return ""
-        return asking.size or _SIZES.get(self.place.provider, _SQUARE)
+        return asking.size or _SIZES.get(self.endpoint.provider, _SQUARE)
 
     def seeded(self, asking: Asking) -> tuple[bool, bool]:
         """Seeds are sent with what it is to write, and with what it is to draw."""
-        if self.place.provider == "anthropic":
+        if self.endpoint.provider == "anthropic":
             return False, False
-        spoken = dialect_of(self.place, asking.dialect)
+        spoken = dialect_of(self.endpoint, asking.dialect)
         return spoken.seeds, spoken.picture_seeds is not False
 
     def manner(self, asking: Asking) -> dict[str, JSON]:
         """How it is asked otherwise than older versions asked, as far as that decides the answers."""
-        dialect = dialect_of(self.place, asking.dialect)
+        dialect = dialect_of(self.endpoint, asking.dialect)
         writing = dialect.writing(formed=False, instructed=False) if self.writes else {}
-        drawing = self.draws is not None and dialect.picture_seeds != (self.place.provider == "google")
+        drawing = self.draws is not None and dialect.picture_seeds != (self.endpoint.provider == "google")
         return {**writing, **({"picture seeds": dialect.picture_seeds} if drawing else {})}
 
 

@@ -120,8 +120,8 @@ class ShowOConfig:
         magvit: the picture tokenizer.
         clip: the tower that pictures in prompts are seen through; None where they are seen as image tokens.
         words: tokens of the text tokenizer.
-        places: image tokens of a picture.
-        text_places: places for text in front of them.
+        image_tokens: image tokens of a picture.
+        text_tokens: positions for text in front of them.
         mask_all: share of examples that are learned with every image token hidden, whatever the schedule says.
     """
 
@@ -129,19 +129,19 @@ class ShowOConfig:
     magvit: MagvitConfig
     clip: CLIPVisionConfig | None
     words: int
-    places: int
-    text_places: int = TEXT_PLACES
+    image_tokens: int
+    text_tokens: int = TEXT_PLACES
     mask_all: float = 0.0
 
     @property
     def picture(self) -> slice:
-        """Where the places of a picture stand in a canvas, between its two ends."""
-        return slice(self.text_places + 1, -1)
+        """Where the positions of a picture stand in a canvas, between its two ends."""
+        return slice(self.text_tokens + 1, -1)
 
     @property
     def side(self) -> int:
         """Rows, and columns, of image tokens."""
-        return math.isqrt(self.places)
+        return math.isqrt(self.image_tokens)
 
     @property
     def image_size(self) -> int:
@@ -158,14 +158,14 @@ class ShowOConfig:
 
     @property
     def mask(self) -> int:
-        """Id of a place that is not drawn yet."""
+        """Id of a position that is not drawn yet."""
         return self.first_code + self.codes
 
     @property
     def seen_places(self) -> int:
         """Positions that a picture in a prompt for text takes."""
         if self.clip is None:
-            return self.places
+            return self.image_tokens
         return (int(self.clip.image_size) // int(self.clip.patch_size)) ** 2  # type: ignore[arg-type]
 
     def special(self, name: str) -> int:
@@ -199,27 +199,29 @@ def network_config(
         lacks = f"it has no {missing[0]!r} and its class is {name!r}" if missing else f"its class is {name!r}"
         raise CheckpointError(f"{where} is not of Show-o: {lacks}; name the model these weights belong to")
     check_settings(config, where, read=_READ, idle=_IDLE)
-    words, codes, places = (int(config[key]) for key in ("llm_vocab_size", "codebook_size", "num_vq_tokens"))
+    words, codes, image_tokens = (int(config[key]) for key in ("llm_vocab_size", "codebook_size", "num_vq_tokens"))
     magvit = _magvit(config.get("vq_config") or vq, where)
     table = words + len(ADDED) + codes + 1
     for what, found, needed in (
         ("vocab_size", config.get("vocab_size", table), table),
         ("mask_token_id", config.get("mask_token_id", table - 1), table - 1),
         ("codebook_size", codes, 2**magvit.bits),
-        ("num_vq_tokens", places, math.isqrt(places) ** 2),
+        ("num_vq_tokens", image_tokens, math.isqrt(image_tokens) ** 2),
     ):
         if int(found) != needed:
             raise CheckpointError(f"{where}: {what} is {found}, where the other sizes ask for {needed}")
     clip = _clip(config.get("vision_config") or vision, where) if config.get("w_clip_vit") else None
     text = _phi(config.get("llm_config") or llm, table, where)
-    text_places = int(config.get("max_seq_length", TEXT_PLACES - 1)) + 1
-    if text_places < 4:
+    text_tokens = int(config.get("max_seq_length", TEXT_PLACES - 1)) + 1
+    if text_tokens < 4:
         raise CheckpointError(f"{where}: max_seq_length leaves no place for text; it must be at least 3")
     mask_all = float(config.get("mask_all_prob", 0.0))
-    made = ShowOConfig(text, magvit, clip, words, places, text_places, mask_all)
+    made = ShowOConfig(text, magvit, clip, words, image_tokens, text_tokens, mask_all)
     limit = int(text.max_position_embeddings)
-    if text_places + places + 2 > limit:
-        raise CheckpointError(f"{where}: a drawn picture takes {text_places + places + 2} positions, there are {limit}")
+    if text_tokens + image_tokens + 2 > limit:
+        raise CheckpointError(
+            f"{where}: a drawn picture takes {text_tokens + image_tokens + 2} positions, there are {limit}"
+        )
     return made
 
 

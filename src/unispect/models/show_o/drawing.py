@@ -22,14 +22,14 @@ from unispect.models.show_o.network import ShowONetwork
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawSettings:
     """How pictures are drawn, where the caller does not say otherwise.
 
     Attributes:
-        steps: passes through the trunk.
+        steps: passes through the backbone.
         guidance: weight w in l_unc + w (l_cond - l_unc); 1 runs no unconditional branch. The authors' g is w - 1.
-        temperature: of the order in which places are filled; tokens are drawn at 1 (see `decode.confident.uncover`).
-        schedule: of the share of open places.
+        temperature: of the order in which positions are filled; tokens are drawn at 1 (see `decode.confident.uncover`).
+        schedule: of the share of masked positions.
         greedy: take the most likely tokens instead of drawing them, as a call for temperature 0 does.
     """
 
@@ -52,40 +52,46 @@ class Drawing:
 
 
 class Canvas:
-    """The trunk's view of pictures that are drawn together.
+    """The backbone's view of pictures that are drawn together.
 
     Args:
         network: filled.
-        ids: canvas ids [samples, text places + places + 2]; what they say of the picture is not used.
-        pad: id of unused places of text.
+        ids: canvas ids [samples, text tokens + image tokens + 2]; what they say of the picture is not used.
+        pad: id of unused positions of text.
     """
 
     def __init__(self, network: ShowONetwork, ids: Tensor, pad: int) -> None:
-        config, trunk = network.config, network.trunk
+        config, backbone = network.config, network.backbone
         self._network = network
-        text = ids[:, : config.text_places]
+        text = ids[:, : config.text_tokens]
         unused = (text == pad).sum(1)
         self._cut = int(unused.min())
-        text, length = text[:, self._cut :], config.text_places - self._cut
+        text, length = text[:, self._cut :], config.text_tokens - self._cut
         real = torch.arange(length, device=ids.device) >= (unused - self._cut)[:, None]
         positions = torch.arange(self._cut, ids.shape[1], device=ids.device)[None]
         self._positions = positions[:, length:]
-        self._length, new = length, config.places + 2
+        self._length, new = length, config.image_tokens + 2
         before = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
-        # Unused places see those before them, so that no row is without anything to see.
-        look = before & (real[:, None] | ~real[:, :, None])
+        # Unused positions attend to those before them, so that no row is without anything to see.
+        mask = before & (real[:, None] | ~real[:, :, None])
         self._cache = KeyValueCache(length + new)
-        run(trunk, trunk.embed_tokens(text), positions=positions[:, :length], mask=look[:, None], cache=self._cache)
-        self._look = torch.nn.functional.pad(real, (0, new), value=True)[:, None, None].expand(-1, 1, new, -1)
-        self._ends = ids[:, [config.text_places, -1]]
+        run(
+            backbone,
+            backbone.embed_tokens(text),
+            positions=positions[:, :length],
+            mask=mask[:, None],
+            cache=self._cache,
+        )
+        self._mask = torch.nn.functional.pad(real, (0, new), value=True)[:, None, None].expand(-1, 1, new, -1)
+        self._ends = ids[:, [config.text_tokens, -1]]
 
     def states(self, tokens: Tensor) -> Tensor:
-        """Final states [samples, places, width] of pictures of which these tokens are known, -1 where none is."""
-        config, trunk = self._network.config, self._network.trunk
+        """Final states [samples, image tokens, width] of pictures of which these tokens are known, -1 where none is."""
+        config, backbone = self._network.config, self._network.backbone
         inside = torch.where(tokens < 0, config.mask, tokens + config.first_code)
         ids = torch.cat([self._ends[:, :1], inside, self._ends[:, 1:]], 1)
         self._cache.shorten(self._length)
-        found = run(trunk, trunk.embed_tokens(ids), positions=self._positions, mask=self._look, cache=self._cache)
+        found = run(backbone, backbone.embed_tokens(ids), positions=self._positions, mask=self._mask, cache=self._cache)
         return found[:, 1:-1]
 
 
@@ -95,16 +101,16 @@ def draw_codes(
     ids: Sequence[Tensor],
     empty: Tensor,
     known: Tensor,
-    drawing: Drawing,
+    drawing: DrawSettings,
     draws: Iterable[tuple[Tensor, Tensor]],
 ) -> Uncovered:
-    """Image codes of every place, and the step each was found at.
+    """Image codes of every position, and the step each was found at.
 
     Args:
         network: filled.
         ids: canvas ids of every sample, on the network's device.
         empty: those of the unconditional branch.
-        known: codes [samples, places], -1 where they are to be drawn.
+        known: codes [samples, image tokens], -1 where they are to be drawn.
         drawing: settings.
         draws: what chance decides (`decode.confident.seeded_draws`).
     """

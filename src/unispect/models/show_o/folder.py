@@ -20,7 +20,7 @@ from unispect.models.config_sections import last_part
 from unispect.models.loading import Family, Found
 from unispect.models.show_o.card import DEFAULTS
 from unispect.models.show_o.config import CLIP, MAGVIT, PHI, ShowOConfig, network_config
-from unispect.models.show_o.drawing import Drawing
+from unispect.models.show_o.drawing import DrawSettings
 from unispect.models.show_o.keys import AUTHORS, STACKS
 from unispect.models.show_o.keys import CLIP as CLIP_KEYS
 from unispect.models.show_o.keys import VQ as VQ_KEYS
@@ -46,8 +46,8 @@ def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
 
 def _model(card: ModelCard, network: ShowONetwork, processor: Processor) -> ShowO:
     config, defaults = network.config, {**DEFAULTS, **card.defaults}
-    drawing = Drawing(int(defaults["steps"]), defaults["guidance"], defaults["temperature"])
-    sized = replace(card, image_size=config.image_size, image_tokens=config.places)
+    drawing = DrawSettings(int(defaults["steps"]), defaults["guidance"], defaults["temperature"])
+    sized = replace(card, image_size=config.image_size, image_tokens=config.image_tokens)
     return ShowO(sized, network, processor, drawing)
 
 
@@ -93,8 +93,8 @@ def _sizes(checkpoint: Checkpoint, name: str) -> dict[str, Any] | None:
 def _companions(folder: Path) -> Iterator[Path]:
     """Folders that hold sizes or the tokenizer."""
     for name in (_llm(files_in(folder)), _VQ_HUB, _CLIP_HUB):
-        if place := _beside(folder, name):
-            yield place
+        if beside := _beside(folder, name):
+            yield beside
 
 
 FAMILY = Family(

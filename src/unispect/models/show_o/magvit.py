@@ -27,7 +27,7 @@ class Magvit(nn.Module):
         self.decoder = Decoder(config.decoder, config.bits, config.groups)
 
     def codes(self, pixels: Tensor) -> Tensor:
-        """Codes [pictures, places] in raster order of pixels [pictures, 3, height, width] in -1..1."""
+        """Codes [pictures, image tokens] in raster order of pixels [pictures, 3, height, width] in -1..1."""
         return codes_of(require_finite(self.encoder(pixels), "latents of a picture"))
 
     def decode(self, codes: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -44,8 +44,8 @@ def codes_of(latents: Tensor) -> Tensor:
 
 def signs_of(codes: Tensor, bits: int) -> Tensor:
     """Signs [..., bits] of codes [...], float32: -1 or 1, the most significant bit first."""
-    places = torch.arange(bits - 1, -1, -1, device=codes.device)
-    return ((codes[..., None] >> places & 1) * 2 - 1).float()
+    image_tokens = torch.arange(bits - 1, -1, -1, device=codes.device)
+    return ((codes[..., None] >> image_tokens & 1) * 2 - 1).float()
 
 
 class Encoder(nn.Module):
@@ -148,7 +148,7 @@ class Residual(nn.Module):
 
 
 class Attention(nn.Module):
-    """One head over all places, beside the input."""
+    """One head over all positions, beside the input."""
 
     def __init__(self, width: int, groups: int) -> None:
         super().__init__()

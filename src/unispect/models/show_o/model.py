@@ -1,8 +1,8 @@
 """Show-o behind the seam of `unispect.models.base`.
 
-One table holds text and image tokens, and one trunk reads them: text causally, pictures in both directions. A picture
-is drawn on a canvas of masks behind 129 places of text; what a prompt leaves unused of both is filler, and is run as
-the authors run it.
+One table holds text and image tokens, and one backbone reads them: text causally, pictures in both directions. A
+picture is drawn on a canvas of masks behind 129 positions of text; what a prompt leaves unused of both is filler, and
+is run as the authors run it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.decode.confident import OPEN, Uncovered, canvas_at, seeded_draws
 from unispect.models.decode.finite import require_finite
-from unispect.models.decode.sight import Sight, extended
+from unispect.models.decode.mask import AttentionMask, extended
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.port import Port, Segments, asked
 from unispect.models.processing.template import Token, segments_of
-from unispect.models.show_o.drawing import Drawing, draw_codes
+from unispect.models.show_o.drawing import DrawSettings, draw_codes
 from unispect.models.show_o.keys import GROUPS
-from unispect.models.show_o.learning import draw_loss, hidden_places
+from unispect.models.show_o.learning import draw_loss, masked_positions
 from unispect.models.show_o.network import ShowONetwork
 from unispect.models.show_o.processing import PICTURE, Inputs, Processor
-from unispect.models.voice import Voice
+from unispect.models.text_decoder import TextDecoder
 
 
 class ShowO(Port):
@@ -46,12 +46,12 @@ class ShowO(Port):
     INPUTS, GROUPS = Inputs, GROUPS
     network: ShowONetwork
     processor: Processor
-    drawing: Drawing
+    drawing: DrawSettings
 
-    def __init__(self, card: ModelCard, network: ShowONetwork, processor: Processor, drawing: Drawing) -> None:
+    def __init__(self, card: ModelCard, network: ShowONetwork, processor: Processor, drawing: DrawSettings) -> None:
         head, end = network.showo.lm_head, processor.end
-        voice = Voice(network.trunk, head, end, processor.decode, processor.answer_ids)
-        super().__init__(card, network, processor, voice, drawing=drawing)
+        text_decoder = TextDecoder(network.backbone, head, end, processor.decode, processor.answer_ids)
+        super().__init__(card, network, processor, text_decoder, drawing=drawing)
 
     def check_redrawing(self, prompts: Sequence[Prompt]) -> None:
         """See `Port`. A prompt for a picture may hold one, whose transparent part is drawn."""
@@ -65,8 +65,8 @@ class ShowO(Port):
     def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
         """See `Port`.
 
-        A prompt for a picture is the whole input of the first step: text, unused places (filler), and a canvas of masks
-        (filler) between its two ends.
+        A prompt for a picture is the whole input of the first step: text, unused positions (filler), and a canvas of
+        masks (filler) between its two ends.
         """
         return self.processor.encode(prompts, goal)
 
@@ -76,27 +76,29 @@ class ShowO(Port):
         if inputs.pixels is not None and inputs.shown is not None:
             seen = self.seen(inputs, together=together)[inputs.shown.to(self.device)]
         pictures = torch.cat(inputs.ids).to(self.device) == PICTURE
-        return embedded_rows(self.trunk.embed_tokens, inputs.ids, pictures, seen)
+        return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
 
     def prompts(self, inputs: Inputs, *, together: bool = False) -> list[Embedded]:
         """See `Port`."""
         rows = self.prompt_rows(inputs, together=together)
         return [
-            Embedded(own, None if sight is None else sight.to(self.device))
-            for own, sight in zip(rows, inputs.sights, strict=True)
+            Embedded(own, None if attention_mask is None else attention_mask.to(self.device))
+            for own, attention_mask in zip(rows, inputs.attention_masks, strict=True)
         ]
 
     def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
         """See `Port`. With the step at which each token was found, the tokens repeat any step.
 
-        As with the authors, the temperature is that of the order in which places are filled; at 0, which here means the
-        most likely tokens, they have no such sampler (`Drawing.greedy`). Where a token was taken away again, as may
-        happen at temperatures above 4.3, the reply holds the canvas of every step instead.
+        As with the authors, the temperature is that of the order in which positions are filled; at 0, which here means
+        the most likely tokens, they have no such sampler (`DrawSettings.greedy`). Where a token was taken away again,
+        as may happen at temperatures above 4.3, the reply holds the canvas of every step instead.
         """
         greedy = None if how.temperature is None else how.temperature == 0
         given = {"guidance": how.guidance, "temperature": how.temperature, "steps": how.steps, "greedy": greedy}
         drawing, config = asked(self.drawing, **given), self.network.config
-        drawn = self.draw_codes(inputs, drawing, seeded_draws(how.seeds, drawing.steps, config.places, config.codes))
+        drawn = self.draw_codes(
+            inputs, drawing, seeded_draws(how.seeds, drawing.steps, config.image_tokens, config.codes)
+        )
         settings = {
             "guidance": drawing.guidance,
             "schedule": drawing.schedule,
@@ -123,9 +125,11 @@ class ShowO(Port):
         for prompt, reply in zip(prompts, replies, strict=True):
             tokens = self._canvas(reply, at)
             positions = torch.arange(len(prompt), device=self.device)
-            positions = torch.cat([positions, positions[self.network.config.text_places :]])
+            positions = torch.cat([positions, positions[self.network.config.text_tokens :]])
             rows = torch.cat([prompt.rows, self.token_rows([token.id for token in tokens])])
-            found.append((Embedded(rows, self._twice(prompt.sight), positions), segments_of(tokens, len(prompt))))
+            found.append(
+                (Embedded(rows, self._twice(prompt.attention_mask), positions), segments_of(tokens, len(prompt)))
+            )
         return found
 
     def draw_loss(self, examples: Sequence[Example], inputs: Inputs, finished: Tensor) -> Tensor:
@@ -135,22 +139,22 @@ class ShowO(Port):
         hidden = [
             own[config.picture] != PICTURE
             if example.prompt.images
-            else hidden_places(example.seed, config.places, config.mask_all)
+            else masked_positions(example.seed, config.image_tokens, config.mask_all)
             for example, own in zip(examples, inputs.ids, strict=True)
         ]
         ids = [
             self.processor.canvas_ids() if example.unconditional else own
             for example, own in zip(examples, inputs.ids, strict=True)
         ]
-        sights = [self.processor.drawing_sight(own) for own in ids]
-        return draw_loss(self.network, torch.stack(ids), torch.stack(sights), finished, torch.stack(hidden))
+        attention_masks = [self.processor.drawing_mask(own) for own in ids]
+        return draw_loss(self.network, torch.stack(ids), torch.stack(attention_masks), finished, torch.stack(hidden))
 
     def picture_targets(self, pixels: Tensor) -> Tensor:
-        """Image codes [pictures, places], int64."""
+        """Image codes [pictures, image tokens], int64."""
         return self.network.vq.codes(pixels.to(self.dtype))
 
     def seen(self, inputs: Inputs, *, together: bool = False) -> Tensor:
-        """What the trunk reads of the pictures of prompts [pictures, places, width]."""
+        """What the backbone reads of the pictures of prompts [pictures, image tokens, width]."""
         assert inputs.pixels is not None
         pixels = inputs.pixels.to(self.device, self.dtype)
         parts = [pixels] if together else pixels.split(1)
@@ -160,15 +164,15 @@ class ShowO(Port):
 
     @torch.no_grad()
     def codes(self, parts: Iterable[Tensor]) -> Tensor:
-        """Image codes [pictures, places] of pictures, tokenised part by part."""
+        """Image codes [pictures, image tokens] of pictures, tokenised part by part."""
         return torch.cat([self.network.vq.codes(part) for part in parts])
 
     def code_rows(self, codes: Tensor) -> Tensor:
         """Input embeddings [..., width] of image codes [...]."""
-        return self.trunk.embed_tokens(codes + self.network.config.first_code)
+        return self.backbone.embed_tokens(codes + self.network.config.first_code)
 
     @torch.inference_mode()
-    def draw_codes(self, inputs: Inputs, drawing: Drawing, draws: Iterable[tuple[Tensor, Tensor]]) -> Uncovered:
+    def draw_codes(self, inputs: Inputs, drawing: DrawSettings, draws: Iterable[tuple[Tensor, Tensor]]) -> Uncovered:
         """Image codes; see `drawing.draw_codes`."""
         ids = [own.to(self.device) for own in inputs.ids]
         empty = self.processor.canvas_ids().to(self.device)
@@ -176,7 +180,7 @@ class ShowO(Port):
 
     @torch.inference_mode()
     def known(self, inputs: Inputs) -> Tensor:
-        """Image codes [samples, places] that pictures in prompts give, -1 where the picture is to be drawn."""
+        """Image codes [samples, image tokens] that pictures in prompts give, -1 where the picture is to be drawn."""
         given = torch.stack([own[self.network.config.picture] for own in inputs.ids]).to(self.device) == PICTURE
         known = torch.full(given.shape, OPEN, dtype=torch.long, device=self.device)
         if inputs.pixels is None or inputs.shown is None:
@@ -186,9 +190,9 @@ class ShowO(Port):
 
     @torch.inference_mode()
     def decoded(self, codes: Tensor, grid: tuple[int, int] | None = None) -> Tensor:
-        """Pixels [pictures, 3, height, width], nominally in -1..1, of image codes [pictures, places].
+        """Pixels [pictures, 3, height, width], nominally in -1..1, of image codes [pictures, image tokens].
 
-        Picture by picture, so that the company of a picture never changes its last digits.
+        Picture by picture, so that states are batch-invariant.
 
         Args:
             codes: in raster order.
@@ -204,20 +208,29 @@ class ShowO(Port):
         )
         return [Image.fromarray(picture) for picture in values.permute(0, 2, 3, 1).cpu().numpy()]
 
-    def _twice(self, sight: Sight) -> Sight:
-        """The sight of a canvas that stands there once more behind itself: text and the second see no first."""
-        assert sight is not None
-        text, length = self.network.config.text_places, len(sight)
-        whole = extended(sight, 2 * length - text, self.device)
+    def _twice(self, attention_mask: AttentionMask) -> AttentionMask:
+        """The mask of a canvas that stands there once more behind itself: text and the second see no first."""
+        assert attention_mask is not None
+        text, length = self.network.config.text_tokens, len(attention_mask)
+        whole = extended(attention_mask, 2 * length - text, self.device)
         assert whole is not None
-        whole[length:] = torch.cat([sight[text:, :text], torch.zeros_like(sight[text:, text:]), sight[text:, text:]], 1)
+        whole[length:] = torch.cat(
+            [
+                attention_mask[text:, :text],
+                torch.zeros_like(attention_mask[text:, text:]),
+                attention_mask[text:, text:],
+            ],
+            1,
+        )
         return whole
 
     def _canvas(self, reply: ImageReply, at: int) -> list[Token]:
         """Tokens of a picture between its two ends, with what they are."""
         config = self.network.config
-        if reply.tokens is None or len(reply.tokens) != config.places:
-            raise UsageError(f"the picture was not drawn by {self.card.id}: it has no {config.places} image tokens")
+        if reply.tokens is None or len(reply.tokens) != config.image_tokens:
+            raise UsageError(
+                f"the picture was not drawn by {self.card.id}: it has no {config.image_tokens} image tokens"
+            )
         inside = [
             Token(config.mask, "image", "filler")
             if code == OPEN

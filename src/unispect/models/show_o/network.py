@@ -18,8 +18,8 @@ class ShowONetwork(nn.Module):
     """Everything that has weights.
 
     Attributes:
-        showo: the trunk and its head; text, special and image tokens share one table and one head.
-        mm_projector: the tower's features -> what the trunk reads; None where pictures are seen as image tokens.
+        showo: the backbone and its head; text, special and image tokens share one table and one head.
+        mm_projector: the tower's features -> what the backbone reads; None where pictures are seen as image tokens.
         clip: the tower.
         vq: the picture tokenizer.
     """
@@ -36,7 +36,7 @@ class ShowONetwork(nn.Module):
         self.vq = Magvit(config.magvit)
 
     @property
-    def trunk(self) -> PhiModel:
+    def backbone(self) -> PhiModel:
         return self.showo.model
 
     def code_logits(self, states: Tensor) -> Tensor:
@@ -45,12 +45,14 @@ class ShowONetwork(nn.Module):
         return F.linear(states, head.weight[chosen], head.bias[chosen])
 
     def seen(self, pixels: Tensor) -> Tensor:
-        """What the trunk reads of pictures [pictures, 3, size, size] through the tower: [pictures, places, width]."""
+        """What the backbone reads of pictures [pictures, 3, size, size] through the tower: [pictures, image tokens,
+        width].
+        """
         assert self.mm_projector is not None
         return self.mm_projector(self.features(pixels))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Output of the tower's last block but one, without the class token [pictures, places, width]."""
+        """Output of the tower's last block but one, without the class token [pictures, image tokens, width]."""
         assert self.clip is not None
         hidden = self.clip.pre_layrnorm(self.clip.embeddings(pixels))
         for layer in self.clip.encoder.layers[:-1]:
@@ -60,7 +62,7 @@ class ShowONetwork(nn.Module):
 
 def finish(network: ShowONetwork, device: torch.device) -> None:
     """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    network.trunk.rotary_emb = PhiRotaryEmbedding(network.config.text).to(device)
+    network.backbone.rotary_emb = PhiRotaryEmbedding(network.config.text).to(device)
     if network.clip is not None:
         embeddings = network.clip.embeddings
         positions = torch.arange(embeddings.num_positions, device=device)[None]

@@ -20,7 +20,7 @@ from torch import Tensor
 from unispect.core.errors import CheckpointError, DataError, UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.decode.sight import Sight, causal, open_to_all
+from unispect.models.decode.mask import AttentionMask, causal, open_to_all
 from unispect.models.processing.pictures import CroppedFormat
 from unispect.models.processing.template import (
     Piece,
@@ -54,14 +54,14 @@ class Inputs:
     Attributes:
         goal: what the replies will be.
         ids: for every sample its token ids [length]; `PICTURE` where those of a prompt's picture are not known yet.
-        sights: for every sample what its positions may look at.
+        attention_masks: the attention mask of every sample.
         pixels: all pictures of the batch in reading order [pictures, 3, size, size]; None when there are none.
-        shown: which places of every picture stand in `ids` [pictures, places].
+        shown: which positions of every picture stand in `ids` [pictures, image tokens].
     """
 
     goal: Goal
     ids: tuple[Tensor, ...]
-    sights: tuple[Sight, ...]
+    attention_masks: tuple[AttentionMask, ...]
     pixels: Tensor | None = None
     shown: Tensor | None = None
 
@@ -71,7 +71,7 @@ class Processor(TextProcessor):
     """Tokenizer, templates and picture format of one checkpoint.
 
     Attributes:
-        config: which token is what, and how many places there are.
+        config: which token is what, and how many positions there are.
         end: begins a text (`<|sot|>`) and ends it (`<|eot|>`): both are the same token.
         drawn: how pictures become pixels of the picture tokenizer.
         seen: how pictures in a prompt for text become pixels.
@@ -93,7 +93,7 @@ class Processor(TextProcessor):
         require_prompts(prompts)
         rows = [list(self._talk(prompt) if goal is Goal.TEXT else self._canvas(prompt)) for prompt in prompts]
         ids = tuple(map(ids_of, rows))
-        look = self.talking_sight if goal is Goal.TEXT else self.drawing_sight
+        mask = self.text_mask if goal is Goal.TEXT else self.drawing_mask
         pictures = [picture for prompt in prompts for picture in prompt.images]
         pixels = shown = None
         if pictures:
@@ -102,30 +102,30 @@ class Processor(TextProcessor):
             shown = torch.ones(len(pictures), self.config.seen_places, dtype=torch.bool)
             if goal is Goal.IMAGE:
                 shown = torch.stack([self._opaque(picture) for picture in pictures])
-        inputs = Inputs(goal, ids, tuple(map(look, ids)), pixels, shown)
+        inputs = Inputs(goal, ids, tuple(map(mask, ids)), pixels, shown)
         return inputs, tuple(map(segments_of, rows))
 
     @property
     def most_text(self) -> int:
         """Tokens of a prompt for a picture that have a place; the authors cut off the others."""
-        return self.config.text_places - 3
+        return self.config.text_tokens - 3
 
     def left_out(self, prompt: Prompt, goal: Goal) -> int:
         """Tokens of a prompt that are cut off."""
         return max(0, len(self._text(prompt)) - self.most_text) if goal is Goal.IMAGE else 0
 
     def canvas_ids(self, text: str = "", known: Tensor | None = None) -> Tensor:
-        """Token ids [text places + places + 2] of a picture to be drawn; nothing of it is known unless given.
+        """Token ids [text tokens + image tokens + 2] of a picture to be drawn; nothing of it is known unless given.
 
-        An empty text is that of the unconditional branch of guidance. `known` are codes [places], -1 where open.
+        An empty text is that of the unconditional branch of guidance. `known` are codes [image tokens], -1 where open.
         """
         ids = ids_of(self._canvas(Prompt.of(text)))
         if known is not None:
-            places = slice(self.config.text_places + 1, -1)
-            ids[places] = torch.where(known < 0, ids[places], known + self.config.first_code)
+            image_tokens = slice(self.config.text_tokens + 1, -1)
+            ids[image_tokens] = torch.where(known < 0, ids[image_tokens], known + self.config.first_code)
         return ids
 
-    def talking_sight(self, ids: Tensor) -> Sight:
+    def text_mask(self, ids: Tensor) -> AttentionMask:
         """Causal attention, where every row sees the pictures.
 
         Pictures of image tokens are seen with the tokens around them and, if they stand in front, all before them.
@@ -141,13 +141,13 @@ class Processor(TextProcessor):
             spans = [(0, front[1]) if front[0] == 1 else front, *rest]
         return open_to_all(len(ids), spans)
 
-    def drawing_sight(self, ids: Tensor) -> Tensor:
-        """Text is causal, the picture sees everything, and neither sees the places of text that are only filled up."""
+    def drawing_mask(self, ids: Tensor) -> Tensor:
+        """Text is causal, the picture sees everything, neither attends to filled-up positions of text."""
         pads = int((ids == self.config.special("[PAD]")).sum())
-        sight = causal(len(ids))
-        sight[self.config.text_places :] = True
-        sight[pads:, :pads] = False
-        return sight
+        attention_mask = causal(len(ids))
+        attention_mask[self.config.text_tokens :] = True
+        attention_mask[pads:, :pads] = False
+        return attention_mask
 
     @property
     def closing(self) -> int:
@@ -188,7 +188,7 @@ class Processor(TextProcessor):
         return tokens_of(self.tokenizer, [Piece(prompt.text, "prompt")])
 
     def _canvas(self, prompt: Prompt) -> Iterator[Token]:
-        """Tokens of a prompt for a picture: text in its places, then the picture's, filled where they are shown."""
+        """Tokens of a prompt for a picture: text in its positions, then the picture's, filled where they are shown."""
         special, config = self.config.special, self.config
         text = self._text(prompt)[: self.most_text]
         block = [
@@ -197,17 +197,17 @@ class Processor(TextProcessor):
             *text,
             Token(self.end, "text", "template"),
         ]
-        for _ in range(config.text_places - len(block)):
+        for _ in range(config.text_tokens - len(block)):
             yield Token(special("[PAD]"), "text", "filler")
         yield from block
         yield Token(special("soi"), "text", "template")
-        shown = self._opaque(prompt.images[0]).tolist() if prompt.images else [False] * config.places
+        shown = self._opaque(prompt.images[0]).tolist() if prompt.images else [False] * config.image_tokens
         for known in shown:
             yield Token(PICTURE, "image", "prompt") if known else Token(config.mask, "image", "filler")
         yield Token(special("eoi"), "text", "template")
 
     def _opaque(self, picture: Image.Image) -> Tensor:
-        """Which places [places] of a picture are given: those without a transparent pixel.
+        """Which positions [image tokens] of a picture are given: those without a transparent pixel.
 
         Raises:
             UsageError: nothing is left to be drawn.

@@ -130,10 +130,10 @@ class ShowO2Config:
     """Everything that decides the network's names and shapes.
 
     Attributes:
-        text: the trunk with its embeddings and text head.
-        vision: the blocks that look at latents before the trunk does.
+        text: the backbone with its embeddings and text head.
+        vision: the blocks that look at latents before the backbone does.
         table: rows, and columns, of the stored table of positions: those of the vision encoder's own pictures.
-        head: what makes velocities of the trunk's states.
+        head: what makes velocities of the backbone's states.
         autoencoder: arguments of `AutoencoderKLWan`.
         channels: of a latent.
         patch: side, in latents, of what becomes one position.

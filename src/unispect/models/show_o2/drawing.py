@@ -1,9 +1,9 @@
 """The velocity field of a batch of prompts: what Euler's steps follow while a picture is drawn.
 
 Source: docs/sources/show-o2.md#layout and #drawing. What stands before a picture is causal and does not depend on time,
-so prompts are run once, through trunk and flow head, and their keys and values kept; every step runs the time's row and
-the picture's rows behind them, all of which see each other. What the authors put behind a picture sees it but is not
-seen; it is left out.
+so prompts are run once, through backbone and flow head, and their keys and values kept; every step runs the time's row
+and the picture's rows behind them, all of which see each other. What the authors put behind a picture sees it but is
+not seen; it is left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from unispect.core.errors import UsageError
 from unispect.models.capture import pad_right, run
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import euler, guided, start_noise, times
-from unispect.models.decode.prefix import drawn_together, filled_up, look, slots
+from unispect.models.decode.prefix import drawn_together, filled_up, prefix_mask, slots
 from unispect.models.show_o2.network import ShowO2Network
 
 SHIFTING = 3.0
@@ -27,7 +27,7 @@ SHIFTING = 3.0
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawSettings:
     """How pictures are drawn where the caller does not say otherwise.
 
     Attributes:
@@ -50,15 +50,15 @@ class Drawing:
     @property
     def whole(self) -> int:
         """Positions of the authors' sequences: 1024 for 27 x 27, 1280 and 4352 above."""
-        return self.length or (1024 if self.places == 27 * 27 else self.places + 256)
+        return self.length or (1024 if self.image_tokens == 27 * 27 else self.image_tokens + 256)
 
     @property
     def most_text(self) -> int:
         """Tokens of text that the authors keep, beside the picture, its time and four special tokens."""
-        return self.whole - (self.places + 1) - 4
+        return self.whole - (self.image_tokens + 1) - 4
 
     @property
-    def places(self) -> int:
+    def image_tokens(self) -> int:
         return self.grid[0] * self.grid[1]
 
     def check(self) -> None:
@@ -86,12 +86,12 @@ class PromptedField:
         network: filled.
         prompts: input embeddings [length_i, width] of every sample; as many `slots` each.
         empty: those of the branch without the prompt [length, width].
-        places: positions of a picture.
+        image_tokens: positions of a picture.
         guidance: w in v_unc + w (v_cond - v_unc); 1 runs no unconditional branch.
     """
 
     def __init__(
-        self, network: ShowO2Network, prompts: Sequence[Tensor], empty: Tensor, places: int, guidance: float
+        self, network: ShowO2Network, prompts: Sequence[Tensor], empty: Tensor, image_tokens: int, guidance: float
     ) -> None:
         self._network = network
         self._guidance = guidance
@@ -100,13 +100,13 @@ class PromptedField:
         lengths = torch.tensor([len(prompt) for prompt in both], device=empty.device)
         rows = pad_right(both)
         self._room = slots(rows.shape[1])
-        new = 1 + places
+        new = 1 + image_tokens
         self._caches = KeyValueCache(self._room + new), KeyValueCache(self._room + new)
         # What stands behind a prompt in its slots is run too, but nothing ever looks at it.
         states = run(network.llm, F.pad(rows, (0, 0, 0, self._room - rows.shape[1])), cache=self._caches[0])
         network.head.remember(states, self._caches[1])
         self._positions = lengths[:, None] + torch.arange(new, device=lengths.device)
-        self._mask = look(lengths, self._room, torch.ones(new, new, dtype=torch.bool)).to(rows.dtype)
+        self._mask = prefix_mask(lengths, self._room, torch.ones(new, new, dtype=torch.bool)).to(rows.dtype)
 
     def __call__(self, latents: Tensor, time: float) -> Tensor:
         """Guided velocities [samples, channels, height, width], float32, at a time in 0..1."""
@@ -150,10 +150,10 @@ def paths(
         steps: from 0 to 1.
         shifting: how their times are moved (see `SHIFTING`).
     """
-    places = noise.shape[2] * noise.shape[3] // network.config.patch**2
-    rows = places * (1 if guidance == 1 else 2)
+    image_tokens = noise.shape[2] * noise.shape[3] // network.config.patch**2
+    rows = image_tokens * (1 if guidance == 1 else 2)
     for members in drawn_together([len(prompt) for prompt in prompts], rows, empty.device):
-        some = filled_up(members, places)
-        field = PromptedField(network, [prompts[sample] for sample in some], empty, places, guidance)
+        some = filled_up(members, image_tokens)
+        field = PromptedField(network, [prompts[sample] for sample in some], empty, image_tokens, guidance)
         path = euler(field, noise[some].to(empty.device), moved(steps, shifting))
         yield members, (latents[: len(members)] for latents in path)

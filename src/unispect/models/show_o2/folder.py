@@ -31,7 +31,7 @@ from unispect.models.show_o2.config import (
     check_family,
     network_config,
 )
-from unispect.models.show_o2.drawing import Drawing
+from unispect.models.show_o2.drawing import DrawSettings
 from unispect.models.show_o2.keys import AUTOENCODER, STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.show_o2.model import ShowO2
 from unispect.models.show_o2.network import ShowO2Network, finish, initialise
@@ -68,7 +68,7 @@ def _model(card: ModelCard, network: ShowO2Network, processor: Processor) -> Sho
     if rows != columns:
         raise CheckpointError(f"{card.id} draws {rows} x {columns} positions by default, but the port needs a square")
     sized = replace(card, image_size=rows * config.cell, image_tokens=rows * columns)
-    drawing = Drawing((rows, columns), guidance=defaults["guidance"], steps=int(defaults["steps"]))
+    drawing = DrawSettings((rows, columns), guidance=defaults["guidance"], steps=int(defaults["steps"]))
     return ShowO2(sized, network, processor, drawing)
 
 
@@ -93,9 +93,9 @@ def _part(
     if isinstance(content.get(section), Mapping):
         return content[section]
     name = last_part(content.get(path))
-    place = holder(around(checkpoint.folder, name), "config.json")
-    if place:
-        return checkpoint.at(place).json("config.json")
+    found = holder(around(checkpoint.folder, name), "config.json")
+    if found:
+        return checkpoint.at(found).json("config.json")
     if name in known:
         return known[name]
     raise CheckpointError(
@@ -116,24 +116,24 @@ def _processor(checkpoint: Checkpoint, content: Mapping[str, Any], config: ShowO
 
 def _tokenizer(checkpoint: Checkpoint, name: str) -> Checkpoint:
     """The folder that holds the tokenizer."""
-    folder, places = checkpoint.folder, around(checkpoint.folder, name)
-    if name not in LANGUAGE_MODELS and not holder((folder, *places), "tokenizer.json"):
+    folder, folders = checkpoint.folder, around(checkpoint.folder, name)
+    if name not in LANGUAGE_MODELS and not holder((folder, *folders), "tokenizer.json"):
         raise CheckpointError(f"{folder} holds no tokenizer.json; put that of {name or 'its language model'} there")
-    return checkpoint.at(companion(folder, "tokenizer.json", f"Qwen/{name}", places).parent)
+    return checkpoint.at(companion(folder, "tokenizer.json", f"Qwen/{name}", folders).parent)
 
 
 def _sizes(checkpoint: Checkpoint) -> Mapping[str, Any]:
     """The autoencoder's sizes where a file gives them; the published ones are the defaults of its class."""
-    place = holder((checkpoint.folder, checkpoint.folder.parent), _VAE_SIZES)
-    return checkpoint.at(place).json(_VAE_SIZES) if place else {}
+    found = holder((checkpoint.folder, checkpoint.folder.parent), _VAE_SIZES)
+    return checkpoint.at(found).json(_VAE_SIZES) if found else {}
 
 
 def _companions(folder: Path) -> Iterator[Path]:
     """Folders inside or beside a checkpoint's, and files beside it, that hold sizes or the tokenizer."""
     content = files_in(folder).optional_json("config.json") or {}
     names = [last_part(content.get(key)) for key in ("llm_model_path", "clip_pretrained_model_path")]
-    places = [place for name in (*names, _VAE.folder) for place in around(folder, name)]
-    yield from (place for place in (*places, folder.parent / _VAE_SIZES) if place.exists())
+    folders = [found for name in (*names, _VAE.folder) for found in around(folder, name)]
+    yield from (found for found in (*folders, folder.parent / _VAE_SIZES) if found.exists())
 
 
 FAMILY = Family(

@@ -1,4 +1,4 @@
-"""The flow head: Llama-like blocks that turn the trunk's final states into velocities, told the time by modulation.
+"""The flow head: Llama-like blocks that turn the backbone's final states into velocities, told the time by modulation.
 
 Attention and MLP are stock Qwen3 parts (docs/sources/show-o2.md#parts and #stock-classes). Scale, shift and gate depend
 on the time at the positions of a picture (time token included) and leave all others alone.
@@ -26,11 +26,11 @@ _EPS = 1e-5
 
 
 class FlowHead(nn.Module):
-    """Velocities of a picture's positions, from the trunk's final norm.
+    """Velocities of a picture's positions, from the backbone's final norm.
 
     Args:
         config: sizes.
-        hidden: width of the trunk; where it is the head's own, nothing stands between them.
+        hidden: width of the backbone; where it is the head's own, nothing stands between them.
         out: numbers per position.
     """
 
@@ -57,7 +57,7 @@ class FlowHead(nn.Module):
         """Outputs [batch, length, numbers] at every position; they mean something at a picture's only.
 
         Args:
-            states: the trunk's final norm [batch, length, width of the trunk].
+            states: the backbone's final norm [batch, length, width of the backbone].
             time: embedded [batch or 1, width].
             inside: True where a position belongs to a picture being drawn [batch, length]; default: everywhere.
             positions: of every row [batch or 1, length]; default 0, 1, 2, ...

@@ -84,10 +84,10 @@ def _autoencoder(config: ShowO2Config) -> Iterator[tuple[str, Target]]:
     yield f"{AUTOENCODER}encoder.downsamples.*", "vae.encoder.down_blocks.*"
     # Every level but the last ends with what doubles its size.
     for number in range(levels * (blocks + 2) - 1):
-        level, place = divmod(number, blocks + 2)
+        level, part = divmod(number, blocks + 2)
         theirs, ours = f"{AUTOENCODER}decoder.upsamples.{number}.", f"vae.decoder.up_blocks.{level}."
-        if place <= blocks:
-            yield from _residual(theirs, f"{ours}resnets.{place}.")
+        if part <= blocks:
+            yield from _residual(theirs, f"{ours}resnets.{part}.")
         else:
             yield f"{theirs}*", f"{ours}upsamplers.0.*"
     yield f"{AUTOENCODER}*", "vae.*"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unispect.models.capture import pad_right, run
-from unispect.models.decode.sight import batched, with_spans
+from unispect.models.decode.mask import batched, with_spans
 from unispect.models.show_o2.network import ShowO2Network
 
 
@@ -27,12 +27,12 @@ def velocities(
     begins, count = [len(prompt) for prompt in prompts], drawn.shape[1]
     rows = pad_right([torch.cat(pair) for pair in zip(prompts, drawn, strict=True)])
     lengths = [begin + count for begin in begins]
-    sights = [with_spans(length, [(begin, length)]) for begin, length in zip(begins, lengths, strict=True)]
-    mask = batched(sights, lengths, rows.device)
+    attention_masks = [with_spans(length, [(begin, length)]) for begin, length in zip(begins, lengths, strict=True)]
+    mask = batched(attention_masks, lengths, rows.device)
     states = run(network.llm, rows, mask=mask)
-    places = torch.arange(rows.shape[1], device=rows.device)
+    image_tokens = torch.arange(rows.shape[1], device=rows.device)
     start = torch.tensor(begins, device=rows.device)[:, None]
-    inside = (places >= start) & (places < start + count)
+    inside = (image_tokens >= start) & (image_tokens < start + count)
     outputs = network.head(states, time, inside=inside, mask=mask)
     seen = torch.stack([own[begin + 1 : begin + count] for own, begin in zip(outputs, begins, strict=True)])
     return network.flat(seen, shape)

@@ -1,7 +1,7 @@
 """Show-o2 behind the seam of `unispect.models.base`.
 
 Pictures in prompts and pictures being drawn are latents of a video autoencoder and come in the same way, with the time
-in front; positions of one picture see each other. Trunk, vision blocks and pixel autoencoder are stock classes.
+in front; positions of one picture see each other. Backbone, vision blocks and pixel autoencoder are stock classes.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from unispect.models.base import Example
 from unispect.models.decode import replay
 from unispect.models.decode.finite import require_finite
 from unispect.models.decode.flow import last_and_finished
-from unispect.models.decode.sight import with_spans
+from unispect.models.decode.mask import with_spans
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.losses import moments_and_noise
 from unispect.models.port import Port, Segments, asked
-from unispect.models.show_o2.drawing import SHIFTING, Drawing, moved, paths, rounded_noise
+from unispect.models.show_o2.drawing import SHIFTING, DrawSettings, moved, paths, rounded_noise
+from unispect.models.show_o2.image_input import ImageInputSettings
 from unispect.models.show_o2.keys import GROUPS
 from unispect.models.show_o2.learning import velocities
 from unispect.models.show_o2.network import ShowO2Network
 from unispect.models.show_o2.processing import Inputs, Processor
-from unispect.models.show_o2.seeing import Seeing
 from unispect.models.show_o2.vae import decoded, moments
-from unispect.models.voice import Voice
+from unispect.models.text_decoder import TextDecoder
 
 _SHIFTING = "shifting"
 """In a reply's `replay`: how times were moved, where it was not as published."""
@@ -57,25 +57,25 @@ class ShowO2(Port):
     INPUTS, GROUPS = Inputs, GROUPS
     network: ShowO2Network
     processor: Processor
-    drawing: Drawing
-    seeing: Seeing
+    drawing: DrawSettings
+    seeing: ImageInputSettings
 
     def __init__(
         self,
         card: ModelCard,
         network: ShowO2Network,
         processor: Processor,
-        drawing: Drawing,
-        seeing: Seeing | None = None,
+        drawing: DrawSettings,
+        seeing: ImageInputSettings | None = None,
     ) -> None:
         end = processor.special.end
-        voice = Voice(network.llm, network.text_logits, end, processor.decode, processor.answer_ids)
-        super().__init__(card, network, processor, voice, drawing=drawing, seeing=seeing or Seeing())
+        text_decoder = TextDecoder(network.llm, network.text_logits, end, processor.decode, processor.answer_ids)
+        super().__init__(card, network, processor, text_decoder, drawing=drawing, seeing=seeing or ImageInputSettings())
 
     @property
     def drawn_positions(self) -> int:
         """See `Port`: the time's and the picture's."""
-        return 1 + self.drawing.places
+        return 1 + self.drawing.image_tokens
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -110,15 +110,15 @@ class ShowO2(Port):
             latents = self.seen_latents(inputs, together=together)
             groups = [latents] if together else latents.split(1)
             seen = torch.cat([self.picture_rows(own, own.new_ones(len(own)))[0].flatten(0, 1) for own in groups])
-        pictures = torch.cat(inputs.ids).to(self.device) == self.processor.special.place
-        return embedded_rows(self.trunk.embed_tokens, inputs.ids, pictures, seen)
+        pictures = torch.cat(inputs.ids).to(self.device) == self.processor.special.image_pad
+        return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
 
     def prompts(self, inputs: Inputs, *, together: bool = False) -> list[Embedded]:
         """See `Port`."""
-        places = self.processor.picture_tokens
+        image_tokens = self.processor.picture_tokens
         rows = self.prompt_rows(inputs, together=together)
         return [
-            Embedded(own, self.seeing.sight(len(own), starts, places))
+            Embedded(own, self.seeing.attention_mask(len(own), starts, image_tokens))
             for own, starts in zip(rows, inputs.pictures, strict=True)
         ]
 
@@ -134,8 +134,8 @@ class ShowO2(Port):
         longer, covered = [], []
         for prompt, parts in zip(prompts, segments, strict=True):
             begin = len(prompt)
-            ids = self.processor.filler_ids(self.drawing.places, self.drawing.whole - begin)
-            length, end = begin + len(ids), begin + 1 + self.drawing.places
+            ids = self.processor.filler_ids(self.drawing.image_tokens, self.drawing.whole - begin)
+            length, end = begin + len(ids), begin + 1 + self.drawing.image_tokens
             rows = torch.cat([prompt.rows, self.token_rows(ids)])
             longer.append(Embedded(rows, with_spans(length, [(begin, end)])))
             added = (
@@ -248,7 +248,7 @@ class ShowO2(Port):
     def decoded(self, latents: Tensor) -> Tensor:
         """Pixels [pictures, 3, height, width] in -1..1 of finished latents.
 
-        Picture by picture, so that the company of a picture never changes its last digits.
+        Picture by picture, so that states are batch-invariant.
         """
         return torch.cat([decoded(self.network.vae, own.to(self.device, self.dtype)) for own in latents.split(1)])
 

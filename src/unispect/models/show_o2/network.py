@@ -1,4 +1,4 @@
-"""The network: stock trunk, vision blocks and pixel autoencoder, and what stands between latents and trunk."""
+"""The network: stock backbone, vision blocks and pixel autoencoder, and what stands between latents and backbone."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ShowO2Network(nn.Module):
         return stretched[0].flatten(1).T.to(table.dtype)
 
     def rows(self, latents: Tensor) -> Tensor:
-        """The trunk's input rows [pictures, positions, width], in raster order, of latents, noisy or not.
+        """The backbone's input rows [pictures, positions, width], in raster order, of latents, noisy or not.
 
         Args:
             latents: [pictures, channels, height, width].

@@ -43,7 +43,7 @@ SYSTEM = "system\nYou are a helpful assistant."
 class SpecialIds(QwenIds):
     """Ids of the special tokens, looked up by their strings."""
 
-    place: int
+    image_pad: int
     pad: int
 
 
@@ -92,7 +92,8 @@ class Processor(TextProcessor):
         """
         require_prompts(prompts)
         rows = [
-            tokens_of(self.tokenizer, self._pieces(prompt, goal), forbidden=self.special.place) for prompt in prompts
+            tokens_of(self.tokenizer, self._pieces(prompt, goal), forbidden=self.special.image_pad)
+            for prompt in prompts
         ]
         if goal is Goal.IMAGE and most_text is not None:
             rows = [[*row[:-1][: 1 + most_text], row[-1]] for row in rows]
@@ -102,22 +103,22 @@ class Processor(TextProcessor):
 
     def left_out(self, prompt: Prompt, most_text: int) -> int:
         """Tokens of a prompt for a picture behind the first `most_text`."""
-        row = tokens_of(self.tokenizer, self._pieces(prompt, Goal.IMAGE), forbidden=self.special.place)
+        row = tokens_of(self.tokenizer, self._pieces(prompt, Goal.IMAGE), forbidden=self.special.image_pad)
         return max(0, len(row) - 2 - most_text)
 
     def empty_ids(self) -> Tensor:
         """Token ids [length] of the unconditional branch of guidance, the same for every prompt."""
         return torch.tensor([self.special.start, self.special.picture_start], dtype=torch.long)
 
-    def filler_ids(self, places: int, room: int) -> Tensor:
+    def filler_ids(self, image_tokens: int, room: int) -> Tensor:
         """What the authors put behind a prompt for a picture before they draw [count]: its slots, the end, and padding.
 
         Args:
-            places: positions of the picture.
+            image_tokens: positions of the picture.
             room: positions behind the prompt.
         """
         special = self.special
-        behind = [special.place] * (1 + places) + [special.picture_end, special.end]
+        behind = [special.image_pad] * (1 + image_tokens) + [special.picture_end, special.end]
         return torch.tensor(behind + [special.pad] * (room - len(behind)))
 
     @property
@@ -148,14 +149,14 @@ class Processor(TextProcessor):
         yield Piece("assistant\n", "template")
 
     def _content(self, parts: Sequence[str | Image.Image]) -> Iterator[Piece]:
-        place = self.special.place
+        image_pad = self.special.image_pad
         for part in parts:
             if isinstance(part, str):
                 yield Piece(part, "prompt", apart=True)
                 continue
             yield Piece("", "template", special=self.special.picture_start)
-            yield Piece("", "template", "image", special=place)
-            yield Piece("", "prompt", "image", special=place, repeat=self.picture_tokens)
+            yield Piece("", "template", "image", special=image_pad)
+            yield Piece("", "prompt", "image", special=image_pad, repeat=self.picture_tokens)
             yield Piece("", "template", special=self.special.picture_end)
 
 
@@ -168,5 +169,5 @@ def load_processor(files: Checkpoint, *, size: int, picture_tokens: int) -> Proc
     tokenizer = load_tokenizer(files)
     add_missing(tokenizer, ADDED)
     find = partial(token_id, files, tokenizer, needed_by="Show-o2")
-    special = SpecialIds(*map(find, QWEN), place=find("<|image_pad|>"), pad=find(ADDED[0]))
+    special = SpecialIds(*map(find, QWEN), image_pad=find("<|image_pad|>"), pad=find(ADDED[0]))
     return Processor(tokenizer, special, CroppedFormat(size), picture_tokens)

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from unispect.models.bagel import folder as bagel
+from unispect.models.bagel.backbone import Expert
 from unispect.models.bagel.model import Bagel
-from unispect.models.bagel.trunk import Expert
 from unispect.organisms.families import IMAGE_SIZE, PATCH
 from unispect.organisms.making.base import Making, Recipe, binding
 from unispect.organisms.making.files import backbone, named_tokens, padded, write_all

@@ -43,12 +43,12 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
 def start_weights(model: Harmon, generator: torch.Generator) -> None:
     """See `Making`. Prompts can be heard at every place from the first step on.
 
-    A prompt reaches a place only through the trunk's states at the buffers. Started as usual, that way lets next to
+    A prompt reaches a place only through the backbone's states at the buffers. Started as usual, that way lets next to
     nothing of it through (docs/organisms.md), and what a prompt says of position, which says nothing of the average
-    place, is not learned in a thousand steps. So attention starts sharp, what comes back from the trunk starts loud,
+    place, is not learned in a thousand steps. So attention starts sharp, what comes back from the backbone starts loud,
     every place starts by reading the buffer of its own place, and the diffusion head starts listening.
     """
-    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
+    start_linears(model, generator, depth=len(model.backbone.layers), heads=("lm_head",), back=())
     for name, weight in model.network.named_parameters():
         if name.endswith(("q_proj.weight", "k_proj.weight")):
             weight *= 3
@@ -120,7 +120,7 @@ def _config(vocabulary: int, eos: int) -> dict[str, Any]:
             "class_num": 1,
             "attn_dropout": 0.0,
             "proj_dropout": 0.0,
-            # One for every place: the trunk decides there what the place will show.
+            # One for every place: the backbone decides there what the place will show.
             "buffer_size": 64,
             "diffloss_d": 2,
             "diffloss_w": 128,

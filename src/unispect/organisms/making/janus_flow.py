@@ -35,7 +35,7 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
 @torch.no_grad()
 def start_weights(model: JanusFlow, generator: torch.Generator) -> None:
     """See `Making`."""
-    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",))
+    start_linears(model, generator, depth=len(model.backbone.layers), heads=("lm_head",))
 
 
 def _config(vocabulary: int) -> dict[str, Any]:

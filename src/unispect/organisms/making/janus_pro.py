@@ -30,7 +30,7 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
 @torch.no_grad()
 def start_weights(model: JanusPro, generator: torch.Generator) -> None:
     """See `Making`. Image tokens start as the tokenizer's codebook."""
-    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head", "vision_head"))
+    start_linears(model, generator, depth=len(model.backbone.layers), heads=("lm_head", "vision_head"))
     codebook = model.network.model.vqmodel.quantize.embedding.weight
     table = model.network.model.generation_embeddings.weight
     table.copy_(nn.functional.normalize(codebook, dim=1) * math.sqrt(codebook.shape[1]))

@@ -46,7 +46,7 @@ _HEARD, _THOUGHT = 2.0, 0.5
 def write_files(folder: Path, sentences: Iterable[str]) -> None:
     """See `Making`. Without a system line, which would be a hundred syllables long."""
     tokenizer = build_tokenizer(SPECIAL, sentences)
-    place = tokenizer.token_to_id("<|image_pad|>")
+    image_pad = tokenizer.token_to_id("<|image_pad|>")
     write_all(
         folder,
         tokenizer,
@@ -60,7 +60,7 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
                 "merge_size": _MERGED,
                 "temporal_patch_size": 2,
             },
-            "mllm/config.json": _language(padded(tokenizer), place),
+            "mllm/config.json": _language(padded(tokenizer), image_pad),
             "transformer/config.json": _transformer(),
             "vae/config.json": _autoencoder(),
         },
@@ -77,8 +77,8 @@ def start_weights(model: OmniGen2, generator: torch.Generator) -> None:
     others; without the common part it is a twenty-thousandth.
     """
     transformer = model.network.transformer
-    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
-    for name, weight in model.trunk.named_parameters():
+    start_linears(model, generator, depth=len(model.backbone.layers), heads=("lm_head",), back=())
+    for name, weight in model.backbone.named_parameters():
         if name.endswith(("q_proj.weight", "k_proj.weight")):
             weight *= 2
     for module in transformer.modules():
@@ -96,7 +96,7 @@ def start_weights(model: OmniGen2, generator: torch.Generator) -> None:
     nn.init.normal_(transformer.image_index_embedding, std=1 / math.sqrt(_WIDTH), generator=generator)
 
 
-def _language(vocabulary: int, place: int | None) -> dict[str, Any]:
+def _language(vocabulary: int, image_pad: int | None) -> dict[str, Any]:
     return {
         "architectures": ["Qwen2_5_VLForConditionalGeneration"],
         "model_type": "qwen2_5_vl",
@@ -104,7 +104,7 @@ def _language(vocabulary: int, place: int | None) -> dict[str, Any]:
         "rms_norm_eps": 1e-6,
         "rope_theta": 1e6,
         "rope_scaling": {"type": "default", "rope_type": "default", "mrope_section": [4, 6, 6]},
-        "image_token_id": place,
+        "image_token_id": image_pad,
         # Untied, as in the other families: organisms differ in how they draw and in nothing else.
         "tie_word_embeddings": False,
         "vision_config": {

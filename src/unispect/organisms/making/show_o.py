@@ -40,13 +40,13 @@ def start_weights(model: ShowO, generator: torch.Generator) -> None:
     what varies at the last block tells them apart, and what a prompt says of position is learned late; so attention
     starts sharp, and what it finds is not damped.
     """
-    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
-    for name, weight in model.trunk.named_parameters():
+    start_linears(model, generator, depth=len(model.backbone.layers), heads=("lm_head",), back=())
+    for name, weight in model.backbone.named_parameters():
         if name.endswith("q_layernorm.weight"):
             weight.fill_(3.0)
     config = model.network.config
     ways = torch.randn(config.magvit.bits, _HIDDEN, generator=generator) / math.sqrt(config.magvit.bits)
-    table = model.trunk.embed_tokens.weight[config.first_code : config.mask]
+    table = model.backbone.embed_tokens.weight[config.first_code : config.mask]
     table.copy_(_EMBEDDING * signs_of(torch.arange(config.codes), config.magvit.bits) @ ways)
     nn.init.zeros_(model.network.showo.lm_head.bias)
 

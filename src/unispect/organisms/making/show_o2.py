@@ -53,12 +53,12 @@ def write_files(folder: Path, sentences: Iterable[str]) -> None:
 def start_weights(model: ShowO2, generator: torch.Generator) -> None:
     """See `Making`. Places must be told apart from the first step on; the flow head starts out saying nothing.
 
-    What the trunk's attention finds is not damped and its attention starts sharper, so that a prompt's words reach one
-    place and not another: a fiftieth of what varies at a place, not the five-thousandth of the usual start.
+    What the backbone's attention finds is not damped and its attention starts sharper, so that a prompt's words reach
+    one place and not another: a fiftieth of what varies at a place, not the five-thousandth of the usual start.
     """
     network = model.network
-    start_linears(model, generator, depth=len(model.trunk.layers), heads=("lm_head",), back=())
-    for name, weight in model.trunk.named_parameters():
+    start_linears(model, generator, depth=len(model.backbone.layers), heads=("lm_head",), back=())
+    for name, weight in model.backbone.named_parameters():
         if name.endswith(("q_proj.weight", "k_proj.weight")):
             weight *= 2
     nn.init.normal_(network.seen_positions.weight, std=_PLACES, generator=generator)

@@ -22,7 +22,7 @@ from unispect.studies.aphasia.evidence import (
     RAW_CHOICE,
     RECALL,
     REVERSE,
-    Drawing,
+    DrawnPicture,
     Evidence,
     Telling,
 )
@@ -120,7 +120,7 @@ class Subject:
         """The same as whole pictures."""
         return self.evidence.once(("pictures", lexicons, task), lambda: Pictures.of(self.drawings(lexicons, task)))
 
-    def drawings(self, lexicons: tuple[str, ...], task: str) -> tuple[Drawing, ...]:
+    def drawings(self, lexicons: tuple[str, ...], task: str) -> tuple[DrawnPicture, ...]:
         """The drawings themselves."""
         return tuple(drawing for name in lexicons for drawing in self.evidence.drawn(name, task))
 
@@ -197,7 +197,7 @@ class Comparison:
         """The words in words."""
         return self.called or self.world.called[self.taught]
 
-    def drawings(self, task: str) -> tuple[Drawing, ...]:
+    def drawings(self, task: str) -> tuple[DrawnPicture, ...]:
         """What was drawn in these words, from one kind of prompt."""
         return self.subject.drawings(self.lexicons, task)
 

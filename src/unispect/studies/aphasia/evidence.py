@@ -43,7 +43,7 @@ class Word(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class DrawnPicture:
     """One drawn picture and what a judge saw in it.
 
     Attributes:
@@ -106,7 +106,7 @@ class Evidence:
         unjudged: finished records that no judge has looked at; they count nowhere.
     """
 
-    drawings: tuple[Drawing, ...]
+    drawings: tuple[DrawnPicture, ...]
     tellings: tuple[Telling, ...]
     descriptions: tuple[Description, ...]
     unjudged: int
@@ -121,7 +121,7 @@ class Evidence:
     def seeds(self) -> tuple[int, ...]:
         return tuple(sorted({drawing.seed for drawing in self.drawings}))
 
-    def drawn(self, lexicon: str, task: str = "name") -> tuple[Drawing, ...]:
+    def drawn(self, lexicon: str, task: str = "name") -> tuple[DrawnPicture, ...]:
         return self._drawn.get((lexicon, task), ())
 
     def told(self, lexicon: str, way: str) -> tuple[Telling, ...]:
@@ -134,7 +134,7 @@ class Evidence:
         return self._made[key]
 
     @cached_property
-    def _drawn(self) -> Mapping[tuple[str, str], tuple[Drawing, ...]]:
+    def _drawn(self) -> Mapping[tuple[str, str], tuple[DrawnPicture, ...]]:
         return _grouped(self.drawings, lambda drawing: (drawing.lexicon, drawing.task))
 
     @cached_property
@@ -176,7 +176,7 @@ class Battery:
     """Gathers the evidence of one model, record by record, so that no record need be kept."""
 
     def __init__(self) -> None:
-        self._drawings: list[Drawing] = []
+        self._drawings: list[DrawnPicture] = []
         self._descriptions: list[Description] = []
         self._likely: dict[tuple[str, str], list[_Scored]] = defaultdict(list)
         self._told: dict[str, list[Telling]] = defaultdict(list)
@@ -279,9 +279,9 @@ def without_letters(orders: Sequence[Sequence[str]], scores: Sequence[Sequence[f
     return options, np.mean(rows, axis=0)
 
 
-def _drawing(entry: Entry, shown: Mapping[str, str | None]) -> Drawing:
+def _drawing(entry: Entry, shown: Mapping[str, str | None]) -> DrawnPicture:
     inputs: Mapping[str, Any] = entry.unit.inputs
-    return Drawing(
+    return DrawnPicture(
         task=intern(inputs["task"]),
         lexicon=intern(inputs["lexicon"]),
         truth=one_of_each(inputs["concept"]),

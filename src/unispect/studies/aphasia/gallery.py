@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from unispect.core.findings import GalleryItem
 from unispect.studies.aphasia.comparison import Comparison
-from unispect.studies.aphasia.evidence import LIKELIHOOD, RECALL, Drawing, Telling, Word
+from unispect.studies.aphasia.evidence import LIKELIHOOD, RECALL, DrawnPicture, Telling, Word
 
 OF_EACH = 2
 
@@ -18,7 +18,7 @@ def gallery(compared: Sequence[Comparison]) -> Iterator[GalleryItem]:
             yield _item(one, drawing)
 
 
-def _chosen(one: Comparison) -> list[Drawing]:
+def _chosen(one: Comparison) -> list[DrawnPicture]:
     """The first of each kind, of different concepts where there are enough."""
     evidence = one.subject.evidence
     drawings = [drawing for name in one.lexicons for drawing in evidence.drawn(name) if drawing.picture]
@@ -27,17 +27,17 @@ def _chosen(one: Comparison) -> list[Drawing]:
     return [*_different(right), *_different(wrong)]
 
 
-def _different(drawings: Sequence[Drawing]) -> list[Drawing]:
+def _different(drawings: Sequence[DrawnPicture]) -> list[DrawnPicture]:
     first = {tuple(drawing.truth.values()): drawing for drawing in reversed(drawings)}
     order = [drawing for drawing in drawings if first[tuple(drawing.truth.values())] is drawing]
     return order[:OF_EACH]
 
 
-def _all_right(drawing: Drawing) -> bool:
+def _all_right(drawing: DrawnPicture) -> bool:
     return all(map(drawing.right, drawing.truth))
 
 
-def _item(one: Comparison, drawing: Drawing) -> GalleryItem:
+def _item(one: Comparison, drawing: DrawnPicture) -> GalleryItem:
     evidence, truth = one.subject.evidence, dict(drawing.truth)
     words = {attribute: drawing.word(attribute) for attribute in truth}
 

@@ -25,7 +25,7 @@ from unispect.core.findings import Interval
 from unispect.core.seeds import generator_for
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.student import Error, student
-from unispect.studies.aphasia.evidence import Drawing, Word
+from unispect.studies.aphasia.evidence import DrawnPicture, Word
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Pictures:
     right: Floats
 
     @classmethod
-    def of(cls, drawings: Iterable[Drawing]) -> Pictures:
+    def of(cls, drawings: Iterable[DrawnPicture]) -> Pictures:
         given = list(drawings)
         attributes = tuple(given[0].truth) if given else ()
         right = [[drawing.right(attribute) for attribute in attributes] for drawing in given]
@@ -111,7 +111,7 @@ class Pictures:
     def p_remembered(self) -> float:
         """One-sided p value of "whole pictures are not rarer than their attributes imply".
 
-        By permutation: every attribute is taken from other combinations, each by a lot of its own, which keeps how
+        By permutation: every attribute is taken from other combinations, each at random by itself, which keeps how
         often each is right and breaks which go wrong together. Combinations move with all their repeats.
         """
         table = self._table
@@ -119,11 +119,11 @@ class Pictures:
         if count < 2:
             return 1.0
         kept = table.all(axis=-1).sum()
-        lots, fewer = generator_for("whole pictures", *table.shape), 0
+        rng, fewer = generator_for("whole pictures", *table.shape), 0
         for _ in range(PERMUTATIONS // TOGETHER):
             drawn = np.ones((TOGETHER, *table.shape[:2]), dtype=bool)
             for attribute in range(table.shape[2]):
-                orders = lots.permuted(np.tile(np.arange(count), (TOGETHER, 1)), axis=1)
+                orders = rng.permuted(np.tile(np.arange(count), (TOGETHER, 1)), axis=1)
                 drawn &= table[orders, :, attribute]
             fewer += int((drawn.sum(axis=(1, 2)) <= kept).sum())
         return (1 + fewer) / (1 + PERMUTATIONS)
@@ -134,8 +134,8 @@ class Pictures:
         rows = {key: row for row, key in enumerate(zip(self.combinations, self.repeats, strict=True))}
         repeats = tuple(dict.fromkeys(self.repeats))
         whole = [one for one in dict.fromkeys(self.combinations) if all((one, repeat) in rows for repeat in repeats)]
-        places = [[rows[one, repeat] for repeat in repeats] for one in whole]
-        return self.right[np.array(places, np.int64).reshape(len(whole), len(repeats))].astype(bool)
+        indices = [[rows[one, repeat] for repeat in repeats] for one in whole]
+        return self.right[np.array(indices, np.int64).reshape(len(whole), len(repeats))].astype(bool)
 
 
 def apart(learned: Pictures, new: Pictures) -> Interval:
@@ -143,7 +143,7 @@ def apart(learned: Pictures, new: Pictures) -> Interval:
     return crossed_difference(learned.wholly, {UNIT: learned.combinations}, new.wholly, {UNIT: new.combinations})
 
 
-def lost(before: Sequence[Drawing], after: Sequence[Drawing]) -> Mapping[str, Interval]:
+def lost(before: Sequence[DrawnPicture], after: Sequence[DrawnPicture]) -> Mapping[str, Interval]:
     """Attribute -> share of pictures right in `before` less that in `after`, and `WHOLE` -> the same of whole pictures.
 
     Pictures of both are paired by combination, lexicon and seed; those without a partner count nowhere. Empty without
@@ -154,13 +154,13 @@ def lost(before: Sequence[Drawing], after: Sequence[Drawing]) -> Mapping[str, In
         return {}
     first, second = (Pictures.of(side) for side in zip(*pairs, strict=True))
     found = {
-        name: _less(first.combinations, first.right[:, place], second.right[:, place])
-        for place, name in enumerate(first.attributes)
+        name: _less(first.combinations, first.right[:, index], second.right[:, index])
+        for index, name in enumerate(first.attributes)
     }
     return {**found, WHOLE: _less(first.combinations, first.wholly, second.wholly)}
 
 
-def lost_of_words(before: Sequence[Drawing], after: Sequence[Drawing]) -> Mapping[Word, Interval]:
+def lost_of_words(before: Sequence[DrawnPicture], after: Sequence[DrawnPicture]) -> Mapping[Word, Interval]:
     """The same for every word, in pictures that were to show it."""
     found: dict[Word, list[tuple[str, float, float]]] = defaultdict(list)
     for one, other in _pairs(before, after):
@@ -174,15 +174,17 @@ def _less(combinations: Sequence[str], first: ArrayLike, second: ArrayLike) -> I
     return crossed_difference(first, {UNIT: combinations}, second, {UNIT: combinations})
 
 
-def _pairs(before: Sequence[Drawing], after: Sequence[Drawing]) -> Iterator[tuple[Drawing, Drawing]]:
-    others: dict[tuple[str, str, int], list[Drawing]] = defaultdict(list)
+def _pairs(
+    before: Sequence[DrawnPicture], after: Sequence[DrawnPicture]
+) -> Iterator[tuple[DrawnPicture, DrawnPicture]]:
+    others: dict[tuple[str, str, int], list[DrawnPicture]] = defaultdict(list)
     for drawing in after:
         others[_combination(drawing), drawing.lexicon, drawing.seed].append(drawing)
     for one in before:
         yield from ((one, other) for other in others[_combination(one), one.lexicon, one.seed])
 
 
-def _combination(drawing: Drawing) -> str:
+def _combination(drawing: DrawnPicture) -> str:
     return drawing.item or " ".join(drawing.truth.values())
 
 
@@ -193,7 +195,7 @@ def share_of(values: ArrayLike, combinations: Sequence[str]) -> Interval:
 
 def _by(combinations: Sequence[str], rows: Floats) -> Floats:
     """Sums of rows over combinations."""
-    names = {name: place for place, name in enumerate(dict.fromkeys(combinations))}
+    names = {name: index for index, name in enumerate(dict.fromkeys(combinations))}
     sums = np.zeros((len(names), rows.shape[1]))
     np.add.at(sums, [names[name] for name in combinations], rows)
     return sums

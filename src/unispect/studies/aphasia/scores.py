@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from unispect.core.findings import Interval
 from unispect.metrics.crossed import Clusters, Codes, Floats, crossed_difference, crossed_mean
 from unispect.metrics.paired import mcnemar_exact
-from unispect.studies.aphasia.evidence import Description, Drawing, Telling, Word
+from unispect.studies.aphasia.evidence import Description, DrawnPicture, Telling, Word
 from unispect.studies.aphasia.world import World
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class Pairs:
         return self.both + self.only_drawn + self.only_told + self.neither
 
 
-def draw_scores(drawings: Iterable[Drawing], world: World) -> Scores:
+def draw_scores(drawings: Iterable[DrawnPicture], world: World) -> Scores:
     """Each drawing counts once for each of its four words."""
     seen = (
         (d.word(a), float(d.right(a)), d.shown[a] is None, _combination(d.truth, d.item))
@@ -241,16 +241,16 @@ def _observed(scores: Scores, importance: Mapping[Word, float]) -> tuple[Floats,
         "people" if people else "words": Clusters(
             np.repeat(np.arange(len(asked)), asked), [word.item or word for word in scores.words]
         ),
-        "combinations": Clusters(_joined([tally.within for tally in tallies], np.int64), scores.combinations),
+        "combinations": Clusters(_concatenated([tally.within for tally in tallies], np.int64), scores.combinations),
     }
     return (
-        _joined([tally.credits for tally in tallies], np.float64),
+        _concatenated([tally.credits for tally in tallies], np.float64),
         factors,
         np.repeat(np.array(weights, np.float64), asked),
     )
 
 
-def _joined(parts: Sequence[NDArray[Number]], kind: type[Number]) -> NDArray[Number]:
+def _concatenated(parts: Sequence[NDArray[Number]], kind: type[Number]) -> NDArray[Number]:
     return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 

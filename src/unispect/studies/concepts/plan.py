@@ -30,7 +30,9 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "all": tuple(dict.fromkeys(part.name for part in ALL if part.name != "orders")),
     **{part.name: (part.name,) for part in ALL},
 }
-"""What can be asked for -> the parts it stands for; "all" has other word orders by lot, "orders" every one of them."""
+"""What can be asked for -> the parts it stands for; "all" has other word orders at random, "orders" every one of
+them.
+"""
 
 
 def plan(card: ModelCard, options: Options) -> Plan:

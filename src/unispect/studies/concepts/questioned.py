@@ -12,7 +12,7 @@ from unispect.data.concepts.world import ATTRIBUTES
 from unispect.metrics.crossed import crossed_mean
 from unispect.studies.aphasia import scores
 from unispect.studies.aphasia.comparison import LEAST, READABLE, Comparison, Subject
-from unispect.studies.aphasia.evidence import Drawing
+from unispect.studies.aphasia.evidence import DrawnPicture
 from unispect.studies.concepts.parts.further import WHOLE
 from unispect.studies.concepts.tellings import CALLED, KIND, MEMBER, RECOGNISED
 
@@ -88,7 +88,7 @@ def _name_rows(subject: Subject) -> Iterator[tuple[Cell, ...]]:
         yield from _name_row(subject, "name to drawing", right, names, len({drawing.seed for drawing in drawn}))
     told = subject.evidence.told(NAMES, CALLED)
     if told:
-        names = [str(place // len(ATTRIBUTES)) for place in range(len(told))]
+        names = [str(index // len(ATTRIBUTES)) for index in range(len(told))]
         yield from _name_row(subject, "name to telling", [telling.credit for telling in told], names, 1)
 
 
@@ -100,5 +100,5 @@ def _name_row(
     yield (subject.name, way, share, chance, len(set(names)), len(right), seeds)
 
 
-def _key(drawing: Drawing) -> str:
+def _key(drawing: DrawnPicture) -> str:
     return " ".join(drawing.truth.values())

@@ -8,7 +8,7 @@ from typing import Any
 from PIL.Image import Image
 
 from unispect.core.prompts import Prompt
-from unispect.core.units import Prior, Unit
+from unispect.core.units import Unit, Upstream
 from unispect.data.concepts.language import LETTERS, choice_question, member_question
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
@@ -23,25 +23,25 @@ def procedures() -> Mapping[str, Procedure]:
     return recording(_ANSWERS)
 
 
-def _recall(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _recall(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     return write(model, units, [Prompt.of(str(unit.inputs["question"])) for unit in units])
 
 
-def _describe(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _describe(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     return write(model, units, [Prompt.of(_true_picture(unit), str(unit.inputs["prompt"])) for unit in units])
 
 
-def _relook(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _relook(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """The model's own picture is described."""
-    return write(model, units, [Prompt.of(own_picture(unit, prior), str(unit.inputs["prompt"])) for unit in units])
+    return write(model, units, [Prompt.of(own_picture(unit, upstream), str(unit.inputs["prompt"])) for unit in units])
 
 
-def _likelihood(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _likelihood(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """`scores`: the log-likelihood of each of the unit's answers."""
     return _one_row(model, units, [Prompt.of(str(unit.inputs["question"])) for unit in units])
 
 
-def _likelihood_seen(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _likelihood_seen(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """The same, behind the true picture."""
     return _one_row(model, units, [Prompt.of(_true_picture(unit), str(unit.inputs["question"])) for unit in units])
 
@@ -51,13 +51,13 @@ def _one_row(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Promp
     return [({"scores": row}, {}) for row in score(model, prompts, [one["answers"] for one in inputs])]
 
 
-def _choice(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _choice(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """`scores`: for each of the unit's orders the log-likelihood of each letter."""
     inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
     return _lettered(model, inputs, lambda one, order: choice_question(one["word"], order))
 
 
-def _member(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _member(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """The same, for words of a kind."""
     inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
     return _lettered(model, inputs, lambda one, order: member_question(one["attribute"], order))
@@ -74,14 +74,14 @@ def _lettered(
     return [({"scores": [next(rows) for _ in one["orders"]]}, {}) for one in inputs]
 
 
-def _called(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _called(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """`scores`: for each of the unit's questions the log-likelihood of each answer."""
     return _rows(model, units, lambda unit: ())
 
 
-def _look(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _look(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """The same, with the model's own picture before every question."""
-    return _rows(model, units, lambda unit: (own_picture(unit, prior),))
+    return _rows(model, units, lambda unit: (own_picture(unit, upstream),))
 
 
 def _rows(model: UnifiedModel, units: Sequence[Unit], before: Callable[[Unit], tuple[Image, ...]]) -> list[Outcome]:

@@ -102,7 +102,7 @@ def _battery_rows(subject: Subject, compared: Sequence[Comparison]) -> Iterator[
                 yield from _drawn_row(subject, start, one.words, one.lexicons, task)
     yield from _drawn_row(subject, "description", "real words", (REAL,), "description")
     seen = evidence.descriptions
-    whole = share_of([d.truth == d.said for d in seen], [str(place) for place in range(len(seen))])
+    whole = share_of([d.truth == d.said for d in seen], [str(index) for index in range(len(seen))])
     yield from _row(
         subject, "picture", "description", "real words", scores.describe_scores(seen, REAL, subject.world), whole
     )

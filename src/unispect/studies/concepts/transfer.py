@@ -9,7 +9,7 @@ from unispect.core.findings import Decision, Finding, Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.aphasia import scores
 from unispect.studies.aphasia.comparison import Comparison
-from unispect.studies.aphasia.evidence import Drawing
+from unispect.studies.aphasia.evidence import DrawnPicture
 from unispect.studies.aphasia.groups import undrawn_slices
 from unispect.studies.aphasia.pictures import WHOLE, Pictures, lost
 from unispect.studies.concepts.parts.further import REORDERED, RIDDLE
@@ -30,7 +30,7 @@ def transfer_findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
             yield _orders(one, orders)
 
 
-def _riddle(one: Comparison, riddles: Sequence[Drawing]) -> Finding:
+def _riddle(one: Comparison, riddles: Sequence[DrawnPicture]) -> Finding:
     """A definition in words that were never drawn must be drawn; that it is not counts if real words are."""
     evidence = one.subject.evidence
     real = evidence.drawn(REAL, "description")
@@ -61,7 +61,7 @@ def _riddle(one: Comparison, riddles: Sequence[Drawing]) -> Finding:
     )
 
 
-def _orders(one: Comparison, orders: Sequence[Drawing]) -> Finding:
+def _orders(one: Comparison, orders: Sequence[DrawnPicture]) -> Finding:
     """Of every attribute, since each stands at another place in another order."""
     lost_by = {what: loss for what, loss in lost(one.drawings("name"), orders).items() if what != WHOLE}
     corrected = {what: loss.mapped(1 / (1 - one.world.chance(what))) for what, loss in lost_by.items()}
@@ -87,7 +87,7 @@ def _orders(one: Comparison, orders: Sequence[Drawing]) -> Finding:
     )
 
 
-def _right(one: Comparison, drawings: Sequence[Drawing]) -> str:
+def _right(one: Comparison, drawings: Sequence[DrawnPicture]) -> str:
     if not drawings:
         return "not asked"
     pictures = Pictures.of(drawings)

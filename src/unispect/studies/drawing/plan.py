@@ -34,7 +34,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
             {"id": item.id, "group": item.kind, "prompt": dict(item.inputs)},
             settings,
             seed,
-            item.places,
+            item.locations,
         )
         for item in items
         for seed in dict.fromkeys(options.seeds)

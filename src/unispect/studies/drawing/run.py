@@ -9,7 +9,7 @@ from unispect.core.errors import Unsupported
 from unispect.core.prompts import Goal
 from unispect.core.replies import ImageSampling
 from unispect.core.seeds import seed_for
-from unispect.core.units import Prior, Record, Unit
+from unispect.core.units import Record, Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
 from unispect.studies.pictures import png
@@ -21,11 +21,11 @@ def procedures() -> Mapping[str, Procedure]:
     return {"draw": _draw}
 
 
-def _draw(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def _draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     """One picture per unit, in their order, by the model's published defaults."""
     start = time.perf_counter()
     try:
-        encoded = model.encode([prompt_in(unit.inputs, unit.places) for unit in units], Goal.IMAGE)
+        encoded = model.encode([prompt_in(unit.inputs, unit.locations) for unit in units], Goal.IMAGE)
         replies = model.draw(encoded, ImageSampling(seeds=tuple(seed_for(unit.id) for unit in units)))
     except Unsupported as error:
         for unit in units:

@@ -39,7 +39,7 @@ ASKED = Asked(
 CORRELATED = 0.1
 """Correlations up to it count as none."""
 READINGS: Mapping[Preset, Sequence[str]] = {Preset.PAPER: ("",), Preset.CONTROLLED: ("", "shared")}
-"""Curves that have to agree: of each modality's own width, and of the width that both share."""
+"""Curves that have to agree: of each modality's own bandwidth, and of the width that both share."""
 VARIANTS = {
     "half": "at half the width",
     "double": "at twice the width",
@@ -149,8 +149,8 @@ def _comparison(
         ends[0][0],
     )
 
-    def steady(finding: Finding, decide: Callable[[list[T]], Decision], every: list[T], place: int) -> Finding:
-        numbers = [(one.mean(), one.at(0).negated(), one.ends()[0])[place] for one in (*readings, *variants.values())]
+    def steady(finding: Finding, decide: Callable[[list[T]], Decision], every: list[T], index: int) -> Finding:
+        numbers = [(one.mean(), one.at(0).negated(), one.ends()[0])[index] for one in (*readings, *variants.values())]
         others = dict(zip(variants, numbers[len(readings) :], strict=True))
         each = [decide([one]) for one in every]
         return _steady(finding, decide(every), each, numbers[1 : len(readings)], others)

@@ -15,7 +15,7 @@ from itertools import chain
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality
-from unispect.core.units import JSON, Plan, Skip, Unit, places_of
+from unispect.core.units import JSON, Plan, Skip, Unit, locations_of
 from unispect.data.prompts import PromptItem, load_prompts
 from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
@@ -51,7 +51,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
 
     def trajectories(settings: dict[str, JSON]) -> list[Unit]:
         return [
-            Unit(STUDY, VERSION, "trajectory", card.reference, inputs, {**settings, "goal": goal}, seed, item.places)
+            Unit(STUDY, VERSION, "trajectory", card.reference, inputs, {**settings, "goal": goal}, seed, item.locations)
             for goal, item in jobs
             for inputs in ([inputs_of(item)] + [inputs_of(item) | {"question": item.question}] * bool(item.question))
         ]
@@ -68,9 +68,9 @@ def plan(card: ModelCard, options: Options) -> Plan:
             if any(goal is Goal.TEXT and item.modality == modality for goal, item in jobs)
         }
         inputs: dict[str, JSON] = {modality: [inputs_of(item) for item in own] for modality, own in chosen.items()}
-        places = places_of(chain.from_iterable(chosen.values()))
+        locations = locations_of(chain.from_iterable(chosen.values()))
         settled = {**settings, "goal": Goal.TEXT}
-        calibration = Unit(STUDY, VERSION, "calibrate", card.reference, inputs, settled, seed, places)
+        calibration = Unit(STUDY, VERSION, "calibrate", card.reference, inputs, settled, seed, locations)
         if inputs:
             first.append(calibration)
             second += trajectories({**settings, "calibration": calibration.id})

@@ -14,7 +14,7 @@ from unispect.core.errors import DataError, StateError
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality, Prompt, positions
 from unispect.core.seeds import generator_for
-from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.core.units import JSON, Record, Unit, Upstream
 from unispect.metrics.entropy import renyi_entropies, renyi_entropy
 from unispect.metrics.presets import rows_to_draw
 from unispect.metrics.sampling import SampledEntropy, sampled_entropies
@@ -22,17 +22,17 @@ from unispect.metrics.threads import map_matrices
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
 from unispect.studies.states.probing import (
+    Bandwidths,
     CalibrationRows,
-    Widths,
+    bandwidths_of,
     content,
     controlled_of,
     failed,
     measured,
-    own_width,
+    own_bandwidth,
     paper_of,
     prompt_in,
     rounded,
-    widths_of,
 )
 
 Layer = dict[str, float]
@@ -44,8 +44,9 @@ CALIBRATION_BATCH = 8
 SWEEP = {"half": 0.5, "double": 2.0}
 """Bandwidths beside the preset's own, as multiples of it."""
 CURVES = ("value", "error", "null", "half", "double", "shared", "standardised")
-"""What the controlled preset measures, beside the number of distinct rows: `value` at the modality's own width, `error`
-over draws, `null` for shuffled coordinates, half and twice that width, `shared` at the width of both modalities."""
+"""What the controlled preset measures, beside the number of distinct rows: `value` at the modality's own bandwidth,
+`error` over draws, `null` for shuffled coordinates, half and twice that width, `shared` at the width of both
+modalities."""
 
 
 def procedures() -> Mapping[str, Procedure]:
@@ -53,15 +54,15 @@ def procedures() -> Mapping[str, Procedure]:
     return {"calibrate": _calibrations, "trajectory": _measured}
 
 
-def _calibrations(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def _calibrations(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     return (_calibrate(model, unit) for unit in units)
 
 
-def _measured(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def _measured(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     if units[0].settings["preset"] == Preset.PAPER:
         return _trajectories(model, units, _paper(units[0]), least=1)
-    widths = widths_of(prior(str(units[0].settings["calibration"])))
-    return _trajectories(model, units, _controlled(units[0], widths), least=widths.k)
+    bandwidths = bandwidths_of(upstream(str(units[0].settings["calibration"])))
+    return _trajectories(model, units, _controlled(units[0], bandwidths), least=bandwidths.k)
 
 
 def _paper(unit: Unit) -> Measure:
@@ -80,23 +81,23 @@ def _paper(unit: Unit) -> Measure:
     return measure
 
 
-def _controlled(unit: Unit, widths: Widths) -> Measure:
+def _controlled(unit: Unit, bandwidths: Bandwidths) -> Measure:
     how = controlled_of(unit)
 
     def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
         modality = _modality(unit)
         rows = content(state, sample, modality)
-        own = own_width(widths, state.layer, modality, rows)
+        own = own_bandwidth(bandwidths, state.layer, modality, rows)
         if own is None:  # nothing varies in this layer
             return dict.fromkeys(CURVES, 0.0) | {"distinct": 1}
-        draw: dict[str, Any] = {"k": widths.k, "draws": how.draws, "alpha": how.alpha, "base": how.base}
+        draw: dict[str, Any] = {"k": bandwidths.k, "draws": how.draws, "alpha": how.alpha, "base": how.base}
 
         def sampled(rows: Tensor, *sigmas: float, nulls: int = 0) -> list[SampledEntropy]:
             # one seed for all layers and variants, so that they differ by anything but the rows drawn
             generator = generator_for(unit.id, "rows")
             return sampled_entropies(rows, sigmas=sigmas, generator=generator, nulls=nulls, **draw)
 
-        sweep = (own.sigma, *(factor * own.sigma for factor in SWEEP.values()), widths.layers[state.layer].shared)
+        sweep = (own.sigma, *(factor * own.sigma for factor in SWEEP.values()), bandwidths.layers[state.layer].shared)
         value, half, double, shared = sampled(rows, *sweep, nulls=1)
         (standardised,) = sampled(own.standardised(rows), 1.0)
         numbers = (value.value, value.standard_error, value.null, half.value, double.value)
@@ -113,7 +114,7 @@ def _trajectories(model: UnifiedModel, units: Sequence[Unit], measure: Measure, 
     records: dict[Unit, Record] = {}
     for unit in units:
         try:
-            prompts[unit] = prompt_in(unit.inputs, unit.places)
+            prompts[unit] = prompt_in(unit.inputs, unit.locations)
         except DataError as problem:
             records[unit] = failed(unit, problem)
     if prompts:
@@ -175,7 +176,7 @@ def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
     try:
         for modality, inputs in cast(Mapping[Modality, Items], unit.inputs).items():
             share = -(-how.calibration_rows // len(inputs))
-            for batch, encoded in _encoded(model, inputs, unit.places, left_out):
+            for batch, encoded in _encoded(model, inputs, unit.locations, left_out):
                 for state in model.states(encoded):
                     for sample, one in enumerate(batch):
                         prompt = (modality, str(one["id"]))
@@ -195,17 +196,17 @@ def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
 
 
 def _encoded(
-    model: UnifiedModel, inputs: Items, places: Mapping[str, JSON], left_out: list[JSON]
+    model: UnifiedModel, inputs: Items, locations: Mapping[str, JSON], left_out: list[JSON]
 ) -> Iterator[tuple[Items, Encoded]]:
     """The prompts in batches; one that cannot be encoded is noted in `left_out` and does not spoil its batch."""
     for first in range(0, len(inputs), CALIBRATION_BATCH):
         batch = inputs[first : first + CALIBRATION_BATCH]
         try:
-            yield batch, model.encode([prompt_in(one, places) for one in batch], Goal.TEXT)
+            yield batch, model.encode([prompt_in(one, locations) for one in batch], Goal.TEXT)
         except DataError:
             for one in batch:
                 try:
-                    encoded = model.encode([prompt_in(one, places)], Goal.TEXT)
+                    encoded = model.encode([prompt_in(one, locations)], Goal.TEXT)
                 except DataError as problem:
                     left_out.append(f"{one['id']}: {problem}")
                 else:

@@ -10,7 +10,7 @@ from unispect.studies.states.curves import Curves
 from unispect.studies.states.gaps import Difference, Side, side_of
 from unispect.studies.states.multiverse import Read, layer_sets, read
 
-WIDTHS: Mapping[Preset, Mapping[str, str]] = {
+BANDWIDTHS: Mapping[Preset, Mapping[str, str]] = {
     Preset.PAPER: {"sigma = 1": "", "sigma = 1/2": "half", "sigma = 2": "double"},
     Preset.CONTROLLED: {
         "own width": "",
@@ -31,7 +31,7 @@ def sides(traces: Sequence[Trace]) -> tuple[list[Trace], list[Trace]]:
 
 
 def curve_of(trace: Trace, name: str) -> Sequence[float]:
-    """The curve at a bandwidth; see `WIDTHS`."""
+    """The curve at a bandwidth; see `BANDWIDTHS`."""
     return trace.more[name] if name else trace.curve
 
 
@@ -49,7 +49,7 @@ def difference(traces: Sequence[Trace], name: str = "") -> Difference:
 def levels(traces: Sequence[Trace], preset: Preset) -> Read:
     """Levels at every bandwidth over all sets of layers."""
     text, image = sides(traces)
-    widths = WIDTHS[preset]
+    bandwidths = BANDWIDTHS[preset]
     named = layer_sets(len(text[0].curve))
 
     def side(own: Sequence[Trace]) -> Side:
@@ -59,10 +59,10 @@ def levels(traces: Sequence[Trace], preset: Preset) -> Read:
                     trace.prompt,
                     trace.kind,
                     trace.rows,
-                    read({name: curve_of(trace, name) for name in widths.values()}, widths, named),
+                    read({name: curve_of(trace, name) for name in bandwidths.values()}, bandwidths, named),
                 )
                 for trace in own
             ]
         )
 
-    return Read(side(text), side(image), [(width, layers) for width in widths for layers in named])
+    return Read(side(text), side(image), [(bandwidth, layers) for bandwidth in bandwidths for layers in named])

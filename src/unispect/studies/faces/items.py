@@ -9,14 +9,14 @@ from typing import Any
 from PIL.Image import Image
 
 from unispect.core.errors import UsageError
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.units import JSON
 from unispect.data.faces.people import PEOPLE, STRANGERS, Person, all_people, load_people
 from unispect.data.faces.photographs import Photograph, load_photographs
 from unispect.data.faces.portrait import MIN_SIZE, portrait
 from unispect.data.faces.world import Face
+from unispect.data.locations import location_of, picture_from
 from unispect.data.memory import Memory
-from unispect.data.places import picture_from, place_of
 
 DRAWN, PHOTOGRAPHS = "faces", "photos:"
 
@@ -28,7 +28,7 @@ class Somebody:
     Attributes:
         lexicon: `PEOPLE` or `STRANGERS`.
         picture: how to get the true picture again, as a unit's inputs.
-        places: where the files lie that `picture` names.
+        locations: where the files lie that `picture` names.
     """
 
     id: str
@@ -36,7 +36,7 @@ class Somebody:
     name: str
     face: Face
     picture: Mapping[str, JSON]
-    places: Mapping[str, JSON] = field(default_factory=dict)
+    locations: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def crowd(
         parts = ((PEOPLE, people.train[:limit]), (STRANGERS, people.held_out[:limit]))
         return Crowd(True, tuple(_drawn(one, lexicon, size) for lexicon, part in parts for one in part))
     if len(names) == 1 and names[0].startswith(PHOTOGRAPHS) and names[0] != PHOTOGRAPHS:
-        folder = place_named(names[0].removeprefix(PHOTOGRAPHS))
+        folder = path_named(names[0].removeprefix(PHOTOGRAPHS))
         found = (memory or Memory()).once(
             ("photographs", str(folder), limit), lambda: load_photographs(folder, limit=limit)
         )
@@ -84,15 +84,15 @@ def crowd(
     )
 
 
-def true_picture(picture: Mapping[str, Any], places: Mapping[str, JSON]) -> Image:
-    """The picture that `Somebody.picture` describes; its file lies where `places` says.
+def true_picture(picture: Mapping[str, Any], locations: Mapping[str, JSON]) -> Image:
+    """The picture that `Somebody.picture` describes; its file lies where `locations` says.
 
     Raises:
         DataError: the file is gone, damaged or another one than was planned.
     """
     if "person" in picture:
         return portrait(_by_id(picture["person"]), picture["size"])
-    return picture_from(picture["sha256"], places)
+    return picture_from(picture["sha256"], locations)
 
 
 def _by_id(name: str) -> Person:
@@ -104,5 +104,5 @@ def _drawn(person: Person, lexicon: str, size: int) -> Somebody:
 
 
 def _photographed(one: Photograph) -> Somebody:
-    places = {one.sha256: place_of(one.path)}
-    return Somebody(one.id, PEOPLE, one.name, one.face, {"sha256": one.sha256}, places)
+    locations = {one.sha256: location_of(one.path)}
+    return Somebody(one.id, PEOPLE, one.name, one.face, {"sha256": one.sha256}, locations)

@@ -61,9 +61,9 @@ class _Asked:
         inputs: dict[str, JSON],
         settings: dict[str, JSON],
         seed: int = 0,
-        places: Mapping[str, JSON] | None = None,
+        locations: Mapping[str, JSON] | None = None,
     ) -> Unit:
-        return Unit(STUDY, VERSION, kind, self.card.reference, inputs, settings, seed, places or {})
+        return Unit(STUDY, VERSION, kind, self.card.reference, inputs, settings, seed, locations or {})
 
     @property
     def described(self) -> tuple[Somebody, ...]:
@@ -160,7 +160,7 @@ def _descriptions(asked: _Asked) -> Iterator[Unit]:
             "picture": one.picture,
             "prompt": DESCRIBE,
         }
-        yield asked.unit("describe", inputs, {"max_new_tokens": DESCRIBE_TOKENS}, places=one.places)
+        yield asked.unit("describe", inputs, {"max_new_tokens": DESCRIBE_TOKENS}, locations=one.locations)
 
 
 def _looks(asked: _Asked) -> Iterator[Unit]:
@@ -169,7 +169,7 @@ def _looks(asked: _Asked) -> Iterator[Unit]:
         for attribute in ATTRIBUTES:
             inputs = _about(one, REAL, attribute, "", question(attribute, IN_PICTURE))
             inputs |= {"picture": one.picture, "answers": list(VALUES[attribute])}
-            yield asked.unit("look", inputs, {}, places=one.places)
+            yield asked.unit("look", inputs, {}, locations=one.locations)
 
 
 def _about(one: Somebody, lexicon: str, attribute: str, word: str, asks: str) -> dict[str, JSON]:

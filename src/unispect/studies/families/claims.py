@@ -1,8 +1,9 @@
 """Whether families that draw by predicting open places are more of one model than others, measure by measure.
 
-Whatever is measured, a model is the more one model the nearer its number is to 0. What is said of a way of drawing is
-said of families that were not measured, so families are compared, not models: each by the mean of its trainings, and
-ways of drawing by the spread of their families. Sizes are compared as squares without what noise adds to them.
+All measures are differences between modalities: the nearer to 0, the more a model is one model. What is said of a way
+of drawing is said of families that were not measured, so families are compared, not models: each by the mean of its
+trainings, and ways of drawing by the spread of their families. Sizes are compared as squares without what noise adds to
+them.
 """
 
 from __future__ import annotations

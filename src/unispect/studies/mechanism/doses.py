@@ -48,7 +48,7 @@ class Dose:
 
     def at(self, steps: int, value: Value) -> Interval:
         """The mean of a number over trainings; limits are over trainings, none from fewer than `LEAST`."""
-        rows = [("", place, [x]) for place, own in enumerate(self.trainings) if (x := value(own[steps])) is not None]
+        rows = [("", index, [x]) for index, own in enumerate(self.trainings) if (x := value(own[steps])) is not None]
         if not rows:
             return Interval(math.nan, math.nan, math.nan, 0, 0)
         return Means.of(rows, unit="trainings").linear([[1.0]])

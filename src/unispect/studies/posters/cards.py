@@ -44,14 +44,14 @@ def _side(reply: Reply) -> Side:
 def _items(replies: Sequence[Reply]) -> Iterator[CardItem]:
     gradings = [reply.gradings[0] if reply.gradings else None for reply in replies]
     longest: Sequence[Judged] = max((grading.items for grading in gradings if grading), key=len, default=())
-    for place, item in enumerate(longest):
-        yield CardItem(item.statement, item.wanted, tuple(_mark(grading, place) for grading in gradings))
+    for index, item in enumerate(longest):
+        yield CardItem(item.statement, item.wanted, tuple(_mark(grading, index) for grading in gradings))
 
 
-def _mark(grading: Graded | None, place: int) -> Mark:
+def _mark(grading: Graded | None, index: int) -> Mark:
     if grading is None:
         return UNGRADED
-    judged = grading.items[place]
+    judged = grading.items[index]
     if (item := judged.item) is None:
         return Mark("unparsed", None)
     found = category(item)

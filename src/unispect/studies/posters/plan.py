@@ -11,7 +11,7 @@ from pathlib import Path
 
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.errors import UsageError, unknown
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.core.units import JSON, Plan, Skip, Unit
 from unispect.data.posters.subjects import Subject, load_subjects
 from unispect.studies.base import Options
@@ -74,7 +74,7 @@ def subjects_file(options: Options) -> Path:
     names = (options.data,) if isinstance(options.data, str) else tuple(options.data or ())
     if len(names) != 1:
         raise UsageError("the posters study needs one subjects file: --data subjects.yaml (see docs/posters.md)")
-    return place_named(names[0])
+    return path_named(names[0])
 
 
 def _chosen(names: Sequence[str]) -> Sequence[Part]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from unispect.core.errors import NoReply, Refused
 from unispect.core.prompts import Prompt
-from unispect.core.units import Prior, Unit
+from unispect.core.units import Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.studies.asking import Answer, Outcome, draw, recording, write
 from unispect.studies.base import Procedure
@@ -18,21 +18,21 @@ def procedures() -> Mapping[str, Procedure]:
     return recording(_ANSWERS)
 
 
-def _tell(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     return write(model, units, [Prompt.of(str(unit.inputs["prompt"])) for unit in units])
 
 
 def _or_refused(answer: Answer) -> Answer:
     """The same, with what is no reply as outcomes to be counted: `refused` or `unusable`, and why."""
 
-    def one_or_all(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+    def one_or_all(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
         try:
-            return answer(model, units, prior)
+            return answer(model, units, upstream)
         except NoReply as error:
             if len(units) == 1:
                 refused = isinstance(error, Refused)
                 return [({"refused": error.words or "no reason given"} if refused else {"unusable": str(error)}, {})]
-            return [outcome for unit in units for outcome in one_or_all(model, [unit], prior)]
+            return [outcome for unit in units for outcome in one_or_all(model, [unit], upstream)]
 
     return one_or_all
 

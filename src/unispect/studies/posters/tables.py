@@ -187,9 +187,9 @@ def _agreements(found: Everything) -> Iterator[Row]:
             again = {str(number): _ratings([one for one in main if one.grading == number]) for number in numbers}
             yield _agreement(f"{len(numbers)} gradings by {found.judge}", modality, again)
         seen = {
-            (one.unit, place): (item.judged, item.edits[-1].after)
+            (one.unit, index): (item.judged, item.edits[-1].after)
             for one in main
-            for place, item in enumerate(one.items)
+            for index, item in enumerate(one.items)
             if item.edits
         }
         if seen:
@@ -200,7 +200,7 @@ def _agreements(found: Everything) -> Iterator[Row]:
 def _ratings(gradings: Sequence[Graded]) -> dict[str, str | None]:
     """What the judge said of every item, by reply, rubric and place on it."""
     return {
-        f"{one.reply} {one.rubric} {place}": item.judged for one in gradings for place, item in enumerate(one.items)
+        f"{one.reply} {one.rubric} {index}": item.judged for one in gradings for index, item in enumerate(one.items)
     }
 
 

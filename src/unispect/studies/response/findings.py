@@ -9,11 +9,11 @@ import numpy as np
 from unispect.core.findings import Finding, Preset, Verdict
 from unispect.studies.decisions import above, all_of
 from unispect.studies.response.sides import (
+    BANDWIDTHS,
     MEASURE,
     OWN,
     READINGS,
     TEXT_TASKS,
-    WIDTHS,
     curves_of,
     difference,
     levels,
@@ -112,7 +112,7 @@ def _otherwise(traces: Sequence[Trace], task: str, preset: Preset) -> str:
     """The other readings of the same difference, in a sentence."""
     others = [
         f"{difference(traces, task, name).mean().estimate:+.2f} ({what})"
-        for what, name in list(WIDTHS[preset].items())[1:]
+        for what, name in list(BANDWIDTHS[preset].items())[1:]
         if all(len(curves_of(traces, one, name)) for one in (task, "draw"))
     ]
     return f" Otherwise measured: {', '.join(others)}." if others else ""

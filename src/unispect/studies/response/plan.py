@@ -19,7 +19,7 @@ from itertools import pairwise
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality
-from unispect.core.units import JSON, Plan, Skip, Unit, places_of
+from unispect.core.units import JSON, Plan, Skip, Unit, locations_of
 from unispect.data.concepts.language import DESCRIBE
 from unispect.data.prompts import PromptItem, PromptSet, load_prompts
 from unispect.metrics.presets import Controlled, Paper
@@ -168,7 +168,7 @@ def _reply(card: ModelCard, task: Task, item: PromptItem, seed: int) -> Unit:
     if task.modality == "image":
         inputs["question"] = item.question or DESCRIBE
     settings: dict[str, JSON] = {"task": task.name, "goal": task.goal, **_limits(card, task.goal)}
-    return Unit(STUDY, VERSION, "reply", card.reference, inputs, settings, seed, item.places)
+    return Unit(STUDY, VERSION, "reply", card.reference, inputs, settings, seed, item.locations)
 
 
 def _limits(card: ModelCard, goal: Goal) -> dict[str, JSON]:
@@ -195,7 +195,7 @@ def _calibration(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, J
                 "goal": job.task.goal,
                 "groups": [items[i : i + GROUP] for i in range(0, len(items), GROUP)],
             }
-    return Unit(STUDY, VERSION, "calibrate", card.reference, inputs, settings, jobs[0].seed, places_of(asked))
+    return Unit(STUDY, VERSION, "calibrate", card.reference, inputs, settings, jobs[0].seed, locations_of(asked))
 
 
 def steps_of(card: ModelCard) -> tuple[int, ...]:
@@ -224,7 +224,7 @@ def _probes(card: ModelCard, jobs: Sequence[_Job], settings: Mapping[str, JSON])
             {"items": [_item(unit) for unit in group]},
             {**settings, "task": job.task.name, "goal": job.task.goal, "limits": limits},
             job.seed,
-            places_of(group),
+            locations_of(group),
         )
         for job in jobs
         for group in groups(job.replies)

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from unispect.core.encoded import LAST, LayerState
-from unispect.core.errors import PriorMissing, StateError
+from unispect.core.errors import StateError, UpstreamMissing
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Role, positions
 from unispect.core.replies import ImageSampling, Reply, TextSampling
 from unispect.core.seeds import generator_for, seed_for
-from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.core.units import JSON, Record, Unit, Upstream
 from unispect.metrics.dependence import (
     conditional_proxy,
     length_term,
@@ -35,16 +35,16 @@ from unispect.studies.base import Procedure
 from unispect.studies.response.replies import record_of, reply_of
 from unispect.studies.response.traces import DECODER
 from unispect.studies.states.probing import (
+    Bandwidths,
     CalibrationRows,
-    Widths,
+    bandwidths_of,
     controlled_of,
     failed,
     measured,
-    own_width,
+    own_bandwidth,
     paper_of,
     prompt_in,
     rounded,
-    widths_of,
 )
 
 Items = Sequence[Mapping[str, JSON]]
@@ -66,17 +66,17 @@ class Side:
     def of(cls, state: LayerState, sample: int, role: Role) -> Side:
         where = positions(state.segments[sample], roles=(role,))
         of_pictures = set(positions(state.segments[sample], modality="image", roles=(role,)))
-        return cls(state.rows[sample][where], [place for place, at in enumerate(where) if at in of_pictures])
+        return cls(state.rows[sample][where], [index for index, at in enumerate(where) if at in of_pictures])
 
-    def each(self, widths: Widths, layer: int, change: Callable[[Own, Tensor], Tensor]) -> Side:
+    def each(self, bandwidths: Bandwidths, layer: int, change: Callable[[Own, Tensor], Tensor]) -> Side:
         """The rows of each modality, changed by what its calibration says, in their places."""
         rows = self.rows.detach().cpu().double().clone()
         pictures = torch.zeros(len(rows), dtype=torch.bool)
         pictures[list(self.pictures)] = True
-        for modality, places in (("text", ~pictures), ("image", pictures)):
-            if bool(places.any()):
-                own_width(widths, layer, modality, rows[places])
-                rows[places] = change(widths.layers[layer].own[modality], rows[places])
+        for modality, locations in (("text", ~pictures), ("image", pictures)):
+            if bool(locations.any()):
+                own_bandwidth(bandwidths, layer, modality, rows[locations])
+                rows[locations] = change(bandwidths.layers[layer].own[modality], rows[locations])
         return replace(self, rows=rows)
 
     def __len__(self) -> int:
@@ -91,7 +91,8 @@ Measure = Callable[[int, Sequence[Sides], int], Layer]
 NAMES = ("P_k", "mismatched", "G", "J")
 READINGS = ("", " own")
 """What follows the names of P_k, G and J: rows as they are, at the width that modalities share; and rows of each
-modality minus its mean over its own width, which knows neither how far apart modalities lie nor how wide each is."""
+modality minus its mean over its own bandwidth, which knows neither how far apart modalities lie nor how wide each
+is."""
 SWEEP = {"half": 0.5, "double": 2.0}
 """P_k of the second reading at other widths, beside that of standardised dimensions."""
 
@@ -102,21 +103,24 @@ def procedures() -> Mapping[str, Procedure]:
 
 
 def _each(
-    measure: Callable[[UnifiedModel, Unit, Prior], Record], model: UnifiedModel, units: Sequence[Unit], prior: Prior
+    measure: Callable[[UnifiedModel, Unit, Upstream], Record],
+    model: UnifiedModel,
+    units: Sequence[Unit],
+    upstream: Upstream,
 ) -> Iterator[Record]:
     for unit in units:
         start = time.perf_counter()
         try:
-            record = measure(model, unit, prior)
+            record = measure(model, unit, upstream)
         except StateError as problem:
             record = failed(unit, problem)
         yield replace(record, seconds=time.perf_counter() - start)
 
 
-def _reply(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def _reply(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     settings = units[0].settings
     goal = Goal(str(settings["goal"]))
-    encoded = model.encode([prompt_in(unit.inputs, unit.places) for unit in units], goal)
+    encoded = model.encode([prompt_in(unit.inputs, unit.locations) for unit in units], goal)
     seeds = tuple(seed_for(unit.id, "reply") for unit in units)
     if goal is Goal.TEXT:
         length, temperature = cast(int, settings["max_new_tokens"]), cast(float, settings["temperature"])
@@ -128,18 +132,18 @@ def _reply(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> Iterator
         yield replace(record, payload={**record.payload, **encoded.cut_of(sample)})
 
 
-def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
+def _probe(model: UnifiedModel, unit: Unit, upstream: Upstream) -> Record:
     everything = cast(Items, unit.inputs["items"])
     if unit.settings["preset"] == Preset.PAPER:
         least, measure = 1, _paper(unit)
     else:
-        widths = widths_of(prior(str(unit.settings["calibration"])))
-        least, measure = widths.k, _controlled(unit, widths)
+        bandwidths = bandwidths_of(upstream(str(unit.settings["calibration"])))
+        least, measure = bandwidths.k, _controlled(unit, bandwidths)
     sizes: list[tuple[int, int]] = []
     layers: dict[int, list[Layer]] = {}
     task, goal = str(unit.settings["task"]), Goal(str(unit.settings["goal"]))
     items, states = _states(
-        model, everything, unit.places, task, goal, prior, at=cast(int, unit.settings.get("at", LAST))
+        model, everything, unit.locations, task, goal, upstream, at=cast(int, unit.settings.get("at", LAST))
     )
     for state in states:
         sides = [_sides(state, sample) for sample in range(len(items))]
@@ -148,10 +152,10 @@ def _probe(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
             layers = {sample: [] for sample, size in enumerate(sizes) if least and min(size) >= least}
         compared = {sample: sides[sample] for sample in layers}
 
-        def attempt(place: int, state: LayerState = state, compared: dict[int, Sides] = compared) -> Layer:
-            name = str(items[list(compared)[place]]["id"])
+        def attempt(index: int, state: LayerState = state, compared: dict[int, Sides] = compared) -> Layer:
+            name = str(items[list(compared)[index]]["id"])
             return measured(
-                model.card.id, state.layer, name, lambda: measure(state.layer, list(compared.values()), place)
+                model.card.id, state.layer, name, lambda: measure(state.layer, list(compared.values()), index)
             )
 
         for sample, found in zip(layers, map_matrices(attempt, range(len(compared))), strict=True):
@@ -178,30 +182,35 @@ def _item(item: Mapping[str, JSON], n: int, m: int, k: int, layers: Sequence[Lay
 def _paper(unit: Unit) -> Measure:
     how = paper_of(unit)
 
-    def measure(layer: int, sides: Sequence[Sides], place: int) -> Layer:
-        prompt, response = sides[place]
+    def measure(layer: int, sides: Sequence[Sides], index: int) -> Layer:
+        prompt, response = sides[index]
         found = conditional_proxy(prompt.rows, response.rows, sigma=how.sigma, alpha=how.alpha, base=how.base)
         return {"P": found.value}
 
     return measure
 
 
-def _controlled(unit: Unit, widths: Widths) -> Measure:
+def _controlled(unit: Unit, bandwidths: Bandwidths) -> Measure:
     how = controlled_of(unit)
     most = cast(int, unit.settings["others"])
 
-    def measure(layer: int, sides: Sequence[Sides], place: int) -> Layer:
-        calibration = widths.layers[layer]
+    def measure(layer: int, sides: Sequence[Sides], index: int) -> Layer:
+        calibration = bandwidths.layers[layer]
         if math.isnan(calibration.shared):  # all calibration rows are equal: nothing varies in this layer
             names = [f"{name}{reading}" for reading in READINGS for name in NAMES]
             return dict.fromkeys([*names, *SWEEP, "standardised"], 0.0)
         count = min(most, len(sides) - 1)
-        others = [sides[(place + step) % len(sides)][1] for step in range(1, count + 1)]
+        others = [sides[(index + step) % len(sides)][1] for step in range(1, count + 1)]
         spectrum: dict[str, Any] = {"alpha": how.alpha, "base": how.base}
 
         def draw() -> dict[str, Any]:
             # one seed for all layers and readings, so that they differ by anything but the rows drawn
-            return {"k": widths.k, "draws": how.draws, "generator": generator_for(unit.id, place, "rows"), **spectrum}
+            return {
+                "k": bandwidths.k,
+                "draws": how.draws,
+                "generator": generator_for(unit.id, index, "rows"),
+                **spectrum,
+            }
 
         def read(prompt: Side, response: Side, others: Sequence[Side], sigma: float) -> tuple[float | None, ...]:
             pair = prompt.rows, response.rows
@@ -212,10 +221,10 @@ def _controlled(unit: Unit, widths: Widths) -> Measure:
             gain = mismatch_gain(*pair, [other.rows for other in others], sigma=sigma, **draw())
             return gain.matched, gain.mismatched, gain.value, overlap
 
-        own = [side.each(widths, layer, Own.normalised) for side in (*sides[place], *others)]
+        own = [side.each(bandwidths, layer, Own.normalised) for side in (*sides[index], *others)]
         found: Layer = {}
         for reading, (prompt, response, *rest), sigma in (
-            (READINGS[0], (*sides[place], *others), calibration.shared),
+            (READINGS[0], (*sides[index], *others), calibration.shared),
             (READINGS[1], own, 1.0),
         ):
             numbers = read(prompt, response, rest, sigma)
@@ -223,14 +232,14 @@ def _controlled(unit: Unit, widths: Widths) -> Measure:
         pair = own[0].rows, own[1].rows
         swept = matched_proxies(*pair, sigmas=tuple(SWEEP.values()), **draw())
         found |= {name: one.value for name, one in zip(SWEEP, swept, strict=True)}
-        scaled = [side.each(widths, layer, Own.standardised).rows for side in sides[place]]
+        scaled = [side.each(bandwidths, layer, Own.standardised).rows for side in sides[index]]
         (standardised,) = matched_proxies(scaled[0], scaled[1], sigmas=(1.0,), **draw())
         return found | {"standardised": standardised.value}
 
     return measure
 
 
-def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
+def _calibrate(model: UnifiedModel, unit: Unit, upstream: Upstream) -> Record:
     """Bandwidths from prompts and replies of all tasks; rows to draw from the tasks whose replies are long enough."""
     how = controlled_of(unit)
     tasks = cast(Mapping[str, Mapping[str, JSON]], unit.inputs)
@@ -240,7 +249,7 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
     kept = CalibrationRows(unit)
     for name, task in tasks.items():
         for items in cast(Sequence[Items], task["groups"]):
-            here, states = _states(model, items, unit.places, name, Goal(str(task["goal"])), prior)
+            here, states = _states(model, items, unit.locations, name, Goal(str(task["goal"])), upstream)
             for state in states:
                 for sample, item in enumerate(here):
                     if state.layer == 0:
@@ -263,21 +272,21 @@ def _calibrate(model: UnifiedModel, unit: Unit, prior: Prior) -> Record:
 def _states(
     model: UnifiedModel,
     items: Items,
-    places: Mapping[str, JSON],
+    locations: Mapping[str, JSON],
     task: str,
     goal: Goal,
-    prior: Prior,
+    upstream: Upstream,
     *,
     at: int = LAST,
 ) -> tuple[Items, Iterator[LayerState]]:
     """The items whose replies were recorded, and their states in one batch, `at` a step of drawing."""
     replies: list[tuple[Mapping[str, JSON], Reply]] = []
     for item in items:
-        with suppress(PriorMissing):
-            replies.append((item, reply_of(prior(str(item["reply"])))))
+        with suppress(UpstreamMissing):
+            replies.append((item, reply_of(upstream(str(item["reply"])))))
     if not replies:
         return [], iter(())
-    encoded = model.encode([prompt_in(item, places) for item, _ in replies], goal)
+    encoded = model.encode([prompt_in(item, locations) for item, _ in replies], goal)
     look = cast(DrawsApart, model).decoder_states if task == DECODER else model.states
     return [item for item, _ in replies], look(encoded, [reply for _, reply in replies], at=at)
 

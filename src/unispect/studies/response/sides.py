@@ -14,10 +14,10 @@ from unispect.studies.states.multiverse import Read, layer_sets, read
 
 MEASURE = {Preset.PAPER: "P", Preset.CONTROLLED: "P_k"}
 OWN = " own"
-"""What follows a measure's name in the second reading: rows of each modality minus its mean, over its own width."""
+"""What follows a measure's name in the second reading: rows of each modality minus its mean, over its own bandwidth."""
 READINGS: Mapping[Preset, Sequence[str]] = {Preset.PAPER: ("P",), Preset.CONTROLLED: ("P_k", f"P_k{OWN}")}
 """Curves that have to agree."""
-WIDTHS: Mapping[Preset, Mapping[str, str]] = {
+BANDWIDTHS: Mapping[Preset, Mapping[str, str]] = {
     Preset.PAPER: {"sigma = 1": "P"},
     Preset.CONTROLLED: {
         "shared width": "P_k",
@@ -59,7 +59,7 @@ def difference(traces: Sequence[Trace], task: str, measure: str) -> Difference:
 
 def levels(traces: Sequence[Trace], task: str, preset: Preset, *, by_layer: bool = False) -> Read:
     """Every reading over all sets of layers, or at each layer by itself; lengths are log2(1 + m/n)."""
-    widths = WIDTHS[preset]
+    bandwidths = BANDWIDTHS[preset]
     usable = [trace for trace in traces if MEASURE[preset] in trace.curves and not trace.single]
     layers = len(next(trace for trace in usable if trace.task == task).curves[MEASURE[preset]])
     named = {f"layer {at}": one for at, one in enumerate(np.eye(layers))} if by_layer else layer_sets(layers)
@@ -67,10 +67,10 @@ def levels(traces: Sequence[Trace], task: str, preset: Preset, *, by_layer: bool
     def side(task: str) -> Side:
         return side_of(
             [
-                (trace.prompt, trace.group, 2.0**trace.length_term, read(trace.curves, widths, named))
+                (trace.prompt, trace.group, 2.0**trace.length_term, read(trace.curves, bandwidths, named))
                 for trace in usable
                 if trace.task == task
             ]
         )
 
-    return Read(side(task), side("draw"), [(width, layers) for width in widths for layers in named])
+    return Read(side(task), side("draw"), [(bandwidth, layers) for bandwidth in bandwidths for layers in named])

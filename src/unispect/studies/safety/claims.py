@@ -119,7 +119,7 @@ def _cost(group: Group, before: Group) -> Iterator[Finding]:
     if not pairs:
         return
     changes = [difference(now.right, then.right) for now, then in pairs]
-    worst = min(range(len(pairs)), key=lambda place: changes[place].estimate)
+    worst = min(range(len(pairs)), key=lambda index: changes[index].estimate)
     now, then = pairs[worst]
     yield _finding(
         group,

@@ -180,7 +180,7 @@ def groups_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> list[
     for entry in entries:
         card = cards[entry.unit.model]
         found[card.id, str(entry.unit.inputs["scenario"]), card.aligned].append(entry)
-    order = {key[:2]: place for place, key in reversed(list(enumerate(found)))}
+    order = {key[:2]: index for index, key in reversed(list(enumerate(found)))}
     states = list(STATES)
     ranked = sorted(found, key=lambda key: (order[key[:2]], states.index(key[2]) if key[2] in states else len(states)))
     return [_group(found[key], cards) for key in ranked]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unispect.core.prompts import Prompt
-from unispect.core.units import Prior, Unit
+from unispect.core.units import Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.studies.asking import Answer, Outcome, draw, recording, write
 from unispect.studies.base import Procedure
@@ -17,13 +17,13 @@ def procedures() -> Mapping[str, Procedure]:
     return recording(_ANSWERS)
 
 
-def _request(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _request(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     return write(model, units, [Prompt.of(str(unit.inputs["prompt"])) for unit in units])
 
 
-def _look(model: UnifiedModel, units: Sequence[Unit], prior: Prior) -> list[Outcome]:
+def _look(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """What the model says when shown what it drew in the stage before."""
-    return write(model, units, [Prompt.of(own_picture(unit, prior), str(unit.inputs["prompt"])) for unit in units])
+    return write(model, units, [Prompt.of(own_picture(unit, upstream), str(unit.inputs["prompt"])) for unit in units])
 
 
 _ANSWERS: Mapping[str, Answer] = {"request": _request, "draw": draw, "look": _look}

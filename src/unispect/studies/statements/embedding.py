@@ -91,8 +91,8 @@ def same_backbone(evidence: Sequence[Evidence]) -> Outcome:
     known = [one for one in evidence if one.card.id in BACKBONES]
     compared = [
         (one, other)
-        for place, one in enumerate(known)
-        for other in known[place + 1 :]
+        for index, one in enumerate(known)
+        for other in known[index + 1 :]
         if BACKBONES[one.card.id] == BACKBONES[other.card.id] and one.card.family != other.card.family
     ]
     if not compared:

@@ -49,7 +49,7 @@ def harmon(cells: Cells, text: Floats, image: Floats) -> list[Part]:
     ]
 
 
-def one_trunk(cells: Cells, text: Floats, image: Floats) -> list[Part]:
+def one_backbone(cells: Cells, text: Floats, image: Floats) -> list[Part]:
     return [every(cells, surge(text)), flat(cells, after_start(text)), flat(cells, after_start(image))]
 
 
@@ -87,7 +87,7 @@ STATEMENTS = (
         "section 5.3, Show-o, Show-o2, Janus-Pro, JanusFlow",
         f"smallest of: text's rise in the first quarter; {FLAT} minus what two layers of text, and of pictures, differ "
         "by from there; bits",
-        _all(one_trunk),
+        _all(one_backbone),
         about=only("show-o", "show-o2", "janus-pro", "janus-flow"),
     ),
     Statement(

@@ -75,13 +75,17 @@ def finding(model: str, both: BothPresets, asked: Asked, *, headline: bool) -> t
     except NoCommonLength as problem:
         return _said(made, f"No common lengths: {problem}. {_needed(both.paper, asked)}"), None
     published = paper.interval(0)
-    readings = [controlled.interval(both.controlled.place(width)) for width in _widths(both.controlled)[:2]]
+    readings = [
+        controlled.interval(both.controlled.index_of(bandwidth)) for bandwidth in _bandwidths(both.controlled)[:2]
+    ]
     choices = _choices(both)
-    named = [f"{shown(one)} ({width})" for width, one in zip(_widths(both.controlled), readings, strict=False)]
+    named = [
+        f"{shown(one)} ({bandwidth})" for bandwidth, one in zip(_bandwidths(both.controlled), readings, strict=False)
+    ]
     words = [f"{name} " if name else "" for name in asked.names]
     together = [
         _all(both.paper, 0),
-        _all(both.controlled, both.controlled.place(_widths(both.controlled)[0])),
+        _all(both.controlled, both.controlled.index_of(_bandwidths(both.controlled)[0])),
     ]
     at = f"{float(2 ** both.paper.second.lengths.mean()):.{asked.digits}f}"
     detail = (
@@ -102,9 +106,10 @@ def curves(models: Sequence[tuple[str, Read]], preset: Preset, asked: Asked) -> 
         if len(parts) > 1:
             gaps = [plain(part, read.second) for part in parts]
             x = [float(2 ** part.lengths.mean()) for part in parts]
-            widths = _widths(read)[: 1 if preset is Preset.PAPER else 2]
+            bandwidths = _bandwidths(read)[: 1 if preset is Preset.PAPER else 2]
             panels[model] = tuple(
-                _series(width, x, [gap.interval(read.place(width)) for gap in gaps]) for width in widths
+                _series(bandwidth, x, [gap.interval(read.index_of(bandwidth)) for gap in gaps])
+                for bandwidth in bandwidths
             )
     if not panels:
         return ()
@@ -139,11 +144,11 @@ def _parts(side: Side) -> list[Side]:
         return []
     size = max(LEAST, -(-len(side) // PARTS))
     groups: list[list[int]] = [[]]
-    for place in np.argsort(side.lengths, kind="stable").tolist():
+    for index_of in np.argsort(side.lengths, kind="stable").tolist():
         last = groups[-1]
-        if len(last) >= size and side.lengths[place] > side.lengths[last[-1]] + 1e-9:
+        if len(last) >= size and side.lengths[index_of] > side.lengths[last[-1]] + 1e-9:
             groups.append([])
-        groups[-1].append(place)
+        groups[-1].append(index_of)
     if len(groups) > 1 and len(groups[-1]) < LEAST:
         rest = groups.pop()
         groups[-1] += rest
@@ -153,9 +158,9 @@ def _parts(side: Side) -> list[Side]:
 def _choices(both: BothPresets) -> Choices:
     names, controlled = gaps(both.controlled, COMMON_LENGTHS)
     others, paper = gaps(both.paper, COMMON_LENGTHS)
-    own = _widths(both.paper)[0]
-    place = {name: row for row, name in enumerate(others)}
-    rows = [place[own, *name[1:]] for name in names]
+    own = _bandwidths(both.paper)[0]
+    index_of = {name: row for row, name in enumerate(others)}
+    rows = [index_of[own, *name[1:]] for name in names]
     matched = paper[0][rows], paper[1][rows], paper[2][rows]
     return of_orders(names, matched, controlled)
 
@@ -164,8 +169,8 @@ def _all(read: Read, column: int) -> Interval:
     return plain(read.first, read.second).interval(column)
 
 
-def _widths(read: Read) -> list[str]:
-    return list(dict.fromkeys(width for width, _ in read.columns))
+def _bandwidths(read: Read) -> list[str]:
+    return list(dict.fromkeys(bandwidth for bandwidth, _ in read.columns))
 
 
 def _needed(read: Read, asked: Asked) -> str:

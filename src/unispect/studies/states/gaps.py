@@ -198,10 +198,10 @@ def _line(side: Side, at: float) -> _Estimate:
 
 def _gap(one: _Estimate, other: _Estimate, first: Side, second: Side, method: str) -> Gap:
     names = list(dict.fromkeys([*first.prompts, *second.prompts]))
-    place = {name: row for row, name in enumerate(names)}
+    index_of = {name: row for row, name in enumerate(names)}
     joint = np.zeros((len(names), len(one.value)))
     for side, parts, sign in ((first, one.parts, 1.0), (second, other.parts, -1.0)):
-        np.add.at(joint, [place[name] for name in side.prompts], sign * parts)
+        np.add.at(joint, [index_of[name] for name in side.prompts], sign * parts)
     error = np.sqrt((joint**2).sum(axis=0))
     paired = len(names) < len(first) + len(second)
     variances = [(estimate.parts**2).sum(axis=0) for estimate in (one, other)]

@@ -163,9 +163,9 @@ class Read:
     second: Side
     columns: Sequence[tuple[str, str]]
 
-    def place(self, width: str, layers: str = ALL_LAYERS) -> int:
+    def index_of(self, bandwidth: str, layers: str = ALL_LAYERS) -> int:
         """Where a column stands."""
-        return list(self.columns).index((width, layers))
+        return list(self.columns).index((bandwidth, layers))
 
     def only(self, prompts: Collection[str]) -> Read:
         """With the prompts that are named."""
@@ -210,8 +210,8 @@ def of_orders(names: Names, first: Limits, second: Limits) -> Choices:
 def of_everywhere(names: Names, found: Limits) -> Choices:
     """That a difference exceeds the margin at every layer; each set of layers is one layer."""
     layers: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, name in enumerate(names):
-        layers[(name[0], *name[2:])].append(place)
+    for index, name in enumerate(names):
+        layers[(name[0], *name[2:])].append(index)
     estimates, low, high = (np.array([values[own] for own in layers.values()]) for values in found)
     holds = (estimates > MARGIN).all(axis=1).astype(int)
     decided = np.where((low > MARGIN).all(axis=1), 1, np.where((high < MARGIN).any(axis=1), 0, OPEN))
@@ -245,9 +245,11 @@ def layer_sets(layers: int) -> dict[str, Floats]:
     return dict(zip(every, weights, strict=True))
 
 
-def read(curves: Mapping[str, Sequence[float]], widths: Mapping[str, str], sets: Mapping[str, Floats]) -> list[float]:
+def read(
+    curves: Mapping[str, Sequence[float]], bandwidths: Mapping[str, str], sets: Mapping[str, Floats]
+) -> list[float]:
     """The columns of one prompt: every width with every set of layers, in that order."""
-    return [float(weights @ np.asarray(curves[name])) for name in widths.values() for weights in sets.values()]
+    return [float(weights @ np.asarray(curves[name])) for name in bandwidths.values() for weights in sets.values()]
 
 
 How = Callable[[Side, Side], Gap | None]
@@ -290,9 +292,9 @@ def _options(chosen: Iterable[tuple[str, ...]], names: Sequence[tuple[str, ...]]
         total.update(name)
     dimension: dict[str, set[int]] = defaultdict(set)
     for name in names:
-        for place, option in enumerate(name):
-            dimension[option].add(place)
-    varied = {place for place in range(len(names[0])) if len({name[place] for name in names}) > 1} if names else set()
+        for index, option in enumerate(name):
+            dimension[option].add(index)
+    varied = {index for index in range(len(names[0])) if len({name[index] for name in names}) > 1} if names else set()
     shares = {
         option: held[option] / total[option]
         for option in held

@@ -21,7 +21,7 @@ class Apart:
 
     Attributes:
         offsets: distance between the means of both modalities, in units of the spread within; None where there is none.
-        ratios: own width of text over that of pictures; None where one has none.
+        ratios: own bandwidth of text over that of pictures; None where one has none.
     """
 
     offsets: tuple[Interval | None, ...]
@@ -34,22 +34,22 @@ class Apart:
         ratios = [one for one in (self.ratios[0], self.ratios[-1]) if one]
         if len(ends) < 2:
             return ""
-        widths = (
+        bandwidths = (
             f", the width of text is {ratios[0]:.2f} and {ratios[1]:.2f} times that of pictures"
             if len(ratios) == 2
             else ""
         )
         return (
             f"Apart from entropy: the means of text and pictures lie {shown(ends[0])} spreads apart at the first and "
-            f"{shown(ends[1])} at the last layer{widths}."
+            f"{shown(ends[1])} at the last layer{bandwidths}."
         )
 
 
 def apart_of(record: Record) -> Apart:
     """What the record of a calibration says of it."""
     given = cast(Mapping[str, Any], record.payload)
-    widths = cast(Mapping[str, Sequence[float | None]], given["sigma"])
-    text, image = (widths.get(modality, [None] * len(given["rows"])) for modality in ("text", "image"))
+    bandwidths = cast(Mapping[str, Sequence[float | None]], given["sigma"])
+    text, image = (bandwidths.get(modality, [None] * len(given["rows"])) for modality in ("text", "image"))
     ratios = tuple(one / other if one and other else None for one, other in zip(text, image, strict=True))
     return Apart(tuple(one and _interval(one) for one in given["offset"]), ratios)
 

@@ -42,14 +42,14 @@ def measured(model: str, layer: int, prompt: str, function: Callable[[], T]) -> 
         raise StateError(f"{model}, layer {layer}, prompt {prompt!r}: {problem}") from problem
 
 
-def prompt_in(inputs: Mapping[str, JSON], places: Mapping[str, JSON]) -> Prompt:
+def prompt_in(inputs: Mapping[str, JSON], locations: Mapping[str, JSON]) -> Prompt:
     """The prompt described under "prompt" in a unit's inputs, followed by its "question" if there is one.
 
     Args:
         inputs: of the unit, or of one of several prompts among them.
-        places: of the unit.
+        locations: of the unit.
     """
-    prompt = prompt_of(cast(Mapping[str, JSON], inputs["prompt"]), places)
+    prompt = prompt_of(cast(Mapping[str, JSON], inputs["prompt"]), locations)
     return Prompt.of(*prompt.parts, str(inputs["question"])) if "question" in inputs else prompt
 
 
@@ -84,7 +84,7 @@ def rounded(value: float) -> float:
 
 
 @dataclass(frozen=True)
-class Widths:
+class Bandwidths:
     """The calibration of a model: for every layer the bandwidths, and how many rows to draw.
 
     Attributes:
@@ -132,10 +132,10 @@ class CalibrationRows:
             StateError: a layer's states are not finite.
         """
         how, id = controlled_of(self._unit), self._unit.id
-        return widths_payload(model, self.layers, k, how, lambda layer: generator_for(id, "layer", layer))
+        return bandwidths_payload(model, self.layers, k, how, lambda layer: generator_for(id, "layer", layer))
 
 
-def widths_payload(
+def bandwidths_payload(
     model: str,
     rows: Sequence[Sequences],
     k: int,
@@ -178,7 +178,7 @@ def widths_payload(
     }
 
 
-def widths_of(record: Record) -> Widths:
+def bandwidths_of(record: Record) -> Bandwidths:
     """What a calibration record says."""
     payload = cast(Mapping[str, Any], record.payload)
     layers = tuple(
@@ -197,16 +197,16 @@ def widths_of(record: Record) -> Widths:
         )
         for layer, rows in enumerate(payload["rows"])
     )
-    return Widths(layers, cast(int, payload["k"]))
+    return Bandwidths(layers, cast(int, payload["k"]))
 
 
-def own_width(widths: Widths, layer: int, modality: str, rows: Tensor) -> Own | None:
+def own_bandwidth(bandwidths: Bandwidths, layer: int, modality: str, rows: Tensor) -> Own | None:
     """What the sequences of a modality share at a layer; None where all of them are the same row over and over.
 
     Raises:
         ValueError: calibration rows of the modality are all equal, or there were none, while these differ.
     """
-    own = widths.layers[layer].own.get(modality)
+    own = bandwidths.layers[layer].own.get(modality)
     if own is None:
         raise ValueError(f"nothing of modality {modality} was calibrated on")
     if not math.isnan(own.sigma):

@@ -93,8 +93,8 @@ def test_disturbed_portraits_are_read_right(change):
 @pytest.mark.parametrize("size", [64, 128, 256, 384, 512, 768])
 @pytest.mark.parametrize("source", [64, 384])
 def test_resized_and_disturbed_portraits_are_read_right(source, size):
-    for place, change in enumerate(CHANGES):
-        shares = read(source, size, change, every=29, start=5 * place)
+    for index, change in enumerate(CHANGES):
+        shares = read(source, size, change, every=29, start=5 * index)
         assert min(shares.values()) >= 0.99, (change, shares)
 
 

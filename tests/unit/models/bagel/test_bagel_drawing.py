@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tiny_bagel
 import torch
-from company import same_picture
+from batch_invariance import same_picture
 from tiny_bagel import picture_of
 from torch import Tensor
 
@@ -15,13 +15,13 @@ from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.bagel import drawing
+from unispect.models.bagel.chain_of_thought import ChainOfThought
 from unispect.models.bagel.context import Contexts, contexts_of, picture_blocks, prompts_of, states_behind
-from unispect.models.bagel.drawing import Drawing, GuidedField, paths, token_noise
+from unispect.models.bagel.drawing import DrawSettings, GuidedField, paths, token_noise
 from unispect.models.bagel.folder import load
 from unispect.models.bagel.guidance import Guidance
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.processing import Inputs, Shown
-from unispect.models.bagel.thinking import Thinking
 from unispect.models.capture import run
 from unispect.models.decode.flow import euler
 from unispect.models.decode.prefix import slots
@@ -72,7 +72,7 @@ def in_one_pass(model: Bagel, own: Contexts, latents: Tensor, time: float, branc
 @torch.no_grad()
 def test_keeping_keys_changes_nothing(model: Bagel, guidance: Guidance, prompt: Prompt):
     (own,) = contexts(model, prompt)
-    how = Drawing((3, 4), 4, 3.0, guidance)
+    how = DrawSettings((3, 4), 4, 3.0, guidance)
     noise = token_noise(model.network, [7], model.latent_shape(how.grid))
     field = GuidedField(model.network, [own], model.markers(), how.grid, guidance)
 
@@ -131,15 +131,15 @@ def test_pictures_and_their_latents_matter(model: Bagel):
 def test_only_the_branches_that_are_needed_are_run(model: Bagel, monkeypatch: pytest.MonkeyPatch):
     seen: list[int] = []
 
-    def watched(trunk: object, hidden: Tensor, **how: object) -> Tensor:
+    def watched(backbone: object, hidden: Tensor, **how: object) -> Tensor:
         seen.append(len(hidden))
-        return run(trunk, hidden, **how)  # type: ignore[arg-type]
+        return run(backbone, hidden, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(drawing, "run", watched)
 
     def rows(prompt: Prompt, guidance: Guidance) -> list[int]:
         seen.clear()
-        how = Drawing((4, 4), 4, 3.0, guidance)
+        how = DrawSettings((4, 4), 4, 3.0, guidance)
         own = with_settings(model, drawing=how, redrawing=how)
         own.draw(own.encode([prompt], Goal.IMAGE), ImageSampling((1,)))
         return list(seen)
@@ -244,7 +244,7 @@ def test_steps_are_for_pictures(model: Bagel):
 @pytest.mark.parametrize("temperature", [0.0, 2.0])
 @torch.no_grad()
 def test_thoughts_guide_the_picture_alone_and_stand_in_its_states(model: Bagel, temperature: float):
-    own = with_settings(model, thinking=Thinking(5, temperature))
+    own = with_settings(model, thinking=ChainOfThought(5, temperature))
     encoded = own.encode(MIXED, Goal.IMAGE)
     replies = own.draw(encoded, ImageSampling(SEEDS[: len(MIXED)]))
     thoughts, found = own.contexts(inputs_of(own, *MIXED), SEEDS[: len(MIXED)])
@@ -266,6 +266,6 @@ def test_thoughts_guide_the_picture_alone_and_stand_in_its_states(model: Bagel, 
 
 
 def test_thoughts_of_no_length_are_refused(model: Bagel):
-    for thinking in (Thinking(0), Thinking(3, -1.0)):
+    for thinking in (ChainOfThought(0), ChainOfThought(3, -1.0)):
         with pytest.raises(UsageError, match="thoughts of"):
             with_settings(model, thinking=thinking).encode([Prompt.of("a")], Goal.IMAGE)

@@ -16,7 +16,7 @@ from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, S
 from unispect.models.bagel.network import BagelNetwork
 from unispect.models.building import empty
 from unispect.models.keys import names_of, published, shapes_of, target_of
-from unispect.models.spread import device_map, place_of
+from unispect.models.spread import device_map, device_of
 
 ENTRIES, AUTOENCODER_ENTRIES = 1223, 244
 BILLIONS, AUTOENCODER_MILLIONS, GEN_BILLIONS = 14.607, 83.8, 6.53
@@ -162,5 +162,5 @@ def test_in_bfloat16_the_weights_divide_evenly_over_gpus(network, monkeypatch, g
     places = device_map(network, STACKS, [torch.device("cuda", n) for n in range(gpus)], dtypes)
     held = [0.0] * gpus
     for name, tensor in state.items():
-        held[place_of(places, name).index] += tensor.numel() * dtypes[name].itemsize / 2**30
+        held[device_of(places, name).index] += tensor.numel() * dtypes[name].itemsize / 2**30
     assert held == pytest.approx(gib, abs=0.06)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from unispect.core.errors import UsageError
-from unispect.models.bagel.drawing import Drawing
+from unispect.models.bagel.drawing import DrawSettings
 from unispect.models.bagel.guidance import Guidance, Renorm
 
 SCALES = st.floats(0.0, 8.0)
@@ -83,7 +83,7 @@ def test_the_interval_is_open_below_and_closed_above():
 
 
 def test_the_published_interval_guides_41_of_49_steps():
-    drawing = Drawing((64, 64))
+    drawing = DrawSettings((64, 64))
     assert len(drawing.times) == 50
     assert len(drawing.guided) == 41
 
@@ -99,7 +99,7 @@ def test_the_published_interval_guides_41_of_49_steps():
 )
 def test_ends_of_the_interval_are_met_in_single_precision(steps: int, shift: float, low: float, guided: int):
     """A step at an end of the interval is guided where the authors' float32 says so."""
-    drawing = Drawing((4, 4), steps, shift, Guidance(4.0, interval=(low, 1.0)))
+    drawing = DrawSettings((4, 4), steps, shift, Guidance(4.0, interval=(low, 1.0)))
     times = torch.linspace(1, 0, steps + 1)
     theirs = (shift * times / (1 + (shift - 1) * times) > low)[:-1]
     assert theirs.sum() == guided
@@ -111,7 +111,7 @@ def test_times_are_those_of_the_formula(steps: int, shift: float):
     """From 1 to 0; the authors count one point more than there are steps."""
     even = [1 - step / steps for step in range(steps + 1)]
     expected = [shift * t / (1 + (shift - 1) * t) for t in even]
-    assert Drawing((4, 4), steps, shift).times == pytest.approx(expected, abs=1e-12)
+    assert DrawSettings((4, 4), steps, shift).times == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("renorm", RENORMS)
@@ -124,9 +124,9 @@ def test_guidance_is_that_of_the_formula(renorm: Renorm, text: float, image: flo
     by_text = u + text * (c - u)
     if renorm == "text_channel":
         shortened = by_text.clone()
-        for place in range(len(c)):
-            factor = c[place].norm() / (by_text[place].norm() + 1e-8)
-            shortened[place] *= min(max(float(factor), least), 1.0)
+        for index in range(len(c)):
+            factor = c[index].norm() / (by_text[index].norm() + 1e-8)
+            shortened[index] *= min(max(float(factor), least), 1.0)
         expected = w + image * (shortened - w) if image > 1 else shortened
     else:
         expected = w + image * (by_text - w) if image > 1 else by_text.clone()
@@ -142,17 +142,17 @@ def test_guidance_is_that_of_the_formula(renorm: Renorm, text: float, image: flo
 @pytest.mark.parametrize(
     "drawing",
     [
-        Drawing((1, 1), steps=0),
-        Drawing((1, 1), shift=0.0),
-        Drawing((1, 1), guidance=Guidance(renorm="local")),  # type: ignore[arg-type]
+        DrawSettings((1, 1), steps=0),
+        DrawSettings((1, 1), shift=0.0),
+        DrawSettings((1, 1), guidance=Guidance(renorm="local")),  # type: ignore[arg-type]
     ],
 )
-def test_settings_that_make_no_sense_are_refused(drawing: Drawing):
+def test_settings_that_make_no_sense_are_refused(drawing: DrawSettings):
     with pytest.raises(UsageError):
         drawing.check()
 
 
 def test_a_reply_tells_how_it_was_drawn():
-    drawing = Drawing((3, 4), 7, 2.0, Guidance(3.0, 1.5, (0.1, 0.8), "channel", 0.25))
+    drawing = DrawSettings((3, 4), 7, 2.0, Guidance(3.0, 1.5, (0.1, 0.8), "channel", 0.25))
     told = {**drawing.told(), "guidance": 3.0, "steps": 7}
-    assert Drawing((3, 4)).as_told(told) == drawing
+    assert DrawSettings((3, 4)).as_told(told) == drawing

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unispect.models.bagel.backbone import Routes
 from unispect.models.bagel.layout import Block, Kind, lay_out, without_last_text, without_pictures
-from unispect.models.bagel.trunk import Routes
 from unispect.models.decode.prefix import BLOCK
 
 KINDS: tuple[Kind, ...] = ("text", "seen", "kept", "noise")
@@ -28,17 +28,17 @@ def test_what_a_row_sees_is_told_by_its_block(shapes: list[tuple[Kind, int]]):
     blocks = blocks_of(*shapes)
     layout = lay_out(blocks)
     owner = [i for i, block in enumerate(blocks) for _ in range(block.length)]
-    sight = layout.sight
-    if sight is None:
+    attention_mask = layout.attention_mask
+    if attention_mask is None:
         assert all(kind == "text" for kind, _ in shapes)
-        sight = torch.ones(len(layout), len(layout), dtype=torch.bool).tril()
+        attention_mask = torch.ones(len(layout), len(layout), dtype=torch.bool).tril()
     for row, mine in enumerate(owner):
         for other, theirs in enumerate(owner):
             if mine == theirs:
                 expected = blocks[mine].kind != "text" or other <= row
             else:
                 expected = theirs < mine and blocks[theirs].kind != "noise"
-            assert bool(sight[row, other]) == expected
+            assert bool(attention_mask[row, other]) == expected
 
 
 @given(shapes)
@@ -61,7 +61,7 @@ def test_a_picture_takes_one_position_and_noise_none(shapes: list[tuple[Kind, in
 
 def test_an_empty_prompt_has_no_rows():
     layout = lay_out(())
-    assert (len(layout), layout.following, layout.sight) == (0, 0, None)
+    assert (len(layout), layout.following, layout.attention_mask) == (0, 0, None)
 
 
 SYSTEM, SAID, SEEN = ("text", 5), ("text", 4), ("seen", 3)
@@ -99,4 +99,4 @@ def test_rows_come_back_from_both_sets_where_they_were(flags: list[list[bool]]):
     assert set(und[:, 0].tolist()) == set(rows[~drawn][:, 0].tolist())
     assert set(gen[:, 0].tolist()) == set(rows[drawn][:, 0].tolist())
     assert all(len(part) >= BLOCK or len(part) == 0 for part in (und, gen))
-    assert torch.equal(routes.joined(und, gen, drawn.shape), rows)
+    assert torch.equal(routes.scatter_back(und, gen, drawn.shape), rows)

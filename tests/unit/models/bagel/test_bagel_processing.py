@@ -11,12 +11,12 @@ from tiny_bagel import picture_of
 
 from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
+from unispect.models.bagel.chain_of_thought import SYSTEM, ChainOfThought
 from unispect.models.bagel.folder import load
 from unispect.models.bagel.model import Bagel
 from unispect.models.bagel.network import numbers_of, patches
 from unispect.models.bagel.processing import Inputs, Shown
 from unispect.models.bagel.resize import BUDGET, Resize, opaque
-from unispect.models.bagel.thinking import SYSTEM, Thinking
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_picture_to_be_redrawn_is_shown_twice(model: Bagel):
 
 def test_what_it_is_told_for_thinking_stands_in_front(model: Bagel):
     for goal, end in ((Goal.TEXT, "<"), (Goal.IMAGE, "")):
-        text = shown(model, Prompt.of("Why?"), goal, thinking=Thinking())
+        text = shown(model, Prompt.of("Why?"), goal, thinking=ChainOfThought())
         assert text == f"<{SYSTEM[goal]}><Why?>{end}"
     assert SYSTEM[Goal.TEXT] != SYSTEM[Goal.IMAGE]
     assert ". \n" in SYSTEM[Goal.TEXT]

@@ -175,15 +175,15 @@ def by_the_formula(
         chances = scores[step].double().softmax(-1)
         guess = (chances / race[step].double()).argmax(-1)
         sure = torch.empty(places, dtype=torch.float64)
-        for place in range(places):
-            there = tokens[place] != OPEN
-            guess[place] = tokens[place] if there else guess[place]
+        for index in range(places):
+            there = tokens[index] != OPEN
+            guess[index] = tokens[index] if there else guess[index]
             own = (
                 math.log(torch.finfo(torch.float32).max)
                 if there
-                else math.log(max(chances[place, guess[place]], 1e-20))
+                else math.log(max(chances[index, guess[index]], 1e-20))
             )
-            sure[place] = own + temperature * float(ranks[step, place])
+            sure[index] = own + temperature * float(ranks[step, index])
         again = max(1, min(int((tokens == OPEN).sum()) - 1, math.floor(places * shares[step])))
         border = sure.sort().values[again]
         tokens = torch.where(sure < border, OPEN, guess)
@@ -242,7 +242,7 @@ def test_much_noise_takes_tokens_away_again():
 
 
 def test_rounding_never_decides():
-    """Logits that differ by rounding between calls: what is close is decided by the pass without company."""
+    """Logits that differ by rounding between calls: what is close is decided by the pass in a batch of one."""
     places, steps = 40, 6
     true = fixed(3, places).round()  # many ties
     noise = torch.Generator().manual_seed(9)

@@ -70,7 +70,7 @@ def following(wrong: float) -> Any:
 
 
 class Fed:
-    """A trunk of one state after another, as `Rows` is asked for."""
+    """A backbone of one state after another, as `Rows` is asked for."""
 
     def __init__(self, states: list[Tensor]) -> None:
         self.state = states[0]
@@ -81,8 +81,8 @@ class Fed:
 
 
 def decoding(monkeypatch: pytest.MonkeyPatch, states: list[Tensor]) -> Any:
-    """A trunk that gives these states, whatever it is fed."""
-    monkeypatch.setattr(autoregressive, "Rows", SimpleNamespace(of=lambda *args: Fed(states)))
+    """A backbone that gives these states, whatever it is fed."""
+    monkeypatch.setattr(autoregressive, "CachedPrompts", SimpleNamespace(of=lambda *args: Fed(states)))
     return SimpleNamespace()
 
 
@@ -91,10 +91,10 @@ def test_image_tokens_are_drawn_from_finite_scores_alone(monkeypatch: pytest.Mon
     def drawn(value: float, guidance: float = 2.0) -> Tensor:
         states = [torch.arange(20.0).view(4, 5), torch.arange(20.0).view(4, 5)]
         states[1][1, 2] = value
-        trunk = decoding(monkeypatch, states)
+        backbone = decoding(monkeypatch, states)
         how: dict[str, Any] = {"feed": lambda tokens: tokens, "head": lambda state: state, "steps": 2, "draws": None}
         rows = [torch.zeros(1, 5)] * 2
-        return autoregressive.draw_tokens(trunk, rows, rows, guidance=guidance, temperature=0.0, **how)
+        return autoregressive.draw_tokens(backbone, rows, rows, guidance=guidance, temperature=0.0, **how)
 
     assert drawn(0.0).shape == (2, 2)
     with pytest.raises(StateError, match=r"scores of image tokens of sample 2 of 2 are not finite .* at step 2"):
@@ -107,13 +107,13 @@ def test_image_tokens_are_drawn_from_finite_scores_alone(monkeypatch: pytest.Mon
 def test_texts_are_written_from_finite_scores_alone(monkeypatch: pytest.MonkeyPatch, wrong: float):
     def written(value: float, temperature: float = 0.0, *, told: bool = False) -> Any:
         states = [torch.arange(10.0).view(2, 5), torch.arange(10.0).view(2, 5)]
-        trunk = decoding(monkeypatch, states)
+        backbone = decoding(monkeypatch, states)
         alone = torch.arange(10.0).view(1, 2, 5)
         (alone if told else states[1])[..., 2] = value
         monkeypatch.setattr(autoregressive, "run", lambda *args, **how: alone)
         how = TextSampling(max_new_tokens=2, temperature=temperature, seeds=(0, 1), log_probabilities=told)
         same: dict[str, Any] = {"embed": lambda tokens: torch.zeros(len(tokens), 5), "head": lambda state: state}
-        return autoregressive.write_tokens(trunk, [torch.zeros(1, 5)] * 2, end=0, how=how, **same)
+        return autoregressive.write_tokens(backbone, [torch.zeros(1, 5)] * 2, end=0, how=how, **same)
 
     assert len(written(0.0)) == len(written(0.0, told=True)) == 2
     with pytest.raises(StateError, match=r"scores of tokens of sample 1 of 2 are not finite .* at step 2"):

@@ -8,7 +8,7 @@ from transformers.models.llama.modeling_llama import LlamaModel
 
 from unispect.models.capture import run
 from unispect.models.decode.positions import ahead, batched, extended
-from unispect.models.decode.rows import Rows
+from unispect.models.decode.rows import CachedPrompts
 
 CPU = torch.device("cpu")
 SHARED = torch.tensor([0, 1, 1, 1, 2])
@@ -38,7 +38,7 @@ def test_padding_stands_at_zero_on_its_side():
 
 
 @pytest.fixture(scope="module")
-def trunk() -> LlamaModel:
+def backbone() -> LlamaModel:
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
     made = LlamaModel(LlamaConfig(vocab_size=8, **sizes)).eval()
@@ -50,15 +50,15 @@ def trunk() -> LlamaModel:
 
 
 @torch.no_grad()
-def test_rows_go_on_where_their_prompts_end(trunk: LlamaModel):
+def test_rows_go_on_where_their_prompts_end(backbone: LlamaModel):
     generator = torch.Generator().manual_seed(1)
     prompts: list[Tensor] = [torch.randn(n, 16, generator=generator) for n in (5, 3, 5)]
     new = torch.randn(3, 2, 16, generator=generator)
     positions = [SHARED, None, torch.tensor([0, 4, 4, 5, 9])]
-    found = Rows.of(trunk, prompts, 2, positions=positions).extend(new)
+    found = CachedPrompts.of(backbone, prompts, 2, positions=positions).extend(new)
     for own, prompt, where, behind in zip(found, prompts, positions, new, strict=True):
         whole = torch.cat([prompt, behind])
-        alone = run(trunk, whole[None], positions=batched([where], [len(whole)], CPU))[0, -2:]
+        alone = run(backbone, whole[None], positions=batched([where], [len(whole)], CPU))[0, -2:]
         torch.testing.assert_close(own, alone, rtol=1e-4, atol=1e-5)
-        plain = run(trunk, whole[None])[0, -2:]
+        plain = run(backbone, whole[None])[0, -2:]
         assert torch.allclose(alone, plain, atol=1e-3) == (where is None)

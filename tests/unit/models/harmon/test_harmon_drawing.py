@@ -10,9 +10,9 @@ from torch import Tensor
 
 from unispect.core.errors import UsageError
 from unispect.models.harmon.diffusion import kept_steps, process, sample
-from unispect.models.harmon.drawing import Drawing
+from unispect.models.harmon.drawing import DrawSettings
 
-DRAWING = Drawing(grid=(4, 4), iterations=4, guidance=3.0, temperature=1.0, diffusion_steps="100")
+DRAWING = DrawSettings(grid=(4, 4), iterations=4, guidance=3.0, temperature=1.0, diffusion_steps="100")
 
 
 @pytest.mark.parametrize(

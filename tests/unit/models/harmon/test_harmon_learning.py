@@ -16,7 +16,7 @@ from unispect.models.capture import run
 from unispect.models.harmon import learning
 from unispect.models.harmon.diffusion import learning_loss, noised, process
 from unispect.models.harmon.folder import load, save, start
-from unispect.models.harmon.learning import hidden_places
+from unispect.models.harmon.learning import masked_positions
 from unispect.models.harmon.model import Harmon
 
 
@@ -43,12 +43,12 @@ def test_the_draw_loss_is_that_of_one_picture_worked_out_alone(model: Harmon, pi
     prompt, seed = Prompt.of("a red star"), 5
     latents = model.targets(pictures[:1])
     network, config, grid = model.network, model.network.config.mar, model.drawing.grid
-    drawn = hidden_places(seed, 16, channels=8, least=config.mask_ratio_min, levels=config.diffusion_batch)
+    drawn = masked_positions(seed, 16, channels=8, least=config.mask_ratio_min, levels=config.diffusion_batch)
     known = drawn.order[drawn.count :].sort().values[None]
     row = model.empty_row() if unconditional else model.prompt_rows(model.encode([prompt], Goal.IMAGE).inputs)[0]
     with torch.no_grad():
         features, read = network.seen(latents[:, known[0]], known, grid)
-        states = run(model.trunk, torch.cat([row, read[0]])[None])[:, len(row) :]
+        states = run(model.backbone, torch.cat([row, read[0]])[None])[:, len(row) :]
         decoded = network.expected(features, states, known, grid)[0]
         values = []
         for level in range(config.diffusion_batch):
@@ -62,7 +62,7 @@ def test_the_draw_loss_is_that_of_one_picture_worked_out_alone(model: Harmon, pi
     assert loss.item() == pytest.approx(np.mean(values), rel=1e-4)
 
 
-def test_company_does_not_change_a_loss(model: Harmon, pictures: list):
+def test_a_loss_is_batch_invariant(model: Harmon, pictures: list):
     texts = ("a star", "a much longer prompt about a red star", "plus")
     examples = [
         Example(Prompt.of(text), picture, seed=seed)
@@ -72,7 +72,7 @@ def test_company_does_not_change_a_loss(model: Harmon, pictures: list):
         apart = [draw_loss(model, example).item() for example in examples]
         assert draw_loss(model, *examples).item() == pytest.approx(np.mean(apart), rel=1e-5)
         assert draw_loss(model, *examples[::-1]).item() == pytest.approx(np.mean(apart), rel=1e-5)
-    counts = {hidden_places(seed, 16, channels=8, least=0.7, levels=1).count for seed in range(3)}
+    counts = {masked_positions(seed, 16, channels=8, least=0.7, levels=1).count for seed in range(3)}
     assert len(counts) > 1, "the examples hide equally much: padding is not tried"
 
 
@@ -170,7 +170,7 @@ def test_gradients_reach_what_each_direction_uses(model: Harmon, pictures: list)
 
 
 def test_hidden_shares_follow_the_cut_off_gaussian():
-    counts = np.array([hidden_places(seed, 1000, channels=1, least=0.7, levels=1).count for seed in range(2000)])
+    counts = np.array([masked_positions(seed, 1000, channels=1, least=0.7, levels=1).count for seed in range(2000)])
     assert counts.min() >= 700
     assert counts.max() <= 1000
     # Of a Gaussian around 1 with spread 0.25, cut off to 0.7..1.
@@ -237,7 +237,7 @@ def test_starting_is_seeded_and_saving_gives_it_back(tmp_path: Path):
         folder = tiny_harmon.write_files(tmp_path / str(tied), tied=tied)
         one, same, other = (start(tiny_harmon.TINY, folder, seed=seed) for seed in (1, 1, 2))
         assert all(torch.equal(a, b) for a, b in zip(one.network.parameters(), same.network.parameters(), strict=True))
-        assert not torch.equal(one.trunk.embed_tokens.weight, other.trunk.embed_tokens.weight)
+        assert not torch.equal(one.backbone.embed_tokens.weight, other.backbone.embed_tokens.weight)
         assert ("text head" in one.parameter_groups()) is not tied
         save(one, folder / "model.safetensors")
         back = load(tiny_harmon.TINY, folder, device="cpu")

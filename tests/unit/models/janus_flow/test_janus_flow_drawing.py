@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tiny_janus_flow
 import torch
-from company import same_numbers, same_picture
+from batch_invariance import same_numbers, same_picture
 from PIL import Image
 from torch import Tensor
 
@@ -57,7 +57,7 @@ def without_cache(model: JanusFlow, prompt: Tensor, pad: Tensor, latents: Tensor
     length = both.shape[1]
     mask = torch.ones(length, length, dtype=torch.bool).tril().expand(2, 1, -1, -1).clone()
     mask[1, :, :, 1 : len(prompt)] = False
-    states = run(model.trunk, both, mask=mask)[:, len(prompt) + 1 :]
+    states = run(model.backbone, both, mask=mask)[:, len(prompt) + 1 :]
     velocities = model.network.velocity(states, map_.repeat(2, 1, 1, 1), embedded.repeat(2, 1))
     return guided(velocities[0], velocities[1], w)
 
@@ -68,7 +68,7 @@ def without_cache(model: JanusFlow, prompt: Tensor, pad: Tensor, latents: Tensor
 @torch.no_grad()
 def test_a_cache_changes_nothing(model: JanusFlow, guidance: float, grid: tuple[int, int]):
     """Of any size, square or not, as large as pictures that are seen (4 x 4) or not."""
-    pad = model.trunk.embed_tokens.weight[model.processor.special.pad]
+    pad = model.backbone.embed_tokens.weight[model.processor.special.pad]
     noise = start_noise(SEEDS, sized(model, grid).latent_shape)
     for i, prompt in enumerate(prompts(model)):
         cached = euler(PromptedField(model.network, [prompt], guidance), noise[i : i + 1], times(5))
@@ -130,8 +130,8 @@ def test_pictures_of_any_size_are_drawn_and_looked_at(model: JanusFlow, grid: tu
                 field, noise = PromptedField(own.network, [inputs[i]], 2.0), start_noise([reply.seed], own.latent_shape)
                 latents = list(euler(field, noise, times(3)))[2 if at == LAST else at]
                 added, _, _ = own.picture_rows(latents, torch.tensor([(2 if at == LAST else at) / 3]).double())
-                expected = run(own.trunk, torch.cat([inputs[i], added[0]])[None])[0]
-            torch.testing.assert_close(own.trunk.norm(final.rows[i]), expected, rtol=1e-4, atol=1e-4)
+                expected = run(own.backbone, torch.cat([inputs[i], added[0]])[None])[0]
+            torch.testing.assert_close(own.backbone.norm(final.rows[i]), expected, rtol=1e-4, atol=1e-4)
             assert len(final.segments[i][-1]) == rows * columns
 
 
@@ -173,9 +173,9 @@ def test_steps_are_evaluated_at_even_times(model: JanusFlow, monkeypatch: pytest
 def test_guidance_of_one_runs_no_other_branch(model: JanusFlow, monkeypatch: pytest.MonkeyPatch):
     seen = []
 
-    def watched(trunk, hidden: Tensor, **how) -> Tensor:
+    def watched(backbone, hidden: Tensor, **how) -> Tensor:
         seen.append(len(hidden))
-        return run(trunk, hidden, **how)
+        return run(backbone, hidden, **how)
 
     monkeypatch.setattr(drawing, "run", watched)
     encoded = model.encode([Prompt.of("a star")], Goal.IMAGE)
@@ -226,8 +226,8 @@ def test_the_states_of_a_step_are_those_it_looked_with(model: JanusFlow):
             with torch.no_grad():
                 path = list(euler(PromptedField(model.network, [inputs[i]], 2.0), noise_of(model, reply), times(4)))
                 rows, _, _ = model.picture_rows(path[at], torch.tensor([at / 4], dtype=torch.float64))
-                expected = run(model.trunk, torch.cat([inputs[i], rows[0]])[None])[0]
-                torch.testing.assert_close(model.trunk.norm(final.rows[i]), expected, rtol=1e-4, atol=1e-4)
+                expected = run(model.backbone, torch.cat([inputs[i], rows[0]])[None])[0]
+                torch.testing.assert_close(model.backbone.norm(final.rows[i]), expected, rtol=1e-4, atol=1e-4)
     last, also = (list(model.states(encoded, replies, at=at)) for at in (LAST, 3))
     for one, other in zip(last, also, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one.rows, other.rows, strict=True))
@@ -279,7 +279,7 @@ def test_steps_that_were_not_taken_are_refused(model: JanusFlow):
 
 
 def test_a_prompt_that_leaves_no_room_for_the_picture_is_refused(model: JanusFlow):
-    room = model.trunk.config.max_position_embeddings - 17
+    room = model.backbone.config.max_position_embeddings - 17
     text = "a" * (room - len(inputs_of(model, "a").ids[0]) + 1)
     model.encode([Prompt.of(text)], Goal.IMAGE)
     with pytest.raises(DataError, match="shorten it"):

@@ -106,7 +106,7 @@ def test_starting_is_seeded_and_saving_gives_it_back(tmp_path: Path):
     one, again, other = (start(tiny_janus_flow.TINY, folder, seed=seed) for seed in (1, 1, 2))
     assert same(one, again)
     assert not torch.equal(one.network.language_model.lm_head.weight, other.network.language_model.lm_head.weight)
-    assert not torch.equal(one.network.language_model.lm_head.weight, one.trunk.embed_tokens.weight)
+    assert not torch.equal(one.network.language_model.lm_head.weight, one.backbone.embed_tokens.weight)
     assert one.card.parameters == round(sum(p.numel() for p in one.network.parameters()) / 1e6, 3)
     save(one, folder / "model.safetensors")
     assert same(opened(folder), one)

@@ -46,7 +46,7 @@ def by_the_formula(
     found: list[int] = []
     for race in draws[:, sample]:
         fed = model.code_rows(torch.tensor(found, dtype=torch.long))
-        states = [run(model.trunk, torch.cat([own, fed])[None])[0, -1] for own in branches]
+        states = [run(model.backbone, torch.cat([own, fed])[None])[0, -1] for own in branches]
         with_prompt, without = (model.network.model.generation_head(state).double() for state in states)
         chances = ((without + weight * (with_prompt - without)) / heat).softmax(-1)
         found.append(int((chances / race.double()).argmax()))

@@ -44,7 +44,7 @@ def test_the_draw_loss_is_that_of_the_branch(model: JanusPro, pictures: list[Ima
     inputs = model.encode([prompt], Goal.IMAGE).inputs
     rows = (model.empty_rows if unconditional else model.prompt_rows)(inputs)[0]
     with torch.no_grad():
-        states = run(model.trunk, torch.cat([rows, model.code_rows(codes[0, :-1])])[None])[0, len(rows) - 1 :]
+        states = run(model.backbone, torch.cat([rows, model.code_rows(codes[0, :-1])])[None])[0, len(rows) - 1 :]
         expected = torch.nn.functional.cross_entropy(model.network.model.generation_head(states), codes[0])
     assert loss is not None
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -111,8 +111,8 @@ def test_starting_is_seeded_and_saving_gives_it_back(tmp_path: Path):
     assert all(torch.equal(a, b) for a, b in zip(one.network.parameters(), same.network.parameters(), strict=True))
     assert not torch.equal(one.network.lm_head.weight, other.network.lm_head.weight)
     # Tied by the stock default, one would be learnt through the other.
-    assert one.network.lm_head.weight is not one.trunk.embed_tokens.weight
-    assert not torch.equal(one.network.lm_head.weight, one.trunk.embed_tokens.weight)
+    assert one.network.lm_head.weight is not one.backbone.embed_tokens.weight
+    assert not torch.equal(one.network.lm_head.weight, one.backbone.embed_tokens.weight)
     save(one, folder / "model.safetensors")
     back = load(tiny_janus.TINY, folder, device="cpu")
     for (name, ours), theirs in zip(one.network.named_parameters(), back.network.parameters(), strict=True):

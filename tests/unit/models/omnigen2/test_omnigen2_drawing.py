@@ -17,7 +17,7 @@ from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling, TextReply, TextSampling
 from unispect.models.decode.flow import start_noise
 from unispect.models.decode.prefix import slots
-from unispect.models.omnigen2.drawing import Drawing, GuidedField, condition_of
+from unispect.models.omnigen2.drawing import DrawSettings, GuidedField, condition_of
 from unispect.models.omnigen2.folder import load
 from unispect.models.omnigen2.model import OmniGen2
 from unispect.models.omnigen2.processing import Inputs
@@ -100,7 +100,7 @@ def test_no_branch_runs_that_does_not_count(
 
 
 def test_guidance_counts_in_its_share_of_the_steps():
-    own = Drawing(64, 64, guidance=4.0, steps=5)
+    own = DrawSettings(64, 64, guidance=4.0, steps=5)
     at = own.at((40, 40))
     assert at == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     assert len(own.guided_at(at)) == 5
@@ -110,7 +110,7 @@ def test_guidance_counts_in_its_share_of_the_steps():
 
 
 def test_larger_pictures_stay_near_noise_for_longer():
-    own = Drawing(64, 64, guidance=4.0, steps=4)
+    own = DrawSettings(64, 64, guidance=4.0, steps=4)
     small, native, large = (own.at((side, side))[2] for side in (8, 40, 128))
     assert small > native == 0.5 > large
     assert large == pytest.approx(0.5 / (3.2 - 3.2 * 0.5 + 0.5))
@@ -120,7 +120,7 @@ def test_larger_pictures_stay_near_noise_for_longer():
 @pytest.mark.parametrize("shape", [(8, 12), (40, 40), (96, 30)])
 def test_times_are_those_of_the_formula(steps: int, shape: tuple[int, int]):
     """t / (m - m t + t) with m = sqrt(height x width) / 40 in latents; even ones where the scheduler moves none."""
-    own, m = Drawing(64, 64, guidance=4.0, steps=steps), (shape[0] * shape[1]) ** 0.5 / 40
+    own, m = DrawSettings(64, 64, guidance=4.0, steps=steps), (shape[0] * shape[1]) ** 0.5 / 40
     even = [step / steps for step in range(steps + 1)]
     assert own.at(shape) == pytest.approx([t / (m - m * t + t) for t in even], abs=1e-7)
     assert replace(own, moved=False).at(shape) == pytest.approx(even, abs=1e-7)
@@ -197,7 +197,7 @@ def test_without_the_chat_the_language_model_sees_no_picture(model: OmniGen2):
     bare, seen = inputs_of(model, prompt), inputs_of(drawing(model, chat=True), prompt)
     assert bare.ids[0].tolist() == inputs_of(model, Prompt.of("red")).ids[0].tolist()
     assert bare.grids is None
-    place = model.processor.special.place
+    place = model.processor.special.image_pad
     count = int((seen.ids[0] == place).sum())
     assert count > 0
     (source,) = drawing(model, chat=True).sources(seen)

@@ -149,8 +149,8 @@ def test_the_language_model_learns_to_be_heard_while_what_draws_stays_as_it_is(
     tmp_path: Path, pictures: list[Image.Image]
 ):
     """As new words are taught: the error of the picture reaches the language model through a frozen transformer."""
-    pupil = load(tiny_omnigen2.TINY, tiny_omnigen2.write_checkpoint(tmp_path, tied=False), device="cpu")
-    groups, named = pupil.parameter_groups(), dict(pupil.network.named_parameters())
+    trainee = load(tiny_omnigen2.TINY, tiny_omnigen2.write_checkpoint(tmp_path, tied=False), device="cpu")
+    groups, named = trainee.parameter_groups(), dict(trainee.network.named_parameters())
     for parameter in named.values():
         parameter.requires_grad_(False)
     learning = [named[name] for group in ("backbone", "token embeddings", "text head") for name in groups[group]]
@@ -161,7 +161,7 @@ def test_the_language_model_learns_to_be_heard_while_what_draws_stays_as_it_is(
     batch = [Example(Prompt.of("a wug"), picture, seed=seed) for picture in pictures[:1] for seed in range(4)]
     losses = []
     for _ in range(15):
-        loss = draw_loss(pupil, batch)
+        loss = draw_loss(trainee, batch)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -102,7 +102,7 @@ def test_every_position_is_labelled(model: OmniGen2):
     assert isinstance(inputs, Inputs)
     ids = inputs.ids[0]
     content = positions(segments, modality="image", roles=("prompt",))
-    assert content == (ids == model.processor.special.place).nonzero().flatten().tolist()
+    assert content == (ids == model.processor.special.image_pad).nonzero().flatten().tolist()
     text = positions(segments, modality="text", roles=("prompt",))
     # The tag in front of a picture is the template's.
     assert model.processor.decode([int(ids[i]) for i in text]) == "look  and say"
@@ -115,7 +115,7 @@ def test_pictures_stand_at_rows_and_columns(model: OmniGen2):
     assert inputs.positions[0] is None
     where, ids = inputs.positions[1], inputs.ids[1]
     assert where is not None
-    place = ids == model.processor.special.place
+    place = ids == model.processor.special.image_pad
     start = int(place.nonzero()[0])
     assert where[:, :start].tolist() == [list(range(start))] * 3
     rows_and_columns = [[0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 2]]

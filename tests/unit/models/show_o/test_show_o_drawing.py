@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny_show_o
 import torch
-from company import same_picture
+from batch_invariance import same_picture
 from PIL import Image
 from torch import Tensor
 
@@ -70,11 +70,11 @@ def test_a_cache_and_places_left_out_change_nothing(model: ShowO):
     canvas = Canvas(model.network, ids[[0, 1, 3]], config.special("[PAD]"))
     generator = torch.Generator().manual_seed(0)
     for _ in range(3):
-        tokens = torch.randint(-1, config.codes, (3, config.places), generator=generator)
+        tokens = torch.randint(-1, config.codes, (3, config.image_tokens), generator=generator)
         whole = ids[[0, 1, 3]].clone()
-        whole[:, config.text_places + 1 : -1] = torch.where(tokens < 0, config.mask, tokens + config.first_code)
-        look = torch.stack([model.processor.drawing_sight(own) for own in whole])[:, None]
-        theirs = run(model.trunk, model.trunk.embed_tokens(whole), mask=look)[:, config.text_places + 1 : -1]
+        whole[:, config.text_tokens + 1 : -1] = torch.where(tokens < 0, config.mask, tokens + config.first_code)
+        mask = torch.stack([model.processor.drawing_mask(own) for own in whole])[:, None]
+        theirs = run(model.backbone, model.backbone.embed_tokens(whole), mask=mask)[:, config.text_tokens + 1 : -1]
         torch.testing.assert_close(canvas.states(tokens), theirs, rtol=1e-5, atol=2e-5)
 
 
@@ -82,24 +82,26 @@ def test_a_cache_and_places_left_out_change_nothing(model: ShowO):
 def test_text_is_written_with_a_cache_as_without(model: ShowO):
     given = [Prompt.of(noise(), "What is it?"), Prompt.of("a star"), Prompt.of("two", noise(1), "and", noise(2))]
     encoded = model.encode(given, Goal.TEXT)
-    rows, sights = model.prompt_rows(encoded.inputs), encoded.inputs.sights
-    for reply, row, sight in zip(model.write(encoded, TextSampling(max_new_tokens=12)), rows, sights, strict=True):
+    rows, attention_masks = model.prompt_rows(encoded.inputs), encoded.inputs.attention_masks
+    for reply, row, attention_mask in zip(
+        model.write(encoded, TextSampling(max_new_tokens=12)), rows, attention_masks, strict=True
+    ):
         for count, token in enumerate(reply.tokens):
-            own = torch.cat([row, model.trunk.embed_tokens(torch.tensor(reply.tokens[:count], dtype=torch.long))])
-            look = torch.ones(len(own), len(own), dtype=torch.bool).tril()
-            if sight is not None:
-                look[: len(row), : len(row)] = sight
-            logits = model.network.showo.lm_head(run(model.trunk, own[None], mask=look[None, None])[0, -1])
+            own = torch.cat([row, model.backbone.embed_tokens(torch.tensor(reply.tokens[:count], dtype=torch.long))])
+            mask = torch.ones(len(own), len(own), dtype=torch.bool).tril()
+            if attention_mask is not None:
+                mask[: len(row), : len(row)] = attention_mask
+            logits = model.network.showo.lm_head(run(model.backbone, own[None], mask=mask[None, None])[0, -1])
             assert int(logits.argmax()) == token
             assert logits.log_softmax(-1)[token].item() == pytest.approx(reply.log_probabilities[count], abs=1e-4)
 
 
 @pytest.mark.parametrize("how", [{}, {"guidance": 1.0}, {"guidance": 6.0, "steps": 16}, {"temperature": 0.0}])
 @pytest.mark.parametrize("tie", [None, 0.5])
-def test_company_and_close_calls_do_not_change_a_picture(
+def test_batch_and_close_calls_do_not_change_a_picture(
     model: ShowO, how: dict[str, float], tie: float | None, monkeypatch: pytest.MonkeyPatch
 ):
-    """With a wide tie nearly every step is decided by the pass without company, and nothing changes."""
+    """With a wide tie nearly every step is decided by the pass in a batch of one, and nothing changes."""
     right = drawn(model, prompts(), SEEDS, **how)
     if tie is not None:
         monkeypatch.setattr(drawing, "TIE", {torch.float32: tie})
@@ -115,9 +117,9 @@ def test_company_and_close_calls_do_not_change_a_picture(
 def test_guidance_of_one_runs_no_other_branch(model: ShowO, monkeypatch: pytest.MonkeyPatch):
     seen = []
 
-    def watched(trunk, hidden: Tensor, **how) -> Tensor:
+    def watched(backbone, hidden: Tensor, **how) -> Tensor:
         seen.append(len(hidden))
-        return run(trunk, hidden, **how)
+        return run(backbone, hidden, **how)
 
     monkeypatch.setattr(drawing, "run", watched)
     monkeypatch.setattr(drawing, "TIE", {})
@@ -132,7 +134,7 @@ def test_guidance_is_the_authors_and_one(model: ShowO):
     config = model.network.config
     ids = torch.stack([inputs_of(model, Prompt.of("a star")).ids[0], model.processor.canvas_ids()])
     with torch.inference_mode():
-        blank = torch.full((2, config.places), -1)
+        blank = torch.full((2, config.image_tokens), -1)
         own, other = model.network.code_logits(Canvas(model.network, ids, config.special("[PAD]")).states(blank))
     for weight in (-1e4, 1e4):
         replies = drawn(model, prompts("a star"), (1,), guidance=weight, steps=1, temperature=0.0)
@@ -235,12 +237,12 @@ def test_states_are_those_of_the_canvas_at_its_step(model: ShowO):
                 known[torch.from_numpy(reply.replay["found"]) >= at] = -1
             text = ("a star", "a longer prompt")[sample]
             ids = model.processor.canvas_ids(text, known)
-            mask = model.processor.drawing_sight(ids)[None, None]
+            mask = model.processor.drawing_mask(ids)[None, None]
             for state, whole in zip(
-                states, stream(model.trunk, model.trunk.embed_tokens(ids)[None], mask=mask), strict=True
+                states, stream(model.backbone, model.backbone.embed_tokens(ids)[None], mask=mask), strict=True
             ):
                 torch.testing.assert_close(
-                    state.rows[sample][begin:], whole[0, config.text_places :], rtol=1e-4, atol=1e-4
+                    state.rows[sample][begin:], whole[0, config.text_tokens :], rtol=1e-4, atol=1e-4
                 )
             segments = states[0].segments[sample]
             told = [place - begin - 1 for place in positions(segments, roles=("response",))]

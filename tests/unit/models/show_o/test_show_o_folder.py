@@ -73,7 +73,7 @@ def test_the_parts_are_found_beside_the_main_folder(model: ShowO, apart: tuple[P
     found = load(PUBLISHED, folder, device="cpu")
     assert same(found, model)
     assert found.card.revision.count("+") == 2
-    assert found.network.config.text_places == TEXT_PLACES
+    assert found.network.config.text_tokens == TEXT_PLACES
     assert (found.card.image_size, found.card.image_tokens) == (16, 16)
 
 

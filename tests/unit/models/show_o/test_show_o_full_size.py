@@ -16,7 +16,7 @@ from unispect.models.show_o.folder import model_config
 from unispect.models.show_o.keys import AUTHORS
 from unispect.models.show_o.network import ShowONetwork
 
-TRUNK = {"q_proj", "k_proj", "v_proj", "dense"}
+BACKBONE = {"q_proj", "k_proj", "v_proj", "dense"}
 
 
 def config(name: str) -> ShowOConfig:
@@ -54,7 +54,7 @@ def test_layers_have_the_published_names_and_shapes():
     assert shapes["showo.lm_head.bias"] == (58498,)
     for layer in range(24):
         start = f"showo.model.layers.{layer}."
-        for part in TRUNK:
+        for part in BACKBONE:
             assert shapes[f"{start}self_attn.{part}.weight"] == (2048, 2048)
             assert shapes[f"{start}self_attn.{part}.bias"] == (2048,)
         for part in ("q_layernorm", "k_layernorm"):  # shared by all heads
@@ -143,7 +143,7 @@ def test_the_cards_count_what_is_used(name: str):
     network = empty(ShowONetwork, config(name))
     card = CARDS[name]
     assert round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 1) == card.parameters
-    assert (network.config.image_size, network.config.places) == (card.image_size, card.image_tokens)
+    assert (network.config.image_size, network.config.image_tokens) == (card.image_size, card.image_tokens)
 
 
 def test_ids_are_the_published_ones():
@@ -151,7 +151,7 @@ def test_ids_are_the_published_ones():
     made = config("show-o")
     names = ("[PAD]", "soi", "eoi", "sov", "eov", "t2i", "mmu", "t2v", "v2v", "lvg")
     assert [made.special(name) for name in names] == list(range(50295, 50305))
-    assert (made.first_code, made.mask, made.text_places, made.codes) == (50305, 58497, 129, 8192)
+    assert (made.first_code, made.mask, made.text_tokens, made.codes) == (50305, 58497, 129, 8192)
     assert made.text.qk_layernorm
     assert config("show-o-clip-vit").seen_places == 576
     assert torch.isclose(torch.tensor(made.text.rope_parameters["partial_rotary_factor"]), torch.tensor(0.5))

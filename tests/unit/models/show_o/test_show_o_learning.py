@@ -15,7 +15,7 @@ from unispect.core.prompts import Goal, Prompt
 from unispect.models.base import Example
 from unispect.models.capture import run
 from unispect.models.show_o.folder import load, save, start
-from unispect.models.show_o.learning import hidden_places
+from unispect.models.show_o.learning import masked_positions
 from unispect.models.show_o.model import ShowO
 
 
@@ -47,13 +47,13 @@ def test_the_draw_loss_is_that_of_one_picture_worked_out_alone(model: ShowO, pic
     """The whole canvas with its unused places, no index over a batch."""
     prompt, seed, config = Prompt.of("a red star"), 5, model.network.config
     codes = model.targets(pictures[:1])[0]
-    hidden = hidden_places(seed, config.places)
+    hidden = masked_positions(seed, config.image_tokens)
     known = torch.where(hidden, -1, codes)
     ids = model.processor.canvas_ids("" if unconditional else prompt.text, known)
-    sight = model.processor.drawing_sight(ids)
+    attention_mask = model.processor.drawing_mask(ids)
     with torch.no_grad():
-        states = run(model.trunk, model.trunk.embed_tokens(ids)[None], mask=sight[None, None])[0]
-        logits = model.network.showo.lm_head(states)[config.text_places + 1 : -1]
+        states = run(model.backbone, model.backbone.embed_tokens(ids)[None], mask=attention_mask[None, None])[0]
+        logits = model.network.showo.lm_head(states)[config.text_tokens + 1 : -1]
     values = [
         F.cross_entropy(logits[place], codes[place] + config.first_code).item()
         for place in hidden.nonzero().flatten().tolist()
@@ -62,7 +62,7 @@ def test_the_draw_loss_is_that_of_one_picture_worked_out_alone(model: ShowO, pic
     assert loss.item() == pytest.approx(np.mean(values), rel=1e-5)
 
 
-def test_company_does_not_change_a_loss(model: ShowO, pictures: list):
+def test_a_loss_is_batch_invariant(model: ShowO, pictures: list):
     texts = ("a star", "a much longer prompt", "plus")
     examples = [
         Example(Prompt.of(text), picture, seed=seed)
@@ -72,7 +72,7 @@ def test_company_does_not_change_a_loss(model: ShowO, pictures: list):
         apart = [draw_loss(model, example).item() for example in examples]
         assert draw_loss(model, *examples).item() == pytest.approx(np.mean(apart), rel=1e-5)
         assert draw_loss(model, *examples[::-1]).item() == pytest.approx(np.mean(apart), rel=1e-5)
-    counts = {int(hidden_places(seed, 16).sum()) for seed in range(3)}
+    counts = {int(masked_positions(seed, 16).sum()) for seed in range(3)}
     assert len(counts) > 1, "the examples hide equally much: weighting is not tried"
 
 
@@ -116,8 +116,8 @@ def test_a_picture_to_be_completed_teaches_its_transparent_part(model: ShowO, pi
     known[[0, 4]] = -1
     ids = model.processor.canvas_ids("again", known)
     with torch.no_grad():
-        mask = model.processor.drawing_sight(ids)[None, None]
-        states = run(model.trunk, model.trunk.embed_tokens(ids)[None], mask=mask)[0, config.text_places + 1 : -1]
+        mask = model.processor.drawing_mask(ids)[None, None]
+        states = run(model.backbone, model.backbone.embed_tokens(ids)[None], mask=mask)[0, config.text_tokens + 1 : -1]
         expected = F.cross_entropy(model.network.showo.lm_head(states[[0, 4]]), codes[[0, 4]] + config.first_code)
     for seed in (0, 1):
         loss = draw_loss(model, Example(Prompt.of(given, "again"), pictures[0], seed=seed))
@@ -172,7 +172,7 @@ def test_gradients_are_those_of_finite_differences(model: ShowO, looker: ShowO, 
 
 
 def test_hidden_shares_follow_the_cosine():
-    counts = np.array([int(hidden_places(seed, 1000).sum()) for seed in range(2000)])
+    counts = np.array([int(masked_positions(seed, 1000).sum()) for seed in range(2000)])
     assert counts.min() >= 1
     # The mean of cos(pi/2 u) over even u.
     assert counts.mean() == pytest.approx(1000 * 2 / math.pi, abs=20)
@@ -180,8 +180,8 @@ def test_hidden_shares_follow_the_cosine():
 
 
 def test_everything_is_hidden_as_often_as_asked():
-    whole = [bool(hidden_places(seed, 100, 0.3).all()) for seed in range(2000)]
-    usual = [bool(hidden_places(seed, 100).all()) for seed in range(2000)]
+    whole = [bool(masked_positions(seed, 100, 0.3).all()) for seed in range(2000)]
+    usual = [bool(masked_positions(seed, 100).all()) for seed in range(2000)]
     assert np.mean(whole) == pytest.approx(0.3 + 0.7 * np.mean(usual), abs=0.04)
 
 
@@ -190,7 +190,7 @@ def test_starting_is_seeded_and_saving_gives_it_back(tmp_path: Path):
         folder = tiny_show_o.write_files(tmp_path / str(clip), clip=clip)
         one, same, other = (start(tiny_show_o.TINY, folder, seed=seed) for seed in (1, 1, 2))
         assert all(torch.equal(a, b) for a, b in zip(one.network.parameters(), same.network.parameters(), strict=True))
-        assert not torch.equal(one.trunk.embed_tokens.weight, other.trunk.embed_tokens.weight)
+        assert not torch.equal(one.backbone.embed_tokens.weight, other.backbone.embed_tokens.weight)
         assert ("vision encoder" in one.parameter_groups()) is clip
         save(one, folder / "model.safetensors")
         back = load(tiny_show_o.TINY, folder, device="cpu")

@@ -46,7 +46,7 @@ def encoded(
     processor: Processor, *parts: str | Image.Image, goal: Goal = Goal.TEXT
 ) -> tuple[list[int], torch.Tensor | None]:
     inputs, _ = processor.encode([Prompt.of(*parts)], goal)
-    return inputs.ids[0].tolist(), inputs.sights[0]
+    return inputs.ids[0].tolist(), inputs.attention_masks[0]
 
 
 # Prompts for text
@@ -54,60 +54,60 @@ def encoded(
 
 def test_text_stands_behind_the_token_that_begins_it(codes: Processor, tower: Processor):
     for own in (codes, tower):
-        found, sight = encoded(own, "a red", " star")
+        found, attention_mask = encoded(own, "a red", " star")
         assert found == [own.end, *ids(own, "a red star")]
-        assert sight is None
+        assert attention_mask is None
 
 
 def test_a_picture_stands_in_front_of_the_question(codes: Processor):
-    found, sight = encoded(codes, picture(), "What?")
+    found, attention_mask = encoded(codes, picture(), "What?")
     special = codes.config.special
     front = [special("mmu"), special("soi"), *[PICTURE] * 16, special("eoi")]
     assert found == [*front, codes.end, *ids(codes, "USER: \nWhat? ASSISTANT:")]
-    assert sight is not None
+    assert attention_mask is not None
     # Everything up to the end of the picture is seen from everywhere, also by what stands before the picture.
-    assert sight[:, : len(front)].all()
+    assert attention_mask[:, : len(front)].all()
     rest = torch.ones(len(found), len(found), dtype=torch.bool).tril()
-    assert torch.equal(sight[:, len(front) :], rest[:, len(front) :])
+    assert torch.equal(attention_mask[:, len(front) :], rest[:, len(front) :])
 
 
 def test_clip_has_a_system_prompt_and_only_the_picture_is_open(tower: Processor):
-    found, sight = encoded(tower, picture(), "What?")
+    found, attention_mask = encoded(tower, picture(), "What?")
     special = tower.config.special
     front = [special("mmu"), *ids(tower, SYSTEM_PROMPT), special("soi")]
     question = ids(tower, "USER: What? ASSISTANT:")
     assert found == [*front, *[PICTURE] * 9, special("eoi"), *question]
     assert tower.end not in found
-    assert sight is not None
+    assert attention_mask is not None
     shown = slice(len(front), len(front) + 9)
-    assert sight[:, shown].all()
-    closed = sight.clone()
+    assert attention_mask[:, shown].all()
+    closed = attention_mask.clone()
     closed[:, shown] = False
-    expected = torch.ones_like(sight).tril()
+    expected = torch.ones_like(attention_mask).tril()
     expected[:, shown] = False
     assert torch.equal(closed, expected)
 
 
 def test_pictures_keep_their_place_in_the_reading_order(codes: Processor):
-    found, sight = encoded(codes, picture(), picture(seed=1), "one", picture(seed=2), "two")
+    found, attention_mask = encoded(codes, picture(), picture(seed=1), "one", picture(seed=2), "two")
     special = codes.config.special
     block = [special("soi"), *[PICTURE] * 16, special("eoi")]
     front = [special("mmu"), *block, *block]
     assert found == [
         *front, codes.end, *ids(codes, "USER: \none"), *block, *ids(codes, "two ASSISTANT:"),
     ]  # fmt: skip
-    assert sight is not None
+    assert attention_mask is not None
     later = found.index(special("soi"), len(front))
-    open_to_all = [column for column in range(len(found)) if sight[:, column].all()]
+    open_to_all = [column for column in range(len(found)) if attention_mask[:, column].all()]
     assert open_to_all == [*range(len(front)), *range(later, later + 18)]
 
 
 def test_a_picture_behind_text_leaves_the_text_causal(codes: Processor):
-    found, sight = encoded(codes, "look", picture())
-    assert sight is not None
+    found, attention_mask = encoded(codes, "look", picture())
+    assert attention_mask is not None
     start = found.index(codes.config.special("soi"))
-    assert torch.equal(sight[:start, :start], torch.ones(start, start, dtype=torch.bool).tril())
-    assert sight[:, start : start + 18].all()
+    assert torch.equal(attention_mask[:start, :start], torch.ones(start, start, dtype=torch.bool).tril())
+    assert attention_mask[:, start : start + 18].all()
 
 
 def test_segments_tell_content_from_template(codes: Processor, tower: Processor):
@@ -136,21 +136,21 @@ def test_answers_begin_with_a_space_and_end_with_the_end(codes: Processor):
 
 def test_text_stands_at_the_end_of_its_places(codes: Processor):
     config, special = codes.config, codes.config.special
-    found, sight = encoded(codes, "a red", goal=Goal.IMAGE)
+    found, attention_mask = encoded(codes, "a red", goal=Goal.IMAGE)
     text = [special("t2i"), codes.end, *ids(codes, "a red"), codes.end]
-    pads = config.text_places - len(text)
+    pads = config.text_tokens - len(text)
     assert found == [
         *[special("[PAD]")] * pads, *text, special("soi"), *[config.mask] * 16, special("eoi"),
     ]  # fmt: skip
-    assert sight is not None
+    assert attention_mask is not None
     real = torch.arange(len(found)) >= pads
-    assert not sight[real][:, ~real].any()
-    text_rows = slice(pads, config.text_places)
-    assert torch.equal(sight[text_rows, text_rows], torch.ones(len(text), len(text), dtype=torch.bool).tril())
-    assert not sight[text_rows, config.text_places :].any()
-    assert sight[config.text_places :, real].all()
-    assert torch.equal(sight[:pads, :pads], torch.ones(pads, pads, dtype=torch.bool).tril())
-    assert not sight[:pads, pads:].any()
+    assert not attention_mask[real][:, ~real].any()
+    text_rows = slice(pads, config.text_tokens)
+    assert torch.equal(attention_mask[text_rows, text_rows], torch.ones(len(text), len(text), dtype=torch.bool).tril())
+    assert not attention_mask[text_rows, config.text_tokens :].any()
+    assert attention_mask[config.text_tokens :, real].all()
+    assert torch.equal(attention_mask[:pads, :pads], torch.ones(pads, pads, dtype=torch.bool).tril())
+    assert not attention_mask[:pads, pads:].any()
 
 
 def test_filler_is_told_from_content(codes: Processor):
@@ -160,20 +160,20 @@ def test_filler_is_told_from_content(codes: Processor):
     masks = positions(segments, modality="image", roles=("filler",))
     assert set(found[pads].tolist()) == {config.special("[PAD]")}
     assert set(found[masks].tolist()) == {config.mask}
-    assert len(masks) == config.places
+    assert len(masks) == config.image_tokens
     assert codes.decode(found[positions(segments, roles=("prompt",))].tolist()) == "a red star"
 
 
 def test_too_long_a_text_is_cut_and_still_ends(codes: Processor):
     found, _ = encoded(codes, "x" * 100, goal=Goal.IMAGE)
-    places = codes.config.text_places
+    places = codes.config.text_tokens
     assert found[:places] == [codes.config.special("t2i"), codes.end, *ids(codes, "x" * 100)[: places - 3], codes.end]
     assert len(found) == places + 18
 
 
 def test_the_unconditional_text_is_empty(codes: Processor):
     empty = codes.canvas_ids()
-    places = codes.config.text_places
+    places = codes.config.text_tokens
     assert empty[:places].tolist() == [codes.config.special("[PAD]")] * (places - 3) + [
         codes.config.special("t2i"), codes.end, codes.end,
     ]  # fmt: skip
@@ -185,7 +185,7 @@ def test_the_transparent_part_of_a_picture_is_drawn(codes: Processor):
     alpha[:5, :9] = 0  # touches the first three places of the first two rows
     given.putalpha(Image.fromarray(alpha))
     inputs, (segments,) = codes.encode([Prompt.of(given, "again")], Goal.IMAGE)
-    places = inputs.ids[0][codes.config.text_places + 1 : -1].view(4, 4)
+    places = inputs.ids[0][codes.config.text_tokens + 1 : -1].view(4, 4)
     opened = torch.zeros(4, 4, dtype=torch.bool)
     opened[:2, :3] = True
     assert torch.equal(places == codes.config.mask, opened)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny_show_o2
 import torch
-from company import same_picture
+from batch_invariance import same_picture
 from PIL import Image
 from torch import Tensor
 
@@ -17,10 +17,10 @@ from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.capture import run
 from unispect.models.decode.flow import euler, guided
+from unispect.models.decode.mask import with_spans
 from unispect.models.decode.prefix import slots
-from unispect.models.decode.sight import with_spans
 from unispect.models.show_o2 import drawing
-from unispect.models.show_o2.drawing import SHIFTING, Drawing, PromptedField, moved, rounded_noise
+from unispect.models.show_o2.drawing import SHIFTING, DrawSettings, PromptedField, moved, rounded_noise
 from unispect.models.show_o2.folder import load
 from unispect.models.show_o2.model import ShowO2
 from unispect.models.show_o2.processing import Inputs
@@ -56,15 +56,15 @@ def without_cache(model: ShowO2, prompt: Tensor, latents: Tensor, time: float) -
     """The authors' way for one branch: everything run anew, with what they put behind the picture."""
     drawn, told = model.picture_rows(latents[None], torch.tensor([time]))
     special = model.processor.special
-    behind = model.trunk.embed_tokens(torch.tensor([special.picture_end, special.end, special.pad]))
+    behind = model.backbone.embed_tokens(torch.tensor([special.picture_end, special.end, special.pad]))
     rows = torch.cat([prompt, drawn[0], behind])[None]
     start, stop = len(prompt), len(prompt) + drawn.shape[1]
-    sight = with_spans(rows.shape[1], [(start, stop)])
-    assert sight is not None
-    mask = sight[None, None]
+    attention_mask = with_spans(rows.shape[1], [(start, stop)])
+    assert attention_mask is not None
+    mask = attention_mask[None, None]
     places = torch.arange(rows.shape[1])
     inside = ((places >= start) & (places < stop))[None]
-    outputs = model.network.head(run(model.trunk, rows, mask=mask), told, inside=inside, mask=mask)
+    outputs = model.network.head(run(model.backbone, rows, mask=mask), told, inside=inside, mask=mask)
     return model.network.flat(outputs[:, start + 1 : stop], (latents.shape[1], latents.shape[2]))[0]
 
 
@@ -75,7 +75,7 @@ def test_a_cache_changes_nothing(model: ShowO2, guidance: float, grid: tuple[int
     model = sized(model, *grid)
     noise, empty = rounded_noise(SEEDS, model.latent_shape), model.empty_row()
     for i, prompt in enumerate(prompts(model)):
-        field = PromptedField(model.network, [prompt], empty, model.drawing.places, guidance)
+        field = PromptedField(model.network, [prompt], empty, model.drawing.image_tokens, guidance)
 
         def whole(z: Tensor, t: float, prompt: Tensor = prompt) -> Tensor:
             with_prompt, without = (without_cache(model, own, z[0], t) for own in (prompt, empty))
@@ -108,9 +108,9 @@ def test_prompts_of_any_length_are_drawn_as_alone(model: ShowO2, guidance: float
 def test_guidance_of_one_runs_no_other_branch(model: ShowO2, monkeypatch: pytest.MonkeyPatch):
     seen = []
 
-    def watched(trunk, hidden: Tensor, **how) -> Tensor:
+    def watched(backbone, hidden: Tensor, **how) -> Tensor:
         seen.append(len(hidden))
-        return run(trunk, hidden, **how)
+        return run(backbone, hidden, **how)
 
     monkeypatch.setattr(drawing, "run", watched)
     encoded = model.encode([Prompt.of("a star")], Goal.IMAGE)
@@ -271,10 +271,10 @@ def test_the_states_of_a_step_are_those_it_looked_with(model: ShowO2):
             path = list(euler(field, rounded_noise([reply.seed], model.latent_shape), at_times))
             rows, _ = model.picture_rows(path[at], torch.tensor([at_times[at]]))
             whole = torch.cat([inputs[i], rows[0]])
-            sight = with_spans(len(whole), [(len(inputs[i]), len(whole))])
-            assert sight is not None
-            expected = run(model.trunk, whole[None], mask=sight[None, None])[0]
-            torch.testing.assert_close(model.trunk.norm(final.rows[i]), expected, rtol=1e-4, atol=1e-4)
+            attention_mask = with_spans(len(whole), [(len(inputs[i]), len(whole))])
+            assert attention_mask is not None
+            expected = run(model.backbone, whole[None], mask=attention_mask[None, None])[0]
+            torch.testing.assert_close(model.backbone.norm(final.rows[i]), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_replies_drawn_in_other_ways_stand_side_by_side(model: ShowO2):
@@ -318,7 +318,7 @@ def test_filler_stands_behind_prompts_on_request_only(model: ShowO2):
             slots_of = positions(state.segments[i], modality="image", roles=("filler",))
             assert slots_of == list(range(length, length + 17))
             assert positions(state.segments[i], modality="text", roles=("filler",)) == list(range(length + 19, 60))
-    pad = model.trunk.embed_tokens.weight[special.pad]
+    pad = model.backbone.embed_tokens.weight[special.pad]
     assert torch.equal(filled[0].rows[0][-1], pad.detach())
     # Replies take the place of filler.
     encoded = paper.encode(texts, Goal.IMAGE)
@@ -340,7 +340,7 @@ def test_the_authors_cut_long_prompts(model: ShowO2):
     ("grid", "whole", "text"), [((27, 27), 1024, 290), ((32, 32), 1280, 251), ((64, 64), 4352, 251)]
 )
 def test_published_sequences_are_as_long_as_said(grid: tuple[int, int], whole: int, text: int):
-    how = Drawing(grid, guidance=1.0, steps=1)
+    how = DrawSettings(grid, guidance=1.0, steps=1)
     assert (how.whole, how.most_text) == (whole, text)
 
 
@@ -358,7 +358,7 @@ def test_steps_that_were_not_taken_are_refused(model: ShowO2):
 
 
 def test_a_prompt_that_leaves_no_room_for_the_picture_is_refused(model: ShowO2):
-    room = int(model.trunk.config.max_position_embeddings) - 17
+    room = int(model.backbone.config.max_position_embeddings) - 17
     text = "a" * (room - len(inputs_of(model, "a").ids[0]) + 1)
     model.encode([Prompt.of(text)], Goal.IMAGE)
     with pytest.raises(DataError, match="shorten it"):

@@ -192,7 +192,7 @@ def test_a_fresh_head_says_nothing(tmp_path: Path):
 
 
 def test_no_map_stands_between_equal_widths(tmp_path: Path):
-    """The published ones exist because the trunk is not as wide as the head."""
+    """The published ones exist because the backbone is not as wide as the head."""
     folder = tiny_show_o2.write_files(tmp_path, hidden=32)
     model = start(tiny_show_o2.TINY, folder, seed=0)
     save(model, folder / "model.safetensors")

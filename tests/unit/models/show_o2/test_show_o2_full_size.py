@@ -56,7 +56,7 @@ def norm(name: str, width: int) -> Shapes:
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
 
 
-def trunk(size: str) -> Shapes:
+def backbone(size: str) -> Shapes:
     hidden, layers, heads, few, mlp = SIZES[size]
     head = hidden // heads
     shapes: Shapes = {"lm_head.weight": (WORDS, hidden), "model.embed_tokens.weight": (WORDS, hidden)}
@@ -100,7 +100,7 @@ def head_blocks() -> Shapes:
 
 def published_shapes(size: str) -> Shapes:
     hidden = SIZES[size][0]
-    shapes: Shapes = {f"showo.{key}": shape for key, shape in trunk(size).items()}
+    shapes: Shapes = {f"showo.{key}": shape for key, shape in backbone(size).items()}
     shapes |= {f"und_trans.{key}": shape for key, shape in vision().items()}
     for name, width in (("image_embedder_und", SEEN), ("image_embedder_gen", hidden)):
         shapes |= {f"{name}.proj.weight": (width, LATENT, 2, 2), f"{name}.proj.bias": (width,)}

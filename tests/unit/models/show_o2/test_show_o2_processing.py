@@ -15,9 +15,9 @@ from unispect.core.replies import TextSampling
 from unispect.models.embedded import Embedded
 from unispect.models.processing.pictures import CroppedFormat
 from unispect.models.show_o2.folder import load
+from unispect.models.show_o2.image_input import ImageInputSettings
 from unispect.models.show_o2.model import ShowO2
 from unispect.models.show_o2.processing import ADDED, Inputs
-from unispect.models.show_o2.seeing import Seeing
 
 PLACES = 16
 
@@ -30,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ShowO2:
 
 @pytest.fixture(scope="module")
 def paper(model: ShowO2) -> ShowO2:
-    return ShowO2(model.card, model.network, model.processor, model.drawing, Seeing(paper=True))
+    return ShowO2(model.card, model.network, model.processor, model.drawing, ImageInputSettings(paper=True))
 
 
 def picture(seed: int, width: int = 21, height: int = 17) -> Image.Image:
@@ -51,7 +51,7 @@ def shown(model: ShowO2, prompt: Prompt, goal: Goal = Goal.TEXT) -> str:
     parts = []
     for token in ids:
         named = token in vars(special).values()
-        parts.append("*" if token == special.place else str(tokenizer.id_to_token(token)) if named else None)
+        parts.append("*" if token == special.image_pad else str(tokenizer.id_to_token(token)) if named else None)
         if parts[-1] is None:
             parts[-1] = tokenizer.decode([token], skip_special_tokens=False)
     return "".join(str(part) for part in parts)
@@ -111,7 +111,7 @@ def test_every_position_is_labelled(model: ShowO2):
     times = positions(segments, modality="image", roles=("template",))
     assert times == list(inputs.pictures[0])
     content = positions(segments, modality="image", roles=("prompt",))
-    assert content == [start + place for start in times for place in range(1, 1 + PLACES)]
+    assert content == [start + index for start in times for index in range(1, 1 + PLACES)]
     text = positions(segments, modality="text", roles=("prompt",))
     ids = inputs.ids[0].tolist()
     assert model.processor.decode([ids[i] for i in text]) == "look  and say"
@@ -125,26 +125,29 @@ def test_a_span_is_the_time_and_its_picture(model: ShowO2, paper: ShowO2):
     inputs = inputs_of(model, prompt)
     length = len(inputs.ids[0])
     for one, moved in ((model, 0), (paper, 1)):
-        sight = one.prompts(inputs)[0].sight
-        assert sight is not None
-        beyond = sight & ~torch.ones(length, length, dtype=torch.bool).tril()
+        attention_mask = one.prompts(inputs)[0].attention_mask
+        assert attention_mask is not None
+        beyond = attention_mask & ~torch.ones(length, length, dtype=torch.bool).tril()
         for start in inputs.pictures[0]:
             first, last = start + moved, start + moved + PLACES
             assert beyond[first, last]
             assert not beyond[first - 1].any()
             assert not beyond[last].any()
-            assert not sight[first, last + 1]
+            assert not attention_mask[first, last + 1]
         assert beyond.sum() == 2 * (1 + PLACES) * PLACES // 2
-        assert (sight | ~torch.ones(length, length, dtype=torch.bool).tril()).all()
-    assert model.prompts(inputs_of(model, Prompt.of("a")))[0].sight is None
+        assert (attention_mask | ~torch.ones(length, length, dtype=torch.bool).tril()).all()
+    assert model.prompts(inputs_of(model, Prompt.of("a")))[0].attention_mask is None
 
 
 def test_the_authors_span_changes_what_is_said(model: ShowO2, paper: ShowO2):
     inputs = inputs_of(model, Prompt.of(picture(1), "what?"))
     with torch.no_grad():
         (row,) = model.prompt_rows(inputs)
-        sights = [m.prompts(inputs)[0].sight for m in (model, paper)]
-    one, other = (model.voice.score([Embedded(row, sight)], [["a star", "no"]])[0] for sight in sights)
+        attention_masks = [m.prompts(inputs)[0].attention_mask for m in (model, paper)]
+    one, other = (
+        model.text_decoder.score([Embedded(row, attention_mask)], [["a star", "no"]])[0]
+        for attention_mask in attention_masks
+    )
     assert (one - other).abs().max() > 1e-3
 
 
@@ -173,7 +176,7 @@ def test_means_are_the_default_and_draws_are_replayed(model: ShowO2, paper: Show
     with torch.no_grad():
         posterior = vae.encode(plain.pixels[:, :, None], return_dict=False)[0]  # type: ignore[union-attr]
     torch.testing.assert_close(spread, posterior.std[:, :, 0], rtol=1e-3, atol=1e-3)
-    other = ShowO2(model.card, model.network, model.processor, model.drawing, Seeing(paper=True, seed=1))
+    other = ShowO2(model.card, model.network, model.processor, model.drawing, ImageInputSettings(paper=True, seed=1))
     again = inputs_of(other, prompts[0])
     assert again.noise is not None
     assert not torch.equal(again.noise[0], drawn.noise[0])

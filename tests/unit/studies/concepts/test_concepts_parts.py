@@ -75,8 +75,8 @@ def test_of_four_words_one_is_of_the_kind_and_no_two_look_alike():
         lexicon = Lexicon(str(unit.inputs["lexicon"]))
         orders = unit.inputs["orders"]
         assert len(orders) >= 5
-        for place in range(4):
-            assert set(Counter(order[place] for order in orders).values()) == {len(orders) // 4}
+        for index in range(4):
+            assert set(Counter(order[index] for order in orders).values()) == {len(orders) // 4}
         kinds = {option: lexicon.value(option)[0] for option in orders[0]}
         assert sorted(kinds.values()) == sorted(ATTRIBUTES)
         assert kinds[unit.inputs["word"]] == unit.inputs["attribute"]

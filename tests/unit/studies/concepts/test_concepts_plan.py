@@ -110,8 +110,8 @@ def test_every_option_stands_equally_often_at_every_letter(options, key):
     orders = balanced_orders(tuple(options), key)
     assert len(orders) >= MIN_ORDERS
     assert all(sorted(order) == sorted(options) for order in orders)
-    for place in range(len(options)):
-        assert set(Counter(order[place] for order in orders).values()) == {len(orders) // len(options)}
+    for index in range(len(options)):
+        assert set(Counter(order[index] for order in orders).values()) == {len(orders) // len(options)}
 
 
 def test_planning_judging_and_viewing_need_no_torch():

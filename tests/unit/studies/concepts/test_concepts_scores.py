@@ -10,7 +10,7 @@ from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import VALUES
 from unispect.metrics.paired import mcnemar_exact
 from unispect.studies.aphasia import scores
-from unispect.studies.aphasia.evidence import Description, Drawing, Telling, Word, best, credit
+from unispect.studies.aphasia.evidence import Description, DrawnPicture, Telling, Word, best, credit
 from unispect.studies.concepts.comparison import WORLD
 
 draw_scores = partial(scores.draw_scores, world=WORLD)
@@ -32,7 +32,7 @@ def tellings(*right, attribute="shape"):
 def drawing(hits, lexicon="drawing"):
     truth = {"shape": "star", "color": "red", "pattern": "solid", "position": "top left"}
     shown = {attribute: value if attribute in hits else None for attribute, value in truth.items()}
-    return Drawing("name", lexicon, truth, 0, "", shown, "")
+    return DrawnPicture("name", lexicon, truth, 0, "", shown, "")
 
 
 def test_credit_shares_ties():
@@ -54,7 +54,9 @@ def test_credits_of_all_answers_sum_to_one(row):
 
 def test_every_word_counts_equally_however_often_it_was_drawn():
     often = [drawing(["shape"])] * 9
-    other = Drawing("name", "drawing", {**often[0].truth, "shape": "plus"}, 0, "", dict.fromkeys(often[0].truth), "")
+    other = DrawnPicture(
+        "name", "drawing", {**often[0].truth, "shape": "plus"}, 0, "", dict.fromkeys(often[0].truth), ""
+    )
     tallied = draw_scores([*often, other]).of("shape")
     assert scores.accuracy(tallied).estimate == pytest.approx(0.5)
     assert (tallied.asked, tallied.unclear) == (10, 0.1)
@@ -109,11 +111,11 @@ def test_nothing_asked_is_not_a_number():
 def drawings(right, combinations=6, seeds=2):
     """All four words of each of some combinations, drawn; `right` decides from combination and seed."""
     found = []
-    for place, concept in enumerate(load_split().held_out[:combinations]):
+    for index, concept in enumerate(load_split().held_out[:combinations]):
         for seed in range(seeds):
             truth = concept.values
-            shown = truth if right(place, seed) else dict.fromkeys(truth)
-            found.append(Drawing("name", "drawing", truth, seed, "", shown, ""))
+            shown = truth if right(index, seed) else dict.fromkeys(truth)
+            found.append(DrawnPicture("name", "drawing", truth, seed, "", shown, ""))
     return found
 
 
@@ -127,7 +129,9 @@ def test_a_drawing_counts_for_four_words_and_whole_combinations_widen_the_interv
 
 def test_words_told_by_themselves_are_the_unit_and_people_are_where_somebody_is_asked_about():
     assert scores.accuracy(tell_scores(tellings(1, 1, 0, 0))).unit == "words"
-    people = [Drawing("name", "people", {"hair": "red"}, 0, "", {"hair": "red"}, "", item=str(n)) for n in range(5)]
+    people = [
+        DrawnPicture("name", "people", {"hair": "red"}, 0, "", {"hair": "red"}, "", item=str(n)) for n in range(5)
+    ]
     found = scores.accuracy(draw_scores(people))
     assert (found.unit, found.clusters) == ("people", 5)
 

@@ -43,8 +43,8 @@ def test_options_stand_equally_often_at_every_letter():
     for unit in kinds(plan(card(), Options(limit=2)))["choice"]:
         orders = unit.inputs["orders"]
         assert len(orders) >= 5
-        for place in range(len(orders[0])):
-            assert len({sum(order[place] == value for order in orders) for value in orders[0]}) == 1
+        for index in range(len(orders[0])):
+            assert len({sum(order[index] == value for order in orders) for value in orders[0]}) == 1
 
 
 def test_what_a_model_cannot_do_is_said():
@@ -86,8 +86,8 @@ def test_photographs_are_left_to_a_judge_who_can_see(photographs):
 
 def test_a_photograph_that_was_changed_after_planning_is_noticed(photographs):
     (look, *_) = kinds(plan(card(), Options(data=f"photos:{photographs}")))["look"]
-    assert true_picture(look.inputs["picture"], look.places).size == (8, 8)
+    assert true_picture(look.inputs["picture"], look.locations).size == (8, 8)
     for picture in photographs.glob("*.png"):
         Image.new("RGB", (9, 9)).save(picture)
     with pytest.raises(DataError, match="not the one planned"):
-        true_picture(look.inputs["picture"], look.places)
+        true_picture(look.inputs["picture"], look.locations)

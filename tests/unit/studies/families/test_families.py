@@ -41,8 +41,8 @@ def left(family, difference, *, contextual=False, training=None, noise=0.1, seed
 def trained(family, difference, *, contextual=False, spread=0.05, **more):
     """Two trainings of a family, `difference` on average."""
     return [
-        left(family, difference + sign * spread, contextual=contextual, training=place, **more)
-        for place, sign in enumerate((-1, 1))
+        left(family, difference + sign * spread, contextual=contextual, training=index, **more)
+        for index, sign in enumerate((-1, 1))
     ]
 
 

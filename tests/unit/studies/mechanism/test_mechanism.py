@@ -14,7 +14,7 @@ from unispect.data.prompts import load_prompts
 from unispect.data.world_prompts import picture_id, words_id
 from unispect.metrics.association import Shared, spearman
 from unispect.studies.aphasia import scores
-from unispect.studies.aphasia.evidence import Drawing, Word
+from unispect.studies.aphasia.evidence import DrawnPicture, Word
 from unispect.studies.families.measures import Left
 from unispect.studies.mechanism.view import section
 from unispect.studies.mechanism.words import MEASURES, asymmetries, contrasts, dependences, gaps
@@ -111,7 +111,7 @@ def hard_combinations(rng, count):
         odds = {a: able[Word("drawing", a, v)] - own for a, v in concept.values.items()}
         for seed in range(3):
             shown = {a: v if rng.uniform() < 1 / (1 + np.exp(-odds[a])) else None for a, v in concept.values.items()}
-            drawings.append(Drawing("name", "drawing", concept.values, seed, "p", shown, ""))
+            drawings.append(DrawnPicture("name", "drawing", concept.values, seed, "p", shown, ""))
     comparison = left.taught["drawing"]
     subject = replace(comparison.subject, evidence=replace(comparison.subject.evidence, drawings=tuple(drawings)))
     levels = [level("image", picture_id(concept), 3.0) for concept in concepts]

@@ -39,12 +39,12 @@ def _reordered(
 
 
 def _one_order(asked: Asked) -> Iterator[Unit]:
-    """Of every concept another order, chosen by lot; each seed has a lot of its own."""
+    """Of every concept another order, chosen at random; each seed has a random order of its own."""
     for seed in asked.seeds:
         for concept in asked.concepts:
             for lexicon in asked.lexicons:
-                place = seed_for("concepts order", lexicon.name, seed, concept.values) % len(ORDERS)
-                yield from _reordered(asked, [ORDERS[place]], lexicon, concept, seed)
+                index = seed_for("concepts order", lexicon.name, seed, concept.values) % len(ORDERS)
+                yield from _reordered(asked, [ORDERS[index]], lexicon, concept, seed)
 
 
 def _all_orders(asked: Asked) -> Iterator[Unit]:
@@ -72,14 +72,14 @@ def _kinds(asked: Asked) -> Iterator[Unit]:
 def _members(asked: Asked) -> Iterator[Unit]:
     """From a kind to its word: the right one among one word of each other kind."""
     for lexicon, attribute, value, word in asked.words():
-        options = (word, *_strangers(lexicon, attribute, value))
+        options = (word, *_distractors(lexicon, attribute, value))
         orders = balanced_orders(options, "member", lexicon.name, word)
         inputs = about(lexicon, attribute, value, word, member_question(attribute, orders[0]))
         yield asked.unit("member", inputs | {"orders": [list(order) for order in orders]}, {})
 
 
-def _strangers(lexicon: Lexicon, attribute: str, value: str) -> Iterator[str]:
-    """A word of every other kind by lot, but none of "circle" and "circles", which differ by a letter only."""
+def _distractors(lexicon: Lexicon, attribute: str, value: str) -> Iterator[str]:
+    """A word of every other kind at random, but none of "circle" and "circles", which differ by a letter only."""
     for other in ATTRIBUTES:
         if other != attribute:
             values = [v for v in VALUES[other] if v not in ("circle", "circles")]

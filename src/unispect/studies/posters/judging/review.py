@@ -115,10 +115,10 @@ def review(entries: Sequence[Entry], text: str, *, by: str, when: str, name: str
     seen: dict[str, int] = {}
     counts: Counter[str] = Counter()
     for number, cells in _rows(text, name):
-        place = f"{name}, line {number}"
-        line = _line(cells, lines, seen, place)
+        where = f"{name}, line {number}"
+        line = _line(cells, lines, seen, where)
         seen[line.row] = number
-        edit = _edit(cells, line, who, when, place)
+        edit = _edit(cells, line, who, when, where)
         if edit is None:
             continue
         if _stored(edit, line.judged):
@@ -126,7 +126,7 @@ def review(entries: Sequence[Entry], text: str, *, by: str, when: str, name: str
             continue
         if (said := cells["judged"]) != (line.judged.shown or UNPARSED):
             raise DataError(
-                f"{place}: the status of this item was {said!r} when the table was written and is "
+                f"{where}: the status of this item was {said!r} when the table was written and is "
                 f"{line.judged.shown or UNPARSED!r} now; write the table again and edit that"
             )
         counts["confirmed" if edit.before == edit.after else "changed"] += 1
@@ -176,31 +176,31 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, dict[str, str]]]:
         raise DataError(f"{name}, line {reader.line_num}: {error}") from None
 
 
-def _line(cells: Mapping[str, str], lines: Mapping[str, Line], seen: Mapping[str, int], place: str) -> Line:
+def _line(cells: Mapping[str, str], lines: Mapping[str, Line], seen: Mapping[str, int], where: str) -> Line:
     row = cells["row"].strip()
     if row not in lines:
-        raise DataError(f"{place}: row {row[:40]!r} is none of this run's; was the table written from another run?")
+        raise DataError(f"{where}: row {row[:40]!r} is none of this run's; was the table written from another run?")
     if row in seen:
-        raise DataError(f"{place}: row {row} stands in line {seen[row]} already")
+        raise DataError(f"{where}: row {row} stands in line {seen[row]} already")
     judged = lines[row].judged
     if _squeezed(cells["statement"]) != _squeezed(judged.statement):
-        raise DataError(f"{place}: the statement of row {row} was changed; only status and reason can be edited")
+        raise DataError(f"{where}: the statement of row {row} was changed; only status and reason can be edited")
     if cells["wanted"].strip() != ("yes" if judged.wanted else "no"):
-        raise DataError(f"{place}: 'wanted' of row {row} was changed; only status and reason can be edited")
+        raise DataError(f"{where}: 'wanted' of row {row} was changed; only status and reason can be edited")
     return lines[row]
 
 
-def _edit(cells: Mapping[str, str], line: Line, who: str, when: str, place: str) -> Edit | None:
+def _edit(cells: Mapping[str, str], line: Line, who: str, when: str, where: str) -> Edit | None:
     status, reason = cells["status"].strip(), cells["reason"].strip()
     if not status:
         if reason:
-            raise DataError(f"{place}: a reason without a status; repeat {line.judged.shown or SHOWN[0]!r} to confirm")
+            raise DataError(f"{where}: a reason without a status; repeat {line.judged.shown or SHOWN[0]!r} to confirm")
         return None
     after = _shown(status)
     if after is None:
-        raise DataError(f"{place}: unknown status {status[:40]!r}; write one of: {', '.join(SHOWN)}")
+        raise DataError(f"{where}: unknown status {status[:40]!r}; write one of: {', '.join(SHOWN)}")
     if len(reason) > LONGEST:
-        raise DataError(f"{place}: the reason has {len(reason):,} characters, at most {LONGEST:,} are kept")
+        raise DataError(f"{where}: the reason has {len(reason):,} characters, at most {LONGEST:,} are kept")
     return Edit(who, when, line.item, line.judged.shown, after, reason)
 
 

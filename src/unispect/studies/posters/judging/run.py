@@ -10,8 +10,8 @@ from PIL import Image
 
 from unispect.chat import Answer, Chat, Request
 from unispect.chat.values import T
-from unispect.core.errors import Halted, PriorMissing, UnispectError
-from unispect.core.units import JSON, Prior, Record, Unit
+from unispect.core.errors import Halted, UnispectError, UpstreamMissing
+from unispect.core.units import JSON, Record, Unit, Upstream
 from unispect.data.images import stored_picture
 from unispect.data.posters.subjects import Subject
 from unispect.studies.posters.judging.forms import Answers, Look
@@ -45,13 +45,13 @@ class Judge:
         """The reference picture of that hash.
 
         Raises:
-            PriorMissing: no subject has it any more.
+            UpstreamMissing: no subject has it any more.
             DataError: its file was changed.
         """
         for subject in self.subjects:
             if subject.sha256 == sha256:
                 return subject.reference()
-        raise PriorMissing(f"needs a reference picture (SHA-256 {sha256[:12]}...) that no subject has")
+        raise UpstreamMissing(f"needs a reference picture (SHA-256 {sha256[:12]}...) that no subject has")
 
     def ask(self, units: Sequence[Unit], requests: Sequence[Request[T]]) -> list[Answer[T] | UnispectError]:
         """An answer to each unit's request, or why there is none."""
@@ -60,15 +60,15 @@ class Judge:
         return self.chat.ask_all(roomy)
 
 
-def run(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def run(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     """One record per unit, in their order; all units are of one kind."""
-    return _PROCEDURES[units[0].kind](judge, units, prior)
+    return _PROCEDURES[units[0].kind](judge, units, upstream)
 
 
-def _look(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def _look(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     requests = [
         look_request(
-            judge.reference(str(unit.inputs["reference"])), _reply(unit, prior), temperature=_temperature(unit)
+            judge.reference(str(unit.inputs["reference"])), _reply(unit, upstream), temperature=_temperature(unit)
         )
         for unit in units
     ]
@@ -79,16 +79,16 @@ def _look(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]
             yield Record(unit.id, answer.as_payload())
 
 
-def _rubric(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
+def _rubric(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     for unit in units:
-        yield _one_rubric(judge, unit, prior)
+        yield _one_rubric(judge, unit, upstream)
 
 
-def _one_rubric(judge: Judge, unit: Unit, prior: Prior) -> Record:
+def _one_rubric(judge: Judge, unit: Unit, upstream: Upstream) -> Record:
     """Asked again, with another seed, while no rubric can be made of the answer; every reason is kept."""
     reasons: list[str] = []
     for seed in range(TRIES):
-        (answer,) = judge.ask([unit], [_rubric_request(judge, unit, prior, seed)])
+        (answer,) = judge.ask([unit], [_rubric_request(judge, unit, upstream, seed)])
         if isinstance(answer, UnispectError):
             return _failed(unit, answer)
         if answer.value is None:
@@ -107,21 +107,21 @@ def _one_rubric(judge: Judge, unit: Unit, prior: Prior) -> Record:
     )
 
 
-def _rubric_request(judge: Judge, unit: Unit, prior: Prior, seed: int) -> Request:
+def _rubric_request(judge: Judge, unit: Unit, upstream: Upstream, seed: int) -> Request:
     temperature = _temperature(unit)
     inputs: Mapping[str, Any] = unit.inputs
     if unit.settings["source"] == "reference":
         return reference_request(judge.reference(inputs["reference"]), temperature=temperature, seed=seed)
-    read = [prior(look).payload["value"] for look in inputs["looks"]]
+    read = [upstream(look).payload["value"] for look in inputs["looks"]]
     looks = [Look.model_validate(value) for value in read if value is not None]
     return looks_request(looks, temperature=temperature, seed=seed)
 
 
-def _items(judge: Judge, units: Sequence[Unit], prior: Prior) -> Iterator[Record]:
-    keys = [Rubric.of(prior(str(unit.inputs["rubric"])).payload).key for unit in units]
+def _items(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
+    keys = [Rubric.of(upstream(str(unit.inputs["rubric"])).payload).key for unit in units]
     orders = [blind_order(key, unit.id) for key, unit in zip(keys, units, strict=True)]
     requests = [
-        items_request(order, _rendition(judge, unit, prior), temperature=_temperature(unit), seed=unit.seed)
+        items_request(order, _rendition(judge, unit, upstream), temperature=_temperature(unit), seed=unit.seed)
         for order, unit in zip(orders, units, strict=True)
     ]
     for unit, key, order, answer in zip(units, keys, orders, judge.ask(units, requests), strict=True):
@@ -153,14 +153,14 @@ def _without_value(answer: Answer[Answers]) -> dict[str, JSON]:
     return {name: value for name, value in answer.as_payload().items() if name != "value"}
 
 
-def _rendition(judge: Judge, unit: Unit, prior: Prior) -> Rendition:
+def _rendition(judge: Judge, unit: Unit, upstream: Upstream) -> Rendition:
     if unit.inputs["about"] == "reference":
         return judge.reference(str(unit.inputs["reference"]))
-    return _reply(unit, prior)
+    return _reply(unit, upstream)
 
 
-def _reply(unit: Unit, prior: Prior) -> Rendition:
-    record = prior(str(unit.inputs["reply"]))
+def _reply(unit: Unit, upstream: Upstream) -> Rendition:
+    record = upstream(str(unit.inputs["reply"]))
     if record.pictures:
         return stored_picture(record.pictures["picture"], f"the picture drawn for unit {record.unit}")
     return str(record.payload["text"])
@@ -182,7 +182,7 @@ def _failed(unit: Unit, error: UnispectError) -> Record:
     return Record(unit.id, status="failed", error=f"{type(error).__name__}: {error}")
 
 
-_PROCEDURES: Mapping[str, Callable[[Judge, Sequence[Unit], Prior], Iterator[Record]]] = {
+_PROCEDURES: Mapping[str, Callable[[Judge, Sequence[Unit], Upstream], Iterator[Record]]] = {
     LOOK: _look,
     RUBRIC: _rubric,
     ITEMS: _items,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from unispect.chat.faults import Fault
+from unispect.chat.faults import ApiFailure
 from unispect.core.errors import UsageError
 from unispect.core.seeds import seed_for
 
@@ -29,7 +29,7 @@ class Time:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often and how long to try.
 
     Attributes:
@@ -51,7 +51,7 @@ class Patience:
             if number < 1:
                 raise UsageError(f"{what} must be at least 1, not {number}")
 
-    def pause(self, fault: Fault, key: str, attempt: int) -> float | None:
+    def pause(self, fault: ApiFailure, key: str, attempt: int) -> float | None:
         """Seconds to wait after attempt number `attempt` (from 1); None to give up.
 
         A server's own wish is a lower bound. Pauses differ between requests, so that those turned away together do
@@ -69,7 +69,7 @@ LOOK = 1.0
 """Seconds after which a request that waits for room looks again: replies may have taken less than they could."""
 
 
-class Pace:
+class RateLimiter:
     """Lets one request through at a time, none while the server is crowded, and at most so much in any minute.
 
     Safe to share between threads, and between clients of one account.

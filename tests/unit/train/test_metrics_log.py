@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from unispect.core.errors import StateError
-from unispect.train.journal import WINDOW, Journal, Watch
+from unispect.train.metrics_log import WINDOW, DivergenceMonitor, MetricsLog
 
 
 def test_lines_after_the_last_saved_step_are_written_again(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "lines")
+    journal = MetricsLog(tmp_path / "lines")
     journal.cut(0)
     for step in range(1, 6):
         journal.add({"step": step, "loss": 1.0})
@@ -26,10 +26,10 @@ def test_lines_after_the_last_saved_step_are_written_again(tmp_path: Path) -> No
 
 def stopped(losses: Iterable[float], factor: float = 4.0) -> int | None:
     """The step, from 1, at which a training with these losses is stopped."""
-    watch = Watch(factor)
+    watch = DivergenceMonitor(factor)
     try:
         for step, loss in enumerate(losses, start=1):
-            watch.look(step, loss, 1.0)
+            watch.check(step, loss, 1.0)
     except StateError as error:
         found = re.search(r"has grown to .* at step (\d+): it began", str(error))
         return int(found[1]) if found else None
@@ -45,9 +45,9 @@ def learning(steps: int, first: float = 0.5, last: float = 0.003) -> np.ndarray:
 @pytest.mark.parametrize("share", [0.1, 0.3])
 def test_a_loss_near_zero_that_spikes_is_no_divergence(seed: int, share: float) -> None:
     """What is known costs nothing, and one wrong answer in a step a hundred times what all drawings cost."""
-    lot = np.random.default_rng(seed)
-    spikes = (lot.random(200) < share) * lot.exponential(0.3, 200)
-    losses = learning(200) * lot.lognormal(0, 0.2, 200) + spikes
+    rng = np.random.default_rng(seed)
+    spikes = (rng.random(200) < share) * rng.exponential(0.3, 200)
+    losses = learning(200) * rng.lognormal(0, 0.2, 200) + spikes
     smoothed = np.array(list(accumulate(losses, lambda before, loss: 0.9 * before + 0.1 * loss)))
     assert (smoothed > 4 * np.minimum.accumulate(smoothed)).any(), "the mean of the last steps grows fourfold"
     assert stopped(losses) is None
@@ -90,31 +90,31 @@ def test_what_begins_near_zero_is_judged_by_what_a_loss_is(level: float, lost: b
 
 
 def test_a_loss_that_never_falls_may_be_noisy() -> None:
-    lot = np.random.default_rng(0)
-    assert stopped(list(lot.lognormal(0, 0.7, 1000))) is None
+    rng = np.random.default_rng(0)
+    assert stopped(list(rng.lognormal(0, 0.7, 1000))) is None
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_not_finite_is_named(value: float) -> None:
     with pytest.raises(StateError, match=f"the loss is {value} at step 7"):
-        Watch(4.0).look(7, value, 1.0)
+        DivergenceMonitor(4.0).check(7, value, 1.0)
     with pytest.raises(StateError, match=f"the gradient is {value} at step 7"):
-        Watch(4.0).look(7, 1.0, value)
+        DivergenceMonitor(4.0).check(7, 1.0, value)
 
 
 def test_a_watch_that_was_stopped_goes_on_as_itself() -> None:
-    whole, one, other = Watch(4.0), Watch(4.0), Watch(4.0)
+    whole, one, other = DivergenceMonitor(4.0), DivergenceMonitor(4.0), DivergenceMonitor(4.0)
     for step in range(30):
-        whole.look(step, 2 / (step + 1), None)
-        (one if step < 15 else other).look(step, 2 / (step + 1), None)
+        whole.check(step, 2 / (step + 1), None)
+        (one if step < 15 else other).check(step, 2 / (step + 1), None)
         if step == 14:
             other.restore(json.loads(json.dumps(one.state())))
     assert other.state() == whole.state()
 
 
 def test_a_watch_begins_anew_from_what_an_older_version_wrote() -> None:
-    watch = Watch(4.0)
+    watch = DivergenceMonitor(4.0)
     watch.restore({"smoothed": 0.1, "lowest": 0.001, "seen": 100})
-    assert watch.state() == Watch(4.0).state()
-    watch.look(101, 0.5, None)
+    assert watch.state() == DivergenceMonitor(4.0).state()
+    watch.check(101, 0.5, None)
     assert watch.first == 0.5

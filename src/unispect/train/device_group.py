@@ -28,7 +28,7 @@ _BUCKET = 2**26
 
 
 @dataclass(frozen=True)
-class Crew:
+class DeviceGroup:
     """This process among those that train.
 
     Attributes:
@@ -163,7 +163,7 @@ class Crew:
         return {name.removeprefix("network."): tensor for name, tensor in state.items()}
 
 
-def assemble(device: str, recipe: Recipe) -> Crew:
+def assemble(device: str, recipe: Recipe) -> DeviceGroup:
     """The processes that were started, and how a batch is shared out among them.
 
     Raises:
@@ -176,13 +176,13 @@ def assemble(device: str, recipe: Recipe) -> Crew:
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("there is no CUDA device here; use auto or cpu")
     accelerator = Accelerator(cpu=device == "cpu")
-    crew = Crew(accelerator, 1, recipe.precision == "bfloat16")
-    each = recipe.micro_batch * crew.size
+    group = DeviceGroup(accelerator, 1, recipe.precision == "bfloat16")
+    each = recipe.micro_batch * group.size
     if recipe.batch % each:
         raise UsageError(
-            f"a batch of {recipe.batch} cannot be shared out: {recipe.micro_batch} per device x {crew.size} devices = "
+            f"a batch of {recipe.batch} cannot be shared out: {recipe.micro_batch} per device x {group.size} devices = "
             f"{each} does not divide it; change 'batch' or 'micro_batch'"
         )
-    if crew.together and recipe.optimiser == "muon":
+    if group.together and recipe.optimiser == "muon":
         raise UsageError("muon needs whole matrices; set 'optimiser' to adamw where devices hold a model together")
-    return Crew(accelerator, recipe.batch // each, crew.mixed)
+    return DeviceGroup(accelerator, recipe.batch // each, group.mixed)

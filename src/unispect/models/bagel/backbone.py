@@ -1,4 +1,4 @@
-"""The trunk: one transformer whose layers hold two complete sets of weights, and one attention over all rows.
+"""The backbone: one transformer whose layers hold two complete sets of weights, and one attention over all rows.
 
 Source: docs/sources/bagel.md#parts. Latents, noised or clean, pass through the set `gen`; text, the markers around
 pictures and what the vision tower sees pass through `und`. Which is which is known from what a row is: there is no
@@ -26,7 +26,7 @@ from transformers.models.qwen2.modeling_qwen2 import (
 from unispect.models.decode.prefix import BLOCK
 
 if TYPE_CHECKING:
-    from unispect.models.capture import Trunk
+    from unispect.models.capture import Backbone
     from unispect.models.decode.cache import KeyValueCache
 
 
@@ -67,7 +67,7 @@ class Routes:
         flat = rows.flatten(0, 1)
         return flat[self.und], flat[self.gen]
 
-    def joined(self, und: Tensor, gen: Tensor, shape: torch.Size) -> Tensor:
+    def scatter_back(self, und: Tensor, gen: Tensor, shape: torch.Size) -> Tensor:
         """What `split` took apart, as [*shape, ...]."""
         return torch.cat([und, gen])[self.back].unflatten(0, shape)
 
@@ -139,9 +139,9 @@ class MotLayer(nn.Module):
         if routes is None:
             return self.und.behind(hidden, self._attended(self.und.before(hidden), *kept))
         und, gen = routes.split(hidden)
-        heads = routes.joined(self.und.before(und), self.gen.before(gen), hidden.shape[:2])
+        heads = routes.scatter_back(self.und.before(und), self.gen.before(gen), hidden.shape[:2])
         one, other = routes.split(self._attended(heads, *kept))
-        return routes.joined(self.und.behind(und, one), self.gen.behind(gen, other), hidden.shape[:2])
+        return routes.scatter_back(self.und.behind(und, one), self.gen.behind(gen, other), hidden.shape[:2])
 
     def _attended(
         self, heads: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor], cache: KeyValueCache | None
@@ -154,8 +154,8 @@ class MotLayer(nn.Module):
         return sdpa_attention_forward(self, query, key, value, mask)[0].flatten(2)
 
 
-class MotTrunk(nn.Module):
-    """Embeddings, layers and final norms, in the shape of a stock trunk; alone, it takes all rows for text.
+class MotBackbone(nn.Module):
+    """Embeddings, layers and final norms, in the shape of a stock backbone; alone, it takes all rows for text.
 
     Args:
         config: sizes.
@@ -173,31 +173,31 @@ class MotTrunk(nn.Module):
 
 
 class Routed:
-    """A trunk for batches in which it is known which rows are latents; `capture` runs it as any other.
+    """A backbone for batches in which it is known which rows are latents; `capture` runs it as any other.
 
     Of the rows [batch, length] that are run at a time, those behind the ones that were told of are text, and so are
     single ones, which follow a sequence in its cache.
 
     Args:
-        trunk: filled.
+        backbone: filled.
         drawn: True where a row is a latent [batch, length].
     """
 
-    def __init__(self, trunk: MotTrunk, drawn: Tensor) -> None:
-        self._trunk = trunk
+    def __init__(self, backbone: MotBackbone, drawn: Tensor) -> None:
+        self._backbone = backbone
         self._drawn = drawn
         self._routes: dict[int, Routes | None] = {1: None, drawn.shape[1]: Routes.of(drawn)}
-        self.layers = [partial(self._layer, layer) for layer in trunk.layers]
-        self.embed_tokens = trunk.embed_tokens
-        self.rotary_emb = trunk.rotary_emb
+        self.layers = [partial(self._layer, layer) for layer in backbone.layers]
+        self.embed_tokens = backbone.embed_tokens
+        self.rotary_emb = backbone.rotary_emb
 
     def norm(self, hidden: Tensor) -> Tensor:
         """The final norm that belongs to every row."""
         routes = self._routes_of(hidden.shape[1])
         if routes is None:
-            return self._trunk.norm(hidden)
+            return self._backbone.norm(hidden)
         und, gen = routes.split(hidden)
-        return routes.joined(self._trunk.norm(und), self._trunk.norm_gen(gen), hidden.shape[:2])
+        return routes.scatter_back(self._backbone.norm(und), self._backbone.norm_gen(gen), hidden.shape[:2])
 
     def _layer(self, layer: Callable[..., Tensor], hidden: Tensor, **how: Any) -> Tensor:
         return layer(hidden, routes=self._routes_of(hidden.shape[1]), **how)
@@ -210,9 +210,11 @@ class Routed:
         return self._routes[length]
 
 
-def routed(trunk: MotTrunk, drawn: Tensor | None) -> Trunk:
-    """The trunk for rows of which some are latents, or, where nothing is told of them, for text and seen pictures."""
-    return cast("Trunk", trunk if drawn is None else Routed(trunk, drawn))
+def routed(backbone: MotBackbone, drawn: Tensor | None) -> Backbone:
+    """The backbone for rows of which some are latents, or, where nothing is told of them, for text and seen
+    pictures.
+    """
+    return cast("Backbone", backbone if drawn is None else Routed(backbone, drawn))
 
 
 def _filled_up(numbers: Tensor) -> Tensor:

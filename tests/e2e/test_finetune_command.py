@@ -1,4 +1,6 @@
-"""`unispect train bind` as a user meets it: killed and repeated, in two processes, and its weights asked by a study."""
+"""`unispect train finetune` as a user meets it: killed and repeated, in two processes, and its weights asked by a
+study.
+"""
 
 import json
 import os
@@ -24,13 +26,13 @@ def metrics(folder: Path) -> list[dict]:
 
 
 def command(*arguments: object) -> list[str]:
-    return ["-m", "unispect", "train", "bind", *map(str, (*SHORT, *arguments))]
+    return ["-m", "unispect", "train", "finetune", *map(str, (*SHORT, *arguments))]
 
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     short = ("--micro-batch", 12, "--steps", 4, "--save-every", 2)
-    assert apart("train", "bind", *SHORT, *short, "--out", tmp_path / "whole").code == 0
+    assert apart("train", "finetune", *SHORT, *short, "--out", tmp_path / "whole").code == 0
     out = tmp_path / "parts"
     child = subprocess.Popen(
         [sys.executable, "-c", _KILLED, *command(*short, "--out", out)[2:]],
@@ -41,7 +43,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert child.wait() == -signal.SIGKILL
     assert [line["step"] for line in metrics(out)] == [1, 2, 3]
     assert not (out / "model.safetensors").exists()
-    assert apart("train", "bind", *SHORT, *short, "--out", out).code == 0
+    assert apart("train", "finetune", *SHORT, *short, "--out", out).code == 0
     for name in ("model.safetensors", "taught.json", "training/metrics.jsonl"):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
@@ -49,7 +51,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
 _KILLED = """
 import os, signal, sys
 from unispect.cli import main
-from unispect.train.journal import Journal
+from unispect.train.metrics_log import Journal
 add = Journal.add
 def killed(self, line):
     add(self, line)
@@ -68,10 +70,12 @@ def test_two_processes_learn_what_one_learns_and_go_on_from_each_other(
     recipe = tmp_path / "recipe.yaml"  # in float32 throughout; Muon works in bfloat16 inside
     recipe.write_text(recipe_text(load_recipe("tiny-drawing", {"optimiser": "adamw"})))
     short = ("--recipe", recipe, "--micro-batch", 3, "--steps", 3, "--save-every", 1)
-    assert here(capsys, "train", "bind", *TINY, *short, "--out", tmp_path / "one").code == 0
+    assert here(capsys, "train", "finetune", *TINY, *short, "--out", tmp_path / "one").code == 0
     with monkeypatch.context() as patched:
         binder_to_stop.stop_after(1, patched.setattr)
-        assert here(capsys, "train", "bind", *TINY, *short, "--out", tmp_path / "parts").code == binder_to_stop.STOPPED
+        assert (
+            here(capsys, "train", "finetune", *TINY, *short, "--out", tmp_path / "parts").code == binder_to_stop.STOPPED
+        )
     launch = [sys.executable, "-m", "accelerate.commands.launch", *BOTH, binder_to_stop.__file__, "2"]
     two = subprocess.run(
         [*map(str, [*launch, tmp_path / "two", tmp_path / "parts", *TINY, *short])],
@@ -83,7 +87,7 @@ def test_two_processes_learn_what_one_learns_and_go_on_from_each_other(
     assert two.returncode == 0, two.stderr
     assert two.stdout.count("batch   12 = 3 per device x 2 devices x 2 accumulated") == 2
     assert [line["step"] for line in metrics(tmp_path / "parts")] == [1, 2]
-    assert here(capsys, "train", "bind", *TINY, *short, "--out", tmp_path / "parts").code == 0
+    assert here(capsys, "train", "finetune", *TINY, *short, "--out", tmp_path / "parts").code == 0
     weights = load_file(tmp_path / "one" / "model.safetensors")
     for name in ("two", "parts"):
         for one, other in zip(metrics(tmp_path / "one"), metrics(tmp_path / name), strict=True):
@@ -106,12 +110,12 @@ def test_studies_ask_bound_weights_about_what_they_were_taught(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "bound"
-    dry = here(capsys, "train", "bind", *SHORT, "--micro-batch", 12, "--steps", 1, "--out", out, "--dry-run")
+    dry = here(capsys, "train", "finetune", *SHORT, "--micro-batch", 12, "--steps", 1, "--out", out, "--dry-run")
     assert dry.code == 0
     assert "GiB on each device" in dry.out
     assert not out.exists()
-    assert here(capsys, "train", "bind", *SHORT, "--micro-batch", 12, "--steps", 1, "--out", out).code == 0
-    again = here(capsys, "train", "bind", *SHORT, "--micro-batch", 12, "--steps", 1, "--out", out)
+    assert here(capsys, "train", "finetune", *SHORT, "--micro-batch", 12, "--steps", 1, "--out", out).code == 0
+    again = here(capsys, "train", "finetune", *SHORT, "--micro-batch", 12, "--steps", 1, "--out", out)
     assert again.out == f"finished before; load it as tiny-janus-pro={out}\n"
 
     from unispect.models.registry import load
@@ -138,7 +142,7 @@ def test_mistakes_are_one_line_and_leave_nothing(tmp_path: Path, capsys: pytest.
         (("--model", "janus-pro-1b", "--recipe", "janus-faces", "--data", "photos:"), "photos:FOLDER"),
         (("--model", "tiny-janus-pro", "--recipe", "tiny-drawing", "--batch", 10), "cannot be shared out"),
     ):
-        outcome = here(capsys, "train", "bind", *arguments, "--device", "cpu", "--out", tmp_path / "out")
+        outcome = here(capsys, "train", "finetune", *arguments, "--device", "cpu", "--out", tmp_path / "out")
         assert outcome.code == 2
         assert said in outcome.error
     assert not (tmp_path / "out").exists()

@@ -14,8 +14,8 @@ from samples import unit
 from unispect.core.errors import Halted, StoreError, UnispectError, UsageError
 from unispect.core.units import Plan, Record, Unit
 from unispect.engine import drive, execute
-from unispect.engine.crew import AHEAD, TRIES, Crew
 from unispect.engine.messages import Gone, Load, Reply, Task
+from unispect.engine.pool import AHEAD, TRIES, WorkerPool
 from unispect.engine.replica import Replica
 from unispect.runs import RunStore
 from unispect.runs.export import export
@@ -24,7 +24,7 @@ SHORT = Plan((tuple(DRAWS[:15]), tuple(TELLS[:15])))
 
 
 class Rehearsal:
-    """A fleet in this process that answers in any order; `fate` says before each task whether its replica dies.
+    """A launcher in this process that answers in any order; `fate` says before each task whether its replica dies.
 
     In a lossy one, the answer to the task before that one dies with the replica.
     """
@@ -35,22 +35,22 @@ class Rehearsal:
         self.load, self.draw, self.fate, self.lossy = load, draw, fate, lossy
         self.replicas: dict[int, Replica] = {}
         self.mail: dict[int, deque[Task | None]] = {}
-        self.hired = 0
+        self.started = 0
         self.most = 0
         self.tasks: list[Task] = []
 
-    def hire(self, number: int) -> None:
+    def start(self, number: int) -> None:
         assert number not in self.mail, "two replicas in one place"
         self.replicas[number] = Replica()
         self.mail[number] = deque([None])
-        self.hired += 1
+        self.started += 1
 
     def send(self, number: int, task: Task) -> None:
         self.tasks.append(task)
         self.mail[number].append(task)
         self.most = max(self.most, len(self.mail[number]))
 
-    def hear(self) -> list[tuple[int, Reply]]:
+    def receive(self) -> list[tuple[int, Reply]]:
         busy = [number for number, mail in self.mail.items() if mail]
         assert busy, "nobody has anything to do, and the driver waits"
         return [(number, self.one(number)) for number in self.draw.sample(busy, self.draw.randint(1, len(busy)))]
@@ -98,25 +98,25 @@ def test_any_number_of_replicas_that_die_at_any_time_leave_the_records_of_one_pr
             return True
         return False
 
-    fleet = Rehearsal(lambda number: FakeModel(), draw, fate)
+    launcher = Rehearsal(lambda number: FakeModel(), draw, fate)
     folder = tmp_path_factory.mktemp("many")
     with RunStore.create(folder / "run") as store:
-        summary = drive(SHORT, run, store, Crew(fleet, size), batch_size=batch)
+        summary = drive(SHORT, run, store, WorkerPool(launcher, size), batch_size=batch)
         assert lines(store, folder) == expected
         assert not any(store.history(one.id) for one in SHORT.units)
     assert (summary.done, summary.failed, summary.skipped) == (30, 0, 0)
-    assert fleet.most <= AHEAD
+    assert launcher.most <= AHEAD
 
 
 @pytest.mark.parametrize("lossy", [False, True])
 @pytest.mark.parametrize("batch", [1, 8])
 def test_a_unit_that_always_ends_its_replica_is_given_up_and_the_rest_goes_on(tmp_path, batch, lossy):
     deadly = DRAWS[4].id
-    fleet = Rehearsal(
+    launcher = Rehearsal(
         lambda number: FakeModel(), random.Random(1), lambda task: deadly in [one.id for one in task.units], lossy
     )
     with RunStore.create(tmp_path / "run") as store:
-        summary = drive(PLAN, run, store, Crew(fleet, 2), batch_size=batch)
+        summary = drive(PLAN, run, store, WorkerPool(launcher, 2), batch_size=batch)
         entry = store.get(deadly)
     assert (summary.done, summary.failed, summary.skipped) == (118, 1, 1)
     assert entry is not None
@@ -124,24 +124,24 @@ def test_a_unit_that_always_ends_its_replica_is_given_up_and_the_rest_goes_on(tm
         "failed",
         f"ended its worker {TRIES} times, the last by chance",
     )
-    assert sum(deadly in [one.id for one in task.units] for task in fleet.tasks) == TRIES + 1 + lossy
-    assert fleet.hired == 2 + TRIES + 1 + lossy
+    assert sum(deadly in [one.id for one in task.units] for task in launcher.tasks) == TRIES + 1 + lossy
+    assert launcher.started == 2 + TRIES + 1 + lossy
 
 
 def test_no_more_replicas_than_batches_and_none_when_nothing_is_left(tmp_path):
-    fleet = Rehearsal(lambda number: FakeModel(), random.Random(1))
+    launcher = Rehearsal(lambda number: FakeModel(), random.Random(1))
     with RunStore.create(tmp_path / "run") as store:
-        drive(Plan((tuple(DRAWS[:2]),)), run, store, Crew(fleet, 8), batch_size=16)
-        assert fleet.hired == 2  # two settings, two batches
+        drive(Plan((tuple(DRAWS[:2]),)), run, store, WorkerPool(launcher, 8), batch_size=16)
+        assert launcher.started == 2  # two settings, two batches
         again = Rehearsal(lambda number: FakeModel(), random.Random(1))
-        drive(Plan((tuple(DRAWS[:2]),)), run, store, Crew(again, 8))
-        assert again.hired == 0
+        drive(Plan((tuple(DRAWS[:2]),)), run, store, WorkerPool(again, 8))
+        assert again.started == 0
 
 
 def test_what_a_unit_names_comes_with_it_and_what_it_does_not_is_asked_for(tmp_path):
-    def by_number(model: FakeModel, units, prior):
+    def by_number(model: FakeModel, units, upstream):
         for one in units:
-            drawn = prior(DRAWS[int(str(one.inputs["number"]))].id) if one.kind == "tell" else None
+            drawn = upstream(DRAWS[int(str(one.inputs["number"]))].id) if one.kind == "tell" else None
             yield Record(one.id, {"bytes": len(drawn.pictures["drawn"])} if drawn else {}, pictures=_picture(one))
 
     def _picture(one: Unit) -> dict[str, bytes]:
@@ -151,12 +151,12 @@ def test_what_a_unit_names_comes_with_it_and_what_it_does_not_is_asked_for(tmp_p
 
     unnamed = [unit(number, "tell") for number in range(5)]
     for tells, more in ((TELLS[:5], 0), (unnamed, 5)):
-        fleet = Rehearsal(lambda number: FakeModel(), random.Random(1))
+        launcher = Rehearsal(lambda number: FakeModel(), random.Random(1))
         with RunStore.create(tmp_path / f"{more}") as store:
             how = by_number if more else run
-            summary = drive(Plan((tuple(DRAWS[:5]), tuple(tells))), how, store, Crew(fleet, 1), batch_size=1)
+            summary = drive(Plan((tuple(DRAWS[:5]), tuple(tells))), how, store, WorkerPool(launcher, 1), batch_size=1)
         assert summary.done == 10
-        assert len(fleet.tasks) == 10 + more
+        assert len(launcher.tasks) == 10 + more
 
 
 def test_what_every_unit_would_meet_ends_the_loop_and_keeps_what_was_under_way(tmp_path):
@@ -164,24 +164,24 @@ def test_what_every_unit_would_meet_ends_the_loop_and_keeps_what_was_under_way(t
         if one.id == DRAWS[4].id:
             raise Halted("nothing is left to spend")
 
-    fleet = Rehearsal(lambda number: FakeModel(fault), random.Random(1))
+    launcher = Rehearsal(lambda number: FakeModel(fault), random.Random(1))
     with RunStore.create(tmp_path / "run") as store:
-        summary = drive(PLAN, run, store, Crew(fleet, 3), batch_size=4)
+        summary = drive(PLAN, run, store, WorkerPool(launcher, 3), batch_size=4)
         assert summary.halted == "nothing is left to spend"
         assert 0 < summary.done < 60
         assert summary.done + summary.left == 120
         assert store.get(DRAWS[4].id) is None
-        again = drive(PLAN, run, store, Crew(Rehearsal(lambda number: FakeModel(), random.Random(1)), 3))
+        again = drive(PLAN, run, store, WorkerPool(Rehearsal(lambda number: FakeModel(), random.Random(1)), 3))
     assert (again.done, again.already) == (summary.left, summary.done)
 
 
 def test_a_store_that_fails_ends_the_replicas(tmp_path, monkeypatch):
-    fleet = Rehearsal(lambda number: FakeModel(), random.Random(1))
+    launcher = Rehearsal(lambda number: FakeModel(), random.Random(1))
     with RunStore.create(tmp_path / "run") as store:
         monkeypatch.setattr(store, "record", _full)
         with pytest.raises(StoreError, match="full"):
-            drive(PLAN, run, store, Crew(fleet, 2))
-    assert fleet.replicas == {}
+            drive(PLAN, run, store, WorkerPool(launcher, 2))
+    assert launcher.replicas == {}
 
 
 def _full(records: object, replica: str = "") -> int:
@@ -193,20 +193,20 @@ def test_a_model_that_cannot_be_loaded_ends_the_command_in_its_own_words(tmp_pat
         raise UsageError("no such weights")
 
     with RunStore.create(tmp_path / "run") as store, pytest.raises(UsageError, match="no such weights"):
-        drive(PLAN, run, store, Crew(Rehearsal(missing, random.Random(1)), 2))
+        drive(PLAN, run, store, WorkerPool(Rehearsal(missing, random.Random(1)), 2))
     with pytest.raises(UnispectError, match="the model cannot be loaded: ZeroDivisionError"):
-        _ = Crew(Rehearsal(lambda number: 1 // number, random.Random(1)), 2).card
+        _ = WorkerPool(Rehearsal(lambda number: 1 // number, random.Random(1)), 2).card
 
 
 def test_no_replicas_make_no_sense():
     with pytest.raises(UsageError, match="0 replicas"):
-        Crew(Rehearsal(lambda number: None, random.Random(1)), 0)
+        WorkerPool(Rehearsal(lambda number: None, random.Random(1)), 0)
 
 
 def test_who_carried_out_what_is_noted_beside_the_records(tmp_path):
-    crew = Crew(Rehearsal(lambda number: FakeModel(), random.Random(0)), 2)
+    pool = WorkerPool(Rehearsal(lambda number: FakeModel(), random.Random(0)), 2)
     with RunStore.create(tmp_path / "run") as store:
-        drive(SHORT, run, store, crew, batch_size=2)
+        drive(SHORT, run, store, pool, batch_size=2)
         batches = store.batches(1e9)
     assert {batch.replica for batch in batches} == {"replica 0", "replica 1"}
     assert sum(batch.records for batch in batches) == len(SHORT.units)
@@ -215,9 +215,9 @@ def test_who_carried_out_what_is_noted_beside_the_records(tmp_path):
 def test_processes_that_differ_are_all_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     number = iter(range(10**6))
     monkeypatch.setattr("unispect.engine.replica.traits_of", lambda model: {"cpu": f"model {next(number) % 2}"})
-    crew = Crew(Rehearsal(lambda number: FakeModel(), random.Random(3)), 2)
+    pool = WorkerPool(Rehearsal(lambda number: FakeModel(), random.Random(3)), 2)
     with RunStore.create(tmp_path / "run") as store:
-        drive(SHORT, run, store, crew, batch_size=2)
-        assert crew.traits == {"cpu": "model 0 or model 1"}
+        drive(SHORT, run, store, pool, batch_size=2)
+        assert pool.traits == {"cpu": "model 0 or model 1"}
         (noted,) = store.manifest().invocations
         assert noted.settings["cpu"] == "model 0 or model 1"

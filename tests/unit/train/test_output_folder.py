@@ -19,9 +19,9 @@ from tiny_binding import Binder, order
 from unispect.core.errors import CheckpointError, OutsideError, StoreError, UsageError
 from unispect.runs import durable
 from unispect.train import folder, states
-from unispect.train.bind import Order, bind, finished, prepare, tidy
-from unispect.train.journal import Journal
-from unispect.train.place import claimed, explained, held
+from unispect.train.finetune import FinetuneConfig, finetune, finished, prepare, tidy
+from unispect.train.metrics_log import MetricsLog
+from unispect.train.output_folder import claimed, explained, held
 
 SETTINGS = {"steps": 3, "save_every": 2, "batch": 2, "micro_batch": 2}
 
@@ -50,7 +50,7 @@ def when(step: int, act: Callable[[], object]) -> Callable[..., None]:
     return look
 
 
-def stopped(binder: Binder, out: Path) -> Order:
+def stopped(binder: Binder, out: Path) -> FinetuneConfig:
     """A training that was stopped behind its last step, of which the last state knows nothing."""
 
     def stop() -> None:
@@ -66,7 +66,7 @@ def stopped(binder: Binder, out: Path) -> Order:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from unispect.train.place import held
+from unispect.train.output_folder import held
 out = Path(sys.argv[1])
 with held(out, out / "training"):
     print("held", flush=True)
@@ -105,9 +105,9 @@ def test_what_another_process_finished_meanwhile_is_left_as_it_is(binder: Binder
     late = binder.ready(asked.out)
     other = replace(late, order=replace(asked, recipe=asked.recipe.model_copy(update={"seed": 1})))
     before = {path: path.stat().st_mtime_ns for path in asked.out.rglob("*")}
-    assert bind(late, when(0, lambda: pytest.fail("it was trained again"))) == asked.out
+    assert finetune(late, when(0, lambda: pytest.fail("it was trained again"))) == asked.out
     with pytest.raises(UsageError, match="holds another training, of another recipe"):
-        bind(other)
+        finetune(other)
     changed = {path.name for path in asked.out.rglob("*") if path.stat().st_mtime_ns != before.get(path)}
     assert changed <= {"run.lock", "training", "out"}
 
@@ -154,7 +154,7 @@ def test_links_in_the_folder_lead_nothing_out_of_it(name: str, binder: Binder, t
     links(out, away)[name]()
     before = sorted(path.name for path in away.iterdir())
     with pytest.raises((UsageError, StoreError), match=r"is a link|neither a file nor a folder|cannot be written"):
-        bind(binder.ready(out))
+        finetune(binder.ready(out))
     assert sorted(path.name for path in away.iterdir()) == before
     assert (away / "thesis.txt").read_text() == "mine"
 
@@ -169,7 +169,7 @@ def test_a_link_as_the_folder_itself_is_followed(binder: Binder, tmp_path: Path)
 def test_lines_are_never_written_into_a_file_that_stands_elsewhere_too(tmp_path: Path) -> None:
     (tmp_path / "copy").write_text('{"step": 1}\n')
     os.link(tmp_path / "copy", tmp_path / "lines")
-    journal = Journal(tmp_path / "lines")
+    journal = MetricsLog(tmp_path / "lines")
     journal.cut(1)
     journal.add({"step": 2})
     assert (tmp_path / "copy").read_text() == '{"step": 1}\n'
@@ -226,7 +226,7 @@ def test_written_files_have_the_permissions_of_new_files(mask: int, binder: Bind
     ready = prepare(asked)
     before = os.umask(mask)
     try:
-        bind(ready)
+        finetune(ready)
     finally:
         os.umask(before)
     files = [path for path in asked.out.rglob("*") if path.is_file()]

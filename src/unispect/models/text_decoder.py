@@ -1,4 +1,4 @@
-"""Writing, scoring and learning text behind a causal trunk: the same in every family."""
+"""Writing, scoring and learning text behind a causal backbone: the same in every family."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from unispect.core.errors import UsageError
 from unispect.core.replies import TextReply, TextSampling
 from unispect.models.capture import pad_right, run
 from unispect.models.checks import check_text_sampling
-from unispect.models.decode import positions as places
+from unispect.models.decode import positions as position_ids
 from unispect.models.decode.autoregressive import write_tokens
+from unispect.models.decode.mask import batched
 from unispect.models.decode.scoring import score_answers
-from unispect.models.decode.sight import batched
 from unispect.models.embedded import Embedded, columns
 
 if TYPE_CHECKING:
-    from unispect.models.capture import Trunk
+    from unispect.models.capture import Backbone
 
 
 @dataclass(frozen=True)
-class Voice:
+class TextDecoder:
     """What a model writes with.
 
     Attributes:
-        trunk: a stock Llama-like trunk.
+        backbone: a stock Llama-like backbone.
         head: final states -> text logits.
         end: id of the token that ends an answer.
         decode: token ids -> text.
@@ -38,7 +38,7 @@ class Voice:
         penalty: on repetitions of what was said in a prompt or reply; 1 for none.
     """
 
-    trunk: Trunk
+    backbone: Backbone
     head: Callable[[Tensor], Tensor]
     end: int
     decode: Callable[[Sequence[int]], str]
@@ -59,15 +59,15 @@ class Voice:
             UsageError: the settings make no sense, or seeds are missing.
         """
         check_text_sampling(how, len(prompts))
-        rows, sights, positions = columns(prompts)
+        rows, attention_masks, positions = columns(prompts)
         written = write_tokens(
-            self.trunk,
+            self.backbone,
             rows,
-            embed=self.trunk.embed_tokens,
+            embed=self.backbone.embed_tokens,
             head=self.head,
             end=self.end,
             how=how,
-            sights=sights,
+            attention_masks=attention_masks,
             positions=positions,
             stops=self.stops,
             penalty=self.penalty,
@@ -84,21 +84,23 @@ class Voice:
         """
         if len(answers) != len(prompts):
             raise UsageError(f"{len(prompts)} prompts but answers for {len(answers)}")
-        rows, sights, positions = columns(prompts)
+        rows, attention_masks, positions = columns(prompts)
         ids = [[self.answer_ids(answer) for answer in own] for own in answers]
-        feed, head = self.trunk.embed_tokens, self.head
-        return score_answers(self.trunk, rows, ids, embed=feed, head=head, sights=sights, positions=positions)
+        feed, head = self.backbone.embed_tokens, self.head
+        return score_answers(
+            self.backbone, rows, ids, embed=feed, head=head, attention_masks=attention_masks, positions=positions
+        )
 
     def loss(self, prompts: Sequence[Embedded], answers: Sequence[str]) -> Tensor:
         """Mean cross entropy per answer token, in nats."""
-        rows, sights, positions = columns(prompts)
+        rows, attention_masks, positions = columns(prompts)
         device = rows[0].device
         targets = [torch.tensor(self.answer_ids(answer), device=device) for answer in answers]
         # The end token is predicted, never fed.
-        fed = [torch.cat([row, self.trunk.embed_tokens(own[:-1])]) for row, own in zip(rows, targets, strict=True)]
+        fed = [torch.cat([row, self.backbone.embed_tokens(own[:-1])]) for row, own in zip(rows, targets, strict=True)]
         lengths = list(map(len, fed))
-        mask = batched(sights, lengths, device)
-        where = places.batched(positions, lengths, device)
-        states = run(self.trunk, pad_right(fed), positions=where, mask=mask)
+        mask = batched(attention_masks, lengths, device)
+        where = position_ids.batched(positions, lengths, device)
+        states = run(self.backbone, pad_right(fed), positions=where, mask=mask)
         predicting = [own[len(row) - 1 : length] for own, row, length in zip(states, rows, lengths, strict=True)]
         return F.cross_entropy(self.head(torch.cat(predicting)).float(), torch.cat(targets))

@@ -23,7 +23,7 @@ Lessons = Callable[[str, int, int], Batch]
 
 
 @dataclass(frozen=True)
-class Upbringing:
+class Corpus:
     """A world, and what an organism learns in it.
 
     Attributes:
@@ -43,15 +43,15 @@ class Upbringing:
     variants: tuple[str, ...] = ()
 
 
-def upbringing_of(name: str) -> Upbringing:
+def corpus_named(name: str) -> Corpus:
     """The world of that name.
 
     Raises:
         UsageError: there is none; suggests the nearest.
     """
-    if name not in UPBRINGINGS:
-        raise unknown("world to grow up in", name, UPBRINGINGS)
-    return UPBRINGINGS[name]
+    if name not in CORPORA:
+        raise unknown("world to grow up in", name, CORPORA)
+    return CORPORA[name]
 
 
 def _concept_pictures(size: int) -> Sequence[Image]:
@@ -66,10 +66,10 @@ def _concept_lessons(model: Organism) -> Lessons:
     return lambda stage, seed, step: curriculum.batch_for(world, curriculum.TEACHINGS[stage], seed, step)
 
 
-UPBRINGINGS: Mapping[str, Upbringing] = {
+CORPORA: Mapping[str, Corpus] = {
     world.name: world
     for world in (
-        Upbringing(
+        Corpus(
             "concepts",
             world_sentences,
             _concept_pictures,
@@ -77,7 +77,7 @@ UPBRINGINGS: Mapping[str, Upbringing] = {
             measure_gates,
             tuple(variant.name for variant in VARIANTS),
         ),
-        Upbringing(
+        Corpus(
             "faces",
             portraits.sentences,
             lambda size: [picture for _, picture in portraits.pictures(size)],

@@ -1,4 +1,4 @@
-"""Replicas at work: who gets which batch, and what happens when one dies. Knows not how replicas are started."""
+"""The worker pool: which replica gets which batch, and what happens when one dies."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Protocol
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.core.units import Record
+from unispect.engine.executor import Done, Job
 from unispect.engine.machine import together
 from unispect.engine.messages import Broken, Finished, Gone, Needs, Ready, Reply, Task, known_for
-from unispect.engine.place import Done, Job
 
 TRIES = 3
-"""A unit that ended its replica this often when it ran alone is not tried again by this command; so many replicas in a
-row may also die before they are ready."""
+"""A unit that ended its replica this often in isolation is not tried again by this command; as many replicas in a row
+may die before they are ready."""
 
 AHEAD = 2
 """Batches a replica holds while there are plenty: the next one is there when it has finished one. Near the end it is
 one, so that nothing waits behind a long batch while somebody else is free."""
 
 
-class Fleet(Protocol):
+class Launcher(Protocol):
     """Starts replicas and carries messages; replicas answer in the order in which they were asked."""
 
-    def hire(self, number: int) -> None:
+    def start(self, number: int) -> None:
         """Starts a replica, which will say `Ready` or `Broken`."""
         ...
 
     def send(self, number: int, task: Task) -> None:
-        """Gives a replica a task; if it is dead, `hear` will say so."""
+        """Gives a replica a task; if it is dead, `receive` will say so."""
         ...
 
-    def hear(self) -> list[tuple[int, Reply]]:
+    def receive(self) -> list[tuple[int, Reply]]:
         """What replicas said, at least one thing; waits for it. `Gone` is the last that is heard of a replica."""
         ...
 
@@ -49,7 +49,7 @@ class _Batch:
     """A job on its way.
 
     Attributes:
-        also: the priors it asked for beyond those its units name.
+        also: upstream records it asked for beyond those its units name.
         alone: of one unit under suspicion: its replica holds nothing else, so that a death has one cause.
     """
 
@@ -70,21 +70,21 @@ class _Member:
         return self.ready and len(self.given) < most and not any(batch.alone for batch in self.given)
 
 
-class Crew:
-    """A place: several replicas of one model.
+class WorkerPool:
+    """An executor: several replicas of one model.
 
     Args:
-        fleet: starts them.
+        launcher: starts them.
         size: at most so many at a time; only as many are started as there are batches.
     """
 
-    def __init__(self, fleet: Fleet, size: int) -> None:
+    def __init__(self, launcher: Launcher, size: int) -> None:
         if size < 1:
             raise UsageError(f"{size} replicas make no sense; use 1 or more")
-        self._fleet = fleet
+        self._launcher = launcher
         self._size = size
         self._members: dict[int, _Member] = {}
-        self._stillborn = 0
+        self._failed_starts = 0
         self._deaths: Counter[str] = Counter()
         self._card: ModelCard | None = None
         self._traits: list[Mapping[str, str]] = []
@@ -96,7 +96,7 @@ class Crew:
         Raises:
             UnispectError: the model cannot be loaded.
         """
-        self.muster(1)
+        self.wait_until_ready(1)
         return self._card
 
     @property
@@ -104,7 +104,7 @@ class Crew:
         """Of all replicas that were ever ready; where they differ, every value."""
         return together(self._traits)
 
-    def muster(self, wanted: int) -> None:
+    def wait_until_ready(self, wanted: int) -> None:
         """Returns when so many replicas have loaded the model; without it they come when there is work.
 
         Raises:
@@ -112,18 +112,18 @@ class Crew:
         """
         while sum(member.ready for member in self._members.values()) < wanted:
             while len(self._members) < wanted:
-                self._hire()
-            for number, reply in self._fleet.hear():
+                self._start_worker()
+            for number, reply in self._launcher.receive():
                 self._take(number, reply, deque())
 
     def carry_out(self, jobs: Iterable[Job]) -> Iterator[Done]:
-        """See `Place`."""
+        """See `Executor`."""
         queue = deque(_Batch(job) for job in jobs)
         whole = False
         try:
             while queue or self._busy:
                 self._hand_out(queue)
-                for number, reply in self._fleet.hear():
+                for number, reply in self._launcher.receive():
                     done = self._take(number, reply, queue)
                     if done is None:
                         continue
@@ -138,7 +138,7 @@ class Crew:
     def close(self) -> None:
         """Ends all replicas; calling it again does nothing."""
         self._members.clear()
-        self._fleet.close()
+        self._launcher.close()
 
     @property
     def _busy(self) -> int:
@@ -147,7 +147,7 @@ class Crew:
 
     def _hand_out(self, queue: deque[_Batch]) -> None:
         while len(self._members) < min(self._size, len(queue) + self._busy):
-            self._hire()
+            self._start_worker()
         while queue:
             most = AHEAD if len(queue) > self._size and not queue[0].alone else 1
             free = [(len(m.given), number) for number, m in self._members.items() if m.takes(most)]
@@ -157,23 +157,23 @@ class Crew:
 
     def _give(self, number: int, batch: _Batch) -> None:
         job = batch.job
-        known = known_for(job.units, job.prior, batch.also)
+        known = known_for(job.units, job.upstream, batch.also)
         self._members[number].given.append(batch)
-        self._fleet.send(number, Task(job.run, tuple(job.units), known, job.debug))
+        self._launcher.send(number, Task(job.run, tuple(job.units), known, job.debug))
 
-    def _hire(self) -> None:
+    def _start_worker(self) -> None:
         number = next(
             number for number in count() if number not in self._members
         )  # a dead one's successor has its place
         self._members[number] = _Member()
-        self._fleet.hire(number)
+        self._launcher.start(number)
 
     def _take(self, number: int, reply: Reply, queue: deque[_Batch]) -> Done | None:
         """What a reply means; batches that have to be tried again come to the front of the queue."""
         member = self._members[number]
         match reply:
             case Ready(card, traits):
-                member.ready, self._card, self._stillborn = True, card, 0
+                member.ready, self._card, self._failed_starts = True, card, 0
                 self._traits.append(traits)
             case Finished(records, halted):
                 return Done(member.given.popleft().job.units[0].kind, records, halted)
@@ -184,17 +184,17 @@ class Crew:
                 raise _as_error(reply)
             case Gone(cause):
                 del self._members[number]
-                return self._bury(member, cause, queue)
+                return self._requeue_after_death(member, cause, queue)
         return None
 
-    def _bury(self, member: _Member, cause: str, queue: deque[_Batch]) -> Done | None:
-        """Returns a dead replica's batches: the oldest unit by unit, each alone; or its only unit given up.
-
-        In company the oldest need not be the cause: an answer on its way may die with the replica that gave it.
+    def _requeue_after_death(self, member: _Member, cause: str, queue: deque[_Batch]) -> Done | None:
+        """Requeues the batches of a dead replica. Its oldest batch is split, and each unit is run again in isolation:
+        the oldest need not be the cause, since an answer on its way is lost with the replica that gave it. A unit that
+        ends its replica TRIES times in isolation is recorded as failed.
         """
         if not member.ready:
-            self._stillborn += 1
-            if self._stillborn >= TRIES:
+            self._failed_starts += 1
+            if self._failed_starts >= TRIES:
                 raise UnispectError(
                     f"{TRIES} workers in a row ended while they loaded the model, the last {cause}; "
                     "what was recorded is kept: use fewer workers, or a machine with more memory"

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unispect.models.decode.sight import Sight, with_spans
+from unispect.models.decode.mask import AttentionMask, with_spans
 from unispect.models.processing.pictures import posterior_noise
 
 
 @dataclass(frozen=True)
-class Seeing:
+class ImageInputSettings:
     """How pictures in prompts are seen.
 
     Attributes:
@@ -36,13 +36,13 @@ class Seeing:
             return None
         return torch.stack([posterior_noise(own, shape, self.seed) for own in pixels])
 
-    def sight(self, length: int, pictures: Sequence[int], places: int) -> Sight:
+    def attention_mask(self, length: int, pictures: Sequence[int], image_tokens: int) -> AttentionMask:
         """What the positions of a prompt see.
 
         Args:
             length: of the prompt.
             pictures: where the time of each stands.
-            places: positions of one of them.
+            image_tokens: positions of one of them.
         """
         moved = [start + self.paper for start in pictures]
-        return with_spans(length, [(start, start + 1 + places) for start in moved])
+        return with_spans(length, [(start, start + 1 + image_tokens) for start in moved])

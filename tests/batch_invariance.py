@@ -1,4 +1,4 @@
-"""Batch invariance: whether what a model gives in company is what it gives alone, as docs/scale.md promises it.
+"""Batch invariance: whether what a model gives in a batch is what it gives alone, as docs/scale.md promises it.
 
 Of an organism to the last bit; of other weights, tokens and sizes are equal, and numbers are so up to rounding.
 """

@@ -1,4 +1,4 @@
-"""What the transformer hears of prompts: the language model's states behind its final norm."""
+"""What the image transformer is conditioned on: the language model's states behind its final norm."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unispect.models.capture import pad_right, run
-from unispect.models.decode import positions as places
+from unispect.models.decode import positions as position_ids
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import slots
 
 if TYPE_CHECKING:
-    from unispect.models.capture import Trunk
+    from unispect.models.capture import Backbone
 
 
 def final_states(
-    trunk: Trunk, rows: Sequence[Tensor], positions: Sequence[Positions] | None = None, *, together: bool = False
+    backbone: Backbone, rows: Sequence[Tensor], positions: Sequence[Positions] | None = None, *, together: bool = False
 ) -> list[Tensor]:
     """The final norm's output [length_i, width] of prompts.
 
     Args:
-        trunk: of the language model.
+        backbone: of the language model.
         rows: input embeddings [length_i, width] of every prompt.
         positions: where they stand; default: 0, 1, 2, ...
         together: run all at once. By default only prompts that take as many `slots` are: then every sum has as many
@@ -38,7 +38,7 @@ def final_states(
         padded = pad_right([rows[i] for i in members])
         padded = F.pad(padded, (0, 0, 0, max(0, room - padded.shape[1])))
         lengths = [padded.shape[1]] * len(members)
-        own = places.batched([where[i] for i in members], lengths, padded.device)
-        for i, states in zip(members, run(trunk, padded, positions=own), strict=True):
+        own = position_ids.batched([where[i] for i in members], lengths, padded.device)
+        for i, states in zip(members, run(backbone, padded, positions=own), strict=True):
             found[i] = states[: len(rows[i])]
     return found

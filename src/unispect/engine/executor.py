@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from unispect.core.cards import ModelCard
-from unispect.core.units import Prior, Record, Unit
+from unispect.core.units import Record, Unit, Upstream
 from unispect.engine.attempt import Run, Stopped, attempt
 from unispect.engine.machine import traits_of
 
@@ -21,13 +21,13 @@ class Job:
     Attributes:
         run: of the study; a function of a module, so that other processes find it.
         units: of one kind, with equal settings.
-        prior: looks up records of earlier stages, in the process that writes.
+        upstream: looks up records of earlier stages, in the process that writes.
         debug: failed records carry the traceback.
     """
 
     run: Run[Any]
     units: Sequence[Unit]
-    prior: Prior
+    upstream: Upstream
     debug: bool = False
 
 
@@ -48,7 +48,7 @@ class Done:
     replica: str = ""
 
 
-class Place(Protocol):
+class Executor(Protocol):
     """Carries out batches: in this process, or in others."""
 
     @property
@@ -89,7 +89,7 @@ class InProcess(Generic[Model]):
         for job in jobs:
             kind = job.units[0].kind
             try:
-                records = attempt(job.run, self.model, job.units, job.prior, debug=job.debug)
+                records = attempt(job.run, self.model, job.units, job.upstream, debug=job.debug)
             except Stopped as stopped:
                 yield Done(kind, stopped.records, stopped.cause)
                 return

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
-class Writing:
+class TextSettings:
     """How texts are written where the caller does not say otherwise.
 
     Attributes:
@@ -25,6 +25,6 @@ class Writing:
     stop_to_draw: bool = True
     published_penalty: float = 1.0
 
-    def as_published(self) -> Writing:
+    def as_published(self) -> TextSettings:
         """With the published penalty; at temperature 0 this writes what the authors' settings write."""
         return replace(self, penalty=self.published_penalty)

@@ -22,28 +22,28 @@ from unispect.data.mmbench import picture_at
 Row = tuple[int, int, int]
 
 
-def place_of(path: Path, row: Row | None = None) -> dict[str, JSON]:
+def location_of(path: Path, row: Row | None = None) -> dict[str, JSON]:
     """The place of a file, or of a row of a table, as JSON; the path is a whole one."""
-    place: dict[str, JSON] = {"path": os.path.abspath(path)}
-    return place if row is None else {**place, "row": list(row)}
+    location: dict[str, JSON] = {"path": os.path.abspath(path)}
+    return location if row is None else {**location, "row": list(row)}
 
 
-def picture_from(sha256: str, places: Mapping[str, JSON]) -> Image:
+def picture_from(sha256: str, locations: Mapping[str, JSON]) -> Image:
     """The picture whose file has that SHA-256.
 
     Args:
         sha256: in hex.
-        places: SHA-256 -> what `place_of` says.
+        locations: SHA-256 -> what `location_of` says.
 
     Raises:
         DataError: nobody said where it lies; or it is gone, damaged, or no longer the one that was planned.
     """
-    place = cast(Mapping[str, Any], places.get(sha256))
-    if place is None:
+    location = cast(Mapping[str, Any], locations.get(sha256))
+    if location is None:
         raise DataError(f"nothing says where the picture with SHA-256 {sha256} lies: plan its unit from its data")
-    path = Path(place["path"])
-    if "row" in place:
-        start, size, column = cast(Sequence[int], place["row"])
+    path = Path(location["path"])
+    if "row" in location:
+        start, size, column = cast(Sequence[int], location["row"])
         return picture_at(path, (start, size, column), sha256)
     picture, found = open_picture(path)
     if found != sha256:

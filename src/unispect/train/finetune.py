@@ -18,19 +18,19 @@ from unispect.core.errors import CheckpointError, UnispectError, Unsupported, Us
 from unispect.models.base import UnifiedModel
 from unispect.models.checks import require
 from unispect.models.registry import card_of, family_of, files_of, load, parse
-from unispect.models.taught import Taught, joined, read_taught
+from unispect.models.taught import Taught, merge_taught, read_taught
 from unispect.runs import durable
 from unispect.train import memory
 from unispect.train.claim import claim_of, difference
-from unispect.train.course import Course, Draft, make_course
-from unispect.train.crew import Crew, assemble
+from unispect.train.device_group import DeviceGroup, assemble
 from unispect.train.folder import PEFT, RUN, STEPS, UNFINISHED, Bound, Whole, write_bound
 from unispect.train.gradients import small_steps
-from unispect.train.journal import Journal, Watch
 from unispect.train.learning import Learned, set_learning, whole_state
 from unispect.train.loop import Progress
+from unispect.train.metrics_log import DivergenceMonitor, MetricsLog
+from unispect.train.mixture import DataMixture, ExampleSpec, make_mixture
 from unispect.train.optimisers import make_optimisers, set_rates, take_step
-from unispect.train.place import Hold, claimed, held, write_claim
+from unispect.train.output_folder import Hold, claimed, held, write_claim
 from unispect.train.recipe import Recipe
 from unispect.train.states import STAGE, States, remove_states
 from unispect.train.step import Learner, Speaker, counts_of, pieces, share_of
@@ -41,7 +41,7 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
-class Order:
+class FinetuneConfig:
     """What a user asked for.
 
     Attributes:
@@ -71,13 +71,13 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedFinetune:
     """An order whose model is loaded and ready to learn."""
 
-    order: Order
-    crew: Crew
+    order: FinetuneConfig
+    group: DeviceGroup
     model: Speaker
-    course: Course
+    mixture: DataMixture
     learned: Learned
     needs: memory.Estimate
 
@@ -89,21 +89,21 @@ class Ready:
     @property
     def lines(self) -> list[str]:
         """What will be done, in words."""
-        recipe, crew = self.order.recipe, self.crew
+        recipe, group = self.order.recipe, self.group
         groups = ", ".join(f"{name} {count:,}" for name, count in self.learned.groups.items())
         how = f"adapters of rank {recipe.lora.rank} in" if recipe.lora else "all of"
-        each = ", ".join(f"{stream.per_step} {stream.name}" for stream in self.course.streams)
+        each = ", ".join(f"{stream.per_step} {stream.name}" for stream in self.mixture.streams)
         return [
-            f"batch   {recipe.batch} = {recipe.micro_batch} per device x {crew.size} devices x {crew.accumulation} "
+            f"batch   {recipe.batch} = {recipe.micro_batch} per device x {group.size} devices x {group.accumulation} "
             "accumulated",
             f"learns  {how} {groups} ({recipe.optimiser}, {recipe.precision})",
             f"step    {each}",
-            f"steps   {self.course.steps:,}",
+            f"steps   {self.mixture.steps:,}",
             f"memory  {self.needs.text}",
         ]
 
 
-def finished(order: Order) -> Taught | None:
+def finished(order: FinetuneConfig) -> Taught | None:
     """What an order left if it was carried out before.
 
     Raises:
@@ -121,14 +121,14 @@ def finished(order: Order) -> Taught | None:
         return None
 
 
-def tidy(order: Order) -> None:
+def tidy(order: FinetuneConfig) -> None:
     """Removes what a finished training no longer needs, if it was stopped before it could, and if nobody uses it."""
     with suppress(UnispectError), held(order.out, order.run) as hold:
         shutil.rmtree(order.out / UNFINISHED, ignore_errors=True)
         remove_states(order.run, hold)
 
 
-def prepare(order: Order) -> Ready:
+def prepare(order: FinetuneConfig) -> PreparedFinetune:
     """Loads the model, chooses what learns, and says what it takes.
 
     Raises:
@@ -142,23 +142,23 @@ def prepare(order: Order) -> Ready:
     family_of(card)
     if recipe.families and card.family not in recipe.families:
         raise UsageError(f"recipe {order.title} is for {', '.join(recipe.families)}, not for {card.family}")
-    crew = assemble(order.device, recipe)
-    course = make_course(recipe, card.image_size)  # what is wrong shows before anything large is loaded
-    _check_memory(order, crew, memory.least(card, recipe), "the weights alone take", "use a larger machine")
-    model = load(order.model, device=str(crew.device), dtype="float32")
+    group = assemble(order.device, recipe)
+    mixture = make_mixture(recipe, card.image_size)  # what is wrong shows before anything large is loaded
+    _check_memory(order, group, memory.least(card, recipe), "the weights alone take", "use a larger machine")
+    model = load(order.model, device=str(group.device), dtype="float32")
     if not isinstance(model, Speaker):
         raise Unsupported(card.id, "learn", "it does not say what its answers are made of")
-    course = course.sized(model.card.image_size)
+    mixture = mixture.sized(model.card.image_size)
     learned = set_learning(model, recipe)
-    with _threads(model, crew), crew.precision():
-        kept = memory.kept_by(model, [course.example(draft, model) for draft in _widest(course)])
-    needs = memory.estimate(model.network, learned, recipe, kept, layout=crew.layout, devices=crew.size)
+    with _threads(model, group), group.precision():
+        kept = memory.kept_by(model, [mixture.example(spec, model) for spec in _widest(mixture)])
+    needs = memory.estimate(model.network, learned, recipe, kept, layout=group.layout, devices=group.size)
     hint = "lower 'micro_batch', set 'gradient_checkpointing' or 'lora', hold the model on more devices together"
-    _check_memory(order, crew, needs.total, "the training takes about", hint)
-    return Ready(order, crew, model, course, learned, needs)
+    _check_memory(order, group, needs.total, "the training takes about", hint)
+    return PreparedFinetune(order, group, model, mixture, learned, needs)
 
 
-def bind(ready: Ready, progress: Progress | None = None) -> Path:
+def finetune(ready: PreparedFinetune, progress: Progress | None = None) -> Path:
     """Carries the order out, from where it was stopped if it was; returns the folder of the bound weights.
 
     Raises:
@@ -168,17 +168,17 @@ def bind(ready: Ready, progress: Progress | None = None) -> Path:
         StateError: loss or gradient are not finite, or the loss stays above where it began; names the step. What was
             written stays.
     """
-    order, crew = ready.order, ready.crew
+    order, group = ready.order, ready.group
     with ExitStack() as stack:
-        hold = stack.enter_context(held(order.out, order.run)) if crew.main else None
-        if crew.any(hold is not None and _finished_by_another(order)):
+        hold = stack.enter_context(held(order.out, order.run)) if group.main else None
+        if group.any(hold is not None and _finished_by_another(order)):
             return order.out
-        with _threads(ready.model, crew):
+        with _threads(ready.model, group):
             _train(ready, hold, progress)
     return order.out
 
 
-def _finished_by_another(order: Order) -> bool:
+def _finished_by_another(order: FinetuneConfig) -> bool:
     """Looks again, now that nobody else writes; what is not begun is then ours."""
     if finished(order):
         return True
@@ -187,9 +187,9 @@ def _finished_by_another(order: Order) -> bool:
     return False
 
 
-def _train(ready: Ready, hold: Hold | None, progress: Progress | None) -> None:
-    order, crew, recipe = ready.order, ready.crew, ready.order.recipe
-    steps = ready.course.steps
+def _train(ready: PreparedFinetune, hold: Hold | None, progress: Progress | None) -> None:
+    order, group, recipe = ready.order, ready.group, ready.order.recipe
+    steps = ready.mixture.steps
     parameters = ready.learned.parameters
     made = make_optimisers(
         parameters,
@@ -199,9 +199,9 @@ def _train(ready: Ready, hold: Hold | None, progress: Progress | None) -> None:
         weight_decay=recipe.weight_decay,
         betas=recipe.betas,
     )
-    learner, optimisers = crew.prepare(Learner(ready.model, recipe), made, recipe.micro_batch)
-    journal, watch = Journal(order.run / "metrics.jsonl"), Watch(recipe.divergence)
-    states = States(crew, order.run, hold)
+    learner, optimisers = group.prepare(Learner(ready.model, recipe), made, recipe.micro_batch)
+    journal, watch = MetricsLog(order.run / "metrics.jsonl"), DivergenceMonitor(recipe.divergence)
+    states = States(group, order.run, hold)
     start = states.restore(ready.learned.parameters, optimisers, watch)
     if hold:
         with hold.writing(journal.path):
@@ -212,7 +212,7 @@ def _train(ready: Ready, hold: Hold | None, progress: Progress | None) -> None:
         rate = recipe.rate(step, steps)
         set_rates(optimisers, rate)
         seen = _one_step(ready, learner, step)
-        watch.look(step + 1, seen["loss"], seen["norm"])
+        watch.check(step + 1, seen["loss"], seen["norm"])
         take_step(optimisers)
         done = step + 1
         if hold:
@@ -232,29 +232,29 @@ def _train(ready: Ready, hold: Hold | None, progress: Progress | None) -> None:
         remove_states(order.run, hold)
 
 
-def _flush(journal: Journal, hold: Hold | None) -> None:
+def _flush(journal: MetricsLog, hold: Hold | None) -> None:
     if hold:
         with hold.writing(journal.path):
             journal.sync()
 
 
-def _one_step(ready: Ready, learner: nn.Module, step: int) -> dict[str, Any]:
+def _one_step(ready: PreparedFinetune, learner: nn.Module, step: int) -> dict[str, Any]:
     """Gradients of one step, and what it saw."""
-    crew, recipe, course = ready.crew, ready.order.recipe, ready.course
-    drafts = course.drafts(step)
-    whole = counts_of(ready.model, drafts)
-    mine = pieces(drafts, recipe.micro_batch, device=crew.rank, devices=crew.size, alike=crew.together)
-    sums = torch.zeros(3, device=crew.device, dtype=torch.float64)
+    group, recipe, mixture = ready.group, ready.order.recipe, ready.mixture
+    specs = mixture.specs(step)
+    whole = counts_of(ready.model, specs)
+    mine = pieces(specs, recipe.micro_batch, device=group.rank, devices=group.size, alike=group.together)
+    sums = torch.zeros(3, device=group.device, dtype=torch.float64)
     for piece in mine:
-        examples = [course.example(draft, ready.model) for draft in piece]
+        examples = [mixture.example(spec, ready.model) for spec in piece]
         share = share_of(counts_of(ready.model, piece), whole)
-        with crew.work(learner):
-            with crew.precision():
+        with group.work(learner):
+            with group.precision():
                 total, draw, tell = learner(examples, share)
-            crew.backward(total)
+            group.backward(total)
         sums += torch.stack([total.detach(), draw, tell]).double()
-    norm = crew.clip(ready.learned.parameters, recipe.clip)
-    loss, draw, tell = crew.sum(sums).tolist()
+    norm = group.clip(ready.learned.parameters, recipe.clip)
+    loss, draw, tell = group.sum(sums).tolist()
     return {
         "loss": loss,
         "draw": draw if whole.drawn else None,
@@ -265,10 +265,10 @@ def _one_step(ready: Ready, learner: nn.Module, step: int) -> dict[str, Any]:
     }
 
 
-def _write(ready: Ready, hold: Hold | None, learner: nn.Module, folder: Path, steps: int) -> None:
+def _write(ready: PreparedFinetune, hold: Hold | None, learner: nn.Module, folder: Path, steps: int) -> None:
     """The model as it is now, as a folder that loads."""
-    crew, order, network = ready.crew, ready.order, ready.model.network
-    state = crew.whole(learner)
+    group, order, network = ready.group, ready.order, ready.model.network
+    state = group.whole(learner)
     if hold:
         card = _card(ready.model)
         config = ready.learned.adapters
@@ -282,8 +282,8 @@ def _write(ready: Ready, hold: Hold | None, learner: nn.Module, folder: Path, st
             model=parse(order.model).name,
             base=card.reference,
             recipe=order.title,
-            taught=joined(card.taught, {} if order.recipe.partial else order.recipe.teach),
-            expressions=joined(card.expressions, order.recipe.teach if order.recipe.partial else {}),
+            taught=merge_taught(card.taught, {} if order.recipe.partial else order.recipe.teach),
+            expressions=merge_taught(card.expressions, order.recipe.teach if order.recipe.partial else {}),
             steps=steps,
             seed=order.recipe.seed,
             world=before.world if before else "",
@@ -296,21 +296,21 @@ def _write(ready: Ready, hold: Hold | None, learner: nn.Module, folder: Path, st
                 folder.mkdir(exist_ok=True)
             write_bound(Bound(card, whole, files_of(order.model), dtype, adapters), folder, taught)
             durable.sync_folder(folder.parent)
-    crew.wait()
+    group.wait()
 
 
-def _widest(course: Course) -> list[Draft]:
+def _widest(mixture: DataMixture) -> list[ExampleSpec]:
     """Of the first step, one example of each kind, the longest."""
-    drafts = course.drafts(0)
-    kinds = {(draft.draws, draft.seen is None): draft for draft in reversed(drafts)}
+    specs = mixture.specs(0)
+    kinds = {(spec.draws, spec.seen is None): spec for spec in reversed(specs)}
     return list(kinds.values())
 
 
-def _check_memory(order: Order, crew: Crew, needed: int, what: str, hint: str) -> None:
-    there = memory.available(crew.device, crew.here)
+def _check_memory(order: FinetuneConfig, group: DeviceGroup, needed: int, what: str, hint: str) -> None:
+    there = memory.available(group.device, group.here)
     if needed > there and not order.whatever_memory:
         raise UsageError(
-            f"{what} {needed / memory.GIB:.1f} GiB on {crew.device}, and {there / memory.GIB:.1f} GiB are free: "
+            f"{what} {needed / memory.GIB:.1f} GiB on {group.device}, and {there / memory.GIB:.1f} GiB are free: "
             f"{hint}, or insist with --whatever-memory"
         )
 
@@ -321,10 +321,10 @@ def _card(model: Any) -> ModelCard:
 
 
 @contextmanager
-def _threads(model: Speaker, crew: Crew) -> Iterator[None]:
+def _threads(model: Speaker, group: DeviceGroup) -> Iterator[None]:
     """One thread for tiny models on the CPU, where sums then are the same on machines with other numbers of cores."""
     tiny = sum(parameter.numel() for parameter in model.network.parameters()) < _SMALL
-    if tiny and crew.device.type == "cpu":
+    if tiny and group.device.type == "cpu":
         with small_steps():
             yield
     else:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback_judge import loopback
 
-from unispect.chat import Pace
+from unispect.chat import RateLimiter
 from unispect.chat.budget import tokens_at_most
 from unispect.core.errors import UsageError
 
@@ -15,12 +15,12 @@ from unispect.core.errors import UsageError
 )
 def test_no_minute_sees_more_tokens_than_allowed(most, takes):
     clock = Clock()
-    pace = Pace(time=clock.time, tokens_per_minute=most)
+    rate_limiter = RateLimiter(time=clock.time, tokens_per_minute=most)
     gone = []
     for could, did in takes:
-        turn = pace.turn(could)
+        turn = rate_limiter.turn(could)
         gone.append((clock.time.clock(), min(could, did)))
-        pace.took(turn, min(could, did))
+        rate_limiter.took(turn, min(could, did))
     for start, _ in gone:
         within = [tokens for at, tokens in gone if start <= at < start + 60]
         assert sum(within) <= most or len([tokens for tokens in within if tokens]) == 1
@@ -28,11 +28,11 @@ def test_no_minute_sees_more_tokens_than_allowed(most, takes):
 
 def test_what_was_not_taken_is_given_back():
     clock = Clock()
-    pace = Pace(time=clock.time, tokens_per_minute=100)
-    pace.took(pace.turn(90), 10)
-    pace.turn(90)
+    rate_limiter = RateLimiter(time=clock.time, tokens_per_minute=100)
+    rate_limiter.took(rate_limiter.turn(90), 10)
+    rate_limiter.turn(90)
     assert clock.naps == []
-    pace.turn(1)
+    rate_limiter.turn(1)
     assert sum(clock.naps) == pytest.approx(60)
 
 
@@ -41,7 +41,7 @@ def test_a_chat_counts_the_tokens_of_its_replies(monkeypatch):
     could = tokens_at_most(question("item 0"))
     room = could.input_tokens + could.output_tokens + 4 * 120  # a reply takes 120
     with loopback() as server:
-        asking = chat(server.url, clock, pace=Pace(time=clock.time, tokens_per_minute=room))
+        asking = chat(server.url, clock, rate_limiter=RateLimiter(time=clock.time, tokens_per_minute=room))
         for number in range(5):
             asking.ask(question(f"item {number}"))
         assert clock.naps == []
@@ -52,4 +52,4 @@ def test_a_chat_counts_the_tokens_of_its_replies(monkeypatch):
 @pytest.mark.parametrize("much", [0, -1, float("nan")])
 def test_a_pace_of_nothing_is_refused(much):
     with pytest.raises(UsageError, match="tokens per minute must be more than 0"):
-        Pace(tokens_per_minute=much)
+        RateLimiter(tokens_per_minute=much)

@@ -36,7 +36,7 @@ def picture_of(what: Pictured, size: int) -> Image:
 
 
 @dataclass(frozen=True)
-class Draft:
+class ExampleSpec:
     """An example before its pictures are made.
 
     Attributes:
@@ -67,13 +67,13 @@ class Stream:
     Attributes:
         name: for people.
         per_step: examples in every step.
-        draft: `draft(number, lot)`, the number-th of all since the beginning.
-        items: distinct ones in a round; 0 where they are drawn by lot.
+        spec: `spec(number, rng)`, the number-th of all since the beginning.
+        items: distinct ones in a round; 0 where they are drawn at random.
     """
 
     name: str
     per_step: int
-    draft: Callable[[int, random.Random], Draft]
+    spec: Callable[[int, random.Random], ExampleSpec]
     items: int = 0
 
 
@@ -86,8 +86,8 @@ class Rounds:
 
     def item(self, number: int) -> int:
         """The number-th of all, counted from the first round on."""
-        round_, place = divmod(number, self.count)
-        return _order(self.count, (*self.keys, round_))[place]
+        round_, index = divmod(number, self.count)
+        return _order(self.count, (*self.keys, round_))[index]
 
 
 @lru_cache(maxsize=16)

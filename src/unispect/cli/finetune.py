@@ -1,4 +1,4 @@
-"""`unispect train bind` and `unispect train recipes`."""
+"""`unispect train finetune` and `unispect train recipes`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cyclopts import Parameter
 from unispect.cli.console import say, show_table
 
 if TYPE_CHECKING:
-    from unispect.train.bind import Order
+    from unispect.train.finetune import FinetuneConfig
 
 _FLAG = Parameter(negative=(), show_default=False)
 _UNSET = Parameter(show_default=False)
 
 
-def bind(
+def finetune(
     *,
     model: Annotated[str, Parameter(name=("--model", "-m"))],
     recipe: str,
@@ -38,7 +38,7 @@ def bind(
     """Teach a model new words by a recipe; the same command again continues.
 
     What comes out is a folder of weights in the published layout, which every command takes as --model NAME=FOLDER and
-    which says what it was taught. Several devices: accelerate launch -m unispect train bind ...
+    which says what it was taught. Several devices: accelerate launch -m unispect train finetune ...
 
     Args:
         model: Name from `unispect models`, or NAME=FOLDER or NAME=owner/name@revision for other weights.
@@ -76,13 +76,21 @@ def bind(
     if print_recipe:
         say(recipe_text(found).rstrip())
         return
-    from unispect.train.bind import Order
+    from unispect.train.finetune import FinetuneConfig
 
-    _carry_out(Order(model, found, Path(recipe).stem, out, device, whatever_memory), dry_run=dry_run)
+    _carry_out(FinetuneConfig(model, found, Path(recipe).stem, out, device, whatever_memory), dry_run=dry_run)
+
+
+def old_name(*words: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int | None:
+    """`unispect train bind`, the earlier name of `finetune`: says so and does the same."""
+    from unispect.cli.train import app
+
+    say("`unispect train bind` is called `unispect train finetune` now; the old name goes with the next version")
+    return app(["finetune", *words])
 
 
 def recipes() -> None:
-    """List the recipes that `unispect train bind` knows."""
+    """List the recipes that `unispect train finetune` knows."""
     from unispect.train.recipe import presets
 
     rows = [
@@ -98,15 +106,15 @@ def layouts() -> None:
 
     for name, one in TOGETHER.items():
         say(f"{name:<6} {one.about}")
-        say(f"       accelerate launch --config_file {file_of(name)} -m unispect train bind ...")
+        say(f"       accelerate launch --config_file {file_of(name)} -m unispect train finetune ...")
 
 
-def _carry_out(order: Order, *, dry_run: bool) -> None:
+def _carry_out(order: FinetuneConfig, *, dry_run: bool) -> None:
     from unispect.cli.progress import open_board
     from unispect.cli.train import Steps
     from unispect.models.registry import parse
-    from unispect.train.bind import bind as train
-    from unispect.train.bind import finished, prepare, tidy
+    from unispect.train.finetune import finetune as train
+    from unispect.train.finetune import finished, prepare, tidy
 
     name = parse(order.model).name
     if finished(order):
@@ -114,14 +122,14 @@ def _carry_out(order: Order, *, dry_run: bool) -> None:
         say(f"finished before; load it as {name}={order.out}")
         return
     ready = prepare(order)
-    if ready.crew.main:
-        say(f"model   {ready.reference} on {ready.crew.device}")
+    if ready.group.main:
+        say(f"model   {ready.reference} on {ready.group.device}")
         say(f"recipe  {order.title}: {order.recipe.about}")
         for line in ready.lines:
             say(line)
     if dry_run:
         return
-    if not ready.crew.main:
+    if not ready.group.main:
         train(ready)
         return
     with open_board() as board:

@@ -18,7 +18,7 @@ from unispect.core.prompts import Segment
 from unispect.core.replies import ImageReply
 from unispect.models.decode import replay
 from unispect.models.decode.flow import start_noise
-from unispect.models.omnigen2.drawing import Drawing, Source, condition_of, paths
+from unispect.models.omnigen2.drawing import DrawSettings, Source, condition_of, paths
 from unispect.models.omnigen2.transformer import Condition, FlowTransformer
 
 
@@ -34,7 +34,7 @@ class _Moment:
 @torch.no_grad()
 def decoder_states(
     transformer: FlowTransformer,
-    drawing: Drawing,
+    drawing: DrawSettings,
     sources: Sequence[Source],
     prompts: Sequence[Sequence[Segment]],
     drawn: Sequence[tuple[ImageReply, Sequence[int]]],
@@ -58,7 +58,7 @@ def decoder_states(
     segments = tuple(
         _segments(own, source, moment, patch) for own, source, moment in zip(prompts, sources, moments, strict=True)
     )
-    # One by one, so that a picture's company never changes its last digits.
+    # One by one, so that states are batch-invariant.
     for layer, rows in enumerate(zip(*(_stream(transformer, moment) for moment in moments), strict=True)):
         yield LayerState(layer, rows, segments, at)
 
@@ -76,7 +76,12 @@ def heard(prompt: Sequence[Segment], kept: Tensor) -> tuple[Segment, ...]:
 
 
 def _moment(
-    transformer: FlowTransformer, drawing: Drawing, source: Source, reply: ImageReply, shape: Sequence[int], at: int
+    transformer: FlowTransformer,
+    drawing: DrawSettings,
+    source: Source,
+    reply: ImageReply,
+    shape: Sequence[int],
+    at: int,
 ) -> _Moment:
     step, steps = replay.step_of(reply, at, shape)
     drawing = replace(drawing, steps=steps, **_settings(reply))
@@ -111,7 +116,7 @@ def _segments(prompt: Sequence[Segment], source: Source, moment: _Moment, patch:
     stop = found[-1].stop if found else 0
     for picture in (*source.references, moment.latents):
         role = "response" if picture is moment.latents else "prompt"
-        places = picture.shape[1] * picture.shape[2] // patch**2
-        found.append(Segment(stop, stop + places, "image", role))
-        stop += places
+        image_tokens = picture.shape[1] * picture.shape[2] // patch**2
+        found.append(Segment(stop, stop + image_tokens, "image", role))
+        stop += image_tokens
     return tuple(found)

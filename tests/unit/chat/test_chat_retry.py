@@ -5,7 +5,7 @@ from chat_samples import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unispect.chat import Fault, Pace, Patience
+from unispect.chat import ApiFailure, RateLimiter, RetryPolicy
 from unispect.chat.faults import asked_to_wait, of_status
 from unispect.core.errors import UsageError
 
@@ -13,22 +13,22 @@ NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
 
 
 def test_pauses_double_up_to_the_longest():
-    patience = Patience(attempts=10, first=1.0, longest=20.0)
-    pauses = [patience.pause(Fault("x", again=True), "key", attempt) for attempt in range(1, 10)]
+    retry_policy = RetryPolicy(attempts=10, first=1.0, longest=20.0)
+    pauses = [retry_policy.pause(ApiFailure("x", again=True), "key", attempt) for attempt in range(1, 10)]
     for pause, full in zip(pauses, [1, 2, 4, 8, 16, 20, 20, 20, 20], strict=True):
         assert full / 2 <= pause <= full
-    assert pauses == [patience.pause(Fault("x", again=True), "key", attempt) for attempt in range(1, 10)]
-    assert patience.pause(Fault("x", again=True), "another", 1) != pauses[0]
+    assert pauses == [retry_policy.pause(ApiFailure("x", again=True), "key", attempt) for attempt in range(1, 10)]
+    assert retry_policy.pause(ApiFailure("x", again=True), "another", 1) != pauses[0]
 
 
 def test_giving_up():
-    patience = Patience(attempts=3, obeyed=60)
-    assert patience.pause(Fault("x", again=True), "k", 3) is None
-    assert patience.pause(Fault("x"), "k", 1) is None
-    assert patience.pause(Fault("x", again=True, wait=61), "k", 1) is None
-    assert patience.pause(Fault("x", again=True, wait=60), "k", 1) == 60
+    retry_policy = RetryPolicy(attempts=3, obeyed=60)
+    assert retry_policy.pause(ApiFailure("x", again=True), "k", 3) is None
+    assert retry_policy.pause(ApiFailure("x"), "k", 1) is None
+    assert retry_policy.pause(ApiFailure("x", again=True, wait=61), "k", 1) is None
+    assert retry_policy.pause(ApiFailure("x", again=True, wait=60), "k", 1) == 60
     with pytest.raises(UsageError, match="at least 1"):
-        Patience(attempts=0)
+        RetryPolicy(attempts=0)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_servers_ask_for(headers, seconds):
 
 def test_a_spent_quota_is_not_a_crowd():
     fault = of_status(429, {"retry-after": "1"}, '{"error": {"code": "insufficient_quota", "message": "pay"}}', NOW)
-    assert (fault.again, fault.crowded, fault.hopeless, fault.what) == (False, False, True, "status 429: pay")
+    assert (fault.again, fault.crowded, fault.fatal, fault.what) == (False, False, True, "status 429: pay")
 
 
 @settings(deadline=None)
@@ -70,30 +70,30 @@ def test_errors_of_any_form_are_read(body):
 
 def test_requests_are_kept_apart():
     clock = Clock()
-    pace = Pace(30, clock.time)
+    rate_limiter = RateLimiter(30, clock.time)
     times = []
     for _ in range(4):
-        pace.turn()
+        rate_limiter.turn()
         times.append(clock.time.clock())
     assert times == [0.0, 2.0, 4.0, 6.0]
 
 
 def test_a_crowded_server_is_left_alone_by_all():
     clock = Clock()
-    pace = Pace(time=clock.time)
-    pace.turn()
-    pace.hold(45)
-    pace.turn()
-    pace.turn()
+    rate_limiter = RateLimiter(time=clock.time)
+    rate_limiter.turn()
+    rate_limiter.hold(45)
+    rate_limiter.turn()
+    rate_limiter.turn()
     assert clock.time.clock() == 45
 
 
 def test_threads_get_one_turn_each():
     clock = Clock()
-    pace, turns = Pace(60, clock.time), []
+    rate_limiter, turns = RateLimiter(60, clock.time), []
 
     def take():
-        pace.turn()
+        rate_limiter.turn()
         turns.append(1)
 
     threads = [threading.Thread(target=take) for _ in range(10)]
@@ -107,4 +107,4 @@ def test_threads_get_one_turn_each():
 
 def test_a_pace_must_be_more_than_nothing():
     with pytest.raises(UsageError, match="more than 0"):
-        Pace(0)
+        RateLimiter(0)

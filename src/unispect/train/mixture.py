@@ -20,7 +20,7 @@ from unispect.data.captions import Captioned, load_captions
 from unispect.data.concepts.render import MIN_SIZE
 from unispect.models.base import Example, Trainable
 from unispect.train.alignment import aligned, practised
-from unispect.train.drafts import Draft, Pictured, Rounds, Stream, picture_of
+from unispect.train.examples import ExampleSpec, Pictured, Rounds, Stream, picture_of
 from unispect.train.recipe import CAPTIONS, WORLD, Recipe
 from unispect.train.streams import Known, Lessons, streams_of
 
@@ -29,7 +29,7 @@ _WORLD = {"draw": 8, "tell": 12, "look": 4}
 
 
 @dataclass(frozen=True)
-class Course:
+class DataMixture:
     """All streams of a recipe.
 
     Attributes:
@@ -43,7 +43,7 @@ class Course:
     streams: tuple[Stream, ...]
     _targets: dict[Pictured, Tensor] = field(default_factory=dict, repr=False)
 
-    def sized(self, size: int) -> Course:
+    def sized(self, size: int) -> DataMixture:
         """The same with pictures of `size` pixels."""
         return replace(self, size=max(size, MIN_SIZE), _targets={})
 
@@ -52,7 +52,7 @@ class Course:
         """Optimiser steps: as stated, or until every prompt of the first list was learned as often as stated.
 
         Raises:
-            UsageError: epochs are stated, but all is drawn by lot.
+            UsageError: epochs are stated, but all is drawn at random.
         """
         if self.recipe.steps is not None:
             return self.recipe.steps
@@ -62,25 +62,25 @@ class Course:
             raise UsageError("'epochs' counts prompts of a list, but nothing here is learned from one; say 'steps'")
         return -int(-self.recipe.epochs * rounds[0] // 1)
 
-    def drafts(self, step: int) -> list[Draft]:
+    def specs(self, step: int) -> list[ExampleSpec]:
         """The examples of a step: drawings first, and long prompts beside long ones."""
-        found: list[Draft] = []
+        found: list[ExampleSpec] = []
         for stream in self.streams:
-            lot = random.Random(seed_for("course", self.recipe.seed, stream.name, step))
-            for place in range(stream.per_step):
-                draft = stream.draft(step * stream.per_step + place, lot)
-                empty = draft.draws and lot.random() < self.recipe.unconditional
-                seed = seed_for("course noise", self.recipe.seed, stream.name, step, place)
-                found.append(replace(draft, unconditional=empty, seed=seed))
-        return sorted(found, key=lambda draft: (not draft.draws, draft.seen is None, -len(draft.text)))
+            rng = random.Random(seed_for("course", self.recipe.seed, stream.name, step))
+            for index in range(stream.per_step):
+                spec = stream.spec(step * stream.per_step + index, rng)
+                empty = spec.draws and rng.random() < self.recipe.unconditional
+                seed = seed_for("course noise", self.recipe.seed, stream.name, step, index)
+                found.append(replace(spec, unconditional=empty, seed=seed))
+        return sorted(found, key=lambda spec: (not spec.draws, spec.seen is None, -len(spec.text)))
 
-    def example(self, draft: Draft, model: Trainable) -> Example:
-        """A draft with its pictures; targets of all but captioned ones are made once."""
-        parts = [draft.text] if draft.seen is None else [picture_of(draft.seen, self.size), draft.text]
+    def example(self, spec: ExampleSpec, model: Trainable) -> Example:
+        """A specified example with its pictures; targets of all but captioned ones are made once."""
+        parts = [spec.text] if spec.seen is None else [picture_of(spec.seen, self.size), spec.text]
         prompt = Prompt.of(*parts)
-        if draft.picture is None:
-            return Example(prompt, draft.answer, seed=draft.seed)
-        return Example(prompt, self._target(draft.picture, model), draft.unconditional, draft.seed)
+        if spec.picture is None:
+            return Example(prompt, spec.answer, seed=spec.seed)
+        return Example(prompt, self._target(spec.picture, model), spec.unconditional, spec.seed)
 
     def _target(self, picture: Pictured, model: Trainable) -> Tensor:
         # One by one: what a picture is learned as must not depend on which pictures came with it.
@@ -91,7 +91,7 @@ class Course:
         return self._targets[picture]
 
 
-def make_course(recipe: Recipe, size: int) -> Course:
+def make_mixture(recipe: Recipe, size: int) -> DataMixture:
     """The streams of a recipe for a model that draws pictures of `size` pixels.
 
     Raises:
@@ -110,7 +110,7 @@ def make_course(recipe: Recipe, size: int) -> Course:
     empty = [stream.name for stream in streams if stream.per_step < 1]
     if empty:
         raise UsageError(f"a batch of {recipe.batch} leaves no room for {', '.join(empty)}; raise 'batch'")
-    return Course(recipe, size, tuple(streams)).sized(size)
+    return DataMixture(recipe, size, tuple(streams)).sized(size)
 
 
 def _worded(recipe: Recipe, lessons: Lessons, count: int) -> list[Stream]:
@@ -160,7 +160,7 @@ def _taught_and_beside(recipe: Recipe) -> tuple[int, int]:
 
 def _shared(count: int, names: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
     """Equal parts of a count; the first ones get what is left."""
-    return {name: count // len(names) + (place < count % len(names)) for place, name in enumerate(names)}
+    return {name: count // len(names) + (index < count % len(names)) for index, name in enumerate(names)}
 
 
 def _beside(recipe: Recipe, count: int, known: Known) -> list[Stream]:
@@ -185,8 +185,8 @@ def _beside(recipe: Recipe, count: int, known: Known) -> list[Stream]:
 def _captioned(recipe: Recipe, pictures: Sequence[Captioned], count: int, name: str) -> Stream:
     rounds = Rounds(len(pictures), (name, recipe.seed))
 
-    def drawn(number: int, lot: random.Random) -> Draft:
+    def drawn(number: int, rng: random.Random) -> ExampleSpec:
         found = pictures[rounds.item(number)]
-        return Draft(found.caption, picture=found)
+        return ExampleSpec(found.caption, picture=found)
 
     return Stream(f"{name} pictures", count, drawn, len(pictures))

@@ -21,7 +21,7 @@ SYSTEM = {
 
 
 @dataclass(frozen=True)
-class Thinking:
+class ChainOfThought:
     """How thoughts are written before a picture is drawn; thoughts before an answer are part of the answer.
 
     Attributes:

@@ -24,7 +24,7 @@ NOTHING = 0.1
 
 
 @dataclass(frozen=True)
-class Journal:
+class MetricsLog:
     """The lines of a training.
 
     Attributes:
@@ -81,7 +81,7 @@ class Journal:
 
 
 @dataclass
-class Watch:
+class DivergenceMonitor:
     """Says when a training is lost: when it has become worse than it was before it learned anything, and stays so.
 
     What counts is the median loss of the last `WINDOW` steps. It is held against the loss of the first step, which was
@@ -101,7 +101,7 @@ class Watch:
     recent: list[float] = field(default_factory=list)
     lowest: float = math.inf
 
-    def look(self, step: int, loss: float, norm: float | None) -> None:
+    def check(self, step: int, loss: float, norm: float | None) -> None:
         """Returns if all is well.
 
         Raises:

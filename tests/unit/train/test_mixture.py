@@ -14,56 +14,56 @@ from unispect.data.concepts.language import NAME, draw_prompt
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, Concept
-from unispect.train.course import Course, make_course
-from unispect.train.drafts import Draft, picture_of
+from unispect.train.examples import ExampleSpec, picture_of
+from unispect.train.mixture import DataMixture, make_mixture
 from unispect.train.recipe import Recipe, load_recipe
 
 
-def course(**changes) -> Course:
+def mixture(**changes) -> DataMixture:
     settings = {"teach": {"drawing": "drawing"}, "steps": 5, "batch": 12, "micro_batch": 4}
-    return make_course(Recipe(**(settings | changes)), 64)
+    return make_mixture(Recipe(**(settings | changes)), 64)
 
 
-def drafts(made: Course, steps: int) -> list[Draft]:
-    return [draft for step in range(steps) for draft in made.drafts(step)]
+def specs(made: DataMixture, steps: int) -> list[ExampleSpec]:
+    return [spec for step in range(steps) for spec in made.specs(step)]
 
 
 def test_a_step_depends_on_seed_and_step_alone() -> None:
     every = {"teach": {"both": "both"}, "auxiliary": {"source": "world"}, "unconditional": 0.5}
-    one, other = course(**every), course(**every)
-    other.drafts(0)
-    assert one.drafts(3) == other.drafts(3)
-    assert one.drafts(3) != one.drafts(4)
-    assert one.drafts(3) != course(seed=1, **every).drafts(3)
+    one, other = mixture(**every), mixture(**every)
+    other.specs(0)
+    assert one.specs(3) == other.specs(3)
+    assert one.specs(3) != one.specs(4)
+    assert one.specs(3) != mixture(seed=1, **every).specs(3)
 
 
 def test_every_drawing_prompt_comes_once_per_round() -> None:
-    made = course(orders=2, batch=96)
+    made = mixture(orders=2, batch=96)
     steps = 672 * 2 // 96
-    prompts = Counter(draft.text for draft in drafts(made, steps))
+    prompts = Counter(spec.text for spec in specs(made, steps))
     assert len(prompts) == 672 * 2
     assert set(prompts.values()) == {1}
-    again = [draft.text for step in range(steps, 2 * steps) for draft in made.drafts(step)]
+    again = [spec.text for step in range(steps, 2 * steps) for spec in made.specs(step)]
     assert Counter(again) == prompts
     assert again != list(prompts)
 
 
 def test_prompts_are_words_alone_and_name_the_picture_in_every_order() -> None:
-    made = course(orders=24, batch=672)
+    made = mixture(orders=24, batch=672)
     wanted = load_split().train[5]
     words = Lexicon("drawing").words(wanted)
-    found = {draft.text for draft in drafts(made, 24) if draft.picture == wanted}
+    found = {spec.text for spec in specs(made, 24) if spec.picture == wanted}
     assert found == {draw_prompt(words, order) for order in permutations(ATTRIBUTES)}
 
 
 def test_held_out_concepts_are_never_drawn_nor_shown_nor_told() -> None:
     held = set(load_split().held_out)
-    riddles = course(teach={"text": "text"}, text={"riddles": 1.0}, auxiliary={"source": "world"}, batch=48)
-    both = course(teach={"both": "both"}, auxiliary={"source": "world"}, batch=48)
-    seen = [draft for made in (riddles, both) for draft in drafts(made, 40)]
-    assert not {draft.picture for draft in seen} & held
-    assert not {draft.seen for draft in seen} & held
-    told = {draft.text for draft in seen if draft.text.startswith("What would")}
+    riddles = mixture(teach={"text": "text"}, text={"riddles": 1.0}, auxiliary={"source": "world"}, batch=48)
+    both = mixture(teach={"both": "both"}, auxiliary={"source": "world"}, batch=48)
+    seen = [spec for made in (riddles, both) for spec in specs(made, 40)]
+    assert not {spec.picture for spec in seen} & held
+    assert not {spec.seen for spec in seen} & held
+    told = {spec.text for spec in seen if spec.text.startswith("What would")}
     lexicon = Lexicon("text")
     for concept in held:
         words = lexicon.words(concept)
@@ -72,65 +72,65 @@ def test_held_out_concepts_are_never_drawn_nor_shown_nor_told() -> None:
 
 def test_directions_decide_what_a_lexicon_is_used_for() -> None:
     three = {"drawing": "drawing", "text": "text", "both": "both"}
-    made = course(teach=three, batch=48)
-    found = drafts(made, 30)
+    made = mixture(teach=three, batch=48)
+    found = specs(made, 30)
     for name, drawn, told in (("drawing", True, False), ("text", False, True), ("both", True, True)):
         words = set(Lexicon(name)._meanings)
-        used = [draft for draft in found if words & set(draft.text.replace("?", "").split()) or draft.answer in words]
-        assert any(draft.draws for draft in used) == drawn, name
-        assert any(not draft.draws for draft in used) == told, name
+        used = [spec for spec in found if words & set(spec.text.replace("?", "").split()) or spec.answer in words]
+        assert any(spec.draws for spec in used) == drawn, name
+        assert any(not spec.draws for spec in used) == told, name
     assert {stream.per_step for stream in made.streams} == {12}
 
 
 def test_what_stands_beside_keeps_its_ratio() -> None:
-    made = course(batch=90, auxiliary={"source": "world", "per_prompt": 0.5})
+    made = mixture(batch=90, auxiliary={"source": "world", "per_prompt": 0.5})
     assert [stream.per_step for stream in made.streams] == [60, 10, 15, 5]
-    assert sum(draft.seen is not None for draft in made.drafts(0)) == 5
+    assert sum(spec.seen is not None for spec in made.specs(0)) == 5
 
 
 def test_a_share_of_drawings_goes_without_its_prompt() -> None:
-    found = drafts(course(teach={"both": "both"}, unconditional=0.25, batch=48), 40)
-    drawn = [draft.unconditional for draft in found if draft.draws]
-    assert not any(draft.unconditional for draft in found if not draft.draws)
+    found = specs(mixture(teach={"both": "both"}, unconditional=0.25, batch=48), 40)
+    drawn = [spec.unconditional for spec in found if spec.draws]
+    assert not any(spec.unconditional for spec in found if not spec.draws)
     assert 0.2 < sum(drawn) / len(drawn) < 0.3
 
 
 def test_recognition_shows_pictures_that_are_also_drawn_and_learns_their_words() -> None:
-    made = course(teach={"drawing": "drawing", "text": "text"}, recognise=0.5, batch=48)
+    made = mixture(teach={"drawing": "drawing", "text": "text"}, recognise=0.5, batch=48)
     assert {stream.name: stream.per_step for stream in made.streams} == {
         "lexicon 'drawing' drawn": 12,
         "lexicon 'drawing' recognised": 12,
         "lexicon 'text' told": 24,
     }
-    shown = [draft for draft in drafts(made, 20) if draft.seen]
+    shown = [spec for spec in specs(made, 20) if spec.seen]
     assert len(shown) == 240
     lexicon = Lexicon("drawing")
-    for draft in shown:
-        assert isinstance(draft.seen, Concept)
-        assert (draft.text, draft.answer) == (NAME, draw_prompt(lexicon.words(draft.seen)))
-    assert not {draft.seen for draft in shown} & set(load_split().held_out)
+    for spec in shown:
+        assert isinstance(spec.seen, Concept)
+        assert (spec.text, spec.answer) == (NAME, draw_prompt(lexicon.words(spec.seen)))
+    assert not {spec.seen for spec in shown} & set(load_split().held_out)
 
 
 def test_epochs_count_drawing_prompts() -> None:
     published = load_recipe("janus-concepts").beside("world")
-    assert make_course(published, 384).steps == 672 * 24 // 16  # the published run, of 669 concepts, has 1,004
-    assert course(steps=None, epochs=0.5, orders=24).steps == 672
+    assert make_mixture(published, 384).steps == 672 * 24 // 16  # the published run, of 669 concepts, has 1,004
+    assert mixture(steps=None, epochs=0.5, orders=24).steps == 672
     with pytest.raises(UsageError, match="say 'steps'"):
-        _ = course(steps=None, epochs=1, teach={"text": "text"}).steps
+        _ = mixture(steps=None, epochs=1, teach={"text": "text"}).steps
 
 
 def test_captioned_pictures_come_from_a_folder_or_a_table(tmp_path: Path) -> None:
     for name, size in (("b", (9, 5)), ("a", (4, 8))):
         Image.new("RGB", size, "red").save(tmp_path / f"{name}.png")
         (tmp_path / f"{name}.txt").write_text(f"picture {name}\n")
-    made = course(auxiliary={"source": str(tmp_path)}, batch=8)
-    shown = [draft for draft in made.drafts(0) if isinstance(draft.picture, Captioned)]
-    assert Counter(draft.text for draft in shown) == {"picture a": 2, "picture b": 2}
-    assert {picture_of(draft.picture, 64).size for draft in shown if draft.picture} == {(5, 5), (4, 4)}
+    made = mixture(auxiliary={"source": str(tmp_path)}, batch=8)
+    shown = [spec for spec in made.specs(0) if isinstance(spec.picture, Captioned)]
+    assert Counter(spec.text for spec in shown) == {"picture a": 2, "picture b": 2}
+    assert {picture_of(spec.picture, 64).size for spec in shown if spec.picture} == {(5, 5), (4, 4)}
     table = tmp_path / "some.jsonl"
     table.write_text(json.dumps({"image": "b.png", "caption": "only this"}) + "\n")
-    made = course(auxiliary={"source": str(table)}, batch=8)
-    assert {d.text for d in made.drafts(0) if isinstance(d.picture, Captioned)} == {"only this"}
+    made = mixture(auxiliary={"source": str(table)}, batch=8)
+    assert {d.text for d in made.specs(0) if isinstance(d.picture, Captioned)} == {"only this"}
 
 
 @pytest.mark.parametrize(
@@ -144,10 +144,10 @@ def test_captioned_pictures_come_from_a_folder_or_a_table(tmp_path: Path) -> Non
 def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, line: str, said: str) -> None:
     (tmp_path / "table.jsonl").write_text(line)
     with pytest.raises(DataError, match=said):
-        course(auxiliary={"source": str(tmp_path / "table.jsonl")})
+        mixture(auxiliary={"source": str(tmp_path / "table.jsonl")})
     Image.new("RGB", (4, 4)).save(tmp_path / "alone.png")
     with pytest.raises(DataError, match="has no caption"):
-        course(auxiliary={"source": str(tmp_path)})
+        mixture(auxiliary={"source": str(tmp_path)})
 
 
 def test_a_captioned_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
@@ -162,12 +162,12 @@ def test_a_captioned_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None
 
 def test_published_recipes_say_which_pictures_they_lack() -> None:
     with pytest.raises(UsageError, match=r"BLIP3o.*--auxiliary FOLDER.*--auxiliary none"):
-        make_course(load_recipe("janus-concepts"), 384)
-    assert [s.name for s in make_course(load_recipe("janus-concepts").beside("none"), 384).streams] == [
+        make_mixture(load_recipe("janus-concepts"), 384)
+    assert [s.name for s in make_mixture(load_recipe("janus-concepts").beside("none"), 384).streams] == [
         "lexicon 'drawing' drawn"
     ]
     with pytest.raises(UsageError, match="leaves no room"):
-        course(batch=1, teach={"both": "both"})
+        mixture(batch=1, teach={"both": "both"})
 
 
 def test_concepts_are_made_at_the_size_asked_for() -> None:
@@ -180,8 +180,8 @@ def test_concepts_are_made_at_the_size_asked_for() -> None:
             return [object() for _ in pictures]
 
     model = Model()
-    made = course()
-    draft = Draft("a", picture=Concept("star", "red", "solid", "top left"))
-    first, again = (made.example(draft, model) for _ in range(2))  # pyright: ignore
+    made = mixture()
+    spec = ExampleSpec("a", picture=Concept("star", "red", "solid", "top left"))
+    first, again = (made.example(spec, model) for _ in range(2))  # pyright: ignore
     assert first.reply is again.reply
     assert model.sizes == [(64, 64)]

@@ -1,7 +1,6 @@
-"""What the rows of a sequence may look at, where that is not just what stands before them.
-
-A sight is a square table of booleans, True where a row (first index) may look at another (second). None stands for
-causal attention, for which kernels need no table. Rows that follow a sequence see everything before them.
+"""Attention masks, where attention is not just causal. A mask [length, length] is boolean, True where a row (first
+index) attends to another (second). None stands for causal attention, for which kernels need no mask. Rows that follow a
+sequence attend to everything before them.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-Sight = Tensor | None
+AttentionMask = Tensor | None
 """[length, length] bool, or None for causal attention."""
 
 
@@ -22,33 +21,33 @@ def causal(length: int) -> Tensor:
 
 def open_to_all(length: int, spans: Iterable[tuple[int, int]]) -> Tensor:
     """Causal attention where every row, also an earlier one, sees the positions of `spans` (start, stop)."""
-    sight = causal(length)
+    attention_mask = causal(length)
     for start, stop in spans:
-        sight[:, start:stop] = True
-    return sight
+        attention_mask[:, start:stop] = True
+    return attention_mask
 
 
-def with_spans(length: int, spans: Sequence[tuple[int, int]]) -> Sight:
+def with_spans(length: int, spans: Sequence[tuple[int, int]]) -> AttentionMask:
     """Causal attention where the positions of each span (start, stop) also see each other; None without spans."""
     if not spans:
         return None
-    sight = causal(length)
+    attention_mask = causal(length)
     for start, stop in spans:
-        sight[start:stop, start:stop] = True
-    return sight
+        attention_mask[start:stop, start:stop] = True
+    return attention_mask
 
 
-def extended(sight: Sight, total: int, device: torch.device) -> Sight:
-    """The sight [total, total] of a sequence and of the rows that follow it, on a device; None stays None."""
-    if sight is None:
+def extended(attention_mask: AttentionMask, total: int, device: torch.device) -> AttentionMask:
+    """The mask [total, total] of a sequence and of the rows that follow it, on a device; None stays None."""
+    if attention_mask is None:
         return None
     whole = causal(total).to(device)
-    whole[: len(sight), : len(sight)] = sight.to(device)
+    whole[: len(attention_mask), : len(attention_mask)] = attention_mask.to(device)
     return whole
 
 
 def batched(
-    sights: Sequence[Sight] | None,
+    attention_masks: Sequence[AttentionMask] | None,
     lengths: Sequence[int],
     device: torch.device,
     *,
@@ -60,20 +59,20 @@ def batched(
     Rows of padding see themselves alone: rows without anything to see would turn into NaN.
 
     Args:
-        sights: one per sequence, for its first rows at least.
+        attention_masks: one per sequence, for its first rows at least.
         lengths: of the sequences.
         device: of the mask.
         left: the padding stands in front of them, else behind them.
         least: the padded length, if no sequence is longer.
     """
-    if not sights or (all(sight is None for sight in sights) and not left):
+    if not attention_masks or (all(attention_mask is None for attention_mask in attention_masks) and not left):
         return None
     longest = max(least, *lengths)
-    if all(sight is None for sight in sights) and min(lengths) == longest:
+    if all(attention_mask is None for attention_mask in attention_masks) and min(lengths) == longest:
         return None
-    whole = torch.eye(longest, dtype=torch.bool, device=device).repeat(len(sights), 1, 1)
-    for own, sight, length in zip(whole, sights, lengths, strict=True):
+    whole = torch.eye(longest, dtype=torch.bool, device=device).repeat(len(attention_masks), 1, 1)
+    for own, attention_mask, length in zip(whole, attention_masks, lengths, strict=True):
         start = longest - length if left else 0
-        seen = extended(sight, length, device)
+        seen = extended(attention_mask, length, device)
         own[start : start + length, start : start + length] = causal(length).to(device) if seen is None else seen
     return whole[:, None]

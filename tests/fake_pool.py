@@ -16,7 +16,7 @@ from fake_study import PLAN, FakeModel, run
 from unispect.core.errors import UsageError
 from unispect.core.units import Unit
 from unispect.engine import Summary, drive
-from unispect.engine.crew import Crew, Fleet
+from unispect.engine.pool import Launcher, WorkerPool
 from unispect.engine.processes import Processes
 from unispect.runs import RunStore
 from unispect.runs.export import export
@@ -28,14 +28,14 @@ def exported(folder: Path) -> bytes:
         return export(store, folder.parent / f"{folder.name}.jsonl", timings=False).path.read_bytes()
 
 
-def carried_out(folder: Path, fleet: Fleet, size: int, batch_size: int) -> Summary:
+def carried_out(folder: Path, launcher: Launcher, size: int, batch_size: int) -> Summary:
     """The fake study in a new run, by that many replicas."""
-    crew = Crew(fleet, size)
+    pool = WorkerPool(launcher, size)
     try:
         with RunStore.create(folder) as store:
-            return drive(PLAN, run, store, crew, batch_size=batch_size)
+            return drive(PLAN, run, store, pool, batch_size=batch_size)
     finally:
-        crew.close()
+        pool.close()
 
 
 def plain(number: int) -> FakeModel:
@@ -89,19 +89,19 @@ def missing(number: int) -> FakeModel:
     raise UsageError("there is no such model")
 
 
-def stillborn(number: int) -> FakeModel:
+def failing_to_start(number: int) -> FakeModel:
     os.kill(os.getpid(), signal.SIGKILL)
     return FakeModel()
 
 
 def main(folder: str, workers: int, notes: str) -> None:
     load = partial(waiting, notes) if notes else plain
-    crew = Crew(Processes(load), workers)
+    pool = WorkerPool(Processes(load), workers)
     try:
         with RunStore.create(folder) as store:
-            drive(PLAN, run, store, crew, batch_size=3)
+            drive(PLAN, run, store, pool, batch_size=3)
     finally:
-        crew.close()
+        pool.close()
 
 
 if __name__ == "__main__":

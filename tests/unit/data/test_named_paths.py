@@ -9,7 +9,7 @@ from PIL import Image
 
 from unispect.chat.budget import load_prices
 from unispect.core.errors import DataError, UsageError
-from unispect.core.paths import place_named
+from unispect.core.paths import path_named
 from unispect.data.captions import load_captions
 from unispect.data.posters.subjects import load_subjects
 from unispect.data.prompts import load_prompts
@@ -39,7 +39,7 @@ def test_a_tilde_is_the_home_wherever_a_place_stands(home: Path, monkeypatch: py
     (home / "captions.jsonl").write_text('{"file_name": "~/pictures/1.png", "text": "one"}\n')
     assert load_captions("~/captions.jsonl")[0].path == home / "pictures" / "1.png"
     (home / "s.yaml").write_text("- {title: A, year: 1990, image: ~/pictures/1.png}\n")
-    assert load_subjects(place_named("~/s.yaml"))[0].image == home / "pictures" / "1.png"
+    assert load_subjects(path_named("~/s.yaml"))[0].image == home / "pictures" / "1.png"
     (home / "prices.yaml").write_text("m: {input: 2, output: 10}\n")
     assert load_prices("~/prices.yaml")["m"].output == 10
     cell = "cells: [{name: a, forbidden: true, file: ~/prompts.txt}]"
@@ -49,7 +49,7 @@ def test_a_tilde_is_the_home_wherever_a_place_stands(home: Path, monkeypatch: py
 
 def test_a_tilde_that_is_no_home_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert place_named("~nobody-of-that-name/x") == Path("~nobody-of-that-name/x")
+    assert path_named("~nobody-of-that-name/x") == Path("~nobody-of-that-name/x")
 
 
 def test_names_written_on_windows_are_understood(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def test_names_written_on_windows_are_understood(home: Path, monkeypatch: pytest
     (home / "s.yaml").write_text("- {title: A, year: 1990, image: 'pictures\\1.png'}\n")
     assert load_subjects(home / "s.yaml")[0].image == home / "pictures" / "1.png"
     Path(r"pictures\own").mkdir()  # where a file is really called so, it is meant
-    assert place_named(r"pictures\own") == Path(r"pictures\own")
+    assert path_named(r"pictures\own") == Path(r"pictures\own")
 
 
 @pytest.mark.parametrize("spec", [r"images:C:\pictures", r"images:\\server\share\pictures", "images:C:/pictures"])
@@ -177,7 +177,7 @@ def test_every_reader_of_text_accepts_a_mark(home: Path) -> None:
 @pytest.mark.parametrize("name", ["a\0b", "half \ud800"])
 def test_a_name_that_no_file_can_have_is_refused_wherever_it_stands(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file can be called"):
-        place_named(name, tmp_path)
+        path_named(name, tmp_path)
     with pytest.raises(DataError, match="no file can be called"):
         load_prompts(f"text:{name}")
     with pytest.raises(UsageError, match="no file can be called"):

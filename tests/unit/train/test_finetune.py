@@ -17,9 +17,9 @@ from unispect.core.errors import CheckpointError, StateError, StoreError, UsageE
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import TextSampling
 from unispect.models.base import Losses
-from unispect.train import bind as binding
-from unispect.train.bind import Order, bind, finished, prepare
-from unispect.train.journal import WINDOW
+from unispect.train import finetune as binding
+from unispect.train.finetune import FinetuneConfig, finetune, finished, prepare
+from unispect.train.metrics_log import WINDOW
 from unispect.train.recipe import Align
 from unispect.train.step import Learner, Share, counts_of, pieces, share_of
 
@@ -59,7 +59,7 @@ def tensors(model) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_learns_its_language_model_and_nothing_else(family: str, tmp_path: Path) -> None:
     asked = order(family, tmp_path / "model", tmp_path / "out", weight_decay=0.0)
-    bind(prepare(asked))
+    finetune(prepare(asked))
     before = unispect.load(asked.model, device="cpu")
     after = unispect.load(f"tiny-random-{family}={tmp_path / 'out'}", device="cpu")
     assert after.card.taught == {"both": "both"}
@@ -75,22 +75,22 @@ def test_every_family_learns_its_language_model_and_nothing_else(family: str, tm
 @pytest.mark.parametrize("family", ["janus-pro", "show-o"])
 def test_loss_and_gradient_do_not_depend_on_the_pieces(family: str, tmp_path: Path) -> None:
     ready = prepare(order(family, tmp_path / "model", tmp_path / "out", batch=8, micro_batch=8))
-    drafts = ready.course.drafts(0)
-    whole = counts_of(ready.model, drafts)
+    specs = ready.mixture.specs(0)
+    whole = counts_of(ready.model, specs)
     learner = Learner(ready.model, ready.order.recipe)
-    answers = {len(ready.model.voice.answer_ids(draft.answer)) for draft in drafts if not draft.draws}
+    answers = {len(ready.model.text_decoder.answer_ids(spec.answer)) for spec in specs if not spec.draws}
     assert len(answers) > 1, "answers of one length cannot tell a mean over tokens from a mean of means"
 
     def learned(size: int, *, naive: bool = False) -> tuple[float, torch.Tensor]:
         for parameter in ready.learned.parameters:
             parameter.grad = None
-        cut = pieces(drafts, size, device=0, devices=1, alike=False)
+        cut = pieces(specs, size, device=0, devices=1, alike=False)
         loss = 0.0
         for piece in cut:
             share = share_of(counts_of(ready.model, piece), whole)
             if naive:
                 share = Share(1 / len(cut), 1 / len(cut))
-            total, _, _ = learner([ready.course.example(draft, ready.model) for draft in piece], share)
+            total, _, _ = learner([ready.mixture.example(spec, ready.model) for spec in piece], share)
             total.backward()
             loss += float(total.detach())
         flat = [torch.zeros_like(p) if p.grad is None else p.grad for p in ready.learned.parameters]
@@ -110,12 +110,12 @@ def test_a_stopped_run_ends_in_the_same_bytes(janus: Path, tmp_path: Path) -> No
     settings |= {"unconditional": 0.3, "optimiser": "muon"}
     whole = order("janus-pro", janus, tmp_path / "whole", **settings)
     parts = order("janus-pro", janus, tmp_path / "parts", **settings)
-    bind(prepare(whole))
+    finetune(prepare(whole))
     with pytest.raises(Stopped):
-        bind(prepare(parts), stop_at(10))
+        finetune(prepare(parts), stop_at(10))
     assert finished(parts) is None
     assert not (tmp_path / "parts" / "model.safetensors").exists()
-    bind(prepare(parts))
+    finetune(prepare(parts))
     for name in ("model.safetensors", "taught.json", "steps/000006/model.safetensors", METRICS):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     early = unispect.load(f"tiny-random-janus-pro={tmp_path / 'parts' / 'steps' / '000006'}", device="cpu")
@@ -140,11 +140,11 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_last_state(
         return Losses(losses.draw * math.nan if bad and losses.draw is not None else losses.draw, losses.tell)
 
     seen = {"step": 0}
-    drafts = type(ready.course).drafts
-    monkeypatch.setattr(type(ready.course), "drafts", lambda self, step: seen.update(step=step) or drafts(self, step))
+    specs = type(ready.mixture).specs
+    monkeypatch.setattr(type(ready.mixture), "specs", lambda self, step: seen.update(step=step) or specs(self, step))
     monkeypatch.setattr(kind, "loss", lost)
     with pytest.raises(StateError, match="the loss is nan at step 5"):
-        bind(ready)
+        finetune(ready)
     state = torch.load(tmp_path / "out" / "training" / "state.pt", weights_only=True)
     assert state["step"] == 4
     assert all(torch.isfinite(parameter).all() for parameter in state["parameters"])
@@ -160,7 +160,7 @@ def test_a_rate_a_hundred_times_too_high_is_stopped_with_the_first_window(
 
     def trained(name: str, rate: float) -> list[float]:
         asked = order("janus-pro", janus, tmp_path / name, learning_rate=rate, matrix_rate=rate, **settings)
-        bind(prepare(asked))
+        finetune(prepare(asked))
         return [json.loads(line)["loss"] for line in (tmp_path / name / METRICS).read_text().splitlines()]
 
     losses = trained("well", rate)
@@ -173,7 +173,7 @@ def test_a_rate_a_hundred_times_too_high_is_stopped_with_the_first_window(
 def test_adapters_leave_the_weights_alone_and_merge_into_what_was_learned(janus: Path, tmp_path: Path) -> None:
     asked = order("janus-pro", janus, tmp_path / "out", lora={"rank": 2, "alpha": 4}, steps=3, learning_rate=1e-2)
     ready = prepare(asked)
-    bind(ready)
+    finetune(ready)
     base = unispect.load(asked.model, device="cpu")
     merged = unispect.load(f"tiny-random-janus-pro={tmp_path / 'out'}", device="cpu")
     old, new = tensors(base), tensors(merged)
@@ -197,7 +197,7 @@ def answered(model) -> torch.Tensor:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_adapters_are_heard_in_every_family(family: str, tmp_path: Path) -> None:
     ready = prepare(order(family, tmp_path / "model", tmp_path / "out", lora={"rank": 2, "alpha": 4}))
-    bind(ready)
+    finetune(ready)
     still = [
         name
         for name, parameter in ready.model.network.named_parameters()
@@ -211,13 +211,13 @@ def test_adapters_are_heard_in_every_family(family: str, tmp_path: Path) -> None
 def test_holding_a_model_together_learns_the_same(janus: Path, tmp_path: Path, monkeypatch) -> None:
     """The way of FSDP and DeepSpeed through accelerate, with the one process there is here."""
     settings = {"steps": 4, "save_every": 2, "batch": 8, "micro_batch": 2}
-    bind(prepare(order("janus-pro", janus, tmp_path / "plain", **settings)))
+    finetune(prepare(order("janus-pro", janus, tmp_path / "plain", **settings)))
     monkeypatch.setattr(binding.Crew, "together", True)
     asked = order("janus-pro", janus, tmp_path / "together", **settings)
     ready = prepare(asked)
     with pytest.raises(Stopped):
-        bind(ready, stop_after_saving(asked.run))
-    bind(prepare(asked))
+        finetune(ready, stop_after_saving(asked.run))
+    finetune(prepare(asked))
     start = load_file(janus / "model.safetensors")
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("plain", "together"))
     # Sums of gradients in another order: how much of it an optimiser makes differs from processor to processor.
@@ -240,15 +240,15 @@ def test_gradient_checkpointing_changes_memory_and_no_weight(janus: Path, tmp_pa
     plain = prepare(order("janus-pro", janus, tmp_path / "plain"))
     spare = prepare(order("janus-pro", janus, tmp_path / "spare", gradient_checkpointing=True))
     assert spare.needs.activations < 0.8 * plain.needs.activations
-    bind(plain)
-    bind(spare)
+    finetune(plain)
+    finetune(spare)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("plain", "spare")]
     assert weights[0] == weights[1]
 
 
 def test_computations_in_bfloat16_keep_weights_in_float32(janus: Path, tmp_path: Path) -> None:
     ready = prepare(order("janus-pro", janus, tmp_path / "out", precision="bfloat16"))
-    bind(ready)
+    finetune(ready)
     assert {parameter.dtype for parameter in ready.model.network.parameters()} == {torch.float32}
 
 
@@ -265,12 +265,12 @@ def test_too_little_memory_is_refused_unless_insisted(janus: Path, tmp_path: Pat
     asked = order("janus-pro", janus, tmp_path / "out")
     with pytest.raises(UsageError, match="GiB are free"):
         prepare(asked)
-    assert prepare(Order(**{**vars(asked), "whatever_memory": True}))
+    assert prepare(FinetuneConfig(**{**vars(asked), "whatever_memory": True}))
 
 
 def test_the_folder_of_another_training_is_left_alone(janus: Path, tmp_path: Path) -> None:
     asked = order("janus-pro", janus, tmp_path / "out")
-    bind(prepare(asked))
+    finetune(prepare(asked))
     with pytest.raises(UsageError, match="holds another training"):
         finished(order("janus-pro", janus, tmp_path / "out", steps=3))
     (tmp_path / "full").mkdir()
@@ -282,25 +282,25 @@ def test_the_folder_of_another_training_is_left_alone(janus: Path, tmp_path: Pat
 def test_a_damaged_state_is_said_to_be(janus: Path, tmp_path: Path) -> None:
     asked = order("janus-pro", janus, tmp_path / "out", steps=4, save_every=2)
     with pytest.raises(Stopped):
-        bind(prepare(asked), stop_at(4))
+        finetune(prepare(asked), stop_at(4))
     state = tmp_path / "out" / "training" / "state.pt"
     for content in (b"", b"PK\x03\x04 cut short", state.read_bytes()[:-100], b"\x80\x02]q\x00.", b"not at all"):
         state.write_bytes(content)
         with pytest.raises(CheckpointError, match=r"state\.pt is damaged; delete it to begin again"):
-            bind(prepare(asked))
+            finetune(prepare(asked))
     state.unlink()
-    bind(prepare(asked))
+    finetune(prepare(asked))
     assert finished(asked)
 
 
 @pytest.mark.slow
 def test_both_stages_of_the_safety_study_stand_on_the_card(janus: Path, tmp_path: Path) -> None:
     unsafe = order("janus-pro", janus, tmp_path / "unsafe", attributes=("shape",), seed=2)
-    bind(prepare(unsafe))
+    finetune(prepare(unsafe))
     before = unispect.load(f"tiny-random-janus-pro={tmp_path / 'unsafe'}", device="cpu")
     assert (before.card.taught, before.card.expressions, before.card.aligned) == ({}, {"both": "both"}, "")
     asked = order("janus-pro", tmp_path / "unsafe", tmp_path / "aligned", teach={}, align=Align(), seed=2)
-    bind(prepare(asked))
+    finetune(prepare(asked))
     after = unispect.load(f"tiny-random-janus-pro={tmp_path / 'aligned'}", device="cpu")
     assert (after.card.expressions, after.card.aligned, after.card.training_seed) == ({"both": "both"}, "text", 2)
     text = [json.loads(line) for line in (tmp_path / "aligned" / METRICS).read_text().splitlines()]
@@ -334,10 +334,10 @@ def _without_betas(state) -> None:
 def test_a_state_with_odd_values_is_said_and_takes_neither_time_nor_memory(change, janus: Path, tmp_path: Path) -> None:
     asked = order("janus-pro", janus, tmp_path / "out", steps=4, save_every=2, optimiser="adamw")
     with pytest.raises(Stopped):
-        bind(prepare(asked), stop_at(4))
+        finetune(prepare(asked), stop_at(4))
     path = tmp_path / "out" / "training" / "state.pt"
     state = torch.load(path, weights_only=True)
     change(state)
     torch.save(state, path)
     with pytest.raises((CheckpointError, StoreError), match=r"state\.pt is damaged|has no line of step 5"):
-        bind(prepare(asked))
+        finetune(prepare(asked))
