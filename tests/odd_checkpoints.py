@@ -6,16 +6,10 @@ import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import tiny_bagel
-import tiny_harmon
-import tiny_janus
-import tiny_janus_flow
-import tiny_omnigen2
-import tiny_show_o
-import tiny_show_o2
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -23,23 +17,21 @@ from safetensors.torch import load_file, save_file
 from unispect.core.errors import UnispectError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
-from unispect.models.bagel.folder import load as load_bagel
-from unispect.models.harmon.folder import load as load_harmon
-from unispect.models.janus_flow.folder import load as load_janus_flow
-from unispect.models.janus_pro.folder import load as load_janus_pro
-from unispect.models.omnigen2.folder import load as load_omnigen2
-from unispect.models.show_o.folder import load as load_show_o
-from unispect.models.show_o2.folder import load as load_show_o2
 
 FAMILIES: Mapping[str, tuple[Any, Callable[..., Any]]] = {
-    "janus-pro": (tiny_janus, load_janus_pro),
-    "janus-flow": (tiny_janus_flow, load_janus_flow),
-    "harmon": (tiny_harmon, load_harmon),
-    "show-o": (tiny_show_o, load_show_o),
-    "show-o2": (tiny_show_o2, load_show_o2),
-    "bagel": (tiny_bagel, load_bagel),
-    "omnigen2": (tiny_omnigen2, load_omnigen2),
+    family: (import_module(files), import_module(f"{package}.folder").load)
+    for family, files, package in (
+        ("janus-pro", "tiny_janus", "unispect.models.janus_pro"),
+        ("janus-flow", "tiny_janus_flow", "unispect.models.janus_flow"),
+        ("harmon", "tiny_harmon", "unispect.models.harmon"),
+        ("show-o", "tiny_show_o", "unispect.models.show_o"),
+        ("show-o2", "tiny_show_o2", "unispect.models.show_o2"),
+        ("bagel", "tiny_bagel", "unispect.models.bagel"),
+        ("omnigen2", "tiny_omnigen2", "unispect.models.omnigen2"),
+        ("toy", "plugin.family.toyfamily.making", "plugin.family.toyfamily"),
+    )
 }
+"""Family -> the module with its tiny card (`TINY`) and checkpoint (`write_checkpoint`), and its loader."""
 ODD_VALUES: tuple[Any, ...] = (
     *(None, True, "", "x", -1, 0, 0.5, 3, 10**4, 10**7, 10**12, 10**350, 1e308, -1e300),
     *([], [1], [[1]], [10**6] * 3, {}, {"a": 1}),

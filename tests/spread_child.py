@@ -32,7 +32,7 @@ TELL = [Prompt.of("which color is a red circle?"), Prompt.of("what is it?")]
 def outcome(model: UnifiedModel) -> dict[str, str]:
     """A digest of everything a model does."""
     drawing, telling = model.encode(DRAW, Goal.IMAGE), model.encode(TELL, Goal.TEXT)
-    steps = None if model.card.family == "janus-pro" else 2
+    steps = 2 if {"steps", "iterations"} & model.card.defaults.keys() else None
     pictures = model.draw(drawing, ImageSampling((1, 2), steps=steps))
     seeing = model.encode([Prompt.of(pictures[0].image, "what is it?")], Goal.TEXT)
     return {

@@ -7,44 +7,27 @@ from pathlib import Path
 from types import ModuleType
 from unittest.mock import patch
 
-import tiny_bagel
-import tiny_harmon
-import tiny_janus
-import tiny_janus_flow
-import tiny_omnigen2
-import tiny_show_o
-import tiny_show_o2
+import odd_checkpoints
 import torch
 
-from unispect.core.cards import ModelCard
 from unispect.models import registry
 from unispect.train.finetune import FinetuneConfig, PreparedFinetune, finetune, finished, prepare, tidy
 from unispect.train.loop import Progress
 from unispect.train.recipe import Recipe
 
-FAMILIES: Mapping[str, ModuleType] = {
-    "janus-pro": tiny_janus,
-    "janus-flow": tiny_janus_flow,
-    "harmon": tiny_harmon,
-    "show-o": tiny_show_o,
-    "show-o2": tiny_show_o2,
-    "bagel": tiny_bagel,
-    "omnigen2": tiny_omnigen2,
-}
+FAMILIES: Mapping[str, ModuleType] = {family: files for family, (files, _) in odd_checkpoints.FAMILIES.items()}
 
 
 @contextmanager
 def known() -> Iterator[None]:
     """The registry knows them as `tiny-random-<family>`."""
-    published = {card.family: path for path, cards in registry._PUBLISHED for card in cards.values()}
-    cards = {f"tiny-random-{family}": made.TINY for family, made in FAMILIES.items()}
-    entries = {name: registry.Entry(_named(card, name), published[card.family]) for name, card in cards.items()}
+    names = {f"tiny-random-{family}": family for family in FAMILIES}
+    entries = {
+        name: registry.Entry(replace(FAMILIES[family].TINY, id=name), odd_checkpoints.FAMILIES[family][1])
+        for name, family in names.items()
+    }
     with patch.object(registry, "_entries", lambda: entries):
         yield
-
-
-def _named(card: ModelCard, name: str) -> ModelCard:
-    return replace(card, id=name)
 
 
 def order(family: str, folder: Path, out: Path, **changes) -> FinetuneConfig:

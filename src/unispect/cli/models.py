@@ -47,7 +47,7 @@ def _show(card: ModelCard) -> None:
         "encoders": card.encoders,
         "size": _size(card),
         "picture": f"{card.image_size} px" + (f", {card.image_tokens} tokens" if card.image_tokens else ""),
-        "published as": card.hub or "shipped with unispect",
+        "published as": card.hub or ("shipped with unispect" if card.verification.real_weights else "nowhere"),
         "licence": card.licence or "not stated",
         "can": ", ".join(sorted(card.capabilities)),
         "defaults": ", ".join(f"{key} {value:g}" for key, value in card.defaults.items()) or "none",

@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from unispect.core.cards import ModelCard
@@ -112,6 +112,20 @@ def fresh(
         if initialise:
             initialise(network)
         return network.eval()
+
+
+def make_buffers(network: nn.Module, device: torch.device) -> None:
+    """Makes what stock classes compute and no checkpoint holds, for a network built on the meta device.
+
+    That is: rotary frequencies, and the numbers of positions.
+    """
+    for module in cast("list[Any]", list(network.modules())):
+        rotary = getattr(module, "rotary_emb", None)
+        if isinstance(rotary, nn.Module):
+            module.rotary_emb = type(rotary)(rotary.config).to(device)
+        if isinstance(getattr(module, "position_ids", None), Tensor):
+            positions = torch.arange(module.num_positions, device=device)[None]
+            module.register_buffer("position_ids", positions, persistent=False)
 
 
 def reason_of(error: BaseException) -> str:

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from unispect.core.cards import ModelCard
-from unispect.models.building import empty, fresh, in_words, within
-from unispect.models.checkpoint import Checkpoint, files_in
+from unispect.core.errors import UsageError
+from unispect.models.building import empty, fresh, in_words, make_buffers, within
+from unispect.models.checkpoint import Checkpoint, Layout, files_in, open_checkpoint
 from unispect.models.devices import devices_for, dtype_for
-from unispect.models.keys import KeyTable, Tied, check_copy, fill, published, with_original
+from unispect.models.keys import AS_IS, KeyTable, Tied, check_copy, fill, published, with_original
 from unispect.models.shards import save_shard
 
 Made = TypeVar("Made")
@@ -42,14 +43,16 @@ class Family(Generic[Made]):
     """How models of a family are loaded, started and saved; every `folder.py` has one, `FAMILY`.
 
     Attributes:
-        open: `open(card, source)`, the checkpoint in a folder or on the hub.
         read: `read(card, checkpoint)`, what its files say; a folder that an untrained model starts from has no weights.
         build: `build(config)`, the network of sizes.
-        table: `table(config, checkpoint)`, published names -> ours; also of a folder that weights are written into.
         stacks: blocks that may lie on several devices, in the order they are run.
-        finish: `finish(network, device)` makes the buffers that no checkpoint holds.
         model: `model(card, network, processor, **settings)`, with the card's settings, and on the card the sizes that
             were really loaded.
+        layout: how its weights are published.
+        open: `open(card, source)`, the checkpoint in a folder or on the hub, where the layout does not say it all.
+        table: `table(config, checkpoint)`, published names -> ours; also of a folder that weights are written into.
+        finish: `finish(network, device)` makes the buffers that no checkpoint holds, beside those of stock classes
+            (`building.make_buffers`).
         initialise: `initialise(network)` draws first weights where those of the stock classes do not serve.
         tied: `tied(config, checkpoint)`, the tensor that is dropped as a copy; None for none.
         check: `check(config, checkpoint)` holds tensors that are dropped to what is computed in their place.
@@ -58,13 +61,14 @@ class Family(Generic[Made]):
         beside: `beside(network, folder)` writes what has to stand beside saved weights, if it is not there.
     """
 
-    open: Callable[[ModelCard, str | Path], Checkpoint]
     read: Callable[[ModelCard, Checkpoint], Found]
     build: Callable[[Any], nn.Module]
-    table: Callable[[Any, Checkpoint], KeyTable]
     stacks: Sequence[str]
-    finish: Callable[[Any, torch.device], None]
     model: Callable[..., Made]
+    layout: Layout = field(default_factory=Layout)
+    open: Callable[[ModelCard, str | Path], Checkpoint] | None = None
+    table: Callable[[Any, Checkpoint], KeyTable] = lambda config, checkpoint: AS_IS
+    finish: Callable[[Any, torch.device], None] = lambda network, device: None
     initialise: Callable[[Any], None] | None = None
     tied: Callable[[Any, Checkpoint], Tied | None] = lambda config, checkpoint: None
     check: Callable[[Any, Checkpoint], None] = lambda config, checkpoint: None
@@ -78,12 +82,16 @@ class Family(Generic[Made]):
         Raises:
             CheckpointError: the checkpoint or what belongs to it is incomplete, damaged or another model's; names key
                 and file.
-            UsageError: no such folder, device or dtype.
+            UsageError: no such folder, device or dtype; or none is named of a model that is not published.
         """
+        source = weights or card.hub
+        if not source:
+            raise UsageError(f"{card.id} has no published weights: name a folder that holds some ({card.id}=FOLDER)")
         with in_words(card, weights):
             devices = devices_for(device)
             precision = dtype_for(dtype, devices[0])
-            found = self.read(card, self.open(card, weights or card.hub))
+            opened = self.open(card, source) if self.open else open_checkpoint(source, layout=self.layout)
+            found = self.read(card, opened)
             network = self._filled(found, devices, precision)
             return self._model(found.checkpoint.on(card), network, found)
 
@@ -130,6 +138,7 @@ class Family(Generic[Made]):
         if tied:
             check_copy(checkpoint, tied)
         self.check(config, checkpoint)
+        make_buffers(network, devices[0])
         self.finish(network, devices[0])
         left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
         assert not left, f"never filled: {left}"

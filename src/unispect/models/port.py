@@ -2,18 +2,20 @@
 
 A family's class says what is its own:
 
-* how prompts become tokens (`tokenised`) and what they then are to the backbone (`prompt_rows`, and `prompts` where
-  attention is not causal or positions do not count up);
-* how a picture is drawn (`drawn`), and what follows a prompt when a drawn picture is looked at (`followed`);
+* what reads and writes text (`language`), and what the backbone reads of pictures (`features`; `prompt_rows` where that
+  is not one row for each placeholder, `prompts` where attention is not causal or positions do not count up);
+* how a picture is drawn (`drawn`), and what follows a prompt when a drawn picture is looked at (`code_rows` of image
+  tokens; `followed` where these do not simply follow);
 * how it learns to draw (`draw_loss`), and from what of a picture (`picture_targets`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
+import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor
@@ -35,7 +37,7 @@ from unispect.models.checks import (
     require,
     text_reply_segments,
 )
-from unispect.models.embedded import Embedded, columns
+from unispect.models.embedded import Embedded, columns, embedded_rows
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.settings import told_on
 from unispect.models.text_decoder import TextDecoder
@@ -53,14 +55,14 @@ class Port:
     """A model made of a card, a network, a processor and settings, none of which can be replaced.
 
     Records name a model by `id@revision`; whatever else decides an outcome therefore shows in the card's id where it is
-    not as loaded. A family names its settings in `SETTINGS` and takes them as arguments behind the processor.
+    not as loaded. A family names its settings in `SETTINGS` and annotates them in its class, with a value where one is
+    usual.
 
     Args:
         card: what is known about the model; its revision should be that of the weights.
         network: filled; its dtype and device are the model's.
         processor: tokenizer, template and picture format.
-        text_decoder: what it writes with.
-        settings: by their names in `SETTINGS`.
+        settings: in the order of `SETTINGS`; what is None or left out at the end is the class's usual value.
     """
 
     SETTINGS: ClassVar[tuple[str, ...]] = ("drawing",)
@@ -75,12 +77,12 @@ class Port:
     text_decoder: TextDecoder
     _settled = False
 
-    def __init__(
-        self, card: ModelCard, network: Any, processor: Any, text_decoder: TextDecoder, **settings: Any
-    ) -> None:
-        self.card, self.network, self.processor, self.text_decoder = card, network, processor, text_decoder
+    def __init__(self, card: ModelCard, network: Any, processor: Any, *settings: Any) -> None:
+        self.card, self.network, self.processor = card, network, processor
+        given = dict(zip(self.SETTINGS[: len(settings)], settings, strict=True))
         for name in self.SETTINGS:
-            setattr(self, name, settings[name])
+            setattr(self, name, getattr(self, name) if given.get(name) is None else given[name])
+        self.text_decoder = self.speaking()
         self.card = self._told_on(card)
         self._settled = True
 
@@ -97,7 +99,7 @@ class Port:
             if name not in self.SETTINGS:
                 raise unknown(f"setting of {self.card.id}", name, self.SETTINGS)
         now = {name: getattr(self, name) for name in self.SETTINGS} | changes
-        return type(self)(self.card, self.network, self.processor, **now)
+        return type(self)(self.card, self.network, self.processor, *now.values())
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._settled:
@@ -124,32 +126,20 @@ class Port:
 
     # What a family gives.
 
-    def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Any, tuple[Segments, ...]]:
-        """`INPUTS` of a batch, and what every position is."""
+    def language(self) -> tuple[Backbone, Callable[[Tensor], Tensor]]:
+        """The backbone that reads text, and what makes text logits [rows, vocabulary] of its final states."""
         raise NotImplementedError
 
-    def prompt_rows(self, inputs: Any, *, together: bool = False) -> list[Tensor]:
-        """Input embeddings [length_i, width] of every prompt; equal texts share one tensor.
-
-        Args:
-            inputs: from `encode`.
-            together: run all pictures through what sees them at once. One by one, the default, what is seen of them
-                does not depend on the batch in its last digits.
-        """
+    def features(self, pixels: Tensor) -> Tensor:
+        """What the backbone reads of pictures in prompts [pictures, 3, height, width]: [pictures, positions, width]."""
         raise NotImplementedError
-
-    def prompts(self, inputs: Any, *, together: bool = False) -> Sequence[Embedded]:
-        """Every prompt as the backbone is run on it; see `prompt_rows`."""
-        return [Embedded(rows) for rows in self.prompt_rows(inputs, together=together)]
 
     def drawn(self, inputs: Any, how: ImageSampling) -> list[ImageReply]:
         """See `UnifiedModel.draw`; there is a seed for every sample."""
         raise NotImplementedError
 
-    def followed(
-        self, prompts: Sequence[Any], replies: Sequence[ImageReply], at: int
-    ) -> Sequence[tuple[Embedded, Segments]]:
-        """Every prompt with its drawn picture behind it as step `at` saw it, and what the new positions are."""
+    def code_rows(self, codes: Tensor) -> Tensor:
+        """Input embeddings [..., width] of image tokens [...], where `followed` is not the family's own."""
         raise NotImplementedError
 
     def draw_loss(self, examples: Sequence[Example], inputs: Any, finished: Tensor) -> Tensor:
@@ -161,6 +151,46 @@ class Port:
         raise NotImplementedError
 
     # What a family may say otherwise.
+
+    def speaking(self) -> TextDecoder:
+        """What the model writes with."""
+        return TextDecoder(*self.language(), self.processor.closing, self.processor.decode, self.processor.answer_ids)
+
+    def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Any, tuple[Segments, ...]]:
+        """`INPUTS` of a batch, and what every position is."""
+        return self.processor.encode(prompts, goal)
+
+    def prompt_rows(self, inputs: Any, *, together: bool = False) -> list[Tensor]:
+        """Input embeddings [length_i, width] of every prompt; equal texts share one tensor.
+
+        Args:
+            inputs: from `encode`.
+            together: run all pictures through what sees them at once. One by one, the default, what is seen of them
+                does not depend on the batch in its last digits.
+        """
+        seen = None
+        if inputs.pixels is not None:
+            groups = [inputs.pixels] if together else inputs.pixels.split(1)
+            seen = torch.cat([self.features(pixels).flatten(0, 1) for pixels in groups])
+        pictures = torch.cat(inputs.ids).to(self.device) == self.processor.placeholder
+        return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
+
+    def prompts(self, inputs: Any, *, together: bool = False) -> Sequence[Embedded]:
+        """Every prompt as the backbone is run on it; see `prompt_rows`."""
+        return [Embedded(rows) for rows in self.prompt_rows(inputs, together=together)]
+
+    def followed(
+        self, prompts: Sequence[Any], replies: Sequence[ImageReply], at: int
+    ) -> Sequence[tuple[Embedded, Segments]]:
+        """Every prompt with its drawn picture behind it as step `at` saw it, and what the new positions are.
+
+        Here: the picture was drawn token by token, and has states of the finished reply only.
+        """
+        found = []
+        for prompt, reply in zip(prompts, replies, strict=True):
+            rows = torch.cat([prompt.rows, self.code_rows(self._drawn_tokens(reply, at))])
+            found.append((Embedded(rows), (Segment(len(prompt), len(rows), "image", "response"),)))
+        return found
 
     @property
     def drawn_positions(self) -> int:
@@ -299,6 +329,16 @@ class Port:
     def token_rows(self, ids: Sequence[int] | Tensor) -> Tensor:
         """Input embeddings [length, width] of token ids."""
         return self.backbone.embed_tokens(torch.as_tensor(ids, dtype=torch.long).to(self.device))
+
+    def _drawn_tokens(self, reply: ImageReply, at: int) -> Tensor:
+        """Image tokens [tokens] of a picture that was drawn token by token."""
+        if at != LAST:
+            raise UsageError(
+                f"{self.card.id} decodes token by token: it has states of the finished reply only (at=LAST)"
+            )
+        if reply.tokens is None:
+            raise UsageError(f"the picture was not drawn by {self.card.id}: it has no image tokens")
+        return torch.tensor(np.asarray(reply.tokens), dtype=torch.long, device=self.device)
 
     def _texts_behind(
         self, prompts: Sequence[Embedded], segments: Sequence[Segments], replies: Sequence[TextReply]

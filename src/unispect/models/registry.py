@@ -19,13 +19,6 @@ from typing import TYPE_CHECKING, Any
 from unispect.core import extras
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError, unknown
-from unispect.models.bagel.card import CARDS as BAGEL
-from unispect.models.harmon.card import CARDS as HARMON
-from unispect.models.janus_flow.card import CARDS as JANUS_FLOW
-from unispect.models.janus_pro.card import CARDS as JANUS_PRO
-from unispect.models.omnigen2.card import CARDS as OMNIGEN2
-from unispect.models.show_o.card import CARDS as SHOW_O
-from unispect.models.show_o2.card import CARDS as SHOW_O2
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
@@ -33,16 +26,8 @@ if TYPE_CHECKING:
 
 GROUP = "unispect.models"
 _ORGANISMS = "unispect.organisms.shipped"
-_PUBLISHED = (
-    ("unispect.models.janus_pro.folder:load", JANUS_PRO),
-    ("unispect.models.janus_flow.folder:load", JANUS_FLOW),
-    ("unispect.models.harmon.folder:load", HARMON),
-    ("unispect.models.show_o.folder:load", SHOW_O),
-    ("unispect.models.show_o2.folder:load", SHOW_O2),
-    ("unispect.models.bagel.folder:load", BAGEL),
-    ("unispect.models.omnigen2.folder:load", OMNIGEN2),
-)
-"""`load(card, weights, *, device, dtype)` of every family, and its cards."""
+_FAMILIES = ("janus_pro", "janus_flow", "harmon", "show_o", "show_o2", "bagel", "omnigen2")
+"""Packages with `CARDS` in their `card` and `load(card, weights, *, device, dtype)` in their `folder`."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +184,10 @@ def family_of(card: ModelCard) -> Family[Any]:
 
     for entry in _entries().values():
         if entry.card.family == card.family:
-            path = entry.load if isinstance(entry.load, str) else entry.load.__module__
-            family = getattr(import_module(path.partition(":")[0]), "FAMILY", None)
+            load = entry.load
+            module = load if isinstance(load, str) else load.__module__
+            own = getattr(import_module(module.partition(":")[0]), "FAMILY", None)
+            family = getattr(load, "__self__", own)
             if isinstance(family, Family):
                 return family
     raise UsageError(f"{card.id} comes from another package, which does not say how its weights are written")
@@ -227,7 +214,11 @@ def _load_organism(card: ModelCard, source: str, device: str, dtype: str) -> Uni
 
 @cache
 def _entries() -> Mapping[str, Entry]:
-    published = {name: Entry(card, path) for path, family in _PUBLISHED for name, card in family.items()}
+    published = {
+        name: Entry(card, f"{__package__}.{family}.folder:load")
+        for family in _FAMILIES
+        for name, card in import_module(f"{__package__}.{family}.card").CARDS.items()
+    }
     return {**published, **{point.name: point.load() for point in entry_points(group=GROUP)}}
 
 

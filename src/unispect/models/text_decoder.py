@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from unispect.core.errors import UsageError
 from unispect.core.replies import TextReply, TextSampling
-from unispect.models.capture import pad_right, run
 from unispect.models.checks import check_text_sampling
-from unispect.models.decode import positions as position_ids
 from unispect.models.decode.autoregressive import write_tokens
-from unispect.models.decode.mask import batched
 from unispect.models.decode.scoring import score_answers
 from unispect.models.embedded import Embedded, columns
+from unispect.models.losses import token_loss
 
 if TYPE_CHECKING:
     from unispect.models.capture import Backbone
@@ -93,14 +90,7 @@ class TextDecoder:
 
     def loss(self, prompts: Sequence[Embedded], answers: Sequence[str]) -> Tensor:
         """Mean cross entropy per answer token, in nats."""
-        rows, attention_masks, positions = columns(prompts)
-        device = rows[0].device
+        device = prompts[0].rows.device
         targets = [torch.tensor(self.answer_ids(answer), device=device) for answer in answers]
-        # The end token is predicted, never fed.
-        fed = [torch.cat([row, self.backbone.embed_tokens(own[:-1])]) for row, own in zip(rows, targets, strict=True)]
-        lengths = list(map(len, fed))
-        mask = batched(attention_masks, lengths, device)
-        where = position_ids.batched(positions, lengths, device)
-        states = run(self.backbone, pad_right(fed), positions=where, mask=mask)
-        predicting = [own[len(row) - 1 : length] for own, row, length in zip(states, rows, lengths, strict=True)]
-        return F.cross_entropy(self.head(torch.cat(predicting)).float(), torch.cat(targets))
+        fed = [self.backbone.embed_tokens(own[:-1]) for own in targets]
+        return token_loss(self.backbone, prompts, fed, targets, self.head)

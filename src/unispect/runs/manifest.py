@@ -22,17 +22,7 @@ from unispect.runs import durable, inside, schema
 from unispect.runs.rows import printable
 
 NAME = "run.json"
-LIBRARIES = (
-    "unispect",
-    "torch",
-    "transformers",
-    "tokenizers",
-    "safetensors",
-    "numpy",
-    "scipy",
-    "pillow",
-    "scikit-image",
-)
+LIBRARIES = ("unispect", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pillow")
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,19 @@
 """A setting that may decide numbers is read, is what the port does, or is refused by name."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_bagel
-import tiny_harmon
-import tiny_janus
-import tiny_janus_flow
-import tiny_omnigen2
-import tiny_show_o
-import tiny_show_o2
+from odd_checkpoints import FAMILIES
 
 from unispect.core.errors import CheckpointError
-from unispect.models.bagel import folder as bagel
 from unispect.models.config_sections import check_settings, last_part
-from unispect.models.harmon import folder as harmon
-from unispect.models.janus_flow import folder as janus_flow
-from unispect.models.janus_pro import folder as janus_pro
-from unispect.models.omnigen2 import folder as omnigen2
 from unispect.models.parts.llama import language_config
 from unispect.models.parts.qwen import qwen_config
 from unispect.models.parts.rope import Rope, rope_of
-from unispect.models.show_o import folder as show_o
-from unispect.models.show_o2 import folder as show_o2
 
-FAMILIES: Mapping[str, tuple[Any, Any]] = {
-    "janus-pro": (tiny_janus, janus_pro),
-    "janus-flow": (tiny_janus_flow, janus_flow),
-    "harmon": (tiny_harmon, harmon),
-    "show-o": (tiny_show_o, show_o),
-    "show-o2": (tiny_show_o2, show_o2),
-    "bagel": (tiny_bagel, bagel),
-    "omnigen2": (tiny_omnigen2, omnigen2),
-}
-"""Family -> its tiny checkpoint, and its loader."""
 SECTIONS = (
     ("janus-pro", "config.json", ""),
     ("janus-pro", "config.json", "language_config"),
@@ -88,8 +65,8 @@ def set_in(folder: Path, file: str, section: str, **values: Any) -> None:
 
 
 def started(family: str, folder: Path) -> Any:
-    tiny, loader = FAMILIES[family]
-    return loader.start(tiny.TINY, folder, seed=0)
+    tiny, load = FAMILIES[family]
+    return load.__self__.start(tiny.TINY, folder, seed=0)
 
 
 @pytest.mark.parametrize(("family", "file", "section"), SECTIONS, ids=lambda part: part or "top")

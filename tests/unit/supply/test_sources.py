@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "docs" / "sources"
+MODELS = ROOT / "src" / "unispect" / "models"
 READ = ("src", "tests", "docs", "reproductions", "bench", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 REFERENCE = re.compile(r"([\w-]+)\.md((?:(?:,| and)?\s*(?:# )?\(?#[a-z][\w-]*)+)")
 FENCED = re.compile(r"^```.*?^```", re.M | re.S)
@@ -54,9 +55,9 @@ def test_pages_that_are_named_exist() -> None:
     assert named <= set(PAGES)
 
 
-@pytest.mark.parametrize("family", ["bagel", "harmon", "janus_pro", "janus_flow", "show_o", "show_o2", "omnigen2"])
+@pytest.mark.parametrize("family", [path.parent.name for path in sorted(MODELS.glob("*/card.py"))])
 def test_every_family_names_its_page(family: str) -> None:
-    code = "".join(path.read_text("utf-8") for path in (ROOT / "src/unispect/models" / family).glob("*.py"))
+    code = "".join(path.read_text("utf-8") for path in (MODELS / family).glob("*.py"))
     assert f"docs/sources/{family.replace('_', '-')}.md#" in code
 
 

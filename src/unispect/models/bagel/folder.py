@@ -25,10 +25,10 @@ from unispect.models.bagel.drawing import DrawSettings
 from unispect.models.bagel.guidance import Guidance
 from unispect.models.bagel.keys import AUTOENCODER, DRAWN_PLACES, SEEN_PLACES, STACKS, TOWER, authors_table
 from unispect.models.bagel.model import Bagel
-from unispect.models.bagel.network import BagelNetwork, finish, waves
+from unispect.models.bagel.network import BagelNetwork, waves
 from unispect.models.bagel.processing import Processor, load_processor
 from unispect.models.building import empty, within
-from unispect.models.checkpoint import Checkpoint, Layout, open_checkpoint, single
+from unispect.models.checkpoint import Checkpoint, Layout, single
 from unispect.models.companions import Part, around, companion, holder, with_part
 from unispect.models.config_sections import last_part
 from unispect.models.keys import published
@@ -176,13 +176,12 @@ def _companions(folder: Path) -> Iterator[Path]:
 
 
 FAMILY = Family(
-    open=lambda card, source: open_checkpoint(source, layout=_LAYOUT),
     read=_read,
     build=BagelNetwork,
     table=lambda config, checkpoint: authors_table(config),
     stacks=STACKS,
-    finish=finish,
     model=_model,
+    layout=_LAYOUT,
     # In float32 whatever the precision, as the authors run it (docs/sources/bagel.md#precision).
     exact=(AUTOENCODER,),
     companions=_companions,

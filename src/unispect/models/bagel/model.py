@@ -14,7 +14,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from unispect.core.cards import ModelCard
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling, TextSampling
@@ -41,18 +40,16 @@ from unispect.models.base import Example
 from unispect.models.decode import replay
 from unispect.models.decode.flow import last_and_finished, shifted
 from unispect.models.losses import moments_and_noise
-from unispect.models.parts.flux import latents_of, picture_bytes, pixels_of
+from unispect.models.parts.flux import latents_of, pixels_of
 from unispect.models.port import Port, Segments
+from unispect.models.processing.pictures import pictures_of
 from unispect.models.text_decoder import TextDecoder
 
 
 class Bagel(Port):
     """A BAGEL model, published or tiny.
 
-    Args:
-        card: what is known about it; its revision should be that of the weights.
-        network: the filled network; its dtype and device are the model's.
-        processor: tokenizer, markers and picture sizes.
+    Attributes:
         drawing: how pictures are drawn of text where the caller does not say otherwise.
         redrawing: how they are drawn where the prompt holds a picture.
         shown: how pictures in prompts are shown.
@@ -65,21 +62,12 @@ class Bagel(Port):
     processor: Processor
     drawing: DrawSettings
     redrawing: DrawSettings
-    shown: Shown
-    thinking: ChainOfThought | None
+    shown: Shown = Shown()
+    thinking: ChainOfThought | None = None
 
-    def __init__(
-        self,
-        card: ModelCard,
-        network: BagelNetwork,
-        processor: Processor,
-        drawing: DrawSettings,
-        redrawing: DrawSettings,
-        shown: Shown | None = None,
-        thinking: ChainOfThought | None = None,
-    ) -> None:
-        settings = {"drawing": drawing, "redrawing": redrawing, "shown": shown or Shown(), "thinking": thinking}
-        super().__init__(card, network, processor, _text_decoder(network, processor), **settings)
+    def speaking(self) -> TextDecoder:
+        """See `Port`."""
+        return self._speaking(None)
 
     def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
         """See `Port`.
@@ -215,7 +203,12 @@ class Bagel(Port):
 
     def pictures(self, latents: Tensor) -> list[Image.Image]:
         """RGB pictures of finished latents."""
-        return [Image.fromarray(own) for own in picture_bytes(self.decoded(latents)).cpu().numpy()]
+        return pictures_of(self.decoded(latents))
+
+    def _speaking(self, drawn: Tensor | None) -> TextDecoder:
+        """What the model writes with, behind prompts that hold latents where it is told [prompts, longest]."""
+        processor, backbone = self.processor, routed(self.network.llm, drawn)
+        return TextDecoder(backbone, self.network.lm_head, processor.closing, processor.decode, processor.answer_ids)
 
     def _settings(self, grid: tuple[int, int] | None, how: ImageSampling) -> DrawSettings:
         """How a picture is drawn, of a prompt with pictures (whose last one's size is given) or without."""
@@ -238,8 +231,7 @@ class Bagel(Port):
             how = TextSampling(
                 own_seeds, max_new_tokens=thinking.most, temperature=thinking.temperature, log_probabilities=False
             )
-            text_decoder = _text_decoder(self.network, self.processor, drawn_of(asked, max(map(len, asked))))
-            written = text_decoder.write(asked, how)
+            written = self._speaking(drawn_of(asked, max(map(len, asked)))).write(asked, how)
             found += [self.processor.thought(reply.tokens) for reply in written]
         return found
 
@@ -256,9 +248,3 @@ class Bagel(Port):
                     f"a picture of {height} x {width} positions does not fit the {side} x {side} that {self.card.id} "
                     "knows; give it another shape"
                 )
-
-
-def _text_decoder(network: BagelNetwork, processor: Processor, drawn: Tensor | None = None) -> TextDecoder:
-    """What the model writes with, behind prompts that hold latents where it is told [prompts, longest]."""
-    end = processor.special.end
-    return TextDecoder(routed(network.llm, drawn), network.lm_head, end, processor.decode, processor.answer_ids)

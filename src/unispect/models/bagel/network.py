@@ -11,7 +11,6 @@ import torch
 from diffusers.models.embeddings import TimestepEmbedding, get_timestep_embedding
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
 from unispect.models.bagel.backbone import MotBackbone
@@ -152,8 +151,3 @@ def waves(side: int, width: int) -> Tensor:
     line = torch.cat([angles.sin(), angles.cos()], dim=1)
     columns, rows = line[None].expand(side, -1, -1), line[:, None].expand(-1, side, -1)
     return torch.cat([columns, rows], dim=2).flatten(0, 1).float()
-
-
-def finish(network: BagelNetwork, device: torch.device) -> None:
-    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    network.llm.rotary_emb = Qwen2RotaryEmbedding(network.config.text).to(device)

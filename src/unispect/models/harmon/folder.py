@@ -20,7 +20,7 @@ from unispect.models.harmon.config import PUBLISHED, HarmonConfig, network_confi
 from unispect.models.harmon.drawing import DrawSettings
 from unispect.models.harmon.keys import STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.harmon.model import Harmon
-from unispect.models.harmon.network import HarmonNetwork, finish, initialise
+from unispect.models.harmon.network import HarmonNetwork, initialise
 from unispect.models.harmon.processing import Processor, load_processor
 from unispect.models.keys import Tied
 from unispect.models.loading import Family, Found
@@ -103,7 +103,6 @@ FAMILY = Family(
     build=HarmonNetwork,
     table=lambda config, checkpoint: authors_table(config),
     stacks=STACKS,
-    finish=finish,
     model=_model,
     initialise=initialise,
     tied=lambda config, checkpoint: (

@@ -6,22 +6,22 @@ learned registers (buffers) behind them, causally, like text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
 
-from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST
 from unispect.core.errors import Unsupported, UsageError
-from unispect.core.prompts import Goal, Prompt, Segment
+from unispect.core.prompts import Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.decode.masked import left_open
 from unispect.models.decode.prefix import drawn_together
-from unispect.models.embedded import Embedded, embedded_rows
+from unispect.models.embedded import Embedded
 from unispect.models.harmon.drawing import Draws, DrawSettings, draw_latents, seeded_draws
 from unispect.models.harmon.keys import GROUPS
 from unispect.models.harmon.learning import draw_loss
@@ -30,16 +30,12 @@ from unispect.models.harmon.network import HarmonNetwork
 from unispect.models.harmon.processing import Inputs, Processor
 from unispect.models.harmon.vae import latents_to_pixels, picture_bytes, pixels_to_latents
 from unispect.models.port import Port, Segments, asked
-from unispect.models.text_decoder import TextDecoder
 
 
 class Harmon(Port):
     """A Harmon model, published or tiny.
 
-    Args:
-        card: what is known about it; its revision should be that of the weights.
-        network: the filled network; its dtype and device are the model's.
-        processor: tokenizer, template and picture format.
+    Attributes:
         drawing: how pictures are drawn where the caller does not say otherwise.
     """
 
@@ -48,11 +44,9 @@ class Harmon(Port):
     processor: Processor
     drawing: DrawSettings
 
-    def __init__(self, card: ModelCard, network: HarmonNetwork, processor: Processor, drawing: DrawSettings) -> None:
-        text_decoder = TextDecoder(
-            network.llm, network.text_logits, processor.end, processor.decode, processor.answer_ids
-        )
-        super().__init__(card, network, processor, text_decoder, drawing=drawing)
+    def language(self) -> tuple[Qwen2Model, Callable[[Tensor], Tensor]]:
+        """See `Port`."""
+        return self.network.llm, self.network.text_logits
 
     @property
     def drawn_positions(self) -> int:
@@ -64,19 +58,6 @@ class Harmon(Port):
         for prompt in prompts:
             if len(prompt.images) > 1 or (prompt.images and isinstance(prompt.parts[0], str)):
                 raise Unsupported(self.card.id, "draw", "anything but one picture, given before the text, anew")
-
-    def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
-        """See `Port`."""
-        return self.processor.encode(prompts, goal)
-
-    def prompt_rows(self, inputs: Inputs, *, together: bool = False) -> list[Tensor]:
-        """See `Port`."""
-        seen = None
-        if inputs.pixels is not None:
-            groups = [inputs.pixels] if together else inputs.pixels.split(1)
-            seen = torch.cat([self.features(pixels).flatten(0, 1) for pixels in groups])
-        pictures = torch.cat(inputs.ids).to(self.device) == self.processor.placeholder
-        return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
 
     def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
         """See `Port`. Latents come as [rows, columns, channels]; with the order they repeat any step."""

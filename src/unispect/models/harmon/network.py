@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.models.qwen2.modeling_qwen2 import Qwen2Model, Qwen2RotaryEmbedding
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
 
 from unispect.models.harmon.config import HarmonConfig
 from unispect.models.harmon.mar import Grid, Mar
@@ -63,11 +63,6 @@ class HarmonNetwork(nn.Module):
     def buffers_first(self, rows: Tensor) -> Tensor:
         count = rows.shape[1] - self.mar.buffers_count
         return torch.cat([rows[:, count:], rows[:, :count]], 1)
-
-
-def finish(network: HarmonNetwork, device: torch.device) -> None:
-    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    network.llm.rotary_emb = Qwen2RotaryEmbedding(network.config.text).to(device)
 
 
 def initialise(network: HarmonNetwork) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,10 +23,8 @@ from unispect.models.processing.template import (
     TextProcessor,
     content_of,
     ids_of,
-    require_prompts,
+    inputs_of,
     rgb,
-    segments_of,
-    stacked,
     tokens_of,
 )
 from unispect.models.processing.tokenizer import load_tokenizer, token_id
@@ -83,18 +82,9 @@ class Processor(TextProcessor):
         return self.tokenizer.get_vocab_size()
 
     def encode(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[tuple[Segment, ...], ...]]:
-        """Tokens and pixels of a batch, and what every position is.
-
-        Raises:
-            UsageError: there are no prompts.
-            DataError: a picture cannot be read.
-        """
-        require_prompts(prompts)
-        rows = [tokens_of(self.tokenizer, self._pieces(prompt, goal)) for prompt in prompts]
-        # Pictures to be drawn anew are squeezed, those to be talked about are padded.
+        """See `inputs_of`. Pictures to be drawn anew are squeezed, those to be talked about are padded."""
         how = PictureFormat(self.picture.size, pad=self.picture.pad and goal is Goal.TEXT)
-        pixels = [how.pixels(picture) for prompt in prompts for picture in prompt.images]
-        return Inputs(tuple(map(ids_of, rows)), stacked(pixels)), tuple(map(segments_of, rows))
+        return inputs_of(self.tokenizer, prompts, partial(self._pieces, goal=goal), how.pixels)
 
     def empty_ids(self) -> Tensor:
         """Token ids [length] of the unconditional branch of guidance, the same for every prompt."""

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from unispect.core.cards import ModelCard
-from unispect.models.checkpoint import Checkpoint, Layout, open_checkpoint
+from unispect.models.checkpoint import Checkpoint, Layout
 from unispect.models.companions import Part, with_part
 from unispect.models.janus_flow.card import DEFAULTS, PIXEL_DECODER
 from unispect.models.janus_flow.config import check_family, network_config
 from unispect.models.janus_flow.drawing import DrawSettings
 from unispect.models.janus_flow.keys import AUTHORS, AUTOENCODER, STACKS
 from unispect.models.janus_flow.model import JanusFlow
-from unispect.models.janus_flow.network import JanusFlowNetwork, finish
+from unispect.models.janus_flow.network import JanusFlowNetwork
 from unispect.models.janus_flow.processing import load_processor
 from unispect.models.json_file import write_json
 from unispect.models.loading import Family, Found
@@ -58,13 +58,12 @@ def _write_sizes(network: JanusFlowNetwork, folder: Path) -> None:
 
 
 FAMILY = Family(
-    open=lambda card, source: open_checkpoint(source, layout=_LAYOUT),
     read=_read,
     build=JanusFlowNetwork,
     table=lambda config, checkpoint: AUTHORS,
     stacks=STACKS,
-    finish=finish,
     model=_model,
+    layout=_LAYOUT,
     beside=_write_sizes,
 )
 load, start, save = FAMILY.load, FAMILY.start, FAMILY.save

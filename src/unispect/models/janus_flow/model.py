@@ -12,16 +12,15 @@ from typing import cast
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers.models.llama.modeling_llama import LlamaModel
 
-from unispect.core.cards import ModelCard
-from unispect.core.prompts import Goal, Prompt, Segment
+from unispect.core.prompts import Segment
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.capture import pad_right, run
 from unispect.models.decode import replay
-from unispect.models.decode.finite import require_finite
 from unispect.models.decode.flow import last_and_finished, start_noise
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.janus_flow.drawing import DrawSettings, paths
@@ -29,16 +28,13 @@ from unispect.models.janus_flow.keys import GROUPS
 from unispect.models.janus_flow.network import JanusFlowNetwork
 from unispect.models.port import Port, Segments, asked
 from unispect.models.processing.dialogue import Dialogue, Inputs
-from unispect.models.text_decoder import TextDecoder
+from unispect.models.processing.pictures import pictures_of
 
 
 class JanusFlow(Port):
     """A JanusFlow model, published or tiny.
 
-    Args:
-        card: what is known about it; its revision should be that of the weights.
-        network: the filled network; its dtype and device are the model's.
-        processor: the checkpoint's tokenizer, template and picture format.
+    Attributes:
         drawing: how pictures are drawn where the caller does not say otherwise, for other sizes too.
     """
 
@@ -47,10 +43,9 @@ class JanusFlow(Port):
     processor: Dialogue
     drawing: DrawSettings
 
-    def __init__(self, card: ModelCard, network: JanusFlowNetwork, processor: Dialogue, drawing: DrawSettings) -> None:
-        head, end = network.language_model.lm_head, processor.special.eos
-        text_decoder = TextDecoder(network.backbone, head, end, processor.decode, processor.answer_ids)
-        super().__init__(card, network, processor, text_decoder, drawing=drawing)
+    def language(self) -> tuple[LlamaModel, nn.Module]:
+        """See `Port`."""
+        return self.network.backbone, self.network.language_model.lm_head
 
     @property
     def drawn_positions(self) -> int:
@@ -63,13 +58,9 @@ class JanusFlow(Port):
         uvit, (rows, columns) = self.network.config.uvit, self.drawing.grid
         return uvit.latent_channels, rows * uvit.patch, columns * uvit.patch
 
-    def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
-        """See `Port`. A prompt for a picture holds text only; time and picture follow it."""
-        return self.processor.encode(prompts, goal)
-
     def prompt_rows(self, inputs: Inputs, *, together: bool = False) -> list[Tensor]:
         """See `Port`."""
-        pictures, seen = torch.cat(inputs.ids).to(self.device) == self.processor.special.image, None
+        pictures, seen = torch.cat(inputs.ids).to(self.device) == self.processor.placeholder, None
         if inputs.pixels is not None:
             groups = [inputs.pixels] if together else inputs.pixels.split(1)
             features = torch.cat([self.network.features(pixels.to(self.device, self.dtype)) for pixels in groups])
@@ -179,9 +170,8 @@ class JanusFlow(Port):
         return torch.cat([self.network.decoded(own.to(self.device)) for own in latents.split(1)])
 
     def pictures(self, latents: Tensor) -> list[Image.Image]:
-        """RGB pictures of finished latents; values are cut off, not rounded, as in the authors' demo."""
-        values = (require_finite(self.decoded(latents).float(), "pixels").clamp(-1, 1) * 0.5 + 0.5) * 255
-        return [Image.fromarray(own) for own in values.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()]
+        """RGB pictures of finished latents."""
+        return pictures_of(self.decoded(latents))
 
     def _shape_of(self, reply: ImageReply) -> tuple[int, ...]:
         """That of a reply's latents, of whatever size it was drawn; that of this model where it cannot be its own."""

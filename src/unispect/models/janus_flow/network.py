@@ -13,12 +13,10 @@ from transformers.models.llama.modeling_llama import (
     LlamaForCausalLM,
     LlamaModel,
     LlamaRMSNorm,
-    LlamaRotaryEmbedding,
 )
 
 from unispect.models.janus_flow.config import JanusFlowConfig
 from unispect.models.janus_flow.uvit import FlowDecoder, FlowEncoder
-from unispect.models.parts.siglip import make_tower_buffers
 
 
 class JanusFlowNetwork(nn.Module):
@@ -84,9 +82,3 @@ class JanusFlowNetwork(nn.Module):
         """
         (posterior,) = self.vae.encode(pixels, return_dict=False)
         return cast(DiagonalGaussianDistribution, posterior).mean * self.scaling_factor
-
-
-def finish(network: JanusFlowNetwork, device: torch.device) -> None:
-    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    network.backbone.rotary_emb = LlamaRotaryEmbedding(network.backbone.config).to(device)
-    make_tower_buffers(network.vision, device)

@@ -10,13 +10,13 @@ from transformers.models.janus.modeling_janus import JanusForConditionalGenerati
 from transformers.models.llama.configuration_llama import LlamaConfig
 
 from unispect.core.cards import ModelCard
-from unispect.models.checkpoint import Checkpoint, Layout, open_checkpoint
+from unispect.models.checkpoint import Checkpoint, Layout
 from unispect.models.janus_pro.card import DEFAULTS
 from unispect.models.janus_pro.config import is_rehosted, network_config
 from unispect.models.janus_pro.drawing import DrawSettings
 from unispect.models.janus_pro.keys import AUTHORS, REHOSTED, STACKS
 from unispect.models.janus_pro.model import JanusPro
-from unispect.models.janus_pro.network import build, drawn_side, finish, seen_size, stride
+from unispect.models.janus_pro.network import build, drawn_side, seen_size, stride
 from unispect.models.janus_pro.processing import Processor, load_processor
 from unispect.models.keys import KeyTable
 from unispect.models.loading import Family, Found
@@ -51,12 +51,11 @@ def _model(card: ModelCard, network: JanusForConditionalGeneration, processor: P
 
 
 FAMILY = Family(
-    open=lambda card, source: open_checkpoint(source, layout=_LAYOUT),
     read=_read,
     build=build,
     table=_table,
     stacks=STACKS,
-    finish=finish,
     model=_model,
+    layout=_LAYOUT,
 )
 load, start, save = FAMILY.load, FAMILY.start, FAMILY.save

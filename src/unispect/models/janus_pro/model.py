@@ -9,30 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration
+from transformers.models.llama.modeling_llama import LlamaModel
 
-from unispect.core.cards import ModelCard
-from unispect.core.encoded import LAST
 from unispect.core.errors import UsageError
-from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
-from unispect.models.capture import pad_right, run
 from unispect.models.decode.autoregressive import draw_tokens
 from unispect.models.decode.chance import exponential_draws
-from unispect.models.decode.finite import require_finite
-from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.janus_pro.drawing import DrawSettings
 from unispect.models.janus_pro.keys import GROUPS
 from unispect.models.janus_pro.network import backbone_of, decoded_codes, encode_codes
 from unispect.models.janus_pro.processing import Inputs, Processor
-from unispect.models.port import Port, Segments, asked
-from unispect.models.text_decoder import TextDecoder
+from unispect.models.losses import token_loss
+from unispect.models.port import Port, asked
+from unispect.models.processing.pictures import pictures_of
 
 _TABLE_LIMIT = 2**22
 """Numbers in a table of all fed-back embeddings, up to which it is made once per call instead of row by row."""
@@ -41,10 +35,7 @@ _TABLE_LIMIT = 2**22
 class JanusPro(Port):
     """A Janus-Pro model, published or tiny.
 
-    Args:
-        card: what is known about it; its revision should be that of the weights.
-        network: the filled network; its dtype and device are the model's.
-        processor: the checkpoint's tokenizer, template and picture format.
+    Attributes:
         drawing: how pictures are drawn where the caller does not say otherwise, for other sizes too.
     """
 
@@ -53,25 +44,9 @@ class JanusPro(Port):
     processor: Processor
     drawing: DrawSettings
 
-    def __init__(
-        self, card: ModelCard, network: JanusForConditionalGeneration, processor: Processor, drawing: DrawSettings
-    ) -> None:
-        end, backbone = processor.special.eos, backbone_of(network)
-        text_decoder = TextDecoder(backbone, network.lm_head, end, processor.decode, processor.answer_ids)
-        super().__init__(card, network, processor, text_decoder, drawing=drawing)
-
-    def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
-        """See `Port`. A prompt for a picture holds text only."""
-        return self.processor.encode(prompts, goal)
-
-    def prompt_rows(self, inputs: Inputs, *, together: bool = False) -> list[Tensor]:
+    def language(self) -> tuple[LlamaModel, nn.Module]:
         """See `Port`."""
-        seen = None
-        if inputs.pixels is not None:
-            groups = [inputs.pixels] if together else inputs.pixels.split(1)
-            seen = torch.cat([self.features(pixels).flatten(0, 1) for pixels in groups])
-        pictures = torch.cat(inputs.ids).to(self.device) == self.processor.special.image
-        return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
+        return backbone_of(self.network), self.network.lm_head
 
     def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
         """See `Port`. The reply's tokens and seed repeat every step."""
@@ -86,37 +61,15 @@ class JanusPro(Port):
             for picture, seed, codes in zip(self.pictures(tokens), how.seeds, tokens.cpu().numpy(), strict=True)
         ]
 
-    def followed(
-        self, prompts: Sequence[Embedded], replies: Sequence[ImageReply], at: int
-    ) -> list[tuple[Embedded, Segments]]:
-        """See `Port`."""
-        if at != LAST:
-            raise UsageError(
-                f"{self.card.id} decodes token by token: it has states of the finished reply only (at=LAST)"
-            )
-        found = []
-        for prompt, reply in zip(prompts, replies, strict=True):
-            if reply.tokens is None:
-                raise UsageError(f"the picture was not drawn by {self.card.id}: it has no image tokens")
-            rows = self.code_rows(torch.tensor(np.asarray(reply.tokens), dtype=torch.long, device=self.device))
-            segment = Segment(len(prompt), len(prompt) + len(rows), "image", "response")
-            found.append((Embedded(torch.cat([prompt.rows, rows])), (segment,)))
-        return found
-
     def draw_loss(self, examples: Sequence[Example], inputs: Inputs, finished: Tensor) -> Tensor:
         """Mean cross entropy per image token of codes [examples, tokens], in nats."""
         ids = [
             self.processor.emptied(own) if example.unconditional else own
             for example, own in zip(examples, inputs.ids, strict=True)
         ]
-        # The last token is predicted, never fed.
-        fed = self.code_rows(finished[:, :-1])
-        prompts = self.prompt_rows(Inputs(tuple(ids), None))
-        states = run(self.backbone, pad_right([torch.cat(pair) for pair in zip(prompts, fed, strict=True)]))
-        count = finished.shape[1]
-        predicting = [own[len(p) - 1 : len(p) - 1 + count] for own, p in zip(states, prompts, strict=True)]
-        logits = self.network.model.generation_head(torch.cat(predicting))
-        return F.cross_entropy(logits.float(), finished.flatten())
+        prompts = self.prompts(Inputs(tuple(ids), None))
+        head = self.network.model.generation_head
+        return token_loss(self.backbone, prompts, self.code_rows(finished[:, :-1]), finished, head)
 
     def picture_targets(self, pixels: Tensor) -> Tensor:
         """Image tokens [pictures, tokens], int64."""
@@ -127,7 +80,7 @@ class JanusPro(Port):
         return self.prompt_rows(Inputs(tuple(map(self.processor.emptied, inputs.ids)), None))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """What the backbone sees of pictures [pictures, 3, size, size]: [pictures, tokens, width]."""
+        """See `Port`."""
         seen = self.network.model.vision_model(pixels.to(self.device, self.dtype)).last_hidden_state
         return self.network.model.aligner(seen)
 
@@ -174,5 +127,4 @@ class JanusPro(Port):
 
     def pictures(self, codes: Tensor) -> list[Image.Image]:
         """RGB pictures of image tokens [pictures, tokens]; values are cut off, not rounded, as upstream."""
-        values = ((require_finite(self.decoded(codes).float(), "pixels") + 1) / 2 * 255).clamp(0, 255).to(torch.uint8)
-        return [Image.fromarray(picture) for picture in values.permute(0, 2, 3, 1).cpu().numpy()]
+        return pictures_of(self.decoded(codes))

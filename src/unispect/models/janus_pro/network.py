@@ -10,18 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.janus.configuration_janus import JanusConfig, JanusVisionConfig, JanusVQVAEConfig
 from transformers.models.janus.modeling_janus import JanusForConditionalGeneration, JanusVQVAE
-from transformers.models.llama.modeling_llama import LlamaModel, LlamaRotaryEmbedding
+from transformers.models.llama.modeling_llama import LlamaModel
 
 from unispect.models.decode.finite import require_finite
 from unispect.models.janus_pro.config import NORM_GROUPS
-from unispect.models.parts.siglip import make_tower_buffers
-
-
-def finish(network: JanusForConditionalGeneration, device: torch.device) -> None:
-    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    backbone = backbone_of(network)
-    backbone.rotary_emb = LlamaRotaryEmbedding(backbone.config).to(device)
-    make_tower_buffers(network.model.vision_model, device)
 
 
 def build(config: JanusConfig) -> JanusForConditionalGeneration:

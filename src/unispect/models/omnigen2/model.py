@@ -7,11 +7,12 @@ final states of the prompt and, of given pictures, latents. No state of the lang
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLTextModel
 
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
@@ -44,10 +45,7 @@ class OmniGen2(Port):
 
     Pictures have no `states`: what drew them is in `decoder_states`.
 
-    Args:
-        card: what is known about it; its revision should be that of the weights.
-        network: the filled network; its dtype and device are the model's.
-        processor: tokenizer, template and picture format.
+    Attributes:
         drawing: how pictures are drawn where the caller does not say otherwise, of other sizes too.
         writing: how texts are written.
     """
@@ -67,17 +65,17 @@ class OmniGen2(Port):
         drawing: DrawSettings,
         writing: TextSettings | None = None,
     ) -> None:
-        special, writing = processor.special, writing or TextSettings(processor.system)
-        text_decoder = TextDecoder(
-            network.backbone,
-            network.text_logits,
-            special.end,
-            processor.decode,
-            processor.answer_ids,
-            (special.stop, special.draw) if writing.stop_to_draw else (special.stop,),
-            writing.penalty,
-        )
-        super().__init__(card, network, processor, text_decoder, drawing=drawing, writing=writing)
+        super().__init__(card, network, processor, drawing, writing or TextSettings(processor.system))
+
+    def language(self) -> tuple[Qwen2_5_VLTextModel, Callable[[Tensor], Tensor]]:
+        """See `Port`."""
+        return self.network.backbone, self.network.text_logits
+
+    def speaking(self) -> TextDecoder:
+        """See `Port`. The token with which it would begin to draw ends what it writes, where `writing` says so."""
+        special = self.processor.special
+        stops = (special.stop, special.draw) if self.writing.stop_to_draw else (special.stop,)
+        return replace(super().speaking(), stops=stops, penalty=self.writing.penalty)
 
     def check_redrawing(self, prompts: Sequence[Prompt]) -> None:
         """See `Port`. A prompt for a picture may hold up to five pictures to draw from."""

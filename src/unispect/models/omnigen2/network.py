@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
     Qwen2_5_VLModel,
-    Qwen2_5_VLRotaryEmbedding,
     Qwen2_5_VLTextModel,
     Qwen2_5_VLVisionRotaryEmbedding,
 )
@@ -94,8 +93,7 @@ class OmniGen2Network(nn.Module):
 
 
 def finish(network: OmniGen2Network, device: torch.device) -> None:
-    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    network.backbone.rotary_emb = Qwen2_5_VLRotaryEmbedding(cast(Any, network.config.text)).to(device)
+    """Makes the vision tower's frequencies, for a network built on the meta device."""
     network.mllm.visual.rotary_pos_emb = Qwen2_5_VLVisionRotaryEmbedding(network.config.vision).to(device)
 
 

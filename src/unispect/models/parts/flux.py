@@ -10,13 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from unispect.core.errors import CheckpointError
 from unispect.models.config_sections import check_settings
-from unispect.models.decode.finite import require_finite
 from unispect.models.keys import KeyTable, Matrix, Target
 
 
@@ -118,13 +116,6 @@ def pixels_of(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """Pixels [pictures, 3, height, width], nominally in -1..1, of latents [pictures, channels, rows, columns]."""
     scale, shift = _scale(vae)
     return vae.decoder(latents / scale + shift)
-
-
-def picture_bytes(pixels: Tensor) -> Tensor:
-    """Bytes [pictures, height, width, 3] of pixels; cut off, not rounded, as the authors do."""
-    return (
-        ((require_finite(pixels.float(), "pixels") * 0.5 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1)
-    )
 
 
 def flux_keys(config: FluxConfig, theirs: str, ours: str) -> KeyTable:

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from transformers.models.janus.configuration_janus import JanusVisionConfig
-from transformers.models.janus.modeling_janus import JanusVisionModel
 
 from unispect.core.errors import CheckpointError
 from unispect.models.config_sections import built, check_heads, check_settings
@@ -78,10 +76,3 @@ def tower_keys(theirs: str, ours: str) -> KeyTable:
         theirs + "blocks.{}.mlp.*": block + "mlp.*",
         theirs + "norm.*": ours + "post_layernorm.*",
     }
-
-
-def make_tower_buffers(tower: JanusVisionModel, device: torch.device) -> None:
-    """Buffers that no checkpoint holds, for a tower built on the meta device."""
-    embeddings = tower.embeddings
-    positions = torch.arange(embeddings.num_positions, device=device)[None]
-    embeddings.register_buffer("position_ids", positions, persistent=False)

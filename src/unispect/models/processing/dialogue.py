@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 
@@ -20,11 +21,7 @@ from unispect.models.processing.template import (
     Piece,
     TextProcessor,
     content_of,
-    ids_of,
-    require_prompts,
-    segments_of,
-    stacked,
-    tokens_of,
+    inputs_of,
 )
 from unispect.models.processing.tokenizer import require_rows
 
@@ -80,22 +77,18 @@ class Dialogue(TextProcessor):
     system: str = SYSTEM_PROMPT
 
     def encode(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[tuple[Segment, ...], ...]]:
-        """Tokens and pixels of a batch, and what every position is.
-
-        Raises:
-            UsageError: there are no prompts.
-            DataError: a picture cannot be read.
-        """
-        require_prompts(prompts)
-        rows = [
-            tokens_of(self.tokenizer, self._pieces(prompt, goal), forbidden=self.special.image) for prompt in prompts
-        ]
-        pictures = [self.picture.pixels(picture) for prompt in prompts for picture in prompt.images]
-        return Inputs(tuple(map(ids_of, rows)), stacked(pictures)), tuple(map(segments_of, rows))
+        """See `inputs_of`."""
+        pieces, pixels = partial(self._pieces, goal=goal), self.picture.pixels
+        return inputs_of(self.tokenizer, prompts, pieces, pixels, forbidden=self.placeholder)
 
     @property
     def closing(self) -> int:
         return self.special.eos
+
+    @property
+    def placeholder(self) -> int:
+        """Stands for one position of a picture."""
+        return self.special.image
 
     def _pieces(self, prompt: Prompt, goal: Goal) -> Iterator[Piece]:
         yield Piece("", "template", special=self.special.bos)

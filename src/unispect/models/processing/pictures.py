@@ -17,6 +17,7 @@ from unispect.core.seeds import seed_for
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.config_sections import check_settings
 from unispect.models.config_values import PIXELS, check_values
+from unispect.models.decode.finite import require_finite
 from unispect.models.processing.template import rgb
 
 _READ = ("image_size", "size", "min_size", "image_mean", "image_std", "background_color")
@@ -166,6 +167,12 @@ def target_pixels(pictures: Sequence[Image.Image], size: int) -> Tensor:
             square = square.resize((size, size), Image.Resampling.BICUBIC)
         values.append(torch.from_numpy(np.asarray(square, np.float32)))
     return torch.stack(values).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+def pictures_of(pixels: Tensor) -> list[Image.Image]:
+    """RGB pictures of pixels [pictures, 3, height, width], nominally in -1..1; levels are cut off, not rounded."""
+    levels = (require_finite(pixels.float(), "pixels") * 0.5 + 0.5).clamp(0, 1) * 255
+    return [Image.fromarray(own) for own in levels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()]
 
 
 def posterior_noise(pixels: Tensor, shape: Sequence[int], seed: int) -> Tensor:

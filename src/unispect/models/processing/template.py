@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import ClassVar, NamedTuple
@@ -95,6 +95,33 @@ def require_prompts(prompts: Sequence[Prompt]) -> None:
     """Raises `UsageError` where there are none."""
     if not prompts:
         raise UsageError("there are no prompts to encode")
+
+
+def inputs_of(
+    tokenizer: Tokenizer,
+    prompts: Sequence[Prompt],
+    pieces: Callable[[Prompt], Iterable[Piece]],
+    pixels: Callable[[Image.Image], Tensor],
+    *,
+    forbidden: int | None = None,
+) -> tuple[Inputs, tuple[tuple[Segment, ...], ...]]:
+    """Tokens and pixels of a batch, and what every position is.
+
+    Args:
+        tokenizer: see `tokens_of`.
+        prompts: of the batch.
+        pieces: a prompt in its template.
+        pixels: a picture as pixels [3, size, size].
+        forbidden: see `tokens_of`.
+
+    Raises:
+        UsageError: there are no prompts.
+        DataError: a picture cannot be read, or a text contains the forbidden token.
+    """
+    require_prompts(prompts)
+    rows = [tokens_of(tokenizer, pieces(prompt), forbidden=forbidden) for prompt in prompts]
+    seen = stacked([pixels(picture) for prompt in prompts for picture in prompt.images])
+    return Inputs(tuple(map(ids_of, rows)), seen), tuple(map(segments_of, rows))
 
 
 def content_of(prompt: Prompt) -> list[str | Image.Image]:

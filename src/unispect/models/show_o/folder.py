@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from unispect.core.cards import ModelCard
-from unispect.models.checkpoint import Checkpoint, Layout, files_in, open_checkpoint
+from unispect.models.checkpoint import Checkpoint, Layout, files_in
 from unispect.models.companions import Part, around, companion, holder, with_part
 from unispect.models.config_sections import last_part
 from unispect.models.loading import Family, Found
@@ -25,7 +25,7 @@ from unispect.models.show_o.keys import AUTHORS, STACKS
 from unispect.models.show_o.keys import CLIP as CLIP_KEYS
 from unispect.models.show_o.keys import VQ as VQ_KEYS
 from unispect.models.show_o.model import ShowO
-from unispect.models.show_o.network import ShowONetwork, check_codes, finish
+from unispect.models.show_o.network import ShowONetwork, check_codes
 from unispect.models.show_o.processing import Processor, load_processor
 
 _LLM_HUB, _VQ_HUB, _CLIP_HUB = "microsoft/phi-1_5", "showlab/magvitv2", "openai/clip-vit-large-patch14-336"
@@ -98,13 +98,12 @@ def _companions(folder: Path) -> Iterator[Path]:
 
 
 FAMILY = Family(
-    open=lambda card, source: open_checkpoint(source, layout=_LAYOUT),
     read=_read,
     build=ShowONetwork,
     table=lambda config, checkpoint: AUTHORS,
     stacks=STACKS,
-    finish=finish,
     model=_model,
+    layout=_LAYOUT,
     check=check_codes,
     companions=_companions,
 )

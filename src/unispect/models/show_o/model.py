@@ -11,35 +11,34 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
+from transformers.models.phi.modeling_phi import PhiModel
 
-from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST
 from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.decode.confident import OPEN, Uncovered, canvas_at, seeded_draws
-from unispect.models.decode.finite import require_finite
 from unispect.models.decode.mask import AttentionMask, extended
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.port import Port, Segments, asked
+from unispect.models.processing.pictures import pictures_of
 from unispect.models.processing.template import Token, segments_of
 from unispect.models.show_o.drawing import DrawSettings, draw_codes
 from unispect.models.show_o.keys import GROUPS
 from unispect.models.show_o.learning import draw_loss, masked_positions
 from unispect.models.show_o.network import ShowONetwork
 from unispect.models.show_o.processing import PICTURE, Inputs, Processor
-from unispect.models.text_decoder import TextDecoder
 
 
 class ShowO(Port):
     """A Show-o model, published or tiny.
 
-    Args:
-        card: what is known about it; its revision should be that of the weights.
-        network: the filled network; its dtype and device are the model's.
-        processor: tokenizer, templates and picture format.
+    A prompt for a picture is the whole input of the first step: text, unused positions (filler), and a canvas of masks
+    (filler) between its two ends.
+
+    Attributes:
         drawing: how pictures are drawn where the caller does not say otherwise.
     """
 
@@ -48,10 +47,9 @@ class ShowO(Port):
     processor: Processor
     drawing: DrawSettings
 
-    def __init__(self, card: ModelCard, network: ShowONetwork, processor: Processor, drawing: DrawSettings) -> None:
-        head, end = network.showo.lm_head, processor.end
-        text_decoder = TextDecoder(network.backbone, head, end, processor.decode, processor.answer_ids)
-        super().__init__(card, network, processor, text_decoder, drawing=drawing)
+    def language(self) -> tuple[PhiModel, nn.Module]:
+        """See `Port`."""
+        return self.network.backbone, self.network.showo.lm_head
 
     def check_redrawing(self, prompts: Sequence[Prompt]) -> None:
         """See `Port`. A prompt for a picture may hold one, whose transparent part is drawn."""
@@ -61,14 +59,6 @@ class ShowO(Port):
     def left_out(self, prompt: Prompt, goal: Goal) -> int:
         """See `ReadsPart`."""
         return self.processor.left_out(prompt, goal)
-
-    def tokenised(self, prompts: Sequence[Prompt], goal: Goal) -> tuple[Inputs, tuple[Segments, ...]]:
-        """See `Port`.
-
-        A prompt for a picture is the whole input of the first step: text, unused positions (filler), and a canvas of
-        masks (filler) between its two ends.
-        """
-        return self.processor.encode(prompts, goal)
 
     def prompt_rows(self, inputs: Inputs, *, together: bool = False) -> list[Tensor]:
         """See `Port`."""
@@ -202,11 +192,8 @@ class ShowO(Port):
         return torch.cat([self.network.vq.decode(own, grid or (side, side)) for own in codes.split(1)])
 
     def pictures(self, codes: Tensor, grid: tuple[int, int] | None = None) -> list[Image.Image]:
-        """RGB pictures of image codes; values are cut off, not rounded, as upstream."""
-        values = (((require_finite(self.decoded(codes, grid).float(), "pixels") + 1) / 2).clamp(0, 1) * 255).to(
-            torch.uint8
-        )
-        return [Image.fromarray(picture) for picture in values.permute(0, 2, 3, 1).cpu().numpy()]
+        """RGB pictures of image codes."""
+        return pictures_of(self.decoded(codes, grid))
 
     def _twice(self, attention_mask: AttentionMask) -> AttentionMask:
         """The mask of a canvas that stands there once more behind itself: text and the second see no first."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.clip.modeling_clip import CLIPVisionModel
-from transformers.models.phi.modeling_phi import PhiForCausalLM, PhiModel, PhiRotaryEmbedding
+from transformers.models.phi.modeling_phi import PhiForCausalLM, PhiModel
 
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint
@@ -58,15 +58,6 @@ class ShowONetwork(nn.Module):
         for layer in self.clip.encoder.layers[:-1]:
             hidden = layer(hidden, attention_mask=None)
         return hidden[:, 1:]
-
-
-def finish(network: ShowONetwork, device: torch.device) -> None:
-    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    network.backbone.rotary_emb = PhiRotaryEmbedding(network.config.text).to(device)
-    if network.clip is not None:
-        embeddings = network.clip.embeddings
-        positions = torch.arange(embeddings.num_positions, device=device)[None]
-        embeddings.register_buffer("position_ids", positions, persistent=False)
 
 
 def check_codes(config: ShowOConfig, checkpoint: Checkpoint) -> None:

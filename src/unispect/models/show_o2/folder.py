@@ -17,7 +17,7 @@ from typing import Any
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, Layout, files_in, open_checkpoint
+from unispect.models.checkpoint import Checkpoint, Layout, files_in
 from unispect.models.companions import Part, around, companion, holder, with_part
 from unispect.models.config_sections import last_part
 from unispect.models.keys import Tied
@@ -34,7 +34,7 @@ from unispect.models.show_o2.config import (
 from unispect.models.show_o2.drawing import DrawSettings
 from unispect.models.show_o2.keys import AUTOENCODER, STACKS, TEXT_HEAD, TOKENS, authors_table
 from unispect.models.show_o2.model import ShowO2
-from unispect.models.show_o2.network import ShowO2Network, finish, initialise
+from unispect.models.show_o2.network import ShowO2Network, initialise
 from unispect.models.show_o2.processing import Processor, load_processor
 
 _VAE_FILES = ("Wan2.1_VAE.pth", "Wan2.1_VAE.safetensors")
@@ -137,13 +137,12 @@ def _companions(folder: Path) -> Iterator[Path]:
 
 
 FAMILY = Family(
-    open=lambda card, source: open_checkpoint(source, layout=_LAYOUT),
     read=_read,
     build=ShowO2Network,
     table=lambda config, checkpoint: authors_table(config),
     stacks=STACKS,
-    finish=finish,
     model=_model,
+    layout=_LAYOUT,
     initialise=initialise,
     tied=lambda config, checkpoint: (
         Tied(TEXT_HEAD, TOKENS, "llm_config.tie_word_embeddings") if config.text.tie_word_embeddings else None

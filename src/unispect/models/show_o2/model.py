@@ -6,7 +6,7 @@ in front; positions of one picture see each other. Backbone, vision blocks and p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -15,20 +15,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
 
-from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST
 from unispect.core.errors import UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.decode import replay
-from unispect.models.decode.finite import require_finite
 from unispect.models.decode.flow import last_and_finished
 from unispect.models.decode.mask import with_spans
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.losses import moments_and_noise
 from unispect.models.port import Port, Segments, asked
+from unispect.models.processing.pictures import pictures_of
 from unispect.models.show_o2.drawing import SHIFTING, DrawSettings, moved, paths, rounded_noise
 from unispect.models.show_o2.image_input import ImageInputSettings
 from unispect.models.show_o2.keys import GROUPS
@@ -36,7 +36,6 @@ from unispect.models.show_o2.learning import velocities
 from unispect.models.show_o2.network import ShowO2Network
 from unispect.models.show_o2.processing import Inputs, Processor
 from unispect.models.show_o2.vae import decoded, moments
-from unispect.models.text_decoder import TextDecoder
 
 _SHIFTING = "shifting"
 """In a reply's `replay`: how times were moved, where it was not as published."""
@@ -45,10 +44,7 @@ _SHIFTING = "shifting"
 class ShowO2(Port):
     """A Show-o2 model, published or tiny.
 
-    Args:
-        card: what is known about it; its revision should be that of the weights.
-        network: the filled network; its dtype and device are the model's.
-        processor: tokenizer, template and picture format.
+    Attributes:
         drawing: how pictures are drawn where the caller does not say otherwise, of other sizes too.
         seeing: how pictures in prompts are seen.
     """
@@ -58,19 +54,11 @@ class ShowO2(Port):
     network: ShowO2Network
     processor: Processor
     drawing: DrawSettings
-    seeing: ImageInputSettings
+    seeing: ImageInputSettings = ImageInputSettings()
 
-    def __init__(
-        self,
-        card: ModelCard,
-        network: ShowO2Network,
-        processor: Processor,
-        drawing: DrawSettings,
-        seeing: ImageInputSettings | None = None,
-    ) -> None:
-        end = processor.special.end
-        text_decoder = TextDecoder(network.llm, network.text_logits, end, processor.decode, processor.answer_ids)
-        super().__init__(card, network, processor, text_decoder, drawing=drawing, seeing=seeing or ImageInputSettings())
+    def language(self) -> tuple[Qwen2Model, Callable[[Tensor], Tensor]]:
+        """See `Port`."""
+        return self.network.llm, self.network.text_logits
 
     @property
     def drawn_positions(self) -> int:
@@ -253,9 +241,8 @@ class ShowO2(Port):
         return torch.cat([decoded(self.network.vae, own.to(self.device, self.dtype)) for own in latents.split(1)])
 
     def pictures(self, latents: Tensor) -> list[Image.Image]:
-        """RGB pictures of finished latents; values are cut off, not rounded, as in the authors' scripts."""
-        values = (require_finite(self.decoded(latents).float(), "pixels") + 1) / 2 * 255
-        return [Image.fromarray(own) for own in values.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()]
+        """RGB pictures of finished latents."""
+        return pictures_of(self.decoded(latents))
 
     def _finished(self, reply: ImageReply) -> Tensor:
         if reply.latents is None or np.asarray(reply.latents).shape != self.latent_shape:

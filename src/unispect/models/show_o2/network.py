@@ -10,9 +10,7 @@ from torch.nn import functional as F
 from transformers.models.qwen2.modeling_qwen2 import (
     Qwen2Model,
     Qwen2RMSNorm,
-    Qwen2RotaryEmbedding,
 )
-from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
 from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
 from unispect.models.show_o2.config import ShowO2Config
@@ -89,12 +87,6 @@ class ShowO2Network(nn.Module):
         latents of the raster (docs/sources/show-o2.md#drawing).
         """
         return outputs.unflatten(2, (-1, self.config.channels)).flatten(1, 2).transpose(1, 2).unflatten(2, shape)
-
-
-def finish(network: ShowO2Network, device: torch.device) -> None:
-    """Makes the buffers that no checkpoint holds, for a network built on the meta device."""
-    network.llm.rotary_emb = Qwen2RotaryEmbedding(network.config.text).to(device)
-    network.head.rotary_emb = Qwen3RotaryEmbedding(network.config.head.attention).to(device)
 
 
 def initialise(network: ShowO2Network) -> None:

@@ -17,7 +17,7 @@ from unispect.models.decode.flow import euler
 from unispect.models.decode.masked import filled, random_orders
 from unispect.models.harmon.vae import picture_bytes as harmon_bytes
 from unispect.models.omnigen2.pictures import picture
-from unispect.models.parts.flux import picture_bytes as flux_bytes
+from unispect.models.processing.pictures import pictures_of
 
 WRONG = [float("nan"), float("inf"), -float("inf")]
 
@@ -129,7 +129,7 @@ LOOPS: dict[str, Callable[[float], Any]] = {
     "filling by lot": filling,
     "following a field": following,
     "pixels of Harmon": lambda wrong: harmon_bytes(spoiled((1, 3, 2, 2), wrong)),
-    "pixels of BAGEL": lambda wrong: flux_bytes(spoiled((1, 3, 2, 2), wrong)),
+    "pixels of the others": lambda wrong: pictures_of(spoiled((1, 3, 2, 2), wrong)),
     "pixels of OmniGen2": lambda wrong: picture(spoiled((3, 2, 2), wrong)),
 }
 
