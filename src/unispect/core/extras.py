@@ -30,7 +30,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "tokenizers": "tokenizers",
         "transformers": "transformers",
     },
-    "report": {"altair": "altair", "jinja2": "jinja2", "markupsafe": "jinja2", "vl_convert": "vl-convert-python"},
+    "report": {"jinja2": "jinja2", "markupsafe": "jinja2", "vl_convert": "vl-convert-python"},
     "faces": {"dicebear": "dicebear-core", "resvg_py": "resvg-py"},
     "train": {"peft": "peft", "psutil": "psutil"},
     "judges": {"anthropic": "anthropic", "google": "google-genai", "openai": "openai"},

@@ -51,7 +51,6 @@ TESTED: Mapping[str, Releases] = {
     "rich": Releases("14.0.0", "15.0.0"),
     "pyyaml": Releases("6.0", "6.0.4"),
     "pyarrow": Releases("20.0.0", "26.0.1"),
-    "altair": Releases("6.0.0", "6.3.0"),
     "vl-convert-python": Releases("1.9.0", "1.9.0.post1"),
     "jinja2": Releases("3.1.0", "3.1.6"),
     "dicebear-core": Releases("10.7.0", "10.7.0"),

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from unispect.core.findings import Interval
 from unispect.metrics.means import Means
@@ -206,6 +205,8 @@ def _back(found: Interval, method: str) -> Interval:
 
 def _correlation(first: Floats, second: Floats, members: Sequence[NDArray[np.int64]]) -> Floats:
     """Correlation [resamples] of centred ranks, of [1, items] and [resamples, items]."""
+    from scipy.stats import rankdata  # half a second, and most reports rank nothing
+
     along = across = down = np.zeros(1)
     for own in members:
         a, b = (rankdata(side[:, own], axis=1) - (len(own) + 1) / 2 for side in (first, second))

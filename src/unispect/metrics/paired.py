@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 
 def mcnemar_exact(b: int, c: int) -> float:
@@ -17,7 +16,14 @@ def mcnemar_exact(b: int, c: int) -> float:
     """
     if b < 0 or c < 0:
         raise ValueError(f"counts of discordant pairs cannot be negative: {b}, {c}")
-    return float(stats.binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
+    if b == c:
+        return 1.0
+    n, tail = b + c, 0
+    ways = 1  # to choose k of n, in whole numbers, so that the sum is rounded once
+    for k in range(min(b, c) + 1):
+        tail += ways
+        ways = ways * (n - k) // (k + 1)
+    return 2 * tail / 2**n
 
 
 def holm(pvalues: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

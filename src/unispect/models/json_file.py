@@ -10,7 +10,6 @@ from typing import Any
 from unispect.core.errors import CheckpointError, OutsideError
 from unispect.core.outside import parse_json, regular_bytes
 from unispect.models.sniff import what_it_is
-from unispect.runs import durable
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -32,6 +31,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes an object into a file, whole or not at all; a link of that name is replaced, not followed."""
+    from unispect.runs import durable  # who only loads a model needs no run folders
+
     durable.write(path, (json.dumps(content, indent=1) + "\n").encode())
 
 

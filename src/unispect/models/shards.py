@@ -25,6 +25,8 @@ from unispect.models.sniff import missing_bytes, refuse_strangers, safetensors_h
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
 _WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "ema_state_dict", "ema", "params")
 _FLOATS = {"F64", "F32", "F16", "BF16"}
+_HELD = 2**26
+"""Bytes up to which a file stays open between tensors: the tensors of a tiny model take longer to find than to read."""
 
 
 class Shard(Protocol):
@@ -90,9 +92,20 @@ class SafetensorsShard:
         }
 
     def read(self, key: str) -> Tensor:
+        key = self.copies.get(key, key)
+        if self._small:
+            return self._held.get_tensor(key)
         # Opened anew for every tensor: a file that stays open keeps every page that was read in memory.
         with self._open() as file:
-            return file.get_tensor(self.copies.get(key, key))
+            return file.get_tensor(key)
+
+    @cached_property
+    def _small(self) -> bool:
+        return self.path.stat().st_size <= _HELD
+
+    @cached_property
+    def _held(self) -> Any:
+        return self._open()
 
 
 @dataclass(frozen=True)

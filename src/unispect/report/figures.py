@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
-import altair as alt
 import vl_convert
 from markupsafe import Markup
 
@@ -99,11 +98,11 @@ def _points(series: Series) -> dict[float, Interval | float]:
 
 @dataclass(frozen=True)
 class _Axes:
-    """The axes that all panels of a figure share, as encoding channels."""
+    """The axes that all panels of a figure share, as encoding channels of Vega-Lite."""
 
-    x: alt.X
-    y: alt.Y
-    low: alt.Y
+    x: _Spec
+    y: _Spec
+    low: _Spec
     crosses_zero: bool
 
     @classmethod
@@ -111,32 +110,27 @@ class _Axes:
         xs = [float(x) for series in everything for x in series.x if math.isfinite(x)]
         values = [float(v) for s in everything for v in (*s.y, *s.low, *s.high) if math.isfinite(v)]
         x_domain, y_domain = _x_domain(xs), _y_domain(values)
-        ticks = min(7, max(1, len(set(xs)) - 1))
-        whole = all(x.is_integer() for x in xs)
-        x_axis = alt.Axis(
-            title=_label(figure.x_label),
-            tickCount=ticks,
-            grid=False,
-            format="d" if whole else alt.Undefined,
-            tickMinStep=1 if whole else alt.Undefined,
-        )
-        y_axis = alt.Axis(
-            title=_label(figure.y_label),
-            tickCount=5,
-            titleBaseline="bottom",
-            domain=False,
-            ticks=False,
-            titleAngle=0,
-            titleAlign="left",
-            titleAnchor="start",
-            titleX=-34,
-            titleY=-12,
-        )
-        scale = alt.Scale(domain=y_domain, nice=False, zero=False)
+        x_axis = {"title": _label(figure.x_label), "tickCount": min(7, max(1, len(set(xs)) - 1)), "grid": False}
+        if all(x.is_integer() for x in xs):
+            x_axis |= {"format": "d", "tickMinStep": 1}
+        y_axis = {
+            "title": _label(figure.y_label),
+            "tickCount": 5,
+            "titleBaseline": "bottom",
+            "domain": False,
+            "ticks": False,
+            "titleAngle": 0,
+            "titleAlign": "left",
+            "titleAnchor": "start",
+            "titleX": -34,
+            "titleY": -12,
+        }
+        x_scale = {"domain": x_domain, "nice": False, "zero": False, "padding": 6}
+        y_scale = {"domain": y_domain, "nice": False, "zero": False}
         return cls(
-            alt.X("x:Q", axis=x_axis, scale=alt.Scale(domain=x_domain, nice=False, zero=False, padding=6)),
-            alt.Y("y:Q", axis=y_axis, scale=scale),
-            alt.Y("low:Q", axis=y_axis, scale=scale),
+            {"field": "x", "type": "quantitative", "axis": x_axis, "scale": x_scale},
+            {"field": "y", "type": "quantitative", "axis": y_axis, "scale": y_scale},
+            {"field": "low", "type": "quantitative", "axis": y_axis, "scale": y_scale},
             y_domain[0] < 0 < y_domain[1],
         )
 
@@ -160,44 +154,50 @@ def _y_domain(values: Sequence[float]) -> list[float]:
 def _panel(panel: Sequence[Series], styles: Styles, axes: _Axes) -> Markup:
     if not panel:
         return Markup("")
-    # Data are handed over beside the chart: Altair copies whatever a chart holds, many times over.
     data: dict[str, list[_Point]] = {"zero": [{"y": 0.0}]}
-    layers = [_rule("zero", _SOFT).encode(y=axes.y)] if axes.crosses_zero else []
+    layers = [_rule("zero", _SOFT, y=axes.y)] if axes.crosses_zero else []
     for index, series in enumerate(panel):
         points = _points_of(series)
         names = f"series-{index}", f"alone-{index}"
         data |= dict(zip(names, (points, _alone(points)), strict=True))
         layers += _layers(names, series, styles[series.label], axes, size=34 if len(points) <= 16 else 14)
-    chart = (
-        alt.layer(*layers)
-        .properties(width=_WIDTH, height=_HEIGHT)
-        .configure(background="transparent", aria=False, padding=4, view=_VIEW, axis=_AXIS)
-    )
-    specification = chart.to_dict(validate=False) | {"datasets": data}
+    specification = {"width": _WIDTH, "height": _HEIGHT, "config": _CONFIG, "layer": layers, "datasets": data}
     return harmless(vl_convert.vegalite_to_svg(specification, allowed_base_urls=[]), _VARIABLES)
 
 
-def _layers(names: tuple[str, str], series: Series, style: int, axes: _Axes, size: int) -> list[alt.Chart]:
+def _layers(names: tuple[str, str], series: Series, style: int, axes: _Axes, size: int) -> list[_Spec]:
     colour = _COLOURS[style - 1]
-    chart = alt.Chart(alt.NamedData(names[0]))
-    dash = [5, 3] if series.dash else alt.Undefined
-    lines = [
-        chart.mark_line(strokeWidth=1.8, strokeDash=dash, color=colour, invalid=_GAPS).encode(x=axes.x, y=axes.y),
-        chart.mark_point(shape=SHAPES[style - 1], filled=True, size=size, opacity=1, color=colour).encode(
-            x=axes.x, y=axes.y
-        ),
-    ]
+    line = {"type": "line", "strokeWidth": 1.8, "color": colour, "invalid": _GAPS}
+    if series.dash:
+        line |= {"strokeDash": [5, 3]}
+    point = {
+        "type": "point",
+        "shape": SHAPES[style - 1],
+        "filled": True,
+        "size": size,
+        "opacity": 1,
+        "color": colour,
+    }
+    lines = [_layer(names[0], mark, x=axes.x, y=axes.y) for mark in (line, point)]
     if not len(series.low):
         return lines
-    band = chart.mark_area(opacity=0.16, color=colour, invalid=_GAPS).encode(x=axes.x, y=axes.low, y2="high")
-    return [band, _rule(names[1], colour).encode(x=axes.x, y=axes.low, y2="high"), *lines]
+    banded = {"x": axes.x, "y": axes.low, "y2": {"field": "high"}}
+    area = {"type": "area", "opacity": 0.16, "color": colour, "invalid": _GAPS}
+    return [_layer(names[0], area, **banded), _rule(names[1], colour, **banded), *lines]
 
 
-def _rule(name: str, colour: str) -> alt.Chart:
-    return alt.Chart(alt.NamedData(name)).mark_rule(color=colour, strokeWidth=1)
+def _rule(name: str, colour: str, **channels: _Spec) -> _Spec:
+    return _layer(name, {"type": "rule", "color": colour, "strokeWidth": 1}, **channels)
 
 
-_GAPS: Literal["break-paths-show-path-domains"] = "break-paths-show-path-domains"
+def _layer(name: str, mark: _Spec, **channels: _Spec) -> _Spec:
+    """One mark at every point of the data of a name."""
+    return {"data": {"name": name}, "mark": mark, "encoding": channels}
+
+
+_GAPS = "break-paths-show-path-domains"
+_Spec = dict[str, Any]
+"""A part of a specification in Vega-Lite."""
 _Point = dict[str, float | None]
 
 
@@ -257,17 +257,22 @@ _GLYPHS = {
     "triangle-left": "M-3.8 0L3.6 4.2V-4.2z",
 }
 
-_VIEW = alt.ViewConfig(stroke=None)
-_AXIS = alt.AxisConfig(
-    labelColor=_SOFT,
-    titleColor=_INK,
-    titleFontWeight="normal",
-    titleFontSize=11,
-    labelFontSize=11,
-    gridColor=_RULE,
-    domainColor=_SOFT,
-    tickColor=_SOFT,
-    tickSize=4,
-    titleLimit=_WIDTH,
-    labelLimit=80,
-)
+_CONFIG = {
+    "background": "transparent",
+    "aria": False,
+    "padding": 4,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": _SOFT,
+        "titleColor": _INK,
+        "titleFontWeight": "normal",
+        "titleFontSize": 11,
+        "labelFontSize": 11,
+        "gridColor": _RULE,
+        "domainColor": _SOFT,
+        "tickColor": _SOFT,
+        "tickSize": 4,
+        "titleLimit": _WIDTH,
+        "labelLimit": 80,
+    },
+}

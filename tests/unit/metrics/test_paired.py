@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from unispect.metrics.paired import holm, mcnemar_exact
 
@@ -12,6 +13,12 @@ def test_mcnemar_is_the_binomial_sum():
     by_hand = 2 * sum(math.comb(16, k) for k in range(4)) / 2**16
     assert mcnemar_exact(3, 13) == pytest.approx(by_hand)
     assert mcnemar_exact(13, 3) == pytest.approx(by_hand)
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_mcnemar_is_the_binomial_test(b: int, c: int):
+    expected = stats.binomtest(b, b + c, 0.5).pvalue if b + c else 1.0
+    assert mcnemar_exact(b, c) == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize(("b", "c", "p"), [(0, 0, 1.0), (5, 5, 1.0), (0, 5, 0.0625), (0, 6, 0.03125)])

@@ -318,3 +318,25 @@ def test_only_one_tensor_is_read_at_a_time(good: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(shards.SafetensorsShard, "read", watched)
     open_it(good)
     assert len(alive) > 100
+
+
+@pytest.mark.parametrize(("held", "openings"), [(2**20, 1), (0, 2)])
+def test_a_small_file_stays_open_and_a_large_one_does_not(
+    held: int, openings: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = {"a": torch.ones(2), "b": torch.zeros(3)}
+    shards.save_shard(tmp_path / "m.safetensors", tensors)
+    opened: list[Path] = []
+    real = shards.safe_open
+
+    def watched(path: Path, framework: str) -> object:
+        opened.append(path)
+        return real(path, framework=framework)
+
+    monkeypatch.setattr(shards, "_HELD", held)
+    monkeypatch.setattr(shards, "safe_open", watched)
+    shard = shards.SafetensorsShard(tmp_path / "m.safetensors")
+    assert sorted(shard.shapes()) == ["a", "b"]
+    opened.clear()
+    assert all(torch.equal(shard.read(key), tensor) for key, tensor in tensors.items())
+    assert len(opened) == openings
