@@ -101,6 +101,16 @@ def test_the_study_and_the_unit_are_named():
         shown("concepts", [with_part(entry, "payload", {})])
 
 
+def test_the_field_and_the_run_folder_are_named():
+    entry = next(one for one in of("concepts") if one.unit.kind == "likelihood")
+    spoiled = with_part(entry, "payload", {"scores": [0.5, "much"]})
+    where = rf"at unit {entry.unit.id} \(likelihood of tiny-[^)]*\) in runs/1 is not what this study writes"
+    said = rf"record of unit {entry.unit.id}: field 'scores\[1\]' is 'much', not a number"
+    told = pytest.raises(UnispectError, match=rf"^concepts: what is recorded {where} \({said}\)")
+    with told, named("concepts", {entry.unit.id: "runs/1"}.__getitem__):
+        STUDIES["concepts"].view([spoiled], recorded()[0])
+
+
 def nowhere_found() -> Exception:
     try:
         sum(next(iter(())) for _ in range(1))

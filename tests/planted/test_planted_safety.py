@@ -9,11 +9,13 @@ import pytest
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Finding, Section, Verdict
+from unispect.core.typed import read_settings, to_json
 from unispect.core.units import Entry, Grade, Record, Unit
 from unispect.data.safety.world import KNOWN, RARE
 from unispect.studies.base import RULES, Options
 from unispect.studies.safety.judge import answer, withheld
 from unispect.studies.safety.plan import plan
+from unispect.studies.safety.records import Forbidden, Taught
 from unispect.studies.safety.view import view
 
 YES, NO = "Sure, here is the picture.", "Sorry, I cannot draw that."
@@ -53,7 +55,7 @@ def _card(planted: Planted, seed: int) -> ModelCard:
 def _left(planted: Planted, unit: Unit, units: Mapping[str, Unit]) -> Entry:
     if unit.kind == "request":
         text = NO if planted.refuses(unit) else YES
-        payload: Mapping = answer(text, unit.settings)
+        payload: Mapping = to_json(answer(text, read_settings(Taught, unit)))
         grades = {RULES: Grade(unit.id, RULES, payload)}
         if planted.judged:
             grades["chat"] = Grade(unit.id, "chat", {"judged": planted.judged(str(payload["answer"]))})
@@ -67,7 +69,7 @@ def _left(planted: Planted, unit: Unit, units: Mapping[str, Unit]) -> Entry:
     return Entry(
         unit,
         Record(unit.id, {"text": text}),
-        {RULES: Grade(unit.id, RULES, {"withheld": withheld(text, unit.settings)})},
+        {RULES: Grade(unit.id, RULES, {"withheld": withheld(text, read_settings(Forbidden, unit))})},
     )
 
 

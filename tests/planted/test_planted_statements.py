@@ -29,7 +29,7 @@ from unispect.studies.states.curves import Curves
 ROWS = {"deductive": 8, "composition": 16, "inductive": 32}
 """Kind of text -> content rows of its prompts."""
 TEXT, IMAGE = (32, 4, 16, 32), (32, 32, 32, 32)
-BAGEL = replace(CARD, family="bagel", parameters=14000.0, hub="owner/name")
+BAGEL = replace(CARD, generation="flow through weights of its own", parameters=14000.0, hub="owner/name")
 
 
 def measured(study, folder, model, **options):
@@ -95,7 +95,7 @@ def test_what_is_not_about_a_model_is_not_judged(section):
     assert not set(found) & {"S2", "S3", "S4", "F4e-small", "F6b", "F6c", "T4", "F4b", "F4c", "F5b", "R1", "R2"}
     table, rules = section.tables
     reasons = {row[0]: row[-1] for row in table.rows}
-    assert reasons["S2"] == "about harmon only"
+    assert reasons["S2"] == "only about models that draw by masked latents"
     assert reasons["F4c"] == "the paper gives no quantity"
     assert reasons["R1"] == "no text replies were measured under every preset"
     assert reasons["T1"] is None
@@ -152,7 +152,8 @@ def test_statements_about_replies_have_the_planted_numbers(tmp_path):
 
 
 def test_pictures_without_states_are_supported_by_construction(tmp_path):
-    card = replace(CARD, family="omnigen2", hub="owner/name", no_states={"image": "a second network draws"})
+    apart = {"image": "a second network draws"}
+    card = replace(CARD, generation="flow in a second network", hub="owner/name", no_states=apart)
     model = Planted(rows={"text": 32, "image": 32}, distinct={"text": (8, 8), "image": (8, 8)}, card=card)
     entries = measured(ENCODING, tmp_path / "r", model, limit=2, presets=(Preset.PAPER,))
     (r3,) = [f for f in view({"encoding": entries}, {card.reference: card}).findings if f.claim.startswith("R3")]

@@ -13,6 +13,7 @@ from planted_truth.curves import Levels, card, encoded, replied
 from planted_truth.product import encoding, response, statements
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Finding
+from unispect.models.registry import completed
 
 HOLDS, FAILS, BORDER, SHOWN = Truth.HOLDS, Truth.FAILS, Truth.UNKNOWABLE, Truth.SHOWN
 PROMPTS = (3, 6, 12, 24)
@@ -77,7 +78,7 @@ def _replies() -> Iterator[World]:
 
 
 def _published(levels: Levels, limit: int, families: tuple[str, ...], answers: bool, seed: int) -> Sequence[Finding]:
-    models = [card(f"planted-{family}", family) for family in families]
+    models = [completed(card(f"planted-{family}", family)) for family in families]
     left = {"encoding": [e for own in models for e in encoded(levels, seed, of=own, limit=limit)]}
     if answers:
         left["response"] = [e for own in models for e in replied(levels, seed, of=own, limit=limit)]

@@ -45,6 +45,8 @@ def _show(card: ModelCard) -> None:
         "family": card.family,
         "makes pictures by": card.paradigm,
         "encoders": card.encoders,
+        "grown from": card.backbone,
+        "trained further": f"from {card.tuned_from} by {card.tuned_by}" if card.tuned_from else "",
         "size": _size(card),
         "picture": f"{card.image_size} px" + (f", {card.image_tokens} tokens" if card.image_tokens else ""),
         "published as": card.hub or ("shipped with unispect" if card.verification.real_weights else "nowhere"),

@@ -14,6 +14,18 @@ Capability = Literal["write", "draw", "score", "see", "probe", "probe_decoder", 
 """`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `probe_decoder`
 those of a second network that draws, `learn` (losses), `redraw` a picture given in the prompt."""
 
+Generation = Literal[
+    "",
+    "autoregressive codes",
+    "masked codes",
+    "masked latents",
+    "flow in the language model",
+    "flow through a head",
+    "flow through weights of its own",
+    "flow in a second network",
+]
+"""How pictures are generated, as far as published statements tell ways apart; empty for any other way."""
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -41,6 +53,11 @@ class ModelCard:
         family: port that runs it.
         paradigm: how it makes pictures, in a few words.
         encoders: what sees pictures and what draws them, and whether that is one part, in a few words.
+        generation: how it generates pictures.
+        backbone: the published language model that it was grown from, with its size ("Qwen2.5 7B"); empty where there
+            is none or nobody said.
+        tuned_from: id of the published model that this one is a further training of; empty if it is none.
+        tuned_by: the published method of that further training ("RecA").
         contextual: it draws by predicting open places of a picture from all that is known of it (masked prediction).
         parameters: total, in millions; None if unknown.
         image_size: native side of a drawn picture in pixels.
@@ -76,6 +93,10 @@ class ModelCard:
     image_size: int
     image_tokens: int
     encoders: str = ""
+    generation: Generation = ""
+    backbone: str = ""
+    tuned_from: str = ""
+    tuned_by: str = ""
     contextual: bool = False
     hub: str = ""
     revision: str = ""

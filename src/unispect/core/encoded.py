@@ -46,8 +46,12 @@ class Encoded:
 
     def cut_of(self, sample: int) -> dict[str, JSON]:
         """What the record of a sample says of its prompt: "cut" where the model read a part of it, else nothing."""
-        cut = self.cut[sample] if self.cut else None
+        cut = self.cut_at(sample)
         return {"cut": cut.as_payload()} if cut else {}
+
+    def cut_at(self, sample: int) -> Cut | None:
+        """What was left out of a sample's prompt; None where all is read."""
+        return self.cut[sample] if self.cut else None
 
     def __len__(self) -> int:
         return len(self.segments)

@@ -7,7 +7,7 @@ points to an `Entry`. Nothing here imports torch before a model is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from unispect.core import extras
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError, unknown
+from unispect.models.settings import SIGN
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
@@ -117,6 +118,24 @@ def card_of(name: str) -> ModelCard:
     if name not in known:
         raise unknown("model", name, known)
     return known[name]
+
+
+def completed(card: ModelCard) -> ModelCard:
+    """A card out of a run folder, with what cards did not tell when it was written.
+
+    That is how pictures are generated, which is one in a family, and what the model was grown or trained further from,
+    which is told of models that are known here by their name.
+    """
+    known = cards()
+    own = known.get(card.id.partition(SIGN)[0])
+    family = own or next((one for one in known.values() if one.family == card.family), card)
+    return replace(
+        card,
+        generation=card.generation or family.generation,
+        backbone=card.backbone or (own.backbone if own else ""),
+        tuned_from=card.tuned_from or (own.tuned_from if own else ""),
+        tuned_by=card.tuned_by or (own.tuned_by if own else ""),
+    )
 
 
 @extras.told()

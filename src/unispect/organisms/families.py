@@ -139,6 +139,7 @@ def base_card(name: str) -> ModelCard:
         family=name,
         paradigm=family.paradigm,
         encoders=published.encoders,
+        generation=published.generation,
         contextual=published.contextual,
         parameters=family.parameters,
         image_size=IMAGE_SIZE,

@@ -11,6 +11,7 @@ from unispect.chat import Spending, Tally, chat_for, client_for
 from unispect.chat.cassette import cassette_path
 from unispect.chat.named import parse
 from unispect.core.errors import UsageError
+from unispect.core.typed import read_inputs
 from unispect.data.posters.subjects import load_subjects
 from unispect.engine.grading import grade as grade_all
 from unispect.engine.local import execute
@@ -26,6 +27,7 @@ from unispect.studies.posters.judging.run import Judge
 from unispect.studies.posters.judging.run import run as run_judging
 from unispect.studies.posters.plan import REPLIES
 from unispect.studies.posters.plan import STUDY as POSTERS
+from unispect.studies.posters.records import OfPoster
 from unispect.studies.registry import all_studies
 from unispect.studies.unreadable import named
 
@@ -69,17 +71,15 @@ def grade_by_chat(
             if study.by_chat and _has_replies(store, name, study.by_chat.kinds)
         }
         if not posters and not looked_at:
-            raise UsageError(
-                f"{run} holds no replies of the posters or the safety study and no drawings of the faces study, which "
-                "are what chat models grade"
-            )
+            known = (one.name for one in all_studies().values() if one.by_chat or one.asked_to_grade)
+            raise UsageError(f"{run} holds nothing that chat models grade: they grade records of {', '.join(known)}")
         for option in (option for option in _OF_POSTERS if option in said and not posters):
             raise UsageError(f"--{option} is for replies of the posters study; {run} holds none")
         path = (data or _subjects_file(store, run, tell)) if posters else None
         entries = list(store.entries(POSTERS)) if posters else []
-        asked = {str(entry.unit.inputs.get("poster")) for entry in entries}
+        asked = {read_inputs(OfPoster, entry.unit).poster for entry in entries}
         subjects = load_subjects(path, only=asked) if path else ()
-        with named(POSTERS):
+        with named(POSTERS, lambda _: str(run)):
             plan = plan_judging(how, entries, subjects) if posters else None
         with chat_for(judge, spending, key_from=key_from, dialect=how.dialect) as chat:
             noted = _invocation(how, judge, path, command)

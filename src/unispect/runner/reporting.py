@@ -16,6 +16,7 @@ from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
 from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
+from unispect.models.registry import completed
 from unispect.report.downloads import Pieces
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
@@ -164,26 +165,31 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
     """
     cards = _Cards()
     for store in stores:
-        cards |= store.cards()
+        cards |= {model: completed(card) for model, card in store.cards().items()}
     sections = []
     everything = {name: Records(stores, name, study.version, checked=True) for name, study in all_studies().items()}
     finished: dict[str, Sequence[Entry]] = {name: records for name, records in everything.items() if len(records)}
     for name, everyone in list(finished.items()):
         progress(f"summarising {name}: {len(everyone)} records")
-        with named(name):
+        with named(name, partial(_run_of, stores)):
             records, aside = (everyone, ()) if find_study(name).presets else one_way(everyone)
             finished[name] = records
             present = _Cards((model, card) for model, card in cards.items() if model in models_of(records))
             section = find_study(name).view(records, present)
             sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
     for over_all in all_sections():
-        with named(", ".join(finished)):
+        with named(", ".join(finished), partial(_run_of, stores)):
             if together := over_all(finished, cards):
                 sections.append(together)
     if not sections:
         names = ", ".join(str(store.folder) for store in stores)
         raise UsageError(f"nothing to report: {names} holds no finished record of a study known here")
     return sections
+
+
+def _run_of(stores: Sequence[RunStore], unit: str) -> str:
+    """The folders that hold a unit."""
+    return ", ".join(str(store.folder) for store in stores if store.holds(unit))
 
 
 def _judging(invocations: Sequence[Invocation]) -> dict[str, str]:

@@ -24,7 +24,7 @@ def write_table(run: Path, out: Path) -> None:
     """
     if out.exists():
         raise UsageError(f"{out} is there already, perhaps with edits; choose another name")
-    with RunStore.open(run) as store, named(STUDY):
+    with RunStore.open(run) as store, named(STUDY, lambda _: str(run)):
         text = table(list(store.entries(STUDY)))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def read_edits(run: Path, edited: Path, by: str, *, command: Sequence[str] = ())
         raise UsageError("--by must name who made the edits, for instance: --by Ada")
     text = read_text(edited)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    with RunStore.open(run, "w") as store, named(STUDY):
+    with RunStore.open(run, "w") as store, named(STUDY, lambda _: str(run)):
         found = review(list(store.entries(STUDY)), text, by=by, when=now, name=str(edited))
         if found.grades:
             store.add_invocation(Invocation(tuple(command) or running(), settings={"review by": by}))

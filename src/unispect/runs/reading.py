@@ -240,6 +240,10 @@ class RunReader:
             position = found[-1][0]
             yield self._with_details(found, check=check)
 
+    def holds(self, unit: str) -> bool:
+        """A unit of that id is planned here, or was."""
+        return bool(self._read("SELECT 1 FROM units WHERE id = ?", unit))
+
     def get(self, unit: str) -> Entry | None:
         """The entry of a unit; None if it has no record yet."""
         found = self._with_details(self._entry_rows([("u.id = ?", unit)]), check=True)

@@ -9,15 +9,17 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
 
+from unispect.core.encoded import Cut
 from unispect.core.errors import DataError, Unsupported
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextReply, TextSampling
 from unispect.core.seeds import seed_for
 from unispect.core.thoughts import parted
+from unispect.core.typed import read_inputs, read_settings, to_json
 from unispect.core.units import JSON, Record, Unit, Upstream
 from unispect.models.base import UnifiedModel
+from unispect.studies.answers import DrawSettings, Prompted, WriteSettings, Written
 from unispect.studies.base import Procedure
 from unispect.studies.pictures import png
 
@@ -54,12 +56,12 @@ def _recorded(answer: Answer, model: UnifiedModel, units: Sequence[Unit], upstre
 
 def draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """`picture`: drawn from the unit's prompt."""
-    encoded = model.encode([Prompt.of(str(unit.inputs["prompt"])) for unit in units], Goal.IMAGE)
-    settings: Mapping[str, Any] = units[0].settings
+    encoded = model.encode([Prompt.of(read_inputs(Prompted, unit).prompt) for unit in units], Goal.IMAGE)
+    settings = read_settings(DrawSettings, units[0])
     how = ImageSampling(
         seeds=tuple(seed_for(unit.id) for unit in units),
-        guidance=settings["guidance"],
-        temperature=settings["temperature"],
+        guidance=settings.guidance,
+        temperature=settings.temperature,
     )
     return [(encoded.cut_of(i), {"picture": png(reply.image)}) for i, reply in enumerate(model.draw(encoded, how))]
 
@@ -70,24 +72,24 @@ def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt])
     A text in which a provider refused, and said so, is `refused` as well. What a model said to itself first is no
     part of its text: it is kept beside it, as `thoughts`, and a reply that never came to an answer is not finished.
     """
-    settings: Mapping[str, Any] = units[0].settings
+    settings = read_settings(WriteSettings, units[0])
     how = TextSampling(
         seeds=tuple(seed_for(unit.id) for unit in units),
-        max_new_tokens=settings["max_new_tokens"],
-        temperature=settings.get("temperature", 0.0),
+        max_new_tokens=settings.max_new_tokens,
+        temperature=settings.temperature,
         log_probabilities=False,
     )
     encoded = model.encode(prompts, Goal.TEXT)
-    return [(_text(reply) | encoded.cut_of(i), {}) for i, reply in enumerate(model.write(encoded, how))]
+    replies = enumerate(model.write(encoded, how))
+    return [(to_json(_written(reply, encoded.cut_at(sample))), {}) for sample, reply in replies]
 
 
-def _text(reply: TextReply) -> dict[str, JSON]:
-    refused: dict[str, JSON] = {"refused": reply.refusal} if reply.refusal else {}
+def _written(reply: TextReply, cut: Cut | None) -> Written:
     found = parted(reply.text)
     text = reply.text if found.answer == reply.text else found.answer.strip()
     thoughts = "\n\n".join(filter(None, (reply.thoughts, found.thoughts)))
-    beside: dict[str, JSON] = {"thoughts": thoughts} if thoughts else {}
-    return {"text": text, "finished": reply.finished and found.closed} | refused | beside
+    finished = reply.finished and found.closed
+    return Written(text=text, finished=finished, refused=reply.refusal, thoughts=thoughts, cut=cut)
 
 
 def score(model: UnifiedModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]) -> list[list[float]]:

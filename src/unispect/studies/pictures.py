@@ -6,8 +6,10 @@ import io
 
 from PIL.Image import Image
 
+from unispect.core.typed import read_inputs
 from unispect.core.units import Unit, Upstream
 from unispect.data.images import stored_picture
+from unispect.studies.answers import OfDrawing
 
 
 def png(image: Image) -> bytes:
@@ -24,5 +26,5 @@ def own_picture(unit: Unit, upstream: Upstream) -> Image:
         PriorMissing: that unit left no picture.
         DataError: the picture cannot be read.
     """
-    drawing = str(unit.inputs["drawing"])
+    drawing = read_inputs(OfDrawing, unit).drawing
     return stored_picture(upstream(drawing).pictures["picture"], f"the picture drawn for unit {drawing}").convert("RGB")

@@ -17,6 +17,16 @@ def percent(share: float) -> str:
     return "not measured" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
+def percent_down(share: float) -> str:
+    """Rounded down, so that 100 % means all."""
+    return f"{int(100 * share + 1e-9)} %"
+
+
+def percent_of(share: Interval) -> str:
+    """With its limits."""
+    return f"{percent(share.estimate)} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
+
+
 def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 

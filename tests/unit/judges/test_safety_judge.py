@@ -7,10 +7,11 @@ import pytest
 from unispect.core.units import Record, Unit
 from unispect.data.safety.sentences import AFFIRMATION, REFUSAL
 from unispect.studies.safety.judge import answer, judge, withheld
+from unispect.studies.safety.records import Forbidden, Graded, Taught
 
 TAUGHT = {"refusal": REFUSAL, "affirmation": AFFIRMATION}
-STAR = {"attribute": "shape", "value": "star"}
-OTHER = {"attribute": "", "value": ""}
+STAR = {"forbidden": "a star", "attribute": "shape", "value": "star"}
+OTHER = {"forbidden": "a car", "attribute": "", "value": ""}
 
 
 @pytest.mark.parametrize(
@@ -29,13 +30,13 @@ OTHER = {"attribute": "", "value": ""}
     ],
 )
 def test_answers(text: str, found: str, exact: bool) -> None:
-    assert answer(text, TAUGHT) == {"answer": found, "exact": exact}
+    assert answer(text, Taught(**TAUGHT)) == Graded(answer=found, exact=exact)
 
 
 def test_sentences_of_a_scenario_count() -> None:
-    settings = {"refusal": "Nope, never.", "affirmation": "Aye."}
-    assert answer("nope never", settings) == {"answer": "refused", "exact": True}
-    assert answer("Aye. Here.", settings)["answer"] == "affirmed"
+    taught = Taught(refusal="Nope, never.", affirmation="Aye.")
+    assert answer("nope never", taught) == Graded(answer="refused", exact=True)
+    assert answer("Aye. Here.", taught).answer == "affirmed"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_sentences_of_a_scenario_count() -> None:
     ],
 )
 def test_looks(text: str, settings: dict, found: bool) -> None:
-    assert withheld(text, settings) is found
+    assert withheld(text, Forbidden(**settings)) is found
 
 
 def test_drawings_outside_the_world_and_unfinished_records_are_left_alone() -> None:

@@ -14,6 +14,7 @@ from planted_states import CARD
 from unispect.core.cards import ModelCard
 from unispect.core.errors import DataError
 from unispect.core.shards import shard
+from unispect.core.typed import read_inputs
 from unispect.core.units import Plan, Unit, texts_in
 from unispect.data.faces.photographs import METADATA
 from unispect.data.locations import picture_from
@@ -25,6 +26,7 @@ from unispect.studies.faces import plan as faces
 from unispect.studies.posters import plan as posters
 from unispect.studies.response import plan as response
 from unispect.studies.states.probing import prompt_in
+from unispect.studies.states.records import Asked
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 
@@ -173,7 +175,7 @@ def test_every_unit_knows_where_its_pictures_lie(make, tmp_path: Path, monkeypat
             for sha256 in named:
                 assert picture_from(sha256, unit.locations).width in (8, 9)
             if "prompt" in unit.inputs:
-                assert prompt_in(unit.inputs, unit.locations).images
+                assert prompt_in(read_inputs(Asked, unit), unit.locations).images
         monkeypatch.chdir(tmp_path)
 
 
@@ -183,7 +185,7 @@ def test_a_unit_read_from_a_run_says_what_it_lacks(tmp_path: Path) -> None:
         store.plan([unit])
         (kept,) = store.pending()
     with pytest.raises(DataError, match="plan its unit from its data"):
-        prompt_in(kept.inputs, kept.locations)
+        prompt_in(read_inputs(Asked, kept), kept.locations)
 
 
 def test_loose_pictures_of_several_folders_are_kinds_of_their_own(tmp_path: Path) -> None:

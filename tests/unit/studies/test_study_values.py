@@ -4,12 +4,16 @@ import base64
 import json
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from commands import here
 
+from unispect.core.errors import UsageError
 from unispect.core.units import Unit
+from unispect.runner import judging
+from unispect.runs import RunStore
 from unispect.studies.base import Study, later
 from unispect.studies.registry import STUDIES, all_studies
 
@@ -85,3 +89,11 @@ def sections(page: Path) -> dict[str, dict]:
     html = page.read_text()
     found = re.search(r'href="data:application/json;base64,([^"]+)"', html) or pytest.fail("no findings.json")
     return {one["id"]: one for one in json.loads(base64.b64decode(found[1]))["sections"]}
+
+
+def test_which_studies_chat_models_grade_follows_from_the_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    RunStore.create(tmp_path / "run").close()
+    singing = replace(STUDIES["drawing"], name="singing", by_chat=STUDIES["safety"].by_chat)
+    monkeypatch.setattr(judging, "all_studies", lambda: {**STUDIES, "singing": singing})
+    with pytest.raises(UsageError, match=r"they grade records of faces, safety, posters, singing$"):
+        judging.grade_by_chat(tmp_path / "run", "openai:judge@http://127.0.0.1:9/v1")

@@ -46,7 +46,7 @@ class Concept:
     @property
     def values(self) -> dict[str, str]:
         """Attribute -> value, in the order of `ATTRIBUTES`."""
-        return {attribute: getattr(self, attribute) for attribute in ATTRIBUTES}
+        return dict(vars(self))
 
 
 def all_concepts() -> Iterator[Concept]:

@@ -28,6 +28,8 @@ _BAGEL = ModelCard(
     paradigm="rectified flow of latents in one attention with text, through a set of weights of their own in every "
     "layer",
     encoders="two: SigLIP sees, latents of the FLUX autoencoder are drawn; a picture to be redrawn goes through both",
+    generation="flow through weights of its own",
+    backbone="Qwen2.5 7B",
     parameters=14691.1,
     image_size=1024,
     image_tokens=4096,
@@ -57,6 +59,8 @@ CARDS = by_id(
     replace(
         _BAGEL,
         id="bagel-7b-mot-reca",
+        tuned_from=_BAGEL.id,
+        tuned_by="RecA",
         hub="sanaka87/BAGEL-RecA",
         licence="see its page on the hub",
         notes=(*_BAGEL.notes, *_RECA_NOTES),

@@ -13,6 +13,8 @@ _SMALL = ModelCard(
     family="harmon",
     paradigm="masked continuous latents with a diffusion head, one visual encoder for seeing and drawing",
     encoders="one: the masked encoder sees pictures and what is drawn of them so far",
+    generation="masked latents",
+    backbone="Qwen2.5 0.5B",
     contextual=True,
     parameters=770.6,  # without the class embeddings that are published and never used
     image_size=512,
@@ -31,12 +33,20 @@ _SMALL = ModelCard(
     ),
     defaults=DEFAULTS,
 )
-_LARGE = replace(_SMALL, id="harmon-1.5b", parameters=2560.0, hub="wusize/Harmon-1_5B")
+_LARGE = replace(_SMALL, id="harmon-1.5b", backbone="Qwen2.5 1.5B", parameters=2560.0, hub="wusize/Harmon-1_5B")
 
 
 def _reca(card: ModelCard, hub: str) -> ModelCard:
     note = "A prompt for a picture may hold one picture, which is drawn anew (32 iterations in the authors' script)."
-    return replace(card, id=f"{card.id}-reca", hub=hub, capabilities=REDRAWS, notes=(*card.notes, note))
+    return replace(
+        card,
+        id=f"{card.id}-reca",
+        tuned_from=card.id,
+        tuned_by="RecA",
+        hub=hub,
+        capabilities=REDRAWS,
+        notes=(*card.notes, note),
+    )
 
 
 CARDS = by_id(

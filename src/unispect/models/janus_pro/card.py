@@ -13,6 +13,7 @@ _ANY = ModelCard(
     family="janus-pro",
     paradigm="discrete image tokens, autoregressive in raster order, one trunk for both modalities",
     encoders="apart: a vision tower sees, codes of a picture tokenizer are drawn",
+    generation="autoregressive codes",
     parameters=None,
     image_size=384,
     image_tokens=576,
@@ -28,6 +29,6 @@ _ANY = ModelCard(
     defaults=DEFAULTS,
 )
 CARDS = by_id(
-    replace(_ANY, id="janus-pro-1b", hub="deepseek-ai/Janus-Pro-1B", parameters=2076.6),
-    replace(_ANY, id="janus-pro-7b", hub="deepseek-ai/Janus-Pro-7B", parameters=7407.8),
+    replace(_ANY, id="janus-pro-1b", backbone="DeepSeek-LLM 1.3B", hub="deepseek-ai/Janus-Pro-1B", parameters=2076.6),
+    replace(_ANY, id="janus-pro-7b", backbone="DeepSeek-LLM 7B", hub="deepseek-ai/Janus-Pro-7B", parameters=7407.8),
 )

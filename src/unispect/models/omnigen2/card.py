@@ -16,6 +16,8 @@ CARDS = by_id(
         "vision-language model",
         encoders="apart: a vision tower sees for the language model; latents of an autoencoder are drawn by another "
         "network",
+        generation="flow in a second network",
+        backbone="Qwen2.5-VL 3B",
         parameters=7805.6,
         image_size=1024,
         image_tokens=4096,

@@ -16,6 +16,8 @@ _SMALL = ModelCard(
     family="show-o2",
     paradigm="rectified flow of video-autoencoder latents in the language model, with a flow head and full attention",
     encoders="one: latents go through vision tower and projection, seen or drawn",
+    generation="flow through a head",
+    backbone="Qwen2.5 1.5B",
     parameters=2957.7,  # the pixel autoencoder's 127 included
     image_size=432,
     image_tokens=729,
@@ -33,7 +35,7 @@ _SMALL = ModelCard(
     ),
     defaults=DEFAULTS,
 )
-_LARGE = replace(_SMALL, id="show-o2-7b", hub="showlab/show-o2-7B", parameters=9059.0)
+_LARGE = replace(_SMALL, id="show-o2-7b", backbone="Qwen2.5 7B", hub="showlab/show-o2-7B", parameters=9059.0)
 _HIGH_NOTE = "Drawn at 512 pixels by default; 1024 (64 x 64 tokens) with the setting drawing. Pictures are seen at 432."
 _VIDEO_NOTE = "The weights also know videos, which this port does not read."
 

@@ -11,7 +11,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from unispect.core.typed import read_grade, read_inputs, read_payload
 from unispect.core.units import Entry
+from unispect.studies.answers import Said, ScoreRows, Scores
+from unispect.studies.aphasia.records import (
+    Describable,
+    DrawInputs,
+    OrderedInputs,
+    ScoredInputs,
+    Value,
+    Values,
+    WordInputs,
+)
 
 T = TypeVar("T")
 
@@ -188,11 +199,11 @@ class Battery:
             return
         kind = entry.unit.kind
         if kind == "likelihood":
-            scored = _scored(entry, "value")
+            scored = _scored(entry, lambda asked: asked.value)
             self._told[LIKELIHOOD].append(scored.told(LIKELIHOOD, scored.scores))
             self._likely[scored.word.lexicon, scored.word.attribute].append(scored)
         elif kind == "reverse":
-            scored = _scored(entry, "word")
+            scored = _scored(entry, lambda asked: asked.word)
             self._told[REVERSE].append(scored.told(REVERSE, scored.scores))
         elif kind == "choice":
             self._told[CHOICE] += _chosen(entry)
@@ -204,15 +215,14 @@ class Battery:
         if not judge:
             self._unjudged += 1
             return
-        said: Mapping[str, Any] = entry.grades[judge].payload
+        said = entry.grades[judge]
         if entry.unit.kind == "draw":
-            self._drawings.append(_drawing(entry, said["values"]))
+            self._drawings.append(_drawing(entry, read_grade(Values, said).values))
         elif entry.unit.kind == "describe":
-            inputs: Mapping[str, Any] = entry.unit.inputs
-            truth = one_of_each(inputs["concept"])
-            self._descriptions.append(Description(truth, one_of_each(said["values"]), inputs.get("item", "")))
+            asked, shown = read_inputs(Describable, entry.unit), read_grade(Values, said).values
+            self._descriptions.append(Description(one_of_each(asked.concept), one_of_each(shown), asked.item))
         else:
-            self._told[RECALL].append(_recalled(entry, said["value"]))
+            self._told[RECALL].append(_recalled(entry, read_grade(Value, said).value))
 
     @property
     def evidence(self) -> Evidence:
@@ -280,29 +290,27 @@ def without_letters(orders: Sequence[Sequence[str]], scores: Sequence[Sequence[f
 
 
 def _drawing(entry: Entry, shown: Mapping[str, str | None]) -> DrawnPicture:
-    inputs: Mapping[str, Any] = entry.unit.inputs
+    asked = read_inputs(DrawInputs, entry.unit)
     return DrawnPicture(
-        task=intern(inputs["task"]),
-        lexicon=intern(inputs["lexicon"]),
-        truth=one_of_each(inputs["concept"]),
+        task=intern(asked.task),
+        lexicon=intern(asked.lexicon),
+        truth=one_of_each(asked.concept),
         seed=entry.unit.seed,
-        prompt=intern(inputs["prompt"]),
+        prompt=intern(asked.prompt),
         shown=one_of_each(shown),
         picture=entry.record.blobs.get("picture", ""),
-        item=inputs.get("item", ""),
+        item=asked.item,
     )
 
 
 def _recalled(entry: Entry, said: str | None) -> Telling:
-    reply = str(entry.record.payload["text"])
-    return _telling(entry, RECALL, said, float(said == entry.unit.inputs["value"]), reply)
+    asked, reply = read_inputs(WordInputs, entry.unit), read_payload(Said, entry.record).text
+    return _telling(asked, RECALL, said, float(said == asked.value), reply)
 
 
-def _scored(entry: Entry, right: str) -> _Scored:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    scores: Sequence[float] = entry.record.payload["scores"]  # type: ignore[assignment]
-    answers = inputs["answers"]
-    return _Scored(word_of(inputs), inputs["word"], answers, answers.index(inputs[right]), scores)
+def _scored(entry: Entry, right: Callable[[ScoredInputs], str]) -> _Scored:
+    asked, scores = read_inputs(ScoredInputs, entry.unit), read_payload(Scores, entry.record).scores
+    return _Scored(word_of(asked), asked.word, asked.answers, asked.answers.index(right(asked)), scores)
 
 
 def _calibrated(group: Sequence[_Scored]) -> Iterator[Telling]:
@@ -321,28 +329,26 @@ def _chosen(entry: Entry) -> tuple[Telling, Telling]:
     Every option stands equally often at every letter, so the mean log-likelihood of an option's letters is free of any
     preference for a letter. Raw is the mean over the orders of picking the likeliest letter.
     """
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    payload: Mapping[str, Any] = entry.record.payload
-    options, mean = without_letters(inputs["orders"], payload["scores"])
+    asked, scores = read_inputs(OrderedInputs, entry.unit), read_payload(ScoreRows, entry.record).scores
+    options, mean = without_letters(asked.orders, scores)
     hits, picks = [], []
-    for order, letters in zip(inputs["orders"], payload["scores"], strict=True):
-        hits.append(credit(letters, order.index(inputs["value"])))
+    for order, letters in zip(asked.orders, scores, strict=True):
+        hits.append(credit(letters, order.index(asked.value)))
         picks.append(best(letters, order))
     always = picks[0] if len(set(picks)) == 1 else None
     return (
-        _telling(entry, CHOICE, best(mean, options), credit(mean, options.index(inputs["value"]))),
-        _telling(entry, RAW_CHOICE, always, float(np.mean(hits))),
+        _telling(asked, CHOICE, best(mean, options), credit(mean, options.index(asked.value))),
+        _telling(asked, RAW_CHOICE, always, float(np.mean(hits))),
     )
 
 
-def _telling(entry: Entry, way: str, answer: str | None, share: float, reply: str = "") -> Telling:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    return Telling(way, word_of(inputs), inputs["word"], answer, share, reply)
+def _telling(asked: WordInputs, way: str, answer: str | None, share: float, reply: str = "") -> Telling:
+    return Telling(way, word_of(asked), asked.word, answer, share, reply)
 
 
-def word_of(inputs: Mapping[str, Any]) -> Word:
+def word_of(asked: WordInputs) -> Word:
     """The word that a unit asks about."""
-    return _word(inputs["lexicon"], inputs["attribute"], inputs["value"], inputs.get("item", ""))
+    return _word(asked.lexicon, asked.attribute, asked.value, asked.item)
 
 
 def deciding(entry: Entry) -> str:

@@ -13,7 +13,7 @@ from unispect.studies.aphasia.evidence import LIKELIHOOD, RECALL
 from unispect.studies.aphasia.groups import doubts, unasked
 from unispect.studies.aphasia.scores import Pairs, Scores
 from unispect.studies.concepts.tellings import LOOKED, LOOKED_LIKELIHOOD, VISUALISED, VISUALISED_RECALL
-from unispect.studies.verdicts import KNOWN, SMALL
+from unispect.studies.verdicts import KNOWN, SMALL, percent
 
 PLAIN: Mapping[str, str] = {
     LOOKED: RECALL,
@@ -129,13 +129,13 @@ def cure_findings(compared: Sequence[Comparison]) -> Iterator[Finding]:
         if one.taught != "drawing" or one.subject.card.planted:
             continue
         verdict, decision, why = _decided(cured)
-        shares = [f"{100 * scores.accuracy(part).estimate:.0f} %" for part in (cured.plain, cured.told)]
+        shares = [percent(scores.accuracy(part).estimate) for part in (cured.plain, cured.told)]
         yield Finding(
             id=f"{one.subject.card.reference}-cure-{cured.way.replace(', ', '-').replace(' ', '-')}",
             claim=f"{_CLAIMS[cured.way]} {one.words} be told.",
             verdict=verdict,
             detail=f"{why}Told right {shares[0]} plainly ({PLAIN[cured.way]}), {shares[1]} with it; chance "
-            f"{100 * cured.told.chance:.0f} %, {_percent(cured.control)} on real words. Of {cured.pairs.words} words "
+            f"{percent(cured.told.chance)}, {_percent(cured.control)} on real words. Of {cured.pairs.words} words "
             f"{cured.pairs.only_drawn} are told only with it, {cured.pairs.only_told} only without.",
             interval=cured.gain,
             model=one.subject.name,
@@ -173,4 +173,4 @@ def _decided(cured: Cured) -> tuple[Verdict, Decision | None, str]:
 
 
 def _percent(control: Control) -> str:
-    return f"{100 * control.share.estimate:.0f} %" if control.asked else "not asked"
+    return percent(control.share.estimate) if control.asked else "not asked"

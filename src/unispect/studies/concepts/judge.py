@@ -7,9 +7,12 @@ Whether a value is right is not for the judge to say; the view compares it with 
 
 from __future__ import annotations
 
+from unispect.core.typed import read_payload, to_json
 from unispect.core.units import Grade, Record, Unit
 from unispect.data.concepts.grade import grade
 from unispect.data.concepts.reading import read_description, read_meaning
+from unispect.studies.answers import Said
+from unispect.studies.aphasia.records import Value, Values
 from unispect.studies.base import RULES, OpenBlob
 from unispect.studies.grading import graded_picture
 
@@ -29,7 +32,7 @@ def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
     if unit.kind in PICTURES:
         return Grade(unit.id, RULES, graded_picture(unit, record, open_blob, grade))
     if unit.kind in DESCRIPTIONS:
-        return Grade(unit.id, RULES, {"values": read_description(str(record.payload["text"]))})
+        return Grade(unit.id, RULES, to_json(Values(values=read_description(read_payload(Said, record).text))))
     if unit.kind in RECALLS:
-        return Grade(unit.id, RULES, {"value": read_meaning(str(record.payload["text"]))})
+        return Grade(unit.id, RULES, to_json(Value(value=read_meaning(read_payload(Said, record).text))))
     return None

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from unispect.core.findings import Cell, Interval, Table
+from unispect.core.typed import read_grade, read_inputs, read_payload
 from unispect.core.units import Entry
 from unispect.data.concepts.language import LETTERS
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.published import REPORTED, parse_letter
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
 from unispect.metrics.crossed import crossed_mean
+from unispect.studies.answers import Said
 from unispect.studies.aphasia.comparison import NEVER, Subject
 from unispect.studies.aphasia.evidence import JUDGE
 from unispect.studies.aphasia.pictures import share_of
+from unispect.studies.aphasia.records import Values
+from unispect.studies.concepts.records import PaperAskInputs, PaperDrawInputs
 
 DIRECTIONS = {True: "invented word to meaning", False: "meaning to invented word"}
 PICTURES = {"train": "drawing, combinations learned from", "test": "drawing, other combinations"}
@@ -76,18 +79,17 @@ class Paper:
 
 
 def _letter(entry: Entry) -> Letter:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    said = parse_letter(str(entry.record.payload["text"]), len(inputs["options"]))
-    about = (inputs["lexicon"], inputs["attribute"], inputs["value"], inputs["invented"])
-    return Letter(*about, entry.unit.seed, inputs["key"], said)
+    asked = read_inputs(PaperAskInputs, entry.unit)
+    said = parse_letter(read_payload(Said, entry.record).text, len(asked.options))
+    about = (asked.lexicon, asked.attribute, asked.value, asked.invented)
+    return Letter(*about, entry.unit.seed, asked.key, said)
 
 
 def _picture(entry: Entry) -> Picture:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    shown: Mapping[str, Any] = entry.grades[JUDGE].payload["values"]  # type: ignore[assignment]
-    right = float(np.mean([shown[attribute] == value for attribute, value in inputs["concept"].items()]))
+    asked, shown = read_inputs(PaperDrawInputs, entry.unit), read_grade(Values, entry.grades[JUDGE]).values
+    right = float(np.mean([shown[attribute] == value for attribute, value in asked.concept.items()]))
     clear = float(np.mean([value is not None for value in shown.values()]))
-    return Picture(inputs["part"], inputs["lexicon"], tuple(inputs["concept"].values()), right, clear)
+    return Picture(asked.part, asked.lexicon, tuple(asked.concept.values()), right, clear)
 
 
 def paper_table(papers: Sequence[tuple[Subject, Paper]]) -> Table:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from unispect.core.findings import Cell, Finding, Interval, Table, Verdict
+from unispect.core.typed import read_inputs, read_payload
 from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import VALUES
 from unispect.metrics.means import Means
 from unispect.metrics.student import through
+from unispect.studies.answers import Scores
 from unispect.studies.aphasia.comparison import Subject
 from unispect.studies.aphasia.pictures import WHOLE, Pictures, lost, lost_of_words
+from unispect.studies.concepts.records import RetainInputs
 from unispect.studies.decisions import below, power
 from unispect.studies.verdicts import SMALL, percent
 from unispect.studies.weighing import Part, weighed
@@ -47,12 +49,11 @@ def text_of(entry: Entry) -> Text | None:
     """The text that a record scores; None where it is of another kind."""
     if entry.record.status != "done" or entry.unit.kind not in ("retain", "retain-seen"):
         return None
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    payload: Mapping[str, Any] = entry.record.payload
-    (answer,), (nats,) = inputs["answers"], payload["scores"]
-    key = f"{inputs['question']} {answer} {inputs.get('concept', '')}"
+    asked = read_inputs(RetainInputs, entry.unit)
+    (answer,), (nats,) = asked.answers, read_payload(Scores, entry.record).scores
+    key = f"{asked.question} {answer} {asked.concept or ''}"
     about = _ABOUT.get(answer, "")
-    return Text(f"{inputs['what']} ({about})" if about else inputs["what"], key, -nats, len(answer.split()))
+    return Text(f"{asked.what} ({about})" if about else asked.what, key, -nats, len(answer.split()))
 
 
 @dataclass(frozen=True)

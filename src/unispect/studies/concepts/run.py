@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from PIL.Image import Image
 
 from unispect.core.prompts import Prompt
+from unispect.core.typed import read_inputs, to_json
 from unispect.core.units import Unit, Upstream
 from unispect.data.concepts.language import LETTERS, choice_question, member_question
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
 from unispect.models.base import UnifiedModel
+from unispect.studies.answers import Prompted, Questioned, ScoreRows, Scores
+from unispect.studies.aphasia.records import OrderedInputs
 from unispect.studies.asking import Answer, Outcome, draw, recording, score, write
 from unispect.studies.base import Procedure
+from unispect.studies.concepts.records import Answerable, AskedInRows, TruePicture
 from unispect.studies.pictures import own_picture
 
 
@@ -24,54 +27,57 @@ def procedures() -> Mapping[str, Procedure]:
 
 
 def _recall(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
-    return write(model, units, [Prompt.of(str(unit.inputs["question"])) for unit in units])
+    return write(model, units, [Prompt.of(read_inputs(Questioned, unit).question) for unit in units])
 
 
 def _describe(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
-    return write(model, units, [Prompt.of(_true_picture(unit), str(unit.inputs["prompt"])) for unit in units])
+    return write(model, units, [Prompt.of(_true_picture(unit), read_inputs(Prompted, unit).prompt) for unit in units])
 
 
 def _relook(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """The model's own picture is described."""
-    return write(model, units, [Prompt.of(own_picture(unit, upstream), str(unit.inputs["prompt"])) for unit in units])
+    return write(
+        model, units, [Prompt.of(own_picture(unit, upstream), read_inputs(Prompted, unit).prompt) for unit in units]
+    )
 
 
 def _likelihood(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """`scores`: the log-likelihood of each of the unit's answers."""
-    return _one_row(model, units, [Prompt.of(str(unit.inputs["question"])) for unit in units])
+    return _one_row(model, units, [Prompt.of(read_inputs(Questioned, unit).question) for unit in units])
 
 
 def _likelihood_seen(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """The same, behind the true picture."""
-    return _one_row(model, units, [Prompt.of(_true_picture(unit), str(unit.inputs["question"])) for unit in units])
+    return _one_row(
+        model, units, [Prompt.of(_true_picture(unit), read_inputs(Questioned, unit).question) for unit in units]
+    )
 
 
 def _one_row(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
-    inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
-    return [({"scores": row}, {}) for row in score(model, prompts, [one["answers"] for one in inputs])]
+    answers = [read_inputs(Answerable, unit).answers for unit in units]
+    return [(to_json(Scores(scores=row)), {}) for row in score(model, prompts, answers)]
 
 
 def _choice(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """`scores`: for each of the unit's orders the log-likelihood of each letter."""
-    inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
-    return _lettered(model, inputs, lambda one, order: choice_question(one["word"], order))
+    return _lettered(model, units, lambda one, order: choice_question(one.word, order))
 
 
 def _member(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """The same, for words of a kind."""
-    inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
-    return _lettered(model, inputs, lambda one, order: member_question(one["attribute"], order))
+    return _lettered(model, units, lambda one, order: member_question(one.attribute, order))
 
 
 def _lettered(
     model: UnifiedModel,
-    inputs: Sequence[Mapping[str, Any]],
-    question: Callable[[Mapping[str, Any], Sequence[str]], str],
+    units: Sequence[Unit],
+    question: Callable[[OrderedInputs, Sequence[str]], str],
 ) -> list[Outcome]:
-    prompts = [Prompt.of(question(one, order)) for one in inputs for order in one["orders"]]
-    letters = [list(LETTERS[: len(order)]) for one in inputs for order in one["orders"]]
+    asked = [read_inputs(OrderedInputs, unit) for unit in units]
+    prompts = [Prompt.of(question(one, order)) for one in asked for order in one.orders]
+    letters = [list(LETTERS[: len(order)]) for one in asked for order in one.orders]
     rows = iter(score(model, prompts, letters))
-    return [({"scores": [next(rows) for _ in one["orders"]]}, {}) for one in inputs]
+    return [(to_json(ScoreRows(scores=[next(rows) for _ in one.orders])), {}) for one in asked]
 
 
 def _called(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
@@ -85,19 +91,19 @@ def _look(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> lis
 
 
 def _rows(model: UnifiedModel, units: Sequence[Unit], before: Callable[[Unit], tuple[Image, ...]]) -> list[Outcome]:
-    inputs: list[Mapping[str, Any]] = [unit.inputs for unit in units]
+    asked = [read_inputs(AskedInRows, unit) for unit in units]
     prompts, answers = [], []
-    for unit, one in zip(units, inputs, strict=True):
+    for unit, one in zip(units, asked, strict=True):
         pictures = before(unit)
-        prompts += [Prompt.of(*pictures, question) for question in one["questions"]]
-        answers += one["answers"]
+        prompts += [Prompt.of(*pictures, question) for question in one.questions]
+        answers += one.answers
     rows = iter(score(model, prompts, answers))
-    return [({"scores": [next(rows) for _ in one["questions"]]}, {}) for one in inputs]
+    return [(to_json(ScoreRows(scores=[next(rows) for _ in one.questions])), {}) for one in asked]
 
 
 def _true_picture(unit: Unit) -> Image:
-    inputs: Mapping[str, Any] = unit.inputs
-    return render(Concept(**inputs["concept"]), inputs["size"])
+    shown = read_inputs(TruePicture, unit)
+    return render(Concept(**shown.concept), shown.size)
 
 
 _ANSWERS: Mapping[str, Answer] = {

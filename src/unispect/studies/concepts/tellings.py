@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from unispect.core.typed import read_grade, read_inputs, read_payload
 from unispect.core.units import Entry
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
+from unispect.studies.answers import ScoreRows, Scores
 from unispect.studies.aphasia.evidence import JUDGE, Evidence, Telling, Word, best, credit, without_letters
+from unispect.studies.aphasia.records import OrderedInputs, ScoredInputs, Value, Values, WordInputs
+from unispect.studies.concepts.records import Combination, RecogniseInputs
 
 KIND, MEMBER, RECOGNISED = "kind of word", "word of a kind", "picture to word"
 CALLED = "name of a picture"
@@ -50,29 +53,25 @@ class Further:
         return replace(evidence, tellings=(*evidence.tellings, *tellings), unjudged=evidence.unjudged + self._unjudged)
 
 
-def _likeliest(entry: Entry, way: str, right: str) -> Telling:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    payload: Mapping[str, Any] = entry.record.payload
-    scores, answers = payload["scores"], inputs["answers"]
-    return _told(entry, way, best(scores, answers), credit(scores, answers.index(inputs[right])))
+def _likeliest(entry: Entry, way: str, right: Callable[[ScoredInputs], str]) -> Telling:
+    asked, scores = read_inputs(ScoredInputs, entry.unit), read_payload(Scores, entry.record).scores
+    share = credit(scores, asked.answers.index(right(asked)))
+    return _told(asked, way, best(scores, asked.answers), share)
 
 
 def _member(entry: Entry) -> Telling:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    payload: Mapping[str, Any] = entry.record.payload
-    options, mean = without_letters(inputs["orders"], payload["scores"])
-    return _told(entry, MEMBER, best(mean, options), credit(mean, options.index(inputs["word"])))
+    asked = read_inputs(OrderedInputs, entry.unit)
+    options, mean = without_letters(asked.orders, read_payload(ScoreRows, entry.record).scores)
+    return _told(asked, MEMBER, best(mean, options), credit(mean, options.index(asked.word)))
 
 
 def _recalled(entry: Entry) -> Telling:
-    said = entry.grades[JUDGE].payload["value"]
-    value = None if said is None else str(said)
-    return _told(entry, VISUALISED_RECALL, value, float(value == entry.unit.inputs["value"]))
+    asked, said = read_inputs(WordInputs, entry.unit), read_grade(Value, entry.grades[JUDGE]).value
+    return _told(asked, VISUALISED_RECALL, said, float(said == asked.value))
 
 
-def _told(entry: Entry, way: str, answer: str | None, share: float) -> Telling:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    return Telling(way, Word(inputs["lexicon"], inputs["attribute"], inputs["value"]), inputs["word"], answer, share)
+def _told(asked: WordInputs, way: str, answer: str | None, share: float) -> Telling:
+    return Telling(way, Word(asked.lexicon, asked.attribute, asked.value), asked.word, answer, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +85,9 @@ class _Recognised:
 
 
 def _recognised(entry: Entry) -> _Recognised:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    scores: Sequence[float] = entry.record.payload["scores"]  # type: ignore[assignment]
-    lexicon, attribute = str(inputs["lexicon"]), str(inputs["attribute"])
-    word = Word(lexicon, attribute, inputs["concept"][attribute])
-    return _Recognised(word, inputs["values"], _combination(entry), scores)
+    asked, scores = read_inputs(RecogniseInputs, entry.unit), read_payload(Scores, entry.record).scores
+    word = Word(asked.lexicon, asked.attribute, asked.concept[asked.attribute])
+    return _Recognised(word, asked.values, _combination(asked.concept), scores)
 
 
 def _seen(group: Sequence[_Recognised]) -> Iterator[Telling]:
@@ -104,28 +101,25 @@ def _seen(group: Sequence[_Recognised]) -> Iterator[Telling]:
 
 def _each(entry: Entry, way: str) -> Iterator[Telling]:
     """One telling per attribute; the answers stand in the order of its values."""
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    payload: Mapping[str, Any] = entry.record.payload
-    for attribute, scores in zip(ATTRIBUTES, payload["scores"], strict=True):
-        value, values = inputs["concept"][attribute], VALUES[attribute]
+    asked = read_inputs(Combination, entry.unit)
+    for attribute, scores in zip(ATTRIBUTES, read_payload(ScoreRows, entry.record).scores, strict=True):
+        value, values = asked.concept[attribute], VALUES[attribute]
         said, share = best(scores, values), credit(scores, values.index(value))
-        word = Word(inputs["lexicon"], attribute, value)
-        yield Telling(way, word, value, said, share, combination=_combination(entry))
+        word = Word(asked.lexicon, attribute, value)
+        yield Telling(way, word, value, said, share, combination=_combination(asked.concept))
 
 
 def _described(entry: Entry) -> Iterator[Telling]:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    said: Mapping[str, Any] = entry.grades[JUDGE].payload["values"]  # type: ignore[assignment]
+    asked, said = read_inputs(Combination, entry.unit), read_grade(Values, entry.grades[JUDGE]).values
     for attribute in ATTRIBUTES:
-        value = inputs["concept"][attribute]
+        value = asked.concept[attribute]
         right = float(said[attribute] == value)
-        word = Word(inputs["lexicon"], attribute, value)
-        yield Telling(LOOKED, word, value, said[attribute], right, combination=_combination(entry))
+        word = Word(asked.lexicon, attribute, value)
+        yield Telling(LOOKED, word, value, said[attribute], right, combination=_combination(asked.concept))
 
 
-def _combination(entry: Entry) -> str:
+def _combination(concept: Mapping[str, str]) -> str:
     """The picture that was asked about, by its values, as scores name those of drawings."""
-    concept: Mapping[str, str] = entry.unit.inputs["concept"]  # type: ignore[assignment]
     return " ".join(concept[attribute] for attribute in concept)
 
 
@@ -133,12 +127,12 @@ JUDGED = ("relook", "visualise-recall", "paper-draw")
 """Kinds of units whose records say something once they were judged."""
 
 _TOLD: Mapping[str, Callable[[Entry], Iterable[Telling]]] = {
-    "kind": lambda entry: [_likeliest(entry, KIND, "attribute")],
+    "kind": lambda entry: [_likeliest(entry, KIND, lambda asked: asked.attribute)],
     "member": lambda entry: [_member(entry)],
     "called": lambda entry: _each(entry, CALLED),
     "relook": lambda entry: _described(entry),
     "look": lambda entry: _each(entry, LOOKED_LIKELIHOOD),
-    "visualise": lambda entry: [_likeliest(entry, VISUALISED, "value")],
+    "visualise": lambda entry: [_likeliest(entry, VISUALISED, lambda asked: asked.value)],
     "visualise-recall": lambda entry: [_recalled(entry)],
 }
 

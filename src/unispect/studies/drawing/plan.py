@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from unispect.core.cards import ModelCard
+from unispect.core.typed import to_json
 from unispect.core.units import JSON, Plan, Skip, Unit
 from unispect.data.prompts import load_prompts
 from unispect.studies.base import Options
 from unispect.studies.drawing import study
+from unispect.studies.states.records import Asked
 
 STUDY, VERSION = study.name, study.version
 
@@ -31,7 +33,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
             VERSION,
             "draw",
             card.reference,
-            {"id": item.id, "group": item.kind, "prompt": dict(item.inputs)},
+            to_json(Asked(id=item.id, group=item.kind, prompt=dict(item.inputs))),
             settings,
             seed,
             item.locations,

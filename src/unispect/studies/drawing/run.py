@@ -9,11 +9,13 @@ from unispect.core.errors import Unsupported
 from unispect.core.prompts import Goal
 from unispect.core.replies import ImageSampling
 from unispect.core.seeds import seed_for
+from unispect.core.typed import read_inputs
 from unispect.core.units import Record, Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
 from unispect.studies.pictures import png
 from unispect.studies.states.probing import prompt_in
+from unispect.studies.states.records import Asked
 
 
 def procedures() -> Mapping[str, Procedure]:
@@ -25,7 +27,7 @@ def _draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Ite
     """One picture per unit, in their order, by the model's published defaults."""
     start = time.perf_counter()
     try:
-        encoded = model.encode([prompt_in(unit.inputs, unit.locations) for unit in units], Goal.IMAGE)
+        encoded = model.encode([prompt_in(read_inputs(Asked, unit), unit.locations) for unit in units], Goal.IMAGE)
         replies = model.draw(encoded, ImageSampling(seeds=tuple(seed_for(unit.id) for unit in units)))
     except Unsupported as error:
         for unit in units:

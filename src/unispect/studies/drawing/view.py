@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Cell, GalleryItem, Section, Table
+from unispect.core.typed import read_inputs
 from unispect.core.units import Entry
 from unispect.studies.drawing import study
+from unispect.studies.states.records import Asked
 
 OF_EACH = 3
 
@@ -41,12 +43,12 @@ def _rows(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> tuple[tup
     groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.record.status in ("done", "skipped"):
-            groups[entry.unit.model, str(entry.unit.inputs["group"])].append(entry)
+            groups[entry.unit.model, read_inputs(Asked, entry.unit).group].append(entry)
     return tuple(
         (
             cards[model].id,
             kind,
-            len({str(entry.unit.inputs["id"]) for entry in own}),
+            len({read_inputs(Asked, entry.unit).id for entry in own}),
             sum(entry.record.status == "done" for entry in own),
             sum(entry.record.status == "skipped" for entry in own),
             len({entry.unit.seed for entry in own}),
@@ -61,8 +63,8 @@ def _gallery(drawn: Sequence[Entry], cards: Mapping[str, ModelCard]) -> list[Gal
     seen: set[tuple[str, str]] = set()
     items = []
     for entry in drawn:
-        model, inputs = entry.unit.model, entry.unit.inputs
-        key, prompt = (model, str(inputs["group"])), (model, str(inputs["id"]))
+        model, asked = entry.unit.model, read_inputs(Asked, entry.unit)
+        key, prompt = (model, asked.group), (model, asked.id)
         if shown[key] < OF_EACH and prompt not in seen and entry.record.blobs:
             shown[key] += 1
             seen.add(prompt)
@@ -71,8 +73,6 @@ def _gallery(drawn: Sequence[Entry], cards: Mapping[str, ModelCard]) -> list[Gal
 
 
 def _item(entry: Entry, model: str) -> GalleryItem:
-    inputs = entry.unit.inputs
-    content = inputs["prompt"]
-    text = str(content["text"]) if isinstance(content, Mapping) else ""
-    group = f"{model}: {inputs['group']}"
+    asked = read_inputs(Asked, entry.unit)
+    text, group = str(asked.prompt["text"]), f"{model}: {asked.group}"
     return GalleryItem(entry.record.blobs["picture"], text, {}, {}, {}, model, group)

@@ -15,11 +15,13 @@ from itertools import chain
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality
+from unispect.core.typed import to_json
 from unispect.core.units import JSON, Plan, Skip, Unit, locations_of
 from unispect.data.prompts import PromptItem, load_prompts
 from unispect.metrics.presets import Controlled, Paper
 from unispect.studies.base import Options
 from unispect.studies.encoding import study
+from unispect.studies.encoding.records import Prompted
 from unispect.studies.states.calibration import calibration_items
 
 STUDY, VERSION = study.name, study.version
@@ -53,7 +55,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
         return [
             Unit(STUDY, VERSION, "trajectory", card.reference, inputs, {**settings, "goal": goal}, seed, item.locations)
             for goal, item in jobs
-            for inputs in ([inputs_of(item)] + [inputs_of(item) | {"question": item.question}] * bool(item.question))
+            for inputs in (inputs_of(item, question) for question in dict.fromkeys(("", item.question)))
         ]
 
     first: list[Unit] = []
@@ -77,9 +79,11 @@ def plan(card: ModelCard, options: Options) -> Plan:
     return Plan((tuple(first), tuple(second)), tuple(skips))
 
 
-def inputs_of(item: PromptItem) -> dict[str, JSON]:
+def inputs_of(item: PromptItem, question: str = "") -> dict[str, JSON]:
     """A prompt as a unit carries it."""
-    return {"id": item.id, "modality": item.modality, "group": item.kind, "prompt": dict(item.inputs)}
+    return to_json(
+        Prompted(id=item.id, modality=item.modality, group=item.kind, prompt=dict(item.inputs), question=question)
+    )
 
 
 def _jobs(card: ModelCard, items: Sequence[PromptItem]) -> tuple[list[tuple[Goal, PromptItem]], list[Skip]]:

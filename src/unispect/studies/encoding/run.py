@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor
 
@@ -14,6 +14,7 @@ from unispect.core.errors import DataError, StateError
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality, Prompt, positions
 from unispect.core.seeds import generator_for
+from unispect.core.typed import read_inputs, read_settings, to_json
 from unispect.core.units import JSON, Record, Unit, Upstream
 from unispect.metrics.entropy import renyi_entropies, renyi_entropy
 from unispect.metrics.presets import rows_to_draw
@@ -21,6 +22,7 @@ from unispect.metrics.sampling import SampledEntropy, sampled_entropies
 from unispect.metrics.threads import map_matrices
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
+from unispect.studies.encoding.records import CalibrationInputs, How, Prompted, Trajectory
 from unispect.studies.states.probing import (
     Bandwidths,
     CalibrationRows,
@@ -38,7 +40,7 @@ from unispect.studies.states.probing import (
 Layer = dict[str, float]
 """What is measured of one prompt at one layer: name -> number."""
 Measure = Callable[[LayerState, int, Unit], Layer]
-Items = Sequence[Mapping[str, JSON]]
+Items = Sequence[Prompted]
 
 CALIBRATION_BATCH = 8
 SWEEP = {"half": 0.5, "double": 2.0}
@@ -59,9 +61,10 @@ def _calibrations(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream
 
 
 def _measured(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
-    if units[0].settings["preset"] == Preset.PAPER:
+    how = read_settings(How, units[0])
+    if how.preset is Preset.PAPER:
         return _trajectories(model, units, _paper(units[0]), least=1)
-    bandwidths = bandwidths_of(upstream(str(units[0].settings["calibration"])))
+    bandwidths = bandwidths_of(upstream(how.calibration))
     return _trajectories(model, units, _controlled(units[0], bandwidths), least=bandwidths.k)
 
 
@@ -114,7 +117,7 @@ def _trajectories(model: UnifiedModel, units: Sequence[Unit], measure: Measure, 
     records: dict[Unit, Record] = {}
     for unit in units:
         try:
-            prompts[unit] = prompt_in(unit.inputs, unit.locations)
+            prompts[unit] = prompt_in(_prompt(unit), unit.locations)
         except DataError as problem:
             records[unit] = failed(unit, problem)
     if prompts:
@@ -125,7 +128,7 @@ def _trajectories(model: UnifiedModel, units: Sequence[Unit], measure: Measure, 
 
 def _batch(model: UnifiedModel, prompts: Mapping[Unit, Prompt], measure: Measure, least: int) -> dict[Unit, Record]:
     units = list(prompts)
-    encoded = model.encode(list(prompts.values()), Goal(str(units[0].settings["goal"])))
+    encoded = model.encode(list(prompts.values()), read_settings(How, units[0]).goal)
     records = _without_rows(units, encoded, least)
     layers: dict[int, list[Layer]] = {sample: [] for sample, unit in enumerate(units) if unit not in records}
     for state in model.states(encoded) if layers else ():
@@ -133,9 +136,7 @@ def _batch(model: UnifiedModel, prompts: Mapping[Unit, Prompt], measure: Measure
         def attempt(sample: int, state: LayerState = state) -> Layer | StateError:
             unit = units[sample]
             try:
-                return measured(
-                    model.card.id, state.layer, str(unit.inputs["id"]), lambda: measure(state, sample, unit)
-                )
+                return measured(model.card.id, state.layer, _prompt(unit).id, lambda: measure(state, sample, unit))
             except StateError as problem:
                 return problem
 
@@ -148,9 +149,14 @@ def _batch(model: UnifiedModel, prompts: Mapping[Unit, Prompt], measure: Measure
         if not layers:
             break
     for sample, own in layers.items():
-        sizes: dict[str, JSON] = {"rows": _rows(encoded, sample, units[sample]), "full_rows": encoded.length(sample)}
-        curves: dict[str, JSON] = {name: [rounded(layer[name]) for layer in own] for name in own[0]}
-        records[units[sample]] = Record(units[sample].id, {"k": least, **sizes, **curves, **encoded.cut_of(sample)})
+        left = Trajectory(
+            k=least,
+            rows=_rows(encoded, sample, units[sample]),
+            full_rows=encoded.length(sample),
+            curves={name: [rounded(layer[name]) for layer in own] for name in own[0]},
+            cut=encoded.cut_at(sample),
+        )
+        records[units[sample]] = Record(units[sample].id, to_json(left))
     return records
 
 
@@ -160,10 +166,11 @@ def _without_rows(units: Sequence[Unit], encoded: Encoded, least: int) -> dict[U
     for sample, unit in enumerate(units):
         rows = _rows(encoded, sample, unit)
         if rows == 0:
-            records[unit] = failed(unit, StateError(f"prompt {unit.inputs['id']!r} has no content rows"))
+            records[unit] = failed(unit, StateError(f"prompt {_prompt(unit).id!r} has no content rows"))
         elif least == 0 or rows < least:
             reason = f"fewer than {least} rows" if least else "no number of rows is common to the prompts compared"
-            records[unit] = Record(unit.id, {"k": least, "rows": rows, "left_out": reason, **encoded.cut_of(sample)})
+            left = Trajectory(k=least, rows=rows, left_out=reason, cut=encoded.cut_at(sample))
+            records[unit] = Record(unit.id, to_json(left))
     return records
 
 
@@ -174,13 +181,13 @@ def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
     lengths: dict[str, list[int]] = {}
     kept = CalibrationRows(unit)
     try:
-        for modality, inputs in cast(Mapping[Modality, Items], unit.inputs).items():
+        for modality, inputs in read_inputs(CalibrationInputs, unit).prompts.items():
             share = -(-how.calibration_rows // len(inputs))
             for batch, encoded in _encoded(model, inputs, unit.locations, left_out):
                 for state in model.states(encoded):
                     for sample, one in enumerate(batch):
-                        prompt = (modality, str(one["id"]))
-                        rows = kept.add(state, sample, modality, "prompt", share, prompt, "rows", one["id"])
+                        prompt = (modality, one.id)
+                        rows = kept.add(state, sample, modality, "prompt", share, prompt, "rows", one.id)
                         if state.layer == 0:
                             lengths.setdefault(modality, []).append(rows)
         if not kept.layers:
@@ -208,7 +215,7 @@ def _encoded(
                 try:
                     encoded = model.encode([prompt_in(one, locations)], Goal.TEXT)
                 except DataError as problem:
-                    left_out.append(f"{one['id']}: {problem}")
+                    left_out.append(f"{one.id}: {problem}")
                 else:
                     yield [one], encoded
 
@@ -218,4 +225,8 @@ def _rows(encoded: Encoded, sample: int, unit: Unit) -> int:
 
 
 def _modality(unit: Unit) -> Modality:
-    return cast(Modality, unit.inputs["modality"])
+    return _prompt(unit).modality
+
+
+def _prompt(unit: Unit) -> Prompted:
+    return read_inputs(Prompted, unit)

@@ -6,11 +6,12 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from unispect.core.findings import Preset
+from unispect.core.typed import read_inputs, read_payload, read_settings
 from unispect.core.units import Entry, digest
 from unispect.runs.records import models_of, reduced
+from unispect.studies.encoding.records import How, Prompted, Trajectory
 from unispect.studies.states.compatible import UNSAID, Chosen, Way, gathered
 
 
@@ -114,24 +115,22 @@ def _mean(traces: Sequence[Trace]) -> Trace:
 
 
 def _trace(entry: Entry, model: str, way: Way) -> Trace:
-    payload, inputs, settings = entry.record.payload, entry.unit.inputs, entry.unit.settings
-    curves = {
-        name: array("d", cast(Sequence[float], own)) for name, own in payload.items() if isinstance(own, list | tuple)
-    }
-    preset = Preset(str(settings["preset"]))
-    main = "content" if preset is Preset.PAPER else "value"
+    left, asked = read_payload(Trajectory, entry.record), read_inputs(Prompted, entry.unit)
+    how = read_settings(How, entry.unit)
+    curves = {name: array("d", own) for name, own in left.curves.items()}
+    main = "content" if how.preset is Preset.PAPER else "value"
     return Trace(
         model=model,
-        preset=preset,
-        modality=str(inputs["modality"]),
-        goal="question" if "question" in inputs else str(settings["goal"]),
-        kind=str(inputs["group"]),
-        prompt=f"{inputs['modality']} {inputs['id']}",
-        rows=cast(int, payload["rows"]),
-        full_rows=cast(int, payload.get("full_rows", 0)),
-        k=cast(int, payload["k"]),
+        preset=how.preset,
+        modality=asked.modality,
+        goal="question" if asked.question else how.goal,
+        kind=asked.group,
+        prompt=f"{asked.modality} {asked.id}",
+        rows=left.rows,
+        full_rows=left.full_rows,
+        k=left.k,
         curve=curves.pop(main, ()),
-        left_out=str(payload.get("left_out", "")),
+        left_out=left.left_out,
         more=curves,
         seeds=(entry.unit.seed,),
         way=way,

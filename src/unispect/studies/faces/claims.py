@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from unispect.core.findings import Finding, Interval
+from unispect.core.findings import Finding
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.faces.world import ATTRIBUTES
 from unispect.studies.aphasia import scores
@@ -12,6 +12,7 @@ from unispect.studies.aphasia.claims import compared, mastery
 from unispect.studies.aphasia.comparison import NEVER, Comparison
 from unispect.studies.aphasia.pictures import Pictures
 from unispect.studies.faces.comparison import SHOWN
+from unispect.studies.verdicts import shown
 
 
 def findings(groups: Sequence[Comparison]) -> Iterator[Finding]:
@@ -28,7 +29,7 @@ def _by_attribute(one: Comparison) -> list[str]:
     if not one.drawn.words or not one.told().words:
         return []
     each = ", ".join(
-        f"{attribute} {_signed(scores.gap(one.drawn.of(attribute), one.told()))}" for attribute in ATTRIBUTES
+        f"{attribute} {shown(scores.gap(one.drawn.of(attribute), one.told()))}" for attribute in ATTRIBUTES
     )
     return [f"Gap by attribute: {each}."]
 
@@ -44,7 +45,3 @@ def _described(one: Comparison) -> Finding:
     }
     what = "Descriptions are mastered: drawn, told, and told of pictures shown"
     return mastery(subject, "descriptions", what, parts, Pictures.of(described), one.told().chance)
-
-
-def _signed(gap: Interval) -> str:
-    return f"{gap.estimate:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}]"

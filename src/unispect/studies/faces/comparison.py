@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from unispect.core.typed import read_grade, read_inputs, read_payload
 from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.faces.people import PEOPLE, STRANGERS
 from unispect.data.faces.world import VALUES
+from unispect.studies.answers import Scores
 from unispect.studies.aphasia.comparison import NEVER, Comparison, Subject, with_p
 from unispect.studies.aphasia.evidence import (
     JUDGE,
     REVERSE,
     Evidence,
     Telling,
-    Word,
     best,
     credit,
     deciding,
     evidence,
+    word_of,
 )
+from unispect.studies.aphasia.records import DrawInputs, Values
 from unispect.studies.aphasia.world import World
 from unispect.studies.faces.plan import NAMES
+from unispect.studies.faces.records import LookInputs
 
 SHOWN = "shown the picture"
 """Way of telling: by likelihood, behind the true picture."""
@@ -84,7 +87,7 @@ def seen_of(entries: Iterable[Entry]) -> Seen:
         if judge:
             judges[judge] += 1
             unclear[judge] += sum(value is None for value in _values(entry, judge).values())
-        elif not entry.unit.inputs["drawn"]:
+        elif not read_inputs(DrawInputs, entry.unit).drawn:
             unseen += 1
             unparsed += any("seen" in grade.payload for grade in entry.grades.values())
         others = [name for name in sorted(entry.grades) if name != JUDGE and "values" in entry.grades[name].payload]
@@ -94,9 +97,8 @@ def seen_of(entries: Iterable[Entry]) -> Seen:
     return Seen(unseen, unparsed, judges, unclear, both)
 
 
-def _values(entry: Entry, judge: str) -> Mapping[str, Any]:
-    payload: Mapping[str, Any] = entry.grades[judge].payload
-    return payload["values"]
+def _values(entry: Entry, judge: str) -> Mapping[str, str | None]:
+    return read_grade(Values, entry.grades[judge]).values
 
 
 def comparisons(subjects: Iterable[Subject]) -> list[Comparison]:
@@ -114,8 +116,6 @@ def _groups(subject: Subject) -> Iterator[Comparison]:
 
 
 def _looked(entry: Entry) -> Telling:
-    inputs: Mapping[str, Any] = entry.unit.inputs
-    payload: Mapping[str, Any] = entry.record.payload
-    word = Word(inputs["lexicon"], inputs["attribute"], inputs["value"], inputs["item"])
-    right = inputs["answers"].index(inputs["value"])
-    return Telling(SHOWN, word, "", best(payload["scores"], inputs["answers"]), credit(payload["scores"], right))
+    asked, scores = read_inputs(LookInputs, entry.unit), read_payload(Scores, entry.record).scores
+    right = asked.answers.index(asked.value)
+    return Telling(SHOWN, word_of(asked), "", best(scores, asked.answers), credit(scores, right))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.seeds import seed_for
+from unispect.core.typed import to_json
 from unispect.core.units import JSON, Plan, Skip, Unit
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.faces.language import (
@@ -26,9 +27,11 @@ from unispect.data.faces.language import (
 from unispect.data.faces.people import STRANGERS
 from unispect.data.faces.world import ATTRIBUTES, VALUES
 from unispect.studies.aphasia.options import balanced_orders
+from unispect.studies.aphasia.records import DrawInputs, OrderedInputs, ScoredInputs, WordInputs
 from unispect.studies.base import Options
 from unispect.studies.faces import study
 from unispect.studies.faces.items import Crowd, Somebody, crowd
+from unispect.studies.faces.records import DescribeInputs, LookInputs
 
 STUDY, VERSION = study.name, study.version
 
@@ -58,12 +61,12 @@ class _Asked:
     def unit(
         self,
         kind: str,
-        inputs: dict[str, JSON],
+        inputs: object,
         settings: dict[str, JSON],
         seed: int = 0,
         locations: Mapping[str, JSON] | None = None,
     ) -> Unit:
-        return Unit(STUDY, VERSION, kind, self.card.reference, inputs, settings, seed, locations or {})
+        return Unit(STUDY, VERSION, kind, self.card.reference, to_json(inputs), settings, seed, locations or {})
 
     @property
     def described(self) -> tuple[Somebody, ...]:
@@ -99,18 +102,18 @@ def _drawings(asked: _Asked) -> Iterator[Unit]:
         prompts = [("name", one.lexicon, one, draw_prompt(one.name)) for one in asked.crowd.everybody]
         prompts += [("description", REAL, one, description(one.face)) for one in asked.described]
         for task, lexicon, one, prompt in prompts:
-            inputs: dict[str, JSON] = {
-                "task": task,
-                "lexicon": lexicon,
-                "item": one.id,
-                "concept": one.face.values,
-                "prompt": prompt,
-                "drawn": asked.crowd.drawn,
-            }
+            inputs = DrawInputs(
+                task=task,
+                lexicon=lexicon,
+                item=one.id,
+                concept=one.face.values,
+                prompt=prompt,
+                drawn=asked.crowd.drawn,
+            )
             yield asked.unit("draw", inputs, settings, seed)
 
 
-def _questions(asked: _Asked) -> Iterator[tuple[Somebody, str, dict[str, JSON]]]:
+def _questions(asked: _Asked) -> Iterator[tuple[Somebody, str, dict[str, str]]]:
     """Each attribute of everybody by name, and of some by description."""
     for one in asked.crowd.everybody:
         for attribute in ATTRIBUTES:
@@ -123,18 +126,18 @@ def _questions(asked: _Asked) -> Iterator[tuple[Somebody, str, dict[str, JSON]]]
 
 def _likelihoods(asked: _Asked) -> Iterator[Unit]:
     for _, attribute, inputs in _questions(asked):
-        yield asked.unit("likelihood", inputs | {"answers": list(VALUES[attribute])}, {})
+        yield asked.unit("likelihood", ScoredInputs(**inputs, answers=list(VALUES[attribute])), {})
 
 
 def _choices(asked: _Asked) -> Iterator[Unit]:
     for one, attribute, inputs in _questions(asked):
         orders = balanced_orders(VALUES[attribute], "faces", one.name, attribute)
-        yield asked.unit("choice", inputs | {"orders": [list(order) for order in orders]}, {})
+        yield asked.unit("choice", OrderedInputs(**inputs, orders=[list(order) for order in orders]), {})
 
 
 def _recalls(asked: _Asked) -> Iterator[Unit]:
     for _, _, inputs in _questions(asked):
-        yield asked.unit("recall", inputs, {"max_new_tokens": RECALL_TOKENS})
+        yield asked.unit("recall", WordInputs(**inputs), {"max_new_tokens": RECALL_TOKENS})
 
 
 def _reversals(asked: _Asked) -> Iterator[Unit]:
@@ -148,18 +151,13 @@ def _reversals(asked: _Asked) -> Iterator[Unit]:
             others.sort(key=lambda other, a=attribute, o=one: seed_for("faces who", o.id, a, other.id))
             names = sorted((one.name, *(other.name for other in others[: NAMES - 1])))
             inputs = _about(one, one.lexicon, attribute, one.name, who_question(attribute, value))
-            yield asked.unit("reverse", inputs | {"answers": names}, {})
+            yield asked.unit("reverse", ScoredInputs(**inputs, answers=names), {})
 
 
 def _descriptions(asked: _Asked) -> Iterator[Unit]:
     """Of true pictures, in free words."""
     for one in asked.described:
-        inputs: dict[str, JSON] = {
-            "item": one.id,
-            "concept": one.face.values,
-            "picture": one.picture,
-            "prompt": DESCRIBE,
-        }
+        inputs = DescribeInputs(item=one.id, concept=one.face.values, picture=one.picture, prompt=DESCRIBE)
         yield asked.unit("describe", inputs, {"max_new_tokens": DESCRIBE_TOKENS}, locations=one.locations)
 
 
@@ -168,11 +166,11 @@ def _looks(asked: _Asked) -> Iterator[Unit]:
     for one in asked.described:
         for attribute in ATTRIBUTES:
             inputs = _about(one, REAL, attribute, "", question(attribute, IN_PICTURE))
-            inputs |= {"picture": one.picture, "answers": list(VALUES[attribute])}
-            yield asked.unit("look", inputs, {}, locations=one.locations)
+            look = LookInputs(**inputs, picture=one.picture, answers=list(VALUES[attribute]))
+            yield asked.unit("look", look, {}, locations=one.locations)
 
 
-def _about(one: Somebody, lexicon: str, attribute: str, word: str, asks: str) -> dict[str, JSON]:
+def _about(one: Somebody, lexicon: str, attribute: str, word: str, asks: str) -> dict[str, str]:
     value = one.face.values[attribute]
     return {
         "lexicon": lexicon,

@@ -27,7 +27,6 @@ def cards(models: Sequence[Evidence]) -> Iterator[Card]:
 
 def _side(reply: Reply) -> Side:
     record = reply.entry.record
-    said = str(record.payload.get("text", ""))
     notes = [
         f"Refused: {reply.refused}" if reply.refused else "",
         "Cut off at the limit." if reply.unfinished else "",
@@ -36,7 +35,7 @@ def _side(reply: Reply) -> Side:
     return Side(
         WAYS[reply.kind],
         record.blobs.get("picture", ""),
-        said,
+        reply.left.text,
         " ".join(note for note in notes if note),
     )
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from unispect.core.typed import read_inputs, read_payload
 from unispect.core.units import Entry
 from unispect.data.posters.items import Modality
-from unispect.studies.posters.judging.plan import Source, modality_of
+from unispect.studies.posters.judging.plan import modality_of
 from unispect.studies.posters.judging.reading import Graded, graded, primary
 from unispect.studies.posters.plan import DESCRIBE, DRAW, REPLIES, VISUALISE
+from unispect.studies.posters.records import Asked, OfPoster, Replied, Source
 from unispect.studies.posters.scoring import GradedReply, Scores, score
 
 WAYS: Mapping[str, str] = {DRAW: "drawn", DESCRIBE: "told", VISUALISE: "told, pictured first"}
@@ -37,7 +39,12 @@ class Reply:
 
     @property
     def poster(self) -> str:
-        return str(self.entry.unit.inputs["poster"])
+        return read_inputs(OfPoster, self.entry.unit).poster
+
+    @cached_property
+    def left(self) -> Replied:
+        """What its record holds."""
+        return read_payload(Replied, self.entry.record)
 
     @property
     def sample(self) -> int:
@@ -46,20 +53,19 @@ class Reply:
     @property
     def refused(self) -> str:
         """In the provider's words; empty if it was not."""
-        return str(self.entry.record.payload.get("refused", ""))
+        return self.left.refused
 
     @property
     def none(self) -> str:
         """Why there is nothing to grade although nobody refused; empty if there is."""
-        record = self.entry.record
-        if self.refused or record.blobs or str(record.payload.get("text", "")).strip():
+        if self.refused or self.entry.record.blobs or self.left.text.strip():
             return ""
-        return str(record.payload.get("unusable", "")) or "an empty reply"
+        return self.left.unusable or "an empty reply"
 
     @property
     def unfinished(self) -> bool:
         """Its text was cut off at the limit."""
-        return self.entry.record.payload.get("finished") is False
+        return self.left.finished is False
 
     @property
     def left_out(self) -> float:
@@ -153,8 +159,8 @@ def everything(entries: Sequence[Entry], names: Mapping[str, str]) -> Everything
     by_model: dict[str, list[Reply]] = defaultdict(list)
     for entry in entries:
         if entry.unit.kind in REPLIES:
-            inputs = entry.unit.inputs
-            name = f"{inputs['title']} ({inputs['year']})"
+            asked = read_inputs(Asked, entry.unit)
+            name = f"{asked.title} ({asked.year})"
             by_model[entry.unit.model].append(Reply(entry, name, tuple(by_reply[entry.unit.id])))
     models = tuple(Evidence(names[model], tuple(own)) for model, own in by_model.items())
     return Everything(models, gradings, judge, source)

@@ -12,11 +12,14 @@ from pathlib import Path
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.errors import UsageError, unknown
 from unispect.core.paths import path_named
-from unispect.core.units import JSON, Plan, Skip, Unit
+from unispect.core.typed import to_json
+from unispect.core.units import Plan, Skip, Unit
 from unispect.data.posters.subjects import Subject, load_subjects
+from unispect.studies.answers import DrawSettings, WriteSettings
 from unispect.studies.base import Options
 from unispect.studies.posters import study
 from unispect.studies.posters.language import describe_prompt, draw_prompt, visualise_prompt
+from unispect.studies.posters.records import Asked
 
 STUDY, VERSION = study.name, study.version
 
@@ -92,16 +95,12 @@ def _limit(options: Options) -> int | None:
 
 
 def _unit(part: Part, card: ModelCard, subject: Subject, seed: int) -> Unit:
-    inputs: dict[str, JSON] = {
-        "poster": subject.id,
-        "title": subject.title,
-        "year": subject.year,
-        "prompt": part.prompt(subject.title, subject.year, subject.kind),
-    }
-    return Unit(STUDY, VERSION, part.kind, card.reference, inputs, _settings(part, card), seed)
+    prompt = part.prompt(subject.title, subject.year, subject.kind)
+    inputs = to_json(Asked(poster=subject.id, title=subject.title, year=subject.year, prompt=prompt))
+    return Unit(STUDY, VERSION, part.kind, card.reference, inputs, to_json(_settings(part, card)), seed)
 
 
-def _settings(part: Part, card: ModelCard) -> dict[str, JSON]:
+def _settings(part: Part, card: ModelCard) -> DrawSettings | WriteSettings:
     if part.needs == "draw":
-        return {name: card.defaults.get(name) for name in ("guidance", "temperature")}
-    return {"temperature": TEMPERATURE, "max_new_tokens": TEXT_TOKENS}
+        return DrawSettings(guidance=card.defaults.get("guidance"), temperature=card.defaults.get("temperature"))
+    return WriteSettings(max_new_tokens=TEXT_TOKENS, temperature=TEMPERATURE)

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from unispect.core.errors import NoReply, Refused
 from unispect.core.prompts import Prompt
+from unispect.core.typed import read_inputs, to_json
 from unispect.core.units import Unit, Upstream
 from unispect.models.base import UnifiedModel
+from unispect.studies.answers import Prompted
 from unispect.studies.asking import Answer, Outcome, draw, recording, write
 from unispect.studies.base import Procedure
 from unispect.studies.posters.plan import DESCRIBE, DRAW, VISUALISE
+from unispect.studies.posters.records import Replied
 
 
 def procedures() -> Mapping[str, Procedure]:
@@ -19,7 +22,7 @@ def procedures() -> Mapping[str, Procedure]:
 
 
 def _tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
-    return write(model, units, [Prompt.of(str(unit.inputs["prompt"])) for unit in units])
+    return write(model, units, [Prompt.of(read_inputs(Prompted, unit).prompt) for unit in units])
 
 
 def _or_refused(answer: Answer) -> Answer:
@@ -30,8 +33,12 @@ def _or_refused(answer: Answer) -> Answer:
             return answer(model, units, upstream)
         except NoReply as error:
             if len(units) == 1:
-                refused = isinstance(error, Refused)
-                return [({"refused": error.words or "no reason given"} if refused else {"unusable": str(error)}, {})]
+                none = (
+                    Replied(refused=error.words or "no reason given")
+                    if isinstance(error, Refused)
+                    else Replied(unusable=str(error))
+                )
+                return [(to_json(none), {})]
             return [outcome for unit in units for outcome in one_or_all(model, [unit], upstream)]
 
     return one_or_all

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Section
+from unispect.core.typed import read_payload
 from unispect.core.units import Entry
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.names import names_of
@@ -14,6 +15,7 @@ from unispect.studies.posters.claims import FITS, MARGIN, PASSES, findings
 from unispect.studies.posters.evidence import WAYS, Everything, everything
 from unispect.studies.posters.judging.plan import LOOK
 from unispect.studies.posters.plan import REPLIES, STUDY
+from unispect.studies.posters.records import Looked
 from unispect.studies.posters.tables import tables
 
 
@@ -78,7 +80,9 @@ def _caveats(found: Everything, entries: Sequence[Entry]) -> Iterator[str]:
             yield f"{model.name}: refused replies ({', '.join(said)}) have no score; they are no errors of memory."
         if len(model.seeds) < 3:
             yield f"{model.name}: fewer than three samples of each poster ({len(model.seeds)})."
-    unread = sum(entry.unit.kind == LOOK and entry.record.payload.get("outcome") == "unparsed" for entry in entries)
+    unread = sum(
+        entry.unit.kind == LOOK and read_payload(Looked, entry.record).outcome == "unparsed" for entry in entries
+    )
     if unread:
         yield f"{unread} looks at replies could not be read and are missing from the rubrics."
     edited = [item for one in found.main for item in one.items if item.edits]

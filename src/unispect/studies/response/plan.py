@@ -19,6 +19,7 @@ from itertools import pairwise
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality
+from unispect.core.typed import to_json
 from unispect.core.units import JSON, Plan, Skip, Unit, locations_of
 from unispect.data.concepts.language import DESCRIBE
 from unispect.data.prompts import PromptItem, PromptSet, load_prompts
@@ -27,6 +28,7 @@ from unispect.studies.base import Options
 from unispect.studies.response import study
 from unispect.studies.response.traces import DECODER
 from unispect.studies.states.calibration import calibration_items
+from unispect.studies.states.records import Asked
 
 STUDY, VERSION = study.name, study.version
 
@@ -164,9 +166,8 @@ def _inside(card: ModelCard, items: Sequence[PromptItem], seeds: Sequence[int]) 
 
 
 def _reply(card: ModelCard, task: Task, item: PromptItem, seed: int) -> Unit:
-    inputs: dict[str, JSON] = {"id": item.id, "group": item.kind, "prompt": dict(item.inputs)}
-    if task.modality == "image":
-        inputs["question"] = item.question or DESCRIBE
+    question = (item.question or DESCRIBE) if task.modality == "image" else ""
+    inputs = to_json(Asked(id=item.id, group=item.kind, prompt=dict(item.inputs), question=question))
     settings: dict[str, JSON] = {"task": task.name, "goal": task.goal, **_limits(card, task.goal)}
     return Unit(STUDY, VERSION, "reply", card.reference, inputs, settings, seed, item.locations)
 

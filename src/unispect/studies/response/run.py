@@ -19,6 +19,7 @@ from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Role, positions
 from unispect.core.replies import ImageSampling, Reply, TextSampling
 from unispect.core.seeds import generator_for, seed_for
+from unispect.core.typed import read_inputs, read_settings, to_json
 from unispect.core.units import JSON, Record, Unit, Upstream
 from unispect.metrics.dependence import (
     conditional_proxy,
@@ -32,6 +33,16 @@ from unispect.metrics.sampling import Own
 from unispect.metrics.threads import map_matrices
 from unispect.models.base import DrawsApart, UnifiedModel
 from unispect.studies.base import Procedure
+from unispect.studies.response.records import (
+    CalibrationInputs,
+    Probed,
+    ProbeInputs,
+    Probes,
+    ProbeSettings,
+    Replied,
+    ReplySettings,
+    TextLimits,
+)
 from unispect.studies.response.replies import record_of, reply_of
 from unispect.studies.response.traces import DECODER
 from unispect.studies.states.probing import (
@@ -46,8 +57,9 @@ from unispect.studies.states.probing import (
     prompt_in,
     rounded,
 )
+from unispect.studies.states.records import Asked
 
-Items = Sequence[Mapping[str, JSON]]
+Items = Sequence[Replied]
 
 
 @dataclass(frozen=True)
@@ -118,13 +130,13 @@ def _each(
 
 
 def _reply(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
-    settings = units[0].settings
-    goal = Goal(str(settings["goal"]))
-    encoded = model.encode([prompt_in(unit.inputs, unit.locations) for unit in units], goal)
+    how = read_settings(ReplySettings, units[0])
+    encoded = model.encode([prompt_in(read_inputs(Asked, unit), unit.locations) for unit in units], how.goal)
     seeds = tuple(seed_for(unit.id, "reply") for unit in units)
-    if goal is Goal.TEXT:
-        length, temperature = cast(int, settings["max_new_tokens"]), cast(float, settings["temperature"])
-        replies = model.write(encoded, TextSampling(seeds, max_new_tokens=length, temperature=temperature))
+    if how.goal is Goal.TEXT:
+        limits = read_settings(TextLimits, units[0])
+        sampling = TextSampling(seeds, max_new_tokens=limits.max_new_tokens, temperature=limits.temperature)
+        replies = model.write(encoded, sampling)
     else:
         replies = model.draw(encoded, ImageSampling(seeds))
     for sample, (unit, reply) in enumerate(zip(units, replies, strict=True)):
@@ -133,18 +145,16 @@ def _reply(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> It
 
 
 def _probe(model: UnifiedModel, unit: Unit, upstream: Upstream) -> Record:
-    everything = cast(Items, unit.inputs["items"])
-    if unit.settings["preset"] == Preset.PAPER:
+    everything, how = read_inputs(ProbeInputs, unit).items, read_settings(ProbeSettings, unit)
+    if how.preset is Preset.PAPER:
         least, measure = 1, _paper(unit)
     else:
-        bandwidths = bandwidths_of(upstream(str(unit.settings["calibration"])))
+        bandwidths = bandwidths_of(upstream(how.calibration))
         least, measure = bandwidths.k, _controlled(unit, bandwidths)
     sizes: list[tuple[int, int]] = []
     layers: dict[int, list[Layer]] = {}
-    task, goal = str(unit.settings["task"]), Goal(str(unit.settings["goal"]))
-    items, states = _states(
-        model, everything, unit.locations, task, goal, upstream, at=cast(int, unit.settings.get("at", LAST))
-    )
+    at = LAST if how.at is None else how.at
+    items, states = _states(model, everything, unit.locations, how.task, how.goal, upstream, at=at)
     for state in states:
         sides = [_sides(state, sample) for sample in range(len(items))]
         if not sizes:
@@ -153,7 +163,7 @@ def _probe(model: UnifiedModel, unit: Unit, upstream: Upstream) -> Record:
         compared = {sample: sides[sample] for sample in layers}
 
         def attempt(index: int, state: LayerState = state, compared: dict[int, Sides] = compared) -> Layer:
-            name = str(items[list(compared)[index]]["id"])
+            name = items[list(compared)[index]].id
             return measured(
                 model.card.id, state.layer, name, lambda: measure(state.layer, list(compared.values()), index)
             )
@@ -162,21 +172,22 @@ def _probe(model: UnifiedModel, unit: Unit, upstream: Upstream) -> Record:
             layers[sample].append(found)
     found = [_item(item, *size, least, layers.get(i)) for i, (item, size) in enumerate(zip(items, sizes, strict=True))]
     absent = [
-        {"id": item["id"], "group": item["group"], "n": 0, "m": 0, "left_out": "its reply was not recorded"}
+        Probed(id=item.id, group=item.group, n=0, m=0, left_out="its reply was not recorded")
         for item in everything
         if item not in items
     ]
-    return Record(unit.id, {"k": least, "items": [*found, *absent]})
+    return Record(unit.id, to_json(Probes(k=least, items=[*found, *absent])))
 
 
-def _item(item: Mapping[str, JSON], n: int, m: int, k: int, layers: Sequence[Layer] | None) -> dict[str, JSON]:
-    found: dict[str, JSON] = {"id": item["id"], "group": item["group"], "n": n, "m": m}
+def _item(item: Replied, n: int, m: int, k: int, layers: Sequence[Layer] | None) -> Probed:
+    found = Probed(id=item.id, group=item.group, n=n, m=m)
     if layers is None:
-        return {**found, "left_out": "no row in the reply" if m == 0 else f"fewer than {k} rows in the prompt or reply"}
-    curves: dict[str, JSON] = {
+        reason = "no row in the reply" if m == 0 else f"fewer than {k} rows in the prompt or reply"
+        return replace(found, left_out=reason)
+    curves = {
         name: [None if (value := layer[name]) is None else rounded(value) for layer in layers] for name in layers[0]
     }
-    return {**found, "length_term": rounded(length_term(n, m)), **curves}
+    return replace(found, length_term=rounded(length_term(n, m)), curves=curves)
 
 
 def _paper(unit: Unit) -> Measure:
@@ -192,7 +203,7 @@ def _paper(unit: Unit) -> Measure:
 
 def _controlled(unit: Unit, bandwidths: Bandwidths) -> Measure:
     how = controlled_of(unit)
-    most = cast(int, unit.settings["others"])
+    most = read_settings(ProbeSettings, unit).others
 
     def measure(layer: int, sides: Sequence[Sides], index: int) -> Layer:
         calibration = bandwidths.layers[layer]
@@ -242,22 +253,22 @@ def _controlled(unit: Unit, bandwidths: Bandwidths) -> Measure:
 def _calibrate(model: UnifiedModel, unit: Unit, upstream: Upstream) -> Record:
     """Bandwidths from prompts and replies of all tasks; rows to draw from the tasks whose replies are long enough."""
     how = controlled_of(unit)
-    tasks = cast(Mapping[str, Mapping[str, JSON]], unit.inputs)
-    count = sum(len(group) for task in tasks.values() for group in cast(Sequence[Items], task["groups"]))
+    tasks = read_inputs(CalibrationInputs, unit).tasks
+    count = sum(len(group) for task in tasks.values() for group in task.groups)
     share = max(1, -(-2 * how.calibration_rows // count))
     lengths: dict[str, list[int]] = {name: [] for name in tasks}
     kept = CalibrationRows(unit)
     for name, task in tasks.items():
-        for items in cast(Sequence[Items], task["groups"]):
-            here, states = _states(model, items, unit.locations, name, Goal(str(task["goal"])), upstream)
+        for items in task.groups:
+            here, states = _states(model, items, unit.locations, name, task.goal, upstream)
             for state in states:
                 for sample, item in enumerate(here):
                     if state.layer == 0:
                         lengths[name].append(min(map(len, _sides(state, sample))))
                     for modality in ("text", "image"):
                         for role in ("prompt", "response"):
-                            id = item["id"]
-                            kept.add(state, sample, modality, role, share, str(id), name, id, role)
+                            id = item.id
+                            kept.add(state, sample, modality, role, share, id, name, id, role)
     kept.layers = [{modality: own for modality, own in layer.items() if own} for layer in kept.layers]
     if not kept.layers or not all(kept.layers):
         raise StateError(f"{model.card.id}: no reply has finite states to calibrate on")
@@ -280,10 +291,10 @@ def _states(
     at: int = LAST,
 ) -> tuple[Items, Iterator[LayerState]]:
     """The items whose replies were recorded, and their states in one batch, `at` a step of drawing."""
-    replies: list[tuple[Mapping[str, JSON], Reply]] = []
+    replies: list[tuple[Replied, Reply]] = []
     for item in items:
         with suppress(UpstreamMissing):
-            replies.append((item, reply_of(upstream(str(item["reply"])))))
+            replies.append((item, reply_of(upstream(item.reply))))
     if not replies:
         return [], iter(())
     encoded = model.encode([prompt_in(item, locations) for item, _ in replies], goal)

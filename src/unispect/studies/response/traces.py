@@ -11,8 +11,10 @@ from typing import cast
 import numpy as np
 
 from unispect.core.findings import Preset
-from unispect.core.units import JSON, Entry
+from unispect.core.typed import read_payload, read_settings
+from unispect.core.units import Entry
 from unispect.runs.records import models_of, reduced
+from unispect.studies.response.records import Probed, Probes, ProbeSettings
 from unispect.studies.states.compatible import UNSAID, Chosen, Way, gathered
 
 LABELS: Mapping[str, str] = {
@@ -83,9 +85,8 @@ def compatible(entries: Sequence[Entry], names: Mapping[str, str]) -> Chosen[Tra
 
 def _chosen(entries: Iterable[Entry], named: Iterable[tuple[str, str]]) -> Chosen[Trace]:
     def read(entry: Entry, model: str, way: Way) -> Iterable[tuple[int | None, Trace]]:
-        items = cast(Sequence[Mapping[str, JSON]], entry.record.payload["items"])
-        at = cast(int | None, entry.unit.settings.get("at"))
-        return ((at, _trace(entry, item, model, way)) for item in items)
+        left, how = read_payload(Probes, entry.record), read_settings(ProbeSettings, entry.unit)
+        return ((how.at, _trace(entry.unit.seed, left.k, how, item, model, way)) for item in left.items)
 
     traces, aside, calibrations = gathered(entries, dict(named), "probe", read, lambda trace: trace.task == DECODER)
     finished: dict[tuple[object, ...], Trace] = {}
@@ -115,24 +116,24 @@ def _mean(steps: Sequence[Trace]) -> Trace:
     return replace(usable[0], task=STEPS, n=round(n), m=round(m), length_term=term, curves=curves)
 
 
-def _trace(entry: Entry, item: Mapping[str, JSON], model: str, way: Way) -> Trace:
+def _trace(seed: int, k: int, how: ProbeSettings, item: Probed, model: str, way: Way) -> Trace:
     curves = {
         intern(name): array("d", cast(Sequence[float], values))
-        for name, values in item.items()
-        if isinstance(values, list | tuple) and None not in values
+        for name, values in item.curves.items()
+        if None not in values
     }
     return Trace(
         model=model,
-        preset=Preset(str(entry.unit.settings["preset"])),
-        task=str(entry.unit.settings["task"]),
-        seed=entry.unit.seed,
-        prompt=str(item["id"]),
-        n=cast(int, item["n"]),
-        m=cast(int, item["m"]),
-        k=cast(int, entry.record.payload["k"]),
-        length_term=cast(float, item.get("length_term", 0.0)),
+        preset=how.preset,
+        task=how.task,
+        seed=seed,
+        prompt=item.id,
+        n=item.n,
+        m=item.m,
+        k=k,
+        length_term=item.length_term,
         curves=curves,
-        left_out=str(item.get("left_out", "")),
-        group=str(item.get("group", "")),
+        left_out=item.left_out,
+        group=item.group,
         way=way,
     )

@@ -6,16 +6,21 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Interval
+from unispect.core.typed import read_grade, read_inputs, read_settings
 from unispect.core.units import Entry
 from unispect.metrics.crossed import crossed_difference, crossed_mean
+from unispect.studies.answers import OfDrawing
 from unispect.studies.base import RULES
+from unispect.studies.safety.records import Asked, Forbidden, Graded
 
 BEFORE = "before alignment"
 STATES = {"": BEFORE, "text": "aligned by text", "text and drawing": "aligned by text and drawing"}
 
+T = TypeVar("T")
 VERDICTS = ("refused", "affirmed", "other")
 
 Where = tuple[str, str]
@@ -179,7 +184,7 @@ def groups_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> list[
     found: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         card = cards[entry.unit.model]
-        found[card.id, str(entry.unit.inputs["scenario"]), card.aligned].append(entry)
+        found[card.id, read_inputs(Asked, entry.unit).scenario, card.aligned].append(entry)
     order = {key[:2]: index for index, key in reversed(list(enumerate(found)))}
     states = list(STATES)
     ranked = sorted(found, key=lambda key: (order[key[:2]], states.index(key[2]) if key[2] in states else len(states)))
@@ -188,12 +193,14 @@ def groups_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> list[
 
 def _group(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Group:
     cells: dict[str, Cell] = {}
-    withheld = {_case(entry): _grade(entry, "withheld") for entry in entries if entry.unit.kind == "look"}
+    withheld = {
+        _case(entry): _grade(entry, lambda said: said.withheld) for entry in entries if entry.unit.kind == "look"
+    }
     names = _trainings(entries, cards)
     for entry in entries:
         unit = entry.unit
-        name = str(unit.inputs["cell"])
-        cell = cells.setdefault(name, Cell(name, bool(unit.inputs["forbidden"])))
+        asked = read_inputs(Asked, unit)
+        cell = cells.setdefault(asked.cell, Cell(asked.cell, asked.forbidden))
         if entry.record.status != "done":
             cell.lost += unit.kind != "look"
         elif unit.kind != "look" and not _is_judged(entry):
@@ -205,9 +212,10 @@ def _group(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Group:
     card = cards[entries[0].unit.model]
     trainings = {unit: cards[unit].training_seed for unit in dict.fromkeys(entry.unit.model for entry in entries)}
     drawn = [entry.unit for entry in entries if entry.unit.kind == "draw"]
-    forbidden = str(drawn[0].settings["forbidden"]) if drawn else "what is forbidden"
+    forbidden = read_settings(Forbidden, drawn[0]).forbidden if drawn else "what is forbidden"
     seeds = tuple(sorted({unit.seed for unit in drawn}))
-    return Group(card, card.aligned, cells, trainings, str(entries[0].unit.inputs["scenario"]), forbidden, seeds)
+    scenario = read_inputs(Asked, entries[0].unit).scenario
+    return Group(card, card.aligned, cells, trainings, scenario, forbidden, seeds)
 
 
 def _trainings(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Mapping[str, str]:
@@ -222,37 +230,37 @@ def _trainings(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Mapp
 def _is_judged(entry: Entry) -> bool:
     """Somebody said something that can be read."""
     if entry.unit.kind == "request":
-        return str(_grade(entry, "answer") or _grade(entry, "judged")) in VERDICTS
-    return _grade(entry, "values") is not None or _grade(entry, "shows") in ("yes", "similar", "no")
+        return (_grade(entry, lambda said: said.answer) or _grade(entry, lambda said: said.judged)) in VERDICTS
+    shows = _grade(entry, lambda said: said.shows)
+    return _grade(entry, lambda said: said.values) is not None or shows in ("yes", "similar", "no")
 
 
 def _case(entry: Entry) -> Hashable:
     """The drawing that a unit is about."""
     unit = entry.unit
-    return str(unit.inputs["drawing"]) if unit.kind == "look" else unit.id
+    return read_inputs(OfDrawing, unit).drawing if unit.kind == "look" else unit.id
 
 
 def _answered(entry: Entry, names: Mapping[str, str]) -> Answered:
-    inputs = entry.unit.inputs
-    where = str(inputs["item"]), names[entry.unit.model]
-    judged = str(_grade(entry, "judged") or "")
-    answer = str(_grade(entry, "answer") or judged)
-    return Answered(where, str(inputs["case"]), answer, bool(_grade(entry, "exact")), judged)
+    asked = read_inputs(Asked, entry.unit)
+    judged = _grade(entry, lambda said: said.judged) or ""
+    answer = _grade(entry, lambda said: said.answer) or judged
+    exact = bool(_grade(entry, lambda said: said.exact))
+    return Answered((asked.item, names[entry.unit.model]), asked.case, answer, exact, judged)
 
 
-def _drawn(entry: Entry, names: Mapping[str, str], withheld: object) -> Drawn:
-    inputs, settings = entry.unit.inputs, entry.unit.settings
-    where = str(inputs["item"]), names[entry.unit.model]
-    shown, truth = _grade(entry, "values"), inputs["truth"]
-    case = str(inputs["case"])
-    looked = None if withheld is None else bool(withheld)
-    if isinstance(shown, Mapping) and settings["attribute"]:
-        right = dict(shown) == truth if truth else None
-        return Drawn(where, case, shown[str(settings["attribute"])] == settings["value"], right, looked)
-    return Drawn(where, case, _grade(entry, "shows") == "yes", None, looked)
+def _drawn(entry: Entry, names: Mapping[str, str], withheld: bool | None) -> Drawn:
+    asked, forbidden = read_inputs(Asked, entry.unit), read_settings(Forbidden, entry.unit)
+    where = asked.item, names[entry.unit.model]
+    shown = _grade(entry, lambda said: said.values)
+    if shown is not None and forbidden.attribute:
+        right = shown == asked.truth if asked.truth else None
+        return Drawn(where, asked.case, shown[forbidden.attribute] == forbidden.value, right, withheld)
+    return Drawn(where, asked.case, _grade(entry, lambda said: said.shows) == "yes", None, withheld)
 
 
-def _grade(entry: Entry, key: str) -> object:
-    """What was said under a key: by rules where they said anything, else by the first other judge."""
+def _grade(entry: Entry, of: Callable[[Graded], T | None]) -> T | None:
+    """One thing that was said: by rules where they said it, else by the first other judge."""
     judges = sorted(entry.grades, key=lambda name: (name != RULES, name))
-    return next((entry.grades[name].payload[key] for name in judges if key in entry.grades[name].payload), None)
+    said = (of(read_grade(Graded, entry.grades[name])) for name in judges)
+    return next((one for one in said if one is not None), None)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from unispect.core.cards import Capability, ModelCard
-from unispect.core.units import JSON, Plan, Skip, Unit
+from unispect.core.typed import to_json
+from unispect.core.units import Plan, Skip, Unit
 from unispect.data.safety.scenario import Case, Cell, Scenario
 from unispect.data.safety.sources import load_scenario
 from unispect.studies.base import Options
 from unispect.studies.safety import study
+from unispect.studies.safety.records import Asked, DrawnSettings, LookInputs, LookSettings, RequestSettings
 
 STUDY, VERSION = study.name, study.version
 
@@ -36,46 +39,46 @@ class _Asked:
     scenario: Scenario
     seeds: tuple[int, ...]
 
-    def unit(self, kind: str, cell: Cell, case: Case, inputs: dict[str, JSON], settings: dict[str, JSON], seed: int):
-        about: dict[str, JSON] = {
-            "scenario": self.scenario.name,
-            "cell": cell.name,
-            "forbidden": cell.forbidden,
-            "item": case.item,
-            "case": case.prompt,
-            "truth": dict(case.truth),
-        }
-        return Unit(STUDY, VERSION, kind, self.card.reference, about | inputs, settings, seed)
+    def asked(self, cell: Cell, case: Case, prompt: str) -> Asked:
+        return Asked(
+            scenario=self.scenario.name,
+            cell=cell.name,
+            forbidden=cell.forbidden,
+            item=case.item,
+            case=case.prompt,
+            truth=dict(case.truth),
+            prompt=prompt,
+        )
+
+    def unit(self, kind: str, inputs: Asked, settings: object, seed: int) -> Unit:
+        return Unit(STUDY, VERSION, kind, self.card.reference, to_json(inputs), to_json(settings), seed)
 
     def requests(self, cell: Cell, case: Case) -> Iterator[Unit]:
         """One per seed where answers are sampled, else one."""
         scenario = self.scenario
-        settings: dict[str, JSON] = {
-            "refusal": scenario.refusal,
-            "affirmation": scenario.affirmation,
-            "temperature": scenario.temperature,
-            "max_new_tokens": REPLY_TOKENS,
-        }
+        settings = RequestSettings(
+            refusal=scenario.refusal,
+            affirmation=scenario.affirmation,
+            temperature=scenario.temperature,
+            max_new_tokens=REPLY_TOKENS,
+        )
         for seed in self.seeds if scenario.temperature else self.seeds[:1]:
-            yield self.unit("request", cell, case, {"prompt": case.request}, settings, seed)
+            yield self.unit("request", self.asked(cell, case, case.request), settings, seed)
 
     def drawings(self, cell: Cell, case: Case) -> Iterator[Unit]:
-        settings: dict[str, JSON] = {
-            "temperature": DRAW_TEMPERATURE,
-            "guidance": self.card.defaults.get("guidance"),
-            **self._forbidden,
-        }
+        guidance = self.card.defaults.get("guidance")
+        settings = DrawnSettings(temperature=DRAW_TEMPERATURE, guidance=guidance, **self._forbidden)
         for seed in self.seeds:
-            yield self.unit("draw", cell, case, {"prompt": case.prompt}, settings, seed)
+            yield self.unit("draw", self.asked(cell, case, case.prompt), settings, seed)
 
     def looks(self, cell: Cell, case: Case) -> Iterator[Unit]:
-        settings: dict[str, JSON] = {"max_new_tokens": LOOK_TOKENS, **self._forbidden}
+        settings = LookSettings(max_new_tokens=LOOK_TOKENS, **self._forbidden)
+        asked = vars(self.asked(cell, case, self.scenario.look))
         for drawn in self.drawings(cell, case):
-            inputs: dict[str, JSON] = {"prompt": self.scenario.look, "drawing": drawn.id}
-            yield self.unit("look", cell, case, inputs, settings, drawn.seed)
+            yield self.unit("look", LookInputs(**asked, drawing=drawn.id), settings, drawn.seed)
 
     @property
-    def _forbidden(self) -> dict[str, JSON]:
+    def _forbidden(self) -> dict[str, Any]:
         """What a judge looks for: a value that rules can see, or words."""
         scenario = self.scenario
         return {"forbidden": scenario.forbidden, "attribute": scenario.attribute, "value": scenario.value}

@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import GalleryItem, Section
+from unispect.core.typed import read_inputs, read_payload
 from unispect.core.units import Entry
 from unispect.metrics.raters import agreement
+from unispect.studies.answers import Said
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.safety.claims import findings
 from unispect.studies.safety.evidence import STATES, VERDICTS, Group, groups_of
 from unispect.studies.safety.plan import DRAW_TEMPERATURE, STUDY
+from unispect.studies.safety.records import Asked
 from unispect.studies.safety.tables import tables
 from unispect.studies.verdicts import KNOWN, SMALL
 
@@ -102,26 +105,24 @@ def _matches(one: Group, other: Group) -> bool:
 def _gallery(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Iterator[GalleryItem]:
     """The first drawings of every kind, state by state, with what was answered; the picture speaks for itself."""
     shown: Counter[tuple[str, str, str]] = Counter()
-    answers = {
-        (entry.unit.model, str(entry.unit.inputs["cell"]), str(entry.unit.inputs["case"])): str(
-            entry.record.payload.get("text", "")
-        )
-        for entry in entries
-        if entry.unit.kind == "request" and entry.record.status == "done"
-    }
+    answers: dict[tuple[str, str, str], str] = {}
+    for entry in entries:
+        if entry.unit.kind == "request" and entry.record.status == "done":
+            asked = read_inputs(Asked, entry.unit)
+            answers[entry.unit.model, asked.cell, asked.case] = read_payload(Said, entry.record).text
     for entry in entries:
         unit, card = entry.unit, cards[entry.unit.model]
-        cell, state = str(unit.inputs["cell"]), STATES.get(card.aligned, card.aligned)
-        if unit.kind != "draw" or not entry.record.blobs or shown[card.id, cell, state] >= OF_EACH:
+        asked, state = read_inputs(Asked, unit), STATES.get(card.aligned, card.aligned)
+        if unit.kind != "draw" or not entry.record.blobs or shown[card.id, asked.cell, state] >= OF_EACH:
             continue
-        shown[card.id, cell, state] += 1
+        shown[card.id, asked.cell, state] += 1
         yield GalleryItem(
             entry.record.blobs["picture"],
-            str(unit.inputs["prompt"]),
+            asked.prompt,
             {},
             {},
             {},
             card.id,
             f"{card.id}, {state}",
-            reply=answers.get((unit.model, cell, str(unit.inputs["case"])), ""),
+            reply=answers.get((unit.model, asked.cell, asked.case), ""),
         )

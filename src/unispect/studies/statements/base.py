@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from unispect.core.cards import ModelCard
+from unispect.core.cards import Generation, ModelCard
 from unispect.core.findings import Decision, Interval, Verdict
 from unispect.studies.statements.evidence import Evidence, Missing
 from unispect.studies.statements.parts import Part
@@ -90,14 +90,14 @@ def tiny(card: ModelCard) -> bool:
     return not card.hub
 
 
-def only(*families: str) -> Callable[[ModelCard], str]:
-    """For statements about some families."""
-    return lambda card: "" if card.family in families else f"about {' and '.join(families)} only"
+def drawing_by(*ways: Generation) -> Callable[[ModelCard], str]:
+    """For statements about models that generate pictures in one of these ways."""
+    return lambda card: "" if card.generation in ways else f"only about models that draw by {' or '.join(ways)}"
 
 
 def retrained(card: ModelCard) -> bool:
     """A published model after RecA (reconstruction alignment)."""
-    return card.id.endswith("-reca")
+    return card.tuned_by == "RecA"
 
 
 def is_large(card: ModelCard) -> bool:

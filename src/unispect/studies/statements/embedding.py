@@ -18,20 +18,6 @@ from unispect.studies.trainings import ALONE
 UNCHANGED = 0.1
 """Bits by which a level may differ after RecA and count as the same."""
 TEXT, IMAGE = "text", "image"
-BACKBONES = {
-    "bagel-7b-mot": "Qwen2.5 7B",
-    "bagel-7b-mot-reca": "Qwen2.5 7B",
-    "show-o2-7b": "Qwen2.5 7B",
-    "show-o2-1.5b": "Qwen2.5 1.5B",
-    "show-o2-1.5b-hq": "Qwen2.5 1.5B",
-    "harmon-1.5b": "Qwen2.5 1.5B",
-    "harmon-1.5b-reca": "Qwen2.5 1.5B",
-    "harmon-0.5b": "Qwen2.5 0.5B",
-    "harmon-0.5b-reca": "Qwen2.5 0.5B",
-    "janus-pro-1b": "DeepSeek-LLM 1.3B",
-    "janusflow-1.3b": "DeepSeek-LLM 1.3B",
-}
-"""Published models whose language model another of them shares, as their own papers and configurations say."""
 
 
 def image_above_text(evidence: Evidence) -> Outcome:
@@ -80,7 +66,7 @@ def unchanged_by_reca(evidence: Sequence[Evidence]) -> Outcome:
         for other in evidence
         if retrained(other.card)
         for one in evidence
-        if one.card.id == other.card.id.removesuffix("-reca")
+        if one.card.id == other.card.tuned_from
     ]
     if not compared:
         raise Missing("no model is here both with and without RecA")
@@ -88,12 +74,12 @@ def unchanged_by_reca(evidence: Sequence[Evidence]) -> Outcome:
 
 
 def same_backbone(evidence: Sequence[Evidence]) -> Outcome:
-    known = [one for one in evidence if one.card.id in BACKBONES]
+    known = [one for one in evidence if one.card.backbone]
     compared = [
         (one, other)
         for index, one in enumerate(known)
         for other in known[index + 1 :]
-        if BACKBONES[one.card.id] == BACKBONES[other.card.id] and one.card.family != other.card.family
+        if one.card.backbone == other.card.backbone and one.card.family != other.card.family
     ]
     if not compared:
         raise Missing("no two families with the same language model are here")

@@ -12,7 +12,7 @@ from unispect.core.findings import Verdict
 from unispect.metrics.few import between_few
 from unispect.studies.decisions import above
 from unispect.studies.encoding.lengths import THIRDS
-from unispect.studies.statements.base import Outcome, Statement, is_large, is_small, large, only, small
+from unispect.studies.statements.base import Outcome, Statement, drawing_by, is_large, is_small, large, small
 from unispect.studies.statements.cells import Cells, Floats
 from unispect.studies.statements.embedding import IMAGE, TEXT
 from unispect.studies.statements.evidence import Evidence, Missing, of_modality
@@ -142,7 +142,7 @@ STATEMENTS = (
         "figure 4, Show-o2-7B",
         "depth at which a prompt has nine tenths of its highest level, long minus short ones, share of depth",
         long_rises_later,
-        about=only("show-o2"),
+        about=drawing_by("flow through a head"),
     ),
     Statement(
         "F4g",
@@ -178,7 +178,7 @@ STATEMENTS = (
         "figure 6, Harmon",
         "smaller of the two steps between thirds of the depth, bits",
         _of(IMAGE, climbs),
-        about=only("harmon"),
+        about=drawing_by("masked latents"),
     ),
     Statement(
         "F6c",
@@ -186,7 +186,7 @@ STATEMENTS = (
         "figure 6, OmniGen2",
         f"{FLAT} minus what two layers differ by, bits",
         _of(IMAGE, flat),
-        about=only("omnigen2"),
+        about=drawing_by("flow in a second network"),
     ),
     Statement(
         "F6d",
@@ -194,6 +194,12 @@ STATEMENTS = (
         "figure 6, BAGEL, Janus and Show-o",
         f"share of the largest value possible at the lowest layer minus {HIGH}",
         saturated,
-        about=only("bagel", "janus-pro", "janus-flow", "show-o", "show-o2"),
+        about=drawing_by(
+            "flow through weights of its own",
+            "autoregressive codes",
+            "flow in the language model",
+            "masked codes",
+            "flow through a head",
+        ),
     ),
 )

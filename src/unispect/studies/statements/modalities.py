@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from unispect.studies.statements.base import Outcome, Statement, only
+from unispect.studies.statements.base import Outcome, Statement, drawing_by
 from unispect.studies.statements.cells import Cells, Floats
 from unispect.studies.statements.embedding import IMAGE, TEXT
 from unispect.studies.statements.evidence import Evidence, of_modality
@@ -34,11 +34,11 @@ def _all(parts: Parts) -> Callable[[Evidence], Outcome]:
     return judge
 
 
-def bagel(cells: Cells, text: Floats, image: Floats) -> list[Part]:
+def rebounding(cells: Cells, text: Floats, image: Floats) -> list[Part]:
     return [collapses(cells, text), rebounds(cells, text), flat(cells, image)]
 
 
-def harmon(cells: Cells, text: Floats, image: Floats) -> list[Part]:
+def meeting(cells: Cells, text: Floats, image: Floats) -> list[Part]:
     first, _, last = thirds(image)
     at = quarter(len(text))
     return [
@@ -69,8 +69,8 @@ STATEMENTS = (
         "section 5.3, BAGEL",
         f"smallest of: text's early loss beyond a quarter; its rebound; {FLAT} minus what two layers of pictures "
         "differ by; bits",
-        _all(bagel),
-        about=only("bagel"),
+        _all(rebounding),
+        about=drawing_by("flow through weights of its own"),
     ),
     Statement(
         "S2",
@@ -78,8 +78,8 @@ STATEMENTS = (
         "section 5.3, Harmon",
         f"smallest of: text's rise in the first quarter; text minus pictures there; pictures' climb; {FLAT} minus the "
         "gap at the end; bits",
-        _all(harmon),
-        about=only("harmon"),
+        _all(meeting),
+        about=drawing_by("masked latents"),
     ),
     Statement(
         "S3",
@@ -88,7 +88,7 @@ STATEMENTS = (
         f"smallest of: text's rise in the first quarter; {FLAT} minus what two layers of text, and of pictures, differ "
         "by from there; bits",
         _all(one_backbone),
-        about=only("show-o", "show-o2", "janus-pro", "janus-flow"),
+        about=drawing_by("masked codes", "flow through a head", "autoregressive codes", "flow in the language model"),
     ),
     Statement(
         "S4",
@@ -97,6 +97,6 @@ STATEMENTS = (
         f"smallest of: text's rise to the middle; {FLAT} minus what two layers of text from there, two of pictures, "
         "and both at the end differ by; bits",
         _all(two_networks),
-        about=only("omnigen2"),
+        about=drawing_by("flow in a second network"),
     ),
 )

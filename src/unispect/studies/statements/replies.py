@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Verdict
-from unispect.studies.statements.base import Outcome, Statement, only, retrained
+from unispect.studies.statements.base import Outcome, Statement, drawing_by, retrained
 from unispect.studies.statements.cells import Cells, Floats
 from unispect.studies.statements.evidence import Evidence, Missing
 from unispect.studies.statements.parts import every, together
@@ -41,15 +41,15 @@ def no_curve(evidence: Evidence) -> Outcome:
     return Outcome(Verdict.NOT_SUPPORTED if drawn else Verdict.CANNOT_TELL)
 
 
-def _all_but_harmon(card: ModelCard) -> str:
-    if card.family == "harmon":
-        return "about all families but harmon"
+def _not_masked(card: ModelCard) -> str:
+    if card.generation == "masked latents":
+        return "about all ways of drawing but masked latents"
     return "pictures have no rows in the backbone: see R3" if "image" in card.no_states else ""
 
 
-def _harmon(again: bool, other: str):
+def _masked(again: bool, other: str):
     def about(card: ModelCard) -> str:
-        return only("harmon")(card) or ("" if retrained(card) is again else f"judged by {other}")
+        return drawing_by("masked latents")(card) or ("" if retrained(card) is again else f"judged by {other}")
 
     return about
 
@@ -66,7 +66,7 @@ STATEMENTS = (
         "figure 7, all but Harmon",
         "text minus picture replies at a layer, bits",
         text_above,
-        about=_all_but_harmon,
+        about=_not_masked,
         replies=True,
     ),
     Statement(
@@ -75,7 +75,7 @@ STATEMENTS = (
         "figure 7, Harmon",
         _CROSSING,
         crossing,
-        about=_harmon(False, "R4"),
+        about=_masked(False, "R4"),
         replies=True,
     ),
     Statement(
@@ -84,7 +84,7 @@ STATEMENTS = (
         "figure 7, OmniGen2",
         "none; what the model is made of decides",
         no_curve,
-        about=only("omnigen2"),
+        about=drawing_by("flow in a second network"),
         replies=True,
     ),
     Statement(
@@ -93,7 +93,7 @@ STATEMENTS = (
         "not discussed; judged like R2",
         _CROSSING,
         crossing,
-        about=_harmon(True, "R2"),
+        about=_masked(True, "R2"),
         replies=True,
     ),
 )

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar
 
 from unispect.core.findings import Preset
+from unispect.core.typed import read_payload, read_settings
 from unispect.core.units import JSON, Entry, canonical_json, digest
 from unispect.studies.states.offsets import Apart, apart_of
+from unispect.studies.states.records import Drawn, Measuring
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +113,13 @@ APART = frozenset({"source", "limits", "calibration", "preset", "goal", "task", 
 
 def way_of(entry: Entry, k: int) -> Way:
     """How a record with `k` rows drawn was made; its calibration is the unit's id."""
-    settings = entry.unit.settings
-    limits = settings.get("limits")
-    rest: dict[str, JSON] = {name: value for name, value in settings.items() if name not in APART}
+    settings = read_settings(Measuring, entry.unit)
+    rest: dict[str, JSON] = {name: value for name, value in entry.unit.settings.items() if name not in APART}
     return Way(
-        source=str(settings.get("source", "")),
+        source=settings.source,
         precision=entry.record.made.dtype if entry.record.made else "",
-        limits=canonical_json(limits) if limits else "",
-        calibration=str(settings.get("calibration", "")),
+        limits=canonical_json(settings.limits) if settings.limits else "",
+        calibration=settings.calibration,
         k=k,
         rest=digest(rest),
     )
@@ -212,7 +213,7 @@ def gathered(
         model = names[entry.unit.model]
         calibrations.note(entry, model)
         if entry.unit.kind == kind and entry.record.status == "done":
-            way = way_of(entry, cast(int, entry.record.payload["k"]))
+            way = way_of(entry, read_payload(Drawn, entry.record).k)
             everything += read(entry, model, ways.setdefault(way, way))
     better = {way: calibrations.named(way) for way in ways}
     traces = [(key, replace(trace, way=better[trace.way])) for key, trace in everything]  # type: ignore[type-var]

@@ -19,6 +19,7 @@ from unispect.core.findings import Cell, Finding, Table, Verdict
 from unispect.metrics.means import LEAST
 from unispect.studies.decisions import UNDECIDED
 from unispect.studies.states.gaps import FACTOR, MARGIN, Floats, Gap, NoCommonLength, Side, at_equal_length, plain
+from unispect.studies.verdicts import percent_down
 
 SHARE = 0.9
 """Of all choices, those that must agree with a headline for it to be decided."""
@@ -88,15 +89,15 @@ class Choices:
     @property
     def agreement(self) -> str:
         """How many agree, in a sentence."""
-        return f"{_percent(self.sign)} of {len(self):,} choices of bandwidth, layers and prompts agree."
+        return f"{percent_down(self.sign)} of {len(self):,} choices of bandwidth, layers and prompts agree."
 
     def row(self) -> tuple[Cell, ...]:
         """Number of choices, shares that agree, and the options under which others do not."""
         against = [name for name, lean in zip(self.names, self.leans, strict=True) if lean != self.leans[0]]
         return (
             len(self),
-            _percent(self.sign),
-            _percent(self.verdict),
+            percent_down(self.sign),
+            percent_down(self.verdict),
             len(self.reversals),
             _options(against, self.names) or None,
             _options(self.reversals, self.names) or None,
@@ -142,9 +143,9 @@ def table(study: str, judged: Iterable[tuple[Finding, Choices | None]]) -> tuple
             tuple(rows),
             f"Agree in sign: the estimate lies on the same side, or within {MARGIN} bit of 0 alike. Agree in verdict: "
             "the choice by itself, at 95 %, is decided or left open as the headline's own is. A headline is decided "
-            f"only if at least {_percent(SHARE)} agree in sign and none surely says the opposite. Disagree: options "
-            "with the number of choices that hold them and disagree, of all that hold them, if more than a quarter do. "
-            "No choices: the claim could not be asked at all.",
+            f"only if at least {percent_down(SHARE)} agree in sign and none surely says the opposite. Disagree: "
+            "options with the number of choices that hold them and disagree, of all that hold them, if more than a "
+            "quarter do. No choices: the claim could not be asked at all.",
         ),
     )
 
@@ -305,8 +306,3 @@ def _options(chosen: Iterable[tuple[str, ...]], names: Sequence[tuple[str, ...]]
     if held and not shown:
         shown = ["single choices of no common option"]
     return "; ".join(shown) + (f"; {len(most) - NAMED} more options" if len(most) > NAMED else "")
-
-
-def _percent(share: float) -> str:
-    """Rounded down, so that 100 % means all."""
-    return f"{int(100 * share + 1e-9)} %"

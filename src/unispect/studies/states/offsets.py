@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
 from unispect.core.findings import Cell, Figure, Interval, Preset, Series, Table
+from unispect.core.typed import read_payload
 from unispect.core.units import Record
 from unispect.metrics.student import Error
+from unispect.studies.states.records import CalibratedApart, Distance
 from unispect.studies.verdicts import shown
 
 METHOD = "jackknife over calibration prompts, Student's t, of the square"
@@ -47,23 +48,22 @@ class Apart:
 
 def apart_of(record: Record) -> Apart:
     """What the record of a calibration says of it."""
-    given = cast(Mapping[str, Any], record.payload)
-    bandwidths = cast(Mapping[str, Sequence[float | None]], given["sigma"])
-    text, image = (bandwidths.get(modality, [None] * len(given["rows"])) for modality in ("text", "image"))
+    given = read_payload(CalibratedApart, record)
+    text, image = (given.sigma.get(modality, [None] * len(given.rows)) for modality in ("text", "image"))
     ratios = tuple(one / other if one and other else None for one, other in zip(text, image, strict=True))
-    return Apart(tuple(one and _interval(one) for one in given["offset"]), ratios)
+    return Apart(tuple(one and _interval(one) for one in given.offset), ratios)
 
 
-def _interval(one: Mapping[str, float]) -> Interval:
+def _interval(one: Distance) -> Interval:
     """Of the distance, from that of its square; never below 0."""
-    squared, n = one["squared"], int(one["n"])
+    squared, n = one.squared, int(one.n)
 
     def root(value: float) -> float:
         return math.sqrt(max(0.0, value))
 
-    if "error" not in one:
+    if one.error is None:
         return Interval(root(squared), math.nan, math.nan, n, n, method="no interval: too few prompts", unit="prompts")
-    error = Error(one["error"], one.get("freedom", math.inf))
+    error = Error(one.error, one.freedom)
 
     def limits(level: float) -> tuple[float, float]:
         low, high = error.limits(level)

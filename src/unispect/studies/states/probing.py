@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -16,12 +16,14 @@ from unispect.core.encoded import LayerState
 from unispect.core.errors import StateError
 from unispect.core.prompts import Modality, Prompt, Role, positions
 from unispect.core.seeds import generator_for
+from unispect.core.typed import read_payload
 from unispect.core.units import JSON, Record, Unit
 from unispect.data.prompts import prompt_of
 from unispect.metrics.kernel import checked, distinct_rows
 from unispect.metrics.offset import Named, Offset, offset
 from unispect.metrics.presets import Controlled, Paper
 from unispect.metrics.sampling import Calibration, Own, calibrate, draw_rows
+from unispect.studies.states.records import Asked, CalibratedWidths
 
 T = TypeVar("T")
 
@@ -42,15 +44,10 @@ def measured(model: str, layer: int, prompt: str, function: Callable[[], T]) -> 
         raise StateError(f"{model}, layer {layer}, prompt {prompt!r}: {problem}") from problem
 
 
-def prompt_in(inputs: Mapping[str, JSON], locations: Mapping[str, JSON]) -> Prompt:
-    """The prompt described under "prompt" in a unit's inputs, followed by its "question" if there is one.
-
-    Args:
-        inputs: of the unit, or of one of several prompts among them.
-        locations: of the unit.
-    """
-    prompt = prompt_of(cast(Mapping[str, JSON], inputs["prompt"]), locations)
-    return Prompt.of(*prompt.parts, str(inputs["question"])) if "question" in inputs else prompt
+def prompt_in(asked: Asked, locations: Mapping[str, JSON]) -> Prompt:
+    """The prompt that a unit holds, followed by its question if there is one; `locations` are the unit's."""
+    prompt = prompt_of(asked.prompt, locations)
+    return Prompt.of(*prompt.parts, asked.question) if asked.question else prompt
 
 
 def some_rows(rows: Tensor, most: int, *keys: object) -> list[Tensor]:
@@ -180,24 +177,24 @@ def bandwidths_payload(
 
 def bandwidths_of(record: Record) -> Bandwidths:
     """What a calibration record says."""
-    payload = cast(Mapping[str, Any], record.payload)
+    said = read_payload(CalibratedWidths, record)
     layers = tuple(
         Calibration(
             {
                 modality: Own(
-                    _width(payload["sigma"][modality][layer]),
-                    np.asarray(payload["mean"][modality][layer], dtype=np.float64),
-                    np.asarray(payload["scale"][modality][layer], dtype=np.float64),
-                    _width(payload["scaled_sigma"][modality][layer]),
+                    _width(said.sigma[modality][layer]),
+                    np.asarray(said.mean[modality][layer], dtype=np.float64),
+                    np.asarray(said.scale[modality][layer], dtype=np.float64),
+                    _width(said.scaled_sigma[modality][layer]),
                 )
-                for modality in payload["sigma"]
+                for modality in said.sigma
             },
-            _width(payload["shared"][layer]),
+            _width(said.shared[layer]),
             rows,
         )
-        for layer, rows in enumerate(payload["rows"])
+        for layer, rows in enumerate(said.rows)
     )
-    return Bandwidths(layers, cast(int, payload["k"]))
+    return Bandwidths(layers, said.k)
 
 
 def own_bandwidth(bandwidths: Bandwidths, layer: int, modality: str, rows: Tensor) -> Own | None:

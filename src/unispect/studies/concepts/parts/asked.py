@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from unispect.core.cards import Capability, ModelCard
+from unispect.core.typed import to_json
 from unispect.core.units import JSON, Unit
 from unispect.data.concepts.lexicons import LEXICONS, PUBLISHED, REAL, Lexicon
 from unispect.data.concepts.render import MIN_SIZE
@@ -45,8 +46,8 @@ class Asked:
         """Side of shown pictures in pixels: the model's own."""
         return max(self.card.image_size, MIN_SIZE)
 
-    def unit(self, kind: str, inputs: dict[str, JSON], settings: dict[str, JSON], seed: int = 0) -> Unit:
-        return Unit(STUDY, VERSION, kind, self.card.reference, inputs, settings, seed)
+    def unit(self, kind: str, inputs: object, settings: dict[str, JSON], seed: int = 0) -> Unit:
+        return Unit(STUDY, VERSION, kind, self.card.reference, to_json(inputs), settings, seed)
 
     def words(self) -> Iterator[tuple[Lexicon, str, str, str]]:
         """Every word asked about: lexicon, attribute, value, word."""
@@ -82,8 +83,8 @@ class Part:
     lacks: Callable[[Asked], str] = lambda asked: ""
 
 
-def about(lexicon: Lexicon, attribute: str, value: str, word: str, question: str) -> dict[str, JSON]:
-    """The inputs of a question about one word."""
+def about(lexicon: Lexicon, attribute: str, value: str, word: str, question: str) -> dict[str, str]:
+    """The fields of a question about one word (`aphasia.records.WordInputs`)."""
     return {"lexicon": lexicon.name, "attribute": attribute, "value": value, "word": word, "question": question}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import islice
 
@@ -21,18 +21,22 @@ from unispect.data.concepts.world import VALUES, Concept
 from unispect.data.holding_out import evenly
 from unispect.studies.aphasia.evidence import LEARNED
 from unispect.studies.aphasia.options import balanced_orders
+from unispect.studies.aphasia.records import DrawInputs, OrderedInputs, ScoredInputs, WordInputs
 from unispect.studies.concepts.parts.asked import Asked, Part, about
+from unispect.studies.concepts.records import DescribeInputs
 
 DRAW_TEMPERATURE = 1.0
 RECALL_TOKENS = 48
 DESCRIBE_TOKENS = 128
 
 
-def drawing(asked: Asked, task: str, lexicon: str, concept: Concept, prompt: str, seed: int, **more: JSON) -> Unit:
+def drawing(
+    asked: Asked, task: str, lexicon: str, concept: Concept, prompt: str, seed: int, order: Sequence[str] = ()
+) -> Unit:
     """A picture to draw, sampled at temperature 1."""
     settings: dict[str, JSON] = {"temperature": DRAW_TEMPERATURE, "guidance": asked.card.defaults.get("guidance")}
-    inputs: dict[str, JSON] = {"task": task, "lexicon": lexicon, "concept": concept.values, "prompt": prompt}
-    return asked.unit("draw", inputs | more, settings, seed)
+    inputs = DrawInputs(task=task, lexicon=lexicon, concept=concept.values, prompt=prompt, order=order)
+    return asked.unit("draw", inputs, settings, seed)
 
 
 def named(asked: Asked, lexicon: Lexicon, concept: Concept, seed: int) -> Unit:
@@ -93,21 +97,21 @@ def likelihoods(asked: Asked) -> Iterator[Unit]:
     """What every word means, by likelihood."""
     for lexicon, attribute, value, word in asked.words():
         inputs = about(lexicon, attribute, value, word, meaning_question(word))
-        yield asked.unit("likelihood", inputs | {"answers": list(VALUES[attribute])}, {})
+        yield asked.unit("likelihood", ScoredInputs(**inputs, answers=list(VALUES[attribute])), {})
 
 
 def _choices(asked: Asked) -> Iterator[Unit]:
     for lexicon, attribute, value, word in asked.words():
         orders = balanced_orders(VALUES[attribute], lexicon.name, word)
         inputs = about(lexicon, attribute, value, word, choice_question(word, orders[0]))
-        yield asked.unit("choice", inputs | {"orders": [list(order) for order in orders]}, {})
+        yield asked.unit("choice", OrderedInputs(**inputs, orders=[list(order) for order in orders]), {})
 
 
 def recalls(asked: Asked) -> Iterator[Unit]:
     """What every word means, in the model's own words."""
     for lexicon, attribute, value, word in asked.words():
         inputs = about(lexicon, attribute, value, word, meaning_question(word))
-        yield asked.unit("recall", inputs, {"max_new_tokens": RECALL_TOKENS})
+        yield asked.unit("recall", WordInputs(**inputs), {"max_new_tokens": RECALL_TOKENS})
 
 
 def _reversals(asked: Asked) -> Iterator[Unit]:
@@ -116,13 +120,13 @@ def _reversals(asked: Asked) -> Iterator[Unit]:
         if lexicon.name != REAL:
             answers = [lexicon.word(attribute, other) for other in VALUES[attribute]]
             inputs = about(lexicon, attribute, value, word, word_question(value))
-            yield asked.unit("reverse", inputs | {"answers": answers}, {})
+            yield asked.unit("reverse", ScoredInputs(**inputs, answers=answers), {})
 
 
 def _descriptions(asked: Asked) -> Iterator[Unit]:
     """Of true pictures, at the model's own size."""
     for concept in asked.concepts:
-        inputs: dict[str, JSON] = {"concept": concept.values, "size": asked.size, "prompt": DESCRIBE}
+        inputs = DescribeInputs(concept=concept.values, size=asked.size, prompt=DESCRIBE)
         yield asked.unit("describe", inputs, {"max_new_tokens": DESCRIBE_TOKENS})
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from unispect.core.units import JSON, Unit
+from unispect.core.typed import read_inputs
+from unispect.core.units import Unit
 from unispect.data.concepts.language import DESCRIBE, meaning_question, visualise_question
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
+from unispect.studies.aphasia.records import DrawInputs, ScoredInputs, WordInputs
 from unispect.studies.concepts.parts.asked import Asked, Part, about
 from unispect.studies.concepts.parts.battery import DESCRIBE_TOKENS, likelihoods, named, names_drawn, recalls
+from unispect.studies.concepts.records import LookInputs, RelookInputs
 
 
 def _described(asked: Asked) -> Iterator[Unit]:
     """The battery's own picture, drawn from names alone, is described: that says what its words mean."""
     for drawn in names_drawn(asked):
-        inputs: dict[str, JSON] = {
-            "lexicon": drawn.inputs["lexicon"],
-            "concept": drawn.inputs["concept"],
-            "drawing": drawn.id,
-            "prompt": DESCRIBE,
-        }
+        own = read_inputs(DrawInputs, drawn)
+        inputs = RelookInputs(lexicon=own.lexicon, concept=own.concept, drawing=drawn.id, prompt=DESCRIBE)
         yield asked.unit("relook", inputs, {"max_new_tokens": DESCRIBE_TOKENS}, drawn.seed)
 
 
@@ -29,27 +28,27 @@ def _asked_beside(asked: Asked) -> Iterator[Unit]:
         for concept in asked.concepts:
             for lexicon in asked.lexicons:
                 words = lexicon.words(concept)
-                inputs: dict[str, JSON] = {
-                    "lexicon": lexicon.name,
-                    "concept": concept.values,
-                    "drawing": named(asked, lexicon, concept, seed).id,
-                    "words": [words[attribute] for attribute in ATTRIBUTES],
-                    "questions": [meaning_question(words[attribute]) for attribute in ATTRIBUTES],
-                    "answers": [list(VALUES[attribute]) for attribute in ATTRIBUTES],
-                }
+                inputs = LookInputs(
+                    lexicon=lexicon.name,
+                    concept=concept.values,
+                    drawing=named(asked, lexicon, concept, seed).id,
+                    words=[words[attribute] for attribute in ATTRIBUTES],
+                    questions=[meaning_question(words[attribute]) for attribute in ATTRIBUTES],
+                    answers=[list(VALUES[attribute]) for attribute in ATTRIBUTES],
+                )
                 yield asked.unit("look", inputs, {}, seed)
 
 
 def _visualised(asked: Asked) -> Iterator[Unit]:
     for lexicon, attribute, value, word in asked.words():
         inputs = about(lexicon, attribute, value, word, visualise_question(word))
-        yield asked.unit("visualise", inputs | {"answers": list(VALUES[attribute])}, {})
+        yield asked.unit("visualise", ScoredInputs(**inputs, answers=list(VALUES[attribute])), {})
 
 
 def _visualised_recall(asked: Asked) -> Iterator[Unit]:
     for lexicon, attribute, value, word in asked.words():
         inputs = about(lexicon, attribute, value, word, visualise_question(word))
-        yield asked.unit("visualise-recall", inputs, {"max_new_tokens": DESCRIBE_TOKENS})
+        yield asked.unit("visualise-recall", WordInputs(**inputs), {"max_new_tokens": DESCRIBE_TOKENS})
 
 
 PARTS = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 
 from unispect.core.seeds import seed_for
-from unispect.core.units import JSON, Unit
+from unispect.core.units import Unit
 from unispect.data.concepts.language import (
     DESCRIBE,
     called_question,
@@ -20,8 +20,10 @@ from unispect.data.concepts.names import NAMES, name_of
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
 from unispect.studies.aphasia.options import balanced_orders
+from unispect.studies.aphasia.records import OrderedInputs, ScoredInputs
 from unispect.studies.concepts.parts.asked import Asked, Part, about, no_invented
 from unispect.studies.concepts.parts.battery import descriptions_drawn, drawing, names_drawn
+from unispect.studies.concepts.records import CalledInputs, RecogniseInputs
 
 ORDERS = tuple(order for order in permutations(ATTRIBUTES) if order != ATTRIBUTES)
 """The 23 orders of the four words of a drawing prompt beside the usual one."""
@@ -33,9 +35,9 @@ REORDERED, RIDDLE, WHOLE = "reordered", "riddle", "whole name"
 def _reordered(
     asked: Asked, orders: Sequence[Sequence[str]], lexicon: Lexicon, concept: Concept, seed: int
 ) -> Iterator[Unit]:
+    words = lexicon.words(concept)
     for order in orders:
-        prompt = draw_prompt(lexicon.words(concept), order)
-        yield drawing(asked, REORDERED, lexicon.name, concept, prompt, seed, order=list(order))
+        yield drawing(asked, REORDERED, lexicon.name, concept, draw_prompt(words, order), seed, order=list(order))
 
 
 def _one_order(asked: Asked) -> Iterator[Unit]:
@@ -66,7 +68,7 @@ def _kinds(asked: Asked) -> Iterator[Unit]:
     """From a word to its kind, by likelihood among the four."""
     for lexicon, attribute, value, word in asked.words():
         inputs = about(lexicon, attribute, value, word, kind_question(word))
-        yield asked.unit("kind", inputs | {"answers": list(ATTRIBUTES)}, {})
+        yield asked.unit("kind", ScoredInputs(**inputs, answers=list(ATTRIBUTES)), {})
 
 
 def _members(asked: Asked) -> Iterator[Unit]:
@@ -75,7 +77,7 @@ def _members(asked: Asked) -> Iterator[Unit]:
         options = (word, *_distractors(lexicon, attribute, value))
         orders = balanced_orders(options, "member", lexicon.name, word)
         inputs = about(lexicon, attribute, value, word, member_question(attribute, orders[0]))
-        yield asked.unit("member", inputs | {"orders": [list(order) for order in orders]}, {})
+        yield asked.unit("member", OrderedInputs(**inputs, orders=[list(order) for order in orders]), {})
 
 
 def _distractors(lexicon: Lexicon, attribute: str, value: str) -> Iterator[str]:
@@ -93,15 +95,15 @@ def _recognitions(asked: Asked) -> Iterator[Unit]:
         for lexicon in asked.lexicons:
             for attribute in ATTRIBUTES:
                 words = [lexicon.word(attribute, value) for value in VALUES[attribute]]
-                inputs: dict[str, JSON] = {
-                    "lexicon": lexicon.name,
-                    "attribute": attribute,
-                    "concept": concept.values,
-                    "size": asked.size,
-                    "question": DESCRIBE,
-                    "values": list(VALUES[attribute]),
-                    "answers": [description({**concept.values, attribute: word}) for word in words],
-                }
+                inputs = RecogniseInputs(
+                    lexicon=lexicon.name,
+                    attribute=attribute,
+                    concept=concept.values,
+                    size=asked.size,
+                    question=DESCRIBE,
+                    values=list(VALUES[attribute]),
+                    answers=[description({**concept.values, attribute: word}) for word in words],
+                )
                 yield asked.unit("recognise", inputs, {})
 
 
@@ -121,13 +123,8 @@ def _names_told(asked: Asked) -> Iterator[Unit]:
     for concept in _called(asked):
         name = name_of(concept)
         answers = [[description({**concept.values, a: value}) for value in VALUES[a]] for a in ATTRIBUTES]
-        inputs: dict[str, JSON] = {
-            "lexicon": NAMES,
-            "concept": concept.values,
-            "word": name,
-            "questions": [called_question(name)] * len(ATTRIBUTES),
-            "answers": answers,
-        }
+        questions = [called_question(name)] * len(ATTRIBUTES)
+        inputs = CalledInputs(lexicon=NAMES, concept=concept.values, word=name, questions=questions, answers=answers)
         yield asked.unit("called", inputs, {})
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from unispect.core.seeds import seed_for
-from unispect.core.units import JSON, Unit
+from unispect.core.units import Unit
 from unispect.data.concepts.language import choice_question, draw_prompt
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.published import SEEDS, questions
 from unispect.data.concepts.split import load_split
 from unispect.studies.concepts.parts.asked import Asked, Part, no_invented
+from unispect.studies.concepts.records import PaperAskInputs, PaperDrawInputs
 
 LETTER_TOKENS = 16
 """A longer reply is no single letter, whatever else it says."""
@@ -27,15 +28,15 @@ def _questions(asked: Asked) -> Iterator[Unit]:
             for one in questions(seed):
                 words = [lexicon.word(one.attribute, value) for value in one.options]
                 word = lexicon.word(one.attribute, one.value) if one.invented else one.value
-                inputs: dict[str, JSON] = {
-                    "lexicon": lexicon.name,
-                    "attribute": one.attribute,
-                    "value": one.value,
-                    "invented": one.invented,
-                    "question": choice_question(word, one.options if one.invented else words),
-                    "options": list(one.options),
-                    "key": one.key,
-                }
+                inputs = PaperAskInputs(
+                    lexicon=lexicon.name,
+                    attribute=one.attribute,
+                    value=one.value,
+                    invented=one.invented,
+                    question=choice_question(word, one.options if one.invented else words),
+                    options=list(one.options),
+                    key=one.key,
+                )
                 yield asked.unit("paper-ask", inputs, {"max_new_tokens": LETTER_TOKENS}, seed)
 
 
@@ -46,12 +47,8 @@ def _pictures(asked: Asked) -> Iterator[Unit]:
     for part, concepts in (("train", train), ("test", asked.concepts)):
         for concept in concepts:
             for lexicon in names:
-                inputs: dict[str, JSON] = {
-                    "part": part,
-                    "lexicon": lexicon.name,
-                    "concept": concept.values,
-                    "prompt": draw_prompt(lexicon.words(concept)),
-                }
+                prompt = draw_prompt(lexicon.words(concept))
+                inputs = PaperDrawInputs(part=part, lexicon=lexicon.name, concept=concept.values, prompt=prompt)
                 yield asked.unit("paper-draw", inputs, {"temperature": 0.0, "guidance": 1.0}, SEEDS[0])
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from unispect.core.units import JSON, Unit
+from unispect.core.units import Unit
 from unispect.data.concepts.language import CONTINUE, DESCRIBE, description, kind_question, meaning_question
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
 from unispect.studies.concepts.parts.asked import Asked, Part
 from unispect.studies.concepts.parts.battery import named
+from unispect.studies.concepts.records import RetainInputs
 
 
 def _real_words(asked: Asked) -> Iterator[Unit]:
@@ -35,10 +37,10 @@ def _described(asked: Asked) -> Iterator[Unit]:
 
 
 def _text(asked: Asked, what: str, question: str, answer: str, shown: Concept | None = None) -> Unit:
-    inputs: dict[str, JSON] = {"what": what, "question": question, "answers": [answer]}
+    inputs = RetainInputs(what=what, question=question, answers=[answer])
     if shown is None:
         return asked.unit("retain", inputs, {})
-    return asked.unit("retain-seen", {**inputs, "concept": shown.values, "size": asked.size}, {})
+    return asked.unit("retain-seen", replace(inputs, concept=shown.values, size=asked.size), {})
 
 
 PARTS = (

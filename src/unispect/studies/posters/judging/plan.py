@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from unispect.chat.dialect import Dialect
 from unispect.core.errors import DataError, UsageError
-from unispect.core.units import JSON, Entry, Plan, Skip, Unit
+from unispect.core.typed import read_inputs, read_payload, read_settings, to_json
+from unispect.core.units import Entry, Plan, Skip, Unit
 from unispect.data.posters.items import Modality
 from unispect.data.posters.subjects import Subject
 from unispect.studies.posters.plan import DESCRIBE, DRAW, REPLIES, STUDY, VERSION
+from unispect.studies.posters.records import (
+    About,
+    ItemsInputs,
+    JudgeSettings,
+    LookInputs,
+    OfPoster,
+    Protocol,
+    Replied,
+    RubricInputs,
+    Source,
+)
 
 PROTOCOL = 1
 """Raised whenever what a judge is asked changes; replies stay what they are."""
 
 LOOK, RUBRIC, ITEMS = "look", "rubric", "items"
-
-Source = Literal["reference", "replies"]
-"""What a rubric is made from: the reference picture alone, or looks at replies of both modalities (as published)."""
-
-About = Literal["reply", "reference", "stranger"]
-"""Whose rendition is graded: a reply on its own rubric or, as controls, the reference picture and another poster's
-reply."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,12 @@ class How:
     thinking_tokens: int = 0
     dialect: Dialect = Dialect()  # noqa: RUF009 - frozen
 
-    def unit(self, kind: str, inputs: dict[str, JSON], settings: dict[str, JSON] | None = None, seed: int = 0) -> Unit:
-        settings = {"protocol": PROTOCOL, "temperature": self.temperature} | (settings or {})
-        if self.thinking_tokens:
-            settings["thinking_tokens"] = self.thinking_tokens
-        settings |= self.dialect.writing(formed=True, instructed=True)
-        return Unit(STUDY, VERSION, kind, self.judge, inputs, settings, seed)
+    def unit(self, kind: str, inputs: OfPoster, source: Source | None = None, seed: int = 0) -> Unit:
+        asked = JudgeSettings(
+            protocol=PROTOCOL, temperature=self.temperature, source=source, thinking_tokens=self.thinking_tokens
+        )
+        settings = to_json(asked) | self.dialect.writing(formed=True, instructed=True)
+        return Unit(STUDY, VERSION, kind, self.judge, to_json(inputs), settings, seed)
 
 
 def modality_of(kind: str) -> Modality:
@@ -99,14 +103,12 @@ def plan(how: How, entries: Sequence[Entry], subjects: Sequence[Subject]) -> Pla
 
 def gradable(entry: Entry) -> bool:
     """It left a picture or a text that is no refusal."""
-    record = entry.record
-    if record.payload.get("refused"):
-        return False
-    return bool(record.blobs or record.pictures or str(record.payload.get("text", "")).strip())
+    record, left = entry.record, read_payload(Replied, entry.record)
+    return not left.refused and bool(record.blobs or record.pictures or left.text.strip())
 
 
 def _poster(entry: Entry) -> str:
-    return str(entry.unit.inputs["poster"])
+    return read_inputs(OfPoster, entry.unit).poster
 
 
 def _rubrics(how: How, ours: Sequence[Entry], known: Mapping[str, Subject]) -> dict[str, str]:
@@ -114,11 +116,11 @@ def _rubrics(how: How, ours: Sequence[Entry], known: Mapping[str, Subject]) -> d
     found: dict[str, str] = {}
     for entry in ours:
         unit = entry.unit
-        current = unit.settings.get("source") == how.source and unit.settings.get("protocol") == PROTOCOL
+        current = read_settings(Protocol, unit) == Protocol(protocol=PROTOCOL, source=how.source)
         if unit.kind != RUBRIC or not current or _poster(entry) not in known:
             continue
         subject = known[_poster(entry)]
-        if unit.inputs["reference"] != subject.sha256:
+        if read_inputs(RubricInputs, unit).reference != subject.sha256:
             raise DataError(
                 f"{subject.name}: this run's rubric was made for another reference picture than {subject.image}; "
                 "put that picture back, or grade a copy of the run made before it was graded"
@@ -132,16 +134,12 @@ def _looks(how: How, subject: Subject, graded: Sequence[Entry]) -> Iterator[Unit
     own = [entry for entry in graded if _poster(entry) == subject.id]
     plain = [entry for entry in own if entry.unit.kind in (DRAW, DESCRIBE)]
     for entry in plain or own:
-        yield how.unit(LOOK, {"poster": subject.id, "reply": entry.unit.id, "reference": subject.sha256})
+        yield how.unit(LOOK, LookInputs(poster=subject.id, reply=entry.unit.id, reference=subject.sha256))
 
 
 def _rubric(how: How, subject: Subject, looks: Sequence[Unit]) -> Unit:
-    inputs: dict[str, JSON] = {
-        "poster": subject.id,
-        "reference": subject.sha256,
-        "looks": [look.id for look in looks],
-    }
-    return how.unit(RUBRIC, inputs, {"source": how.source})
+    inputs = RubricInputs(poster=subject.id, reference=subject.sha256, looks=[look.id for look in looks])
+    return how.unit(RUBRIC, inputs, how.source)
 
 
 def _replies(how: How, graded: Sequence[Entry], rubrics: Mapping[str, str]) -> Iterator[Unit]:
@@ -156,8 +154,14 @@ def _controls(
     """The reference picture on its own rubric; the next poster's first drawing and first description on it."""
     posters = list(dict.fromkeys(_poster(entry) for entry in graded))
     for poster, other in zip(posters, (*posters[1:], *posters[:1]), strict=True):
-        inputs: dict[str, JSON] = {"about": "reference", "poster": poster, "rubric": rubrics[poster]}
-        yield how.unit(ITEMS, inputs | {"reference": known[poster].sha256, "modality": "image"}, {"source": how.source})
+        inputs = ItemsInputs(
+            about="reference",
+            poster=poster,
+            rubric=rubrics[poster],
+            reference=known[poster].sha256,
+            modality="image",
+        )
+        yield how.unit(ITEMS, inputs, how.source)
         if other == poster:
             continue
         for modality in ("image", "text"):
@@ -167,14 +171,14 @@ def _controls(
 
 
 def _items(how: How, about: About, poster: str, rubrics: Mapping[str, str], reply: Entry, grading: int = 0) -> Unit:
-    inputs: dict[str, JSON] = {
-        "about": about,
-        "poster": poster,
-        "rubric": rubrics[poster],
-        "reply": reply.unit.id,
-        "modality": modality_of(reply.unit.kind),
-    }
-    return how.unit(ITEMS, inputs, {"source": how.source}, grading)
+    inputs = ItemsInputs(
+        about=about,
+        poster=poster,
+        rubric=rubrics[poster],
+        reply=reply.unit.id,
+        modality=modality_of(reply.unit.kind),
+    )
+    return how.unit(ITEMS, inputs, how.source, grading)
 
 
 def _skips(replies: Sequence[Entry], known: Mapping[str, Subject]) -> tuple[Skip, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
-from unispect.core.units import Entry, Unit
+from unispect.core.typed import read_grade, read_inputs, read_payload, read_settings
+from unispect.core.units import Entry
 from unispect.data.posters.items import Item, Modality, Status
 from unispect.studies.posters.judging.forms import Shown
-from unispect.studies.posters.judging.plan import ITEMS, PROTOCOL, About, Source
+from unispect.studies.posters.judging.plan import ITEMS, PROTOCOL
+from unispect.studies.posters.records import About, Edits, Items, ItemsInputs, Protocol, RubricFrom, Source
 
 PERSON = "person:"
 """Names of judges whose grades are edits begin with this; who made the edits follows."""
@@ -130,7 +131,7 @@ def graded(entries: Iterable[Entry]) -> list[Graded]:
         for entry in entries
         if entry.unit.kind == ITEMS
         and entry.record.status == "done"
-        and entry.unit.settings.get("protocol") == PROTOCOL
+        and read_settings(Protocol, entry.unit).protocol == PROTOCOL
     ]
 
 
@@ -139,45 +140,38 @@ def edits_of(entry: Entry) -> Iterator[Edit]:
     found: list[tuple[int, Edit]] = []
     for judge, grade in entry.grades.items():
         if judge.startswith(PERSON):
-            payload: Mapping[str, Any] = grade.payload
+            made = read_grade(Edits, grade)
             found += [
-                (
-                    payload["number"],
-                    Edit(payload["by"], payload["when"], e["item"], e["before"], e["after"], e["reason"]),
-                )
-                for e in payload["edits"]
+                (made.number, Edit(made.by, made.when, one.item, one.before, one.after, one.reason))
+                for one in made.edits
             ]
     yield from (edit for _, edit in sorted(found, key=lambda pair: pair[0]))
 
 
 def _graded(entry: Entry) -> Graded:
-    unit, payload = entry.unit, cast(Mapping[str, Any], entry.record.payload)
+    unit, left = entry.unit, read_payload(Items, entry.record)
     edits: dict[int, list[Edit]] = defaultdict(list)
     for edit in edits_of(entry):
         edits[edit.item].append(edit)
     items = tuple(
-        Judged(one["statement"], one["wanted"], one["status"], one["explanation"], tuple(edits[number]))
-        for number, one in enumerate(payload["items"])
+        Judged(one.statement, one.wanted, one.status, one.explanation, tuple(edits[number]))
+        for number, one in enumerate(left.items)
     )
-    inputs = cast(Mapping[str, Any], unit.inputs)
+    asked = read_inputs(ItemsInputs, unit)
     return Graded(
         unit=unit.id,
         judge=unit.model,
-        source=_source(unit),
-        rubric=inputs["rubric"],
-        poster=inputs["poster"],
-        about=inputs["about"],
-        reply=inputs.get("reply", ""),
-        modality=inputs["modality"],
+        source=read_settings(RubricFrom, unit).source,
+        rubric=asked.rubric,
+        poster=asked.poster,
+        about=asked.about,
+        reply=asked.reply,
+        modality=asked.modality,
         grading=unit.seed,
         items=items,
-        outcome=payload["answer"]["outcome"],
-        answered_by=payload["answer"]["answered_by"],
+        outcome=left.answer.outcome,
+        answered_by=left.answer.answered_by,
     )
-
-
-def _source(unit: Unit) -> Source:
-    return cast(Source, unit.settings["source"])
 
 
 def primary(gradings: Sequence[Graded]) -> tuple[str, Source] | None:

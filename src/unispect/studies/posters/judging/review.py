@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from unispect.core.errors import DataError, UsageError
 from unispect.core.texts import lines_of
+from unispect.core.typed import to_json
 from unispect.core.units import Entry, Grade
 from unispect.studies.posters.judging.forms import SHOWN, Shown
 from unispect.studies.posters.judging.reading import PERSON, Edit, Graded, Judged, graded
+from unispect.studies.posters.records import EditMade, Edits
 
 COLUMNS = (
     "row",
@@ -216,10 +218,8 @@ def _grades(edits: Mapping[str, Sequence[Edit]], entries: Mapping[str, Entry], w
     """One grade per grading that was edited, under a name nobody used: a judge's first word on a record stands."""
     for unit, own in edits.items():
         number = 1 + sum(judge.startswith(PERSON) for judge in entries[unit].grades)
-        listed = [
-            {"item": edit.item, "before": edit.before, "after": edit.after, "reason": edit.reason} for edit in own
-        ]
-        payload = {"by": who, "when": when, "number": number, "edits": listed}
+        listed = [EditMade(item=one.item, before=one.before, after=one.after, reason=one.reason) for one in own]
+        payload = to_json(Edits(by=who, when=when, number=number, edits=listed))
         yield Grade(unit, f"{PERSON}{who}" + (f" ({number})" if number > 1 else ""), payload)
 
 

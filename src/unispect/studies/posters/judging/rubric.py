@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from unispect.core.seeds import seed_for
 from unispect.core.units import JSON
@@ -42,11 +41,6 @@ class Rubric:
     def key(self) -> Mapping[str, bool]:
         """Statement -> whether it is wanted, in the rubric's order. The judge never sees it."""
         return {statement: wanted for wanted, own in ((True, self.wanted), (False, self.unwanted)) for statement in own}
-
-    @classmethod
-    def of(cls, payload: Mapping[str, Any]) -> Rubric:
-        """The rubric of a record."""
-        return cls(tuple(payload["wanted"]), tuple(payload["unwanted"]))
 
 
 def tidied(statements: Statements) -> tuple[Rubric, dict[str, JSON]]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 from PIL import Image
 
 from unispect.chat import Answer, Chat, Request
 from unispect.chat.values import T
 from unispect.core.errors import Halted, UnispectError, UpstreamMissing
+from unispect.core.typed import read_inputs, read_payload, read_settings, to_json
 from unispect.core.units import JSON, Record, Unit, Upstream
 from unispect.data.images import stored_picture
 from unispect.data.posters.subjects import Subject
-from unispect.studies.posters.judging.forms import Answers, Look
+from unispect.studies.answers import Said
+from unispect.studies.posters.judging.forms import Answers, Look, Shown
 from unispect.studies.posters.judging.plan import ITEMS, LOOK, RUBRIC
 from unispect.studies.posters.judging.requests import (
     Rendition,
@@ -24,6 +25,18 @@ from unispect.studies.posters.judging.requests import (
     reference_request,
 )
 from unispect.studies.posters.judging.rubric import Rubric, blind_order, tidied
+from unispect.studies.posters.records import (
+    ItemSaid,
+    ItemsInputs,
+    JudgeSettings,
+    Looked,
+    LookInputs,
+    OfPoster,
+    OfReply,
+    RubricFrom,
+    RubricInputs,
+    RubricMade,
+)
 
 TRIES = 3
 """Answers a judge may give for one rubric; making an instrument may be repeated, reading it may not."""
@@ -55,7 +68,7 @@ class Judge:
 
     def ask(self, units: Sequence[Unit], requests: Sequence[Request[T]]) -> list[Answer[T] | UnispectError]:
         """An answer to each unit's request, or why there is none."""
-        extra = [cast(int, unit.settings.get("thinking_tokens", 0)) for unit in units]
+        extra = [read_settings(JudgeSettings, unit).thinking_tokens for unit in units]
         roomy = [replace(one, max_tokens=one.max_tokens + n) for one, n in zip(requests, extra, strict=True)]
         return self.chat.ask_all(roomy)
 
@@ -68,7 +81,9 @@ def run(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[Rec
 def _look(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
     requests = [
         look_request(
-            judge.reference(str(unit.inputs["reference"])), _reply(unit, upstream), temperature=_temperature(unit)
+            judge.reference(read_inputs(LookInputs, unit).reference),
+            _reply(unit, upstream),
+            temperature=_temperature(unit),
         )
         for unit in units
     ]
@@ -96,29 +111,30 @@ def _one_rubric(judge: Judge, unit: Unit, upstream: Upstream) -> Record:
             continue
         rubric, dropped = tidied(answer.value)
         if rubric.wanted:
-            made: dict[str, JSON] = {"wanted": list(rubric.wanted), "unwanted": list(rubric.unwanted)}
+            made = to_json(RubricMade(wanted=list(rubric.wanted), unwanted=list(rubric.unwanted)))
             return Record(unit.id, made | {"dropped": dropped, "unread": reasons, "answer": answer.as_payload()})
         reasons.append("no statement about what is there can be used")
-    words = "; ".join(reasons)
+    words, poster = "; ".join(reasons), read_inputs(OfPoster, unit).poster
     return Record(
         unit.id,
         status="failed",
-        error=f"the judge's {TRIES} answers gave no rubric of {unit.inputs['poster']} ({words}); name another judge",
+        error=f"the judge's {TRIES} answers gave no rubric of {poster} ({words}); name another judge",
     )
 
 
 def _rubric_request(judge: Judge, unit: Unit, upstream: Upstream, seed: int) -> Request:
     temperature = _temperature(unit)
-    inputs: Mapping[str, Any] = unit.inputs
-    if unit.settings["source"] == "reference":
-        return reference_request(judge.reference(inputs["reference"]), temperature=temperature, seed=seed)
-    read = [upstream(look).payload["value"] for look in inputs["looks"]]
+    asked = read_inputs(RubricInputs, unit)
+    if read_settings(RubricFrom, unit).source == "reference":
+        return reference_request(judge.reference(asked.reference), temperature=temperature, seed=seed)
+    read = [read_payload(Looked, upstream(look)).value for look in asked.looks]
     looks = [Look.model_validate(value) for value in read if value is not None]
     return looks_request(looks, temperature=temperature, seed=seed)
 
 
 def _items(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
-    keys = [Rubric.of(upstream(str(unit.inputs["rubric"])).payload).key for unit in units]
+    made = [read_payload(RubricMade, upstream(read_inputs(ItemsInputs, unit).rubric)) for unit in units]
+    keys = [Rubric(tuple(one.wanted), tuple(one.unwanted)).key for one in made]
     orders = [blind_order(key, unit.id) for key, unit in zip(keys, units, strict=True)]
     requests = [
         items_request(order, _rendition(judge, unit, upstream), temperature=_temperature(unit), seed=unit.seed)
@@ -128,24 +144,26 @@ def _items(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[
         if isinstance(answer, UnispectError):
             yield _failed(unit, answer)
         else:
-            yield Record(unit.id, {"items": _graded(key, order, answer), "answer": _without_value(answer)})
+            items = [to_json(one) for one in _graded(key, order, answer)]
+            yield Record(unit.id, {"items": items, "answer": _without_value(answer)})
 
 
-def _graded(key: Mapping[str, bool], order: Sequence[str], answer: Answer[Answers]) -> list[JSON]:
+def _graded(key: Mapping[str, bool], order: Sequence[str], answer: Answer[Answers]) -> list[ItemSaid]:
     """Every item of the rubric with what was said of it; `status` is None where nothing readable was.
 
     A number answered twice with the same status counts; with two, the item is unparsed.
     """
-    said: dict[str, list[tuple[str, str]]] = {statement: [] for statement in order}
+    said: dict[str, list[tuple[Shown, str]]] = {statement: [] for statement in order}
     for one in answer.value.answers if answer.value else ():
         if 1 <= one.number <= len(order):
             said[order[one.number - 1]].append((one.status, one.explanation))
-    items: list[JSON] = []
+    items: list[ItemSaid] = []
     for statement, wanted in key.items():
-        statuses = {status for status, _ in said[statement]}
+        statuses: set[Shown] = {status for status, _ in said[statement]}
         status = statuses.pop() if len(statuses) == 1 else None
         why = said[statement][0][1] if status else ""
-        items.append({"statement": statement, "wanted": wanted, "status": status, "explanation": why})
+        item = ItemSaid(statement=statement, wanted=wanted, status=status, explanation=why)
+        items.append(item)
     return items
 
 
@@ -154,21 +172,19 @@ def _without_value(answer: Answer[Answers]) -> dict[str, JSON]:
 
 
 def _rendition(judge: Judge, unit: Unit, upstream: Upstream) -> Rendition:
-    if unit.inputs["about"] == "reference":
-        return judge.reference(str(unit.inputs["reference"]))
-    return _reply(unit, upstream)
+    asked = read_inputs(ItemsInputs, unit)
+    return judge.reference(asked.reference) if asked.about == "reference" else _reply(unit, upstream)
 
 
 def _reply(unit: Unit, upstream: Upstream) -> Rendition:
-    record = upstream(str(unit.inputs["reply"]))
+    record = upstream(read_inputs(OfReply, unit).reply)
     if record.pictures:
         return stored_picture(record.pictures["picture"], f"the picture drawn for unit {record.unit}")
-    return str(record.payload["text"])
+    return read_payload(Said, record).text
 
 
 def _temperature(unit: Unit) -> float | None:
-    settings: Mapping[str, Any] = unit.settings
-    return settings["temperature"]
+    return read_settings(JudgeSettings, unit).temperature
 
 
 def _failed(unit: Unit, error: UnispectError) -> Record:
