@@ -88,12 +88,12 @@ $(STAMP): pyproject.toml constraints.txt constraints-cuda.txt
 	rm -r $(VENV)/torch
 	$(locked) -r constraints.txt
 	if $(BIN)/python -m pip show torch 2>/dev/null | grep -q '^Requires:.*cuda'; then $(locked) -r constraints-cuda.txt; fi
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(call install,$(VENV)) --no-deps --no-build-isolation -e .
 	$(BIN)/python -m pip check
 	touch $(STAMP)
 
-# Nothing is looked up, built or run that the file does not name.
-locked = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
+# Nothing is looked up, built or run that the file does not name. Byte code is made of what is imported, when it is first.
+locked = $(BIN)/python -m pip install -q --disable-pip-version-check --no-compile --require-hashes --no-deps --only-binary :all:
 
 # The newest releases that pyproject.toml allows: make lock UPGRADE=--upgrade
 lock: setup

@@ -42,7 +42,8 @@ BY_DAY = "tiny-janus-pro"
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(name, marks=AT_NIGHT) if name.startswith("tiny-") and name != BY_DAY else name for name in MODELS
+        pytest.param(name, marks=pytest.mark.slow if name == BY_DAY else AT_NIGHT) if name.startswith("tiny-") else name
+        for name in MODELS
     ],
 )
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:

@@ -89,6 +89,7 @@ def test_its_findings_and_figures_are_as_they_were(whole: Path) -> None:
         same(said_of(sections_of([store], lambda _: None)), expected["sections"])
 
 
+@pytest.mark.slow
 def test_it_is_reported(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     outcome = here(capsys, "report", whole, "--out", tmp_path / "page.html")
     assert outcome.code == 0, outcome.err
@@ -107,6 +108,7 @@ def test_the_same_commands_plan_the_same_units(whole: Path, capsys: pytest.Captu
         assert store.manifest().cards.keys() == {entry.unit.model for entry in before.values()}
 
 
+@pytest.mark.slow
 def test_one_that_was_stopped_goes_on(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     before, ids = entries(stopped), planned(stopped)
     assert 0 < len(before) < len(ids)
@@ -121,6 +123,7 @@ def test_one_that_was_stopped_goes_on(stopped: Path, tmp_path: Path, capsys: pyt
     assert all(new[id].unit == after[id].unit for id in new)
 
 
+@pytest.mark.slow
 def test_it_merges_with_what_is_written_today(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     new = tmp_path / "new"
     for model in (BOUND, MUTE):

@@ -69,6 +69,7 @@ def test_a_run_that_exists_is_refused_when_asked_to(checkpoint, prompts, tmp_pat
     assert "already holds" in outcome.error
 
 
+@pytest.mark.slow
 def test_equal_commands_leave_equal_bytes_and_other_batches_equal_numbers(checkpoint, prompts, tmp_path, capsys):
     for name, size in (("one", 1), ("five", 5), ("again", 5)):
         command = encoding(checkpoint, f"text:{prompts}", tmp_path / name, "--batch-size", size)
@@ -126,6 +127,7 @@ def test_a_prompt_beyond_the_positions_of_a_model_fails_alone_with_its_reason(tm
         assert sum(entry.record.status == "done" for entry in store.entries()) >= 4
 
 
+@pytest.mark.slow
 def test_published_prompts_on_an_organism(tmp_path, capsys):
     folder = need_reference("t2i_corebench")
     command = ["run", "encoding", "--model", "tiny-janus-pro", "--data", f"t2i-corebench:{folder}", "--limit", "2"]
@@ -179,7 +181,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_goes_on(checkpoint, tmp_p
 @pytest.mark.slow
 def test_several_studies_on_several_models_end_in_one_comparison(tmp_path, capsys):
     models = ("tiny-janus-pro-b*", "tiny-harmon-bound", "tiny-janus-pro-bound", "tiny-janus-pro-mute")
-    command = ["run", "concepts", "encoding", "--model", *models, "--limit", "1", "--seeds", "0"]
+    command = ["run", "response", "encoding", "--model", *models, "--limit", "1", "--seeds", "0", "--preset", "paper"]
     outcome = here(capsys, *command, "--out", tmp_path / "run")
     assert outcome.code == 0, outcome.err
     said = [line.split()[1].partition("@")[0] for line in outcome.out.splitlines() if line.startswith("model ")]

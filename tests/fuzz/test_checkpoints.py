@@ -37,6 +37,7 @@ def test_good_folders_load(good: Mapping[str, Path], tmp_path: Path):
     assert [outcome for _, outcome in tried(cases, good, tmp_path)] == [LOADED] * len(cases)
 
 
+@pytest.mark.slow
 def test_no_odd_file_is_more_than_refused(good: Mapping[str, Path], tmp_path: Path):
     found = list(tried(cases_of_files(), good, tmp_path))
     assert len(found) >= 100
@@ -45,6 +46,7 @@ def test_no_odd_file_is_more_than_refused(good: Mapping[str, Path], tmp_path: Pa
     assert len(loaded) < len(found) / 10, loaded
 
 
+@pytest.mark.slow
 def test_no_odd_setting_is_more_than_refused(good: Mapping[str, Path], tmp_path: Path):
     found = list(tried(cases_of_settings(good, each=1, seed=0, share=0.4), good, tmp_path))
     assert len(found) >= 100

@@ -79,6 +79,7 @@ def test_more_prompts_calibrate_anew_and_replace_what_was_there(whole, tmp_path)
     assert said in view_encoding(entries, {}).caveats
 
 
+@pytest.mark.slow
 def test_another_data_set_is_another_set(whole, tmp_path):
     entries = run_into(
         tmp_path / "r",
@@ -147,6 +148,7 @@ REPLIES = Planted(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "said"),
     [

@@ -231,6 +231,7 @@ def test_mastery_and_reading_of_95_percent_are_hardly_ever_denied():
     assert sum(unread) <= few(0.05, seeds)
 
 
+@pytest.mark.slow
 def test_mastery_of_80_percent_is_hardly_ever_believed_and_of_99_mostly():
     seeds = 200
     less, more = (

@@ -108,6 +108,7 @@ def test_there_is_nothing_to_cure_in_a_fluent_model():
     assert finding(section, "cure-draw-look-describe").verdict is Verdict.NOT_APPLICABLE
 
 
+@pytest.mark.slow
 def test_riddles_are_drawn_by_who_knows_the_words_for_drawing():
     solved = section_of(FakeModel(card(), draws=ALL, tells=ALL), options=options("riddle"))
     assert finding(solved, "riddle").verdict is Verdict.SUPPORTED
@@ -119,6 +120,7 @@ def test_riddles_are_drawn_by_who_knows_the_words_for_drawing():
     assert row(unsolved, "battery", **start)["mean"].estimate == 1
 
 
+@pytest.mark.slow
 def test_a_model_that_hears_the_usual_order_only_is_noticed():
     class Orderly(FakeModel):
         def _pictured(self, text, seed):
@@ -226,6 +228,7 @@ def test_without_its_base_nothing_is_said_of_retention():
     assert not [f for f in aphasic("retain").findings if "retention" in f.id]
 
 
+@pytest.mark.slow
 def test_concepts_are_what_they_were_when_parts_are_added():
     """The gap rests on pictures drawn from names in the usual order, whatever else was drawn."""
     alone, together = aphasic("battery"), aphasic("all")

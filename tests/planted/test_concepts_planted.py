@@ -38,6 +38,7 @@ def row(section, table, **where):
     return only
 
 
+@pytest.mark.slow
 def test_words_drawn_but_not_told_are_aphasia():
     found = finding(aphasic(), "taught-drawing")
     assert found.verdict is Verdict.SUPPORTED
@@ -205,6 +206,7 @@ def test_gallery_shows_right_and_wrong_pictures_with_what_was_told():
     assert all(item.picture and item.prompt and "no idea" in item.reply for item in drawn)
 
 
+@pytest.mark.slow
 def test_several_models_keep_their_own_findings():
     section = section_of(APHASIC, FakeModel(card("fluent", planted="fluent"), draws=KNOWN, tells=KNOWN))
     assert len({f.id for f in section.findings}) == len(section.findings)

@@ -42,6 +42,7 @@ def row(section, table, **where):
     return only
 
 
+@pytest.mark.slow
 def test_faces_drawn_but_not_told_are_aphasia():
     found = finding(aphasic(), "fake-names")
     assert (found.verdict, found.headline, found.seeds) == (Verdict.SUPPORTED, True, (0, 1, 2))

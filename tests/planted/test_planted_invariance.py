@@ -117,6 +117,7 @@ def test_stretching_one_modality_changes_no_number_that_decides_and_makes_no_dif
         assert "depends on the width" in level.detail
 
 
+@pytest.mark.slow
 def test_a_growing_distance_shrinks_no_difference_and_is_a_number_of_its_own(tmp_path):
     gaps, offsets = [], []
     for shift in (0.0, 2.0, 32.0):

@@ -127,6 +127,7 @@ def test_a_sign_that_length_makes_is_named_an_artefact_of_length(tmp_path):
     assert all("The same family, tiny" in detail for detail in details)
 
 
+@pytest.mark.slow
 def test_statements_about_replies_have_the_planted_numbers(tmp_path):
     """Text replies share nothing with their prompts, pictures repeat them."""
     model = Planted(
@@ -161,14 +162,14 @@ def test_pictures_without_states_are_supported_by_construction(tmp_path):
     assert "By construction: a second network draws" in r3.detail
 
 
-REPEATS, RATE = 200, 0.05
+RATE = 0.05
+MORE = pytest.mark.nightly("tests/planted/test_planted_statements.py::test_shuffled_labels_of_prompts_give_no_finding")
 
 
 @pytest.mark.slow
-def test_shuffled_labels_of_prompts_give_no_finding(tmp_path):
-    """Which prompts are called pictures, and of which kind, is drawn at random: nothing may be found in 200 such
-    draws.
-    """
+@pytest.mark.parametrize("repeats", [60, pytest.param(200, marks=MORE)])
+def test_shuffled_labels_of_prompts_give_no_finding(tmp_path, repeats):
+    """Which prompts are called pictures, and of which kind, is drawn at random: hardly any such draw finds anything."""
     rng = np.random.default_rng(0)
     rows = {f"line {i}": int(n) for i, n in enumerate(rng.integers(16, 60, size=60))}
     texts = tmp_path / "prompts.txt"
@@ -179,7 +180,7 @@ def test_shuffled_labels_of_prompts_give_no_finding(tmp_path):
     labels = [("text", "deductive")] * 15 + [("text", "other")] * 15 + [("image", "a")] * 15 + [("image", "b")] * 15
     asked = {one.id: one for one in STATEMENTS if one.id in ("T1", "T2", "T3")}
     found = dict.fromkeys((*asked, "levels", "start"), 0)
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         shuffled = [
             replace(entry, unit=replace(entry.unit, inputs={**entry.unit.inputs, "modality": modality, "group": kind}))
             for entry, (modality, kind) in zip(entries, rng.permutation(np.array(labels)).tolist(), strict=True)
@@ -191,14 +192,18 @@ def test_shuffled_labels_of_prompts_give_no_finding(tmp_path):
         findings = {f.id: f.verdict for f in encoding_view(shuffled, {}).findings}
         for name in ("levels", "start"):
             found[name] += findings[f"{name}-paper-planted"] is Verdict.SUPPORTED
-    assert max(found.values()) <= RATE * REPEATS, found
+    assert max(found.values()) <= RATE * repeats, found
+
+
+MORE_REPLIES = pytest.mark.nightly("tests/planted/test_planted_statements.py::test_replies_to_nobody_fit_no_prompt")
 
 
 @pytest.mark.slow
-def test_replies_to_nobody_fit_no_prompt():
+@pytest.mark.parametrize("repeats", [80, pytest.param(200, marks=MORE_REPLIES)])
+def test_replies_to_nobody_fit_no_prompt(repeats):
     """Prompts and replies are drawn apart: a mismatch gain may be found in at most one of twenty such studies."""
     found = 0
-    for repeat in range(REPEATS):
+    for repeat in range(repeats):
         rng = np.random.default_rng([1, repeat])
         sides = [tuple(torch.from_numpy(rng.standard_normal((12, 6))) for _ in range(2)) for _ in range(10)]
         gains = []
@@ -208,4 +213,4 @@ def test_replies_to_nobody_fit_no_prompt():
             gains.append((str(index), [gain.value]))
         decision = above(Curves.of(gains).mean(), 0.0)
         found += decision.verdict(decision.p) is Verdict.SUPPORTED
-    assert found <= RATE * REPEATS
+    assert found <= RATE * repeats

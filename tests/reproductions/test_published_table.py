@@ -79,6 +79,7 @@ def published_texts():
     return prompts
 
 
+@pytest.mark.slow
 def test_the_published_prompts_in_characters_and_words():
     """Characters are exact; words stand up to 0.3 bit below the ids of a byte-pair tokenizer."""
     found = {one.kind: one for one in tokens.statistics(published_texts(), tokens.words)}

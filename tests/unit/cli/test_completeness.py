@@ -125,6 +125,7 @@ def test_ungraded_records_are_counted_without_a_look_at_pictures(tmp_path: Path)
         assert ungraded([store], STUDY, "eye", judge) == ""
 
 
+@pytest.mark.slow
 def test_a_study_of_which_nothing_falls_to_a_part_is_passed_over(tmp_path: Path, capsys, monkeypatch) -> None:
     """The others are run, whatever comes first; carried out alone it is refused."""
     from unispect.runner import ready

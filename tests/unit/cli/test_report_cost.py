@@ -66,6 +66,7 @@ def held(folder, times: int) -> tuple[int, int]:
 MIND = Mind(evenly(0.9), {kind: evenly(0.3) for kind in KINDS})
 
 
+@pytest.mark.slow
 def test_a_drawing_takes_less_than_half_a_kilobyte(tmp_path):
     """Its record as objects of JSON takes more than three times as much."""
     few, many = 25, 50  # pages of records that are whole, so that what one page takes is in both

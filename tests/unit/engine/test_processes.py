@@ -53,6 +53,7 @@ def test_workers_that_are_killed_are_replaced_and_nothing_is_lost_or_done_twice(
     assert {len((tmp_path / one).read_text().splitlines()) for one in deadly} == {2}
 
 
+@pytest.mark.slow
 def test_a_unit_that_always_kills_its_worker_is_given_up_with_the_cause(tmp_path):
     deadly = DRAWS[4].id
     summary = spread(tmp_path / "run", partial(fake_pool.deadly, tmp_path, frozenset({deadly}), 99))

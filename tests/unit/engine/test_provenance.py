@@ -108,6 +108,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_written_by_a_program_can_be_reported(written: Path, tmp_path: Path):
     report = write_report([written], tmp_path / "page.html", title="", command=("x",))
     page = report.path.read_text()
@@ -116,6 +117,7 @@ def test_a_run_written_by_a_program_can_be_reported(written: Path, tmp_path: Pat
     assert "tiny-janus-pro-bound" in page
 
 
+@pytest.mark.slow
 def test_what_decides_last_digits_is_noted_and_on_the_page(written: Path, tmp_path: Path):
     with RunStore.open(written) as store:
         (noted,) = store.manifest().invocations
@@ -129,6 +131,7 @@ def test_what_decides_last_digits_is_noted_and_on_the_page(written: Path, tmp_pa
     assert traits["cpu"] in page
 
 
+@pytest.mark.slow
 def test_seeds_on_the_page_are_those_of_units_whatever_run_json_says(written: Path, tmp_path: Path):
     path = written / "run.json"
     content = path.read_text()
@@ -142,6 +145,7 @@ def test_seeds_on_the_page_are_those_of_units_whatever_run_json_says(written: Pa
     assert "<dt>Seeds</dt><dd>3, 4<" in page
 
 
+@pytest.mark.slow
 def test_a_missing_card_is_explained(written: Path, tmp_path: Path):
     path = written / "run.json"
     content = path.read_text()

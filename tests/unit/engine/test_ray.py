@@ -21,14 +21,40 @@ from unispect.studies.base import Options
 from unispect.studies.registry import find_study
 
 
-@pytest.fixture
-def ray(monkeypatch):
+@pytest.fixture(scope="module")
+def ray():
+    """Actors find what tests import."""
     pytest.importorskip("ray", reason="Ray is not installed (extra [ray])")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(fake_pool.__file__).parent), *sys.path]))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", os.pathsep.join([str(Path(fake_pool.__file__).parent), *sys.path]))
+        yield
 
 
-def spread(folder: Path, load: Load, *, replicas: int = 2, batch_size: int = 16) -> Summary:
-    return carried_out(folder, Actors(load), replicas, batch_size)
+@pytest.fixture(scope="module")
+def alone(ray, tmp_path_factory):
+    """What one actor of a Ray that is started here leaves in a folder, and what it says of too much.
+
+    Before there is a cluster: in a process in which another Ray ended, the actors of a cluster from before die.
+    """
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    assert spread(folder, fake_pool.plain, address="local", replicas=1).done == 120
+    with pytest.raises(UsageError) as refused:
+        Actors(fake_pool.plain, threads=4096)
+    return folder, str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def cluster(alone):
+    """Of two cores and two GPUs, for all tests: each start of Ray takes seven processor seconds."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 2})
+    yield made
+    made.shutdown()
+
+
+def spread(folder: Path, load: Load, *, address: str, replicas: int = 2, batch_size: int = 16) -> Summary:
+    return carried_out(folder, Actors(load, address=address), replicas, batch_size)
 
 
 def _on_gpus(count: int, number: int) -> object:
@@ -45,24 +71,23 @@ def expected(tmp_path) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray")
-def test_records_do_not_depend_on_the_number_of_actors(tmp_path, expected):
-    for replicas, batch_size in ((1, 16), (2, 7)):
-        folder = tmp_path / f"run{replicas}"
-        assert spread(folder, fake_pool.plain, replicas=replicas, batch_size=batch_size).done == 120
-        assert exported(folder) == expected
+def test_records_do_not_depend_on_the_number_of_actors(alone, cluster, tmp_path, expected):
+    assert exported(alone[0]) == expected
+    assert spread(tmp_path / "run", fake_pool.plain, address=cluster.address, batch_size=7).done == 120
+    assert exported(tmp_path / "run") == expected
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray")
-def test_actors_that_are_killed_are_replaced_and_a_unit_that_always_kills_is_given_up(tmp_path, expected):
+def test_actors_that_are_killed_are_replaced_and_a_unit_that_always_kills_is_given_up(cluster, tmp_path, expected):
     once, always = DRAWS[1].id, DRAWS[30].id
     notes = tmp_path / "notes"
     notes.mkdir()
-    summary = spread(tmp_path / "run", partial(fake_pool.deadly, notes, frozenset({once}), 1))
+    summary = spread(tmp_path / "run", partial(fake_pool.deadly, notes, frozenset({once}), 1), address=cluster.address)
     assert summary.done == 120
     assert exported(tmp_path / "run") == expected
-    summary = spread(tmp_path / "worse", partial(fake_pool.deadly, notes, frozenset({always}), 99))
+    summary = spread(
+        tmp_path / "worse", partial(fake_pool.deadly, notes, frozenset({always}), 99), address=cluster.address
+    )
     assert (summary.done, summary.failed, summary.skipped) == (118, 1, 1)
     with RunStore.open(tmp_path / "worse") as store:
         entry = store.get(always)
@@ -71,13 +96,9 @@ def test_actors_that_are_killed_are_replaced_and_a_unit_that_always_kills_is_giv
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray")
-def test_a_node_that_is_removed_takes_no_unit_with_it(tmp_path, expected):
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+def test_a_node_that_is_removed_takes_no_unit_with_it(cluster, tmp_path, expected):
     node = cluster.add_node(num_cpus=1)
-    pool = WorkerPool(Actors(fake_pool.plain, address=cluster.address), 2)
+    pool = WorkerPool(Actors(fake_pool.plain, address=cluster.address), 3)  # one of them on the node
     try:
         with RunStore.create(tmp_path / "run") as store:
             kept, seen = store.record, []
@@ -93,36 +114,26 @@ def test_a_node_that_is_removed_takes_no_unit_with_it(tmp_path, expected):
         assert node not in cluster.worker_nodes
     finally:
         pool.close()
-        cluster.shutdown()
     assert exported(tmp_path / "run") == expected
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray")
-def test_a_model_is_spread_over_the_gpus_of_its_actor(tmp_path):
-    from ray.cluster_utils import Cluster
-
+def test_a_model_is_spread_over_the_gpus_of_its_actor(cluster, tmp_path):
     study = find_study("encoding")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 2})
-    try:
-        for gpus in (1, 2):
-            pool = WorkerPool(Actors(partial(_on_gpus, gpus), address=cluster.address, gpus=gpus), 1)
-            try:
-                plan = study.plan(pool.card, Options(data=None, limit=1, seeds=(0,)))
-                with RunStore.create(tmp_path / f"run{gpus}") as store:
-                    assert drive(plan, study.run, store, pool).done == len(plan.units)
-            finally:
-                pool.close()
-    finally:
-        cluster.shutdown()
+    for gpus in (1, 2):
+        pool = WorkerPool(Actors(partial(_on_gpus, gpus), address=cluster.address, gpus=gpus), 1)
+        try:
+            plan = study.plan(pool.card, Options(data=None, limit=1, seeds=(0,)))
+            with RunStore.create(tmp_path / f"run{gpus}") as store:
+                assert drive(plan, study.run, store, pool).done == len(plan.units)
+        finally:
+            pool.close()
     assert exported(tmp_path / "run1") == exported(tmp_path / "run2")
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray")
-def test_more_than_the_machine_has_is_refused():
-    with pytest.raises(UsageError, match="a replica wants 4096 CPU, this machine has"):
-        Actors(fake_pool.plain, threads=4096)
+def test_more_than_the_machine_has_is_refused(alone):
+    assert alone[1].startswith("a replica wants 4096 CPU, this machine has")
 
 
 def test_without_ray_the_engine_says_how_to_get_it(monkeypatch):

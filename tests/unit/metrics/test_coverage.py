@@ -40,6 +40,7 @@ def too_high(rows) -> list[str]:
     return [f"{r.size}, {r.truth}: {r.shares['ours']:.1f}" for r in rows if r.shares["ours"] > MOST + error(r)]
 
 
+@pytest.mark.slow
 def test_shares_of_words_crossed_with_combinations(bench) -> None:
     """In the middle: near the ends, and where whole clusters succeed or fail, limits of few clusters are too wide."""
     rows = list(bench.crossed(120, False, sizes=(bench.SIZES[0], bench.SIZES[5]), shares=(0.5, 0.8)))
@@ -54,6 +55,7 @@ def test_gaps_of_words_drawn_in_combinations_and_told_alone(bench) -> None:
     assert not too_low(rows)
 
 
+@pytest.mark.slow
 def test_means_of_few_skewed_values(bench) -> None:
     rows = list(bench.means(300, False, prompts=(3, 5, 8, 22)))
     kept = [row for row in rows if "6.2" not in row.truth and (row.size, row.truth[:3]) != ("3 prompts", "exp")]
@@ -62,6 +64,7 @@ def test_means_of_few_skewed_values(bench) -> None:
     assert not too_high(kept)
 
 
+@pytest.mark.slow
 def test_differences_of_few_prompts(bench) -> None:
     rows = list(bench.groups(150, False, pairs=((3, 3, 0), (4, 16, 0), (8, 8, 8))))
     kept = [row for row in rows if "exponential" not in row.truth and "1.75" not in row.truth]
@@ -70,6 +73,7 @@ def test_differences_of_few_prompts(bench) -> None:
     assert not too_high([row for row in kept if "normal" in row.truth])
 
 
+@pytest.mark.slow
 def test_correlations_of_words_that_share_combinations_are_not_found_where_there_are_none(bench) -> None:
     for row in bench.associations(120, True, rhos=(0.0,), difficulties=(0.0, 2.0)):
         assert row.shares["p by combinations"] <= FALSE + error(row)

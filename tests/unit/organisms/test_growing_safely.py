@@ -75,6 +75,7 @@ APART = 50
 EACH = first_moments(APART, slow=26)
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("dies", [False, True], ids=["full", "killed"])
 def test_whatever_happens_to_its_disk_the_same_command_ends_in_the_same_bytes(

@@ -52,7 +52,7 @@ def test_turning_the_latents_changes_no_picture_and_brings_them_to_their_signs()
 @pytest.mark.slow
 def test_pictures_are_learned_through_their_signs():
     vq, pixels = quantiser(), pictures()
-    train_lfq(vq, pixels, LFQTraining(60, 180, batch=8), torch.Generator().manual_seed(1))
+    train_lfq(vq, pixels, LFQTraining(40, 100, batch=8), torch.Generator().manual_seed(1))
     with torch.no_grad():
         codes = vq.codes(pixels)
         error = (vq.decode(codes, (4, 4)) - pixels).square().mean()

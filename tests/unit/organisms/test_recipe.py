@@ -109,6 +109,7 @@ def test_a_training_that_was_stopped_ends_in_the_same_bytes(family: str, tmp_pat
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["janus-pro", "show-o", "bagel"])  # a codebook, signs, and means moved on the way
 def test_a_picture_tokenizer_that_was_stopped_goes_on_to_the_same_bytes(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

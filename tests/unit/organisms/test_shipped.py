@@ -32,6 +32,7 @@ def test_cards_need_no_torch() -> None:
     assert run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
+@pytest.mark.slow
 def test_every_name_loads_with_a_revision_of_its_own() -> None:
     cards = [unispect.load(name).card for name in NAMES]
     assert [card.id for card in cards] == NAMES
@@ -103,6 +104,7 @@ def test_the_gates_are_passed_and_those_that_were_recorded(family: str) -> None:
         assert gate.passed, gate.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [family for family in SHIPPED if family not in BY_DAY])
 def test_every_family_still_draws_and_tells_what_it_could(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve of the combinations that the gates ask about, and each question in one order."""

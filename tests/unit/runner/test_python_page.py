@@ -11,6 +11,7 @@ from unispect.runs import RunStore
 PAGE = (Path(__file__).parents[3] / "docs" / "python.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     known: dict[str, object] = {}

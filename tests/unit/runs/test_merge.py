@@ -57,6 +57,7 @@ def content(run: Path) -> list[object]:
         return [lines, planned, store.pending(), [count.planned for count in store.counts()]]
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_split_of_a_run_merges_to_the_whole_in_any_order(data: st.DataObject) -> None:

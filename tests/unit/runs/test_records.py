@@ -129,6 +129,7 @@ def peak(tmp_path, count: int) -> int:
             tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_view_of_states_takes_a_few_kilobytes_a_record(tmp_path):
     """Floats of a resample, objects of JSON: either alone is more."""
     few, many = 2200, 3200  # from where on resamples come in blocks

@@ -62,6 +62,7 @@ def test_a_full_disk_at_any_moment_is_said_and_costs_nothing(first: int, binding
         assert contents(out) == binding.whole, disk.seen[at - 1]
 
 
+@pytest.mark.slow
 @EACH
 def test_a_kill_at_any_moment_costs_nothing(first: int, binding: Whole, tmp_path: Path) -> None:
     assert binding.things_to_die_at > binding.things

@@ -105,6 +105,7 @@ def test_loss_and_gradient_do_not_depend_on_the_pieces(family: str, tmp_path: Pa
     assert abs(other - loss) > 1e-3 * loss
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_in_the_same_bytes(janus: Path, tmp_path: Path) -> None:
     settings = {"steps": 12, "save_every": 4, "save_at": (6,), "auxiliary": {"source": "world"}, "batch": 8}
     settings |= {"unconditional": 0.3, "optimiser": "muon"}
@@ -151,6 +152,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_last_state(
     assert not (tmp_path / "out" / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimiser", "rate"), [("adamw", 0.1), ("muon", 0.1)])
 def test_a_rate_a_hundred_times_too_high_is_stopped_with_the_first_window(
     optimiser: str, rate: float, janus: Path, tmp_path: Path
@@ -208,6 +210,7 @@ def test_adapters_are_heard_in_every_family(family: str, tmp_path: Path) -> None
     assert torch.allclose(answered(ready.model), answered(merged), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_holding_a_model_together_learns_the_same(janus: Path, tmp_path: Path, monkeypatch) -> None:
     """The way of FSDP and DeepSpeed through accelerate, with the one process there is here."""
     settings = {"steps": 4, "save_every": 2, "batch": 8, "micro_batch": 2}
@@ -279,6 +282,7 @@ def test_the_folder_of_another_training_is_left_alone(janus: Path, tmp_path: Pat
         finished(order("janus-pro", janus, tmp_path / "full"))
 
 
+@pytest.mark.slow
 def test_a_damaged_state_is_said_to_be(janus: Path, tmp_path: Path) -> None:
     asked = order("janus-pro", janus, tmp_path / "out", steps=4, save_every=2)
     with pytest.raises(Stopped):

@@ -20,6 +20,7 @@ def kinds(planned):
     return found
 
 
+@pytest.mark.slow
 def test_everybody_is_asked_about_in_every_way():
     found = kinds(plan(card(), Options(seeds=(0, 1))))
     assert {kind: len(units) for kind, units in found.items()} == {

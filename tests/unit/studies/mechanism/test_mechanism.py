@@ -73,6 +73,7 @@ def test_a_planted_relation_is_found_and_no_other(strength, verdict):
     assert (one.interval.low > 0.3) == (strength > 0)
 
 
+@pytest.mark.slow
 def test_what_differs_between_ways_of_teaching_is_no_relation():
     """Words taught by text have the smaller gaps and lie higher; inside each way there is nothing."""
     claimed = 0

@@ -94,6 +94,7 @@ def borders(bench):
     return bench.nulls(6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", [6, 24])
 def test_statements_are_seldom_decided_at_their_border(bench, each):
     """Of every statement: where its number is just what it must exceed, and where kinds are the same."""
