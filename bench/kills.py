@@ -5,8 +5,8 @@
 
 Half of the kills strike at a call that writes (to the disk, to SQLite, to a server), before it or behind it; the others
 after a time, some of them in a new interpreter that may still be importing. A command is killed up to four times in one
-folder, each time started again, and then left to its end: see `tests/killing.py`. `--out` keeps the counts after every
-round, and continues where it holds some of the same seed. Exits with 1 where anything was lost.
+folder, each time started again, and then left to its end: see `tests/helpers/killing.py`. `--out` keeps the
+counts after every round, and continues where it holds some of the same seed. Exits with 1 where anything was lost.
 """
 
 import argparse
@@ -18,9 +18,9 @@ import tempfile
 from dataclasses import asdict, fields
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from killing import CASES, WORKERS, Campaign, Case, Tally, campaign
+from tests.helpers.killing import CASES, WORKERS, Campaign, Case, Tally, campaign
 
 SHARES = {WORKERS.name: 0.03}
 """Share of all kills; the others have the rest in equal parts. Workers begin from nothing, which takes long."""

@@ -2,8 +2,8 @@
 
     python bench/odd.py [--each N] [--family NAME ...]
 
-Folders stand in `tests/odd_checkpoints.py`: odd files, and every setting of every family with `--each` odd values in
-its place (default: all of them). Each is loaded, and where that works, it writes and draws.
+Folders stand in `tests/helpers/odd_checkpoints.py`: odd files, and every setting of every family with `--each` odd
+values in its place (default: all of them). Each is loaded, and where that works, it writes and draws.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from odd_checkpoints import (
+from tests.helpers.odd_checkpoints import (
     FAMILIES,
     LOADED,
     ODD_VALUES,

@@ -22,10 +22,10 @@ from itertools import chain
 from math import sqrt
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from planted_truth import inside, outside, several, states
-from planted_truth.case import ANY, BOUND, Count, Truth, World, counted, most
+from tests.planted_truth import inside, outside, several, states
+from tests.planted_truth.case import ANY, BOUND, Count, Truth, World, counted, most
 
 CHUNK = 10
 """Repetitions that are worked on in one go."""

@@ -23,11 +23,10 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from planted_truth import concepts as planted
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import unispect
+from tests.planted_truth import concepts as planted
 from unispect.core.seeds import generator_for
 from unispect.core.units import JSON, Entry, Grade, Record, Unit
 from unispect.data.concepts.render import render
@@ -111,7 +110,7 @@ def plant(models: int, count: int, out: Path) -> None:
 def planted_by(source: Path, models: int, count: int, out: Path) -> None:
     """`plant` by the build in `source`."""
     code = f"import report; from pathlib import Path; report.plant({models}, {count}, Path({str(out)!r}))"
-    paths = (source, Path(__file__).parent, Path(__file__).parents[1] / "tests")
+    paths = (source, Path(__file__).parent, Path(__file__).parents[1])
     variables = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
     subprocess.run([sys.executable, "-c", code], env=variables, check=True)
 

@@ -112,7 +112,7 @@ def _save(network: LlamaForCausalLM, folder) -> None:
     "peft",
     "`PeftModel.from_pretrained` applies an adapter whose names begin with `base_model.model.` to the network"
     " it was made"
-    " from; on the trunk alone it warns and changes nothing, and `load_adapter` says so in its result only.",
+    " from; on the backbone alone it warns and changes nothing, and `load_adapter` says so in its result only.",
     met="the `adapter` folder beside bound weights (docs/training.md)",
     source="`peft_model.py`",
     seen="0.20.0 to 0.21.2",
@@ -141,12 +141,13 @@ def test_peft_applies_an_adapter_to_the_whole_network_only(network, tmp_path):
 
 @watch(
     "transformers",
-    "`load_adapter` of a trunk applies an adapter that was made for the whole network, which peft's own doors do not.",
+    "`load_adapter` of a backbone applies an adapter that was made for the whole network, which peft's own doors do"
+    " not.",
     met="the `adapter` folder beside bound weights (docs/training.md)",
     source="`integrations/peft.py`",
     seen="5.20.0 to 5.24.0",
 )
-def test_transformers_applies_the_same_adapter_to_a_trunk(network, tmp_path):
+def test_transformers_applies_the_same_adapter_to_a_backbone(network, tmp_path):
     ids = torch.arange(4)[None]
     backbone = LlamaModel(network.config)
     backbone.load_state_dict(network.model.state_dict())

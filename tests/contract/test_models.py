@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from batch_invariance import same_numbers, same_picture
-from contract_models import MODELS
 from PIL import Image
 
+from tests.helpers.batch_invariance import same_numbers, same_picture
+from tests.helpers.contract_models import MODELS
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.errors import Unsupported, UsageError

@@ -3,10 +3,10 @@
 import zlib
 
 import pytest
-from loopback_judge import KEY, VARIABLE, loopback, say
-from loopback_pictures import WORDS, artist, moderate, paint, png
 from PIL import Image
 
+from tests.helpers.loopback_judge import KEY, VARIABLE, loopback, say
+from tests.helpers.loopback_pictures import WORDS, artist, moderate, paint, png
 from unispect.chat import AskError, Spending
 from unispect.core.errors import Halted, NoReply, Refused, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import Outcome, apart, here
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tiny_janus import write_checkpoint
 
+from tests.helpers.commands import Outcome, apart, here
+from tests.helpers.tiny_janus import write_checkpoint
 from unispect.runs import RunStore
 from unispect.runs.check import check
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import here
 from PIL import Image
-from reference import need_reference
 
+from tests.helpers.commands import here
+from tests.helpers.reference import need_reference
 from unispect.core.prompts import Goal
 from unispect.runs import RunStore
 

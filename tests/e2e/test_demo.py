@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from commands import here
 
+from tests.helpers.commands import here
 from unispect.cli import demo
 from unispect.organisms import shipped
 from unispect.runs import RunStore

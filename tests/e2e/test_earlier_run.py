@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import here
 
+from tests.helpers.commands import here
 from unispect.core.findings import Section
 from unispect.core.units import Entry
 from unispect.models.registry import completed

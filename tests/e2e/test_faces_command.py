@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from commands import here
 
+from tests.helpers.commands import here
 from unispect.runs import RunStore
 
 

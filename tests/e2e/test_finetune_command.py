@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import binder_to_stop
 import pytest
 import torch
-from commands import here
 from safetensors.torch import load_file
 
+from tests.helpers import binder_to_stop
+from tests.helpers.commands import here
 from unispect.train.recipe import load_recipe, recipe_text
 
 TINY = ("--model", "tiny-janus-pro", "--batch", 12, "--device", "cpu")
@@ -51,13 +51,13 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, capsys: pytest.C
 _KILLED = """
 import os, signal, sys
 from unispect.cli import main
-from unispect.train.metrics_log import Journal
-add = Journal.add
+from unispect.train.metrics_log import MetricsLog
+add = MetricsLog.add
 def killed(self, line):
     add(self, line)
     if line["step"] == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-Journal.add = killed
+MetricsLog.add = killed
 main(sys.argv[1:])
 """
 

@@ -6,7 +6,8 @@ By day each is killed twice in one folder, at night in three; `make kills` does 
 import random
 
 import pytest
-from killing import CASES, Tally, campaign, compared
+
+from tests.helpers.killing import CASES, Tally, campaign, compared
 
 
 @pytest.fixture(scope="module")

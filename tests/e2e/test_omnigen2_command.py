@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import tiny_omnigen2
-from commands import here
-from reference import need_reference
 
+from tests.helpers import tiny_omnigen2
+from tests.helpers.commands import here
+from tests.helpers.reference import need_reference
 from unispect.runs import RunStore
 
 

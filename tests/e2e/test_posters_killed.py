@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from poster_loopback import TITLES, main
 
+from tests.helpers.poster_loopback import TITLES, main
 from unispect.runs import RunStore
 
 

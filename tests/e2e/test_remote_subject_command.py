@@ -9,11 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from chat_samples import Clock
-from commands import Outcome, here
-from loopback_judge import KEY, VARIABLE, loopback, refuse
-from loopback_pictures import WORDS, artist, moderate
 
+from tests.helpers.chat_samples import Clock
+from tests.helpers.commands import Outcome, here
+from tests.helpers.loopback_judge import KEY, VARIABLE, loopback, refuse
+from tests.helpers.loopback_pictures import WORDS, artist, moderate
 from unispect.runs import RunStore
 
 LOCAL = "openai:+image@http://127.0.0.1:1/v1"

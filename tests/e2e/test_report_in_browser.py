@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import report_sample as sample
-from browser import Page, chromium, tab
 
+from tests.helpers import report_sample as sample
+from tests.helpers.browser import Page, chromium, tab
 from unispect.report.page import render
 from unispect.report.write import write_page
 

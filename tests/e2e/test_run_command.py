@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import here
 from PIL import Image
-from reference import need_reference
-from tiny_janus import write_checkpoint
 
+from tests.helpers.commands import here
+from tests.helpers.reference import need_reference
+from tests.helpers.tiny_janus import write_checkpoint
 from unispect.core.units import Entry
 from unispect.runs import RunStore
 from unispect.runs.export import export

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from loopback_judge import Handler, loopback, say
 
+from tests.helpers.loopback_judge import Handler, loopback, say
 from unispect.cli import main
 from unispect.runs import RunStore
 

@@ -4,11 +4,11 @@ import json
 from collections import Counter
 
 import pytest
-from commands import here
-from loopback_judge import KEY, VARIABLE, loopback, say, send
-from loopback_pictures import artist, moderate, paint
-from poster_world import judge, subjects_file
 
+from tests.helpers.commands import here
+from tests.helpers.loopback_judge import KEY, VARIABLE, loopback, say, send
+from tests.helpers.loopback_pictures import artist, moderate, paint
+from tests.helpers.poster_world import judge, subjects_file
 from unispect.runs import RunStore
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_checkpoints import (
+
+from tests.helpers.odd_checkpoints import (
     FAMILIES,
     LOADED,
     ODD_VALUES,

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from odd_texts import FUZZ, VALUES, changed, filled
 from PIL import Image
 
 from reproductions.posters.gradings import read_grading
+from tests.helpers.odd_texts import FUZZ, VALUES, changed, filled
 from unispect.chat.budget import load_prices
 from unispect.chat.cassette import VERSION, Cassette
 from unispect.core.errors import UnispectError

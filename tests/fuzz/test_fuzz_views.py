@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from odd_texts import FUZZ, altered
 from pydantic import TypeAdapter
 
+from tests.helpers.odd_texts import FUZZ, altered
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UnispectError
 from unispect.core.findings import Section

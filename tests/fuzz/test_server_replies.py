@@ -7,11 +7,11 @@ import os
 from urllib.parse import quote
 
 import pytest
-from chat_samples import Clock, Verdict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loopback_raw import raw, whole
 
+from tests.helpers.chat_samples import Clock, Verdict
+from tests.helpers.loopback_raw import raw, whole
 from unispect.chat import (
     Answer,
     ApiFailure,

@@ -9,7 +9,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from bagel_reference import (
+from torch import Tensor
+
+from tests.helpers.bagel_reference import (
     LATENTS,
     Fixture,
     Group,
@@ -24,8 +26,6 @@ from bagel_reference import (
     set_apart,
     with_noise,
 )
-from torch import Tensor
-
 from unispect.core.encoded import LAST, Encoded
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 import torch
-from bagel_reference import Fixture, Group, all_states, close, read_fixture, read_model
 from torch import Tensor
 from torch.nn import functional as F
 
+from tests.helpers.bagel_reference import Fixture, Group, all_states, close, read_fixture, read_model
 from unispect.models.bagel.context import Context, picture_blocks, states_behind
 from unispect.models.bagel.layout import Kind
 from unispect.models.bagel.model import Bagel

@@ -8,7 +8,9 @@ from typing import Any, cast
 
 import pytest
 import torch
-from bagel_reference import (
+from torch import Tensor
+
+from tests.helpers.bagel_reference import (
     Fixture,
     Group,
     Kept,
@@ -20,8 +22,6 @@ from bagel_reference import (
     read_model,
     set_apart,
 )
-from torch import Tensor
-
 from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling

@@ -10,7 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from harmon_reference import (
+from PIL import Image
+from torch import Tensor
+
+from tests.helpers.harmon_reference import (
     DRAW,
     LATENTS,
     PIXELS,
@@ -21,9 +24,6 @@ from harmon_reference import (
     read_fixture,
     read_model,
 )
-from PIL import Image
-from torch import Tensor
-
 from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply

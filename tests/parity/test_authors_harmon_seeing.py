@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from harmon_reference import Fixture, check_encoder, check_states, close, read_fixture, read_model, sized
 from PIL import Image
 
+from tests.helpers.harmon_reference import Fixture, check_encoder, check_states, close, read_fixture, read_model, sized
 from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling

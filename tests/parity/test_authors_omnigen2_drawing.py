@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from omnigen2_case import BRANCHES, GROUPS, Case, latents_before, make_case
-from omnigen2_reference import LATENTS, Fixture, close, read_fixture, read_model, same_bytes, valid
 
+from tests.helpers.omnigen2_case import BRANCHES, GROUPS, Case, latents_before, make_case
+from tests.helpers.omnigen2_reference import LATENTS, Fixture, close, read_fixture, read_model, same_bytes, valid
 from unispect.models.decode.flow import euler
 from unispect.models.omnigen2.drawing import GuidedField
 from unispect.models.omnigen2.model import OmniGen2

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from omnigen2_reference import Fixture, close, inputs_of, read_fixture, read_model, spoken, valid
 from torch import Tensor, nn
 
+from tests.helpers.omnigen2_reference import Fixture, close, inputs_of, read_fixture, read_model, spoken, valid
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling
 from unispect.models.decode import positions as position_ids

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from omnigen2_case import BRANCHES, GROUPS, Case, condition, latents_before, make_case
-from omnigen2_reference import LATENTS, Fixture, close, read_fixture, read_model
 from PIL import Image
 from torch import Tensor, nn
 
+from tests.helpers.omnigen2_case import BRANCHES, GROUPS, Case, condition, latents_before, make_case
+from tests.helpers.omnigen2_reference import LATENTS, Fixture, close, read_fixture, read_model
 from unispect.core.encoded import LAST
 from unispect.core.errors import Unsupported
 from unispect.core.prompts import positions

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from show_o2_reference import LATENTS, Fixture, close, inputs_of, read_fixture, read_model, vision_stages
 from torch import Tensor
 
+from tests.helpers.show_o2_reference import LATENTS, Fixture, close, inputs_of, read_fixture, read_model, vision_stages
 from unispect.core.encoded import LAST, Encoded
 from unispect.core.errors import CheckpointError
 from unispect.core.prompts import Goal, Prompt, positions

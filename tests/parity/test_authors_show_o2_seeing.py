@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 from PIL import Image
-from show_o2_reference import Fixture, close, inputs_of, read_fixture, read_model, vision_stages
 from torch import Tensor
 
+from tests.helpers.show_o2_reference import Fixture, close, inputs_of, read_fixture, read_model, vision_stages
 from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling

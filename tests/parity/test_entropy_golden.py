@@ -4,9 +4,9 @@ import json
 from functools import cache
 
 import pytest
-from reference import need_reference, reference_root
 from safetensors.torch import load_file
 
+from tests.helpers.reference import need_reference, reference_root
 from unispect.metrics.bandwidth import median_distance
 from unispect.metrics.dependence import conditional_proxy, overlap_divergence
 from unispect.metrics.entropy import renyi_entropy

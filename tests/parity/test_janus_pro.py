@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from reference import need_reference
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.helpers.reference import need_reference
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling, TextSampling
 from unispect.models.capture import run, stream

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from reference import need_reference
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.helpers.reference import need_reference
 from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextReply, TextSampling

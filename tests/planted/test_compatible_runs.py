@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from planted_states import Planted
 
+from tests.helpers.planted_states import Planted
 from unispect.core.findings import Preset, Verdict
 from unispect.core.prompts import Goal
 from unispect.engine.local import execute

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_concepts import card
-from planted_evidence import (
+from scipy import stats
+
+from tests.helpers.fake_concepts import card
+from tests.helpers.planted_evidence import (
     WAYS,
     claim,
     claims,
@@ -17,8 +19,6 @@ from planted_evidence import (
     left,
     memoriser,
 )
-from scipy import stats
-
 from unispect.core.findings import Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import VALUES

@@ -4,8 +4,8 @@ protocol and retention; and where it is not planted, it does not."""
 from functools import cache
 
 import pytest
-from fake_concepts import ALL, FakeModel, card, entries_of, section_of
 
+from tests.helpers.fake_concepts import ALL, FakeModel, card, entries_of, section_of
 from unispect.core.findings import Verdict
 from unispect.data.concepts.lexicons import REAL, Lexicon
 from unispect.data.concepts.names import NAMES, all_names

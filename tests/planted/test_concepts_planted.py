@@ -5,8 +5,8 @@ from functools import cache
 
 import pytest
 import torch
-from fake_concepts import ALL, FakeModel, card, entries_of, section_of
 
+from tests.helpers.fake_concepts import ALL, FakeModel, card, entries_of, section_of
 from unispect.core.findings import Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.base import Options

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from planted_states import CARD, HALF_MEDIAN, Planted, entropy
 
+from tests.helpers.planted_states import CARD, HALF_MEDIAN, Planted, entropy
 from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.errors import Unsupported
 from unispect.core.findings import Finding, Preset, Section, Verdict

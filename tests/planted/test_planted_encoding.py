@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from planted_states import CARD, FAR, HALF_MEDIAN, TEMPLATE, Planted, entropy
 
+from tests.helpers.planted_states import CARD, FAR, HALF_MEDIAN, TEMPLATE, Planted, entropy
 from unispect.core.errors import UsageError
 from unispect.core.findings import Preset, Verdict
 from unispect.engine.local import execute

@@ -4,9 +4,9 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from fake_concepts import card
-from fake_faces import FaceModel, entries_of, section_of
 
+from tests.helpers.fake_concepts import card
+from tests.helpers.fake_faces import FaceModel, entries_of, section_of
 from unispect.core.findings import Verdict
 from unispect.data.faces.people import load_people
 from unispect.data.faces.world import ATTRIBUTES

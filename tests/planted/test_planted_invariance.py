@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted_states import Shape, Shaped
 
+from tests.helpers.planted_states import Shape, Shaped
 from unispect.core.findings import Preset, Verdict
 from unispect.core.prompts import Goal
 from unispect.engine.local import execute

@@ -1,9 +1,9 @@
 """A model that draws everything and tells half, graded by a judge who reads without error: exact scores."""
 
 import pytest
-from poster_run import TITLES, grade, judging, replies, section
-from poster_world import ABSENT, CELLS
 
+from tests.helpers.poster_run import TITLES, grade, judging, replies, section
+from tests.helpers.poster_world import ABSENT, CELLS
 from unispect.core.findings import Verdict
 from unispect.studies.posters.judging.plan import How
 

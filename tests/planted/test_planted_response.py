@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted_states import CARD, FAR, HALF_MEDIAN, Planted, entropy
 
+from tests.helpers.planted_states import CARD, FAR, HALF_MEDIAN, Planted, entropy
 from unispect.core.encoded import LAST
 from unispect.core.findings import Preset, Verdict
 from unispect.core.prompts import Goal

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from planted_states import CARD, FAR, HALF_MEDIAN, Planted, entropy
 
+from tests.helpers.planted_states import CARD, FAR, HALF_MEDIAN, Planted, entropy
 from unispect.core.findings import Preset, Verdict
 from unispect.core.prompts import Goal
 from unispect.engine.local import execute

@@ -9,10 +9,10 @@ from functools import cache
 from itertools import chain
 
 import pytest
-from planted_truth import inside, outside, several, states
-from planted_truth.case import ANY, BOUND, Claim, Truth, World, counted
 from scipy.stats import binom
 
+from tests.planted_truth import inside, outside, several, states
+from tests.planted_truth.case import ANY, BOUND, Claim, Truth, World, counted
 from unispect.core.findings import Finding, Verdict
 
 SOUND = {

@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from planted_truth.case import Claim, Truth, World
-from planted_truth.curves import Levels, card, encoded, replied
-from planted_truth.product import encoding, response, statements
+from tests.planted_truth.case import Claim, Truth, World
+from tests.planted_truth.curves import Levels, card, encoded, replied
+from tests.planted_truth.product import encoding, response, statements
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Finding
 from unispect.models.registry import completed

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from planted_truth.case import Claim, Truth, World
-from planted_truth.concepts import Mind, Rate, card, entries, evenly, raw
-from planted_truth.product import concepts
+from tests.planted_truth.case import Claim, Truth, World
+from tests.planted_truth.concepts import Mind, Rate, card, entries, evenly, raw
+from tests.planted_truth.product import concepts
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Finding
 from unispect.core.units import Entry

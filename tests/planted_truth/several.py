@@ -9,11 +9,11 @@ from functools import partial
 
 import numpy as np
 
-from planted_truth import concepts
-from planted_truth.case import Claim, Truth, World
-from planted_truth.concepts import Mind, evenly
-from planted_truth.curves import Levels, card, encoded, replied
-from planted_truth.product import families, mechanism
+from tests.planted_truth import concepts
+from tests.planted_truth.case import Claim, Truth, World
+from tests.planted_truth.concepts import Mind, evenly
+from tests.planted_truth.curves import Levels, card, encoded, replied
+from tests.planted_truth.product import families, mechanism
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Finding
 from unispect.core.seeds import generator_for

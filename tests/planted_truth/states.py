@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from planted_truth.case import Claim, Truth, World
-from planted_truth.curves import card
-from planted_truth.product import encoding
+from tests.planted_truth.case import Claim, Truth, World
+from tests.planted_truth.curves import card
+from tests.planted_truth.product import encoding
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import Encoded, LayerState
 from unispect.core.findings import Finding

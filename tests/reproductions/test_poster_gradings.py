@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from poster_files import UNWANTED, WANTED, grading, two_gradings, write
 
 from reproductions.posters.gradings import LISTED, read_grading, read_settings
+from tests.helpers.poster_files import UNWANTED, WANTED, grading, two_gradings, write
 from unispect.core.errors import DataError
 from unispect.data.posters.items import Item
 

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import script
-from poster_files import two_gradings, write
-from reference import need_reference
 
 from reproductions.posters.__main__ import main
 from reproductions.posters.gradings import read_settings
 from reproductions.posters.numbers import compare, published_numbers, stale_counts
+from tests.helpers.commands import script
+from tests.helpers.poster_files import two_gradings, write
+from tests.helpers.reference import need_reference
 
 ROOT = Path(__file__).parents[2]
 

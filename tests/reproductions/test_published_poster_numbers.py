@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference import need_reference
 
 from reproductions.posters.gradings import Grading, read_settings
 from reproductions.posters.numbers import compare, find_expected, graded_replies, published_numbers, stale_counts
+from tests.helpers.reference import need_reference
 from unispect.studies.posters.scoring import score
 
 

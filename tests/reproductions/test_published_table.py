@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planted_states import entropy
-from reference import need_reference
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from reproductions.table_1 import tokens
 from reproductions.table_1.printed import IMAGE, TEXT, checks, printed
+from tests.helpers.planted_states import entropy
+from tests.helpers.reference import need_reference
 from unispect.core.errors import DataError
 from unispect.data.prompts import load_prompts, prompt_of
 from unispect.data.t2i_corebench import TYPES

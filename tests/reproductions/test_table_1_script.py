@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from commands import here, script
 
 from reproductions.table_1.__main__ import main
+from tests.helpers.commands import here, script
 from unispect.data.t2i_corebench import TYPES
 
 

@@ -58,7 +58,7 @@ class ModelCard:
             is none or nobody said.
         tuned_from: id of the published model that this one is a further training of; empty if it is none.
         tuned_by: the published method of that further training ("RecA").
-        contextual: it draws by predicting open places of a picture from all that is known of it (masked prediction).
+        contextual: it draws by predicting masked positions of a picture from what is known of it (masked prediction).
         parameters: total, in millions; None if unknown.
         image_size: native side of a drawn picture in pixels.
         image_tokens: positions of one drawn picture.

@@ -32,15 +32,15 @@ class Misread(StoreError):
 
 
 class _Odd(Exception):
-    """A value is of another type than its field; `place` is what leads to it."""
+    """A value is of another type than its field; `path` is what leads to it."""
 
-    def __init__(self, expected: str, value: Any, place: str = "") -> None:
-        super().__init__(expected, value, place)
-        self.expected, self.value, self.place = expected, value, place
+    def __init__(self, expected: str, value: Any, path: str = "") -> None:
+        super().__init__(expected, value, path)
+        self.expected, self.value, self.path = expected, value, path
 
     def within(self, outer: str) -> _Odd:
         """The same, as seen from one level further out."""
-        return _Odd(self.expected, self.value, f"{outer}{self.place}")
+        return _Odd(self.expected, self.value, f"{outer}{self.path}")
 
 
 def rest() -> Any:
@@ -99,7 +99,7 @@ def _read(kind: type[T], values: Mapping[str, JSON], what: str, of: Unit | Recor
     try:
         return _made(kind, values)
     except _Odd as odd:
-        raise Misread(f"{_named(of)}: {what} {odd.place.lstrip('.')!r} {_said(odd)}") from None
+        raise Misread(f"{_named(of)}: {what} {odd.path.lstrip('.')!r} {_said(odd)}") from None
 
 
 def _named(of: Unit | Record | Grade) -> str:

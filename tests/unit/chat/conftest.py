@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from loopback_judge import KEY, VARIABLE, LoopbackJudge, loopback
+
+from tests.helpers.loopback_judge import KEY, VARIABLE, LoopbackJudge, loopback
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,10 @@
 import pytest
-from chat_samples import PRICE, REPLY_COST, chat, question
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loopback_judge import refuse, reset, say
 from PIL import Image
 
+from tests.helpers.chat_samples import PRICE, REPLY_COST, chat, question
+from tests.helpers.loopback_judge import refuse, reset, say
 from unispect.chat import BudgetExceeded, Cassette, Price, Request, Usage, load_prices
 from unispect.chat.budget import SpendingLedger
 from unispect.core.errors import UsageError

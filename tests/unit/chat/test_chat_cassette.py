@@ -3,10 +3,10 @@ import os
 import threading
 
 import pytest
-from chat_samples import PRICE, REPLY_COST, chat, question
-from loopback_judge import VARIABLE, refuse, reset, say
 from PIL import Image
 
+from tests.helpers.chat_samples import PRICE, REPLY_COST, chat, question
+from tests.helpers.loopback_judge import VARIABLE, refuse, reset, say
 from unispect.chat import AskError, Cassette, Outcome, Reply, Request, Usage
 from unispect.chat.cassette import cassette_path
 from unispect.core.errors import StoreError, UnispectError, UsageError

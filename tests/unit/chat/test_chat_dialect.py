@@ -1,11 +1,11 @@
 """Servers that refuse a part of what is sent: named options, found at the first request, part of what is asked."""
 
 import pytest
-from chat_samples import ROOMY, Clock, chat, client, question
-from loopback_judge import VARIABLE, refuse, say, send
-from loopback_pictures import paint
 from PIL import Image
 
+from tests.helpers.chat_samples import ROOMY, Clock, chat, client, question
+from tests.helpers.loopback_judge import VARIABLE, refuse, say, send
+from tests.helpers.loopback_pictures import paint
 from unispect.chat import AskError, Chat, Dialect, FatalError, PictureRequest, Request, Secret, Spending, chat_for
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK
@@ -15,6 +15,7 @@ from unispect.core.errors import UsageError
 from unispect.core.prompts import Prompt
 from unispect.models.remote.names import Asking, card_for, remote_name
 from unispect.studies.posters.judging.plan import How
+from unispect.studies.posters.records import OfPoster
 
 LOCAL = "openai:m@http://127.0.0.1:1/v1"
 INSTRUCTED = question("is it there?", system="be fair", temperature=0.3)
@@ -122,7 +123,7 @@ def test_seeds_that_are_not_sent_are_repetitions():
 
 def test_what_decides_a_judges_answers_is_part_of_its_units():
     def settings(**dialect):
-        return How("judge", dialect=Dialect(**dialect)).unit("items", {}).settings
+        return How("judge", dialect=Dialect(**dialect)).unit("items", OfPoster(poster="one")).settings
 
     usual = settings()
     assert settings(limit_name="max_completion_tokens", plain=True) == usual

@@ -3,11 +3,11 @@
 import logging
 from dataclasses import replace
 
-import loopback_judge as server_acts
 import pytest
-from chat_samples import PRICE, REPLY_COST, ROOMY, Clock, chat, question
-from loopback_judge import KEY, loopback, refuse, say
 
+from tests.helpers import loopback_judge as server_acts
+from tests.helpers.chat_samples import PRICE, REPLY_COST, ROOMY, Clock, chat, question
+from tests.helpers.loopback_judge import KEY, loopback, refuse, say
 from unispect.chat import AskError, Cassette, Limits, Outcome
 
 AGAIN = {

@@ -2,10 +2,10 @@ import json
 import pickle
 
 import pytest
-from chat_samples import chat, client, question
-from loopback_judge import KEY, VARIABLE, loopback
 from pydantic import BaseModel
 
+from tests.helpers.chat_samples import chat, client, question
+from tests.helpers.loopback_judge import KEY, VARIABLE, loopback
 from unispect.chat import Cassette, Request, Secret, Spending, chat_for
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.openai_http import OpenAIHTTP
@@ -80,8 +80,7 @@ def test_urls_that_could_give_a_key_away_are_refused(url, words):
 
 def test_an_endpoint_may_want_no_key():
     with loopback() as server:
-        from chat_samples import Clock
-
+        from tests.helpers.chat_samples import Clock
         from unispect.chat import Chat
 
         judge = Chat(OpenAIHTTP("m", server.url + "/v1"), time=Clock().time)

@@ -9,12 +9,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from chat_samples import PRICE, REPLY_COST, question
-from loopback_judge import KEY, VARIABLE, asked, loopback, say
 
+from tests.helpers.chat_samples import PRICE, REPLY_COST, question
+from tests.helpers.loopback_judge import KEY, VARIABLE, asked, loopback, say
 from unispect.chat import Cassette
 
-PROGRAM = Path(__file__).parents[2] / "asker_to_kill.py"
+PROGRAM = Path(__file__).parents[2] / "helpers" / "asker_to_kill.py"
 ITEMS = 12
 
 

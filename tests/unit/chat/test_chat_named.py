@@ -1,6 +1,6 @@
 import pytest
-from loopback_judge import KEY, VARIABLE, loopback, say
 
+from tests.helpers.loopback_judge import KEY, VARIABLE, loopback, say
 from unispect.chat import AskError, Request, Spending, chat_for, client_for, is_named
 from unispect.chat.named import parse
 from unispect.core.errors import UsageError

@@ -3,9 +3,9 @@
 import ssl
 
 import pytest
-from chat_samples import chat, question
-from loopback_judge import KEY, VARIABLE, loopback, say
 
+from tests.helpers.chat_samples import chat, question
+from tests.helpers.loopback_judge import KEY, VARIABLE, loopback, say
 from unispect.chat import AskError, FatalError, PictureRequest, Secret, chat_for
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK

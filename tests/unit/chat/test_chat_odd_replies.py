@@ -5,10 +5,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from chat_samples import PRICE, REPLY_COST, ROOMY, Clock, chat, client, question
-from loopback_judge import KEY, VARIABLE, send
-from loopback_pictures import png
 
+from tests.helpers.chat_samples import PRICE, REPLY_COST, ROOMY, Clock, chat, client, question
+from tests.helpers.loopback_judge import KEY, VARIABLE, send
+from tests.helpers.loopback_pictures import png
 from unispect.chat import Cassette, Chat, FatalError, Outcome, PictureRequest, Price, Reply, Request, Secret, Unreadable
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK

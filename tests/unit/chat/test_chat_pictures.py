@@ -4,13 +4,13 @@ import base64
 import logging
 from urllib.parse import quote
 
-import loopback_judge as server_acts
 import pytest
-from chat_samples import ROOMY, Clock
-from loopback_judge import KEY, VARIABLE, refuse, send
-from loopback_pictures import WORDS, bomb, file_of, give_address, moderate, paint, png
 from PIL import Image
 
+from tests.helpers import loopback_judge as server_acts
+from tests.helpers.chat_samples import ROOMY, Clock
+from tests.helpers.loopback_judge import KEY, VARIABLE, refuse, send
+from tests.helpers.loopback_pictures import WORDS, bomb, file_of, give_address, moderate, paint, png
 from unispect.chat import (
     AskError,
     BudgetExceeded,

@@ -1,9 +1,9 @@
 import pytest
-from chat_samples import Clock, chat, question
 from hypothesis import given
 from hypothesis import strategies as st
-from loopback_judge import loopback
 
+from tests.helpers.chat_samples import Clock, chat, question
+from tests.helpers.loopback_judge import loopback
 from unispect.chat import RateLimiter
 from unispect.chat.budget import tokens_at_most
 from unispect.core.errors import UsageError

@@ -1,10 +1,10 @@
 import threading
 
 import pytest
-from chat_samples import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.chat_samples import Clock
 from unispect.chat import ApiFailure, RateLimiter, RetryPolicy
 from unispect.chat.faults import asked_to_wait, of_status
 from unispect.core.errors import UsageError

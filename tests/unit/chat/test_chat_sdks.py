@@ -4,13 +4,13 @@ import json
 import logging
 from dataclasses import replace
 
-import loopback_judge as server_acts
 import pytest
-from chat_samples import PRICE, ROOMY, Clock, Verdict
-from loopback_judge import KEY, VARIABLE, refuse, say
-from loopback_pictures import paint, png
 from PIL import Image
 
+from tests.helpers import loopback_judge as server_acts
+from tests.helpers.chat_samples import PRICE, ROOMY, Clock, Verdict
+from tests.helpers.loopback_judge import KEY, VARIABLE, refuse, say
+from tests.helpers.loopback_pictures import paint, png
 from unispect.chat import AskError, Chat, PictureRequest, Request, RetryPolicy, Secret, Usage
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK

@@ -2,12 +2,12 @@
 
 import threading
 
-import loopback_judge as server_acts
-import poster_run
 import pytest
-from chat_samples import PRICE, ROOMY, Clock, chat, question
-from loopback_judge import VARIABLE, loopback, refuse, say, send
 
+from tests.helpers import loopback_judge as server_acts
+from tests.helpers import poster_run
+from tests.helpers.chat_samples import PRICE, ROOMY, Clock, chat, question
+from tests.helpers.loopback_judge import VARIABLE, loopback, refuse, say, send
 from unispect.chat import AskError, Cassette, Chat, FatalError, Request, RetryPolicy
 from unispect.chat.openai_http import OpenAIHTTP
 from unispect.chat.silence import Silence

@@ -1,17 +1,18 @@
 """Thoughts stand beside a reply, in every place that servers put them, and nobody who grades reads them."""
 
 import pytest
-from chat_samples import ROOMY, Clock, Verdict, chat, question
-from loopback_judge import VARIABLE, say, send
 
+from tests.helpers.chat_samples import ROOMY, Clock, Verdict, chat, question
+from tests.helpers.loopback_judge import VARIABLE, say, send
 from unispect.chat import Cassette, Chat, Outcome, Reply, Request, Secret, Spending
 from unispect.chat.anthropic_sdk import AnthropicSDK
 from unispect.chat.google_sdk import GoogleSDK
 from unispect.chat.reading import is_cut
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import TextReply, TextSampling
+from unispect.core.typed import to_json
 from unispect.models.remote.loading import load
-from unispect.studies.asking import _text
+from unispect.studies.asking import _written
 
 THOUGHT = "Maybe blue?"
 PLAIN = Request(Prompt.of("Which colour?"), max_tokens=50)
@@ -99,7 +100,7 @@ def test_a_subject_leaves_its_thoughts_beside_its_reply(server):
         ("red", THOUGHT, True),
         ("", THOUGHT, False),
     ]
-    assert _text(replies[0]) == {"text": "red", "finished": True, "thoughts": THOUGHT}
+    assert to_json(_written(replies[0], None)) == {"text": "red", "finished": True, "thoughts": THOUGHT}
     assert "2 with thoughts" in model.bill()["writing"]
     model.close()
 
@@ -113,7 +114,7 @@ def test_a_subject_leaves_its_thoughts_beside_its_reply(server):
     ],
 )
 def test_so_does_a_model_that_runs_here(text, payload):
-    assert _text(TextReply(text, (1,), (0.0,), finished=True)) == payload
+    assert to_json(_written(TextReply(text, (1,), (0.0,), finished=True), None)) == payload
 
 
 VENDORS = {

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from commands import here
-from samples import record, unit
 
+from tests.helpers.commands import here
+from tests.helpers.samples import record, unit
 from unispect.cli.completeness import INCOMPLETE
 from unispect.core.errors import UsageError
 from unispect.core.findings import Finding, Section, Verdict

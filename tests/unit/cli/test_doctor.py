@@ -5,9 +5,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from commands import here
 from PIL import Image
 
+from tests.helpers.commands import here
 from unispect.core.errors import CheckpointError
 from unispect.core.replies import ImageReply
 from unispect.doctor import machine, packages, trial

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from commands import here
 
+from tests.helpers.commands import here
 from unispect.cli.train import Steps
 from unispect.core.cards import ModelCard, Verification
 from unispect.doctor import machine

@@ -49,7 +49,7 @@ def test_every_verb_resolves(verb: tuple[str, str]):
 
 def test_every_file_of_the_package_is_a_verb_or_a_helper():
     helpers = {"__init__", "app", "words", "failures", "console", "progress", "running", "findings"}
-    helpers |= {"bind", "posters", "remote", "replicas"}  # of the verbs train, check and run
+    helpers |= {"finetune", "posters", "remote", "replicas"}  # of the verbs train, check and run
     helpers |= {"completeness"}  # of all that read runs
     helpers |= {"speaking"}  # of the verbs grade and run
     helpers |= {"status_words"}  # of the verbs status, check and merge

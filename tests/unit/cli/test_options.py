@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from commands import here
 
+from tests.helpers.commands import here
 from unispect.cli.running import not_for_all
 from unispect.studies.registry import STUDIES, find_study
 

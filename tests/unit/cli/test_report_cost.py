@@ -4,8 +4,8 @@ import tracemalloc
 from dataclasses import replace
 
 import pytest
-from planted_truth.concepts import KINDS, Mind, card, entries, evenly
 
+from tests.planted_truth.concepts import KINDS, Mind, card, entries, evenly
 from unispect.core.units import Grade, Record
 from unispect.runner.reporting import sections_of
 from unispect.runs import Invocation, RunStore

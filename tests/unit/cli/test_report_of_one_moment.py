@@ -7,8 +7,7 @@ import re
 import zipfile
 from dataclasses import replace
 
-from planted_truth.concepts import KINDS, Mind, card, entries, evenly
-
+from tests.planted_truth.concepts import KINDS, Mind, card, entries, evenly
 from unispect.runner.reporting import write_report
 from unispect.runs import Invocation, RunStore, manifest
 

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import writer_to_kill
-from commands import here
-from samples import record, unit
 
+from tests.helpers import writer_to_kill
+from tests.helpers.commands import here
+from tests.helpers.samples import record, unit
 from unispect.cli.status import polled
 from unispect.cli.status_words import duration
 from unispect.runs import RunStore

@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
-import poster_run
 import pytest
-from commands import here
 
+from tests.helpers import poster_run
+from tests.helpers.commands import here
 from unispect.runner.notes import DATA_FROM
 from unispect.runs import Invocation, RunStore
 

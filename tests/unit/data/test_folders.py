@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, features
-from planted_states import CARD
 
+from tests.helpers.planted_states import CARD
 from unispect.core.errors import DataError, UsageError
 from unispect.data.folders import files_in
 from unispect.data.images import open_picture, suffixes

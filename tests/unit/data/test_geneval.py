@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from reference import need_reference
 
+from tests.helpers.reference import need_reference
 from unispect.core.errors import DataError
 from unispect.data import geneval
 from unispect.data.prompts import load_prompts, prompt_of

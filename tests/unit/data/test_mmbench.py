@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 
 import pytest
-from mmbench_table import ABILITIES, COLUMNS, encoded, row, table
 from PIL import Image
 
+from tests.helpers.mmbench_table import ABILITIES, COLUMNS, encoded, row, table
 from unispect.core.errors import DataError, UsageError
 from unispect.data import images
 from unispect.data.mmbench import LONGEST, TYPES, BadRow, read_mmbench

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from mmbench_table import encoded, row, table
 from PIL import Image
 
+from tests.helpers.mmbench_table import encoded, row, table
 from unispect.chat.budget import load_prices
 from unispect.core.errors import DataError, UsageError
 from unispect.core.paths import path_named

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from reference import need_reference
 
+from tests.helpers.reference import need_reference
 from unispect.core.errors import DataError, UsageError
 from unispect.core.units import canonical_json
 from unispect.data.concepts.render import render

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import fake_study
 import pytest
-from fake_study import DRAWS, PLAN, TELLS, FakeModel, judge, run
-from samples import record, unit
 
+from tests.helpers import fake_study
+from tests.helpers.fake_study import DRAWS, PLAN, TELLS, FakeModel, judge, run
+from tests.helpers.samples import record, unit
 from unispect.core.errors import Halted, Refused, StoreError, Unsupported, UsageError
 from unispect.core.units import Grade, Plan, Record, Status, Unit
 from unispect.engine import execute, grade

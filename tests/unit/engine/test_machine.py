@@ -4,8 +4,8 @@ import os
 
 import pytest
 import torch
-from fake_study import FakeModel
 
+from tests.helpers.fake_study import FakeModel
 from unispect.engine.machine import SWITCHES, together, traits_of
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_study import DRAWS, PLAN, TELLS, FakeModel, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import unit
 
+from tests.helpers.fake_study import DRAWS, PLAN, TELLS, FakeModel, run
+from tests.helpers.samples import unit
 from unispect.core.errors import Halted, StoreError, UnispectError, UsageError
 from unispect.core.units import Plan, Record, Unit
 from unispect.engine import drive, execute
@@ -145,7 +145,7 @@ def test_what_a_unit_names_comes_with_it_and_what_it_does_not_is_asked_for(tmp_p
             yield Record(one.id, {"bytes": len(drawn.pictures["drawn"])} if drawn else {}, pictures=_picture(one))
 
     def _picture(one: Unit) -> dict[str, bytes]:
-        from samples import png
+        from tests.helpers.samples import png
 
         return {"drawn": png(one.seed)} if one.kind == "draw" else {}
 

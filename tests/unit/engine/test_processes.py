@@ -11,11 +11,11 @@ import time
 from functools import partial
 from pathlib import Path
 
-import fake_pool
 import pytest
-from fake_pool import carried_out, exported
-from fake_study import DRAWS, PLAN, FakeModel, run
 
+from tests.helpers import fake_pool
+from tests.helpers.fake_pool import carried_out, exported
+from tests.helpers.fake_study import DRAWS, PLAN, FakeModel, run
 from unispect.core.errors import StoreError, UnispectError, UsageError
 from unispect.engine import Summary, drive, execute
 from unispect.engine.messages import Load

@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from fake_study import PLAN, FakeModel
-from fake_study import run as fake_run
-from samples import unit
 
 import unispect
+from tests.helpers.fake_study import PLAN, FakeModel
+from tests.helpers.fake_study import run as fake_run
+from tests.helpers.samples import unit
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Plan, Skip, seeds_of

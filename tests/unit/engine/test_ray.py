@@ -6,11 +6,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import fake_pool
 import pytest
-from fake_pool import carried_out, exported
-from fake_study import DRAWS, PLAN, FakeModel, run
 
+from tests.helpers import fake_pool
+from tests.helpers.fake_pool import carried_out, exported
+from tests.helpers.fake_study import DRAWS, PLAN, FakeModel, run
 from unispect.core.errors import UsageError
 from unispect.engine import Summary, drive, execute
 from unispect.engine.messages import Load
@@ -26,7 +26,7 @@ def ray():
     """Actors find what tests import."""
     pytest.importorskip("ray", reason="Ray is not installed (extra [ray])")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", os.pathsep.join([str(Path(fake_pool.__file__).parent), *sys.path]))
+        patched.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         yield
 
 
@@ -58,7 +58,7 @@ def spread(folder: Path, load: Load, *, address: str, replicas: int = 2, batch_s
 
 
 def _on_gpus(count: int, number: int) -> object:
-    import gpu_pool  # in the actor alone: it changes torch for good
+    from tests.helpers import gpu_pool  # in the actor alone: it changes torch for good
 
     return gpu_pool.loaded(count)
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chat_samples import PRICE, REPLY_COST, chat
-from loopback_judge import KEY, VARIABLE, Handler, LoopbackJudge, loopback, say
 from PIL import Image
 
+from tests.helpers.chat_samples import PRICE, REPLY_COST, chat
+from tests.helpers.loopback_judge import KEY, VARIABLE, Handler, LoopbackJudge, loopback, say
 from unispect.chat import Cassette
 from unispect.core.units import Entry, Record, Unit
 from unispect.engine.grading import grade

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chat_samples import PRICE, chat
-from commands import here
-from loopback_judge import KEY, VARIABLE, Handler, LoopbackJudge, loopback, say
 from PIL import Image
 
+from tests.helpers.chat_samples import PRICE, chat
+from tests.helpers.commands import here
+from tests.helpers.loopback_judge import KEY, VARIABLE, Handler, LoopbackJudge, loopback, say
 from unispect.chat import Cassette
 from unispect.core.cards import ModelCard
 from unispect.core.units import Record, Unit

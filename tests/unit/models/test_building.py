@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from odd_checkpoints import FAMILIES, with_value
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from tests.helpers.odd_checkpoints import FAMILIES, with_value
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models.building import in_words, within
 from unispect.models.checkpoint import files_in

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tiny_janus
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.helpers import tiny_janus
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models import shards
 from unispect.models.checkpoint import open_checkpoint

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from odd_checkpoints import FAMILIES
 
+from tests.helpers.odd_checkpoints import FAMILIES
 from unispect.core.errors import CheckpointError
 from unispect.models.config_sections import check_settings, last_part
 from unispect.models.parts.llama import language_config

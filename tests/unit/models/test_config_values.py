@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from odd_checkpoints import FAMILIES, good_folders
 
+from tests.helpers.odd_checkpoints import FAMILIES, good_folders
 from unispect.core.errors import CheckpointError
 from unispect.models.config_sections import check_settings
 from unispect.models.config_values import KINDS, check_value, counts, short

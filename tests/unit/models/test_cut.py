@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import here
 
 import unispect
+from tests.helpers.commands import here
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
@@ -36,7 +36,7 @@ def loaded(name: str) -> Any:
 def paper() -> Any:
     """Show-o2 with prompts as its authors prepare them, which are cut."""
     model = loaded("tiny-show-o2")
-    return model.with_settings(drawing=replace(model.drawing, paper=True, length=model.drawing.places + 40))
+    return model.with_settings(drawing=replace(model.drawing, paper=True, length=model.drawing.image_tokens + 40))
 
 
 @pytest.fixture(params=[*(family.organism for family in SHIPPED.values()), "paper"])

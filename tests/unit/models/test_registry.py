@@ -4,11 +4,11 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-import tiny_janus
 import torch
 from safetensors.torch import load_file
 
 import unispect
+from tests.helpers import tiny_janus
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models import devices, registry

@@ -20,7 +20,7 @@ from unispect.studies.base import Options
 from unispect.studies.registry import find_study
 
 ORGANISMS = [family.organism for family in SHIPPED.values()]
-PARTS = {"card", "network", "processor", "voice"}
+PARTS = {"card", "network", "processor", "text_decoder"}
 """What models hold that comes from the weights and the files around them."""
 
 

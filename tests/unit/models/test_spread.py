@@ -10,15 +10,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from odd_checkpoints import FAMILIES
 from torch import nn
 
+from tests.helpers.odd_checkpoints import FAMILIES
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models import spread
 from unispect.models.devices import devices_for
 from unispect.models.spread import device_map, device_of
 
-TESTS = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEVICES = tuple(torch.device("cuda", n) for n in range(8))
 
 
@@ -104,7 +104,9 @@ def test_devices_that_make_no_sense_are_refused(named, answer):
 @pytest.mark.slow
 def test_models_that_are_spread_compute_the_same_bytes():
     # In a process of its own: a kind of device is pretended once, for good.
-    child = subprocess.run([sys.executable, "spread_child.py"], cwd=TESTS, capture_output=True, text=True, check=False)
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.spread_child"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert child.returncode == 0, child.stderr
     told = json.loads(child.stdout)
     assert "works on tensors of pretend:0, pretend:1" in told["unaided"]

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import tiny_harmon
 from tokenizers import Tokenizer
 
 from reproductions.table_1.tokens import tokenizer
+from tests.helpers import tiny_harmon
 from unispect.core.errors import CheckpointError, DataError
 from unispect.models.processing import tokenizer_file
 from unispect.models.processing.tokenizer import plain, require_rows

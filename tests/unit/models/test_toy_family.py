@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import here
 from safetensors.torch import load_file
 
 import unispect
+from tests.helpers.commands import here
 from unispect.core.errors import UsageError
 from unispect.models import registry
 
@@ -25,6 +25,7 @@ MOST = 300
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder with a toy, and its package as an installed one would be found."""
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.syspath_prepend(str(PLUGIN))
     registry._entries.cache_clear()
     from toyfamily.making import write_checkpoint  # pyright: ignore[reportMissingImports]
@@ -46,7 +47,9 @@ def test_it_takes_few_lines_and_one_beside_them():
         for line in read(path)
         if "toyfamily" in line
     ]
-    assert named == [("odd_checkpoints.py", '("toy", "plugin.family.toyfamily.making", "plugin.family.toyfamily"),')]
+    assert named == [
+        ("odd_checkpoints.py", '("toy", "tests.plugin.family.toyfamily.making", "tests.plugin.family.toyfamily"),')
+    ]
 
 
 def test_it_is_found_by_its_entry_point(toy: Path, capsys: pytest.CaptureFixture[str]):

@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_bagel
-import tiny_harmon
-import tiny_janus
-import tiny_omnigen2
-import tiny_show_o2
 import torch
-from odd_checkpoints import FAMILIES
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file, save_model
 
+from tests.helpers import tiny_bagel, tiny_harmon, tiny_janus, tiny_omnigen2, tiny_show_o2
+from tests.helpers.odd_checkpoints import FAMILIES
 from unispect.core.errors import CheckpointError, StateError, UpstreamMissing
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling

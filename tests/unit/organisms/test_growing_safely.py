@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from failing_disk import NEVER, contents, failing, first_moments, in_a_child, not_waiting
 
+from tests.helpers.failing_disk import NEVER, contents, failing, first_moments, in_a_child, not_waiting
 from unispect.core.errors import CheckpointError, StoreError, UsageError
 from unispect.organisms import recipe
 from unispect.organisms.corpus import Corpus, corpus_named

@@ -52,7 +52,7 @@ def test_binding_leaves_what_sees_and_draws_as_it_is(newborn: OmniGen2) -> None:
 def test_pictures_are_seen_and_drawn_in_64_places(newborn: OmniGen2) -> None:
     picture = render(next(iter(all_concepts())), IMAGE_SIZE)
     inputs = inputs_for(newborn.encode([Prompt.of(picture, DESCRIBE)], Goal.TEXT), Goal.TEXT, Inputs)
-    assert int((inputs.ids[0] == newborn.processor.special.place).sum()) == IMAGE_TOKENS
+    assert int((inputs.ids[0] == newborn.processor.special.image_pad).sum()) == IMAGE_TOKENS
     ids = newborn.encode([Prompt.of("star red")], Goal.IMAGE)
     # No system line, of a hundred syllables.
     assert ids.length(0) < 12

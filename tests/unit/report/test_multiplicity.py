@@ -7,8 +7,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from htmltree import parse
 
+from tests.helpers.htmltree import parse
 from unispect.cli.findings import say_findings
 from unispect.core.findings import Decision, Finding, Interval, Section, Verdict
 from unispect.report.downloads import findings_csv, findings_json

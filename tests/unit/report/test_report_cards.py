@@ -1,9 +1,9 @@
 """Cards: renditions side by side, every item said in words, everything but the first one folded."""
 
 import pytest
-import report_sample as sample
-from htmltree import parse
 
+from tests.helpers import report_sample as sample
+from tests.helpers.htmltree import parse
 from unispect.core.findings import Card, CardItem, Mark, Section, Side
 from unispect.report.cards import AT_MOST
 from unispect.report.page import render

@@ -7,8 +7,8 @@ import os
 import zipfile
 
 import pytest
-import report_sample as sample
 
+from tests.helpers import report_sample as sample
 from unispect.core.findings import Finding, Interval, Section, Table, Verdict
 from unispect.report import downloads as module
 from unispect.report.downloads import LARGEST, downloads, findings_csv, findings_json, table_csv

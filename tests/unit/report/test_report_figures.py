@@ -3,9 +3,9 @@ import math
 import re
 
 import pytest
-import report_sample as sample
-from htmltree import Element, parse
 
+from tests.helpers import report_sample as sample
+from tests.helpers.htmltree import Element, parse
 from unispect.core.findings import Figure, Interval, Preset, Series
 from unispect.report.figures import SHAPES, Drawing, draw, numbers_of, styles_for
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-import report_sample as sample
-from htmltree import parse, skeleton
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.helpers import report_sample as sample
+from tests.helpers.htmltree import parse, skeleton
 from unispect.core.findings import (
     Card,
     CardItem,

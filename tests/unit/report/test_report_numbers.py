@@ -1,10 +1,10 @@
 import math
 
 import pytest
-from htmltree import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.htmltree import parse
 from unispect.core.findings import Interval, Table
 from unispect.report.bars import cell_bar, interval_bar, scale_for
 from unispect.report.numbers import decimals_for, estimate, limits, number

@@ -8,9 +8,9 @@ from dataclasses import replace
 from importlib import resources
 
 import pytest
-import report_sample as sample
-from htmltree import Element, parse
 
+from tests.helpers import report_sample as sample
+from tests.helpers.htmltree import Element, parse
 from unispect.core.findings import Finding, GalleryItem, Interval, Preset, Section, Verdict
 from unispect.core.units import Skip
 from unispect.report.page import LISTED, PICTURES_PER_STUDY, render

@@ -157,7 +157,7 @@ def test_seeds_are_those_that_ran_in_the_folder_and_on_the_page(tmp_path: Path) 
 def test_what_makes_no_sense_is_refused_before_anything_is_loaded(
     study: str, model: str, options: Options, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readying, "_place", None)
+    monkeypatch.setattr(readying, "_executor", None)
     with pytest.raises(UsageError, match=words):
         unispect.run(study, model, tmp_path / "run", options=options)
     assert not (tmp_path / "run").exists()
@@ -167,7 +167,7 @@ def test_a_damaged_picture_is_found_before_anything_is_loaded(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (pictures / "kind 1" / "11.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    monkeypatch.setattr(readying, "_place", None)
+    monkeypatch.setattr(readying, "_executor", None)
     with pytest.raises(DataError, match=r"11\.png"):
         unispect.run("encoding", MODELS[0], tmp_path / "run", options=Options(f"images:{pictures}"))
     assert not (tmp_path / "run").exists()

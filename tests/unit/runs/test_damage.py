@@ -5,8 +5,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from samples import png, record, unit
 
+from tests.helpers.samples import png, record, unit
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Grade
 from unispect.runs import Invocation, RunStore, blob_path

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from commands import here
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import record, unit
 
+from tests.helpers.commands import here
+from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError
 from unispect.core.units import Grade, Made
 from unispect.runs import RunStore, database, schema

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
-from samples import record, unit
 
+from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Grade
 from unispect.runs import RunStore, table

@@ -6,9 +6,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from commands import here
-from samples import record, unit
 
+from tests.helpers.commands import here
+from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError
 from unispect.core.units import Grade
 from unispect.runs import RunStore, blob_path, durable

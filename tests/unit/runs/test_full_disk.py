@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import samples
-from commands import can_mount
-from samples import record, unit
 
+from tests.helpers import samples
+from tests.helpers.commands import can_mount
+from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError
 from unispect.runs import Invocation, RunStore
 from unispect.runs.check import check
@@ -20,7 +20,7 @@ CHILD = """
 import hashlib, json, os, resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from samples import png, record, unit
+from tests.helpers.samples import png, record, unit
 from unispect.core.errors import StoreError
 from unispect.runs import RunStore
 
@@ -59,7 +59,7 @@ print(json.dumps({"kept": kept, "message": message, "seen": seen}))
 
 
 def fill(folder: Path, *, payload: int, picture: int, limit: int = 0, within: tuple[str, ...] = ()) -> dict:
-    tests = str(Path(samples.__file__).parent)
+    tests = str(Path(samples.__file__).parents[2])
     command = [sys.executable, "-c", CHILD, tests, str(folder), str(payload), str(picture), str(limit)]
     if within:
         command = [

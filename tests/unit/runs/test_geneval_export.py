@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from samples import png, record, unit
 
+from tests.helpers.samples import png, record, unit
 from unispect.core.errors import UsageError
 from unispect.runs import RunStore
 from unispect.runs.geneval import KEY, export_geneval

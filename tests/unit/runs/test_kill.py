@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import writer_to_kill
-from samples import png, unit
 
+from tests.helpers import writer_to_kill
+from tests.helpers.samples import png, unit
 from unispect.runs import RunStore
 from unispect.runs.check import check
 from unispect.runs.export import export

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import merger_to_kill
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from samples import png, record, unit
 
+from tests.helpers import merger_to_kill
+from tests.helpers.samples import png, record, unit
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Grade, Made, Unit
 from unispect.runs import Invocation, RunStore, blob_path

@@ -4,12 +4,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import fake_study
 import pytest
-from commands import here
-from fake_study import DRAWS, PLAN, FakeModel
-from samples import record, unit
 
+from tests.helpers import fake_study
+from tests.helpers.commands import here
+from tests.helpers.fake_study import DRAWS, PLAN, FakeModel
+from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError
 from unispect.core.units import Grade, Unit
 from unispect.engine import execute, grade

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import here
-from samples import record, unit
 
+from tests.helpers.commands import here
+from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Grade, Made
 from unispect.runs import RunStore, database, manifest, schema

@@ -4,8 +4,8 @@ import tracemalloc
 from dataclasses import astuple, replace
 
 import pytest
-from samples import record, unit
 
+from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError
 from unispect.core.units import Grade, Made, Record, Unit
 from unispect.runs import RunStore

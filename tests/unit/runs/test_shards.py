@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import fake_study
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import record, unit
 
+from tests.helpers import fake_study
+from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.shards import SHARED, parse_shard, shard
 from unispect.core.units import Plan, Unit

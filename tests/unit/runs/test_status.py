@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import writer_to_kill
-from samples import record, unit
 
+from tests.helpers import writer_to_kill
+from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError, UsageError
 from unispect.runs import Invocation, RunStore
 from unispect.runs.check import require_whole

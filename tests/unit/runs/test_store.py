@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from samples import png, record, unit
 
+from tests.helpers.samples import png, record, unit
 from unispect.core.cards import ModelCard, Verification
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.units import Grade, Record, Skip
@@ -320,7 +320,7 @@ def test_a_reader_sees_whole_batches_while_another_process_writes(tmp_path):
     code = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from samples import record, unit
+from tests.helpers.samples import record, unit
 from unispect.runs import RunStore
 units = [unit(number) for number in range(400)]
 with RunStore.create(sys.argv[1]) as store:
@@ -329,7 +329,7 @@ with RunStore.create(sys.argv[1]) as store:
     for start in range(0, 400, 10):
         store.record([record(one, picture=one.seed) for one in units[start:start + 10]])
 """
-    tests = os.path.dirname(os.path.abspath(sys.modules["samples"].__file__ or ""))
+    tests = os.path.dirname(sys.modules["tests"].__path__[0])
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path), tests], stdout=subprocess.PIPE, text=True
     ) as child:

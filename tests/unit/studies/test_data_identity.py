@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from mmbench_table import encoded, row, table
 from PIL import Image
-from planted_states import CARD
 
+from tests.helpers.mmbench_table import encoded, row, table
+from tests.helpers.planted_states import CARD
 from unispect.core.cards import ModelCard
 from unispect.core.errors import DataError
 from unispect.core.shards import shard

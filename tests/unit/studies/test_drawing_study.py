@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from commands import here
-from fake_concepts import ALL, FakeModel, card
 
+from tests.helpers.commands import here
+from tests.helpers.fake_concepts import ALL, FakeModel, card
 from unispect.core.errors import UsageError
 from unispect.core.units import Entry
 from unispect.studies.base import Options

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from mmbench_table import encoded, row, table
-from tiny_janus import TINY, write_checkpoint
 
+from tests.helpers.mmbench_table import encoded, row, table
+from tests.helpers.tiny_janus import TINY, write_checkpoint
 from unispect.core.findings import Preset
 from unispect.engine.local import execute
 from unispect.models.janus_pro import folder as janus_pro

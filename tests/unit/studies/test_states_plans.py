@@ -5,9 +5,9 @@ import sys
 from dataclasses import replace
 
 import pytest
-from mmbench_table import encoded, row, table
-from planted_states import CARD
 
+from tests.helpers.mmbench_table import encoded, row, table
+from tests.helpers.planted_states import CARD
 from unispect.core.findings import Preset
 from unispect.core.units import canonical_json
 from unispect.studies.base import Options

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from commands import here
 
+from tests.helpers.commands import here
 from unispect.core.errors import UsageError
 from unispect.core.units import Unit
 from unispect.runner import judging

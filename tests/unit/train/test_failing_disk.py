@@ -7,13 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import binder_on_a_small_disk
 import pytest
-import tiny_binding
-from commands import can_mount
-from failing_disk import NEVER, contents, failing, first_moments, in_a_child, not_waiting
-from tiny_binding import Binder
 
+from tests.helpers import binder_on_a_small_disk, tiny_binding
+from tests.helpers.commands import can_mount
+from tests.helpers.failing_disk import NEVER, contents, failing, first_moments, in_a_child, not_waiting
+from tests.helpers.tiny_binding import Binder
 from unispect.core.errors import StoreError
 
 FULL = "cannot be written: No space left on device"
@@ -37,7 +36,7 @@ class Whole(Binder):
 
     def _done(self, out: Path, *, dies: bool) -> int:
         with failing(out, NEVER, dies=dies) as disk:
-            self.bind(out)
+            self.finetune(out)
         return len(disk.seen)
 
 
@@ -56,9 +55,9 @@ def test_a_full_disk_at_any_moment_is_said_and_costs_nothing(first: int, binding
     for at in range(first, binding.things + 1, APART):
         out = tmp_path / str(at)
         with pytest.raises(StoreError, match=FULL), failing(out, at) as disk:
-            binding.bind(out)
+            binding.finetune(out)
         assert len(disk.seen) >= at
-        binding.bind(out)
+        binding.finetune(out)
         assert contents(out) == binding.whole, disk.seen[at - 1]
 
 
@@ -71,10 +70,10 @@ def test_a_kill_at_any_moment_costs_nothing(first: int, binding: Whole, tmp_path
 
         def work(out: Path = out, at: int = at) -> None:
             with failing(out, at, dies=True):
-                binding.bind(out)
+                binding.finetune(out)
 
         assert in_a_child(work) == -signal.SIGKILL
-        binding.bind(out)
+        binding.finetune(out)
         assert contents(out) == binding.whole, at
 
 

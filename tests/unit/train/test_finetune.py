@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tiny_binding
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from tiny_binding import FAMILIES, order
 
 import unispect
+from tests.helpers import tiny_binding
+from tests.helpers.tiny_binding import FAMILIES, order
 from unispect.core.errors import CheckpointError, StateError, StoreError, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import TextSampling
@@ -215,7 +215,7 @@ def test_holding_a_model_together_learns_the_same(janus: Path, tmp_path: Path, m
     """The way of FSDP and DeepSpeed through accelerate, with the one process there is here."""
     settings = {"steps": 4, "save_every": 2, "batch": 8, "micro_batch": 2}
     finetune(prepare(order("janus-pro", janus, tmp_path / "plain", **settings)))
-    monkeypatch.setattr(binding.Crew, "together", True)
+    monkeypatch.setattr(binding.DeviceGroup, "together", True)
     asked = order("janus-pro", janus, tmp_path / "together", **settings)
     ready = prepare(asked)
     with pytest.raises(Stopped):

@@ -9,10 +9,10 @@ from accelerate.commands.config import config_args
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils import DeepSpeedPlugin, DistributedType, FullyShardedDataParallelPlugin
 from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
-from commands import here
 from torch import nn
 from torch.distributed.fsdp import ShardingStrategy, StateDictType
 
+from tests.helpers.commands import here
 from unispect.train.layouts import COPIES, TOGETHER, file_of
 from unispect.train.learning import Learned
 from unispect.train.memory import Kept, estimate

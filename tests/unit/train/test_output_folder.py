@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import tiny_binding
 import torch
 from safetensors import SafetensorError
-from tiny_binding import Binder, order
 
+from tests.helpers import tiny_binding
+from tests.helpers.tiny_binding import Binder, order
 from unispect.core.errors import CheckpointError, OutsideError, StoreError, UsageError
 from unispect.runs import durable
 from unispect.train import folder, states
@@ -57,7 +57,7 @@ def stopped(binder: Binder, out: Path) -> FinetuneConfig:
         raise Stopped
 
     with pytest.raises(Stopped):
-        binder.bind(out, when(3, stop))
+        binder.finetune(out, when(3, stop))
     asked = binder.order(out)
     assert (asked.run / "state.pt").exists()
     return asked
@@ -92,16 +92,16 @@ def test_a_second_training_is_refused_by_name_until_the_first_one_is_dead(
 ) -> None:
     asked = binder.order(tmp_path / "out")
     with pytest.raises(StoreError, match=f"is being written by process {holder.pid} on "):
-        binder.bind(asked.out)
+        binder.finetune(asked.out)
     assert [path.name for path in asked.out.rglob("*")] == ["training", "run.lock"]
     holder.kill()
     holder.communicate()
-    binder.bind(asked.out)
+    binder.finetune(asked.out)
     assert finished(asked)
 
 
 def test_what_another_process_finished_meanwhile_is_left_as_it_is(binder: Binder, tmp_path: Path) -> None:
-    asked = binder.bind(tmp_path / "out")
+    asked = binder.finetune(tmp_path / "out")
     late = binder.ready(asked.out)
     other = replace(late, order=replace(asked, recipe=asked.recipe.model_copy(update={"seed": 1})))
     before = {path: path.stat().st_mtime_ns for path in asked.out.rglob("*")}
@@ -162,7 +162,7 @@ def test_links_in_the_folder_lead_nothing_out_of_it(name: str, binder: Binder, t
 def test_a_link_as_the_folder_itself_is_followed(binder: Binder, tmp_path: Path) -> None:
     (tmp_path / "large disk").mkdir()
     (tmp_path / "out").symlink_to(tmp_path / "large disk")
-    binder.bind(tmp_path / "out")
+    binder.finetune(tmp_path / "out")
     assert (tmp_path / "large disk" / "model.safetensors").exists()
 
 
@@ -205,17 +205,17 @@ def test_a_folder_that_is_deleted_meanwhile_is_noticed(
     else:
         before(folder, "_copy_texts")
     with pytest.raises(StoreError, match="was moved or deleted while the training wrote to it"):
-        binder.bind(asked.out, look)
+        binder.finetune(asked.out, look)
     assert asked.out.exists() == again
 
 
 def test_a_folder_that_is_moved_meanwhile_goes_on_where_it_is(binder: Binder, tmp_path: Path) -> None:
     asked = binder.order(tmp_path / "out")
     with pytest.raises(StoreError, match="was moved or deleted"):
-        binder.bind(asked.out, when(3, lambda: asked.out.rename(tmp_path / "moved")))
+        binder.finetune(asked.out, when(3, lambda: asked.out.rename(tmp_path / "moved")))
     assert not asked.out.exists()
-    moved = binder.bind(tmp_path / "moved")
-    whole = binder.bind(tmp_path / "whole")
+    moved = binder.finetune(tmp_path / "moved")
+    whole = binder.finetune(tmp_path / "whole")
     assert (moved.out / "model.safetensors").read_bytes() == (whole.out / "model.safetensors").read_bytes()
 
 
@@ -246,7 +246,7 @@ def test_a_claim_that_a_kill_or_a_full_disk_left_is_no_claim(
     if content is not None:
         asked.claim.write_bytes(content)
     assert finished(asked) is None
-    binder.bind(asked.out)
+    binder.finetune(asked.out)
     assert finished(asked)
     assert not list(asked.out.rglob("*.tmp"))
 
@@ -255,13 +255,13 @@ def test_a_damaged_claim_beside_a_state_says_what_to_do(binder: Binder, tmp_path
     asked = stopped(binder, tmp_path / "out")
     whole = asked.claim.read_bytes()
     asked.claim.write_bytes(whole[:50])
-    for act in (lambda: finished(asked), lambda: binder.bind(asked.out)):
+    for act in (lambda: finished(asked), lambda: binder.finetune(asked.out)):
         with pytest.raises(
             StoreError, match=r"claim\.json is damaged.*put the file back from a copy, or choose another"
         ):
             act()
     asked.claim.write_bytes(whole)
-    binder.bind(asked.out)
+    binder.finetune(asked.out)
 
 
 def test_a_claim_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
@@ -283,30 +283,30 @@ def test_a_claim_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     ids=["torn", "twice", "odd", "first lost", "second torn", "empty"],
 )
 def test_a_journal_goes_on_whole_or_says_what_it_lacks(change, said: str, binder: Binder, tmp_path: Path) -> None:
-    whole = binder.bind(tmp_path / "whole")
+    whole = binder.finetune(tmp_path / "whole")
     asked = stopped(binder, tmp_path / "out")
     path = asked.run / "metrics.jsonl"
     path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
     if said:
         with pytest.raises(StoreError, match=f"{said}.*or delete the state beside it to begin again"):
-            binder.bind(asked.out)
+            binder.finetune(asked.out)
         (asked.run / "state.pt").unlink()
-    binder.bind(asked.out)
+    binder.finetune(asked.out)
     assert path.read_bytes() == (whole.run / "metrics.jsonl").read_bytes()
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2, 3]
 
 
 def test_what_was_taught_cut_short_is_written_again(binder: Binder, tmp_path: Path) -> None:
-    asked = binder.bind(tmp_path / "out")
+    asked = binder.finetune(tmp_path / "out")
     whole = (asked.out / "taught.json").read_bytes()
     (asked.out / "taught.json").write_bytes(whole[:10])
     assert finished(asked) is None
-    binder.bind(asked.out)
+    binder.finetune(asked.out)
     assert (asked.out / "taught.json").read_bytes() == whole
 
 
 def test_what_a_finished_training_was_stopped_before_it_removed_is_removed(binder: Binder, tmp_path: Path) -> None:
-    asked = binder.bind(tmp_path / "out")
+    asked = binder.finetune(tmp_path / "out")
     (asked.run / "state.pt").touch()
     for name in ("training/state-2", "training/state", ".unfinished"):
         (asked.out / name).mkdir()

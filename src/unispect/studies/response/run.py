@@ -68,7 +68,7 @@ class Side:
 
     Attributes:
         rows: [n, width].
-        pictures: places of rows that belong to a picture; the others are of text.
+        pictures: indices of rows that belong to a picture; the others are of text.
     """
 
     rows: Tensor
@@ -106,7 +106,7 @@ READINGS = ("", " own")
 modality minus its mean over its own bandwidth, which knows neither how far apart modalities lie nor how wide each
 is."""
 SWEEP = {"half": 0.5, "double": 2.0}
-"""P_k of the second reading at other widths, beside that of standardised dimensions."""
+"""P_k of the second reading at other bandwidths, beside that of standardised dimensions."""
 
 
 def procedures() -> Mapping[str, Procedure]:

@@ -152,7 +152,7 @@ def table(study: str, judged: Iterable[tuple[Finding, Choices | None]]) -> tuple
 
 @dataclass(frozen=True)
 class Read:
-    """Two sides whose columns are widths crossed with sets of layers.
+    """Two sides whose columns are bandwidths crossed with sets of layers.
 
     Attributes:
         first: prompts of the side that differs in length ("text").

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import need_reference
 
+from tests.helpers.reference import need_reference
 from unispect.data.concepts.lexicons import LEXICONS, PUBLISHED, Lexicon
 from unispect.data.concepts.published import SEEDS, WORDS, parse_letter, questions
 from unispect.data.concepts.world import ATTRIBUTES, VALUES

@@ -3,8 +3,8 @@ import hashlib
 
 import numpy as np
 import pytest
-from reference import need_reference
 
+from tests.helpers.reference import need_reference
 from unispect.core.errors import UsageError
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import RGB, VALUES, Concept, all_concepts

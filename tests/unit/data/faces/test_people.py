@@ -3,8 +3,8 @@ from collections import Counter
 from importlib.resources import files
 
 import pytest
-from reference import need_reference
 
+from tests.helpers.reference import need_reference
 from unispect.data.faces.people import SPLIT_FILE, all_people, build_split, load_people, split_text
 from unispect.data.faces.world import ATTRIBUTES, PUBLISHED, VALUES, Face, all_faces, written
 from unispect.data.holding_out import pairs

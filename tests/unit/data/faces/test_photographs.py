@@ -2,8 +2,8 @@ import json
 
 import pytest
 from PIL import Image
-from reference import need_reference
 
+from tests.helpers.reference import need_reference
 from unispect.core.errors import DataError
 from unispect.data.faces.photographs import METADATA, load_photographs
 from unispect.data.faces.world import Face

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import need_reference
 
+from tests.helpers.reference import need_reference
 from unispect.core.errors import DataError, UsageError
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.split import load_split

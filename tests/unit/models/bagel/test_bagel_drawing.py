@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tiny_bagel
 import torch
-from batch_invariance import same_picture
-from tiny_bagel import picture_of
 from torch import Tensor
 
+from tests.helpers import tiny_bagel
+from tests.helpers.batch_invariance import same_picture
+from tests.helpers.tiny_bagel import picture_of
 from unispect.core.encoded import LAST
 from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, positions

@@ -5,11 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import tiny_bagel
-import tiny_janus
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.helpers import tiny_bagel, tiny_janus
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.core.prompts import Goal, Prompt

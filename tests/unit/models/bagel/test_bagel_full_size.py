@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
-from reference import need_reference
 
+from tests.helpers.reference import need_reference
 from unispect.core.errors import CheckpointError
 from unispect.models import spread
 from unispect.models.bagel.card import CARDS

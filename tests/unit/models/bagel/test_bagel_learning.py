@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_bagel
 import torch
-from finite_differences import check_gradient
 from PIL import Image
-from tiny_bagel import picture_of
 from torch import Tensor
 
+from tests.helpers import tiny_bagel
+from tests.helpers.finite_differences import check_gradient
+from tests.helpers.tiny_bagel import picture_of
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt
 from unispect.models.bagel.context import contexts_of, prompts_of

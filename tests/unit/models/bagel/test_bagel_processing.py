@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-import tiny_bagel
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tiny_bagel import picture_of
 
+from tests.helpers import tiny_bagel
+from tests.helpers.tiny_bagel import picture_of
 from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.models.bagel.chain_of_thought import SYSTEM, ChainOfThought

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import tiny_harmon
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tests.helpers import tiny_harmon
 from unispect.core.errors import CheckpointError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling

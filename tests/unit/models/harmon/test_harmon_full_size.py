@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from reference import need_reference
 
+from tests.helpers.reference import need_reference
 from unispect.models.building import empty
 from unispect.models.harmon.card import CARDS
 from unispect.models.harmon.config import PUBLISHED, HarmonConfig, network_config

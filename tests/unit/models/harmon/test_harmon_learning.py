@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_harmon
 import torch
 from PIL import Image
 
+from tests.helpers import tiny_harmon
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt
 from unispect.models.base import Example

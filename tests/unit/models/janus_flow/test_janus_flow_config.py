@@ -4,9 +4,8 @@ import copy
 from typing import Any
 
 import pytest
-import tiny_janus
-import tiny_janus_flow
 
+from tests.helpers import tiny_janus, tiny_janus_flow
 from unispect.core.errors import CheckpointError
 from unispect.models.janus_flow.config import JanusFlowConfig, network_config
 

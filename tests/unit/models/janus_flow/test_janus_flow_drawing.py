@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_janus_flow
 import torch
-from batch_invariance import same_numbers, same_picture
 from PIL import Image
 from torch import Tensor
 
+from tests.helpers import tiny_janus_flow
+from tests.helpers.batch_invariance import same_numbers, same_picture
 from unispect.core.encoded import LAST
 from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Goal, Prompt

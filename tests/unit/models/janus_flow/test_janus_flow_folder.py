@@ -5,11 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import tiny_janus
-import tiny_janus_flow
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.helpers import tiny_janus, tiny_janus_flow
 from unispect.core.errors import CheckpointError
 from unispect.models.janus_flow.folder import load, save, start
 from unispect.models.janus_flow.model import JanusFlow

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-import tiny_janus
-import tiny_janus_flow
 from PIL import Image
 
+from tests.helpers import tiny_janus, tiny_janus_flow
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.models.checkpoint import files_in
 from unispect.models.janus_flow.processing import load_processor

@@ -4,8 +4,8 @@ import copy
 from typing import Any
 
 import pytest
-import tiny_janus
 
+from tests.helpers import tiny_janus
 from unispect.core.errors import CheckpointError
 from unispect.models.janus_pro.config import network_config
 

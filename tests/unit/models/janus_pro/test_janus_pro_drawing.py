@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import tiny_janus
 import torch
 from torch import Tensor
 
+from tests.helpers import tiny_janus
 from unispect.core.errors import UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageSampling

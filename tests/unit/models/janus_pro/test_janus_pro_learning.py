@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_janus
 import torch
 from PIL import Image
 
+from tests.helpers import tiny_janus
 from unispect.core.errors import DataError, Unsupported
 from unispect.core.prompts import Goal, Prompt
 from unispect.models.base import Example

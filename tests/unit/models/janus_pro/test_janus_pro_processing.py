@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_janus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.helpers import tiny_janus
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.models.checkpoint import files_in

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_omnigen2
 import torch
 from PIL import Image
 from torch import Tensor
 
+from tests.helpers import tiny_omnigen2
 from unispect.core.encoded import LAST
 from unispect.core.errors import DataError, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, positions

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import tiny_janus
-import tiny_omnigen2
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tests.helpers import tiny_janus, tiny_omnigen2
 from unispect.core.errors import CheckpointError
 from unispect.models.omnigen2.folder import load, save, start
 from unispect.models.omnigen2.keys import PARTS

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_omnigen2
 import torch
 from PIL import Image
 
+from tests.helpers import tiny_omnigen2
 from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import TextSampling

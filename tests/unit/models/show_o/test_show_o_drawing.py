@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tiny_show_o
 import torch
-from batch_invariance import same_picture
 from PIL import Image
 from torch import Tensor
 
+from tests.helpers import tiny_show_o
+from tests.helpers.batch_invariance import same_picture
 from unispect.core.encoded import LAST
 from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, positions

@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import tiny_show_o
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.helpers import tiny_show_o
 from unispect.core.errors import CheckpointError
 from unispect.models.show_o.card import CARDS
 from unispect.models.show_o.config import TEXT_PLACES

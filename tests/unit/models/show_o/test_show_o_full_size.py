@@ -4,9 +4,9 @@ from math import prod
 
 import pytest
 import torch
-from reference import need_reference
 from safetensors import safe_open
 
+from tests.helpers.reference import need_reference
 from unispect.models.building import empty
 from unispect.models.checkpoint import files_in
 from unispect.models.keys import names_of, published, shapes_of, target_of

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_show_o
 import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from tests.helpers import tiny_show_o
 from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.models.base import Example

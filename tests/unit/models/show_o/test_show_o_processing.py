@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_show_o
 import torch
 from PIL import Image
 
+from tests.helpers import tiny_show_o
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.models.checkpoint import files_in

@@ -5,11 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import tiny_janus
-import tiny_show_o2
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.helpers import tiny_janus, tiny_show_o2
 from unispect.core.errors import CheckpointError
 from unispect.models.registry import load as load_by_name
 from unispect.models.show_o2.config import check_family, network_config, wan_config

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_show_o2
 import torch
-from finite_differences import check_gradient
 from PIL import Image
 from torch import Tensor
 
+from tests.helpers import tiny_show_o2
+from tests.helpers.finite_differences import check_gradient
 from unispect.core.errors import DataError, Unsupported
 from unispect.core.prompts import Goal, Prompt
 from unispect.models.base import Example

@@ -1,9 +1,9 @@
 """The study on a real port with random weights: every procedure leaves a record; knowing nothing is not aphasia."""
 
 import pytest
-from fake_concepts import entries_of
-from tiny_janus import TINY, write_checkpoint
 
+from tests.helpers.fake_concepts import entries_of
+from tests.helpers.tiny_janus import TINY, write_checkpoint
 from unispect.core.findings import Verdict
 from unispect.models.janus_pro import folder as janus_pro
 from unispect.studies.base import Options

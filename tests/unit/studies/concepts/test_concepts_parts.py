@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
-from fake_concepts import card
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.fake_concepts import card
 from unispect.core.errors import UsageError
 from unispect.data.concepts.language import description
 from unispect.data.concepts.lexicons import PUBLISHED, Lexicon

@@ -3,10 +3,10 @@ import sys
 from collections import Counter
 
 import pytest
-from fake_concepts import card
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.fake_concepts import card
 from unispect.core.errors import UsageError
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept

@@ -2,9 +2,9 @@ import io
 
 import pytest
 import torch
-from fake_concepts import ALL, FakeModel, card
 from PIL import Image
 
+from tests.helpers.fake_concepts import ALL, FakeModel, card
 from unispect.core.errors import Unsupported, UsageError
 from unispect.core.units import Unit
 from unispect.data.concepts.grade import grade

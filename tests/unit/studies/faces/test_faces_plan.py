@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from fake_concepts import card
-from fake_faces import FaceModel, entries_of
 from PIL import Image
 
+from tests.helpers.fake_concepts import card
+from tests.helpers.fake_faces import FaceModel, entries_of
 from unispect.core.errors import DataError, UsageError
 from unispect.data.faces.people import load_people
 from unispect.studies.base import Options

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted_words import taught, with_levels
 from scipy import stats
 
+from tests.helpers.planted_words import taught, with_levels
 from unispect.core.findings import Preset
 from unispect.core.units import Entry, Record, Unit
 from unispect.studies.aphasia import scores

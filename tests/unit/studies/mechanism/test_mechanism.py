@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted_words import CONCEPTS, level, taught, with_levels
 from scipy import stats
 
+from tests.helpers.planted_words import CONCEPTS, level, taught, with_levels
 from unispect.core.findings import Preset, Verdict
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.world import ATTRIBUTES

@@ -4,9 +4,9 @@ import inspect
 import json
 
 import pytest
-from poster_run import TITLES, grade, judging, replies
-from poster_world import CELLS, half, kind_of, parts_of, picture, statements_in, text, truth
 
+from tests.helpers.poster_run import TITLES, grade, judging, replies
+from tests.helpers.poster_world import CELLS, half, kind_of, parts_of, picture, statements_in, text, truth
 from unispect.studies.posters.judging.language import ITEMS
 from unispect.studies.posters.judging.plan import How
 from unispect.studies.posters.judging.requests import items_request, looks_request

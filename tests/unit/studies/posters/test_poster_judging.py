@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from loopback_judge import say
-from poster_run import CARD, NAME, TITLES, grade, judging, replies, section
-from poster_world import Painter, judge, kind_of, picture, subjects_file, title_in, truth
 
+from tests.helpers.loopback_judge import say
+from tests.helpers.poster_run import CARD, NAME, TITLES, grade, judging, replies, section
+from tests.helpers.poster_world import Painter, judge, kind_of, picture, subjects_file, title_in, truth
 from unispect.chat import Spending, load_prices
 from unispect.core.errors import DataError, NoReply, Refused, UsageError
 from unispect.core.replies import ImageReply

@@ -5,10 +5,10 @@ import io
 import json
 
 import pytest
-from commands import here
-from poster_run import CARD, NAME, grade, judging, replies, section
-from poster_world import judge, kind_of
 
+from tests.helpers.commands import here
+from tests.helpers.poster_run import CARD, NAME, grade, judging, replies, section
+from tests.helpers.poster_world import judge, kind_of
 from unispect.core.errors import DataError, UsageError
 from unispect.runs import RunStore
 from unispect.studies.posters.judging.review import COLUMNS, review, table

@@ -5,10 +5,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from planted_truth.curves import Levels, card, encoded
-from planted_truth.product import statements
 
 import unispect
+from tests.planted_truth.curves import Levels, card, encoded
+from tests.planted_truth.product import statements
 from unispect.core.cards import ModelCard
 from unispect.models.registry import card_of, cards, completed
 
