@@ -12,8 +12,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from functools import partial
 
-from unispect.core.findings import Cell, Interval, Section, Table
+from unispect.core.findings import Cell, Finding, Interval, Section, Table
 from unispect.report.figures import numbers_of
 from unispect.report.provenance import Provenance
 from unispect.report.text import Anchors, slug
@@ -21,28 +22,24 @@ from unispect.report.text import Anchors, slug
 LARGEST = 1_400_000
 """Bytes one link may carry: Chromium opens no address longer than 2 MiB, and base64 adds a third."""
 
-_HEAD = [
-    "section",
-    "id",
-    "claim",
-    "verdict",
-    "control",
-    "headline",
-    "model",
-    "preset",
-    "estimate",
-    "low",
-    "high",
-    "level",
-    "n",
-    "clusters",
-    "unit",
-    "chance",
-    "seeds",
-    "p",
-    "p adjusted",
-    "power",
-]
+_OF_INTERVAL = ("estimate", "low", "high", "level", "n", "clusters", "unit")
+_COLUMNS: Mapping[str, Callable[[Finding], object]] = {
+    "id": lambda one: one.id,
+    "claim": lambda one: one.claim,
+    "verdict": lambda one: one.verdict.value,
+    "control": lambda one: str(one.control),
+    "headline": lambda one: str(one.headline),
+    "model": lambda one: one.model,
+    "preset": lambda one: one.preset or "",
+    **{name: partial(lambda name, one: getattr(one.interval, name, None), name) for name in _OF_INTERVAL},
+    "chance": lambda one: one.chance,
+    "seeds": lambda one: " ".join(map(str, one.seeds)),
+    "p": lambda one: one.decision.p if one.decision else None,
+    "p adjusted": lambda one: one.adjusted,
+    "power": lambda one: one.power,
+    "detail": lambda one: one.detail,
+}
+"""Columns of the table of findings, behind that of their section: what stands in each."""
 LEVEL = 9
 """Of compression, the strongest."""
 PIECE = 2**20
@@ -111,18 +108,10 @@ def findings_json(sections: Sequence[Section], provenance: Provenance) -> bytes:
 
 def findings_csv(sections: Sequence[Section]) -> bytes:
     """One row per finding, over all sections."""
-    rows = []
-    for section in sections:
-        for found in section.findings:
-            interval = found.interval
-            numbers = [None] * 7 if interval is None else [getattr(interval, key) for key in _HEAD[8:15]]
-            tested = [found.decision.p if found.decision else None, found.adjusted, found.power]
-            kind = [found.verdict.value, str(found.control), str(found.headline), found.model, found.preset or ""]
-            seeds = " ".join(map(str, found.seeds))
-            rows.append(
-                [section.id, found.id, found.claim, *kind, *numbers, found.chance, seeds, *tested, found.detail]
-            )
-    return _csv([*_HEAD, "detail"], rows)
+    rows = [
+        [section.id, *(cell(found) for cell in _COLUMNS.values())] for section in sections for found in section.findings
+    ]
+    return _csv(["section", *_COLUMNS], rows)
 
 
 def table_csv(table: Table) -> bytes:
