@@ -12,10 +12,14 @@ from unispect.cli.console import say, show_table
 from unispect.cli.progress import Board, open_board
 
 app = App(name="train")
-app.command("unispect.cli.finetune:finetune", name="finetune")
+# Loaded when they are called, so what `--help` says of them stands here too.
+for name, text in {
+    "finetune": "Teach a model new words by a recipe; the same command again continues.",
+    "recipes": "List the recipes that `unispect train finetune` knows.",
+    "layouts": "List the files by which `accelerate launch` lets several devices hold one model together.",
+}.items():
+    app.command(f"unispect.cli.finetune:{name}", name=name, help=text)
 app.command("unispect.cli.finetune:old_name", name="bind", show=False)
-app.command("unispect.cli.finetune:recipes", name="recipes")
-app.command("unispect.cli.finetune:layouts", name="layouts")
 
 
 @app.command

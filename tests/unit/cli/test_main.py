@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from unispect import cli
+from unispect.cli import finetune
 from unispect.cli.failures import explain
 from unispect.cli.words import VERBS
 from unispect.core.errors import DataError, UsageError
@@ -158,3 +159,11 @@ def test_a_link_that_leads_to_itself_is_no_run(verb: str, tmp_path: Path, capsys
     (tmp_path / "loop").symlink_to("loop")
     assert cli.main([verb, str(tmp_path / "loop")]) == 2
     assert "is not a run folder" in capsys.readouterr().err
+
+
+def test_what_train_lists_says_what_the_commands_say(capsys: pytest.CaptureFixture[str]):
+    cli.main(["train", "--help"])
+    listed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for command in (finetune.finetune, finetune.recipes, finetune.layouts):
+        first = (command.__doc__ or "").splitlines()[0]
+        assert " ".join(first.replace("`", "").removesuffix(".").split()) in listed.replace("`", "")
