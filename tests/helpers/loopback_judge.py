@@ -50,6 +50,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def earn(self, data: bytes, body: dict, headers: dict[str, str] | None = None) -> None:
+        """Sends an answer, which is paid for once all of it went out."""
+        with self.server.answering:
+            self.respond(200, data, headers)
+            self.server.earned.append(json.dumps(body, sort_keys=True))
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -77,13 +83,19 @@ class LoopbackJudge(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.lock = threading.Lock()
+        self.lock, self.answering = threading.Lock(), threading.Lock()
         self.acts: list[Act] = []
         self.otherwise: Act = say('{"seen": true}')
         self.seen: list[dict] = []
         self.headers: list[dict[str, str]] = []
-        self.paid: list[str] = []
+        self.earned: list[str] = []
         self.over = threading.Event()
+
+    @property
+    def paid(self) -> list[str]:
+        """Requests whose answers went out; whoever has an answer already finds it among them."""
+        with self.answering:
+            return self.earned
 
     @property
     def url(self) -> str:
@@ -113,9 +125,7 @@ def asked(body: dict) -> str:
 
 def say(text: str, finish: str = "stop", usage: bool = True) -> Act:
     def act(handler: Handler, body: dict) -> None:
-        handler.respond(200, handler.envelope(text, finish, usage))
-        with handler.server.lock:
-            handler.server.paid.append(json.dumps(body, sort_keys=True))
+        handler.earn(handler.envelope(text, finish, usage), body)
 
     return act
 
@@ -125,9 +135,10 @@ def send(answer: object, status: int = 200, headers: dict[str, str] | None = Non
     data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
 
     def act(handler: Handler, body: dict) -> None:
-        handler.respond(status, data, headers)
-        with handler.server.lock:
-            handler.server.paid += [json.dumps(body, sort_keys=True)] if status == 200 else []
+        if status == 200:
+            handler.earn(data, body, headers)
+        else:
+            handler.respond(status, data, headers)
 
     return act
 

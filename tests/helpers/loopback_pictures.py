@@ -55,9 +55,7 @@ def paint(picture: bytes | None = None, *, data: str | None = None, words: str =
     sent = base64.b64encode(picture or png()).decode() if data is None else data
 
     def act(handler, body):
-        handler.respond(200, envelope(handler.path, sent, words, usage))
-        with handler.server.lock:
-            handler.server.paid.append(json.dumps(body, sort_keys=True))
+        handler.earn(envelope(handler.path, sent, words, usage), body)
 
     return act
 
@@ -78,6 +76,4 @@ def artist(handler, body) -> None:
         shade = zlib.crc32(body["prompt"].encode()) & 0xFFFFFF
         paint(png(f"#{shade:06x}"))(handler, body)
     else:
-        handler.respond(200, handler.envelope("It is a star."))
-        with handler.server.lock:
-            handler.server.paid.append(json.dumps(body, sort_keys=True))
+        handler.earn(handler.envelope("It is a star."), body)

@@ -60,9 +60,7 @@ def serve(handler, body: Mapping) -> None:
         image = picture(truth(title_in(body["prompt"])))
         data = [{"b64_json": base64.b64encode(png(image)).decode()}]
         usage = {"input_tokens": 50, "output_tokens": 1000, "total_tokens": 1050}
-        handler.respond(200, json.dumps({"created": 1, "data": data, "usage": usage}).encode())
-        with handler.server.lock:
-            handler.server.paid.append(json.dumps(body, sort_keys=True))
+        handler.earn(json.dumps({"created": 1, "data": data, "usage": usage}).encode(), body)
     elif "response_format" in body:
         say(judge(body))(handler, body)
     else:
