@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# Where it is set, as in many containers, every process would compile thousands of modules of torch and transformers anew:
+# ten seconds each. Setting up leaves that to whoever imports them first.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Where no release is pinned, torch still is: one choice of build for all, and unpinned it brings gigabytes of CUDA.
 TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
 from unispect.doctor.checks import Check
@@ -56,6 +57,19 @@ def _disk() -> Iterator[Check]:
     yield Check(level, "disk", f"{free / 2**30:.1f} GiB free in {Path.cwd()}")
 
 
+def _byte_code() -> Iterator[Check]:
+    """Whether modules stay compiled: containers often forbid it, and some installers leave it to the first import."""
+    torch = find_spec("torch")
+    if torch is None or torch.origin is None:
+        return
+    if not sys.dont_write_bytecode or Path(cache_from_source(torch.origin)).exists():
+        yield Check("ok", "byte code", "modules are compiled once")
+        return
+    packages = Path(torch.origin).parents[1]
+    mend = f"unset PYTHONDONTWRITEBYTECODE, or once: {sys.executable} -m compileall -q {packages}"
+    yield Check("note", "byte code", f"every command compiles torch and transformers anew, which takes seconds; {mend}")
+
+
 def _browser() -> Iterator[Check]:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found:
@@ -100,6 +114,7 @@ LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
     "memory": _memory,
     "disk": _disk,
     "terminal": _encoding,
+    "byte code": _byte_code,
     "browser": _browser,
     "keys": _keys,
     "network": _network,

@@ -1,6 +1,7 @@
 """What doctor says of an installation in which something does not work: it must never call that working."""
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -162,3 +163,28 @@ def test_what_was_tried_is_what_is_allowed_pinned_and_documented():
     assert all(tested.holds(pinned[name]) for name, tested in TESTED.items())
     del lowest["torch"]  # one build serves for all (docs/compatibility.md)
     assert all(packages.Version(TESTED[name].oldest) == packages.Version(bound) for name, bound in lowest.items())
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "compiled", "said"), [(True, False, "note"), (True, True, "ok"), (False, False, "ok")]
+)
+def test_modules_that_every_command_compiles_anew_are_noticed(
+    forbidden: bool,
+    compiled: bool,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    """What `PYTHONDONTWRITEBYTECODE` of a container does with an installation without byte code."""
+    cached = tmp_path / "torch.pyc"
+    if compiled:
+        cached.touch()
+    monkeypatch.setattr(sys, "dont_write_bytecode", forbidden)
+    monkeypatch.setattr(machine, "cache_from_source", lambda _: str(cached))
+    monkeypatch.setattr(machine, "LOOKS", {"byte code": machine.LOOKS["byte code"]})
+    outcome = here(capsys, "doctor")
+    assert outcome.code == 0
+    line = next(line for line in outcome.out.splitlines() if "byte code: " in line)
+    assert line.startswith(said)
+    assert ("-m compileall -q" in line) == (said == "note")
