@@ -39,7 +39,9 @@ class GoogleSDK(PackagedClient):
     def ask(self, http: BoundedClient, request: Request[Any] | PictureRequest) -> None:
         genai, types = package(self.PACKAGE), package("google.genai.types")
         config = self._config(request) if isinstance(request, Request) else self._drawing(types, request)
-        options = types.HttpOptions(base_url=self.base_url, httpx_client=http)
+        # Of what sends asynchronously, which is never used, but made, and would read all certificates twice.
+        trust = {"verify": http.trust, "ssl": http.trust}
+        options = types.HttpOptions(base_url=self.base_url, httpx_client=http, async_client_args=trust)
         client = genai.Client(api_key=self.secret.value() or NO_KEY, vertexai=False, http_options=options)
         client.models.generate_content(
             model=self.model,

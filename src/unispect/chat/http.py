@@ -123,6 +123,7 @@ class BoundedClient(httpx2.Client):
 
     Attributes:
         last: the newest whole response.
+        trust: the certificates that it goes by.
     """
 
     def __init__(self, limits: Limits, url: str, *, tls: bool = False, packaged: bool = False) -> None:
@@ -131,8 +132,9 @@ class BoundedClient(httpx2.Client):
         self._to = httpx2.URL(url)
         self.last: httpx2.Response | None = None
         way = way_to(url, tls=tls)
+        self.trust = way.trust
         super().__init__(
-            verify=way.trust,
+            verify=self.trust,
             proxy=way.proxy,
             trust_env=False,
             timeout=httpx2.Timeout(limits.read, connect=limits.connect),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import ssl
 from dataclasses import replace
 
 import pytest
@@ -136,3 +137,17 @@ def test_a_package_that_is_not_installed_is_named(name, server, monkeypatch):
     with pytest.raises(UsageError, match=r"pip install 'unispect\[judges\]'"):
         judge_of(name, server).ask(ASKED)
     assert server.seen == []
+
+
+def test_certificates_are_not_read_anew_for_every_request(vendor, server, monkeypatch):
+    """Reading the system's takes longer than all else that is computed for a request."""
+    read = []
+    honest = ssl.SSLContext.load_verify_locations
+    monkeypatch.setattr(
+        ssl.SSLContext, "load_verify_locations", lambda self, *a, **k: (read.append(a), honest(self, *a, **k))[1]
+    )
+    judge = judge_of(vendor, server)
+    judge.ask(ASKED)
+    read.clear()
+    judge.ask(replace(ASKED, seed=8))
+    assert not read
