@@ -63,6 +63,24 @@ def test_states_and_scores_of_long_prompts(model: UnifiedModel):
         assert torch.equal(scores[i], model.score(own, [answers])[0])
 
 
+@pytest.mark.slow
+def test_records_of_entropies_whatever_the_batch(tmp_path: Path):
+    """Short prompts beside some of more than 700 positions, under both presets."""
+    model = unispect.load("tiny-janus-pro", device="cpu", dtype="float32")
+    data = tmp_path / "texts.txt"
+    data.write_text("\n".join("red star blue ring " * words for words in (8, LONG // 2, LONG // 2 + 30)))
+    study = find_study("encoding")
+    plan = study.planned(model.card, Options(data=f"text:{data}", seeds=(0,)))
+    found = []
+    for size in (1, 16):
+        with RunStore.create(tmp_path / str(size)) as store:
+            execute(plan, study.run, store, model, batch_size=size)
+            found.append({entry.unit.id: entry.record.payload for entry in store.entries()})
+    assert max(payload.get("full_rows", 0) for payload in found[0].values()) > 700
+    assert len(found[0]) == len(plan.units) == 13
+    assert found[0] == found[1]
+
+
 @torch.inference_mode()
 def test_passes_that_decide_ties(model: UnifiedModel, monkeypatch: pytest.MonkeyPatch):
     """Samples together have the states of each by itself, to the last bit; equal ones are run once."""
