@@ -10,7 +10,6 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 import torch
@@ -22,6 +21,9 @@ from unispect.metrics.kernel import SAFE64, checked, distances_from, distinct_ro
 from unispect.metrics.spectrum import renyi_stack
 from unispect.metrics.symmetric import minus_twice_gram
 from unispect.metrics.threads import one_thread
+
+AT_ONCE = 2**18
+"""Numbers that are centred and multiplied at once: in float64 they fit into a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +97,16 @@ class Draws:
         self._generator = generator
         self._orders: dict[int, np.ndarray] = {}
 
-    def mixed(self, drawn: Tensor, draw: int) -> Tensor:
-        """The rows [k, width] of one draw with every coordinate permuted over the rows on its own.
+    def mixed(self, stack: Tensor, first: int = 0) -> Tensor:
+        """The rows [some, k, width] of draws from the `first` on, every coordinate of each permuted on its own.
 
         Keeps all marginals and destroys everything that coordinates share: the null of a structured representation.
         """
-        k, width = drawn.shape
-        orders = torch.from_numpy(self._orders_of(width)[draw])
+        some, k, width = stack.shape
+        orders = torch.from_numpy(self._orders_of(width)[first : first + some])
         places = (orders.int() * width).add_(torch.arange(width, dtype=torch.int32))
-        return drawn.reshape(-1).index_select(0, places.reshape(-1)).reshape(k, width)
+        places.add_(torch.arange(some, dtype=torch.int32)[:, None, None] * (k * width))
+        return stack.reshape(-1).index_select(0, places.reshape(-1)).reshape(stack.shape)
 
     def _orders_of(self, width: int) -> np.ndarray:
         """Permutations [draws, k, width] of 0..k-1 along k; drawn once, since that takes longer than all products."""
@@ -148,7 +151,7 @@ def drawn_entropies(
     """`sampled_entropies` of rows [n, width] that have been drawn already.
 
     Where `scaled` is given, one more comes last: with every dimension divided by its scale, at the bandwidth for that.
-    Distances are exact in float64. Draws are centred and multiplied one by one, while they are in the processor's
+    Distances are exact in float64. Draws are centred and multiplied a few at a time, while they are in the processor's
     cache; a row's distance to another does not change with the centre.
 
     Raises:
@@ -160,19 +163,21 @@ def drawn_entropies(
     wide = checked(rows)
     narrowest = min(sigmas)
     stack = wide[drawn.rows.to(wide.device)].cpu()
-    means = stack.mean(dim=1)
+    means = stack.mean(dim=1, keepdim=True)
     dimensions = torch.from_numpy(scaled.scale * (scaled.scaled_unit / narrowest)) if scaled else None
     plain: list[Tensor] = []
     mixed: list[Tensor] = []
     divided: list[Tensor] = []
     with one_thread():
-        for draw, (own, mean) in enumerate(zip(stack, means, strict=True)):
-            centred = own.double().sub_(mean).div_(narrowest)
-            plain.append(minus_twice_gram(centred[None]))
+        few = max(1, AT_ONCE // stack[0].numel())
+        for first in range(0, len(stack), few):
+            some = slice(first, first + few)
+            centred = stack[some].double().sub_(means[some]).div_(narrowest)
+            plain.append(minus_twice_gram(centred))
             if nulls:
-                mixed.append(minus_twice_gram(drawn.mixed(centred, draw)[None]))
+                mixed.append(minus_twice_gram(drawn.mixed(centred, first)))
             if dimensions is not None:
-                divided.append(minus_twice_gram(centred.div_(dimensions)[None]))
+                divided.append(minus_twice_gram(centred.div_(dimensions)))
 
         def entropies(products: list[Tensor], ratios: Sequence[float], rows: Callable[[], Tensor]) -> np.ndarray:
             distances = distances_from(torch.cat(products), SAFE64)
@@ -185,7 +190,7 @@ def drawn_entropies(
         values = list(entropies(plain, ratios, lambda: stack))
         null = np.full(len(sigmas) + 1, math.nan)
         if nulls:
-            of_nulls = entropies(mixed, ratios[:nulls], lambda: torch.stack(list(map(drawn.mixed, stack, count()))))
+            of_nulls = entropies(mixed, ratios[:nulls], lambda: drawn.mixed(stack))
             null[:nulls] = of_nulls.mean(axis=1)
         if scaled is not None and dimensions is not None:
             values += list(entropies(divided, [1.0], lambda: stack.double() / dimensions))

@@ -24,8 +24,8 @@ from unispect.metrics.threads import one_thread, openblas_threads
 blas: Any = linalg.blas
 lapack: Any = linalg.lapack
 
-HALVED = 48
-"""Rows from which on half the products save more than they cost to be called."""
+HALVED = 32768
+"""Numbers in a matrix, of 48 rows or more, from which on half the products save more than they cost to be called."""
 
 SOLVED = range(128, 1025)
 """Sizes at which OpenBLAS has the faster solver. Below, MKL is as fast; above, OpenBLAS's round-off in float32 grows to
@@ -43,8 +43,8 @@ def _other_than_intel() -> bool:
 
 def minus_twice_gram(stack: Tensor) -> Tensor:
     """-2 x.y [count, n, n] of the rows of every matrix of `stack` [count, n, width]; on the diagonal twice that."""
-    n = stack.shape[1]
-    if stack.device.type != "cpu" or n < HALVED or openblas_threads() is None:
+    n, width = stack.shape[1:]
+    if stack.device.type != "cpu" or n < 48 or n * width < HALVED or openblas_threads() is None:
         products = (stack @ stack.mT).mul_(-2)
         torch.diagonal(products, dim1=1, dim2=2).mul_(2)
         return products

@@ -100,10 +100,10 @@ def test_the_null_exposes_structure_and_only_structure():
 
 
 def test_shuffling_keeps_marginals_and_breaks_rows():
-    rows = normal(15, 4)
-    mixed = Draws(15, 15, 2, rng()).mixed(rows, 1)
-    assert torch.equal(mixed.sort(dim=0).values, rows.sort(dim=0).values)
-    assert not torch.equal(mixed, rows)
+    stack = normal(30, 4).reshape(2, 15, 4)
+    mixed = Draws(15, 15, 2, rng()).mixed(stack)
+    assert torch.equal(mixed.sort(dim=1).values, stack.sort(dim=1).values)
+    assert not torch.equal(mixed, stack)
 
 
 @settings(max_examples=30, deadline=None)
@@ -118,14 +118,14 @@ def test_rows_are_mixed_as_numpy_permutes_a_stack_of_them_at_any_layer_and_width
         stack = rows[draw_rows(n, k, draws, own)]
         expected = own.permuted(stack.numpy(), axis=1)
         assert torch.equal(rows[drawn.rows], stack)
-        for draw in range(draws):
-            assert np.array_equal(drawn.mixed(stack[draw], draw).numpy(), expected[draw])
+        assert np.array_equal(drawn.mixed(stack).numpy(), expected)
+        assert np.array_equal(drawn.mixed(stack[-1:], draws - 1).numpy(), expected[-1:])
 
 
 @settings(max_examples=30, deadline=None)
 @given(
     st.integers(2, 60),
-    st.sampled_from([3, 70, 600]),
+    st.sampled_from([3, 70, 3000]),
     st.sampled_from([0.0, 5.0, 1e4, 1e9]),
     st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
     st.integers(0, 2**32 - 1),

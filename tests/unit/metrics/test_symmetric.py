@@ -31,7 +31,7 @@ def normal(*shape, seed=0, dtype=torch.float32):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 3), st.integers(1, 80), st.integers(1, 90), dtypes, seeds)
+@given(st.integers(1, 3), st.integers(1, 80), st.sampled_from([1, 5, 90, 700]), dtypes, seeds)
 def test_half_products_are_all_products_within_the_bound_of_a_sum(count, n, width, dtype, seed):
     """Every entry is a sum of `width` products; in any order it is off by at most width eps |x||y|."""
     stack = normal(count, n, width, seed=seed, dtype=dtype)
@@ -41,19 +41,20 @@ def test_half_products_are_all_products_within_the_bound_of_a_sum(count, n, widt
     norms = stack.double().norm(dim=2)
     bound = 2 * (width + 2) * torch.finfo(dtype).eps * norms[:, :, None] * norms[:, None, :]
     assert ((found - exact).abs() <= bound + 1e-300).all()
-    assert n < symmetric.HALVED or openblas_threads() is None or torch.equal(found, found.mT)
+    halved = n >= 48 and n * width >= symmetric.HALVED and openblas_threads() is not None
+    assert not halved or torch.equal(found, found.mT)
 
 
 def test_all_ways_give_the_same_distances(blas):
-    for n in (symmetric.HALVED - 1, symmetric.HALVED, 200):
-        rows = normal(2, n, 33, dtype=torch.float64)
+    for n in (47, 48, 200):
+        rows = normal(2, n, 700, dtype=torch.float64)
         found = squared_distances(rows, 0.7)
         assert found is not None
         assert torch.allclose(found, (torch.cdist(rows, rows) / 0.7) ** 2, atol=1e-10)
 
 
 def test_rows_that_are_laid_out_otherwise_are_multiplied_all_the_same(blas):
-    rows = normal(33, 100, 2)
+    rows = normal(700, 100, 2)
     assert torch.allclose(minus_twice_gram(rows.permute(2, 1, 0)), minus_twice_gram(rows.permute(2, 1, 0).contiguous()))
 
 
