@@ -146,11 +146,12 @@ def row_kernels(rows: Tensor, sigmas: Sequence[float], *, precision: Precision =
     else:
         distances = distances.float()  # differences have been taken: what is left is a relative error
 
-    def kernel(sigma: float) -> RowKernel:
-        values = _exponential(distances * (-((narrowest / sigma) ** 2) / 2)).cpu()
+    def kernel(sigma: float, squares: Tensor) -> RowKernel:
+        values = _exponential(squares.mul_(-((narrowest / sigma) ** 2) / 2)).cpu()
         return RowKernel(values, index, float(sigma), method, tolerance)
 
-    return [kernel(sigma) for sigma in sigmas]
+    *others, last = sigmas
+    return [*(kernel(sigma, distances.clone()) for sigma in others), kernel(last, distances)]
 
 
 def squared_distances(rows: Tensor, sigma: float, safe: float = math.inf) -> Tensor | None:
