@@ -17,7 +17,7 @@ from transformers import LlamaConfig, LlamaModel
 
 from unispect.metrics.dependence import matched_proxies, mismatch_gain, overlap_divergence
 from unispect.metrics.presets import Controlled
-from unispect.metrics.sampling import calibrate, sampled_entropies
+from unispect.metrics.sampling import Draws, calibrate, drawn_entropies, sampled_entropies
 from unispect.models.capture import stream
 
 
@@ -86,8 +86,8 @@ def controlled(width: int, length: int) -> list[Callable[[], object]]:
         return sampled_entropies(prompt, sigmas=sigmas, nulls=1, **draw())
 
     def all_entropies() -> object:
-        scaled = sampled_entropies(text.standardised(prompt), sigmas=(1.0,), **draw())
-        return entropies(text.sigma, text.sigma / 2, 2 * text.sigma, calibration.shared), scaled
+        sigmas = (text.sigma, text.sigma / 2, 2 * text.sigma, calibration.shared)
+        return drawn_entropies(prompt, Draws(len(prompt), **draw()), sigmas=sigmas, scaled=text, nulls=1)
 
     def gain(prompt: torch.Tensor, reply: torch.Tensor, others: list[torch.Tensor], sigma: float) -> object:
         overlap = overlap_divergence(prompt, reply, sigma=sigma)

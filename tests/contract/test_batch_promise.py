@@ -1,6 +1,7 @@
 """In float32 on the CPU, no field of an organism's record depends on what shared its batch (docs/scale.md)."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -11,6 +12,9 @@ from unispect.core.replies import ImageSampling, Reply, TextSampling
 from unispect.core.units import Made, Plan
 from unispect.engine import execute
 from unispect.models.base import UnifiedModel
+from unispect.models.decode import autoregressive
+from unispect.models.embedded import columns
+from unispect.models.port import Port
 from unispect.organisms.families import SHIPPED
 from unispect.runs import RunStore
 from unispect.runs.merge import merge
@@ -57,6 +61,44 @@ def test_states_and_scores_of_long_prompts(model: UnifiedModel):
         own = model.encode([prompt], Goal.TEXT)
         assert all(torch.equal(a.rows[i], b.rows[0]) for a, b in zip(together, model.states(own), strict=True))
         assert torch.equal(scores[i], model.score(own, [answers])[0])
+
+
+@pytest.mark.slow
+def test_records_of_entropies_whatever_the_batch(tmp_path: Path):
+    """Short prompts beside some of more than 700 positions, under both presets."""
+    model = unispect.load("tiny-janus-pro", device="cpu", dtype="float32")
+    data = tmp_path / "texts.txt"
+    data.write_text("\n".join("red star blue ring " * words for words in (8, LONG // 2, LONG // 2 + 30)))
+    study = find_study("encoding")
+    plan = study.planned(model.card, Options(data=f"text:{data}", seeds=(0,)))
+    found = []
+    for size in (1, 16):
+        with RunStore.create(tmp_path / str(size)) as store:
+            execute(plan, study.run, store, model, batch_size=size)
+            found.append({entry.unit.id: entry.record.payload for entry in store.entries()})
+    assert max(payload.get("full_rows", 0) for payload in found[0].values()) > 700
+    assert len(found[0]) == len(plan.units) == 13
+    assert found[0] == found[1]
+
+
+@torch.inference_mode()
+def test_passes_that_decide_ties(model: UnifiedModel, monkeypatch: pytest.MonkeyPatch):
+    """Samples together have the states of each by itself, to the last bit; equal ones are run once."""
+    port = cast(Port, model)
+    prompts = port.prompts(model.encode([Prompt.of(text) for text in (*TEXTS, TEXTS[0])], Goal.TEXT).inputs)
+    rows, masks, positions = columns(prompts)
+    said = torch.tensor([[5, 6, 7]] * len(prompts))
+    run, sequences = autoregressive.run, list[int]()
+    monkeypatch.setattr(autoregressive, "run", lambda *a, **k: sequences.append(len(a[1])) or run(*a, **k))
+
+    def states(some: slice) -> list[torch.Tensor]:
+        own = [None if column is None else column[some] for column in (masks, positions)]
+        return autoregressive.uncached_states(port.backbone, rows[some], said[some], port.token_rows, *own)
+
+    together = states(slice(None))
+    assert sum(sequences) == len(TEXTS)
+    for i, own in enumerate(together):
+        assert torch.equal(own, states(slice(i, i + 1))[0])
 
 
 def test_log_probabilities_are_given_only_where_they_are_asked_for(model: UnifiedModel):

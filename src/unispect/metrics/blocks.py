@@ -23,8 +23,10 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-WORTH = 32
-"""Matrices below this size are solved whole: looking for groups would take longer."""
+from unispect.metrics.symmetric import eigenvalues
+
+WORTH = 320
+"""Matrices below this size are solved whole, unless every row is alone: looking for groups would take longer."""
 
 DENSE = 0.15
 """Share of joined pairs from which on a graph search takes longer than looking at whole rows."""
@@ -84,11 +86,16 @@ def spectrum(kernel: Tensor, p: np.ndarray, alpha: float, error: float) -> tuple
             excess = sum(_links(kernel, root, block) for block in blocks) / power_sum
             if excess <= error:
                 return p if alone else np.concatenate([_solved(kernel, root, block) for block in blocks]), excess
-    return torch.linalg.eigvalsh(kernel * root[:, None] * root).double().numpy(), 0.0
+    if p.min() == p.max():  # a number times a matrix has that many times its eigenvalues
+        return eigenvalues(kernel).double().numpy() * p[0], 0.0
+    return eigenvalues(kernel * root[:, None] * root).double().numpy(), 0.0
 
 
 def _promising(kernel: Tensor, p: np.ndarray, error: float) -> Iterator[float]:
-    """The cuts that some of the rows allow; with all rows and groups the trace comes out higher, by little."""
+    """The cuts that some of the rows allow; with all rows and groups the trace comes out higher, by little.
+
+    None once a row is joined to so many that its group alone is too much work; at lower cuts it has no fewer.
+    """
     n = len(kernel)
     step = -(-n // LOOKED_AT)
     rows = kernel[::step]
@@ -96,7 +103,10 @@ def _promising(kernel: Tensor, p: np.ndarray, error: float) -> Iterator[float]:
     squares = rows * rows
     squares[torch.arange(len(rows)), torch.arange(0, n, step)] = 0
     for cut in CUTS if n >= WORTH else CUTS[:1]:
-        if float(share @ squares.masked_fill(rows > cut, 0).sum(dim=1)) <= error:
+        joined = rows > cut
+        if int(joined.sum(dim=1).max()) ** 3 > WHOLE * n**3:
+            return
+        if float(share @ squares.masked_fill(joined, 0).sum(dim=1)) <= error:
             yield cut
 
 

@@ -146,8 +146,9 @@ def entropy_of(
         return estimate(0.0, 0.0, "closed form (all rows equal)")
     matrix = kernel.matrix
     if len(kept) < kernel.distinct:
+        first, last = kept[0], kept[-1] + 1
         chosen = torch.from_numpy(kept)
-        matrix = matrix[chosen][:, chosen]
+        matrix = matrix[first:last, first:last] if last - first == len(kept) else matrix[chosen][:, chosen]
     values, excess = spectrum(matrix, p, alpha, kernel.tolerance)
     trace_error = abs(1 - float(values[values > 0].sum()))
     nats = min(renyi(values, alpha), renyi(p, alpha)) - excess / 2

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unispect.metrics.symmetric import minus_twice_gram
+
 FEW = 8
 """Coordinates that tell most rows apart."""
 
@@ -144,11 +146,12 @@ def row_kernels(rows: Tensor, sigmas: Sequence[float], *, precision: Precision =
     else:
         distances = distances.float()  # differences have been taken: what is left is a relative error
 
-    def kernel(sigma: float) -> RowKernel:
-        values = _exponential(distances * (-((narrowest / sigma) ** 2) / 2)).cpu()
+    def kernel(sigma: float, squares: Tensor) -> RowKernel:
+        values = _exponential(squares.mul_(-((narrowest / sigma) ** 2) / 2)).cpu()
         return RowKernel(values, index, float(sigma), method, tolerance)
 
-    return [kernel(sigma) for sigma in sigmas]
+    *others, last = sigmas
+    return [*(kernel(sigma, distances.clone()) for sigma in others), kernel(last, distances)]
 
 
 def squared_distances(rows: Tensor, sigma: float, safe: float = math.inf) -> Tensor | None:
@@ -158,13 +161,17 @@ def squared_distances(rows: Tensor, sigma: float, safe: float = math.inf) -> Ten
     `safe`.
     """
     centred = (rows - rows.mean(dim=-2, keepdim=True)).div_(sigma)
-    squares = centred.square().sum(dim=-1)
-    # -2 x.y + |y|^2 in one pass over the matrix: at these sizes passes cost more than products
-    flat = centred.reshape(-1, *centred.shape[-2:])
-    distances = torch.baddbmm(squares.reshape(len(flat), 1, -1), flat, flat.mT, alpha=-2).reshape(*squares.shape, -1)
-    distances.add_(squares[..., :, None]).clamp_(min=0)
+    products = minus_twice_gram(centred.reshape(-1, *centred.shape[-2:]))
+    return distances_from(products.reshape(*centred.shape[:-1], -1), safe)
+
+
+def distances_from(products: Tensor, safe: float = math.inf) -> Tensor | None:
+    """`squared_distances` from what `minus_twice_gram` [..., n, n] makes of rows that are centred; in place."""
+    distances = products
+    squares = torch.diagonal(distances, dim1=-2, dim2=-1) / -4
+    distances.add_(squares[..., None, :]).add_(squares[..., :, None]).clamp_(min=0)
     torch.diagonal(distances, dim1=-2, dim2=-1).zero_()
-    error = squares.double() * (2 * torch.finfo(rows.dtype).eps)
+    error = squares.double() * (2 * torch.finfo(distances.dtype).eps)
     worst = float(error.max())
     if worst <= safe:
         return distances

@@ -6,8 +6,9 @@ Dividing by log n does not remove length; drawing the same number of rows from e
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +17,13 @@ from torch import Tensor
 
 from unispect.metrics.bandwidth import UndefinedBandwidth, balanced_rows, own_bandwidths, shared_bandwidth
 from unispect.metrics.entropy import ALPHA
-from unispect.metrics.kernel import SAFE64, checked, distinct_rows, exact_distances, squared_distances
+from unispect.metrics.kernel import SAFE64, checked, distances_from, distinct_rows, exact_distances, squared_distances
 from unispect.metrics.spectrum import renyi_stack
+from unispect.metrics.symmetric import minus_twice_gram
 from unispect.metrics.threads import one_thread
+
+AT_ONCE = 2**18
+"""Numbers that are centred and multiplied at once: in float64 they fit into a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,41 @@ def sampled_entropy(
     )[0]
 
 
+class Draws:
+    """Which rows are drawn of a sequence, and how the null mixes them: the same for every layer that they are drawn in.
+
+    Attributes:
+        rows: [draws, k], see `draw_rows`.
+    """
+
+    def __init__(self, n: int, k: int, draws: int, generator: np.random.Generator) -> None:
+        """Raises: ValueError as `draw_rows`."""
+        self.rows = draw_rows(n, k, draws, generator)
+        self._generator = generator
+        self._orders: dict[int, np.ndarray] = {}
+
+    def mixed(self, stack: Tensor, first: int = 0) -> Tensor:
+        """The rows [some, k, width] of draws from the `first` on, every coordinate of each permuted on its own.
+
+        Keeps all marginals and destroys everything that coordinates share: the null of a structured representation.
+        """
+        some, k, width = stack.shape
+        orders = torch.from_numpy(self._orders_of(width)[first : first + some])
+        places = (orders.int() * width).add_(torch.arange(width, dtype=torch.int32))
+        places.add_(torch.arange(some, dtype=torch.int32)[:, None, None] * (k * width))
+        return stack.reshape(-1).index_select(0, places.reshape(-1)).reshape(stack.shape)
+
+    def _orders_of(self, width: int) -> np.ndarray:
+        """Permutations [draws, k, width] of 0..k-1 along k; drawn once, since that takes longer than all products."""
+        if width not in self._orders:
+            draws, k = self.rows.shape
+            generator = copy.deepcopy(self._generator)
+            orders = generator.permuted(np.tile(np.arange(k), (draws, width, 1)), axis=2)
+            smallest = np.uint8 if k <= 256 else np.int32
+            self._orders[width] = np.ascontiguousarray(orders.astype(smallest).swapaxes(1, 2))
+        return self._orders[width]
+
+
 def sampled_entropies(
     rows: Tensor,
     *,
@@ -94,14 +134,68 @@ def sampled_entropies(
 
     The null is computed at the first `nulls` of them: it costs as much as the entropy itself.
     """
+    drawn = Draws(len(checked(rows)), k, draws, generator)
+    return drawn_entropies(rows, drawn, sigmas=sigmas, alpha=alpha, base=base, nulls=nulls)
+
+
+def drawn_entropies(
+    rows: Tensor,
+    drawn: Draws,
+    *,
+    sigmas: Sequence[float],
+    scaled: Own | None = None,
+    alpha: float = ALPHA,
+    base: float = 2.0,
+    nulls: int = 0,
+) -> list[SampledEntropy]:
+    """`sampled_entropies` of rows [n, width] that have been drawn already.
+
+    Where `scaled` is given, one more comes last: with every dimension divided by its scale, at the bandwidth for that.
+    Distances are exact in float64. Draws are centred and multiplied a few at a time, while they are in the processor's
+    cache; a row's distance to another does not change with the centre.
+
+    Raises:
+        ValueError: as `renyi_entropy`.
+    """
+    for sigma in sigmas:
+        if not (sigma > 0 and math.isfinite(sigma)):
+            raise ValueError(f"sigma must be a positive number, not {sigma}")
     wide = checked(rows)
-    stack = wide[draw_rows(len(wide), k, draws, generator).to(wide.device)].cpu()
+    narrowest = min(sigmas)
+    stack = wide[drawn.rows.to(wide.device)].cpu()
+    means = stack.mean(dim=1, keepdim=True)
+    dimensions = torch.from_numpy(scaled.scale * (scaled.scaled_unit / narrowest)) if scaled else None
+    plain: list[Tensor] = []
+    mixed: list[Tensor] = []
+    divided: list[Tensor] = []
     with one_thread():
-        values = stack_entropies(stack, sigmas, alpha=alpha, base=base)
-        of_nulls = np.full(len(sigmas), math.nan)
+        few = max(1, AT_ONCE // stack[0].numel())
+        for first in range(0, len(stack), few):
+            some = slice(first, first + few)
+            centred = stack[some].double().sub_(means[some]).div_(narrowest)
+            plain.append(minus_twice_gram(centred))
+            if nulls:
+                mixed.append(minus_twice_gram(drawn.mixed(centred, first)))
+            if dimensions is not None:
+                divided.append(minus_twice_gram(centred.div_(dimensions)))
+
+        def entropies(products: list[Tensor], ratios: Sequence[float], rows: Callable[[], Tensor]) -> np.ndarray:
+            distances = distances_from(torch.cat(products), SAFE64)
+            if distances is None:
+                distances = exact_distances(rows(), narrowest)
+            together = torch.stack([distances * ratio for ratio in ratios])
+            return entropies_of_distances(together, alpha=alpha, base=base)
+
+        ratios = [(narrowest / sigma) ** 2 for sigma in sigmas]
+        values = list(entropies(plain, ratios, lambda: stack))
+        null = np.full(len(sigmas) + 1, math.nan)
         if nulls:
-            mixed = stack_entropies(shuffled(stack, generator), sigmas[:nulls], alpha=alpha, base=base)
-            of_nulls[:nulls] = mixed.mean(axis=1)
+            of_nulls = entropies(mixed, ratios[:nulls], lambda: drawn.mixed(stack))
+            null[:nulls] = of_nulls.mean(axis=1)
+        if scaled is not None and dimensions is not None:
+            values += list(entropies(divided, [1.0], lambda: stack.double() / dimensions))
+            sigmas = (*sigmas, scaled.scaled_unit)
+    draws, k = drawn.rows.shape
     distinct = int(distinct_rows(wide)[1].max()) + 1
     return [
         SampledEntropy(
@@ -115,7 +209,7 @@ def sampled_entropies(
             max_value=math.log(k) / math.log(base),
             null=float(of_null),
         )
-        for sigma, of_draws, of_null in zip(sigmas, values, of_nulls, strict=True)
+        for sigma, of_draws, of_null in zip(sigmas, values, null[: len(sigmas)], strict=True)
     ]
 
 
@@ -129,14 +223,6 @@ def draw_rows(n: int, k: int, draws: int, generator: np.random.Generator) -> Ten
         raise ValueError(f"cannot draw {k} different rows out of {n} in {draws} draws")
     picks = generator.permuted(np.tile(np.arange(n), (draws, 1)), axis=1)[:, :k]
     return torch.from_numpy(np.sort(picks, axis=1))
-
-
-def shuffled(stack: Tensor, generator: np.random.Generator) -> Tensor:
-    """`stack` [draws, k, width] with every coordinate of every draw permuted over the rows on its own.
-
-    Keeps all marginals and destroys everything that coordinates share: the null of a structured representation.
-    """
-    return torch.from_numpy(generator.permuted(stack.cpu().numpy(), axis=1))
 
 
 def stack_entropies(stack: Tensor, sigmas: Sequence[float], *, alpha: float = ALPHA, base: float = 2.0) -> np.ndarray:
@@ -186,8 +272,12 @@ class Own:
 
     def standardised(self, rows: Tensor) -> Tensor:
         """The same with every dimension at unit variance, over the width that belongs to it."""
-        bandwidth = 1.0 if math.isnan(self.scaled_sigma) else self.scaled_sigma
-        return self._centred(rows) / torch.from_numpy(self.scale) / bandwidth
+        return self._centred(rows) / torch.from_numpy(self.scale) / self.scaled_unit
+
+    @property
+    def scaled_unit(self) -> float:
+        """The bandwidth for rows divided by `scale`; 1 where every calibration row was equal."""
+        return 1.0 if math.isnan(self.scaled_sigma) else self.scaled_sigma
 
     def _centred(self, rows: Tensor) -> Tensor:
         return rows.detach().cpu().double() - torch.from_numpy(self.mean)

@@ -7,28 +7,61 @@ parallelise instead, and torch releases the interpreter lock inside its operatio
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import torch
+from scipy.linalg import lapack
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
+class _Threads:
+    """The number of threads of scipy's OpenBLAS, for all of this process."""
+
+    def __init__(self, library: ctypes.CDLL, prefix: str) -> None:
+        self.get = getattr(library, f"{prefix}_get_num_threads")
+        self.set = getattr(library, f"{prefix}_set_num_threads")
+
+
+@cache
+def openblas_threads() -> _Threads | None:
+    """None where scipy calls another BLAS than OpenBLAS: its threads could not be held to one."""
+    flapack: Any = getattr(lapack, "_flapack", None)
+    if flapack is None:
+        return None
+    try:
+        library = ctypes.CDLL(flapack.__file__)  # names are looked up in what it depends on, too
+    except OSError:
+        return None
+    for prefix in ("scipy_openblas", "openblas"):
+        if hasattr(library, f"{prefix}_set_num_threads"):
+            return _Threads(library, prefix)
+    return None
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch operations inside run on the calling thread alone; restores the former number of threads."""
+    """Operations of torch and of scipy's OpenBLAS inside run on the calling thread alone; restores their threads."""
+    openblas = openblas_threads()
     before = torch.get_num_threads()
+    blas_before = openblas.get() if openblas else 1
     if before != 1:
         torch.set_num_threads(1)
+    if openblas and blas_before != 1:
+        openblas.set(1)
     try:
         yield
     finally:
         if before != 1:
             torch.set_num_threads(before)
+        if openblas and blas_before != 1:
+            openblas.set(blas_before)
 
 
 def map_matrices(function: Callable[[T], R], items: Iterable[T], *, workers: int | None = None) -> list[R]:

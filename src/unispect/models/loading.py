@@ -14,7 +14,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError
 from unispect.models.building import empty, fresh, in_words, make_buffers, within
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, open_checkpoint
-from unispect.models.devices import devices_for, dtype_for
+from unispect.models.devices import devices_for, dtype_for, keep_pages
 from unispect.models.keys import AS_IS, KeyTable, Tied, check_copy, fill, published, with_original
 from unispect.models.shards import save_shard
 
@@ -90,6 +90,8 @@ class Family(Generic[Made]):
         with in_words(card, weights):
             devices = devices_for(device)
             precision = dtype_for(dtype, devices[0])
+            if devices[0].type == "cpu":
+                keep_pages()
             opened = self.open(card, source) if self.open else open_checkpoint(source, layout=self.layout)
             found = self.read(card, opened)
             network = self._filled(found, devices, precision)

@@ -72,7 +72,9 @@ def test_the_bound_is_within_a_factor_of_what_is_added():
 @given(seeds, st.integers(2, 90), st.floats(0.2, 6), orders, st.sampled_from([1e-10, 1e-6, 1e-3]))
 def test_an_entropy_is_between_that_of_the_values_and_that_less_the_excess(seed, n, spread, alpha, error):
     kernel, p = gram(seed, n, 5, spread)
-    values, excess = spectrum(kernel, p, alpha, error)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "WORTH", 32)  # matrices as small as these are otherwise solved whole
+        values, excess = spectrum(kernel, p, alpha, error)
     assert len(values) == n
     assert 0 <= excess <= error
     assert -1e-9 <= renyi(values, alpha) - entropy(kernel, p, alpha) <= excess + 1e-9
@@ -93,3 +95,19 @@ def test_a_block_that_round_off_made_negative_is_not_trusted():
     values, excess = spectrum(kernel, np.full(40, 1 / 40), 1.01, 1e-6)
     assert excess == 0
     assert len(values) == 40
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds, st.integers(2, 90), st.floats(0.2, 6), st.sampled_from([1e-10, 1e-6, 1e-3]))
+def test_no_cut_is_passed_over_at_which_the_groups_are_little_work(seed, n, spread, error):
+    """Cuts stop where one row's own group is too much work; that of all groups is then too much at every lower cut."""
+    kernel, p = gram(seed, n, 5, spread)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "WORTH", 2)
+        tried = list(blocks._promising(kernel, p, error))
+        patch.setattr(blocks, "WHOLE", 2.0)  # never too much
+        allowed = list(blocks._promising(kernel, p, error))
+    assert tried == allowed[: len(tried)]
+    for cut in allowed[len(tried) :]:
+        work = sum(part.work for part in blocks._by_size(groups((kernel > cut).numpy())))
+        assert work > blocks.WHOLE * n**3

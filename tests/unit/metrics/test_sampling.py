@@ -15,7 +15,15 @@ from unispect.metrics.bandwidth import (
 )
 from unispect.metrics.entropy import renyi_entropy
 from unispect.metrics.presets import common_rows, rows_to_draw
-from unispect.metrics.sampling import calibrate, draw_rows, sampled_entropies, sampled_entropy, shuffled
+from unispect.metrics.sampling import (
+    Draws,
+    calibrate,
+    draw_rows,
+    drawn_entropies,
+    sampled_entropies,
+    sampled_entropy,
+    stack_entropies,
+)
 from unispect.metrics.threads import map_matrices
 
 
@@ -93,9 +101,55 @@ def test_the_null_exposes_structure_and_only_structure():
 
 def test_shuffling_keeps_marginals_and_breaks_rows():
     stack = normal(30, 4).reshape(2, 15, 4)
-    mixed = shuffled(stack, rng())
+    mixed = Draws(15, 15, 2, rng()).mixed(stack)
     assert torch.equal(mixed.sort(dim=1).values, stack.sort(dim=1).values)
     assert not torch.equal(mixed, stack)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 40), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_rows_are_mixed_as_numpy_permutes_a_stack_of_them_at_any_layer_and_width(n, k, width, draws, seed):
+    """Permutations are kept between layers; each is the one that a generator of its own would have drawn there."""
+    k = min(n, k)
+    drawn = Draws(n, k, draws, rng(seed))
+    for layer, wide in enumerate((width, width + 3, width)):
+        rows = normal(n, wide, seed=layer)
+        own = rng(seed)
+        stack = rows[draw_rows(n, k, draws, own)]
+        expected = own.permuted(stack.numpy(), axis=1)
+        assert torch.equal(rows[drawn.rows], stack)
+        assert np.array_equal(drawn.mixed(stack).numpy(), expected)
+        assert np.array_equal(drawn.mixed(stack[-1:], draws - 1).numpy(), expected[-1:])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(2, 60),
+    st.sampled_from([3, 70, 3000]),
+    st.sampled_from([0.0, 5.0, 1e4, 1e9]),
+    st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
+    st.integers(0, 2**32 - 1),
+)
+def test_records_do_not_depend_on_how_the_products_are_made(n, width, offset, dtype, seed):
+    """What stands in a record has six decimals; from plain stacks in float64 it is the same to ten."""
+    rows = (normal(n, width, seed=seed) + offset).to(dtype)
+    others = (2 * normal(n, width, seed=seed + 1) - offset).to(dtype)
+    own = calibrate({"text": [rows], "image": [others]}, rows=512, generator=rng(seed)).own["text"]
+    if math.isnan(own.sigma):
+        return
+    k, draws, sigmas = n // 2 + 1, 3, (own.sigma, own.sigma / 2, 1.7 * own.sigma)
+    *found, scaled = drawn_entropies(rows, Draws(n, k, draws, rng(seed)), sigmas=sigmas, scaled=own, nulls=1)
+    generator = rng(seed)
+    drawn = draw_rows(n, k, draws, generator)
+    stack = rows.to(torch.promote_types(dtype, torch.float32))[drawn]
+    mixed = torch.from_numpy(generator.permuted(stack.numpy(), axis=1))
+    values = [one.value for one in (*found, scaled)] + [found[0].null]
+    expected = [
+        *stack_entropies(stack, sigmas).mean(axis=1),
+        float(stack_entropies(own.standardised(rows)[drawn], (1.0,)).mean()),
+        float(stack_entropies(mixed, sigmas[:1]).mean()),
+    ]
+    assert values == pytest.approx(expected, abs=1e-8)
 
 
 def test_ill_conditioned_draws_are_computed_from_differences():

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from unispect.core.replies import TextSampling
-from unispect.models.capture import run
+from unispect.models.capture import pad_right, run
 from unispect.models.decode import positions as position_ids
 from unispect.models.decode.chance import TIE, choose, exponential_draws
 from unispect.models.decode.finite import require_finite
-from unispect.models.decode.mask import AttentionMask, extended
+from unispect.models.decode.mask import AttentionMask, batched
 from unispect.models.decode.positions import Positions
+from unispect.models.decode.prefix import drawn_together, slots
 from unispect.models.decode.repetition import penalised
 from unispect.models.decode.rows import CachedPrompts
 
@@ -84,12 +85,13 @@ def draw_tokens(
     for step in range(steps):
         minus = next(noise).to(tokens.device).log() if noise is not None and temperature else None
 
-        def alone(sample: int, step: int = step, minus: Tensor | None = minus) -> Tensor:
-            """The sample's scores from one pass without a cache, in a batch of one."""
-            fed = feed(tokens[sample, :step])
-            own = [torch.cat([branch[sample], fed]) for branch in (prompts, empty) if branch is not None]
-            state = run(backbone, torch.stack(own))[:, -1]
-            return scores(state, None if minus is None else minus[sample : sample + 1], step)[0]
+        def alone(samples: Sequence[int], step: int = step, minus: Tensor | None = minus) -> Tensor:
+            own = [branch[sample] for branch in (prompts, empty) if branch is not None for sample in samples]
+            said = tokens[samples, :step].repeat(len(own) // len(samples), 1)
+            states = [state[-1:] for state in uncached_states(backbone, own, said, feed)]
+            noise = [None] * len(samples) if minus is None else minus[samples].split(1)
+            each = range(len(samples))  # the head sees each by itself: few rows are summed in an order of their own
+            return torch.cat([scores(torch.cat(states[i :: len(samples)]), noise[i], step) for i in each])
 
         tokens[:, step] = choose(scores(rows.state, minus, step), tie, alone)
         if step + 1 < steps:
@@ -139,12 +141,9 @@ def write_tokens(
     if tie is not None and how.temperature:
         tie /= how.temperature
 
-    def states_of(sample: int, count: int) -> Tensor:
-        """Final states [length, width] of a prompt and the first tokens behind it, from one pass in a batch of one."""
-        own = torch.cat([prompts[sample], embed(tokens[sample, :count])])
-        seen = None if attention_masks is None else extended(attention_masks[sample], len(own), device)
-        where = None if positions is None else position_ids.batched([positions[sample]], [len(own)], device)
-        return run(backbone, own[None], positions=where, mask=None if seen is None else seen[None, None])[0]
+    def uncached(samples: Sequence[int], count: int) -> list[Tensor]:
+        masks, where = ([own[i] for i in samples] if own else None for own in (attention_masks, positions))
+        return uncached_states(backbone, [prompts[i] for i in samples], tokens[samples, :count], embed, masks, where)
 
     for step in range(limit):
         logits = require_finite(head(rows.state).float(), _SCORES, step)
@@ -153,26 +152,72 @@ def write_tokens(
         minus = next(noise).to(device).log() if noise is not None else None
         held = [torch.cat([own.to(device), row[:step]]) for own, row in zip(said, tokens, strict=True)] if said else []
 
-        def alone(sample: int, step: int = step, minus: Tensor | None = minus, held: Sequence[Tensor] = held) -> Tensor:
-            scores = require_finite(head(states_of(sample, step)[-1:]).float(), _SCORES, step)
-            scores = penalised(scores, held[sample : sample + 1], penalty)
-            return _text_scores(scores, how, None if minus is None else minus[sample : sample + 1])[0]
+        def alone(
+            samples: Sequence[int], step: int = step, minus: Tensor | None = minus, held: Sequence[Tensor] = held
+        ) -> Tensor:
+            logits = [head(own[-1:]).float() for own in uncached(samples, step)]
+            scores = require_finite(torch.cat(logits), _SCORES, step)
+            scores = penalised(scores, [held[sample] for sample in samples] if held else (), penalty)
+            return _text_scores(scores, how, None if minus is None else minus[samples])
 
-        chosen = choose(_text_scores(penalised(logits, held, penalty), how, minus), tie, alone)
         running = lengths == limit
+        chosen = choose(_text_scores(penalised(logits, held, penalty), how, minus), tie, alone, asked=running)
         tokens[:, step] = torch.where(running, chosen, end)
         lengths = torch.where(running & torch.isin(chosen, ends), step + 1, lengths)
         if step + 1 == limit or bool((lengths <= step + 1).all()):
             break
         rows.extend(embed(tokens[:, step])[:, None])
-    found = []
-    for sample, (row, length) in enumerate(zip(tokens.tolist(), lengths.tolist(), strict=True)):
+    found: dict[tuple[int, ...], Written] = {}
+    keys = [(id(prompt), *row) for prompt, row in zip(prompts, tokens.tolist(), strict=True)]
+    for sample, (key, length) in enumerate(zip(keys, lengths.tolist(), strict=True)):
+        if key in found:  # the same text behind the same prompt
+            continue
         chances: list[float] = []
         if how.log_probabilities:  # in a batch of one: a larger batch would show in the last digits
-            scores = require_finite(head(states_of(sample, length - 1)[-length:]).float(), _SCORES).log_softmax(-1)
+            (states,) = uncached([sample], length - 1)
+            scores = require_finite(head(states[-length:]).float(), _SCORES).log_softmax(-1)
             chances = scores.gather(-1, tokens[sample, :length, None])[:, 0].tolist()
-        found.append(Written(tuple(row[:length]), tuple(chances), row[length - 1] in {end, *stops}))
-    return found
+        found[key] = Written(key[1 : length + 1], tuple(chances), key[length] in {end, *stops})
+    return [found[key] for key in keys]
+
+
+def uncached_states(
+    backbone: Backbone,
+    prompts: Sequence[Tensor],
+    said: Tensor,
+    embed: Map,
+    attention_masks: Sequence[AttentionMask] | None = None,
+    positions: Sequence[Positions] | None = None,
+) -> list[Tensor]:
+    """Final states [length_i + count, width] of every prompt and the tokens behind it, from passes without a cache.
+
+    They are those of a batch of one: equal samples are run once, and together only samples of equally many slots.
+
+    Args:
+        backbone: see `write_tokens`.
+        prompts: input embeddings [length_i, width].
+        said: tokens behind every prompt [samples, count].
+        embed: see `write_tokens`.
+        attention_masks: see `write_tokens`.
+        positions: see `write_tokens`.
+    """
+    masks, where = (list(own) if own else [None] * len(prompts) for own in (attention_masks, positions))
+    keys = [(id(prompt), *row) for prompt, row in zip(prompts, said.tolist(), strict=True)]
+    distinct = list({key: sample for sample, key in enumerate(keys)}.values())
+    found: dict[tuple[int, ...], Tensor] = {}
+    for causal in (True, False):  # kernels of their own
+        kind = [sample for sample in distinct if (masks[sample] is None) == causal]
+        lengths = [len(prompts[sample]) + said.shape[1] for sample in kind]
+        for group in drawn_together(lengths, slots(max(lengths, default=1)), said.device):
+            members, own = [kind[i] for i in group], [lengths[i] for i in group]
+            states = run(
+                backbone,
+                pad_right([torch.cat([prompts[i], embed(said[i])]) for i in members]),
+                positions=position_ids.batched([where[i] for i in members], own, said.device),
+                mask=batched([masks[i] for i in members], own, said.device),
+            )
+            found |= {keys[i]: state[:length] for i, state, length in zip(members, states, own, strict=True)}
+    return [found[key] for key in keys]
 
 
 def _text_scores(logits: Tensor, how: TextSampling, minus: Tensor | None) -> Tensor:

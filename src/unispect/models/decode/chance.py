@@ -37,15 +37,19 @@ def exponential_draws(seeds: Sequence[int], steps: int, choices: int) -> Iterato
         yield from uniform.neg_().log1p_().neg_().clamp_min_(1e-37).float()
 
 
-def choose(scores: Tensor, tie: float | None, alone: Callable[[int], Tensor]) -> Tensor:
+def choose(
+    scores: Tensor, tie: float | None, alone: Callable[[list[int]], Tensor], asked: Tensor | None = None
+) -> Tensor:
     """The best token of every row of `scores` [rows, tokens].
 
-    Rows whose two best are within `tie` are decided by their scores when run alone, `alone(row)` [tokens].
+    Rows whose two best are within `tie` are decided by their scores when run alone, `alone(rows)` [those rows, tokens];
+    of those that are not `asked` [rows] the choice means nothing, so they are left as they are.
     """
     best = scores.topk(2, dim=-1)
     tokens = best.indices[:, 0].clone()
     if tie is not None:
         close = best.values[:, 0] - best.values[:, 1] < tie
-        for row in close.nonzero().flatten().tolist():
-            tokens[row] = alone(row).argmax()
+        rows = (close if asked is None else close & asked).nonzero().flatten().tolist()
+        if rows:
+            tokens[rows] = alone(rows).argmax(-1)
     return tokens

@@ -13,8 +13,8 @@ from torch import Tensor
 BLOCK = 16
 """Slots, and rows, that are worked on together at least."""
 
-_CACHED = 1024
-"""Rows that a CPU works on at once: with twice as many, a tiny model draws a third fewer pictures per second."""
+_ROWS = 4096
+"""Rows that a CPU works on at once, which bounds memory; fewer, and what is done once per pass is done more often."""
 
 
 def slots(length: int) -> int:
@@ -32,13 +32,13 @@ def drawn_together(lengths: Sequence[int], rows: int, device: torch.device) -> I
     Args:
         lengths: of their prompts.
         rows: that one sample brings to a step, all branches of guidance counted.
-        device: that draws; on a CPU, groups are cut where its cache would overflow.
+        device: that draws; on a CPU, groups are cut.
     """
     groups: dict[int, list[int]] = {}
     for sample, length in enumerate(lengths):
         groups.setdefault(slots(length), []).append(sample)
     for group in groups.values():
-        most = max(1, _CACHED // rows) if device.type == "cpu" else len(group)
+        most = max(1, _ROWS // rows) if device.type == "cpu" else len(group)
         yield from (group[start : start + most] for start in range(0, len(group), most))
 
 

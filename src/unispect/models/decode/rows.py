@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from unispect.models.capture import run
 from unispect.models.decode import positions as position_ids
 from unispect.models.decode.cache import KeyValueCache
+from unispect.models.decode.fused import fused
 from unispect.models.decode.mask import AttentionMask, batched
 from unispect.models.decode.positions import Positions
 
@@ -34,7 +35,7 @@ class CachedPrompts:
         real: Tensor | None,
         ahead: Tensor | None = None,
     ) -> None:
-        self._backbone = backbone
+        self._backbone = fused(backbone)
         self._cache = cache
         self._padding = padding  # padded positions in front of every row
         self._real = real  # [rows, room], False on padding; None when there is none

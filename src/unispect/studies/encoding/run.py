@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
-from torch import Tensor
+import numpy as np
 
 from unispect.core.encoded import Encoded, LayerState
 from unispect.core.errors import DataError, StateError
@@ -16,10 +16,11 @@ from unispect.core.prompts import Goal, Modality, Prompt, positions
 from unispect.core.seeds import generator_for
 from unispect.core.typed import read_inputs, read_settings, to_json
 from unispect.core.units import JSON, Record, Unit, Upstream
-from unispect.metrics.entropy import renyi_entropies, renyi_entropy
+from unispect.metrics.entropy import entropy_of
+from unispect.metrics.kernel import checked, row_kernels
 from unispect.metrics.presets import rows_to_draw
-from unispect.metrics.sampling import SampledEntropy, sampled_entropies
-from unispect.metrics.threads import map_matrices
+from unispect.metrics.sampling import Draws, drawn_entropies
+from unispect.metrics.threads import map_matrices, one_thread
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
 from unispect.studies.encoding.records import CalibrationInputs, How, Prompted, Trajectory
@@ -72,11 +73,17 @@ def _paper(unit: Unit) -> Measure:
     how = paper_of(unit)
 
     def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
-        layer: Layer = {}
-        own = content(state, sample, _modality(unit))
+        rows = state.rows[sample]
+        checked(content(state, sample, _modality(unit)))  # an error names the row among the content's
+        inside = np.zeros(len(rows))
+        inside[positions(state.segments[sample], modality=_modality(unit), roles=("prompt",))] = 1
+        # the content's kernel is a part of that of all rows: no distance is computed twice
         sweep = (how.sigma, *(factor * how.sigma for factor in SWEEP.values()))
-        found = renyi_entropies(own, sigmas=sweep, alpha=how.alpha, base=how.base)
-        full = renyi_entropy(state.rows[sample], sigma=how.sigma, alpha=how.alpha, base=how.base)
+        entropy = partial(entropy_of, alpha=how.alpha, base=how.base)
+        with one_thread():
+            kernels = row_kernels(rows, sweep, precision="float64" if how.alpha < 1 else "auto")
+            full, *found = entropy(kernels[0]), *(entropy(kernel, inside) for kernel in kernels)
+        layer: Layer = {}
         for name, one in (("content", found[0]), ("full", full)):
             layer |= {name: one.value, f"{name}_distinct": one.distinct_rows}
         return layer | {name: one.value for name, one in zip(SWEEP, found[1:], strict=True)}
@@ -86,6 +93,7 @@ def _paper(unit: Unit) -> Measure:
 
 def _controlled(unit: Unit, bandwidths: Bandwidths) -> Measure:
     how = controlled_of(unit)
+    drawn: dict[tuple[str, int], Draws] = {}
 
     def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
         modality = _modality(unit)
@@ -93,16 +101,13 @@ def _controlled(unit: Unit, bandwidths: Bandwidths) -> Measure:
         own = own_bandwidth(bandwidths, state.layer, modality, rows)
         if own is None:  # nothing varies in this layer
             return dict.fromkeys(CURVES, 0.0) | {"distinct": 1}
-        draw: dict[str, Any] = {"k": bandwidths.k, "draws": how.draws, "alpha": how.alpha, "base": how.base}
-
-        def sampled(rows: Tensor, *sigmas: float, nulls: int = 0) -> list[SampledEntropy]:
+        if (unit.id, len(rows)) not in drawn:
             # one seed for all layers and variants, so that they differ by anything but the rows drawn
-            generator = generator_for(unit.id, "rows")
-            return sampled_entropies(rows, sigmas=sigmas, generator=generator, nulls=nulls, **draw)
-
+            drawn[unit.id, len(rows)] = Draws(len(rows), bandwidths.k, how.draws, generator_for(unit.id, "rows"))
         sweep = (own.sigma, *(factor * own.sigma for factor in SWEEP.values()), bandwidths.layers[state.layer].shared)
-        value, half, double, shared = sampled(rows, *sweep, nulls=1)
-        (standardised,) = sampled(own.standardised(rows), 1.0)
+        value, half, double, shared, standardised = drawn_entropies(
+            rows, drawn[unit.id, len(rows)], sigmas=sweep, scaled=own, alpha=how.alpha, base=how.base, nulls=1
+        )
         numbers = (value.value, value.standard_error, value.null, half.value, double.value)
         found = dict(zip(CURVES, (*numbers, shared.value, standardised.value), strict=True))
         return found | {"distinct": value.distinct_rows}

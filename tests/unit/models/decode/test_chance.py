@@ -43,10 +43,12 @@ def test_ties_are_decided_alone_and_nothing_else_is():
     scores = torch.tensor([[1.0, 1.00005, 0.0], [3.0, 1.0, 2.9], [0.0, 5.0, 5.0]])
     asked = []
 
-    def alone(row: int) -> torch.Tensor:
-        asked.append(row)
-        return torch.tensor([9.0, 0.0, 0.0])
+    def alone(rows: list[int]) -> torch.Tensor:
+        asked.append(rows)
+        return torch.tensor([[9.0, 0.0, 0.0]] * len(rows))
 
     assert choose(scores, 1e-4, alone).tolist() == [0, 0, 0]
-    assert asked == [0, 2]
+    assert asked == [[0, 2]]
     assert choose(scores, None, alone).tolist()[:2] == [1, 0]
+    assert choose(scores, 1e-4, alone, asked=torch.tensor([True, True, False])).tolist()[:2] == [0, 0]
+    assert asked[1:] == [[0]]
