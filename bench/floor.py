@@ -38,8 +38,9 @@ class Like:
     dtype: torch.dtype
 
     def made(self) -> torch.Tensor:
-        made = torch.empty_strided(self.shape, self.stride, dtype=self.dtype)
-        return made.fill_(1) if self.dtype == torch.bool or not self.dtype.is_floating_point else made.normal_()
+        reach = 1 + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
+        whole = torch.randn(reach) if self.dtype.is_floating_point else torch.ones(reach)  # strides of 0 share numbers
+        return whole.to(self.dtype).as_strided(self.shape, self.stride)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python bench/peers.py                     # the organism
     OMP_NUM_THREADS=1 python bench/peers.py --wide              # published widths, four layers, random weights
     OMP_NUM_THREADS=1 python bench/peers.py --authors FOLDER    # a checkout of github.com/deepseek-ai/Janus
-    OMP_NUM_THREADS=1 python bench/peers.py --wide --narrow     # ours in bfloat16 beside ours in float32
+    OMP_NUM_THREADS=1 python bench/peers.py --narrow            # at those widths ours alone, in float32 and in bfloat16
 
 Ours and the other take turns; told are medians of processor seconds and the median of the ratios of a turn (above 1:
 ours is faster). Drawing samples at guidance 3 from the prompt to a picture; writing takes the best token 16 times, the
@@ -332,21 +332,31 @@ def _peak() -> float:
 
 
 def main() -> None:
+    from unispect.engine.machine import traits_of
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wide", action="store_true")
     parser.add_argument("--narrow", action="store_true")
     parser.add_argument("--authors", default="", metavar="FOLDER")
     parser.add_argument("--pairs", type=int, default=0, help="default: 7, and 2 with --wide")
     options = parser.parse_args()
-    tasks = [("draw", 1), ("write", 1), ("write", 16)] if options.wide else [("draw", 1), ("draw", 16)]
-    tasks += [] if options.wide else [("write", 1), ("write", 16)]
-    pairs = options.pairs or (2 if options.wide else 7)
+    wide = options.wide or options.narrow
+    tasks = [("draw", 1), ("write", 1), ("write", 16)]
+    tasks = tasks if wide else [*tasks, ("draw", 16)]
+    pairs = options.pairs or (2 if wide else 7)
     with tempfile.TemporaryDirectory() as place:
-        folder = str(Path(place) / "wide") if options.wide else ""
+        folder = str(Path(place) / "wide") if wide else ""
         if folder:
             write_wide(Path(folder))
-        told = False
-        for peer in ("", options.authors) if options.authors else ("",):
+        if options.narrow:
+            print_traits(traits_of(SimpleNamespace(device=torch.device("cpu"))))
+            print(f"{'':<44}{'s':>9}{'peak MiB':>10}")
+        for task, batch in tasks if options.narrow else ():
+            for dtype in ("float32", "bfloat16"):
+                seconds, peak = alone(measure_alone, folder, task, batch, dtype, 1)
+                print(f"{f'published widths, {dtype}, {task} {batch}':<44}{seconds:9.3f}{peak:10.0f}", flush=True)
+        told = options.narrow
+        for peer in () if options.narrow else ("", options.authors) if options.authors else ("",):
             for task, batch in tasks:
                 row = alone(measure, folder, task, batch, peer, pairs)
                 if not told:
@@ -355,10 +365,6 @@ def main() -> None:
                     told = True
                 name = f"{'published widths' if folder else ORGANISM}, {'authors' if peer else 'transformers'}"
                 print(row.line(f"{name}, {task} {batch}"), flush=True)
-        for task, batch in tasks if options.narrow else ():
-            for dtype in ("float32", "bfloat16"):
-                seconds, peak = alone(measure_alone, folder, task, batch, dtype, 1)
-                print(f"{'ours in ' + dtype + f', {task} {batch}':<44}{seconds:9.3f}{'':>26}{peak:9.0f}", flush=True)
 
 
 if __name__ == "__main__":
