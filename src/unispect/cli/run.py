@@ -78,7 +78,8 @@ def run(
         limit: At most this many items of each group that a study compares; pictures beyond them are not read.
         seeds: One repetition of everything random per seed; what is not repeated is said before the first unit.
         device: auto, cpu, cuda or cuda:N; several, as cuda:0,cuda:1, spread a model that one GPU does not hold.
-        dtype: Precision; auto is float32 on the CPU and bfloat16 elsewhere.
+        dtype: Precision; auto is that of the model's records in the folder, else bfloat16, but on the CPU float32
+            unless the weights are stored in bfloat16 and the processor computes in it (unispect doctor says).
         batch_size: Units that go through the model together. Changes no record of the tiny models on the CPU in
             float32; in bfloat16 and on GPUs it can change texts and pictures (docs/scale.md), and every record names
             the batch it was made in.

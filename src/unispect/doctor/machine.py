@@ -29,9 +29,18 @@ def checks() -> Iterator[Check]:
 def _devices() -> Iterator[Check]:
     import torch
 
+    from unispect.models.devices import computes_bfloat16
+
     threads = os.environ.get("OMP_NUM_THREADS", "unset")
     yield Check(
         "ok", "cpu", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} (OMP_NUM_THREADS {threads})"
+    )
+    yield Check(
+        "ok",
+        "bfloat16",
+        "this processor computes in it: on the CPU, weights that are stored in it run in it (--dtype auto)"
+        if computes_bfloat16()
+        else "no AVX512_BF16 or AMX in this processor: on the CPU, everything runs in float32 (--dtype auto)",
     )
     for index in range(torch.cuda.device_count()):
         gpu = torch.cuda.get_device_properties(index)

@@ -95,8 +95,13 @@ def _collect(
 
 def _made(model: object, units: Sequence[Unit]) -> Made:
     """What the records of a batch carry; device and dtype where the model says them."""
-    device, dtype = (str(getattr(model, name, "")) for name in ("device", "dtype"))
-    return Made(digest([unit.id for unit in units]), len(units), device.partition(":")[0], dtype.removeprefix("torch."))
+    device = str(getattr(model, "device", "")).partition(":")[0]
+    return Made(digest([unit.id for unit in units]), len(units), device, dtype_of(model))
+
+
+def dtype_of(model: object) -> str:
+    """The precision that a model says it runs in; empty for one that has none, as those behind an API."""
+    return str(getattr(model, "dtype", "")).removeprefix("torch.")
 
 
 def _require_fitting(record: Record, units: Sequence[Unit], index: int) -> None:

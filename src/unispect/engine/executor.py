@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from unispect.core.cards import ModelCard
 from unispect.core.units import Record, Unit, Upstream
-from unispect.engine.attempt import Run, Stopped, attempt
+from unispect.engine.attempt import Run, Stopped, attempt, dtype_of
 from unispect.engine.machine import traits_of
 
 Model = TypeVar("Model")
@@ -84,6 +84,11 @@ class InProcess(Generic[Model]):
     @property
     def traits(self) -> Mapping[str, str]:
         return traits_of(self.model)
+
+    @property
+    def dtype(self) -> str:
+        """Of the model (`attempt.dtype_of`)."""
+        return dtype_of(self.model)
 
     def carry_out(self, jobs: Iterable[Job]) -> Iterator[Done]:
         for job in jobs:

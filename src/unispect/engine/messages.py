@@ -43,10 +43,12 @@ class Ready:
     Attributes:
         card: of the model.
         traits: of its process (`engine.machine`).
+        dtype: that the model runs in.
     """
 
     card: ModelCard | None
     traits: Mapping[str, str] = field(default_factory=dict)
+    dtype: str = ""
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class WorkerPool:
         self._failed_starts = 0
         self._deaths: Counter[str] = Counter()
         self._card: ModelCard | None = None
+        self._dtype = ""
         self._traits: list[Mapping[str, str]] = []
 
     @property
@@ -98,6 +99,12 @@ class WorkerPool:
         """
         self.wait_until_ready(1)
         return self._card
+
+    @property
+    def dtype(self) -> str:
+        """That the model runs in; see `card`, also for what it raises."""
+        self.wait_until_ready(1)
+        return self._dtype
 
     @property
     def traits(self) -> Mapping[str, str]:
@@ -172,8 +179,8 @@ class WorkerPool:
         """What a reply means; batches that have to be tried again come to the front of the queue."""
         member = self._members[number]
         match reply:
-            case Ready(card, traits):
-                member.ready, self._card, self._failed_starts = True, card, 0
+            case Ready(card, traits, dtype):
+                member.ready, self._card, self._dtype, self._failed_starts = True, card, dtype, 0
                 self._traits.append(traits)
             case Finished(records, halted):
                 return Done(member.given.popleft().job.units[0].kind, records, halted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unispect.core.errors import StoreError, UnispectError
-from unispect.engine.attempt import Stopped, attempt
+from unispect.engine.attempt import Stopped, attempt, dtype_of
 from unispect.engine.executor import card_of
 from unispect.engine.faults import outcome
 from unispect.engine.machine import traits_of
@@ -26,7 +26,7 @@ class Replica:
             return Broken(str(error), error.exit_code)
         except Exception as error:
             return Broken(f"the model cannot be loaded: {outcome(error)[1]}")
-        return Ready(card_of(self._model), traits_of(self._model))
+        return Ready(card_of(self._model), traits_of(self._model), dtype_of(self._model))
 
     def answer(self, task: Task) -> Reply:
         """What became of a task."""

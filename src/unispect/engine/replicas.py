@@ -77,7 +77,10 @@ class Replicas:
             raise UsageError("models behind an API are asked by one process, several calls at a time: --concurrency")
 
     def precision(self, device: str, dtype: str) -> tuple[str, str]:
-        """Devices, with commas between, and dtype of every replica, in words.
+        """Devices, with commas between, and dtype of every replica, in words; that of Ray's is said here for all.
+
+        On a CPU, "auto" may turn out to be bfloat16 where the weights are read (`models.devices.dtype_for`); not with
+        Ray, whose machines need not be alike: there it is float32.
 
         Raises:
             UsageError: there is no such device or dtype.

@@ -6,6 +6,7 @@ folder are meant, `shards.py` opens them, `keys.py` says where a tensor goes.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -78,6 +79,16 @@ class Checkpoint:
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Key -> shape, of all weight files."""
         return {key: shape for shard in self.shards for key, shape in shard.shapes().items()}
+
+    @property
+    def in_bfloat16(self) -> bool:
+        """Most numbers of its weight files are stored in bfloat16, whatever `config.json` says of them."""
+        numbers = {True: 0, False: 0}
+        for shard in self.shards:
+            dtypes = shard.dtypes()
+            for key, shape in shard.shapes().items():
+                numbers[dtypes[key] in ("BF16", "bfloat16")] += math.prod(shape)
+        return numbers[True] > numbers[False]
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from functools import cache
+from pathlib import Path
 
 import torch
 
 from unispect.core.errors import UsageError, unknown
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+_CPU_FLAGS = Path("/proc/cpuinfo")
 
 KEEP_PAGES = "UNISPECT_KEEP_PAGES"
 """Environment variable; 0 leaves glibc's allocator as it is."""
@@ -76,19 +80,42 @@ def free_bytes(device: torch.device) -> int | None:
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
-def dtype_for(name: str, device: torch.device) -> torch.dtype:
-    """The dtype named; "auto" is float32 on the CPU and bfloat16 elsewhere.
+def dtype_for(name: str, device: torch.device, *, in_bfloat16: bool = False) -> torch.dtype:
+    """The dtype named; "auto" is bfloat16, but on the CPU float32 unless weights and processor are for bfloat16.
 
     float16 is no choice: several published models overflow in it.
+
+    Args:
+        name: as given.
+        device: that the model begins on.
+        in_bfloat16: its weights are stored so (`Checkpoint.in_bfloat16`).
 
     Raises:
         UsageError: the name is no dtype that models run in.
     """
     if name == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
+        narrow = device.type != "cpu" or (in_bfloat16 and computes_bfloat16())
+        return torch.bfloat16 if narrow else torch.float32
     if name not in DTYPES:
         raise unknown("dtype", name, ["auto", *DTYPES])
     return DTYPES[name]
+
+
+@cache
+def computes_bfloat16() -> bool:
+    """The processor multiplies matrices of bfloat16 by instructions of its own: AVX512_BF16, or AMX.
+
+    Without them torch computes in bfloat16 too, but by way of float32, which saves memory and takes longer. Releases of
+    torch without `torch.cpu.get_capabilities` are helped out by the kernel's list of flags; where there is neither, the
+    answer is no.
+    """
+    told = getattr(torch.cpu, "get_capabilities", None)
+    if told is not None:
+        found = {name for name, there in told().items() if there is True}
+    else:
+        lines = _CPU_FLAGS.read_text().splitlines() if _CPU_FLAGS.is_file() else []
+        found = set(next((line for line in lines if line.startswith("flags")), "").split())
+    return not found.isdisjoint(("avx512_bf16", "amx_bf16"))
 
 
 def keep_pages() -> bool:

@@ -89,12 +89,12 @@ class Family(Generic[Made]):
             raise UsageError(f"{card.id} has no published weights: name a folder that holds some ({card.id}=FOLDER)")
         with in_words(card, weights):
             devices = devices_for(device)
-            precision = dtype_for(dtype, devices[0])
+            dtype_for(dtype, devices[0])  # refuses what is none before anything is fetched
             if devices[0].type == "cpu":
                 keep_pages()
             opened = self.open(card, source) if self.open else open_checkpoint(source, layout=self.layout)
             found = self.read(card, opened)
-            network = self._filled(found, devices, precision)
+            network = self._filled(found, devices, dtype)
             return self._model(found.checkpoint.on(card), network, found)
 
     def start(self, card: ModelCard, folder: str | Path, *, seed: int) -> Made:
@@ -123,7 +123,7 @@ class Family(Generic[Made]):
         parameters = round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
         return self.model(replace(card, parameters=parameters), network, found.processor, **found.settings)
 
-    def _filled(self, found: Found, devices: Sequence[torch.device], dtype: torch.dtype) -> nn.Module:
+    def _filled(self, found: Found, devices: Sequence[torch.device], dtype: str) -> nn.Module:
         """The network with the checkpoint's weights, in evaluation mode.
 
         Raises:
@@ -136,7 +136,8 @@ class Family(Generic[Made]):
         if tied:
             checkpoint = with_original(checkpoint, tied)
         table = self.table(config, checkpoint)
-        fill(network, checkpoint, table, stacks=self.stacks, devices=devices, dtype=dtype, exact=self.exact)
+        precision = dtype_for(dtype, devices[0], in_bfloat16=checkpoint.in_bfloat16)
+        fill(network, checkpoint, table, stacks=self.stacks, devices=devices, dtype=precision, exact=self.exact)
         if tied:
             check_copy(checkpoint, tied)
         self.check(config, checkpoint)

@@ -149,7 +149,8 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
             that differ; default: the model's own.
         device: "auto", "cpu", "cuda" or "cuda:N"; or several, to spread a model that one does not hold:
             "cuda:0,cuda:1".
-        dtype: "auto" (float32 on the CPU, bfloat16 elsewhere), "float32" or "bfloat16".
+        dtype: "float32", "bfloat16" or "auto": bfloat16, but on the CPU float32 unless the weights are stored in
+            bfloat16 and the processor computes in it.
 
     Raises:
         UsageError: unknown model, device or dtype, or no such folder.

@@ -20,7 +20,7 @@ from torch import Tensor
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models.config_values import short
 from unispect.models.json_file import read_json
-from unispect.models.shards import SUFFIXES, PickleShard, SafetensorsShard, open_shard
+from unispect.models.shards import FLOATS, SUFFIXES, PickleShard, SafetensorsShard, open_shard
 from unispect.models.sniff import what_it_is
 from unispect.models.wrappers import common_start, without_inner_wrappers
 
@@ -86,7 +86,7 @@ class WeightSet:
     def odd(self) -> str:
         """A tensor that is no float of 16 bits or more, and its dtype; empty where there are none to speak of."""
         holders = {id(shard): shard for shard in self.shards.values()}.values()
-        found = {key: kind for shard in holders for key, kind in shard.odd_dtypes().items()}
+        found = {key: kind for shard in holders for key, kind in shard.dtypes().items() if kind not in FLOATS}
         numbers = {key: math.prod(shard.shapes()[key]) for key, shard in self.shards.items()}
         largest = max(found, key=lambda key: numbers[key], default="")
         share = sum(numbers[key] for key in found) / max(1, sum(numbers.values()))

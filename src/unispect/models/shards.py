@@ -24,7 +24,8 @@ from unispect.models.sniff import missing_bytes, refuse_strangers, safetensors_h
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
 _WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "ema_state_dict", "ema", "params")
-_FLOATS = {"F64", "F32", "F16", "BF16"}
+FLOATS = {"F64", "F32", "F16", "BF16", "float64", "float32", "float16", "bfloat16"}
+"""Dtypes that weights can be loaded from, as safetensors and as torch name them."""
 _HELD = 2**26
 """Bytes up to which a file stays open between tensors: the tensors of a tiny model take longer to find than to read."""
 
@@ -37,6 +38,10 @@ class Shard(Protocol):
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Key -> shape, without reading the tensors."""
+        ...
+
+    def dtypes(self) -> Mapping[str, str]:
+        """Key -> dtype, as safetensors or torch names it."""
         ...
 
     def read(self, key: str) -> Tensor:
@@ -83,13 +88,9 @@ class SafetensorsShard:
         own = {key: tuple(entry["shape"]) for key, entry in self._header.items() if key != "__metadata__"}
         return {**own, **{left_out: own[kept] for left_out, kept in self.copies.items()}}
 
-    def odd_dtypes(self) -> Mapping[str, str]:
-        """Key -> dtype, of tensors that are no floats of 16 bits or more."""
-        return {
-            key: entry["dtype"]
-            for key, entry in self._header.items()
-            if key != "__metadata__" and entry["dtype"] not in _FLOATS
-        }
+    def dtypes(self) -> Mapping[str, str]:
+        own = {key: entry["dtype"] for key, entry in self._header.items() if key != "__metadata__"}
+        return {**own, **{left_out: own[kept] for left_out, kept in self.copies.items()}}
 
     def read(self, key: str) -> Tensor:
         key = self.copies.get(key, key)
@@ -158,13 +159,8 @@ class PickleShard:
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         return {key: tuple(value.shape) for key, value in self._tensors.items()}
 
-    def odd_dtypes(self) -> Mapping[str, str]:
-        """Key -> dtype, of tensors that are no floats of 16 bits or more."""
-        return {
-            key: str(value.dtype).removeprefix("torch.")
-            for key, value in self._tensors.items()
-            if not value.is_floating_point() or value.element_size() < 2
-        }
+    def dtypes(self) -> Mapping[str, str]:
+        return {key: str(value.dtype).removeprefix("torch.") for key, value in self._tensors.items()}
 
     def read(self, key: str) -> Tensor:
         tensor = self._tensors[key]
@@ -199,6 +195,10 @@ class Renamed:
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         theirs = self.shard.shapes()
+        return {name: theirs[key] for name, key in self._own.items()}
+
+    def dtypes(self) -> Mapping[str, str]:
+        theirs = self.shard.dtypes()
         return {name: theirs[key] for name, key in self._own.items()}
 
     def read(self, key: str) -> Tensor:

@@ -69,6 +69,7 @@ class RunConfig:
         out: the run folder.
         device: as given.
         dtype: as given.
+        begun: dtype of the model's records that are in the run folder already; empty for none.
         batch_size: units that go through the model together.
         command: as typed, program first; default: the program that is running.
         debug: failed records carry their traceback.
@@ -84,6 +85,7 @@ class RunConfig:
     out: Path
     device: str = "auto"
     dtype: str = "auto"
+    begun: str = ""
     batch_size: int = BATCH_SIZE
     command: tuple[str, ...] = ()
     debug: bool = False
@@ -96,6 +98,11 @@ class RunConfig:
     def behind_api(self) -> bool:
         """Its model is behind an API."""
         return self.loaded is None and is_remote(self.model.name)
+
+    @property
+    def precision(self) -> str:
+        """As given, "auto" being that of the model's earlier records, so that one folder never mixes two unasked."""
+        return self.begun or self.dtype if self.dtype == "auto" else self.dtype
 
     def same_model(self, other: RunConfig) -> bool:
         """Both are for one model, and it need not be loaded again."""

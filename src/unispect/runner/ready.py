@@ -13,6 +13,7 @@ from unispect.core.prompts import Goal
 from unispect.core.shards import shard
 from unispect.core.units import Plan, Unit
 from unispect.data.prompts import load_prompts
+from unispect.engine.attempt import dtype_of
 from unispect.engine.executor import InProcess
 from unispect.engine.pool import WorkerPool
 from unispect.models.registry import card_of
@@ -61,7 +62,11 @@ class LoadedRun:
         """Where the model runs, in words."""
         if self.order.behind_api:
             return f"at {self.card.hub}"
-        return f"on {self.device} in {self.dtype}{self.order.replicas.words}"
+        usual = "float32" if self.device.startswith("cpu") else "bfloat16"
+        why = ""
+        if self.order.loaded is None and self.order.dtype == "auto" and self.dtype != usual:
+            why = f", as its {'records here were made' if self.order.begun else 'weights are stored'}"
+        return f"on {self.device} in {self.dtype}{why}{self.order.replicas.words}"
 
     @property
     def bill(self) -> Mapping[str, str]:
@@ -162,10 +167,10 @@ def prepare(order: RunConfig, earlier: LoadedRun | None = None) -> LoadedRun:
     if order.behind_api:
         executor = earlier.executor if earlier else InProcess(_load_remote(order))
         return _ready(order, executor, "", "")
-    device, dtype = order.replicas.precision(order.device, order.dtype)
+    device, _ = order.replicas.precision(order.device, order.precision)
     executor = earlier.executor if earlier else _executor(order)
     try:
-        return _ready(order, executor, device, dtype)
+        return _ready(order, executor, device, executor.dtype)
     except BaseException:
         if isinstance(executor, WorkerPool):
             executor.close()
@@ -174,15 +179,15 @@ def prepare(order: RunConfig, earlier: LoadedRun | None = None) -> LoadedRun:
 
 def _runs_on(model: UnifiedModel) -> tuple[str, str]:
     """Device and precision of a loaded model, as far as it says them: one behind an API has neither."""
-    return str(getattr(model, "device", "")), str(getattr(model, "dtype", "")).removeprefix("torch.")
+    return str(getattr(model, "device", "")), dtype_of(model)
 
 
 def _executor(order: RunConfig) -> InProcess[UnifiedModel] | WorkerPool:
     from unispect.models.registry import load
 
     if order.replicas.several:
-        return order.replicas.pool(order.model, order.device, order.dtype)
-    return InProcess(load(order.model.name, order.model.weights or None, order.device, order.dtype))
+        return order.replicas.pool(order.model, order.device, order.precision)
+    return InProcess(load(order.model.name, order.model.weights or None, order.device, order.precision))
 
 
 def _ready(order: RunConfig, executor: InProcess[UnifiedModel] | WorkerPool, device: str, dtype: str) -> LoadedRun:

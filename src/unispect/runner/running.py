@@ -133,7 +133,8 @@ def run(
         out: the run folder; made if it is not there.
         options: of the studies; default: each study's own.
         device: "auto", "cpu", "cuda" or "cuda:N"; several, with commas between, spread a model. Not of loaded models.
-        dtype: "auto" (float32 on the CPU, bfloat16 elsewhere), "float32" or "bfloat16". Not of loaded models.
+        dtype: "float32", "bfloat16" or "auto": that of the model's records in the folder, else as `unispect.load` has
+            it. Not of loaded models.
         batch_size: units that go through the model together (docs/scale.md says what of records it can change).
         shard: "I/N" to carry out part I of N only.
         fresh: refuse a folder that already holds records.
@@ -189,7 +190,7 @@ def _each(
 ) -> Iterator[Outcome]:
     """Carries every order out."""
     for order in asked:
-        ready = prepare(order)
+        ready = prepare(replace(order, begun=store.precision_of(order.model.name)))
         told.ready(ready, store)
         if ready.plan is None:
             pass_over(ready, store)

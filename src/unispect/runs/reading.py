@@ -331,6 +331,17 @@ class RunReader:
         )
         return {(dtype, device): count for dtype, device, count in found}
 
+    def precision_of(self, name: str) -> str:
+        """The dtype that most finished records of a model, of any revision, were made in; empty where none says."""
+        found = self._read(
+            """SELECT dtype FROM made m JOIN records r ON r.unit = m.unit JOIN units u ON u.id = m.unit
+               WHERE substr(model, 1, ?) = ? AND status = 'done' AND dtype != ''
+               GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1""",
+            len(name) + 1,
+            f"{name}@",
+        )
+        return str(found[0][0]) if found else ""
+
     def history(self, unit: str) -> tuple[Record, ...]:
         """The failed and skipped records of a unit that later tries replaced, oldest first."""
         found = self._read("SELECT unit, status, '{}', error, seconds FROM failures WHERE unit = ? ORDER BY id", unit)

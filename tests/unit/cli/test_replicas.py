@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from unispect.engine.replicas import Replicas, load_replica
+from unispect.models import devices
 from unispect.models.registry import ModelReference
 
 
@@ -38,3 +39,9 @@ def test_each_worker_takes_the_gpu_of_its_number(
     load_replica("tiny-janus-pro", "", device, "float32", 3, number)
     assert loaded == [("tiny-janus-pro", None, chosen, "float32")]
     assert threads == [3]
+
+
+def test_on_the_cpus_of_a_cluster_auto_is_float32_whatever_this_machine_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "computes_bfloat16", lambda: True)
+    assert Replicas(engine="ray").precision("auto", "auto") == ("cpu", "float32")
+    assert Replicas(engine="ray", gpus_per_replica=2).precision("auto", "auto") == ("cuda:0,cuda:1", "bfloat16")

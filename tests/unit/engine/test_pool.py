@@ -4,6 +4,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -221,3 +222,9 @@ def test_processes_that_differ_are_all_noted(tmp_path: Path, monkeypatch: pytest
         assert pool.traits == {"cpu": "model 0 or model 1"}
         (noted,) = store.manifest().invocations
         assert noted.settings["cpu"] == "model 0 or model 1"
+
+
+def test_the_precision_is_what_a_replica_says():
+    half = SimpleNamespace(dtype="torch.bfloat16")
+    assert WorkerPool(Rehearsal(lambda number: half, random.Random(1)), 2).dtype == "bfloat16"
+    assert WorkerPool(Rehearsal(lambda number: FakeModel(), random.Random(1)), 2).dtype == ""

@@ -124,6 +124,9 @@ class Tables:
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         return {key: (side * side, self.width) for key, side in self.sides.items()}
 
+    def dtypes(self) -> Mapping[str, str]:
+        return dict.fromkeys(self.sides, "float32")
+
     def read(self, key: str) -> Tensor:
         return waves(self.sides[key], self.width)
 
