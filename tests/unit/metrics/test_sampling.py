@@ -24,7 +24,7 @@ from unispect.metrics.sampling import (
     sampled_entropy,
     stack_entropies,
 )
-from unispect.metrics.threads import map_matrices
+from unispect.metrics.threads import map_matrices, map_streamed
 
 
 def rng(seed=0):
@@ -264,3 +264,45 @@ def test_mapping_keeps_order_and_results_whatever_the_workers():
     assert map_matrices(entropy, [], workers=2) == []
     with pytest.raises(ValueError, match="row 1 of 2"):
         map_matrices(entropy, [matrices[0], torch.tensor([[0.0], [math.nan]])], workers=2)
+
+
+def test_streaming_gives_the_same_however_far_ahead_and_whatever_the_workers():
+    groups = [[normal(20, 4, seed=10 * i + j) for j in range(i % 4)] for i in range(7)]
+
+    def entropy(rows):
+        return renyi_entropy(rows, sigma=1.5).value
+
+    expected = [map_matrices(entropy, group, workers=1) for group in groups]
+    for ahead in (0, 1, 3, 50):
+        for workers in (1, 3):
+            assert list(map_streamed(entropy, groups, ahead=ahead, workers=workers)) == expected
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_a_stream_is_so_far_ahead_and_no_further(ahead):
+    taken: list[int] = []
+
+    def groups():
+        for number in range(6):
+            taken.append(number)
+            yield [number]
+
+    for number, found in enumerate(map_streamed(lambda one: one, groups(), ahead=ahead, workers=1), 1):
+        assert found == [number - 1]
+        assert len(taken) == min(6, number + ahead)
+
+
+def test_an_error_in_a_stream_is_raised_in_its_turn_and_threads_are_as_before():
+    before, taken = torch.get_num_threads(), []
+
+    def groups():
+        for seed, spoiled in enumerate((False, True, False, False, False, False)):
+            taken.append(seed)
+            yield [torch.tensor([[0.0], [math.nan]]) if spoiled else normal(20, 4, seed=seed)]
+
+    found = map_streamed(lambda rows: renyi_entropy(rows, sigma=1.0).value, groups(), ahead=2, workers=2)
+    assert next(found)
+    with pytest.raises(ValueError, match="row 1 of 2"):
+        next(found)
+    assert taken == [0, 1, 2, 3]
+    assert torch.get_num_threads() == before
