@@ -1,4 +1,8 @@
+import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -306,3 +310,16 @@ def test_an_error_in_a_stream_is_raised_in_its_turn_and_threads_are_as_before():
         next(found)
     assert taken == [0, 1, 2, 3]
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.slow
+def test_states_stay_on_their_device_and_only_small_things_leave_it():
+    """On a pretended device, which refuses to mix: spectra of draws, a coordinate of rows and kernels are copied."""
+    command = [sys.executable, "-m", "tests.helpers.far_entropies"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["there"] == pytest.approx(told["here"], abs=5e-5)
+    assert told["there"][:5] == pytest.approx(told["here"][:5], abs=1e-10)  # in float64
+    readings, draws, k, rows = 5, 3, 40, 90
+    assert set(map(tuple, told["copied"])) == {(readings, draws, k), (rows,), (rows, rows)}
