@@ -58,7 +58,7 @@ def test_a_prompt_takes_one_pass_in_each_template(tmp_path: Path):
         execute(plan, study.run, store, counted, batch_size=4)
     calibration, measured = stages(plan)
     assert [unit.kind for unit in calibration] == ["calibrate"]
-    prompts = {(str(unit.inputs), unit.settings["goal"]) for unit in measured}
+    prompts = {(str(unit.inputs), str(unit.settings["goal"])) for unit in measured}
     assert len(measured) == 2 * len(prompts)
     assert sum(counted.batches) == len(prompts) + sum(map(len, calibration[0].inputs.values()))  # type: ignore[arg-type]
     assert max(counted.batches[1:]) <= 8
