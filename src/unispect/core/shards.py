@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from unispect.core.errors import UsageError
@@ -51,7 +52,7 @@ def shard(plan: Plan, number: int, count: int) -> Plan | None:
         waiting += needed
     if not mine:
         return None
-    return Plan(tuple(tuple(unit for unit in stage if unit.id in mine) for stage in plan.stages), plan.skips)
+    return replace(plan, stages=tuple(tuple(unit for unit in stage if unit.id in mine) for stage in plan.stages))
 
 
 def _names(plan: Plan) -> Iterator[tuple[Unit, set[str]]]:

@@ -162,10 +162,14 @@ class Plan:
     Attributes:
         stages: a later stage may read the records of the earlier ones.
         skips: what was left out.
+        alike: names of the settings that units of one batch share; None for all. Where others may differ, units of
+            equal inputs are in one batch, so that a model runs them once; all wait for the last stage of one of them,
+            so no earlier one may build on them.
     """
 
     stages: tuple[tuple[Unit, ...], ...]
     skips: tuple[Skip, ...] = ()
+    alike: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not any(self.stages):

@@ -43,7 +43,7 @@ def attempt(
     Args:
         run: of the study.
         model: handed on to it.
-        units: of one kind, with equal settings.
+        units: of one kind, with equal settings, as far as their plan asks for it (`Plan.alike`).
         upstream: handed on to it.
         debug: failed records carry the traceback.
 

@@ -10,7 +10,7 @@ from typing import Any
 from unispect.core.errors import StoreError, UpstreamMissing
 from unispect.core.units import Plan, Record, Status, Unit, Upstream
 from unispect.engine.attempt import Run
-from unispect.engine.batches import batches
+from unispect.engine.batches import batches, stages
 from unispect.engine.executor import Done, Executor, InProcess, Job
 from unispect.engine.progress import Progress, Silent, Summary, outcomes
 from unispect.engine.provenance import note
@@ -44,7 +44,7 @@ def drive(
         run: of the study.
         store: open for writing.
         executor: where batches are carried out; changes no record.
-        batch_size: units that go through the model together (docs/scale.md says what of records it can change).
+        batch_size: inputs that go through the model together (docs/scale.md says what of records it can change).
         progress: is told what happens.
         debug: failed records carry the traceback.
         invocation: the command, with what it was told beside the plan; default: the program that is running.
@@ -76,13 +76,14 @@ def drive(
         watcher.advance(done.kind, outcomes(records))
 
     try:
-        for number, stage in enumerate(plan.stages, 1):
+        for number, stage in enumerate(stages(plan), 1):
             if halted:
                 break
             pending = _new_first(store, store.pending(stage))
             watcher.begin(f"stage {number} of {len(plan.stages)}", len(stage), len(stage) - len(pending))
             already += len(stage) - len(pending)
-            halted = _through(executor, (Job(run, b, upstream, debug) for b in batches(pending, batch_size)), keep)
+            jobs = (Job(run, batch, upstream, debug) for batch in batches(pending, batch_size, plan.alike))
+            halted = _through(executor, jobs, keep)
     except StoreError:
         store.require_here()  # where the folder is gone, that is what has to be said
         raise

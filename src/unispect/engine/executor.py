@@ -20,7 +20,7 @@ class Job:
 
     Attributes:
         run: of the study; a function of a module, so that other processes find it.
-        units: of one kind, with equal settings.
+        units: of one kind, with equal settings, as far as their plan asks for it (`Plan.alike`).
         upstream: looks up records of earlier stages, in the process that writes.
         debug: failed records carry the traceback.
     """

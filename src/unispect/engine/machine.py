@@ -10,7 +10,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-SWITCHES = ("ATEN_CPU_CAPABILITY", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "NVIDIA_TF32_OVERRIDE")
+SWITCHES = (
+    "ATEN_CPU_CAPABILITY",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+)
 """Environment variables that make kernels choose other instructions."""
 
 
@@ -23,10 +30,16 @@ def traits_of(model: object) -> Mapping[str, str]:
     device = getattr(model, "device", None)
     if torch is None or device is None or not isinstance(device, torch.device):
         return {}
+    import scipy
+
+    from unispect.metrics.threads import openblas_threads  # imports torch, which is there by now
+
     config = torch.__config__.show()
     libraries = [f"torch {torch.__version__}"]
     for name, pattern in (("MKL", r"Math Kernel Library Version (\S+)-"), ("oneDNN", r"MKL-DNN v(\S+)")):
         libraries += [f"{name} {version}" for version in re.findall(pattern, config)[:1]]
+    openblas = openblas_threads()  # solves what metrics.symmetric gives it
+    libraries.append(f"scipy {scipy.__version__} with {openblas.config if openblas else 'another BLAS than OpenBLAS'}")
     found = {
         "cpu": f"{_cpu()}, kernels for {torch.backends.cpu.get_cpu_capability()}",
         "threads": str(torch.get_num_threads()),

@@ -74,8 +74,8 @@ def spectrum(kernel: Tensor, p: np.ndarray, alpha: float, error: float) -> tuple
         alpha: order.
         error: largest excess.
     """
-    root = torch.from_numpy(np.sqrt(p)).to(kernel.dtype)
-    if 1 <= alpha <= 2:
+    if 1 <= alpha <= 2 and (len(p) >= WORTH or not _joined(kernel, p, error)):
+        root = _root(kernel, p)
         power_sum = float((p**alpha).sum())  # at most that of the blocks, of which p is the diagonal
         for cut in _promising(kernel, p, error * power_sum):
             alone = cut == CUTS[0]
@@ -88,7 +88,18 @@ def spectrum(kernel: Tensor, p: np.ndarray, alpha: float, error: float) -> tuple
                 return p if alone else np.concatenate([_solved(kernel, root, block) for block in blocks]), excess
     if p.min() == p.max():  # a number times a matrix has that many times its eigenvalues
         return eigenvalues(kernel).double().numpy() * p[0], 0.0
+    root = _root(kernel, p)
     return eigenvalues(kernel * root[:, None] * root).double().numpy(), 0.0
+
+
+def _root(kernel: Tensor, p: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.sqrt(p)).to(kernel.dtype)
+
+
+def _joined(kernel: Tensor, p: np.ndarray, error: float) -> bool:
+    """Whether the links of the first row are by themselves more than an excess of `error`, if every row were alone."""
+    first = kernel[0].double()
+    return float(p[0]) * (float(first @ first) - 1) > 2 * error
 
 
 def _promising(kernel: Tensor, p: np.ndarray, error: float) -> Iterator[float]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from unispect.metrics.bandwidth import Bandwidth, UndefinedBandwidth, bandwidth
 from unispect.metrics.blocks import spectrum
-from unispect.metrics.kernel import Precision, RowKernel, checked, row_kernel, row_kernels
+from unispect.metrics.kernel import Precision, RowKernel, checked, kernels_of, row_kernels
 from unispect.metrics.spectrum import renyi
 from unispect.metrics.threads import one_thread
 
@@ -98,8 +99,8 @@ def renyi_entropy(
             return EntropyEstimate(
                 0.0, len(wide), 1, math.nan, _log(len(wide), base), 0.0, f"closed form ({problem})", alpha, base
             )
-        kernel = row_kernel(wide, resolved, precision="float64" if precision == "auto" and alpha < 1 else precision)
-        return entropy_of(kernel, shares, alpha=alpha, base=base)
+        exact: Precision = "float64" if precision == "auto" and alpha < 1 else precision
+        return entropy_of(kernels_of(wide, (resolved,), precision=exact)[0], shares, alpha=alpha, base=base)
 
 
 def renyi_entropies(
@@ -151,8 +152,15 @@ def entropy_of(
         matrix = matrix[first:last, first:last] if last - first == len(kept) else matrix[chosen][:, chosen]
     values, excess = spectrum(matrix, p, alpha, kernel.tolerance)
     trace_error = abs(1 - float(values[values > 0].sum()))
-    nats = min(renyi(values, alpha), renyi(p, alpha)) - excess / 2
+    highest = _of_equal(len(p), p[0], alpha) if p.min() == p.max() else renyi(p, alpha)
+    nats = min(highest if values is p else renyi(values, alpha), highest) - excess / 2
     return estimate(max(nats, 0.0), trace_error, f"{kernel.method}, {'bracket' if values is p else 'eigenvalues'}")
+
+
+@lru_cache(maxsize=1024)
+def _of_equal(n: int, share: float, alpha: float) -> float:
+    """Nats of `n` equal shares, the most usual weights."""
+    return renyi(np.full(n, share), alpha)
 
 
 def _log(n: int, base: float) -> float:

@@ -96,8 +96,8 @@ def distinct_rows(rows: Tensor) -> tuple[Tensor, np.ndarray]:
     n, width = rows.shape
     if n == 1 or width == 0:
         return rows[:1], np.zeros(n, dtype=np.int64)
-    # rows that differ in their first few coordinates differ: usually that settles it
-    if width > FEW and len(np.unique(_keys(rows[:, :FEW]))) == n:
+    # rows that differ in their first coordinate, or in their first few, differ: usually that settles it
+    if len(np.unique(rows[:, 0].cpu().numpy())) == n or (width > FEW and len(np.unique(_keys(rows[:, :FEW]))) == n):
         return rows, np.arange(n)
     _, first, inverse = np.unique(_keys(rows), return_index=True, return_inverse=True)
     if len(first) == n:
@@ -125,7 +125,7 @@ def row_kernel(rows: Tensor, sigma: float, *, precision: Precision = "auto") -> 
     Raises:
         ValueError: see `checked`; or sigma is not a positive number.
     """
-    return row_kernels(rows, (sigma,), precision=precision)[0]
+    return kernels_of(checked(rows), (sigma,), precision=precision)[0]
 
 
 def row_kernels(rows: Tensor, sigmas: Sequence[float], *, precision: Precision = "auto") -> list[RowKernel]:
@@ -134,14 +134,19 @@ def row_kernels(rows: Tensor, sigmas: Sequence[float], *, precision: Precision =
     Raises:
         ValueError: as `row_kernel`.
     """
+    return kernels_of(checked(rows), sigmas, precision=precision)
+
+
+def kernels_of(wide: Tensor, sigmas: Sequence[float], *, precision: Precision = "auto") -> list[RowKernel]:
+    """`row_kernels` of rows that are `checked`."""
     for sigma in sigmas:
         if not (sigma > 0 and math.isfinite(sigma)):
             raise ValueError(f"sigma must be a positive number, not {sigma}")
-    merged, index = distinct_rows(checked(rows))
+    merged, index = distinct_rows(wide)
     narrowest = float(min(sigmas))
     distances, method = _distances(merged, narrowest, precision)
     tolerance = CLOSE
-    if precision == "float64" or rows.dtype == torch.float64:
+    if precision == "float64" or wide.dtype == torch.float64:
         tolerance = CLOSE64
     else:
         distances = distances.float()  # differences have been taken: what is left is a relative error
@@ -171,12 +176,13 @@ def distances_from(products: Tensor, safe: float = math.inf) -> Tensor | None:
     squares = torch.diagonal(distances, dim1=-2, dim2=-1) / -4
     distances.add_(squares[..., None, :]).add_(squares[..., :, None]).clamp_(min=0)
     torch.diagonal(distances, dim1=-2, dim2=-1).zero_()
-    error = squares.double() * (2 * torch.finfo(distances.dtype).eps)
-    worst = float(error.max())
+    round_off = 2 * torch.finfo(distances.dtype).eps
+    worst = float(squares.max()) * round_off
     if worst <= safe:
         return distances
     if not math.isfinite(worst):
         return None
+    error = squares.double() * round_off
     errors = torch.maximum(error[..., :, None], error[..., None, :])
     moved = errors * _exponential((errors - distances / 2).clamp_(max=0))
     torch.diagonal(moved, dim1=-2, dim2=-1).zero_()

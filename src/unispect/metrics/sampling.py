@@ -95,7 +95,7 @@ class Draws:
         """Raises: ValueError as `draw_rows`."""
         self.rows = draw_rows(n, k, draws, generator)
         self._generator = generator
-        self._orders: dict[int, np.ndarray] = {}
+        self._orders: dict[tuple[int, torch.device], Tensor] = {}
 
     def mixed(self, stack: Tensor, first: int = 0) -> Tensor:
         """The rows [some, k, width] of draws from the `first` on, every coordinate of each permuted on its own.
@@ -103,20 +103,22 @@ class Draws:
         Keeps all marginals and destroys everything that coordinates share: the null of a structured representation.
         """
         some, k, width = stack.shape
-        orders = torch.from_numpy(self._orders_of(width)[first : first + some])
-        places = (orders.int() * width).add_(torch.arange(width, dtype=torch.int32))
-        places.add_(torch.arange(some, dtype=torch.int32)[:, None, None] * (k * width))
+        device = stack.device
+        orders = self._orders_of(width, device)[first : first + some]
+        places = (orders.int() * width).add_(torch.arange(width, dtype=torch.int32, device=device))
+        places.add_(torch.arange(some, dtype=torch.int32, device=device)[:, None, None] * (k * width))
         return stack.reshape(-1).index_select(0, places.reshape(-1)).reshape(stack.shape)
 
-    def _orders_of(self, width: int) -> np.ndarray:
+    def _orders_of(self, width: int, device: torch.device) -> Tensor:
         """Permutations [draws, k, width] of 0..k-1 along k; drawn once, since that takes longer than all products."""
-        if width not in self._orders:
+        if (width, device) not in self._orders:
             draws, k = self.rows.shape
             generator = copy.deepcopy(self._generator)
             orders = generator.permuted(np.tile(np.arange(k), (draws, width, 1)), axis=2)
             smallest = np.uint8 if k <= 256 else np.int32
-            self._orders[width] = np.ascontiguousarray(orders.astype(smallest).swapaxes(1, 2))
-        return self._orders[width]
+            along = np.ascontiguousarray(orders.astype(smallest).swapaxes(1, 2))
+            self._orders[width, device] = torch.from_numpy(along).to(device)
+        return self._orders[width, device]
 
 
 def sampled_entropies(
@@ -147,12 +149,14 @@ def drawn_entropies(
     alpha: float = ALPHA,
     base: float = 2.0,
     nulls: int = 0,
+    distinct: int | None = None,
 ) -> list[SampledEntropy]:
     """`sampled_entropies` of rows [n, width] that have been drawn already.
 
     Where `scaled` is given, one more comes last: with every dimension divided by its scale, at the bandwidth for that.
-    Distances are exact in float64. Draws are centred and multiplied a few at a time, while they are in the processor's
-    cache; a row's distance to another does not change with the centre.
+    Distances are exact in float64. All is computed where the rows lie, and all spectra by one call. On the CPU draws
+    are centred and multiplied a few at a time, while they are in the processor's cache; a row's distance to another
+    does not change with the centre. `distinct` is how many rows are distinct, where that is known.
 
     Raises:
         ValueError: as `renyi_entropy`.
@@ -162,14 +166,16 @@ def drawn_entropies(
             raise ValueError(f"sigma must be a positive number, not {sigma}")
     wide = checked(rows)
     narrowest = min(sigmas)
-    stack = wide[drawn.rows.to(wide.device)].cpu()
+    stack = wide[drawn.rows.to(wide.device)]
     means = stack.mean(dim=1, keepdim=True)
-    dimensions = torch.from_numpy(scaled.scale * (scaled.scaled_unit / narrowest)) if scaled else None
+    dimensions = None
+    if scaled is not None:
+        dimensions = torch.from_numpy(scaled.scale * (scaled.scaled_unit / narrowest)).to(wide.device)
     plain: list[Tensor] = []
     mixed: list[Tensor] = []
     divided: list[Tensor] = []
     with one_thread():
-        few = max(1, AT_ONCE // stack[0].numel())
+        few = max(1, AT_ONCE // stack[0].numel()) if stack.device.type == "cpu" else len(stack)
         for first in range(0, len(stack), few):
             some = slice(first, first + few)
             centred = stack[some].double().sub_(means[some]).div_(narrowest)
@@ -179,24 +185,27 @@ def drawn_entropies(
             if dimensions is not None:
                 divided.append(minus_twice_gram(centred.div_(dimensions)))
 
-        def entropies(products: list[Tensor], ratios: Sequence[float], rows: Callable[[], Tensor]) -> np.ndarray:
+        def readings(products: list[Tensor], ratios: Sequence[float], rows: Callable[[], Tensor]) -> list[Tensor]:
             distances = distances_from(torch.cat(products), SAFE64)
             if distances is None:
                 distances = exact_distances(rows(), narrowest)
-            together = torch.stack([distances * ratio for ratio in ratios])
-            return entropies_of_distances(together, alpha=alpha, base=base)
+            return [distances * ratio for ratio in ratios]
 
         ratios = [(narrowest / sigma) ** 2 for sigma in sigmas]
-        values = list(entropies(plain, ratios, lambda: stack))
-        null = np.full(len(sigmas) + 1, math.nan)
+        together = readings(plain, ratios, lambda: stack)
         if nulls:
-            of_nulls = entropies(mixed, ratios[:nulls], lambda: drawn.mixed(stack))
-            null[:nulls] = of_nulls.mean(axis=1)
+            together += readings(mixed, ratios[:nulls], lambda: drawn.mixed(stack))
         if scaled is not None and dimensions is not None:
-            values += list(entropies(divided, [1.0], lambda: stack.double() / dimensions))
+            together += readings(divided, [1.0], lambda: stack.double() / dimensions)
             sigmas = (*sigmas, scaled.scaled_unit)
+        values = entropies_of_distances(torch.stack(together), alpha=alpha, base=base)
+    of_nulls = slice(len(ratios), len(ratios) + nulls)
+    null = np.full(len(sigmas), math.nan)
+    null[:nulls] = values[of_nulls].mean(axis=1)
+    values = np.delete(values, of_nulls, axis=0)
     draws, k = drawn.rows.shape
-    distinct = int(distinct_rows(wide)[1].max()) + 1
+    if distinct is None:
+        distinct = int(distinct_rows(wide)[1].max()) + 1
     return [
         SampledEntropy(
             value=float(of_draws.mean()),
@@ -209,7 +218,7 @@ def drawn_entropies(
             max_value=math.log(k) / math.log(base),
             null=float(of_null),
         )
-        for sigma, of_draws, of_null in zip(sigmas, values, null[: len(sigmas)], strict=True)
+        for sigma, of_draws, of_null in zip(sigmas, values, null, strict=True)
     ]
 
 
@@ -244,7 +253,7 @@ def stack_distances(stack: Tensor, sigma: float) -> Tensor:
 def entropies_of_distances(distances: Tensor, *, alpha: float = ALPHA, base: float = 2.0) -> np.ndarray:
     """Entropies [...] from squared distances [..., k, k] in units of sigma^2."""
     eigenvalues = torch.linalg.eigvalsh(torch.exp(distances / -2))
-    return renyi_stack(eigenvalues.numpy(), alpha) / math.log(base)
+    return renyi_stack(eigenvalues.cpu().numpy(), alpha) / math.log(base)
 
 
 @dataclass(frozen=True)

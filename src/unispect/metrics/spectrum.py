@@ -27,7 +27,7 @@ def renyi_stack(values: NDArray[np.floating], alpha: float) -> NDArray[np.float6
     """
     if not (alpha > 0 and math.isfinite(alpha)):
         raise ValueError(f"alpha must be a positive number, not {alpha}")
-    p = np.clip(np.asarray(values, dtype=np.float64), 0, None)
+    p = np.maximum(np.asarray(values, dtype=np.float64), 0)
     totals = p.sum(axis=-1, keepdims=True)
     if not (totals > 0).all():
         raise ValueError("a spectrum needs at least one positive value")

@@ -2,7 +2,7 @@
 
 torch computes both triangles of a product of a matrix with itself, and reduces to tridiagonal form by MKL's `syevd`.
 OpenBLAS, which scipy's wheels hold, has `syrk` for one triangle (half the multiplications, each entry the same sum over
-the width in another order) and a `syevr` whose reduction is 1.3 to 1.5 times as fast from 128 to 1,024 rows on AMD.
+the width in another order) and a `syevr` that is 1.3 to 1.6 times as fast from 256 to 1,024 rows on AMD.
 Without eigenvectors LAPACK's `syevr` ends, as `syevd`, in `sterf` (LAPACK Users' Guide, section 2.3.4.1), so both are
 backward stable: every eigenvalue is off by at most a modest multiple of round-off times the largest one.
 Which of them is taken depends on the sizes, the dtype and the processor's vendor alone, never on a measured time, so
@@ -27,9 +27,10 @@ lapack: Any = linalg.lapack
 HALVED = 32768
 """Numbers in a matrix, of 48 rows or more, from which on half the products save more than they cost to be called."""
 
-SOLVED = range(128, 1025)
-"""Sizes at which OpenBLAS has the faster solver. Below, MKL is as fast; above, OpenBLAS's round-off in float32 grows to
-three times MKL's (8e-6 against 3e-6 bit of entropy), and from 2,048 rows on it is no faster."""
+SOLVED = range(256, 1025)
+"""Sizes at which OpenBLAS has the faster solver. Below, it gains a tenth at most sizes, which is not worth other last
+digits than earlier releases recorded; above, its round-off in float32 grows to three times MKL's (8e-6 against 3e-6 bit
+of entropy), and from 2,048 rows on it is no faster."""
 
 
 @cache

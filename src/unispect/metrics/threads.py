@@ -8,8 +8,9 @@ parallelise instead, and torch releases the interpreter lock inside its operatio
 from __future__ import annotations
 
 import ctypes
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -22,11 +23,16 @@ R = TypeVar("R")
 
 
 class _Threads:
-    """The number of threads of scipy's OpenBLAS, for all of this process."""
+    """The number of threads of scipy's OpenBLAS, for all of this process, and what it says of itself: its release, and
+    for which processor its kernels are.
+    """
 
     def __init__(self, library: ctypes.CDLL, prefix: str) -> None:
         self.get = getattr(library, f"{prefix}_get_num_threads")
         self.set = getattr(library, f"{prefix}_set_num_threads")
+        config = getattr(library, f"{prefix}_get_config")
+        config.restype = ctypes.c_char_p
+        self.config = config().decode()
 
 
 @cache
@@ -74,5 +80,35 @@ def map_matrices(function: Callable[[T], R], items: Iterable[T], *, workers: int
     with one_thread():
         if count <= 1:
             return [function(item) for item in todo]
-        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with _single_threaded(count) as pool:
             return list(pool.map(function, todo))
+
+
+def map_streamed(
+    function: Callable[[T], R], groups: Iterable[Iterable[T]], *, ahead: int, workers: int | None = None
+) -> Iterator[list[R]]:
+    """`map_matrices` of every group, while `groups` goes on: so many groups further, at most, than what was asked for.
+
+    So a device computes the next layers while this machine solves those before. With `ahead` = 0 every group is joined
+    before the next one is asked for, which is right where `groups` itself computes on these cores: with all threads of
+    torch, which otherwise has one. Results do not depend on `ahead` or `workers`.
+    """
+    if not ahead:
+        yield from (map_matrices(function, group, workers=workers) for group in groups)
+        return
+    queue: deque[list[Future[R]]] = deque()
+    count = workers or torch.get_num_threads()
+    with one_thread(), _single_threaded(count) as pool:
+        try:
+            for group in groups:
+                queue.append([pool.submit(function, item) for item in group])
+                if len(queue) > ahead:
+                    yield [future.result() for future in queue.popleft()]
+            while queue:
+                yield [future.result() for future in queue.popleft()]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _single_threaded(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))

@@ -9,6 +9,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.paths import path_named
 from unispect.core.units import Plan, digest, seeds_of
 from unispect.data.prompts import load_prompts
+from unispect.engine.batches import stages
 from unispect.runner.order import RunConfig
 from unispect.runs import Invocation
 from unispect.runs.manifest import running
@@ -23,7 +24,7 @@ DATA_FROM = "data from"
 def plan_lines(plan: Plan) -> list[str]:
     """Units per stage and kind, and every skip."""
     lines = []
-    for number, stage in enumerate(plan.stages, 1):
+    for number, stage in enumerate(stages(plan), 1):
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in Counter(unit.kind for unit in stage).items())
         if stage:
             lines.append(f"stage {number}: {kinds}")

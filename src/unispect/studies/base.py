@@ -74,7 +74,8 @@ Judge = Callable[[Unit, Record, OpenBlob], Grade | None]
 """Says what a record shows; None when the judge has nothing to say about units of that kind."""
 
 Procedure = Callable[["UnifiedModel", Sequence[Unit], Upstream], Iterator[Record]]
-"""Carries out a batch of units of one kind and stage with equal settings: one record per unit, in their order."""
+"""Carries out a batch of units of one kind and stage with equal settings (see `Plan.alike`): one record per unit, in
+their order."""
 
 OverStudies = Callable[[Mapping[str, Sequence[Entry]], Mapping[str, ModelCard]], Section | None]
 """Finished records by study, and cards -> a section over several studies; None where there is nothing to say. Pure."""

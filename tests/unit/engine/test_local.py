@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.helpers.samples import record, unit
 from unispect.core.errors import Halted, Refused, StoreError, Unsupported, UsageError
 from unispect.core.units import Grade, Plan, Record, Status, Unit
 from unispect.engine import execute, grade
+from unispect.engine.batches import batches, stages
 from unispect.runs import RunStore, blob_path
 from unispect.runs.check import check
 from unispect.runs.export import export
@@ -65,6 +67,41 @@ def test_the_same_command_again_does_nothing(store):
     summary = execute(PLAN, run, store, model)
     assert model.batches == []
     assert (summary.done, summary.already) == (0, 120)
+
+
+def test_units_of_equal_inputs_are_in_one_batch_where_settings_may_differ():
+    units = [
+        unit(number, settings={"preset": preset, "goal": goal})
+        for preset in ("paper", "controlled")
+        for goal in ("text", "image")
+        for number in range(3)
+    ]
+
+    def told(alike):
+        return [
+            [(one.inputs["number"], one.settings["preset"], one.settings["goal"]) for one in batch]
+            for batch in batches(units, 2, alike)
+        ]
+
+    assert told(("goal",)) == [
+        [(number, preset, goal) for number in numbers for preset in ("paper", "controlled")]
+        for goal in ("text", "image")
+        for numbers in ((0, 1), (2,))
+    ]
+    assert [len(batch) for batch in told(None)] == [2, 1] * 4
+    assert told(("goal", "preset")) == told(None)
+
+
+def test_units_that_are_to_be_in_one_batch_wait_for_the_last_of_them():
+    def asked(number, preset):
+        return unit(number, settings={"preset": preset})
+
+    first = (asked(0, "paper"), asked(1, "paper"), unit(0, "calibrate"), asked(2, "paper"))
+    second = (asked(2, "controlled"), asked(0, "controlled"))
+    plan = Plan((first, second), alike=())
+    assert stages(plan) == [[first[1], first[2]], [first[0], first[3], *second]]
+    assert stages(replace(plan, alike=None)) == [list(first), list(second)]
+    assert stages(replace(plan, alike=("preset",))) == [list(first), list(second)]
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])

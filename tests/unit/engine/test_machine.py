@@ -1,12 +1,15 @@
 """What decides last digits is noted of every process that computes, and of no model that computes elsewhere."""
 
 import os
+import re
 
 import pytest
+import scipy
 import torch
 
 from tests.helpers.fake_study import FakeModel
 from unispect.engine.machine import SWITCHES, together, traits_of
+from unispect.metrics.threads import openblas_threads
 
 
 class OnTorch(FakeModel):
@@ -22,6 +25,9 @@ def test_processor_threads_and_libraries_are_named(monkeypatch: pytest.MonkeyPat
     assert before["threads"] == str(torch.get_num_threads())
     assert before["kernels"].startswith(f"torch {torch.__version__}")
     assert ("MKL" in before["kernels"]) == torch.backends.mkl.is_available()
+    solver = openblas_threads()
+    assert f"scipy {scipy.__version__} with " in before["kernels"]
+    assert solver is None or re.search(r"OpenBLAS \d+\.\d+\.\d+.* (\w+) MAX_THREADS", before["kernels"])
     monkeypatch.setitem(os.environ, "MKL_CBWR", "AVX2")
     assert traits_of(OnTorch()) == {**before, "MKL_CBWR": "AVX2"}
 

@@ -111,3 +111,31 @@ def test_no_cut_is_passed_over_at_which_the_groups_are_little_work(seed, n, spre
     for cut in allowed[len(tried) :]:
         work = sum(part.work for part in blocks._by_size(groups((kernel > cut).numpy())))
         assert work > blocks.WHOLE * n**3
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seeds,
+    st.integers(2, 90),
+    st.floats(0.2, 30),
+    orders,
+    st.sampled_from([1e-10, 1e-6, 1e-3]),
+    st.sampled_from([torch.float32, torch.float64]),
+)
+def test_a_look_at_the_first_row_changes_no_outcome(seed, n, spread, alpha, error, dtype):
+    kernel, p = gram(seed, n, 3, spread)
+    kernel = kernel.to(dtype)
+    found = spectrum(kernel, p, alpha, error)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "_joined", lambda *_: False)
+        looked_at = spectrum(kernel, p, alpha, error)
+    assert np.array_equal(found[0], looked_at[0])
+    assert found[1] == looked_at[1]
+
+
+def test_the_first_row_tells_rows_that_are_joined_from_rows_that_stand_alone():
+    p = np.full(4, 0.25)
+    assert blocks._joined(torch.ones(4, 4), p, 1e-6)
+    assert not blocks._joined(torch.eye(4), p, 1e-6)
+    nearly = torch.eye(4) + 1e-4 * (1 - torch.eye(4))
+    assert not blocks._joined(nearly, p, 1e-6)

@@ -1,4 +1,8 @@
+import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +28,7 @@ from unispect.metrics.sampling import (
     sampled_entropy,
     stack_entropies,
 )
-from unispect.metrics.threads import map_matrices
+from unispect.metrics.threads import map_matrices, map_streamed
 
 
 def rng(seed=0):
@@ -264,3 +268,58 @@ def test_mapping_keeps_order_and_results_whatever_the_workers():
     assert map_matrices(entropy, [], workers=2) == []
     with pytest.raises(ValueError, match="row 1 of 2"):
         map_matrices(entropy, [matrices[0], torch.tensor([[0.0], [math.nan]])], workers=2)
+
+
+def test_streaming_gives_the_same_however_far_ahead_and_whatever_the_workers():
+    groups = [[normal(20, 4, seed=10 * i + j) for j in range(i % 4)] for i in range(7)]
+
+    def entropy(rows):
+        return renyi_entropy(rows, sigma=1.5).value
+
+    expected = [map_matrices(entropy, group, workers=1) for group in groups]
+    for ahead in (0, 1, 3, 50):
+        for workers in (1, 3):
+            assert list(map_streamed(entropy, groups, ahead=ahead, workers=workers)) == expected
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_a_stream_is_so_far_ahead_and_no_further(ahead):
+    taken: list[int] = []
+
+    def groups():
+        for number in range(6):
+            taken.append(number)
+            yield [number]
+
+    for number, found in enumerate(map_streamed(lambda one: one, groups(), ahead=ahead, workers=1), 1):
+        assert found == [number - 1]
+        assert len(taken) == min(6, number + ahead)
+
+
+def test_an_error_in_a_stream_is_raised_in_its_turn_and_threads_are_as_before():
+    before, taken = torch.get_num_threads(), []
+
+    def groups():
+        for seed, spoiled in enumerate((False, True, False, False, False, False)):
+            taken.append(seed)
+            yield [torch.tensor([[0.0], [math.nan]]) if spoiled else normal(20, 4, seed=seed)]
+
+    found = map_streamed(lambda rows: renyi_entropy(rows, sigma=1.0).value, groups(), ahead=2, workers=2)
+    assert next(found)
+    with pytest.raises(ValueError, match="row 1 of 2"):
+        next(found)
+    assert taken == [0, 1, 2, 3]
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.slow
+def test_states_stay_on_their_device_and_only_small_things_leave_it():
+    """On a pretended device, which refuses to mix: spectra of draws, a coordinate of rows and kernels are copied."""
+    command = [sys.executable, "-m", "tests.helpers.far_entropies"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["there"] == pytest.approx(told["here"], abs=5e-5)
+    assert told["there"][:5] == pytest.approx(told["here"][:5], abs=1e-10)  # in float64
+    readings, draws, k, rows = 5, 3, 40, 90
+    assert set(map(tuple, told["copied"])) == {(readings, draws, k), (rows,), (rows, rows)}

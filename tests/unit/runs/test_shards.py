@@ -43,6 +43,7 @@ def test_parts_lose_nothing_and_hold_what_they_name(plan: Plan, count: int) -> N
         assert all(named[one] <= mine for one in mine)
         for stage, whole in zip(part.stages, plan.stages, strict=True):
             assert list(stage) == [one for one in whole if one.id in mine]
+        assert part.alike == plan.alike
     if count == 1:
         assert parts == [plan]
 

@@ -2,7 +2,8 @@
 
 Stage 1 measures every prompt under the `paper` preset and calibrates the `controlled` one: bandwidths per layer, one
 for each modality and one that they share, and the number of rows that every sequence can spare. Stage 2 measures under
-`controlled`. Every unit says which source its prompts are from: what is measured on one is not pooled with another.
+`controlled`, and what stage 1 asks of the same prompts waits for it, so that a model runs a prompt once. Every unit
+says which source its prompts are from: what is measured on one is not pooled with another.
 Protocol: arXiv 2604.10949, prompt level; controls: docs/sources/entropy.md#presets.
 """
 
@@ -76,7 +77,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
         if inputs:
             first.append(calibration)
             second += trajectories({**settings, "calibration": calibration.id})
-    return Plan((tuple(first), tuple(second)), tuple(skips))
+    return Plan((tuple(first), tuple(second)), tuple(skips), alike=("source", "goal"))
 
 
 def inputs_of(item: PromptItem, question: str = "") -> dict[str, JSON]:

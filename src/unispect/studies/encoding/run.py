@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
+from torch import Tensor
 
 from unispect.core.encoded import Encoded, LayerState
 from unispect.core.errors import DataError, StateError
@@ -15,12 +17,12 @@ from unispect.core.findings import Preset
 from unispect.core.prompts import Goal, Modality, Prompt, positions
 from unispect.core.seeds import generator_for
 from unispect.core.typed import read_inputs, read_settings, to_json
-from unispect.core.units import JSON, Record, Unit, Upstream
+from unispect.core.units import JSON, Record, Unit, Upstream, canonical_json
 from unispect.metrics.entropy import entropy_of
 from unispect.metrics.kernel import checked, row_kernels
 from unispect.metrics.presets import rows_to_draw
 from unispect.metrics.sampling import Draws, drawn_entropies
-from unispect.metrics.threads import map_matrices, one_thread
+from unispect.metrics.threads import map_streamed, one_thread
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
 from unispect.studies.encoding.records import CalibrationInputs, How, Prompted, Trajectory
@@ -28,7 +30,6 @@ from unispect.studies.states.probing import (
     Bandwidths,
     CalibrationRows,
     bandwidths_of,
-    content,
     controlled_of,
     failed,
     measured,
@@ -38,10 +39,50 @@ from unispect.studies.states.probing import (
     rounded,
 )
 
+
+@dataclass
+class AtLayer:
+    """One prompt at one layer: what is measured under several presets is shared by them.
+
+    Attributes:
+        layer: its number.
+        rows: [length, width], of all positions, on the model's device.
+        inside: positions of the content.
+        distinct: how many of the content's rows are distinct, once that is known.
+    """
+
+    layer: int
+    rows: Tensor
+    inside: Sequence[int]
+    distinct: int | None = None
+
+    @classmethod
+    def of(cls, state: LayerState, sample: int, unit: Unit) -> AtLayer:
+        inside = positions(state.segments[sample], modality=_modality(unit), roles=("prompt",))
+        return cls(state.layer, state.rows[sample], inside)
+
+    @property
+    def content(self) -> Tensor:
+        """[n, width], the rows of the user's content."""
+        return self.rows[self.inside]
+
+
 Layer = dict[str, float]
 """What is measured of one prompt at one layer: name -> number."""
-Measure = Callable[[LayerState, int, Unit], Layer]
+Measure = Callable[[AtLayer, Unit], Layer]
 Items = Sequence[Prompted]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How units of equal settings are measured; prompts with fewer than `least` content rows are left out."""
+
+    measure: Measure
+    least: int
+
+
+AHEAD = 2
+"""Layers that a device may compute ahead of those that are measured: what they hold stays in its memory."""
 
 CALIBRATION_BATCH = 8
 SWEEP = {"half": 0.5, "double": 2.0}
@@ -62,27 +103,53 @@ def _calibrations(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream
 
 
 def _measured(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
-    how = read_settings(How, units[0])
+    """Records of prompts measured in one batch; what is asked of one prompt under several presets takes one pass."""
+    start = time.perf_counter()
+    ways: dict[str, Way] = {}
+    asked: dict[str, tuple[Prompt, dict[Unit, Way]]] = {}
+    records: dict[Unit, Record] = {}
+    for unit in units:
+        settings, inputs = canonical_json(unit.settings), canonical_json(unit.inputs)
+        if settings not in ways:
+            ways[settings] = _way(unit, upstream)
+        try:
+            if inputs not in asked:
+                asked[inputs] = prompt_in(_prompt(unit), unit.locations), {}
+            asked[inputs][1][unit] = ways[settings]
+        except DataError as problem:
+            records[unit] = failed(unit, problem)
+    if asked:
+        goal = read_settings(How, units[0]).goal
+        records |= _batch(model, model.encode([prompt for prompt, _ in asked.values()], goal), [*asked.values()])
+    share = (time.perf_counter() - start) / len(units)
+    yield from (replace(records[unit], seconds=share) for unit in units)
+
+
+def _way(unit: Unit, upstream: Upstream) -> Way:
+    how = read_settings(How, unit)
     if how.preset is Preset.PAPER:
-        return _trajectories(model, units, _paper(units[0]), least=1)
+        return Way(_paper(unit), least=1)
     bandwidths = bandwidths_of(upstream(how.calibration))
-    return _trajectories(model, units, _controlled(units[0], bandwidths), least=bandwidths.k)
+    return Way(_controlled(unit, bandwidths), least=bandwidths.k)
 
 
 def _paper(unit: Unit) -> Measure:
     how = paper_of(unit)
 
-    def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
-        rows = state.rows[sample]
-        checked(content(state, sample, _modality(unit)))  # an error names the row among the content's
-        inside = np.zeros(len(rows))
-        inside[positions(state.segments[sample], modality=_modality(unit), roles=("prompt",))] = 1
+    def measure(prompt: AtLayer, unit: Unit) -> Layer:
+        inside = np.zeros(len(prompt.rows))
+        inside[prompt.inside] = 1
         # the content's kernel is a part of that of all rows: no distance is computed twice
         sweep = (how.sigma, *(factor * how.sigma for factor in SWEEP.values()))
         entropy = partial(entropy_of, alpha=how.alpha, base=how.base)
         with one_thread():
-            kernels = row_kernels(rows, sweep, precision="float64" if how.alpha < 1 else "auto")
+            try:
+                kernels = row_kernels(prompt.rows, sweep, precision="float64" if how.alpha < 1 else "auto")
+            except ValueError:
+                checked(prompt.content)  # an error names the row among the content's, if it is one of them
+                raise
             full, *found = entropy(kernels[0]), *(entropy(kernel, inside) for kernel in kernels)
+        prompt.distinct = found[0].distinct_rows
         layer: Layer = {}
         for name, one in (("content", found[0]), ("full", full)):
             layer |= {name: one.value, f"{name}_distinct": one.distinct_rows}
@@ -93,20 +160,27 @@ def _paper(unit: Unit) -> Measure:
 
 def _controlled(unit: Unit, bandwidths: Bandwidths) -> Measure:
     how = controlled_of(unit)
-    drawn: dict[tuple[str, int], Draws] = {}
+    drawn: dict[str, Draws] = {}
 
-    def measure(state: LayerState, sample: int, unit: Unit) -> Layer:
-        modality = _modality(unit)
-        rows = content(state, sample, modality)
-        own = own_bandwidth(bandwidths, state.layer, modality, rows)
+    def measure(prompt: AtLayer, unit: Unit) -> Layer:
+        modality, rows = _modality(unit), prompt.content
+        own = own_bandwidth(bandwidths, prompt.layer, modality, rows)
         if own is None:  # nothing varies in this layer
             return dict.fromkeys(CURVES, 0.0) | {"distinct": 1}
-        if (unit.id, len(rows)) not in drawn:
+        if unit.id not in drawn:
             # one seed for all layers and variants, so that they differ by anything but the rows drawn
-            drawn[unit.id, len(rows)] = Draws(len(rows), bandwidths.k, how.draws, generator_for(unit.id, "rows"))
-        sweep = (own.sigma, *(factor * own.sigma for factor in SWEEP.values()), bandwidths.layers[state.layer].shared)
+            drawn[unit.id] = Draws(len(rows), bandwidths.k, how.draws, generator_for(unit.id, "rows"))
+        shared = bandwidths.layers[prompt.layer].shared
+        sweep = (own.sigma, *(factor * own.sigma for factor in SWEEP.values()), shared)
         value, half, double, shared, standardised = drawn_entropies(
-            rows, drawn[unit.id, len(rows)], sigmas=sweep, scaled=own, alpha=how.alpha, base=how.base, nulls=1
+            rows,
+            drawn[unit.id],
+            sigmas=sweep,
+            scaled=own,
+            alpha=how.alpha,
+            base=how.base,
+            nulls=1,
+            distinct=prompt.distinct,
         )
         numbers = (value.value, value.standard_error, value.null, half.value, double.value)
         found = dict(zip(CURVES, (*numbers, shared.value, standardised.value), strict=True))
@@ -115,68 +189,75 @@ def _controlled(unit: Unit, bandwidths: Bandwidths) -> Measure:
     return measure
 
 
-def _trajectories(model: UnifiedModel, units: Sequence[Unit], measure: Measure, least: int) -> Iterator[Record]:
-    """Records of prompts measured in one batch; those with fewer than `least` content rows are left out."""
-    start = time.perf_counter()
-    prompts: dict[Unit, Prompt] = {}
+def _batch(
+    model: UnifiedModel, encoded: Encoded, asked: Sequence[tuple[Prompt, Mapping[Unit, Way]]]
+) -> dict[Unit, Record]:
+    """Records of the units of every sample; those with too few content rows are left out."""
     records: dict[Unit, Record] = {}
-    for unit in units:
-        try:
-            prompts[unit] = prompt_in(_prompt(unit), unit.locations)
-        except DataError as problem:
-            records[unit] = failed(unit, problem)
-    if prompts:
-        records |= _batch(model, prompts, measure, least)
-    share = (time.perf_counter() - start) / len(units)
-    yield from (replace(records[unit], seconds=share) for unit in units)
-
-
-def _batch(model: UnifiedModel, prompts: Mapping[Unit, Prompt], measure: Measure, least: int) -> dict[Unit, Record]:
-    units = list(prompts)
-    encoded = model.encode(list(prompts.values()), read_settings(How, units[0]).goal)
-    records = _without_rows(units, encoded, least)
-    layers: dict[int, list[Layer]] = {sample: [] for sample, unit in enumerate(units) if unit not in records}
-    for state in model.states(encoded) if layers else ():
-
-        def attempt(sample: int, state: LayerState = state) -> Layer | StateError:
-            unit = units[sample]
-            try:
-                return measured(model.card.id, state.layer, _prompt(unit).id, lambda: measure(state, sample, unit))
-            except StateError as problem:
-                return problem
-
-        for sample, found in zip(list(layers), map_matrices(attempt, layers), strict=True):
-            if isinstance(found, StateError):
-                records[units[sample]] = failed(units[sample], found)
-                del layers[sample]
+    layers: dict[Unit, list[Layer]] = {}
+    for sample, (_, ways) in enumerate(asked):
+        for unit, way in ways.items():
+            record = _without_rows(unit, encoded, sample, way.least)
+            if record is None:
+                layers[unit] = []
             else:
-                layers[sample].append(found)
-        if not layers:
-            break
-    for sample, own in layers.items():
-        left = Trajectory(
-            k=least,
-            rows=_rows(encoded, sample, units[sample]),
-            full_rows=encoded.length(sample),
-            curves={name: [rounded(layer[name]) for layer in own] for name in own[0]},
-            cut=encoded.cut_at(sample),
-        )
-        records[units[sample]] = Record(units[sample].id, to_json(left))
-    return records
+                records[unit] = record
 
+    def of_layers() -> Iterator[list[tuple[AtLayer, Mapping[Unit, Way]]]]:
+        for state in model.states(encoded) if layers else ():
+            left = [{unit: way for unit, way in ways.items() if unit in layers} for _, ways in asked]
+            yield [(AtLayer.of(state, sample, next(iter(own))), own) for sample, own in enumerate(left) if own]
+            if not layers:
+                return
 
-def _without_rows(units: Sequence[Unit], encoded: Encoded, least: int) -> dict[Unit, Record]:
-    """Records of the prompts that have too few content rows to be measured."""
-    records: dict[Unit, Record] = {}
-    for sample, unit in enumerate(units):
-        rows = _rows(encoded, sample, unit)
-        if rows == 0:
-            records[unit] = failed(unit, StateError(f"prompt {_prompt(unit).id!r} has no content rows"))
-        elif least == 0 or rows < least:
-            reason = f"fewer than {least} rows" if least else "no number of rows is common to the prompts compared"
-            left = Trajectory(k=least, rows=rows, left_out=reason, cut=encoded.cut_at(sample))
+    def attempt(one: tuple[AtLayer, Mapping[Unit, Way]]) -> dict[Unit, Layer | StateError]:
+        prompt, ways = one
+        found: dict[Unit, Layer | StateError] = {}
+        for unit, way in ways.items():
+            ask = partial(way.measure, prompt, unit)
+            try:
+                found[unit] = measured(model.card.id, prompt.layer, _prompt(unit).id, ask)
+            except StateError as problem:
+                found[unit] = problem
+        return found
+
+    for found in chain.from_iterable(map_streamed(attempt, of_layers(), ahead=_ahead(model))):
+        for unit, layer in found.items():
+            if unit not in layers:
+                continue  # it failed at a layer before this one
+            if isinstance(layer, StateError):
+                records[unit] = failed(unit, layer)
+                del layers[unit]
+            else:
+                layers[unit].append(layer)
+    for sample, (_, ways) in enumerate(asked):
+        for unit, own in ((unit, layers[unit]) for unit in ways if unit in layers):
+            left = Trajectory(
+                k=ways[unit].least,
+                rows=_rows(encoded, sample, unit),
+                full_rows=encoded.length(sample),
+                curves={name: [rounded(layer[name]) for layer in own] for name in own[0]},
+                cut=encoded.cut_at(sample),
+            )
             records[unit] = Record(unit.id, to_json(left))
     return records
+
+
+def _ahead(model: UnifiedModel) -> int:
+    """Layers that a model may be ahead of what is measured; none where it computes on the same cores."""
+    device = getattr(model, "device", None)
+    return AHEAD if device is not None and device.type != "cpu" else 0
+
+
+def _without_rows(unit: Unit, encoded: Encoded, sample: int, least: int) -> Record | None:
+    """The record of a prompt that has too few content rows to be measured; None if it has enough."""
+    rows = _rows(encoded, sample, unit)
+    if rows == 0:
+        return failed(unit, StateError(f"prompt {_prompt(unit).id!r} has no content rows"))
+    if 0 < least <= rows:
+        return None
+    reason = f"fewer than {least} rows" if least else "no number of rows is common to the prompts compared"
+    return Record(unit.id, to_json(Trajectory(k=least, rows=rows, left_out=reason, cut=encoded.cut_at(sample))))
 
 
 def _calibrate(model: UnifiedModel, unit: Unit) -> Record:
