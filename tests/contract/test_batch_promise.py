@@ -12,7 +12,7 @@ from unispect.core.replies import ImageSampling, Reply, TextSampling
 from unispect.core.units import Made, Plan
 from unispect.engine import execute
 from unispect.models.base import UnifiedModel
-from unispect.models.decode import autoregressive
+from unispect.models.decode import autoregressive, fused
 from unispect.models.embedded import columns
 from unispect.models.port import Port
 from unispect.organisms.families import SHIPPED
@@ -24,6 +24,8 @@ from unispect.studies.response.replies import record_of
 
 TEXTS = ("a red star", "cat", "the quick brown fox jumps over the lazy dog and then sleeps", "a blue square in a field")
 SEEDS = (1, 2, 3, 4)
+NEVER_PREPARED = ("bagel", "omnigen2")
+"""Families whose backbones are prepared for drawing alone, or never."""
 LONG = 230
 """Words behind which a prompt is some 700 positions long: kernels take other paths there than for short ones."""
 
@@ -49,6 +51,27 @@ def test_every_field_of_a_reply_s_record(model: UnifiedModel, goal: Goal):
         one, other = record_of("unit", reply), record_of("unit", alone)
         assert one.payload == other.payload
         assert dict(one.pictures) == dict(other.pictures)
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+def test_prepared_blocks_change_no_bit(model: UnifiedModel, goal: Goal, monkeypatch: pytest.MonkeyPatch):
+    used: list[bool] = []
+    multiplied = fused.Map.__call__
+
+    def counted(own: fused.Map, rows: torch.Tensor) -> torch.Tensor:
+        used.append(True)
+        return multiplied(own, rows)
+
+    monkeypatch.setattr(fused.Map, "__call__", counted)
+    prepared = [record_of("unit", reply) for reply in replies(model, goal, TEXTS[:2], SEEDS[:2])]
+    assert bool(used) == (goal is Goal.IMAGE or model.card.family not in NEVER_PREPARED)
+    used.clear()
+    monkeypatch.setattr(fused, "_LARGEST", -1)
+    for own, reply in zip(prepared, replies(model, goal, TEXTS[:2], SEEDS[:2]), strict=True):
+        stock = record_of("unit", reply)
+        assert own.payload == stock.payload
+        assert dict(own.pictures) == dict(stock.pictures)
+    assert not used
 
 
 def test_states_and_scores_of_long_prompts(model: UnifiedModel):

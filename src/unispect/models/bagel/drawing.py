@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unispect.core.errors import UsageError
-from unispect.models.bagel.backbone import routed
+from unispect.models.bagel.backbone import Sorted, can_be_sorted, routed
 from unispect.models.bagel.context import Context, Contexts, drawn_of
 from unispect.models.bagel.guidance import Guidance
 from unispect.models.bagel.layout import MARKERS
@@ -134,14 +134,19 @@ class GuidedField:
         new = places + MARKERS
         self._cache = KeyValueCache(self._room + new)
         self._remember(branches)
-        self._positions = torch.tensor([own.following for own in layouts], device=markers.device)[:, None].expand(
-            -1, new
-        )
-        self._mask = prefix_mask(lengths, self._room, torch.ones(new, new, dtype=torch.bool)).to(markers.dtype)
+        positions = torch.tensor([own.following for own in layouts], device=markers.device)[:, None].expand(-1, new)
+        mask = prefix_mask(lengths, self._room, torch.ones(new, new, dtype=torch.bool)).to(markers.dtype)
         drawn = F.pad(torch.ones(places, dtype=torch.bool, device=markers.device), (1, 1))
-        self._backbones = {
-            count: routed(network.llm, drawn.expand(count, -1)) for count in {self._samples, len(branches)}
+        prepared = Sorted if can_be_sorted(network.llm) else routed
+        # One branch alone, or all of them.
+        self._passes = {
+            count: (
+                prepared(network.llm, drawn.expand(count, -1)),
+                {"positions": positions[:count], "mask": mask[:count]},
+            )
+            for count in {self._samples, len(branches)}
         }
+        self._all = len(branches)
 
     def __call__(self, latents: Tensor, time: float) -> Tensor:
         """Guided velocities [samples, channels, height, width], float32, at a time in 0..1."""
@@ -160,12 +165,15 @@ class GuidedField:
             time: in 0..1.
             guided: run the other branches too.
         """
-        count = len(self._positions) if guided else self._samples
+        count = self._all if guided else self._samples
         block = self.rows(tokens, time).repeat(count // self._samples, 1, 1)
-        cache = self._cache.first(count)
-        positions, mask = self._positions[:count], self._mask[:count]
-        states = run(self._backbones[count], block, positions=positions, mask=mask, cache=cache)
-        return self._network.exit(states[:, 1:-1]).float().split(self._samples)
+        backbone, where = self._passes[count]
+        if isinstance(backbone, Sorted):
+            found = run(cast(Any, backbone), backbone.sorted(block), cache=self._cache.first(count), **where)
+            states = found.unflatten(0, (count, -1))
+        else:
+            states = run(backbone, block, cache=self._cache.first(count), **where)[:, 1:-1]
+        return self._network.exit(states).float().split(self._samples)
 
     def rows(self, tokens: Tensor, time: float) -> Tensor:
         """The backbone's input rows [samples, positions + 2, width] of latents between their markers."""

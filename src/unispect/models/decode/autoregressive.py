@@ -14,6 +14,7 @@ from unispect.models.capture import pad_right, run
 from unispect.models.decode import positions as position_ids
 from unispect.models.decode.chance import TIE, choose, exponential_draws
 from unispect.models.decode.finite import require_finite
+from unispect.models.decode.fused import fused
 from unispect.models.decode.mask import AttentionMask, batched
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import drawn_together, slots
@@ -62,7 +63,7 @@ def draw_tokens(
         temperature: 0 takes the most likely token.
         draws: E ~ Exp(1) [samples, tokens] of every step (see `chance`); None only at temperature 0.
     """
-    count = len(prompts)
+    count, backbone = len(prompts), fused(backbone)
     rows = CachedPrompts.of(backbone, [*prompts, *(empty or ())], steps - 1)
     tokens = torch.empty(count, steps, dtype=torch.long, device=rows.state.device)
     noise = iter(draws) if draws is not None else None
@@ -130,7 +131,7 @@ def write_tokens(
         penalty: on repetitions (see `repetition`); log-probabilities are told without it.
         said: tokens of every prompt, which count as said; for a penalty.
     """
-    count, limit = len(prompts), how.max_new_tokens
+    count, limit, backbone = len(prompts), how.max_new_tokens, fused(backbone)
     rows = CachedPrompts.of(backbone, prompts, limit - 1, attention_masks, positions)
     device = rows.state.device
     ends = torch.tensor([end, *stops], device=device)

@@ -37,10 +37,11 @@ class KeyValueCache:
             shape = (*keys.shape[:2], self.room, keys.shape[3])
             self._keys[layer] = torch.empty(shape, dtype=keys.dtype, device=keys.device)
             self._values[layer] = torch.empty_like(self._keys[layer])
-        self._keys[layer][:, :, start:stop] = keys
-        self._values[layer][:, :, start:stop] = values
+        held = self._keys[layer], self._values[layer]
+        for buffer, new in zip(held, (keys, values), strict=True):
+            buffer.narrow(2, start, stop - start).copy_(new)
         self._lengths[layer] = stop
-        return self._keys[layer][:, :, :stop], self._values[layer][:, :, :stop]
+        return held[0].narrow(2, 0, stop), held[1].narrow(2, 0, stop)
 
     @property
     def length(self) -> int:

@@ -25,9 +25,9 @@ def require_finite(numbers: Tensor, what: str, step: int | None = None) -> Tenso
         StateError: some are not; names the first sample that holds one, and `what` they are. Which model it was is
             added where the model was asked (`checks.named`).
     """
-    fine = numbers.isfinite().flatten(1).all(1) if numbers.ndim > 1 else numbers.isfinite()
-    if bool(fine.all()):
+    if all_finite(numbers):
         return numbers
+    fine = numbers.isfinite().flatten(1).all(1) if numbers.ndim > 1 else numbers.isfinite()
     sample = int((~fine).nonzero()[0, 0])
     kind = "NaN" if bool(numbers[sample].isnan().any()) else "infinite"
     raise StateError(

@@ -1,11 +1,14 @@
-"""Stock Llama and Qwen2 blocks, prepared for the many short passes of decoding: the same numbers by fewer operations.
+"""Stock blocks, prepared for the many passes of drawing and writing: the same numbers by fewer operations.
 
-A pass of few rows through a small model takes most of its time between the products. Here the maps to queries, keys and
-values are one product, as are both halves of the gated map, and queries and keys turn together.
+Small models take most of their time between the products. Here the maps to queries, keys and values are one product, as
+are both halves of the gated map; queries and keys turn together, by angles that are looked up; and what only the next
+operation reads is written over.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers.activations import NewGELUActivation
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from unispect.models.decode.cache import KeyValueCache
@@ -23,7 +27,9 @@ if TYPE_CHECKING:
 _LARGEST = 2**20
 """Numbers in the maps of a block, up to which they are copied: larger products take as long
 as their weights take to read, one by one or together."""
-_STOCK = ("LlamaDecoderLayer", "Qwen2DecoderLayer")
+
+Angles = tuple[Tensor, Tensor]
+"""Cosines, and sines of which the first half has its sign changed, [batch, 1, length, width turned] each."""
 
 
 def fused(backbone: Backbone) -> Backbone:
@@ -32,32 +38,44 @@ def fused(backbone: Backbone) -> Backbone:
     Args:
         backbone: a stock Llama-like backbone.
     """
-    if torch.is_grad_enabled() or not isinstance(backbone, nn.Module) or not all(map(_plain, backbone.layers)):
+    if not isinstance(backbone, nn.Module):
         return backbone
-    blocks, norm = [FusedBlock(block) for block in backbone.layers], _Norm.of(backbone.norm)
-    return cast("Backbone", SimpleNamespace(layers=blocks, rotary_emb=backbone.rotary_emb, norm=norm))
+    kinds = {_KINDS.get(type(block).__name__) for block in backbone.layers}
+    kind = kinds.pop()
+    turned_plainly = getattr(backbone.rotary_emb, "rope_type", None) == "default"
+    if not turned_plainly or kinds or kind is None or not all(map(plain, backbone.layers)):
+        return backbone
+    norm = backbone.final_layernorm if kind is FusedPhiBlock else Norm.of(backbone.norm)
+    blocks = [kind(block) for block in backbone.layers]
+    return cast("Backbone", SimpleNamespace(layers=blocks, rotary_emb=LookedUp(backbone.rotary_emb), norm=norm))
 
 
-def _plain(block: Any) -> bool:
-    """A small stock block in float32 on the CPU, with nothing hooked into it or put in the place of its parts."""
-    if type(block).__name__ not in _STOCK or hasattr(block, "_hf_hook"):
-        return False
-    attention, mlp = block.self_attn, block.mlp
-    maps = (*(getattr(attention, f"{name}_proj") for name in "qkvo"), mlp.gate_proj, mlp.up_proj, mlp.down_proj)
+def plain(block: nn.Module) -> bool:
+    """Whether a block of stock maps, and attention if it has any, may be prepared (see `plain_maps`)."""
+    attention = getattr(block, "self_attn", None)
+    maps = [one for name, one in block.named_modules() if name.endswith(("proj", "dense", "fc1", "fc2"))]
+    return plain_maps(block, maps) and (attention is None or attention.config._attn_implementation == "sdpa")
+
+
+def plain_maps(block: nn.Module, maps: Sequence[nn.Module]) -> bool:
+    """Small maps in float32 on the CPU, with nothing hooked into their block or put in the place of one."""
     return (
-        all(type(one) is nn.Linear and one.weight.dtype == torch.float32 and one.weight.is_cpu for one in maps)
-        and sum(one.weight.numel() for one in maps) <= _LARGEST
-        and attention.config._attn_implementation == "sdpa"
+        not torch.is_grad_enabled()
+        and not hasattr(block, "_hf_hook")
+        and all(type(one) is nn.Linear and one.weight.dtype == torch.float32 and one.weight.is_cpu for one in maps)
+        and sum(cast(nn.Linear, one).weight.numel() for one in maps) <= _LARGEST
     )
 
 
 @dataclass(frozen=True)
-class _Norm:
+class Norm:
+    """A stock RMS norm of float32 rows [..., width]."""
+
     weight: Tensor
     epsilon: float
 
     @classmethod
-    def of(cls, norm: Any) -> _Norm:
+    def of(cls, norm: Any) -> Norm:
         return cls(norm.weight, norm.variance_epsilon)
 
     def __call__(self, rows: Tensor) -> Tensor:
@@ -66,14 +84,15 @@ class _Norm:
 
 
 @dataclass(frozen=True)
-class _Map:
+class Map:
     """Linear maps of the same rows as one: weight [all their outputs, width], and bias."""
 
     weight: Tensor
     bias: Tensor | None
 
     @classmethod
-    def of(cls, first: Any, *more: Any) -> _Map:
+    def of(cls, first: Any, *more: Any) -> Map:
+        """The outputs of the first come first."""
         maps = (first, *more)
         bias = None if first.bias is None else torch.cat([one.bias for one in maps])
         return cls(torch.cat([one.weight for one in maps]) if more else first.weight, bias)
@@ -82,41 +101,195 @@ class _Map:
         return F.linear(rows, self.weight, self.bias)
 
 
+class LookedUp:
+    """Angles of a stock rotary embedding, from a table: drawing asks for the same positions at every pass.
+
+    Args:
+        rotary: the stock one, of one axis.
+    """
+
+    def __init__(self, rotary: Any) -> None:
+        self._rotary = rotary
+        self._table = (torch.empty(0), torch.empty(0))
+        self._last: tuple[Tensor, Angles] | None = None
+
+    def __call__(self, hidden: Tensor, positions: Tensor) -> Angles:
+        """Angles of positions [batch or 1, length], as the prepared blocks take them."""
+        if self._last is not None and self._last[0] is positions:
+            return self._last[1]
+        most = int(positions.max()) + 1
+        if most > len(self._table[0]):
+            every = torch.arange(2 * most, device=positions.device)[None]
+            cos, sin = (own[0] for own in self._rotary(hidden, every))
+            self._table = cos, torch.cat([-sin[:, : sin.shape[1] // 2], sin[:, sin.shape[1] // 2 :]], -1)
+        where = positions.clamp_min(0)  # rows of padding may stand below
+        cos, sin = (table[where].unsqueeze(1) for table in self._table)
+        self._last = positions, (cos, sin)
+        return cos, sin
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What a stock block attends with: `heads` queries, and `few` keys and values, of `width` numbers each.
+
+    Attributes:
+        stock: the module that the stock function asks how many queries share a key.
+        number: of the layer.
+        scaling: of scores; None for one over the root of the width.
+    """
+
+    stock: Any
+    number: int
+    heads: int
+    few: int
+    width: int
+    scaling: float | None = None
+
+    def normed(self, mapped: Tensor, query: Any, key: Any) -> Tensor:
+        """Rows [..., heads and keys and values, width], queries and keys normed, maybe in place."""
+        if isinstance(query, nn.LayerNorm):
+            parts = mapped.split([self.heads, self.few, self.few], -2)
+            return torch.cat([query(parts[0]), key(parts[1]), parts[2]], -2)
+        turning = mapped[..., : self.heads + self.few, :]
+        weight = torch.cat([query.weight.expand(self.heads, -1), key.weight.expand(self.few, -1)])
+        scale = turning.pow(2).mean(-1, keepdim=True).add_(query.variance_epsilon).rsqrt_()
+        turning.mul_(scale).mul_(weight)
+        return mapped
+
+    def attended(self, mapped: Tensor, mask: Tensor | None, angles: Angles, cache: KeyValueCache | None) -> Tensor:
+        """What is found [batch, length, heads * width] from [batch, length, heads and keys and values, width]."""
+        turning, value = mapped.transpose(1, 2).split([self.heads + self.few, self.few], 1)
+        query, key = turned(turning, angles).split([self.heads, self.few], 1)  # [batch, heads, length, width]
+        if cache is not None:
+            key, value = cache.update(key, value, self.number)
+        if self.heads != self.few:
+            return sdpa_attention_forward(self.stock, query, key, value, mask, scaling=self.scaling)[0].flatten(2)
+        causal = mask is None and query.shape[2] > 1
+        if causal:  # as the stock function reads it: the first keys alone
+            key, value = (own[:, :, : query.shape[2]] for own in (key, value))
+        found = F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal, scale=self.scaling)
+        return found.transpose(1, 2).flatten(2)
+
+
+class Attention:
+    """Attention of a stock block up to what is added to its rows, without dropout.
+
+    Args:
+        attention: the stock one.
+        out: its last map.
+    """
+
+    def __init__(self, attention: Any, out: Any) -> None:
+        width = attention.head_dim
+        few = attention.k_proj.out_features // width
+        self._heads = Heads(
+            attention, attention.layer_idx, attention.q_proj.out_features // width, few, width, attention.scaling
+        )
+        self._into = Map.of(attention.q_proj, attention.k_proj, attention.v_proj)
+        self._out = Map.of(out)
+        names = ("q_layernorm", "k_layernorm") if getattr(attention, "qk_layernorm", False) else ("q_norm", "k_norm")
+        self._norms = [getattr(attention, name) for name in names if hasattr(attention, name)]
+
+    def __call__(self, rows: Tensor, mask: Tensor | None, angles: Angles, cache: KeyValueCache | None) -> Tensor:
+        """Of normed rows [batch, length, width]; a tensor of the caller's own."""
+        mapped = self._into(rows).unflatten(-1, (-1, self._heads.width))
+        if self._norms:
+            mapped = self._heads.normed(mapped, *self._norms)
+        return self._out(self._heads.attended(mapped, mask, angles, cache))
+
+
+def turned(heads: Tensor, angles: Angles) -> Tensor:
+    """Queries and keys [batch, heads, length, width] at their positions; what lies behind the angles' width stays."""
+    cos, sin = angles
+    width = cos.shape[-1]
+    first, second, *rest = heads.split(
+        [width // 2, width // 2, *([more] if (more := heads.shape[-1] - width) else [])], -1
+    )
+    found = (heads[..., :width] if rest else heads) * cos
+    found.add_(torch.cat([second, first], -1).mul_(sin))
+    return torch.cat([found, *rest], -1) if rest else found
+
+
+class Gated:
+    """The gated MLP of stock blocks.
+
+    Args:
+        mlp: the stock one.
+    """
+
+    def __init__(self, mlp: Any) -> None:
+        self._into, self._down = Map.of(mlp.gate_proj, mlp.up_proj), Map.of(mlp.down_proj)
+        self._activation = mlp.act_fn
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Of normed rows; a tensor of the caller's own."""
+        gate, up = self._into(rows).chunk(2, -1)
+        return self._down(self._activation(gate).mul_(up))
+
+
 class FusedBlock:
-    """A block as a callable, as `capture.stream` runs it, with its weights as they were when it was made.
+    """A block of Llama or Qwen2 as a callable, as `capture.stream` runs it, with its weights as they were then.
 
     Args:
         block: the stock block.
     """
 
     def __init__(self, block: Any) -> None:
-        self._attention = attention = block.self_attn
-        self._number, self._width, self._scaling = attention.layer_idx, attention.head_dim, attention.scaling
-        self._heads, self._few = (one.out_features // self._width for one in (attention.q_proj, attention.k_proj))
-        self._before, self._behind = _Norm.of(block.input_layernorm), _Norm.of(block.post_attention_layernorm)
-        self._into = _Map.of(attention.q_proj, attention.k_proj, attention.v_proj)
-        self._out = _Map.of(attention.o_proj)
-        self._gated, self._down = _Map.of(block.mlp.gate_proj, block.mlp.up_proj), _Map.of(block.mlp.down_proj)
-        self._activation = block.mlp.act_fn
+        self._before, self._behind = Norm.of(block.input_layernorm), Norm.of(block.post_attention_layernorm)
+        self._attention, self._mlp = Attention(block.self_attn, block.self_attn.o_proj), Gated(block.mlp)
 
     def __call__(
         self,
         hidden: Tensor,
         attention_mask: Tensor | None = None,
-        position_embeddings: tuple[Tensor, Tensor] | None = None,
+        position_embeddings: Angles | None = None,
         cache: KeyValueCache | None = None,
     ) -> Tensor:
         """Rows [batch, length, width] after the block."""
         assert position_embeddings is not None
-        mapped = self._into(self._before(hidden)).unflatten(-1, (-1, self._width)).transpose(1, 2)
-        turned, value = mapped.split([self._heads + self._few, self._few], 1)  # [batch, heads, length, head's width]
-        cos, sin = (own.unsqueeze(1) for own in position_embeddings)
-        first, second = turned.chunk(2, -1)
-        turned = turned * cos + torch.cat([-second, first], -1) * sin
-        query, key = turned.split([self._heads, self._few], 1)
-        if cache is not None:
-            key, value = cache.update(key, value, self._number)
-        found, _ = sdpa_attention_forward(self._attention, query, key, value, attention_mask, scaling=self._scaling)
-        hidden = hidden + self._out(found.flatten(2))
-        gate, up = self._gated(self._behind(hidden)).chunk(2, -1)
-        return hidden + self._down(self._activation(gate) * up)
+        hidden = self._attention(self._before(hidden), attention_mask, position_embeddings, cache).add_(hidden)
+        return self._mlp(self._behind(hidden)).add_(hidden)
+
+
+class FusedPhiBlock:
+    """The same of Phi, whose attention and MLP read the same rows.
+
+    Args:
+        block: the stock block.
+    """
+
+    def __init__(self, block: Any) -> None:
+        self._norm, self._activation = block.input_layernorm, activation(block.mlp.activation_fn)
+        self._attention = Attention(block.self_attn, block.self_attn.dense)
+        self._into, self._out = Map.of(block.mlp.fc1), Map.of(block.mlp.fc2)
+
+    def __call__(
+        self,
+        hidden: Tensor,
+        attention_mask: Tensor | None = None,
+        position_embeddings: Angles | None = None,
+        cache: KeyValueCache | None = None,
+    ) -> Tensor:
+        """Rows [batch, length, width] after the block."""
+        assert position_embeddings is not None
+        rows = self._norm(hidden)
+        found = self._attention(rows, attention_mask, position_embeddings, cache)
+        return found.add_(self._out(self._activation(self._into(rows)))).add_(hidden)
+
+
+_KINDS = {
+    "LlamaDecoderLayer": FusedBlock,
+    "Qwen2DecoderLayer": FusedBlock,
+    "PhiDecoderLayer": FusedPhiBlock,
+}
+
+
+def activation(stock: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The same function, which may write over what it is given."""
+    return _gelu_new if type(stock) is NewGELUActivation else stock
+
+
+def _gelu_new(rows: Tensor) -> Tensor:
+    """GELU by tanh, operation by operation as the stock one."""
+    inner = rows.pow(3.0).mul_(0.044715).add_(rows).mul_(math.sqrt(2.0 / math.pi)).tanh_().add_(1.0)
+    return rows.mul_(0.5).mul_(inner)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unispect.models.decode.finite import require_finite
+from unispect.models.decode.fused import fused
 from unispect.models.decode.mask import AttentionMask
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import BLOCK, slots
@@ -52,6 +53,7 @@ def score_answers(
         attention_masks: attention mask of every prompt; default: causal.
         positions: where the rows of every prompt stand; default: 0, 1, 2, ...
     """
+    backbone = fused(backbone)
     exact = bool(prompts) and prompts[0].device.type == "cpu"
     found = [torch.zeros(len(own)) for own in answers]
     asked = [sample for sample, own in enumerate(answers) if len(own)]

@@ -126,7 +126,7 @@ def draw_latents(
     both = [*prompts, *([empty] * samples if guided else ())]
     begin = _disturbed_rows if drawing.paper else _rows
     rows = begin(network, both, drawing.positions + network.mar.buffers_count, pad)
-    tables, head = process(drawing.diffusion_steps), network.mar.head
+    tables, head = process(drawing.diffusion_steps), network.mar.head.prepared()
     channels = network.config.mar.channels
 
     def fill(iteration: Iteration, known: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ def draw_latents(
         chosen = iteration.chosen.repeat(branches, 1)
         found = decoded.gather(1, spread(chosen, decoded.shape[-1])).unflatten(0, (branches, samples)).flatten(1, 2)
         numbers = torch.arange(max(BLOCK, found.shape[1])) % found.shape[1]  # few rows would be summed in another order
-        condition = head.condition(found[:, numbers].flatten(0, 1))
+        condition = network.mar.head.condition(found[:, numbers].flatten(0, 1))
         weight = drawing.weight(iteration.left)
 
         def outputs(x: Tensor, timestep: Tensor) -> Tensor:

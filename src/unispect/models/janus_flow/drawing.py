@@ -19,6 +19,7 @@ from unispect.core.errors import UsageError
 from unispect.models.capture import pad_right, run
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import euler, guided, times
+from unispect.models.decode.fused import fused
 from unispect.models.decode.mask import causal
 from unispect.models.decode.prefix import drawn_together, filled_up, prefix_mask, slots
 from unispect.models.janus_flow.network import JanusFlowNetwork
@@ -60,7 +61,7 @@ class PromptedField:
     """
 
     def __init__(self, network: JanusFlowNetwork, prompts: Sequence[Tensor], guidance: float) -> None:
-        self._network = network
+        self._network, self._backbone = network, fused(network.backbone)
         self._guidance = guidance
         self._branches = 1 if guidance == 1 else 2
         lengths = torch.tensor([len(prompt) for prompt in prompts], device=prompts[0].device)
@@ -78,7 +79,7 @@ class PromptedField:
             return
         self._new = new
         self._cache = KeyValueCache(self._room + new)
-        run(self._network.backbone, self._rows, cache=self._cache)
+        run(self._backbone, self._rows, cache=self._cache)
         steps = torch.arange(new, device=self._lengths.device)
         self._positions = (self._lengths[:, None] + steps).repeat(self._branches, 1)
         self._mask = prefix_mask(self._seen, self._room, causal(new)).to(self._rows.dtype)
@@ -98,7 +99,7 @@ class PromptedField:
         rows = torch.cat([embedded.expand(len(drawn), 1, -1), drawn], dim=1).repeat(both, 1, 1)
         self._make_room(rows.shape[1])
         self._cache.shorten(self._room)
-        states = run(network.backbone, rows, positions=self._positions, mask=self._mask, cache=self._cache)
+        states = run(self._backbone, rows, positions=self._positions, mask=self._mask, cache=self._cache)
         return network.velocity(states[:, 1:], map_.repeat(both, 1, 1, 1), embedded)
 
 

@@ -126,7 +126,7 @@ class GuidedField:
     def __init__(
         self, transformer: FlowTransformer, sources: Sequence[Source], shape: tuple[int, int], drawing: DrawSettings
     ) -> None:
-        self._transformer = transformer
+        self._transformer, self._blocks = transformer, transformer.prepared()
         self._drawing = drawing
         self._guided = drawing.guided_at(drawing.at(shape)) if drawing.guidance > 1 else frozenset[float]()
         pictures = [torch.stack(own) for own in zip(*(source.references for source in sources), strict=True)]
@@ -153,7 +153,7 @@ class GuidedField:
         """Velocities of one branch, float32."""
         # Time is one row for all: a single row is summed in another order than many.
         embedded = self._transformer.time(torch.tensor([time], device=latents.device))
-        return self._transformer(condition, latents, embedded).float()
+        return self._transformer(condition, latents, embedded, self._blocks).float()
 
 
 def condition_of(

@@ -7,10 +7,10 @@ text and, for every given picture before it, the longer of its sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import torch
 from diffusers.models.embeddings import Timesteps
@@ -22,6 +22,7 @@ from diffusers.models.transformers.transformer_lumina2 import (
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unispect.models.decode.fused import Map, Norm, plain_maps
 from unispect.models.omnigen2.config import REFERENCES, TransformerConfig
 
 THETA = 10000.0
@@ -30,6 +31,9 @@ _TOLD = 1024
 """Times are told in no more numbers than this (docs/sources/omnigen2.md#parts)."""
 
 Grid = tuple[int, int]
+Stage = Iterable[Callable[..., Tensor]]
+Blocks = tuple[Stage, Stage, Stage]
+"""Those that refine given pictures, those that refine the drawn one, and the joint ones."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,17 @@ class FlowTransformer(nn.Module):
         embed = self.time_caption_embed
         return embed.timestep_embedder(embed.time_proj(times).to(self.x_embedder.weight.dtype))
 
-    def stream(self, condition: Condition, latents: Tensor, time: Tensor) -> Iterator[Tensor]:
+    def prepared(self) -> Blocks:
+        """The blocks for drawing: where they are small, the same numbers by fewer operations (see `decode.fused`)."""
+        stages = self.ref_image_refiner, self.noise_refiner, self.layers
+        if not all(_plain(block) for stage in stages for block in stage):
+            return stages
+        refs, noise, joint = ([_FusedBlock(block) for block in stage] for stage in stages)
+        return refs, noise, joint
+
+    def stream(
+        self, condition: Condition, latents: Tensor, time: Tensor, blocks: Blocks | None = None
+    ) -> Iterator[Tensor]:
         """Joint rows [samples, rows, width] before the first joint block and behind every one.
 
         Rows of the prompt come first, then those of given pictures, then those of the drawn one.
@@ -121,26 +135,28 @@ class FlowTransformer(nn.Module):
             condition: of the samples.
             latents: as drawn so far [samples, channels, height, width].
             time: embedded; one row for all samples, or one for each.
+            blocks: `prepared`; default: the stock ones.
         """
+        given_refiner, noise_refiner, layers = blocks or (self.ref_image_refiner, self.noise_refiner, self.layers)
         dtype = self.x_embedder.weight.dtype
         rows = [condition.text]
         begin = condition.room
         for number, picture in enumerate(condition.references):
             given = self.ref_image_patch_embedder(self.patches(picture.to(dtype))) + self.image_index_embedding[number]
-            rows.append(self._refined(self.ref_image_refiner, given, condition.turns, begin, time))
+            rows.append(self._refined(given_refiner, given, condition.turns, begin, time))
             begin += given.shape[1]
         drawn = self.x_embedder(self.patches(latents.to(dtype)))
-        rows.append(self._refined(self.noise_refiner, drawn, condition.turns, begin, time))
+        rows.append(self._refined(noise_refiner, drawn, condition.turns, begin, time))
         hidden = torch.cat(rows, dim=1)
         yield hidden
-        for block in self.layers:
+        for block in layers:
             hidden = block(hidden, condition.seen, condition.turns, time)
             yield hidden
 
-    def forward(self, condition: Condition, latents: Tensor, time: Tensor) -> Tensor:
+    def forward(self, condition: Condition, latents: Tensor, time: Tensor, blocks: Blocks | None = None) -> Tensor:
         """Velocities [samples, channels, height, width]; see `stream`."""
         hidden = condition.text
-        for state in self.stream(condition, latents, time):
+        for state in self.stream(condition, latents, time, blocks):
             hidden = state
         rows, columns = self._grid(latents.shape[2:])
         return self.flat(self.norm_out(hidden[:, -rows * columns :], time), (rows, columns))
@@ -158,7 +174,9 @@ class FlowTransformer(nn.Module):
         cut = outputs.view(len(outputs), *grid, side, side, -1)
         return cut.permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)
 
-    def _refined(self, blocks: nn.ModuleList, rows: Tensor, turns: Tensor, begin: int, time: Tensor) -> Tensor:
+    def _refined(
+        self, blocks: Iterable[Callable[..., Tensor]], rows: Tensor, turns: Tensor, begin: int, time: Tensor
+    ) -> Tensor:
         own = turns[:, begin : begin + rows.shape[1]]
         for block in blocks:
             rows = block(rows, None, own, time)
@@ -166,6 +184,53 @@ class FlowTransformer(nn.Module):
 
     def _grid(self, shape: Sequence[int]) -> Grid:
         return shape[0] // self.config.patch, shape[1] // self.config.patch
+
+
+class _FusedBlock:
+    """A stock block with modulation, written over where only the next operation reads."""
+
+    def __init__(self, block: Any) -> None:
+        attention, told = block.attn, block.norm1
+        self._heads, self._width = attention.heads, block.head_dim
+        self._few = attention.to_k.out_features // self._width
+        self._told, self._scale = told.linear, attention.scale
+        self._into, self._out = Map.of(attention.to_q, attention.to_k, attention.to_v), Map.of(attention.to_out[0])
+        pair = attention.norm_q.weight.expand(self._heads, -1), attention.norm_k.weight.expand(self._few, -1)
+        self._turning = Norm(torch.cat(pair), attention.norm_q.eps)
+        norms = told.norm, block.norm2, block.ffn_norm1, block.ffn_norm2
+        self._norms = [Norm(norm.weight, norm.eps) for norm in norms]
+        forward = block.feed_forward
+        self._gated, self._down = Map.of(forward.linear_1, forward.linear_3), Map.of(forward.linear_2)
+
+    def __call__(self, hidden: Tensor, seen: Tensor | None, turns: Tensor, time: Tensor) -> Tensor:
+        scale, gate, scale_mlp, gate_mlp = (part[:, None] for part in self._told(F.silu(time)).chunk(4, dim=1))
+        before, behind, before_mlp, behind_mlp = self._norms
+        found = behind(self._attended(before(hidden).mul_(1 + scale), seen, turns))
+        hidden = found.mul_(gate.tanh()).add_(hidden)
+        first, second = self._gated(before_mlp(hidden).mul_(1 + scale_mlp)).chunk(2, -1)
+        made = behind_mlp(self._down(F.silu(first).mul_(second)))
+        return made.mul_(gate_mlp.tanh()).add_(hidden)
+
+    def _attended(self, rows: Tensor, seen: Tensor | None, turns: Tensor) -> Tensor:
+        mapped = self._into(rows).unflatten(-1, (-1, self._width))  # [samples, rows, heads, head's width]
+        turning, value = mapped.split([self._heads + self._few, self._few], 2)
+        # In double precision, as the turns are.
+        pairs = torch.view_as_complex(self._turning(turning).double().unflatten(-1, (-1, 2)))
+        query, key = (
+            torch.view_as_real(pairs.mul_(turns[:, :, None])).flatten(3).float().split([self._heads, self._few], 2)
+        )
+        if self._few != self._heads:
+            key, value = (own.repeat_interleave(self._heads // self._few, 2) for own in (key, value))
+        query, key, value = (own.transpose(1, 2) for own in (query, key, value))
+        mask = None if seen is None else seen[:, None, None]
+        found = F.scaled_dot_product_attention(query, key, value, mask, scale=self._scale)
+        return self._out(found.transpose(1, 2).flatten(2))
+
+
+def _plain(block: Any) -> bool:
+    attention, forward = block.attn, block.feed_forward
+    maps = attention.to_q, attention.to_k, attention.to_v, attention.to_out[0]
+    return plain_maps(block, [*maps, forward.linear_1, forward.linear_2, forward.linear_3])
 
 
 def positions_of(lengths: Tensor, room: int, grids: Sequence[Grid]) -> Tensor:

@@ -18,6 +18,7 @@ from unispect.models.capture import run
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.chance import TIE
 from unispect.models.decode.confident import Uncovered, open_share, uncover
+from unispect.models.decode.fused import fused
 from unispect.models.show_o.network import ShowONetwork
 
 
@@ -61,8 +62,8 @@ class Canvas:
     """
 
     def __init__(self, network: ShowONetwork, ids: Tensor, pad: int) -> None:
-        config, backbone = network.config, network.backbone
-        self._network = network
+        config = network.config
+        self._network, self._backbone = network, fused(network.backbone)
         text = ids[:, : config.text_tokens]
         unused = (text == pad).sum(1)
         self._cut = int(unused.min())
@@ -76,8 +77,8 @@ class Canvas:
         mask = before & (real[:, None] | ~real[:, :, None])
         self._cache = KeyValueCache(length + new)
         run(
-            backbone,
-            backbone.embed_tokens(text),
+            self._backbone,
+            network.backbone.embed_tokens(text),
             positions=positions[:, :length],
             mask=mask[:, None],
             cache=self._cache,
@@ -87,11 +88,11 @@ class Canvas:
 
     def states(self, tokens: Tensor) -> Tensor:
         """Final states [samples, image tokens, width] of pictures of which these tokens are known, -1 where none is."""
-        config, backbone = self._network.config, self._network.backbone
+        config, embed = self._network.config, self._network.backbone.embed_tokens
         inside = torch.where(tokens < 0, config.mask, tokens + config.first_code)
         ids = torch.cat([self._ends[:, :1], inside, self._ends[:, 1:]], 1)
         self._cache.shorten(self._length)
-        found = run(backbone, backbone.embed_tokens(ids), positions=self._positions, mask=self._mask, cache=self._cache)
+        found = run(self._backbone, embed(ids), positions=self._positions, mask=self._mask, cache=self._cache)
         return found[:, 1:-1]
 
 

@@ -19,7 +19,9 @@ from unispect.core.errors import UsageError
 from unispect.models.capture import pad_right, run
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import euler, guided, start_noise, times
+from unispect.models.decode.fused import fused
 from unispect.models.decode.prefix import drawn_together, filled_up, prefix_mask, slots
+from unispect.models.show_o2.head import prepared
 from unispect.models.show_o2.network import ShowO2Network
 
 SHIFTING = 3.0
@@ -93,7 +95,7 @@ class PromptedField:
     def __init__(
         self, network: ShowO2Network, prompts: Sequence[Tensor], empty: Tensor, image_tokens: int, guidance: float
     ) -> None:
-        self._network = network
+        self._network, self._backbone, self._head = network, fused(network.llm), prepared(network.head)
         self._guidance = guidance
         both = [*prompts, *([empty] * len(prompts) if guidance != 1 else ())]
         self._branches = len(both) // len(prompts)
@@ -103,8 +105,8 @@ class PromptedField:
         new = 1 + image_tokens
         self._caches = KeyValueCache(self._room + new), KeyValueCache(self._room + new)
         # What stands behind a prompt in its slots is run too, but nothing ever looks at it.
-        states = run(network.llm, F.pad(rows, (0, 0, 0, self._room - rows.shape[1])), cache=self._caches[0])
-        network.head.remember(states, self._caches[1])
+        states = run(self._backbone, F.pad(rows, (0, 0, 0, self._room - rows.shape[1])), cache=self._caches[0])
+        self._head.remember(states, self._caches[1])
         self._positions = lengths[:, None] + torch.arange(new, device=lengths.device)
         self._mask = prefix_mask(lengths, self._room, torch.ones(new, new, dtype=torch.bool)).to(rows.dtype)
 
@@ -124,8 +126,8 @@ class PromptedField:
         for cache in self._caches:
             cache.shorten(self._room)
         where = {"positions": self._positions, "mask": self._mask}
-        states = run(network.llm, rows, cache=self._caches[0], **where)
-        outputs = network.head(states, embedded, cache=self._caches[1], **where)
+        states = run(self._backbone, rows, cache=self._caches[0], **where)
+        outputs = self._head(states, embedded, cache=self._caches[1], **where)
         return network.flat(outputs[:, 1:], (latents.shape[2], latents.shape[3]))
 
 

@@ -131,9 +131,9 @@ def test_pictures_and_their_latents_matter(model: Bagel):
 def test_only_the_branches_that_are_needed_are_run(model: Bagel, monkeypatch: pytest.MonkeyPatch):
     seen: list[int] = []
 
-    def watched(backbone: object, hidden: Tensor, **how: object) -> Tensor:
-        seen.append(len(hidden))
-        return run(backbone, hidden, **how)  # type: ignore[arg-type]
+    def watched(backbone: object, hidden: Tensor, positions: Tensor | None = None, **how: object) -> Tensor:
+        seen.append(len(hidden if positions is None else positions))  # rows may be sorted, positions are not
+        return run(backbone, hidden, positions=positions, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(drawing, "run", watched)
 
