@@ -11,8 +11,8 @@ ROOT = str(Path(__file__).parents[1])
 if ROOT not in (path := os.environ.get("PYTHONPATH", "").split(os.pathsep)):
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*path, ROOT]))
 
-# Runs sync every picture and record, which takes most disks longer than tests compute: temporary files are in memory where
-# there is room for what a suite leaves, several times.
+# Runs sync every picture and record, which takes most disks longer than tests compute: temporary files are in memory
+# where there is room for what a suite leaves, several times.
 MEMORY, ROOM = Path("/dev/shm"), 6 * 2**30
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM:
     os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
