@@ -148,7 +148,7 @@ class Heads:
     def normed(self, mapped: Tensor, query: Any, key: Any) -> Tensor:
         """Rows [..., heads and keys and values, width], queries and keys normed, maybe in place."""
         if isinstance(query, nn.LayerNorm):
-            parts = mapped.split([self.heads, self.few, self.few], -2)
+            parts = mapped.split_with_sizes([self.heads, self.few, self.few], -2)
             return torch.cat([query(parts[0]), key(parts[1]), parts[2]], -2)
         turning = mapped[..., : self.heads + self.few, :]
         weight = torch.cat([query.weight.expand(self.heads, -1), key.weight.expand(self.few, -1)])
@@ -158,8 +158,10 @@ class Heads:
 
     def attended(self, mapped: Tensor, mask: Tensor | None, angles: Angles, cache: KeyValueCache | None) -> Tensor:
         """What is found [batch, length, heads * width] from [batch, length, heads and keys and values, width]."""
-        turning, value = mapped.transpose(1, 2).split([self.heads + self.few, self.few], 1)
-        query, key = turned(turning, angles).split([self.heads, self.few], 1)  # [batch, heads, length, width]
+        turning, value = mapped.transpose(1, 2).split_with_sizes([self.heads + self.few, self.few], 1)
+        query, key = turned(turning, angles).split_with_sizes(
+            [self.heads, self.few], 1
+        )  # [batch, heads, length, width]
         if cache is not None:
             key, value = cache.update(key, value, self.number)
         if self.heads != self.few:
@@ -202,7 +204,7 @@ def turned(heads: Tensor, angles: Angles) -> Tensor:
     """Queries and keys [batch, heads, length, width] at their positions; what lies behind the angles' width stays."""
     cos, sin = angles
     width = cos.shape[-1]
-    first, second, *rest = heads.split(
+    first, second, *rest = heads.split_with_sizes(
         [width // 2, width // 2, *([more] if (more := heads.shape[-1] - width) else [])], -1
     )
     found = (heads[..., :width] if rest else heads) * cos
