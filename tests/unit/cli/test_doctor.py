@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from transformers.models.llama import modeling_llama
 
 from tests.helpers.commands import here
 from unispect.core.errors import CheckpointError
 from unispect.core.replies import ImageReply
 from unispect.doctor import machine, packages, trial
 from unispect.doctor.packages import TESTED, Releases, check_packages, told
-from unispect.models.decode.cache import KeyValueCache
 from unispect.organisms import shipped
 
 ROOT = Path(__file__).parents[3]
@@ -38,15 +38,15 @@ def test_a_model_that_works_is_said_to(one_family: None, capsys: pytest.CaptureF
 def test_a_library_that_calls_in_another_way_is_named_with_its_release(
     one_family: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    def update(self, keys, values, layer, *_, told_by_blocks_of_tomorrow, **__):
+    def turned(query, key, cos, sin, *, told_to_blocks_of_tomorrow):
         raise AssertionError("never reached")
 
-    monkeypatch.setattr(KeyValueCache, "update", update)
+    monkeypatch.setattr(modeling_llama, "apply_rotary_pos_emb", turned)  # states are those of the stock blocks
     monkeypatch.setattr(packages, "version", lambda name: "5.99.0" if name == "transformers" else "2.13.0")
     outcome = here(capsys, "doctor")
     assert outcome.code == 1
     line = next(line for line in outcome.out.splitlines() if line.startswith("FAIL  tiny-janus-pro"))
-    assert "told_by_blocks_of_tomorrow" in line
+    assert "told_to_blocks_of_tomorrow" in line
     assert f"(in transformers 5.99.0, tests were run with {TESTED['transformers']}; pip install " in line
     assert outcome.out.endswith("Does not work: tiny-janus-pro.\n")
 
