@@ -1,5 +1,6 @@
 """In float32 on the CPU, no field of an organism's record depends on what shared its batch (docs/scale.md)."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import cast
 
@@ -72,6 +73,32 @@ def test_prepared_blocks_change_no_bit(model: UnifiedModel, goal: Goal, monkeypa
         assert own.payload == stock.payload
         assert dict(own.pictures) == dict(stock.pictures)
     assert not used
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+def test_whoever_listens_to_a_part_hears_it(model: UnifiedModel, goal: Goal, monkeypatch: pytest.MonkeyPatch):
+    """Also what changes something on the way: prepared blocks would pass it by."""
+    parts = dict(cast(Port, model).network.named_modules())
+
+    def heard(listened: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        hooks = [
+            parts[name].register_forward_hook(lambda *_, name=name: found.add(name))  # pyright: ignore
+            for name in listened
+        ]
+        try:
+            replies(model, goal, TEXTS[:1], SEEDS[:1])
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+    with monkeypatch.context() as stock:
+        stock.setattr(fused, "_LARGEST", -1)
+        everything = heard(parts)
+    assert heard(parts) == everything
+    for name in sorted(everything)[:: max(1, len(everything) // 3)] if goal is Goal.IMAGE else ():
+        assert heard([name]) == {name}
 
 
 def test_states_and_scores_of_long_prompts(model: UnifiedModel):

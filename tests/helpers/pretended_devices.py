@@ -4,7 +4,8 @@ As on GPUs, an operation wants all it works on in one place, but for single numb
 CPU; only copies go from place to place.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,9 +40,22 @@ _setup_privateuseone_for_python_backend("pretend", backend_module=_Several())
 
 @contextmanager
 def pretended_devices() -> Iterator[None]:
-    """Within, tensors can be put on `pretend:0` and its likes."""
-    with _Elsewhere(), _Python():
-        yield
+    """Within, tensors can be put on `pretend:0` and its likes, also by workers of a pool: modes are a thread's own."""
+    alone = ThreadPoolExecutor.submit
+
+    def submit(pool: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        def with_modes() -> Any:
+            with _Elsewhere(), _Python():
+                return function(*args, **kwargs)
+
+        return alone(pool, with_modes)
+
+    ThreadPoolExecutor.submit = submit  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        with _Elsewhere(), _Python():
+            yield
+    finally:
+        ThreadPoolExecutor.submit = alone
 
 
 class _Far(Tensor):

@@ -69,14 +69,14 @@ def test_every_eigenvalue_is_off_by_no_more_than_round_off_of_the_largest(n, spr
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.sampled_from([256, 300, 330]), st.floats(0.02, 3), st.integers(2, 40), seeds)
-def test_entropies_in_float32_are_the_same_to_5e_5_bit_whichever_solver_computes_them(n, spread, width, seed):
-    """The difference that docs/scale.md allows a number of the paper preset between machines and releases."""
+@given(st.sampled_from([256, 300, 330]), st.floats(0.005, 3), st.integers(2, 40), seeds)
+def test_entropies_in_float32_are_the_same_to_2e_4_bit_whichever_solver_computes_them(n, spread, width, seed):
+    """The difference that docs/scale.md allows a number of the paper preset; worst where rows are nearly equal."""
     matrix = row_kernel(normal(n, width, seed=seed, dtype=torch.float64) * spread, 1.0).matrix / n
     exact = renyi(torch.linalg.eigvalsh(matrix).numpy(), 1.01)
     for solver in (eigenvalues, torch.linalg.eigvalsh):
         found = renyi(solver(matrix.float()).double().numpy(), 1.01)
-        assert abs(found - exact) <= 5e-5 * np.log(2)
+        assert abs(found - exact) <= 2e-4 * np.log(2)
 
 
 def test_either_solver_is_chosen_by_size_alone_and_leaves_the_matrix_as_it_is(blas):

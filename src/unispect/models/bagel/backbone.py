@@ -23,7 +23,7 @@ from transformers.models.qwen2.modeling_qwen2 import (
     apply_rotary_pos_emb,
 )
 
-from unispect.models.decode.fused import Angles, Gated, Heads, LookedUp, Map, Norm, plain
+from unispect.models.decode.fused import Angles, Gated, Heads, LookedUp, Map, Norm, hooked, plain
 from unispect.models.decode.prefix import BLOCK
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ class _FusedExpert:
 
 def can_be_sorted(backbone: MotBackbone) -> bool:
     """Whether `Sorted` gains something and loses no digit."""
-    return all(map(plain, backbone.layers))
+    return not hooked(backbone) and all(map(plain, backbone.layers))
 
 
 def routed(backbone: MotBackbone, drawn: Tensor | None) -> Backbone:

@@ -38,7 +38,7 @@ def fused(backbone: Backbone) -> Backbone:
     Args:
         backbone: a stock Llama-like backbone.
     """
-    if not isinstance(backbone, nn.Module):
+    if not isinstance(backbone, nn.Module) or hooked(backbone):
         return backbone
     kinds = {_KINDS.get(type(block).__name__) for block in backbone.layers}
     kind = kinds.pop()
@@ -57,11 +57,19 @@ def plain(block: nn.Module) -> bool:
     return plain_maps(block, maps) and (attention is None or attention.config._attn_implementation == "sdpa")
 
 
+def hooked(module: nn.Module) -> bool:
+    """Whether somebody listens to it, or changes what goes through it or a part of it."""
+    return any(
+        hasattr(one, "_hf_hook") or one._forward_hooks or one._forward_pre_hooks  # torch has no public way to ask
+        for one in module.modules()
+    )
+
+
 def plain_maps(block: nn.Module, maps: Sequence[nn.Module]) -> bool:
     """Small maps in float32 on the CPU, with nothing hooked into their block or put in the place of one."""
     return (
         not torch.is_grad_enabled()
-        and not hasattr(block, "_hf_hook")
+        and not hooked(block)
         and all(type(one) is nn.Linear and one.weight.dtype == torch.float32 and one.weight.is_cpu for one in maps)
         and sum(cast(nn.Linear, one).weight.numel() for one in maps) <= _LARGEST
     )

@@ -19,7 +19,7 @@ from transformers.models.qwen3.modeling_qwen3 import (
 )
 
 from unispect.models.decode.cache import KeyValueCache, kept_in
-from unispect.models.decode.fused import Attention, Gated, LookedUp, Norm, plain
+from unispect.models.decode.fused import Attention, Gated, LookedUp, Norm, hooked, plain
 from unispect.models.show_o2.config import HeadConfig
 
 _EPS = 1e-5
@@ -181,7 +181,7 @@ class _FusedFlowBlock:
 
 def prepared(head: FlowHead) -> FlowHead | FusedFlowHead:
     """The head for drawing; itself where nothing would be gained, or digits lost."""
-    return FusedFlowHead(head) if all(map(plain, head.blocks)) else head
+    return FusedFlowHead(head) if not hooked(head) and all(map(plain, head.blocks)) else head
 
 
 class Exit(nn.Module):
