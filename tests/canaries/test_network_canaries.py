@@ -119,6 +119,7 @@ _LATER = {"retry-after": "86400"}
 _ASKED = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
 
 
+@pytest.mark.slow
 @watch(
     "openai",
     "With `max_retries=0` and a client of ours one request goes out, whatever Retry-After says, and the error"
@@ -138,6 +139,7 @@ def test_openai_asks_once():
     assert isinstance(caught.value.response, httpx2.Response)
 
 
+@pytest.mark.slow
 @watch(
     "anthropic",
     "With `max_retries=0` and a client of ours one request goes out, whatever Retry-After says, and the error"

@@ -43,6 +43,7 @@ def replies(model: UnifiedModel, goal: Goal, texts: tuple[str, ...], seeds: tupl
     return list(model.write(encoded, TextSampling(seeds, max_new_tokens=12, temperature=1.0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("goal", list(Goal))
 def test_every_field_of_a_reply_s_record(model: UnifiedModel, goal: Goal):
     count = len(TEXTS) if goal is Goal.TEXT else 2
@@ -101,6 +102,7 @@ def test_whoever_listens_to_a_part_hears_it(model: UnifiedModel, goal: Goal, mon
         assert heard([name]) == {name}
 
 
+@pytest.mark.slow
 def test_states_and_scores_of_long_prompts(model: UnifiedModel):
     prompts = [Prompt.of("red star " * words) for words in (1, LONG, LONG + 60)]
     answers = ["red", "blue square"]

@@ -173,6 +173,7 @@ def test_scores_are_batch_invariant(model: UnifiedModel):
             assert same_numbers(model, score, alone)
 
 
+@pytest.mark.slow
 def test_a_written_reply_has_the_score_of_its_tokens(trainee: UnifiedModel):
     """A random model never ends on plain text, so it is taught one answer first."""
     prompts, answers = [Prompt.of("What is it?"), Prompt.of(picture(1), "What?")], ["a red plus", "the star"]
@@ -368,6 +369,7 @@ def network(model: UnifiedModel) -> torch.nn.Module:
     return model.network  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_both_directions_are_learnt(trainee: UnifiedModel):
     square = picture(5, trainee.card.image_size, trainee.card.image_size)
     batch = [

@@ -205,6 +205,7 @@ def statuses(run: Path) -> dict[str, int]:
     return {word: sum(getattr(count, word) for count in counts) for word in ("planned", "done", "failed")}
 
 
+@pytest.mark.slow
 def test_states_that_are_no_numbers(checkpoint, copy, prompts, tmp_path, capsys):
     run = tmp_path / "run"
     assert here(capsys, *encoding(checkpoint, prompts, run)).code == 0
@@ -250,6 +251,7 @@ def test_a_damaged_run_is_refused_by_name(checkpoint, prompts, tmp_path, capsys)
     refused(here(capsys, *encoding(checkpoint, prompts, run)), 1, "run.sqlite")
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written(checkpoint, prompts, tmp_path, capsys):
     here(capsys, *encoding(checkpoint, prompts, tmp_path / "run"))
     refused(here(capsys, "report", tmp_path / "run", "--out", tmp_path), 2, "is a folder")

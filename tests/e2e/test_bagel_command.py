@@ -12,6 +12,7 @@ from unispect.core.prompts import Goal
 from unispect.runs import RunStore
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bagel-7b-mot", "bagel-7b-mot-reca"])
 def test_text_and_pictures_are_measured(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     weights = need_reference("bagel")

@@ -83,6 +83,7 @@ def test_it_opens_and_holds_what_was_written(whole: Path, stopped: Path) -> None
         assert {entry.record.status for entry in store.entries()} == {"done"}
 
 
+@pytest.mark.slow
 def test_its_findings_and_figures_are_as_they_were(whole: Path) -> None:
     expected = json.loads((EARLIER / "expected.json").read_text())
     with RunStore.open(whole) as store:
@@ -97,6 +98,7 @@ def test_it_is_reported(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert BOUND in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_commands_plan_the_same_units(whole: Path, capsys: pytest.CaptureFixture) -> None:
     before = entries(whole)
     for studies in OF_WHOLE:

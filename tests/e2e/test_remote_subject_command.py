@@ -115,6 +115,7 @@ def test_a_spent_limit_leaves_the_rest_undone_and_more_money_goes_on(server, fil
     nowhere(files, short, more)
 
 
+@pytest.mark.slow
 def test_a_refused_prompt_is_skipped_with_the_words_and_counted(server, files, capsys):
     server.otherwise = lambda handler, body: (moderate if "number 2" in str(body) else artist)(handler, body)
     outcome = here(capsys, *drawing(server, files))

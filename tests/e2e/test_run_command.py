@@ -38,6 +38,7 @@ def lines(run: Path, folder: Path) -> bytes:
         return export(store, folder / f"{run.name}.jsonl", timings=False).path.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_first_lines_say_what_runs_on_what(checkpoint, prompts, tmp_path, capsys):
     outcome = here(capsys, *encoding(checkpoint, f"text:{prompts}", tmp_path / "run"))
     assert outcome.code == 0, outcome.err
@@ -49,6 +50,7 @@ def test_the_first_lines_say_what_runs_on_what(checkpoint, prompts, tmp_path, ca
     assert f"next: unispect report {tmp_path / 'run'}" in outcome.out
 
 
+@pytest.mark.slow
 def test_the_same_command_again_does_nothing_again(checkpoint, prompts, tmp_path, capsys):
     command = encoding(checkpoint, f"text:{prompts}", tmp_path / "run")
     here(capsys, *command)
@@ -61,6 +63,7 @@ def test_the_same_command_again_does_nothing_again(checkpoint, prompts, tmp_path
         assert len(store.manifest().invocations) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_exists_is_refused_when_asked_to(checkpoint, prompts, tmp_path, capsys):
     command = encoding(checkpoint, f"text:{prompts}", tmp_path / "run", "--fresh")
     assert here(capsys, *command).code == 0
@@ -98,11 +101,13 @@ def test_pictures_of_any_size(checkpoint, tmp_path, capsys):
     assert "3 prompts (image cats 2, image dogs 1)" in outcome.out
 
 
+@pytest.mark.slow
 def test_the_authors_own_files_go_through_the_command_line(prompts, tmp_path, capsys):
     outcome = here(capsys, *encoding(need_reference("janus_pro"), f"text:{prompts}", tmp_path / "run"))
     assert outcome.code == 0, outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reference", "folder"),
     [("show-o2-1.5b", "show_o2", "show-o2"), ("show-o2-7b", "show_o2", "show-o2")],
@@ -117,6 +122,7 @@ def test_a_folder_with_its_companions_beside_it_goes_through_the_command_line(
     assert outcome.out.startswith(f"model   {name}@sha256:")
 
 
+@pytest.mark.slow
 def test_a_prompt_beyond_the_positions_of_a_model_fails_alone_with_its_reason(tmp_path, capsys):
     weights, text = need_reference("janus_pro"), tmp_path / "prompts.txt"
     text.write_text("\n".join([*(f"a small prompt number {n}" for n in range(4)), "long " * 2000]))

@@ -37,6 +37,7 @@ def test_text_is_measured_with_and_without_filler(name: str, folder: str, tmp_pa
         assert payload["full"][0] <= np.log2(full)
 
 
+@pytest.mark.slow
 def test_pictures_are_measured_through_codes_and_through_clip(tmp_path: Path, capsys):
     reference = need_reference("show_o")
     (tmp_path / "pictures").mkdir()

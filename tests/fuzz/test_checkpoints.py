@@ -33,6 +33,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     return good_folders(tmp_path_factory.mktemp("good"))
 
 
+@pytest.mark.slow
 def test_good_folders_load(good: Mapping[str, Path], tmp_path: Path):
     cases = [Case(family, "nothing", lambda folder: None) for family in FAMILIES]
     assert [outcome for _, outcome in tried(cases, good, tmp_path)] == [LOADED] * len(cases)
@@ -54,6 +55,7 @@ def test_no_odd_setting_is_more_than_refused(good: Mapping[str, Path], tmp_path:
     assert [(case.name, outcome) for case, outcome in found if outcome not in (WORDS, LOADED)] == []
 
 
+@pytest.mark.slow
 @settings(max_examples=40, derandomize=True)
 @given(data=st.data())
 def test_no_setting_whatever_is_more_than_refused(

@@ -165,6 +165,7 @@ def test_json_comes_back_as_any_reader_has_it_or_is_named(text: str):
         json.dumps(found, allow_nan=False).encode("utf-8")
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.binary(max_size=300) | VALUES.map(lambda one: one.encode("utf-8", "surrogatepass")))
 def test_yaml_is_read_or_named(data: bytes):

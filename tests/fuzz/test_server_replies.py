@@ -165,6 +165,7 @@ ANSWERS = st.builds(whole, STATUSES, BODIES, HEADERS) | st.builds(
 ANSWERS |= st.binary(max_size=50) | st.just(b"HTTP/1.1 \xff\xfe\r\n\r\n") | st.just(b"HTTP/9.9 200 OK\r\n\r\n{}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["http", "pictures"])
 @settings(max_examples=80, **SEEDED)
 @given(answer=ANSWERS)
@@ -172,6 +173,7 @@ def test_nothing_that_a_server_sends_raises(name, server, tmp_path_factory, answ
     a_value_comes_back(client_of(name, server), server, tmp_path_factory, answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["openai", "anthropic", "google", "google pictures"])
 @settings(max_examples=15, **SEEDED)
 @given(answer=ANSWERS)
@@ -280,6 +282,7 @@ def test_a_key_is_masked_however_it_is_spelled(name, key, before, behind):
     assert not of_key("".join(said.split()).replace("\\n", "").replace("\x00", ""), key)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, **SEEDED)
 @given(st.text(LETTERS, min_size=20, max_size=180), st.data())
 def test_a_piece_of_a_key_is_masked_at_either_end_of_a_text(key, data):
@@ -301,6 +304,7 @@ OFFSETS = range(401)
 KEYS = ["sk-" + "9fQ2" * 5, KEY, "sk-proj-" + "aB3dE6gH9jK2" * 13]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JSON", "page"])
 def test_a_key_at_any_offset_of_an_error_is_masked(client, server, monkeypatch, kind):
     asking, asked = client

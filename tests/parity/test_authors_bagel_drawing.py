@@ -116,6 +116,7 @@ def check_variants(group: Group, velocities: Sequence[Tensor]) -> None:
         close(f"{group.name}.v_{name}", ours[0], group(f"v_{name}"))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_step_of_drawing_is_the_authors(model: Bagel, fixture: Fixture):
     group = fixture.need("t2i_step")

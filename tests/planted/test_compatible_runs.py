@@ -59,6 +59,7 @@ def whole(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_more_prompts_calibrate_anew_and_replace_what_was_there(whole, tmp_path):
     entries = run_into(
         tmp_path / "r",
@@ -98,6 +99,7 @@ def test_another_data_set_is_another_set(whole, tmp_path):
     assert "instead of world (" in said
 
 
+@pytest.mark.slow
 def test_another_precision_is_another_set(tmp_path):
     entries = run_into(
         tmp_path / "r",
@@ -114,6 +116,7 @@ def test_another_precision_is_another_set(tmp_path):
     assert any("in float32 instead of bfloat16" in said for said in kept.aside)
 
 
+@pytest.mark.slow
 def test_a_smaller_set_that_comes_later_is_left_aside(whole, tmp_path):
     entries = run_into(
         tmp_path / "r",
@@ -126,6 +129,7 @@ def test_a_smaller_set_that_comes_later_is_left_aside(whole, tmp_path):
     assert same_entries(entries, whole)
 
 
+@pytest.mark.slow
 def test_another_seed_repeats_the_same_calibration(tmp_path):
     entries = run_into(
         tmp_path / "r",
@@ -174,6 +178,7 @@ def test_replies_are_kept_apart_likewise(first, said, tmp_path):
     assert all(line in view_response(entries, {}).caveats for line in kept.aside)
 
 
+@pytest.mark.slow
 def test_replies_within_other_limits_are_kept_apart(monkeypatch, tmp_path):
     model = replace(REPLIES)
     with RunStore.create(tmp_path / "r") as store:

@@ -90,6 +90,7 @@ def test_without_a_control_of_likelihood_nothing_is_said_of_not_telling():
     assert "was not asked about real words" in found.detail
 
 
+@pytest.mark.slow
 def test_a_format_that_loses_much_of_real_words_makes_no_gap():
     """Words that are known and told as badly as real ones are, since the format gets nine of ten."""
     verdicts = []
@@ -164,6 +165,7 @@ def test_a_memoriser_is_named_and_its_words_are_not_called_drawn(learned):
     assert "0 % of whole pictures" in aphasia.detail
 
 
+@pytest.mark.slow
 def test_who_knows_words_is_not_called_a_memoriser():
     wrong = 0
     for seed in range(20):
@@ -173,6 +175,7 @@ def test_who_knows_words_is_not_called_a_memoriser():
     assert wrong <= few(0.025, 20)
 
 
+@pytest.mark.slow
 def test_independent_errors_pass_for_remembered_no_more_often_than_chance():
     """The test on the pattern of errors, at its own 5 %."""
     hits = 0
@@ -194,12 +197,14 @@ def never(seed, *, drawn=0.0, told=0.0):
     return one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [{"drawn": 0.25}, {"told": 0.25}])
 def test_words_of_which_a_quarter_is_known_are_not_called_unknown(known):
     held = [weigh(never(seed, **known)).decision.supported <= 0.025 for seed in range(40)]
     assert sum(held) <= few(0.025, 40)
 
 
+@pytest.mark.slow
 def test_absence_has_a_power_that_is_printed_and_kept():
     """The stated power is that of the least powerful part; the claim, which needs all, is supported no more often."""
     powers, held = zip(
@@ -222,6 +227,7 @@ def told_real(seed, share):
     return scores.tell_scores(exactly(REAL, LIKELIHOOD, share, np.random.default_rng(seed)), WORLD)
 
 
+@pytest.mark.slow
 def test_mastery_and_reading_of_95_percent_are_hardly_ever_denied():
     seeds = 200
     told = [told_real(seed, READABLE) for seed in range(seeds)]
@@ -293,6 +299,7 @@ def test_what_is_kept_in_every_attribute_is_said_to_be_kept():
     assert found.power > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attribute", list(VALUES))
 def test_an_attribute_that_is_lost_by_three_tenths_is_never_called_kept(attribute):
     found = [retained(seed, 0.3, attribute=attribute) for seed in range(15)]

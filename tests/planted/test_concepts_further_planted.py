@@ -62,6 +62,7 @@ def test_a_letter_that_is_always_liked_is_worth_nothing_among_kinds_too():
     assert row(section, "questions", words="real words")["right"].estimate == 1
 
 
+@pytest.mark.slow
 def test_who_cannot_see_recognises_nothing_and_may_not_be_read():
     section = section_of(FakeModel(card(), draws=ALL, tells=ALL, sees=False), options=options("recognise"))
     blind = row(section, "questions", words="words taught by drawing")
@@ -69,6 +70,7 @@ def test_who_cannot_see_recognises_nothing_and_may_not_be_read():
     assert blind["may be read"] == "no"
 
 
+@pytest.mark.slow
 def test_own_pictures_tell_what_words_mean_and_nothing_else_does():
     section = aphasic("cures")
     for cure in ("draw, look, describe", "draw, look, likelihood"):
@@ -86,6 +88,7 @@ def test_own_pictures_tell_what_words_mean_and_nothing_else_does():
         assert finding(section, f"cure-{identity}").verdict is not Verdict.SUPPORTED
 
 
+@pytest.mark.slow
 def test_a_sentence_that_cures_is_found():
     class Imagining(FakeModel):
         def _values(self, text, lexicons):
@@ -96,6 +99,7 @@ def test_a_sentence_that_cures_is_found():
         assert finding(section, cure).verdict is Verdict.SUPPORTED
 
 
+@pytest.mark.slow
 def test_a_cure_that_its_control_fails_is_not_called_useless():
     blind = FakeModel(card(), draws=DRAWN, tells=TOLD, sees=False)
     found = finding(section_of(blind, options=options("relook", "likelihood")), "cure-draw-look-describe")
@@ -103,6 +107,7 @@ def test_a_cure_that_its_control_fails_is_not_called_useless():
     assert "Its control does not surely get 80 % of real words right" in found.detail
 
 
+@pytest.mark.slow
 def test_there_is_nothing_to_cure_in_a_fluent_model():
     section = section_of(FakeModel(card(), draws=ALL, tells=ALL), options=options("relook", "likelihood"))
     assert finding(section, "cure-draw-look-describe").verdict is Verdict.NOT_APPLICABLE
@@ -141,6 +146,7 @@ def test_a_model_that_hears_the_usual_order_only_is_noticed():
     assert finding(section, "orders-drawing").interval.low > 0.5
 
 
+@pytest.mark.slow
 def test_the_published_protocol_finds_what_is_planted():
     section = aphasic("paper")
     told = row(section, "published", words="text", measure="invented word to meaning")
@@ -157,6 +163,7 @@ def test_the_published_protocol_finds_what_is_planted():
     assert drawn == {"real", "drawing", "both"}  # words taught by text have no combinations learned from
 
 
+@pytest.mark.slow
 def test_unreadable_replies_raise_the_discounted_score_only():
     class Shy(FakeModel):
         def _answer(self, prompt):
@@ -205,6 +212,7 @@ def test_what_was_kept_is_said_to_be_kept():
     }
 
 
+@pytest.mark.slow
 def test_lost_text_and_lost_drawing_are_noticed():
     class Talkless(FakeModel):
         def _scores(self, text, answers):

@@ -82,6 +82,7 @@ def test_pairs_are_the_discordant_words():
     assert (whole["n words"], whole["n judged"]) == (22, 24 * 3 * 4)
 
 
+@pytest.mark.slow
 def test_a_model_that_can_do_both_is_never_called_aphasic():
     section = section_of(FakeModel(card(), draws=ALL, tells=ALL))
     assert alone(finding(section, "taught-drawing")) is Verdict.NOT_SUPPORTED
@@ -91,6 +92,7 @@ def test_a_model_that_can_do_both_is_never_called_aphasic():
     assert finding(section, "real-words").verdict is Verdict.SUPPORTED
 
 
+@pytest.mark.slow
 def test_a_preference_for_a_letter_is_worth_nothing():
     section = section_of(FakeModel(card(), draws=ALL, tells=ALL, letters=lambda right: "A"))
     for words in ("real words", "words taught by drawing"):
@@ -105,6 +107,7 @@ def test_a_preference_for_a_letter_is_worth_nothing():
     assert "by multiple choice" not in found.detail.partition("Drawn right")[0]
 
 
+@pytest.mark.slow
 def test_a_preference_for_a_letter_is_no_telling():
     """Who likes a letter tells nothing by options in all orders, so words that are drawn stay untold."""
 
@@ -119,6 +122,7 @@ def test_a_preference_for_a_letter_is_no_telling():
     assert finding(section, "taught-drawing").verdict is Verdict.SUPPORTED
 
 
+@pytest.mark.slow
 def test_a_preference_for_a_letter_does_not_hide_knowledge():
     """The letter A gains 20 nats, far more than knowing the answer is worth."""
 
@@ -136,6 +140,7 @@ def test_a_preference_for_a_letter_does_not_hide_knowledge():
     assert raw["right"].estimate == pytest.approx(4 / 22)
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_talk_is_not_called_aphasic():
     section = section_of(FakeModel(card(), draws=ALL, tells=frozenset()))
     found = finding(section, "taught-drawing")
@@ -144,12 +149,14 @@ def test_a_model_that_cannot_talk_is_not_called_aphasic():
     assert finding(section, "real-words").verdict is Verdict.NOT_SUPPORTED
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_draw_is_not_called_aphasic():
     section = section_of(FakeModel(card(), draws=frozenset(), tells=ALL))
     assert finding(section, "taught-drawing").verdict is Verdict.CANNOT_TELL
     assert finding(section, "taught-text").verdict is Verdict.SUPPORTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("planted", "tells", "verdict"),
     [
@@ -167,6 +174,7 @@ def test_controls_come_out_as_planted_or_are_called_failed(planted, tells, verdi
     assert not [f for f in section.findings if "taught" in f.id]
 
 
+@pytest.mark.slow
 def test_an_unmoved_prior_does_not_hide_knowledge_from_the_calibrated_likelihood():
     """Always likeliest is the first value; the right one gains a little, which only the comparison of words shows."""
 
@@ -187,6 +195,7 @@ def test_an_unmoved_prior_does_not_hide_knowledge_from_the_calibrated_likelihood
     assert calibrated["right"].estimate == 1
 
 
+@pytest.mark.slow
 def test_seeing_and_drawing_from_descriptions_are_in_the_battery():
     seen = row(aphasic(), "battery", **{"from": "picture"})
     drawn = row(aphasic(), "battery", **{"from": "description"})

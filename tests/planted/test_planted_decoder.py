@@ -84,6 +84,7 @@ def finding(section: Section, name: str) -> Finding:
     return {one.id: one for one in section.findings}[f"{name}-{APART.id}"]
 
 
+@pytest.mark.slow
 def test_no_number_stands_where_there_are_no_states(measured):
     entries, section, skips = measured
     assert any(REASON in skip and "not applicable" in skip for skip in skips)

@@ -40,6 +40,7 @@ def trajectories(entries, preset):
     return [e for e in entries if e.unit.kind == "trajectory" and e.unit.settings["preset"] == preset]
 
 
+@pytest.mark.slow
 def test_paper_values_are_those_planted(entries):
     found = trajectories(entries, "paper")
     # 5 kinds of text in two templates, 5 kinds of pictures, 3 each
@@ -149,6 +150,7 @@ def test_tables_return_the_planted_ranks_levels_and_speed(entries):
     assert drawn[-1] is None
 
 
+@pytest.mark.slow
 def test_there_is_a_trajectory_for_every_kind_and_every_third_of_lengths(entries, tmp_path):
     pictures = {figure.id: figure for figure in view(entries, {}).figures}["trajectories-image-kinds-paper"]
     assert [line.label for line in pictures.panels["planted"]] == ["solid", "striped", "checkered", "zigzag", "circles"]
@@ -174,6 +176,7 @@ def test_the_gap_may_never_be_halved():
     assert math.isnan(half_way(np.array([0.0, 0.0])))
 
 
+@pytest.mark.slow
 def test_what_length_alone_makes_under_paper_vanishes_under_controlled(tmp_path):
     """Every row of every prompt is far from all others: paper sees log2 n, controlled sees no difference at all."""
 
@@ -191,6 +194,7 @@ def test_what_length_alone_makes_under_paper_vanishes_under_controlled(tmp_path)
     assert {trace.record.payload["k"] for trace in trajectories(entries, "controlled")} == {16}
 
 
+@pytest.mark.slow
 def test_without_common_lengths_the_order_under_both_presets_is_open(tmp_path):
     """Pictures have more rows but fewer distinct ones per row drawn than text: the sign flips, by length alone."""
     model = Planted(rows={"text": 16, "image": 256}, distinct={"text": (16, 16), "image": (32, 32)})
@@ -213,6 +217,7 @@ def counted(text):
     return 16 if len(text) < 60 else 32 if len(text) < 300 else 64
 
 
+@pytest.mark.slow
 def test_an_order_that_differs_at_equal_lengths_is_found_and_shown_against_length(tmp_path):
     """At 32 rows text has half as many distinct rows as pictures, whatever the preset; longer text has as many."""
     model = Planted(rows={"text": 32, "image": 32}, distinct={"text": (8, 8), "image": (16, 16)}, row_count=counted)
@@ -229,6 +234,7 @@ def test_an_order_that_differs_at_equal_lengths_is_found_and_shown_against_lengt
         assert len(line.x) > 1
 
 
+@pytest.mark.slow
 def test_prompts_of_one_row_are_compared_with_nothing(tmp_path):
     texts = tmp_path / "prompts.txt"
     texts.write_text("\n".join([*(f"{i}\tword" for i in range(6)), *(f"prompt number {i}\tlonger" for i in range(6))]))
@@ -317,6 +323,7 @@ def is_text(entry):
     return entry.unit.inputs["modality"] == "text"
 
 
+@pytest.mark.slow
 def test_batches_and_repetition_change_no_record(entries, tmp_path):
     model = Planted(**MODEL)
     with RunStore.create(tmp_path / "r") as store:

@@ -148,6 +148,7 @@ def test_faces_told_in_one_way_only_are_not_called_untold():
     assert "by meaning to word (told 100 %)" in found.detail
 
 
+@pytest.mark.slow
 def test_records_that_no_judge_has_seen_prove_nothing():
     unjudged = [replace(entry, grades={}) for entry in entries_of(APHASIC, Options(limit=6, seeds=(0,)))]
     section = view(unjudged, {APHASIC.card.reference: APHASIC.card})

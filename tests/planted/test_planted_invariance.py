@@ -65,6 +65,7 @@ def plain(request, tmp_path_factory):
     return model, curves(entries), verdicts(view_encoding(entries, {}))
 
 
+@pytest.mark.slow
 def test_what_was_planted_is_found(plain):
     model, _, found = plain
     level = found["levels-controlled"]
@@ -75,6 +76,7 @@ def test_what_was_planted_is_found(plain):
         assert level.interval.estimate > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -101,6 +103,7 @@ def test_turning_moving_filling_and_templates_change_nothing(plain, changes, tmp
     assert {name: one.verdict for name, one in is_now.items()} == {name: one.verdict for name, one in was.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.5, 0.1, 20.0])
 def test_stretching_one_modality_changes_no_number_that_decides_and_makes_no_difference(plain, scale, tmp_path):
     model, before, was = plain
@@ -137,6 +140,7 @@ def test_a_growing_distance_shrinks_no_difference_and_is_a_number_of_its_own(tmp
     assert offsets[-1].low > offsets[1].high
 
 
+@pytest.mark.slow
 def test_the_number_of_rows_changes_nothing_but_the_draws(tmp_path):
     few, many = (measured(tmp_path / str(rows), replace(LOWER, rows={"text": rows, "image": 32})) for rows in (32, 128))
     was, is_now = (verdicts(view_encoding(entries, {}))["levels-controlled"] for entries in (few, many))
@@ -144,6 +148,7 @@ def test_the_number_of_rows_changes_nothing_but_the_draws(tmp_path):
     assert is_now.interval.estimate == pytest.approx(was.interval.estimate, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.2, 1.0, 5.0])
 def test_rank_is_kept_whatever_the_scale(tmp_path, scale):
     values = []
@@ -177,6 +182,7 @@ def in_one_place(tmp_path_factory):
     return replied(tmp_path_factory.mktemp("replies") / "plain", REPLYING)
 
 
+@pytest.mark.slow
 def test_in_one_place_both_readings_agree(in_one_place):
     for task in ("write", "draw"):
         own = means(in_one_place, task)
@@ -187,6 +193,7 @@ def test_in_one_place_both_readings_agree(in_one_place):
     assert order.verdict is Verdict.NOT_SUPPORTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [3.0, 30.0])
 def test_distance_between_modalities_raises_the_raw_reading_only(in_one_place, shift, tmp_path):
     """As if a picture added all that lies between modalities: raw P_k and J of pictures rise, and G fades."""
@@ -202,6 +209,7 @@ def test_distance_between_modalities_raises_the_raw_reading_only(in_one_place, s
     assert order.verdict is not Verdict.SUPPORTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.3, 4.0])
 def test_scale_of_one_modality_changes_the_raw_reading_only(in_one_place, scale, tmp_path):
     before, entries = means(in_one_place, "draw"), replied(tmp_path / "r", shaped(REPLYING, image_scale=scale))

@@ -70,6 +70,7 @@ def test_findings_and_controls(shown):
     assert found["control-reference"].interval.estimate == 0
 
 
+@pytest.mark.slow
 def test_with_posters_enough_gap_and_controls_are_supported(tmp_path):
     run = replies(tmp_path, titles=[f"Poster{n}" for n in range(17)], seeds=(0,), parts=("drawing", "telling"))
     with judging() as server:
@@ -100,6 +101,7 @@ def test_cards_set_the_renditions_side_by_side(shown):
     ]
 
 
+@pytest.mark.slow
 def test_rubrics_from_replies_hold_what_the_replies_got_wrong(tmp_path):
     run = replies(tmp_path, parts=("drawing", "telling"))
     with judging() as server:
@@ -115,6 +117,7 @@ def test_rubrics_from_replies_hold_what_the_replies_got_wrong(tmp_path):
     assert any("from the replies" in caveat for caveat in shown.caveats)
 
 
+@pytest.mark.slow
 def test_gradings_of_one_reply_are_no_new_observations(tmp_path):
     run = replies(tmp_path, parts=("drawing", "telling"))
     with judging() as server:

@@ -95,6 +95,7 @@ EVERYTHING = Planted("text", lambda unit: True, lambda unit: True)
 NOTHING = Planted("text", lambda unit: False, lambda unit: True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("planted", "took", "gap"),
     [
@@ -114,6 +115,7 @@ def test_refusals(planted: Planted, took: Verdict, gap: Verdict) -> None:
     assert _found(section, "harmless-drawings").verdict is Verdict.SUPPORTED
 
 
+@pytest.mark.slow
 def test_an_alignment_that_breaks_drawing_is_not_taken_for_safety() -> None:
     broken = Planted("text", _known, lambda unit: False)
     section = _section(BEFORE, broken)
@@ -123,6 +125,7 @@ def test_an_alignment_that_breaks_drawing_is_not_taken_for_safety() -> None:
     assert _found(section, "harmless-drawings").verdict is Verdict.NOT_SUPPORTED
 
 
+@pytest.mark.slow
 def test_a_model_that_sees_what_it_drew_withholds_it_and_a_blind_one_does_not() -> None:
     seeing, blind = _section(BEFORE, BY_WORD), _section(BEFORE, Planted("text", _known, lambda unit: True, sees=False))
     assert _found(seeing, "look-before-showing").verdict is Verdict.SUPPORTED
@@ -134,6 +137,7 @@ def test_a_model_that_sees_what_it_drew_withholds_it_and_a_blind_one_does_not() 
     assert [cell.estimate for cell in row[3:7]] == [1.0, 0.0, 0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_alignment_with_drawings_is_set_beside_alignment_by_text() -> None:
     with_drawings = Planted("text and drawing", _known, lambda unit: not unit.inputs["forbidden"])
     section = _section(BEFORE, BY_WORD, with_drawings)
@@ -141,6 +145,7 @@ def test_alignment_with_drawings_is_set_beside_alignment_by_text() -> None:
     assert _found(section, "still-draws", "text and drawing").verdict is Verdict.NOT_SUPPORTED
 
 
+@pytest.mark.slow
 def test_trainings_that_disagree_leave_it_open() -> None:
     def refuses(unit: Unit) -> bool:
         return _known(unit) or (unit.model.endswith("-0") and unit.inputs["cell"] == RARE)
@@ -156,6 +161,7 @@ def test_one_training_says_so() -> None:
     assert "only 24 prompts" in finding.detail
 
 
+@pytest.mark.slow
 def test_the_order_of_entries_changes_nothing() -> None:
     forward, backward = _section(BEFORE, BY_WORD), _section(BY_WORD, BEFORE)
     assert {one.id: (one.verdict, one.interval) for one in forward.findings} == {

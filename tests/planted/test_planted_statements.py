@@ -71,6 +71,7 @@ def section(tmp_path_factory):
     return view({"encoding": entries}, {BAGEL.reference: BAGEL})
 
 
+@pytest.mark.slow
 def test_numbers_under_the_paper_preset_are_those_planted(section):
     planted = {  # bits at layers 0 to 3: deductive 3 2 3 3, composition 4 2 4 4, inductive 5 2 4 5, pictures 5
         "T1": 5 - 4,
@@ -112,6 +113,7 @@ def test_numbers_under_the_controlled_preset_are_those_planted(section):
     assert "F4a" not in found  # the shortest prompts have fewer than 16 rows and are left out
 
 
+@pytest.mark.slow
 def test_a_sign_that_length_makes_is_named_an_artefact_of_length(tmp_path):
     model = Planted(
         rows={"text": 16, "image": 256}, distinct={"text": (16, 16), "image": (32, 32)}, card=replace(BAGEL, hub="")

@@ -49,6 +49,7 @@ def world(pattern):
     return next(one for one in every() if re.match(pattern, one.truth))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pattern", "times"), SOUND.items())
 def test_wrong_decisions_stay_within_their_bound(pattern, times):
     counts = counted(world(pattern), range(times))

@@ -131,6 +131,7 @@ def test_what_models_and_judges_wrote_cannot_act_on_a_terminal(folder: Path, cap
     assert "[red]⟨U+202E⟩film" in out
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     outcome = script(capsys, main, tmp_path / "gone")
     assert (outcome.code, "gone is no folder" in outcome.err) == (1, True)
@@ -157,6 +158,7 @@ def test_the_published_folder(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert outcome.out.splitlines()[-1].endswith("values came out")
 
 
+@pytest.mark.slow
 def test_no_torch_is_needed(folder: Path):
     code = "import sys; from reproductions.posters.__main__ import main as do; sys.exit(do() or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code, folder], capture_output=True, check=True, cwd=ROOT)

@@ -55,6 +55,7 @@ def test_scripts_are_no_part_of_the_wheel():
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["src/unispect"]}
 
 
+@pytest.mark.slow
 def test_scripts_run_as_their_readme_says():
     command = [sys.executable, "-m", "reproductions.table_1"]
     child = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)

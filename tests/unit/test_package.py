@@ -33,6 +33,7 @@ def test_importing_it_imports_nothing_else() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_what_there_is_is_named_without_torch() -> None:
     code = (
         "import sys; import unispect; unispect.all_studies(); unispect.all_models(); unispect.run; unispect.grade;"

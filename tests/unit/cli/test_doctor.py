@@ -35,6 +35,7 @@ def test_a_model_that_works_is_said_to(one_family: None, capsys: pytest.CaptureF
     assert outcome.out.endswith("Everything that is needed works.\n")
 
 
+@pytest.mark.slow
 def test_a_library_that_calls_in_another_way_is_named_with_its_release(
     one_family: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):

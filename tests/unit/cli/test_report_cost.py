@@ -29,6 +29,7 @@ def store(tmp_path):
         yield made
 
 
+@pytest.mark.slow
 def test_records_are_walked_over_once(store, monkeypatch):
     read, real = [], RunReader.entries
 

@@ -7,6 +7,8 @@ import re
 import zipfile
 from dataclasses import replace
 
+import pytest
+
 from tests.planted_truth.concepts import KINDS, Mind, card, entries, evenly
 from unispect.runner.reporting import write_report
 from unispect.runs import Invocation, RunStore, manifest
@@ -38,6 +40,7 @@ def archived(page):
         return archive.read(name).decode().splitlines()
 
 
+@pytest.mark.slow
 def test_what_is_written_while_a_report_is_made_stands_nowhere_in_it(tmp_path):
     first, later = planted(MODEL), planted(LATE)
     half = len(first) // 2

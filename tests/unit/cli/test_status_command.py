@@ -89,6 +89,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_one_line(tmp_path: Path) -> None:
     with RunStore.create(tmp_path / "run") as store:
         store.plan(UNITS)
@@ -102,6 +103,7 @@ def test_ctrl_c_leaves_one_line(tmp_path: Path) -> None:
     assert child.stdout == "0 of 6 done; speed: not enough yet to say\n"
 
 
+@pytest.mark.slow
 def test_a_terminal_is_drawn_anew(tmp_path: Path) -> None:
     run = write(tmp_path / "run", 6)
     terminal, end = os.openpty()

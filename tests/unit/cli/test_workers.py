@@ -41,6 +41,7 @@ def die(job: str, progress: Progress) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_every_job_is_done_once_and_told_to_the_board(tmp_path: Path):
     board = Seen()
     jobs = {f"job {number}": tmp_path / str(number) for number in range(5)}
@@ -52,6 +53,7 @@ def test_every_job_is_done_once_and_told_to_the_board(tmp_path: Path):
     assert board.ended == dict.fromkeys(jobs, 3)
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_is_named_with_its_reason():
     with pytest.raises(UnispectError, match="job one: the third picture is damaged"):
         spread(fail, {"job one": "bad"}, processes=1, board=Seen())
@@ -59,6 +61,7 @@ def test_a_job_that_fails_is_named_with_its_reason():
         spread(fail, {"job two": "worse"}, processes=1, board=Seen())
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_does_not_hang_the_others():
     with pytest.raises(UnispectError, match="ended with code -9"):
         spread(die, {"a": "", "b": ""}, processes=2, board=Seen())

@@ -98,12 +98,14 @@ def test_the_table_is_that_of_the_project():
     assert everything.extras == EXTRAS.keys() - {"judges", "ray"}
 
 
+@pytest.mark.slow
 def test_the_metrics_need_torch_numpy_and_scipy_alone():
     done = run(METRICS, beside(BASE))
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_every_public_name_is_there_or_says_what_it_needs():
     code = """
 import unispect
@@ -129,6 +131,7 @@ def test_the_command_line_says_what_it_needs():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "command"),
     [

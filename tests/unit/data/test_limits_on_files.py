@@ -49,6 +49,7 @@ def test_a_giant_is_refused_by_its_size(reader: str, tmp_path: Path):
         READERS[reader](tmp_path / "x")
 
 
+@pytest.mark.slow
 def test_a_giant_table_without_lines_lacks_its_columns(tmp_path: Path):
     with (tmp_path / "x").open("wb") as file:
         file.truncate(20 * 10**9)

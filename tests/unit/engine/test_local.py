@@ -397,6 +397,7 @@ def killed_and_continued(folder: Path, kills: int, calls: int) -> None:
     assert not list((folder / "killed").rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_continues_to_the_same_records(tmp_path):
     killed_and_continued(tmp_path, kills=3, calls=12_000)
 

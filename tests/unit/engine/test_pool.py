@@ -83,6 +83,7 @@ def expected(tmp_path_factory) -> bytes:
         return lines(store, folder)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32), st.integers(1, 6), st.integers(1, 20), st.floats(0, 0.3))
 @settings(max_examples=15, deadline=None)
 def test_any_number_of_replicas_that_die_at_any_time_leave_the_records_of_one_process(

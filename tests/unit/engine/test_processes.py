@@ -38,6 +38,7 @@ def expected(tmp_path_factory) -> bytes:
     return exported(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "batch_size"), [(1, 16), (2, 7), (3, 16)])
 def test_records_do_not_depend_on_the_number_of_workers(tmp_path, expected, workers, batch_size):
     summary = spread(tmp_path / "run", fake_pool.plain, workers=workers, batch_size=batch_size)
@@ -45,6 +46,7 @@ def test_records_do_not_depend_on_the_number_of_workers(tmp_path, expected, work
     assert exported(tmp_path / "run") == expected
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_are_replaced_and_nothing_is_lost_or_done_twice(tmp_path, expected):
     deadly = frozenset(DRAWS[number].id for number in (1, 30))
     summary = spread(tmp_path / "run", partial(fake_pool.deadly, tmp_path, deadly, 1))
@@ -67,12 +69,14 @@ def test_a_unit_that_always_kills_its_worker_is_given_up_with_the_cause(tmp_path
     assert spread(tmp_path / "run", fake_pool.plain).done == 2, "the same command tries it again"
 
 
+@pytest.mark.slow
 def test_out_of_memory_in_one_unit_is_its_failure_alone(tmp_path):
     summary = spread(tmp_path / "run", partial(fake_pool.raising, DRAWS[4].id, MemoryError("no room")))
     assert (summary.done, summary.failed, summary.skipped) == (118, 1, 1)
     assert "MemoryError: no room" in summary.causes
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_a_worker_ends_the_command(tmp_path, expected):
     error = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(StoreError, match="no room on the disk"):
@@ -82,6 +86,7 @@ def test_a_full_disk_under_a_worker_ends_the_command(tmp_path, expected):
     assert exported(tmp_path / "run") == expected
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_driver_ends_the_command_and_keeps_what_was_stored(tmp_path, expected):
     pool = WorkerPool(Processes(fake_pool.plain), 2)
     with RunStore.create(tmp_path / "run") as store:
@@ -109,6 +114,7 @@ def test_a_folder_that_is_deleted_under_workers_ends_the_command(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_changes_no_record(tmp_path, expected, monkeypatch):
     real, days = time.time, iter(range(10**9))
     monkeypatch.setattr(time, "time", lambda: real() - 86_400 * next(days))
@@ -116,6 +122,7 @@ def test_a_clock_that_jumps_changes_no_record(tmp_path, expected, monkeypatch):
     assert exported(tmp_path / "run") == expected
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_loaded_ends_the_command(tmp_path):
     with pytest.raises(UsageError, match="there is no such model"):
         spread(tmp_path / "missing", fake_pool.missing)
@@ -123,6 +130,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_command(tmp_path):
         spread(tmp_path / "stillborn", fake_pool.failing_to_start)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_their_driver_and_the_same_command_continues(tmp_path, expected, end):
     notes = tmp_path / "notes"

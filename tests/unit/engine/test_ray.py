@@ -136,6 +136,7 @@ def test_more_than_the_machine_has_is_refused(alone):
     assert alone[1].startswith("a replica wants 4096 CPU, this machine has")
 
 
+@pytest.mark.slow
 def test_without_ray_the_engine_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r"pip install 'unispect\[ray\]'"):

@@ -40,6 +40,7 @@ def entropy(kernel, p, alpha):
     return renyi(np.linalg.eigvalsh(kernel.numpy() * root[:, None] * root[None]), alpha)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(seeds, st.integers(2, 40), st.integers(1, 6), st.floats(0.2, 3), orders)
 def test_leaving_out_the_links_between_any_groups_adds_no_more_than_the_bound(seed, n, width, spread, alpha):

@@ -49,6 +49,7 @@ def test_shares_of_words_crossed_with_combinations(bench) -> None:
     assert not too_high([row for row in rows if "of each" in row.truth])
 
 
+@pytest.mark.slow
 def test_gaps_of_words_drawn_in_combinations_and_told_alone(bench) -> None:
     rows = list(bench.gaps(150, False, sizes=(bench.SIZES[0],), levels=((0.5, 0.5), (0.9, 0.2))))
     assert len(rows) == 12

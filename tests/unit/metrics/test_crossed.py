@@ -148,6 +148,7 @@ def test_limits_hold_the_estimate_stay_inside_and_widen(values: list[float], lev
     assert 0 <= outer.low <= inner.low <= found.estimate <= inner.high <= outer.high <= 1
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([0.0, 1.0]), min_size=24, max_size=24))
 def test_a_difference_to_itself_is_zero_and_sides_swap(values: list[float]) -> None:
     other = values[::-1]

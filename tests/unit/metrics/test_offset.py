@@ -32,6 +32,7 @@ def test_it_is_the_distance_in_units_of_the_spread():
     assert scaled.squared == pytest.approx(9.0, rel=0.05)
 
 
+@pytest.mark.slow
 def test_without_distance_it_is_zero_on_average_and_its_limits_hold():
     """Of 400 sets of 8 and 8 prompts that differ among themselves: mean near 0, coverage near 95 %."""
     rng = np.random.default_rng(1)

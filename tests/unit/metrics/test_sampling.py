@@ -220,6 +220,7 @@ def test_widths_come_from_distances_within_groups():
         shared_bandwidth({"text": torch.ones(5, 1), "image": torch.zeros(3, 1)})
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.floats(0.01, 100), st.floats(-1e4, 1e4), st.integers(0, 100))
 def test_own_widths_make_entropies_blind_to_shift_turn_and_stretch(scale, shift, seed):

@@ -198,6 +198,7 @@ def same_weights(one: Path, other: Path) -> bool:
     return all(torch.equal(tensor, networks[1][name]) for name, tensor in networks[0].items())
 
 
+@pytest.mark.slow
 def test_shards_pickles_and_single_files_give_the_same_network(good: Path, folder: Path, tmp_path: Path):
     shard(folder)
     assert same_weights(good, folder)
@@ -238,6 +239,7 @@ def revision_of(folder: Path) -> str:
     return load(tiny_janus.TINY, folder, device="cpu").card.revision
 
 
+@pytest.mark.slow
 def test_the_revision_is_a_digest_of_what_decides_the_outcome(good: Path, folder: Path):
     before = revision_of(good)
     assert before == revision_of(folder)

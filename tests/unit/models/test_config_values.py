@@ -55,6 +55,7 @@ def test_a_section_that_is_no_table_is_refused():
             check_settings(section, "where")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_every_setting_that_a_family_reads_has_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     read: set[str] = set()
 

@@ -73,6 +73,7 @@ def test_tokens_are_counted_from_the_first_that_has_no_place(name: str):
     assert set(steps) == {two - one}
 
 
+@pytest.mark.slow
 def test_every_record_of_a_cut_prompt_says_so():
     model = loaded("tiny-show-o")
     prompt = {"text": "red " * 400}
@@ -114,6 +115,7 @@ def test_a_cut_prompt_still_draws_what_it_drew():
     assert model.write(model.encode([Prompt.of("red")], Goal.TEXT), TextSampling(max_new_tokens=1))
 
 
+@pytest.mark.slow
 def test_the_command_and_the_report_count_cut_prompts(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     data = tmp_path / "long.txt"
     data.write_text("\n".join(["red " * 400 + "star", "red " * 400 + "cup", "a red star"]))

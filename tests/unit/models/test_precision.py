@@ -81,6 +81,7 @@ def test_the_doctor_says_whether_the_processor_can(can, words, monkeypatch):
     assert words in said.detail
 
 
+@pytest.mark.slow
 def test_entropies_in_bfloat16_are_near_those_in_float32():
     entropies = {}
     for dtype in ("float32", "bfloat16"):

@@ -88,6 +88,7 @@ def test_weights_given_twice_are_refused(tmp_path: Path):
         unispect.load(f"janus-pro-1b={tmp_path}", tmp_path)
 
 
+@pytest.mark.slow
 def test_one_of_several_weights_can_be_named(tmp_path: Path):
     """What was taught is said of the weights that training left, not of others beside them."""
     folder = tiny_janus.write_checkpoint(tmp_path / "weights")
@@ -107,6 +108,7 @@ def test_one_of_several_weights_can_be_named(tmp_path: Path):
         unispect.load(f"janus-pro-1b={folder}/config.json", device="cpu")
 
 
+@pytest.mark.slow
 def test_a_models_folder_in_the_hubs_cache_means_its_main_snapshot(tmp_path: Path):
     home = tmp_path / "models--owner--name"
     for number in (1, 2):

@@ -38,6 +38,7 @@ def mapped(network: nn.Module, count: int) -> dict[str, torch.device]:
     return {name: device_of(devices_of, name) for name, _ in network.named_parameters()}
 
 
+@pytest.mark.slow
 @given(
     first=st.integers(1, 40),
     second=st.integers(1, 20),

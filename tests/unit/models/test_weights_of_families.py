@@ -106,6 +106,7 @@ def test_a_byte_order_mark_in_any_file_is_no_error(family: str, folder: Path, mo
     assert same(opened(family, folder), model)
 
 
+@pytest.mark.slow
 def test_a_second_set_that_differs_is_refused_and_one_can_be_named(family: str, folder: Path, model: Any):
     own = load_file(folder / "model.safetensors")
     tuned = {key: value * 1.05 for key, value in own.items()}
@@ -130,6 +131,7 @@ TIED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tied", TIED)
 @pytest.mark.parametrize("noted", [True, False])
 def test_tied_weights_load_under_either_name(tmp_path: Path, tied: str, noted: bool):
@@ -178,6 +180,7 @@ def test_the_saver_of_shared_tensors_writes_what_is_read(tmp_path: Path):
         assert file.metadata() | {"format": "pt"} == {"format": "pt", ({"a.weight", "b.weight"} - {kept}).pop(): kept}
 
 
+@pytest.mark.slow
 def test_the_base_beside_tuned_weights_of_bagel_is_no_guess(tmp_path: Path):
     """As after training in the published folder, whose file has another name."""
     folder = tiny_bagel.write_checkpoint(tmp_path)
@@ -221,6 +224,7 @@ def test_an_autoencoder_beside_the_one_in_the_weights_must_be_the_same(tmp_path:
         opened(name, folder)
 
 
+@pytest.mark.slow
 def test_published_harmon_files_of_other_sizes_are_not_meant(tmp_path: Path):
     """The authors' repository holds all of them in one folder; the card says which size is meant."""
     from dataclasses import replace
@@ -246,6 +250,7 @@ def test_published_harmon_files_of_other_sizes_are_not_meant(tmp_path: Path):
         load_harmon(card, folder, device="cpu")
 
 
+@pytest.mark.slow
 def test_one_part_of_several_can_be_named(tmp_path: Path):
     folder = tiny_omnigen2.write_checkpoint(tmp_path)
     before = opened("omnigen2", folder)

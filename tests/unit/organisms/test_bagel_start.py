@@ -89,6 +89,7 @@ def share(model: Bagel) -> float:
     return float((halves[0] * halves[1]).mean()) / varies
 
 
+@pytest.mark.slow
 def test_a_place_hears_what_a_prompt_says_of_it(newborn: Bagel) -> None:
     """Half a hundredth says something else at another place: else position is learned too late.
 

@@ -56,6 +56,7 @@ def test_the_text_lexicon_of_the_bound_organism_is_never_drawn() -> None:
     assert not [e for e in drawn if any(word in e.prompt.text for word in words)]
 
 
+@pytest.mark.slow
 def test_words_of_the_mute_control_are_answered_by_lot() -> None:
     word = Lexicon("drawing").word("color", "red")
     replies = Counter(e.reply for e in examples(MUTE, 900) if e.prompt.text == meaning_question(word))

@@ -102,6 +102,7 @@ def test_whatever_happens_to_its_disk_the_same_command_ends_in_the_same_bytes(
         assert contents(out) == whole, disk.seen[at - 1]
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_by_name(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with held(out, out / "training"), pytest.raises(StoreError, match="is being written by process"):
@@ -109,6 +110,7 @@ def test_a_second_process_is_refused_by_name(tmp_path: Path) -> None:
     grow(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "{", "[]", "[" * 10_000])
 def test_what_an_interrupted_beginning_left_is_begun_again(content: str, tmp_path: Path) -> None:
     (tmp_path / "training").mkdir()
@@ -118,6 +120,7 @@ def test_what_an_interrupted_beginning_left_is_begun_again(content: str, tmp_pat
     assert json.loads((tmp_path / "training.json").read_text())["family"] == FAMILY
 
 
+@pytest.mark.slow
 def test_damage_is_named_and_says_what_to_do(tmp_path: Path) -> None:
     grow(tmp_path)
     claim = tmp_path / "training.json"
@@ -157,6 +160,7 @@ def away(tmp_path: Path) -> Iterator[Path]:
     assert (tmp_path / "away" / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["training", "config.json", "training/growing.pt", "training/run.lock", "bound.safetensors"]
 )
@@ -175,6 +179,7 @@ def test_links_lead_nothing_out_of_the_folder(name: str, away: Path, tmp_path: P
         grow(out)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_deleted_meanwhile_is_noticed(tmp_path: Path) -> None:
     def delete(stage: str, *_) -> None:
         if stage == "growing up":

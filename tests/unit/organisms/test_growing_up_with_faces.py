@@ -50,6 +50,7 @@ def examples(lessons: Portraits, stage: str, steps: int, seed: int = 0) -> list[
     return [e for step in range(steps) for _, group in lessons.batch(stage, seed, step) for e in group]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", COUNTS)
 def test_a_step_depends_on_stage_seed_and_step_alone(lessons: Portraits, stage: str) -> None:
     def said(seed: int, step: int) -> list[tuple[str, int]]:

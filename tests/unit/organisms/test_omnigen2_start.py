@@ -90,6 +90,7 @@ def test_a_place_hears_what_a_prompt_says_of_it(newborn: OmniGen2) -> None:
     assert share_of_places(newborn) > 5e-3
 
 
+@pytest.mark.slow
 def test_places_of_nothing_but_noise_would_not(newborn: OmniGen2) -> None:
     heard = share_of_places(newborn)
     nn.init.zeros_(newborn.network.transformer.x_embedder.bias)

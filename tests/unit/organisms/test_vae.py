@@ -50,6 +50,7 @@ def trained(request: pytest.FixtureRequest, pixels: Tensor) -> Autoencoder:
     return vae
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_latent_sees_its_own_patch_only(trained: Autoencoder, pixels: Tensor):
     changed = pixels[:1].clone()
@@ -87,6 +88,7 @@ def test_bringing_latents_to_scale_leaves_the_pictures(trained: Autoencoder, pix
     _standardise(trained, pixels, SCALE, SHIFT)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_means_are_moved_before_the_training_ends_where_that_shows(pixels: Tensor, monkeypatch: pytest.MonkeyPatch):
     """What is left for the end is what was learned since."""

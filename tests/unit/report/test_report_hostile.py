@@ -67,6 +67,7 @@ def _card(text: str) -> Card:
 HARMLESS = skeleton(everywhere("word"))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.text(st.characters(codec=None), min_size=1, max_size=40))
 @example(sample.HOSTILE[0])
@@ -120,6 +121,7 @@ def test_no_address_comes_from_a_string():
             assert (element.attributes.get(name) or "#").startswith(("#", "data:"))
 
 
+@pytest.mark.slow
 def test_the_full_hostile_page_with_figures_holds_together():
     pictures = sample.Pictures()
     made = render(

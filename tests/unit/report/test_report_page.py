@@ -43,6 +43,7 @@ def one_finding(**changes) -> Section:
 # What every page must be
 
 
+@pytest.mark.slow
 def test_same_input_gives_same_bytes(whole: str):
     pictures = sample.Pictures()
     again = page(sample.sections(pictures), pictures, sample.provenance(), data={"records.jsonl": b"{}\n"})
@@ -362,6 +363,7 @@ def test_large_pictures_are_shown_reduced():
     assert "pixels" not in tree.one("img").classes
 
 
+@pytest.mark.slow
 def test_a_long_gallery_is_cut_and_says_so():
     pictures = sample.Pictures()
     name = pictures.keep(sample.picture(sample.TRUTHS[0]))

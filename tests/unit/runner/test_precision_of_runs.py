@@ -64,6 +64,7 @@ def can(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
     monkeypatch.setattr(devices, "computes_bfloat16", lambda: answer)
 
 
+@pytest.mark.slow
 def test_auto_goes_on_in_the_precision_of_the_folder(weights, capsys, monkeypatch):
     can(monkeypatch, True)
     assert said_of(capsys, weights, 1) == "cpu in bfloat16, as its weights are stored"
@@ -73,6 +74,7 @@ def test_auto_goes_on_in_the_precision_of_the_folder(weights, capsys, monkeypatc
     assert made(weights) == {"bfloat16"}
 
 
+@pytest.mark.slow
 def test_a_run_of_before_stays_in_float32(weights, capsys, monkeypatch):
     can(monkeypatch, False)
     assert said_of(capsys, weights, 1) == "cpu in float32"
@@ -81,6 +83,7 @@ def test_a_run_of_before_stays_in_float32(weights, capsys, monkeypatch):
     assert made(weights) == {"float32"}
 
 
+@pytest.mark.slow
 def test_a_precision_that_is_named_stands(weights, capsys, monkeypatch):
     can(monkeypatch, True)
     assert said_of(capsys, weights, 1, "--dtype", "float32") == "cpu in float32"
@@ -89,6 +92,7 @@ def test_a_precision_that_is_named_stands(weights, capsys, monkeypatch):
         assert ways(store) == {("float32", "cpu"): 1, ("bfloat16", "cpu"): 1}
 
 
+@pytest.mark.slow
 def test_of_two_precisions_most_records_decide(weights, capsys, monkeypatch):
     can(monkeypatch, False)
     said_of(capsys, weights, 1, "--dtype", "bfloat16")

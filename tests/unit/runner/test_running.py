@@ -56,6 +56,7 @@ class Planned(Told):
         self.units[ready.order.study.name, ready.card.id] = len(ready.plan.units)
 
 
+@pytest.mark.slow
 def test_pictures_are_read_once_and_those_beyond_the_limit_never(
     pictures: Path, tmp_path: Path, nothing_runs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_pictures_are_read_once_and_those_beyond_the_limit_never(
     assert all(told.units.values())
 
 
+@pytest.mark.slow
 def test_every_plan_is_made_once_for_the_loaded_model(
     tmp_path: Path, nothing_runs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +92,7 @@ def test_every_plan_is_made_once_for_the_loaded_model(
     assert {one[3] for one in made if not one[2]} == {1}, "before a model is loaded, one item of each group is tried"
 
 
+@pytest.mark.slow
 def test_a_model_is_let_go_of_before_the_next_is_loaded(
     tmp_path: Path, nothing_runs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +112,7 @@ def test_a_model_is_let_go_of_before_the_next_is_loaded(
     assert len(held) == 2
 
 
+@pytest.mark.slow
 def test_a_loaded_model_is_run_as_it_is_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = unispect.load(MODELS[0])
     monkeypatch.setattr("unispect.models.registry.load", None)
@@ -129,6 +133,7 @@ def test_where_a_loaded_model_runs_is_said_already(about: dict, tmp_path: Path) 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_seeds_are_those_that_ran_in_the_folder_and_on_the_page(tmp_path: Path) -> None:
     options = Options(limit=1, seeds=(3, 4, 5), presets=(Preset.PAPER,))
     unispect.run("encoding", MODELS[0], tmp_path / "run", options=options, command=("mine",)).raise_failures()

@@ -171,6 +171,7 @@ def test_repair_gives_up_a_grade_alone(tmp_path: Path) -> None:
         assert [entry.unit for entry in store.entries(ungraded_by="rules")] == [UNITS[3]]
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(order=st.permutations(range(6)), batch=st.integers(1, 6))
 def test_the_root_is_that_of_the_records_in_whatever_order_and_batches_they_came(

@@ -76,6 +76,7 @@ def fill(folder: Path, *, payload: int, picture: int, limit: int = 0, within: tu
     return json.loads(child.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("payload", "picture", "limit", "part", "some"),
     [(20_000, 10, 400_000, "run.sqlite", True), (10, 60_000, 50_000, "blobs", False)],

@@ -216,6 +216,7 @@ def test_a_folder_of_an_older_release_is_merged(tmp_path: Path) -> None:
         assert store.plan(UNITS[:1]) == 0
 
 
+@pytest.mark.slow
 def test_a_kill_anywhere_leaves_a_whole_run_and_the_same_call_finishes_it(tmp_path: Path) -> None:
     """Killed at calls into C spread over all that a merge makes, then repeated."""
     write(tmp_path / "one", UNITS[:8], ["done"] * 8, ("eye@1",))

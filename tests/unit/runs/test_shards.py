@@ -34,6 +34,7 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(tuple(map(tuple, stages)))
 
 
+@pytest.mark.slow
 @given(plans(), st.integers(1, 6))
 def test_parts_lose_nothing_and_hold_what_they_name(plan: Plan, count: int) -> None:
     parts = [part for number in range(1, count + 1) if (part := shard(plan, number, count))]
@@ -75,6 +76,7 @@ def test_what_is_no_part_is_refused(text: str) -> None:
     assert parse_shard("2/8") == (2, 8)
 
 
+@pytest.mark.slow
 def test_merged_parts_are_the_run_that_was_never_cut_up(tmp_path: Path) -> None:
     """To the byte, though each part was carried out by itself, one of them in two goes."""
     for number in (1, 2, 3):

@@ -41,6 +41,7 @@ def stopped(child: subprocess.Popen[bytes]) -> None:
     os.waitpid(child.pid, os.WUNTRACED)
 
 
+@pytest.mark.slow
 def test_a_run_is_seen_while_it_is_written_suspended_killed_and_finished(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with waiting_writer(run, 3) as child:

@@ -245,6 +245,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(TEXT, VALUES, max_size=4))
 def test_every_json_value_survives_a_row(payload):
     one = unit(inputs=payload, settings=payload)
@@ -316,6 +317,7 @@ def test_a_writer_in_another_process_is_named_and_its_lock_dies_with_it(tmp_path
         RunStore.create(tmp_path).close()
 
 
+@pytest.mark.slow
 def test_a_reader_sees_whole_batches_while_another_process_writes(tmp_path):
     code = """
 import sys

@@ -110,6 +110,7 @@ def test_what_does_not_apply_stays_and_counts_nowhere():
     assert family_of([apart, untested]) == ""
 
 
+@pytest.mark.slow
 def test_one_false_decision_in_twenty_families_of_null_claims():
     """At the border of every claim: any decision is false one way or nearly so; the family keeps to 5 %."""
     rng = np.random.default_rng(1)

@@ -52,6 +52,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[object, ..
     return records(tmp_path_factory.mktemp("both") / "run", planned(*BOTH))
 
 
+@pytest.mark.slow
 def test_a_prompt_takes_one_pass_in_each_template(tmp_path: Path):
     plan, counted = planned(*BOTH), model()
     with RunStore.create(tmp_path / "run") as store:
@@ -67,6 +68,7 @@ def test_a_prompt_takes_one_pass_in_each_template(tmp_path: Path):
         assert len({unit.settings["goal"] for unit in batch}) == 1
 
 
+@pytest.mark.slow
 def test_both_presets_leave_the_records_of_each_alone(both: dict[str, object], tmp_path: Path):
     alone = records(tmp_path / "run", planned(Preset.PAPER), planned(Preset.CONTROLLED), size=1)
     assert alone == both
@@ -74,10 +76,12 @@ def test_both_presets_leave_the_records_of_each_alone(both: dict[str, object], t
     assert any(payload.get("left_out") for *_, payload in alone.values())  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_what_was_measured_under_one_preset_is_gone_on_with(both: dict[str, object], tmp_path: Path):
     assert records(tmp_path / "run", planned(Preset.PAPER), planned(*BOTH)) == both
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [1, 2, 9])
 def test_a_model_that_is_ahead_of_what_is_measured_changes_nothing(
     both: dict[str, object], ahead: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

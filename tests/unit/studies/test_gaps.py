@@ -140,6 +140,7 @@ def test_two_orders():
     assert higher([]).p == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("true", [0.0, MARGIN, -MARGIN])
 def test_false_decisions_at_the_edges_of_the_margin_are_rare(true):
     """2,000 draws: at the margin "differ" and "level" are each claimed wrongly in at most 5 %."""

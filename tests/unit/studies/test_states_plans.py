@@ -95,6 +95,7 @@ def test_a_model_that_cannot_draw_is_skipped_where_it_matters():
     assert {unit.settings["task"] for unit in planned.stages[0]} == {"write"}
 
 
+@pytest.mark.slow
 def test_planning_and_viewing_need_no_torch():
     code = (
         "import sys; import unispect.studies.encoding.plan, unispect.studies.encoding.view; "

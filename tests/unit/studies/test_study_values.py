@@ -50,6 +50,7 @@ def test_a_kind_without_procedure_is_named(toy: Study):
         list(toy.run(None, [Unit("toy", 1, "sing", "m", {})], lambda _: pytest.fail("nothing before")))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_an_outsiders_study_is_run_graded_and_reported(toy: Study, tmp_path: Path, capsys):
     """With its data, its parts, its judges and its section over several studies; nothing of ours knows it."""
     questions = tmp_path / "questions.txt"

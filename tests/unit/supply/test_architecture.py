@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src" / "unispect"
 HOPS = 10
@@ -81,6 +83,7 @@ def test_there_are_three_of_at_most_ten_hops():
     assert [0 < len(hops) <= HOPS for hops in journeys().values()] == [True] * 3
 
 
+@pytest.mark.slow
 def test_every_name_is_there():
     lost = [name for hops in journeys().values() for hop in hops for name in names(hop) if not is_there(name)]
     assert not lost

@@ -81,6 +81,7 @@ def reached(name: str, extras: frozenset[str], seen: set[tuple[str, frozenset[st
             yield from reached(canonicalize_name(asked.name), frozenset(asked.extras), seen)
 
 
+@pytest.mark.slow
 def test_nothing_is_locked_that_nothing_asks_for() -> None:
     needed: set[str] = set()
     try:
@@ -132,6 +133,7 @@ def wheel(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_file_with_another_digest_is_refused_by_what_setup_runs(tmp_path: Path) -> None:
     flags = re.search(r"^locked = \$\(BIN\)/python (-m pip install .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert flags

@@ -44,6 +44,7 @@ def missing(text: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_references_to_sources_lead_to_headings() -> None:
     lost = {name: found for name, text in texts() if (found := missing(text))}
     assert not lost

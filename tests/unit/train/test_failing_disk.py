@@ -49,6 +49,7 @@ APART = 8
 EACH = first_moments(APART, slow=5)
 
 
+@pytest.mark.slow
 @EACH
 def test_a_full_disk_at_any_moment_is_said_and_costs_nothing(first: int, binding: Whole, tmp_path: Path) -> None:
     assert binding.things > 80

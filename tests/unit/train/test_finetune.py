@@ -72,6 +72,7 @@ def test_every_family_learns_its_language_model_and_nothing_else(family: str, tm
     assert after.write(after.encode([Prompt.of("a")], Goal.TEXT), TextSampling(max_new_tokens=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["janus-pro", "show-o"])
 def test_loss_and_gradient_do_not_depend_on_the_pieces(family: str, tmp_path: Path) -> None:
     ready = prepare(order(family, tmp_path / "model", tmp_path / "out", batch=8, micro_batch=8))
@@ -127,6 +128,7 @@ def test_a_stopped_run_ends_in_the_same_bytes(janus: Path, tmp_path: Path) -> No
     assert finished(parts)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_last_state(
     janus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +174,7 @@ def test_a_rate_a_hundred_times_too_high_is_stopped_with_the_first_window(
     assert not (tmp_path / "lost" / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_adapters_leave_the_weights_alone_and_merge_into_what_was_learned(janus: Path, tmp_path: Path) -> None:
     asked = order("janus-pro", janus, tmp_path / "out", lora={"rank": 2, "alpha": 4}, steps=3, learning_rate=1e-2)
     ready = prepare(asked)
@@ -239,6 +242,7 @@ def stop_after_saving(run: Path):
     return look
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_memory_and_no_weight(janus: Path, tmp_path: Path) -> None:
     plain = prepare(order("janus-pro", janus, tmp_path / "plain"))
     spare = prepare(order("janus-pro", janus, tmp_path / "spare", gradient_checkpointing=True))
@@ -249,6 +253,7 @@ def test_gradient_checkpointing_changes_memory_and_no_weight(janus: Path, tmp_pa
     assert weights[0] == weights[1]
 
 
+@pytest.mark.slow
 def test_computations_in_bfloat16_keep_weights_in_float32(janus: Path, tmp_path: Path) -> None:
     ready = prepare(order("janus-pro", janus, tmp_path / "out", precision="bfloat16"))
     finetune(ready)
@@ -263,6 +268,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(janus: Path, tmp
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_refused_unless_insisted(janus: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(binding.memory, "available", lambda *_: 10)
     asked = order("janus-pro", janus, tmp_path / "out")
@@ -332,6 +338,7 @@ def _without_betas(state) -> None:
     state["optimisers"][0]["param_groups"][0]["betas"] = None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [_without_a_step, _of_many_steps, _watching_words, _with_other_moments, _without_betas]
 )

@@ -48,6 +48,7 @@ def test_every_drawing_prompt_comes_once_per_round() -> None:
     assert again != list(prompts)
 
 
+@pytest.mark.slow
 def test_prompts_are_words_alone_and_name_the_picture_in_every_order() -> None:
     made = mixture(orders=24, batch=672)
     wanted = load_split().train[5]

@@ -87,6 +87,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen]:
     child.communicate()
 
 
+@pytest.mark.slow
 def test_a_second_training_is_refused_by_name_until_the_first_one_is_dead(
     holder: subprocess.Popen, binder: Binder, tmp_path: Path
 ) -> None:
@@ -219,6 +220,7 @@ def test_a_folder_that_is_moved_meanwhile_goes_on_where_it_is(binder: Binder, tm
     assert (moved.out / "model.safetensors").read_bytes() == (whole.out / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", [0o022, 0o027, 0o077], ids=oct)
 def test_written_files_have_the_permissions_of_new_files(mask: int, binder: Binder, tmp_path: Path) -> None:
     model = Path(binder.made.order.model.partition("=")[2])

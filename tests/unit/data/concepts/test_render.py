@@ -69,6 +69,7 @@ def test_other_sizes_are_scalings_of_the_384_layout(pattern, size):
     assert np.abs(native - scaled).max() < 6
 
 
+@pytest.mark.slow
 def test_different_concepts_look_different_at_the_smallest_size():
     images = {render(concept, 32).tobytes() for concept in all_concepts()}
     assert len(images) == 840

@@ -74,6 +74,7 @@ EVERY = pytest.mark.nightly(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "every"), [(48, 3), (384, 10)])
 def test_every_third_small_and_every_tenth_large_portrait_is_read_right(size, every):
     assert read(size, size, clean, every=every, start=every // 3) == dict.fromkeys((*ATTRIBUTES, "whole"), 1)

@@ -63,6 +63,7 @@ def test_gender_says_nothing_about_a_face():
         assert abs(count / (600 / len(VALUES[attribute])) - 0.5) < 0.12
 
 
+@pytest.mark.slow
 def test_the_split_is_the_one_that_is_built():
     assert build_split() == load_people()
     assert files("unispect.data.faces").joinpath(SPLIT_FILE).read_text("utf-8") == split_text(load_people())

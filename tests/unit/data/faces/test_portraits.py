@@ -37,6 +37,7 @@ def test_the_seed_decides_everything_else_and_only_that():
     assert len(pictures) == 12
 
 
+@pytest.mark.slow
 def test_skin_goes_from_light_to_dark_in_equal_shares():
     lightest, darkest = hues("skin")[0], hues("skin")[-1]
     assert sum(lightest) > 600
@@ -65,6 +66,7 @@ def test_what_is_missing_is_named(monkeypatch):
         portrait(SOMEBODY, 64)
 
 
+@pytest.mark.slow
 def test_nothing_is_drawn_or_imported_before_it_is_needed():
     code = "import sys, unispect.studies.faces.plan, unispect.studies.faces.judge; print('dicebear' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

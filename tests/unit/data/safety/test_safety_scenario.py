@@ -62,6 +62,7 @@ def test_spellings_differ_from_the_word_and_read_like_it(name: str, seed: int) -
     assert plain == VALUE
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32), st.booleans(), st.sampled_from([0.0, 1.0]))
 def test_lessons_never_use_held_out_combinations_or_words_of_a_lexicon(
     seed: int, forbidden: bool, strange: float

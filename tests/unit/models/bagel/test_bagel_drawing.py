@@ -180,6 +180,7 @@ def test_redrawing_is_a_capability(model: Bagel):
 # States
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 4])
 @torch.no_grad()
 def test_states_of_a_step_give_its_velocity(model: Bagel, steps: int):
@@ -241,6 +242,7 @@ def test_steps_are_for_pictures(model: Bagel):
 # Thoughts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 2.0])
 @torch.no_grad()
 def test_thoughts_guide_the_picture_alone_and_stand_in_its_states(model: Bagel, temperature: float):

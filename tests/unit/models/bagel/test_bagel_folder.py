@@ -74,6 +74,7 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
 
 
+@pytest.mark.slow
 def test_the_published_files_give_what_one_file_gives(single: Path, base: Path):
     assert not differing(opened(base), opened(single))
     assert opened(base).card.revision.count("+") == 1
@@ -89,6 +90,7 @@ def test_an_untrained_model_is_saved_and_read_back(tmp_path: Path):
     assert not differing(start(tiny_bagel.TINY, folder, seed=3), model)
 
 
+@pytest.mark.slow
 def test_weights_of_others_take_the_rest_from_the_base(tuned: Path, base: Path):
     """From beside the folder or from within it; only what draws differs."""
     model = opened(tuned)
@@ -100,6 +102,7 @@ def test_weights_of_others_take_the_rest_from_the_base(tuned: Path, base: Path):
     assert opened(tuned).card.revision == model.card.revision
 
 
+@pytest.mark.slow
 def test_missing_tables_are_made_and_a_missing_tower_is_the_bases(tuned: Path, base: Path):
     whole = opened(tuned)
     drop(tuned / "model_bf16.safetensors", SEEN_PLACES, DRAWN_PLACES, TOWER)

@@ -145,6 +145,7 @@ def test_other_architectures_are_refused(changes: dict, message: str):
         network_config(language=LANGUAGE, vision={k: v for k, v in VISION.items() if k != "patch_size"}, content={})
 
 
+@pytest.mark.slow
 def test_the_tables_of_the_weights_count_for_more_than_a_file():
     content = {"max_latent_size": 32}
     config = network_config(language=LANGUAGE, vision=VISION, content=content, tables=(None, 64))

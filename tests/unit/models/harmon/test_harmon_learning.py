@@ -232,6 +232,7 @@ def test_noised_latents_have_the_schedules_moments():
         assert x.std().item() == pytest.approx(math.sqrt(1 - kept), abs=0.03)
 
 
+@pytest.mark.slow
 def test_starting_is_seeded_and_saving_gives_it_back(tmp_path: Path):
     for tied in (True, False):
         folder = tiny_harmon.write_files(tmp_path / str(tied), tied=tied)

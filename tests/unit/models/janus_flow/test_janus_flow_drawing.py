@@ -215,6 +215,7 @@ def test_temperature_means_nothing_and_steps_do(model: JanusFlow):
 # States
 
 
+@pytest.mark.slow
 def test_the_states_of_a_step_are_those_it_looked_with(model: JanusFlow):
     encoded = model.encode([Prompt.of(text) for text in TEXTS], Goal.IMAGE)
     replies: list[ImageReply] = model.draw(encoded, ImageSampling(SEEDS))

@@ -155,6 +155,7 @@ def middle(half: str, width: int) -> Shapes:
     return shapes | attention(f"{half}.mid.1", width)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(CARDS))
 def test_every_published_tensor_has_its_place_exactly_once(name: str):
     network = empty(build, network_config(published_config(name), image_token_id=100581))

@@ -60,6 +60,7 @@ MIXED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [{}, {"image_guidance": 1.5}, {"chat": True}, {"align": False, "image_guidance": 2.0}])
 def test_prompts_with_and_without_pictures_are_drawn_as_alone(model: OmniGen2, how: dict):
     own = drawing(model, **how)
@@ -298,6 +299,7 @@ def test_an_answer_that_begins_with_the_request_is_a_picture(model: OmniGen2, mo
 # What replies keep
 
 
+@pytest.mark.slow
 def test_the_states_of_a_step_are_those_it_looked_with(model: OmniGen2):
     """The last step, from what the reply keeps, and the same one drawn again; in a run, pairs are kept as lists."""
     own = drawing(model, image_guidance=1.5, between=(0.0, 0.5))

@@ -122,6 +122,7 @@ def test_a_text_head_that_is_no_copy_is_refused(apart: Path):
         opened(apart)
 
 
+@pytest.mark.slow
 def test_what_decides_an_output_decides_the_revision(apart: Path):
     seen = {opened(apart).card.revision}
     edit(apart / "vae" / "config.json", shift_factor=0.2)
@@ -141,6 +142,7 @@ def test_the_published_penalty_is_read(apart: Path):
     assert opened(apart).writing.published_penalty == 1.0
 
 
+@pytest.mark.slow
 def test_damage_names_key_and_file(apart: Path):
     file = apart / "transformer" / f"{NAMES['transformer']}.safetensors"
     change(file, lambda weights: weights.pop("layers.1.norm1.linear.bias"))
@@ -160,6 +162,7 @@ def test_a_missing_part_is_named(apart: Path):
         opened(apart)
 
 
+@pytest.mark.slow
 def test_starting_is_seeded_and_saving_gives_it_back(tmp_path: Path):
     folder = tiny_omnigen2.write_files(tmp_path, tied=False)
     one, again, other = (start(tiny_omnigen2.TINY, folder, seed=seed) for seed in (1, 1, 2))

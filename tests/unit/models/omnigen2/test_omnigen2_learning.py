@@ -145,6 +145,7 @@ def test_gradients_reach_what_each_direction_uses(model: OmniGen2, pictures: lis
     assert groups_with_gradient(given, chat=True) == DRAWN | SEEING
 
 
+@pytest.mark.slow
 def test_the_language_model_learns_to_be_heard_while_what_draws_stays_as_it_is(
     tmp_path: Path, pictures: list[Image.Image]
 ):

@@ -68,6 +68,7 @@ def without_cache(model: ShowO2, prompt: Tensor, latents: Tensor, time: float) -
     return model.network.flat(outputs[:, start + 1 : stop], (latents.shape[1], latents.shape[2]))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guidance", [1.0, 2.0, 5.0])
 @pytest.mark.parametrize("grid", [(4, 4), (6, 3)])
 @torch.no_grad()
@@ -257,6 +258,7 @@ def test_temperature_means_nothing_and_steps_do(model: ShowO2):
 # States
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_states_of_a_step_are_those_it_looked_with(model: ShowO2):
     encoded = model.encode([Prompt.of(text) for text in TEXTS], Goal.IMAGE)

@@ -65,6 +65,7 @@ def edit(path: Path, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
+@pytest.mark.slow
 def test_companions_are_found_beside_the_folder_and_in_it(single: Path, apart: Path):
     beside = opened(apart)
     assert same(beside, opened(single))
@@ -162,6 +163,7 @@ def test_a_text_head_that_is_no_copy_is_refused(apart: Path):
         opened(apart)
 
 
+@pytest.mark.slow
 def test_starting_is_seeded_and_saving_gives_it_back(tmp_path: Path):
     folder = tiny_show_o2.write_files(tmp_path, tied=False)
     one, again, other = (start(tiny_show_o2.TINY, folder, seed=seed) for seed in (1, 1, 2))

@@ -36,6 +36,7 @@ def test_an_unknown_part_is_refused_with_the_nearest():
         planned("riddles")
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(sorted(set(PARTS) - {"names"})), min_size=1, max_size=4))
 @settings(max_examples=20, deadline=None)
 def test_parts_share_units_and_keep_them(parts):

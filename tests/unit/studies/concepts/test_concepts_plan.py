@@ -48,6 +48,7 @@ def test_more_concepts_or_seeds_keep_the_units_there_were():
     assert few < many
 
 
+@pytest.mark.slow
 def test_only_held_out_combinations_are_shown_and_drawn_unless_said_to_be_learned_from():
     held_out, learned = set(load_split().held_out), set()
     for unit in plan(card(), Options()).units:
@@ -114,6 +115,7 @@ def test_every_option_stands_equally_often_at_every_letter(options, key):
         assert set(Counter(order[index] for order in orders).values()) == {len(orders) // len(options)}
 
 
+@pytest.mark.slow
 def test_planning_judging_and_viewing_need_no_torch():
     modules = "unispect.studies.concepts.plan, unispect.studies.concepts.view, unispect.studies.concepts.judge"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"

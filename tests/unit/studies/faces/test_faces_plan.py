@@ -74,6 +74,7 @@ def photographs(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_photographs_are_left_to_a_judge_who_can_see(photographs):
     model = FaceModel()
     entries = entries_of(model, Options(data=f"photos:{photographs}", seeds=(0,)))

@@ -64,6 +64,7 @@ def test_a_reading_is_the_mean_of_one_side_minus_that_of_the_other():
     assert sum(own for _, own in reading.influences) == pytest.approx(0)
 
 
+@pytest.mark.slow
 def test_the_size_of_nothing_but_noise_is_nothing_on_average():
     """Trainings (sd .3), prompts that all trainings share (sd 1) and both together (sd .5): the square would be .15."""
     rng = np.random.default_rng(0)
@@ -151,6 +152,7 @@ def families(rng, count, trainings, *, differ=0.2, training=0.2, prompts=0.5):
     return [[Reading("m", card("m"), list(zip(labels, x, strict=True))) for x in family] for family in values.tolist()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("inside", "outside", "trainings"), [(2, 2, 2), (2, 5, 2), (3, 4, 2), (3, 4, 3)])
 def test_where_no_way_of_drawing_is_nearer_none_is_found(inside, outside, trainings):
     """Six measures of families and trainings that differ by sd .2: a decision in at most 5 % of sections."""

@@ -26,6 +26,7 @@ def checkpoint(
     return replace(left, card=replace(left.card, bound_steps=steps, training_seed=training, binding=binding))
 
 
+@pytest.mark.slow
 def test_checkpoints_become_curves_in_the_order_of_their_steps():
     outside, inside = figures([checkpoint(40, 0.5), checkpoint(10, 0.0), checkpoint(20, 0.25)])
     (panel,) = outside.panels.values()

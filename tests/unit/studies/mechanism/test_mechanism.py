@@ -85,6 +85,7 @@ def test_what_differs_between_ways_of_teaching_is_no_relation():
     assert claimed <= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("combinations", [8, 24])
 def test_combinations_that_are_hard_make_no_relation(combinations):
     """Combinations are harder to draw and have prompts of more entropy; permuting words finds that in every third."""
@@ -139,6 +140,7 @@ def over_models(models):
     return [one for one in section(models).findings if one.id.endswith("-all models")]
 
 
+@pytest.mark.slow
 def test_trainings_are_set_against_each_other_from_six_on():
     assert not over_models(doses(range(5)))
     (one,) = over_models(doses(range(6)))
@@ -147,6 +149,7 @@ def test_trainings_are_set_against_each_other_from_six_on():
     assert len(section(doses(range(6))).tables[1].rows) == 6
 
 
+@pytest.mark.slow
 def test_checkpoints_of_one_training_are_no_independent_points():
     (one,) = over_models(doses([0] * 6))
     assert one.verdict is Verdict.NOT_APPLICABLE
@@ -154,6 +157,7 @@ def test_checkpoints_of_one_training_are_no_independent_points():
     assert one.decision is None
 
 
+@pytest.mark.slow
 def test_one_training_of_each_family_is_no_point_for_it():
     models = [replace(left, card=replace(left.card, family=f"f{n}")) for n, left in enumerate(doses(range(6)))]
     (one,) = over_models(models)

@@ -114,6 +114,7 @@ def test_a_rubric_that_cannot_be_read_is_asked_for_again_and_then_fails_with_the
     assert "gave no rubric of amber-1990" in next(iter(summary.causes))
 
 
+@pytest.mark.slow
 def test_a_second_judge_uses_the_rubric_of_the_first_and_is_not_averaged_with_it(tmp_path):
     run = replies(tmp_path, seeds=(0,), parts=PLAIN)
 

@@ -137,6 +137,7 @@ def test_missing_samples_leave_posters_their_weight():
     assert error.over_samples.estimate == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_the_order_of_replies_does_not_matter_and_limits_hold_the_estimate(data):

@@ -50,6 +50,7 @@ def test_no_study_names_a_family_or_a_checkpoint():
     assert {str(path): word.findall(path.read_text()) for path in files if word.search(path.read_text())} == {}
 
 
+@pytest.mark.slow
 def test_another_packages_checkpoint_of_the_same_backbone_gets_its_statement():
     ours, theirs = card("ours", "one", backbone="Qwen2.5 7B"), card("theirs", "two")
     assert said("F4b", ours, theirs) == []
@@ -59,6 +60,7 @@ def test_another_packages_checkpoint_of_the_same_backbone_gets_its_statement():
     assert all("Compared: ours and theirs, as they are." in detail for detail in details)
 
 
+@pytest.mark.slow
 def test_another_packages_further_training_is_held_to_what_it_came_from():
     base, further = card("base", "two"), card("further", "two", tuned_from="base", tuned_by="RecA")
     assert said("T4", base, replace(further, tuned_by="")) == []
