@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from PIL.Image import Image
 
-from unispect.data.concepts.planes import Judged, on_grid, ramp
+from unispect.data.concepts.planes import GRID, Judged, on_grid, ramp
 from unispect.data.faces.templates import Templates, iris_color, templates
 from unispect.data.faces.world import ATTRIBUTES, VALUES, Face
 
@@ -25,7 +26,8 @@ _INK, _SHADE = np.array((43.0, 34.0, 48.0)), 0.35
 """Colour of outlines, and how much of it an edge of hair may hold."""
 _IN_PLACE = 0.85
 """A face whose hair fits so well is where it belongs."""
-_SHIFTS = tuple((down, right) for down in range(-3, 4) for right in range(-3, 4))
+_FAR = 3
+_SHIFTS = tuple((down, right) for down in range(-_FAR, _FAR + 1) for right in range(-_FAR, _FAR + 1))
 """How far off, in grid points, a face is looked for ..."""
 _NEAR = tuple((down, right) for down in range(-1, 2) for right in range(-1, 2))
 """... and from there its irises."""
@@ -100,15 +102,22 @@ def _hair(pixels: np.ndarray, known: Templates) -> np.ndarray:
 
 def _away(pixels: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """[colours, GRID, GRID], the distance to each colour or to a mixture of it with some ink."""
-    to_ink = (_INK - colors)[:, None, None]
-    off = pixels - colors[:, None, None]
-    share = np.clip((off * to_ink).sum(-1) / np.maximum((to_ink**2).sum(-1), 1), 0, _SHADE)
-    return np.linalg.norm(off - share[..., None] * to_ink, axis=-1)
+    to_ink = _INK - colors
+    longest = np.maximum((to_ink**2).sum(-1), 1)[:, None, None]
+    # red, green and blue by themselves: sums over an axis of three take several times as long
+    inks = [one[:, None, None] for one in to_ink.T]
+    offs = [plane - one[:, None, None] for plane, one in zip(np.moveaxis(pixels, -1, 0), colors.T, strict=True)]
+    share = np.clip(_summed(off * ink for off, ink in zip(offs, inks, strict=True)) / longest, 0, _SHADE)
+    return np.sqrt(_summed((off - share * ink) ** 2 for off, ink in zip(offs, inks, strict=True)))
+
+
+def _summed(planes: Iterable[np.ndarray]) -> np.ndarray:
+    return reduce(np.add, planes)
 
 
 def _fits(hair: np.ndarray, accent: np.ndarray, known: Templates) -> np.ndarray:
     """[hair colours, styles], how well hair of each colour covers each style's template, at most 1 (Dice's overlap)."""
-    matters = (known.hair.max(0) > 0.05) * (1 - accent)
+    matters = known.hairy * (1 - accent)
     seen = (hair * matters).reshape(len(hair), -1)
     expected = (known.hair * matters).reshape(len(known.hair), -1)
     return 2 * seen @ expected.T / np.maximum(seen.sum(1)[:, None] + expected.sum(1), 1)
@@ -116,9 +125,12 @@ def _fits(hair: np.ndarray, accent: np.ndarray, known: Templates) -> np.ndarray:
 
 def _place(hair: np.ndarray, accent: np.ndarray, known: Templates) -> tuple[int, int]:
     """By how much the picture has to be moved, down and right, for hair to fit best."""
+    # what leaves at one side comes in at the other
+    hair, accent = np.pad(hair, ((0, 0), (_FAR, _FAR), (_FAR, _FAR)), "wrap"), np.pad(accent, _FAR, "wrap")
 
     def fit(shift: tuple[int, int]) -> float:
-        return float(_fits(np.roll(hair, shift, (1, 2)), np.roll(accent, shift, (0, 1)), known).max())
+        rows, columns = (slice(_FAR - by, _FAR - by + GRID) for by in shift)
+        return float(_fits(hair[:, rows, columns], accent[rows, columns], known).max())
 
     return (0, 0) if fit((0, 0)) >= _IN_PLACE else max(_SHIFTS, key=fit)
 

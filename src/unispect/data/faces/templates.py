@@ -29,6 +29,7 @@ class Templates:
 
     Attributes:
         hair: [styles, GRID, GRID], covered by hair of each style.
+        hairy: of 0 and 1, where hair of any style may be.
         accents: [accessories but none, GRID, GRID], covered by each accessory.
         zones: [accessories but none, GRID, GRID] of 0 and 1, where each may lie; no two overlap.
         irises: covered by the two irises.
@@ -40,6 +41,7 @@ class Templates:
     """
 
     hair: Plane
+    hairy: Plane
     accents: Plane
     zones: Plane
     irises: Plane
@@ -64,6 +66,7 @@ def templates() -> Templates:
     drawn = [_pixels(Face(eye, "black", "buzz cut", "none")) for eye in VALUES["eye color"]]
     return Templates(
         hair=hair,
+        hairy=(hair.max(0) > 0.05).astype(float),
         accents=accents,
         zones=_zones(accents),
         irises=irises,
