@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import save, save_file
 
 from reproductions.posters.gradings import read_grading
 from tests.helpers.odd_texts import FUZZ, VALUES, changed, filled
@@ -30,9 +32,14 @@ from unispect.data.posters.subjects import load_subjects
 from unispect.data.prompts import load_prompts
 from unispect.data.safety.sources import own_scenario
 from unispect.data.t2i_corebench import TYPES, read_t2i_corebench
+from unispect.models.adapter_files import open_adapters
+from unispect.models.named_adapters import Adapter
+from unispect.models.registry import card_of
 from unispect.runs import manifest
 from unispect.studies.posters.judging.review import review
 from unispect.train.recipe import load_recipe
+
+TENSORS = "adapter_model.safetensors"
 
 
 def picture(kind: str, **how: Any) -> bytes:
@@ -69,6 +76,15 @@ def edits(file: Path) -> object:
     return review((), file.read_text("utf-8", "replace"), by="Ada", when="now", name=str(file))
 
 
+LORA = {"q.lora_A.weight": torch.ones(2, 3), "q.lora_B.weight": torch.ones(4, 2)}
+
+
+def adapter(file: Path) -> object:
+    if file.suffix == ".json":
+        save_file({f"base_model.model.{key}": tensor for key, tensor in LORA.items()}, file.parent / TENSORS)
+    return open_adapters(card_of("tiny-janus-pro"), [Adapter(str(file.parent))])
+
+
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "geneval": ("a.jsonl", lambda file: list(read_geneval(file))),
     "corebench": ("C-MI.json", corebench),
@@ -85,6 +101,8 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "cassette": ("a.jsonl", cassette),
     "run.json": (manifest.NAME, lambda file: manifest.read(file.parent)),
     "edits": ("a.csv", edits),
+    "adapter": ("adapter_config.json", adapter),
+    "adapter's tensors": (TENSORS, adapter),
 }
 
 TEMPLATES = {
@@ -98,6 +116,7 @@ TEMPLATES = {
     "scenario": '{"forbidden": @, "temperature": @, "cells": [{"name": @, "forbidden": true, "prompts": [@]}]}',
     "prices": '{"a": {"input": @, "output": @, "picture_tokens": @}}',
     "recipe": '{"about": @, "steps": @, "teach": @, "learn": @, "learning_rate": @, "auxiliary": @}',
+    "adapter": '{"peft_type": "LORA", "r": @, "lora_alpha": @, "rank_pattern": {"q": @}, "target_modules": @}',
     "run.json": '{"format": @, "created": @, "invocations": [{"command": @, "settings": @}], "cards": @}',
 }
 """What a file holds, with places for something odd. JSON is YAML as well."""
@@ -114,6 +133,7 @@ FILES = {
     "scenario": b"forbidden: feet\ncells:\n- {name: a, forbidden: true, prompts: [one, two]}\n",
     "prices": b"a: {input: 2.5, output: 10.0}\n",
     "recipe": b"about: x\nteach: {both: both}\nlearn: [backbone]\nsteps: 10\n",
+    "adapter's tensors": save(LORA, {"lora_adapter_metadata": '{"q.r": 2, "q.lora_alpha": 3}'}),
     "edits": b"row,statement,wanted,judged,status,reason\n1,a,yes,SHOWN,,\n",
 }
 

@@ -20,6 +20,7 @@ def finetune(
     *,
     model: Annotated[str, Parameter(name=("--model", "-m"))],
     recipe: str,
+    adapter: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     out: Annotated[Path, Parameter(name=("--out", "-o"))],
     steps: Annotated[int | None, _UNSET] = None,
     seed: Annotated[int | None, _UNSET] = None,
@@ -43,6 +44,8 @@ def finetune(
     Args:
         model: Name from `unispect models`, or NAME=FOLDER or NAME=owner/name@revision for other weights.
         recipe: Name from `unispect train recipes`, or a YAML file.
+        adapter: Adapters that are merged into the weights first: FOLDER or owner/name@revision, with :WEIGHT behind it
+            where that is not 1 (docs/weights.md).
         out: Folder for the weights, and for what the training itself leaves.
         steps: Optimiser steps; default, here and below: the recipe's.
         seed: Of everything random.
@@ -76,9 +79,13 @@ def finetune(
     if print_recipe:
         say(recipe_text(found).rstrip())
         return
+    from unispect.models.named_adapters import parse_adapters
     from unispect.train.finetune import FinetuneConfig
 
-    _carry_out(FinetuneConfig(model, found, Path(recipe).stem, out, device, whatever_memory), dry_run=dry_run)
+    order = FinetuneConfig(
+        model, found, Path(recipe).stem, out, device, whatever_memory, tuple(map(str, parse_adapters(adapter)))
+    )
+    _carry_out(order, dry_run=dry_run)
 
 
 def old_name(*words: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int | None:

@@ -32,7 +32,8 @@ def models(name: str = "", /) -> None:
     )
     say()
     say("Weights of published models: --model NAME=FOLDER or NAME=owner/name@revision; NAME=FOLDER/FILE where a")
-    say("folder holds several sets of weights (docs/weights.md). More: unispect models NAME")
+    say("folder holds several sets of weights; --adapter FOLDER:WEIGHT merges adapters into them (docs/weights.md).")
+    say("More: unispect models NAME")
     say(
         "Models behind an API: PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or PROVIDER:+IMAGE, and @BASE_URL for another server;"
     )

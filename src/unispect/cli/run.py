@@ -22,6 +22,7 @@ app = App(
   unispect run concepts --model tiny-janus-pro-bound --out runs/bound
   unispect run encoding --model tiny-janus-pro --data images:photos --out runs/1
   unispect run encoding --model janus-pro-1b=weights/1B --data t2i-corebench:prompts mmbench:dev.tsv --out runs/2
+  unispect run encoding --model janus-pro-1b=weights/1B --adapter loras/style:0.7 loras/words --out runs/3
   unispect run faces --model janus-pro-7b=weights/faces --out runs/faces
   unispect run posters --model bagel-7b-mot=weights/bagel --data subjects.yaml --out runs/posters
   unispect run concepts encoding response --model 'tiny-*-bound' --out runs/all
@@ -40,6 +41,7 @@ def run(
     *study: str,
     model: Annotated[tuple[str, ...], Parameter(name=("--model", "-m"), consume_multiple=True, negative=())],
     out: Annotated[Path, Parameter(name=("--out", "-o"))],
+    adapter: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     data: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     preset: Annotated[tuple[Preset, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     parts: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
@@ -65,6 +67,8 @@ def run(
             PROVIDER:+IMAGE, with @BASE_URL for another server than the provider's; providers are openai (any server
             of its protocol), openai-sdk, anthropic, google.
         out: Folder for the records; made if it is not there.
+        adapter: Adapters that are merged into the model's weights: FOLDER or owner/name@revision, with :WEIGHT behind
+            it where that is not 1 (docs/weights.md).
         data: Where prompts come from, one or several of: world (default), world-types, t2i-corebench:FOLDER,
             mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE. For the study faces: faces (default, our
             own drawings) or photos:FOLDER. For the study posters: a YAML file of titles, years and pictures.
@@ -112,6 +116,7 @@ def run(
         options=Options(data or None, preset or tuple(Preset), limit, seeds, parts),
         device=device,
         dtype=dtype,
+        adapters=adapter,
         batch_size=batch_size,
         shard=shard,
         fresh=fresh,

@@ -84,6 +84,7 @@ class ModelCard:
         published: the same of the model as it is loaded. Where one differs, `id` ends in "~" and eight digits.
         files: names and SHA-256 of the files that were read when it was loaded, those of companions behind the name
             of their folder.
+        adapters: what was merged into the weights while they were loaded, and with which weight, in words.
     """
 
     id: str
@@ -116,6 +117,7 @@ class ModelCard:
     settings: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
     files: tuple[tuple[str, str], ...] = ()
+    adapters: tuple[str, ...] = ()
 
     @property
     def differences(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +12,7 @@ from unispect.core.errors import UsageError
 if TYPE_CHECKING:
     from unispect.engine.pool import WorkerPool
     from unispect.models.base import UnifiedModel
+    from unispect.models.named_adapters import Adapter
     from unispect.models.registry import ModelReference
 
 
@@ -113,17 +114,26 @@ class Replicas:
             from unispect.engine.ray import Actors
 
             threads = self.cpus_per_replica
-            load = partial(load_replica, model.name, model.weights, *self.precision(device, dtype), threads)
+            named = model.name, model.weights, *self.precision(device, dtype), threads
+            load = partial(load_replica, *named, adapters=model.adapters)
             return WorkerPool(
                 Actors(load, address=self.address, gpus=self.gpus_per_replica, threads=threads), self.replicas
             )
         threads = max(1, torch.get_num_threads() // self.workers)
-        return WorkerPool(
-            Processes(partial(load_replica, model.name, model.weights, device, dtype, threads)), self.workers
-        )
+        named = model.name, model.weights, device, dtype, threads
+        return WorkerPool(Processes(partial(load_replica, *named, adapters=model.adapters)), self.workers)
 
 
-def load_replica(name: str, weights: str, device: str, dtype: str, threads: int, number: int) -> UnifiedModel:
+def load_replica(
+    name: str,
+    weights: str,
+    device: str,
+    dtype: str,
+    threads: int,
+    number: int,
+    *,
+    adapters: Sequence[Adapter] = (),
+) -> UnifiedModel:
     """The model for the process of that number, on a GPU of its own if it sees several and none was named.
 
     Raises:
@@ -137,4 +147,4 @@ def load_replica(name: str, weights: str, device: str, dtype: str, threads: int,
     torch.set_num_threads(threads)
     if device in ("auto", "cuda") and torch.cuda.device_count() > 1:
         device = f"cuda:{number % torch.cuda.device_count()}"
-    return load(name, weights or None, device, dtype)
+    return load(name, weights or None, device, dtype, adapters=adapters)

@@ -8,8 +8,8 @@ and so is a parameter that no key fills.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -58,6 +58,14 @@ class Tied:
     copy: str
     original: str
     setting: str
+
+
+@dataclass(frozen=True)
+class Amendments:
+    """What is done to tensors before they are cast: published key or our name -> the tensor it becomes, in float32."""
+
+    published: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
+    ours: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
 
 
 Target = str | Split | Squeeze | Matrix | None
@@ -119,6 +127,7 @@ def fill(
     devices: Sequence[torch.device],
     dtype: torch.dtype,
     exact: tuple[str, ...] = (),
+    amended: Amendments = Amendments(),  # frozen
 ) -> None:
     """Puts every published tensor where it belongs in a network built on the meta device.
 
@@ -126,7 +135,7 @@ def fill(
 
     All names and shapes are checked before the first tensor is read. One published tensor at a time is held beside the
     filled part of the network, so peak memory is about the network's own size. What has a name of ours that begins as
-    one of `exact` is float32 whatever the dtype.
+    one of `exact` is float32 whatever the dtype. What is `amended` is so before it is cast.
 
     Raises:
         CheckpointError: a key is missing, unknown, mis-shaped, given twice, not a float, or holds numbers that are not
@@ -148,7 +157,11 @@ def fill(
                     f"{shard.path}: {key!r} is {tensor.dtype}; only float weights of 16 bits or more can be loaded: "
                     "take the weights as they were before they were quantised"
                 )
+            if key in amended.published:
+                tensor = amended.published[key](tensor)
             for name, piece in zip(names_of(target), pieces_of(target, tensor), strict=True):
+                if name in amended.ours:
+                    piece = amended.ours[name](piece)
                 filled[name] = piece.to(device=device_of(places, name), dtype=dtypes[name], copy=True)
                 _require_finite(filled[name], tensor, key, shard.path)
     network.load_state_dict(filled, strict=True, assign=True)
@@ -200,6 +213,19 @@ def check_copy(checkpoint: Checkpoint, tied: Tied) -> None:
             f"{found.path}: {tied.copy!r} differs from {tied.original!r}, but config.json says they are tied; "
             f"set {tied.setting} to false there"
         )
+
+
+@torch.no_grad()
+def amend(network: nn.Module, table: KeyTable, amended: Amendments) -> None:
+    """Amends a network that is filled; what it holds was cast before, and is cast again."""
+    state = network.state_dict()
+    for key, changed in amended.published.items():
+        target = target_of(table, key)
+        whole = changed(_unsplit(target, [state[name] for name in names_of(target)]))
+        for name, piece in zip(names_of(target), pieces_of(target, whole), strict=True):
+            state[name].copy_(piece)
+    for name, changed in amended.ours.items():
+        state[name].copy_(changed(state[name]))
 
 
 def published(table: KeyTable, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -12,10 +12,12 @@ from torch import nn
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError
+from unispect.models.adapter_files import OpenAdapter
+from unispect.models.adapters import amendments
 from unispect.models.building import empty, fresh, in_words, make_buffers, within
 from unispect.models.checkpoint import Checkpoint, Layout, files_in, open_checkpoint
 from unispect.models.devices import devices_for, dtype_for, keep_pages
-from unispect.models.keys import AS_IS, KeyTable, Tied, check_copy, fill, published, with_original
+from unispect.models.keys import AS_IS, KeyTable, Tied, amend, check_copy, fill, published, with_original
 from unispect.models.shards import save_shard
 
 Made = TypeVar("Made")
@@ -76,12 +78,22 @@ class Family(Generic[Made]):
     companions: Callable[[Path], Iterable[Path]] = lambda folder: ()
     beside: Callable[[Any, Path], None] = lambda network, folder: None
 
-    def load(self, card: ModelCard, weights: str | Path = "", *, device: str = "auto", dtype: str = "auto") -> Made:
+    def load(
+        self,
+        card: ModelCard,
+        weights: str | Path = "",
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        adapters: Sequence[OpenAdapter] = (),
+    ) -> Made:
         """A model from a checkpoint folder or hub id (default: the card's), in any layout that is published.
 
+        Adapters are merged into its weights; its card is the base's (`adapters.with_adapters` says what it is then).
+
         Raises:
-            CheckpointError: the checkpoint or what belongs to it is incomplete, damaged or another model's; names key
-                and file.
+            CheckpointError: the checkpoint or what belongs to it is incomplete, damaged or another model's, or an
+                adapter is; names key and file.
             UsageError: no such folder, device or dtype; or none is named of a model that is not published.
         """
         source = weights or card.hub
@@ -94,8 +106,18 @@ class Family(Generic[Made]):
                 keep_pages()
             opened = self.open(card, source) if self.open else open_checkpoint(source, layout=self.layout)
             found = self.read(card, opened)
-            network = self._filled(found, devices, dtype)
+            network = self._filled(card, found, devices, dtype, adapters)
             return self._model(found.checkpoint.on(card), network, found)
+
+    def merge(self, model: Any, path: str | Path, adapters: Sequence[OpenAdapter]) -> None:
+        """Merges adapters into a model that is loaded, whose weights were changed since `path` was read.
+
+        Raises:
+            CheckpointError: an adapter is another model's, or damaged; names file and tensors.
+        """
+        checkpoint, network = open_checkpoint(path, layout=self.layout), model.network
+        table = self.table(network.config, checkpoint)
+        amend(network, table, amendments(adapters, model.card, checkpoint, table, network))
 
     def start(self, card: ModelCard, folder: str | Path, *, seed: int) -> Made:
         """An untrained model, in float32 on the CPU, with the sizes and the processor that a folder's files give.
@@ -123,7 +145,14 @@ class Family(Generic[Made]):
         parameters = round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
         return self.model(replace(card, parameters=parameters), network, found.processor, **found.settings)
 
-    def _filled(self, found: Found, devices: Sequence[torch.device], dtype: str) -> nn.Module:
+    def _filled(
+        self,
+        card: ModelCard,
+        found: Found,
+        devices: Sequence[torch.device],
+        dtype: str,
+        adapters: Sequence[OpenAdapter],
+    ) -> nn.Module:
         """The network with the checkpoint's weights, in evaluation mode.
 
         Raises:
@@ -137,7 +166,10 @@ class Family(Generic[Made]):
             checkpoint = with_original(checkpoint, tied)
         table = self.table(config, checkpoint)
         precision = dtype_for(dtype, devices[0], in_bfloat16=checkpoint.in_bfloat16)
-        fill(network, checkpoint, table, stacks=self.stacks, devices=devices, dtype=precision, exact=self.exact)
+        how = {"stacks": self.stacks, "devices": devices, "dtype": precision, "exact": self.exact}
+        if adapters:
+            how["amended"] = amendments(adapters, checkpoint.on(card), checkpoint, table, network)
+        fill(network, checkpoint, table, **how)
         if tied:
             check_copy(checkpoint, tied)
         self.check(config, checkpoint)

@@ -6,22 +6,25 @@ points to an `Entry`. Nothing here imports torch before a model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unispect.core import extras
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError, unknown
+from unispect.models.named_adapters import Adapter, parse_adapters
 from unispect.models.settings import SIGN
 
 if TYPE_CHECKING:
+    from unispect.models.adapter_files import OpenAdapter
     from unispect.models.base import UnifiedModel
     from unispect.models.loading import Family
 
@@ -50,10 +53,12 @@ class ModelReference:
     """What `name=folder-or-hub-id@revision` says; `weights` is empty for the model's own.
 
     `name=folder/file` and `name=owner/name/file@revision` say which of several sets of weights there are meant.
+    `adapters` are merged into these while they are loaded.
     """
 
     name: str
     weights: str = ""
+    adapters: tuple[Adapter, ...] = ()
 
 
 def parse(text: str) -> ModelReference:
@@ -139,7 +144,14 @@ def completed(card: ModelCard) -> ModelCard:
 
 
 @extras.told()
-def load(name: str, weights: str | Path | None = None, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
+def load(
+    name: str,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    *,
+    adapters: Iterable[str | Path | Adapter] = (),
+) -> UnifiedModel:
     """The model of that name, ready to use.
 
     Args:
@@ -151,10 +163,12 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
             "cuda:0,cuda:1".
         dtype: "float32", "bfloat16" or "auto": bfloat16, but on the CPU float32 unless the weights are stored in
             bfloat16 and the processor computes in it.
+        adapters: folders or hub ids of adapters, each with `:WEIGHT` behind it where that is not 1, which are merged
+            into the weights (docs/weights.md says which kinds).
 
     Raises:
         UsageError: unknown model, device or dtype, or no such folder.
-        CheckpointError: the weights cannot be loaded as this model.
+        CheckpointError: the weights or an adapter cannot be loaded as this model's.
         MissingExtra: packages that it needs are not installed; says how to get them.
     """
     reference = parse(name)
@@ -166,8 +180,11 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
 
         if source:
             raise UsageError(f"{reference.name} is behind an API; it takes no weights")
+        if adapters:
+            raise UsageError(f"{reference.name} is behind an API; it takes no adapters")
         return load_remote(reference.name)
-    model = _load(reference.name, source, device, dtype)
+    opened = opened_adapters(replace(reference, weights=source, adapters=parse_adapters(adapters)))
+    model = _load(reference.name, source, device, dtype, opened)
     if source and Path(source).expanduser().exists():
         from unispect.models.checkpoint import located
         from unispect.models.taught import speaks_of, with_taught
@@ -175,7 +192,25 @@ def load(name: str, weights: str | Path | None = None, device: str = "auto", dty
         folder, file = located(source)
         if speaks_of(file):
             model.card = with_taught(model.card, folder)
+    if opened:
+        from unispect.models.adapters import with_adapters
+
+        model.card = with_adapters(model.card, opened)
     return model
+
+
+def opened_adapters(model: ModelReference) -> tuple[OpenAdapter, ...]:
+    """A model's adapters, read and held to what they say of their base.
+
+    Raises:
+        UsageError: there is neither such a folder nor a hub id of that form.
+        CheckpointError: files are missing, damaged or hold what cannot be merged, or are of another model.
+    """
+    if not model.adapters:
+        return ()
+    from unispect.models.adapter_files import open_adapters
+
+    return open_adapters(card_of(model.name), model.adapters, model.weights)
 
 
 def files_of(name: str) -> Path:
@@ -213,23 +248,29 @@ def family_of(card: ModelCard) -> Family[Any]:
     raise UsageError(f"{card.id} comes from another package, which does not say how its weights are written")
 
 
-def _load(name: str, source: str, device: str, dtype: str) -> UnifiedModel:
+def _load(name: str, source: str, device: str, dtype: str, adapters: Sequence[OpenAdapter]) -> UnifiedModel:
     card = card_of(name)
     if name in _organism_cards():
-        return _load_organism(card, source, device, dtype)
+        return _load_organism(card, source, device, dtype, adapters)
     entry = _entries()[name]
     loader = _function(entry.load) if isinstance(entry.load, str) else entry.load
-    return loader(card, source, device=device, dtype=dtype)
+    if not adapters:
+        return loader(card, source, device=device, dtype=dtype)
+    if "adapters" not in signature(loader).parameters:
+        raise UsageError(f"{name} comes from another package, whose way of loading takes no adapters")
+    return loader(card, source, device=device, dtype=dtype, adapters=adapters)
 
 
-def _load_organism(card: ModelCard, source: str, device: str, dtype: str) -> UnifiedModel:
+def _load_organism(
+    card: ModelCard, source: str, device: str, dtype: str, adapters: Sequence[OpenAdapter]
+) -> UnifiedModel:
     """The shipped one, or one from a folder as training leaves it."""
     if not source:
-        return _function(f"{_ORGANISMS}:load")(card.id, device=device, dtype=dtype)
+        return _function(f"{_ORGANISMS}:load")(card.id, device=device, dtype=dtype, adapters=adapters)
     path = Path(source).expanduser()
     if not path.exists():
         raise UsageError(f"no folder {source!r}; organisms come from folders that training left")
-    return _function(f"{_ORGANISMS}:load_from")(path, card, device=device, dtype=dtype)
+    return _function(f"{_ORGANISMS}:load_from")(path, card, device=device, dtype=dtype, adapters=adapters)
 
 
 @cache

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import as_file, files
@@ -20,6 +20,7 @@ from unispect.models.taught import TAUGHT
 from unispect.organisms.families import SHIPPED, base_card, family_of
 
 if TYPE_CHECKING:
+    from unispect.models.adapter_files import OpenAdapter
     from unispect.models.base import UnifiedModel
 
 
@@ -79,7 +80,7 @@ def variant_card(base: ModelCard, variant: Variant) -> ModelCard:
     )
 
 
-def load(name: str, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
+def load(name: str, *, device: str = "auto", dtype: str = "auto", adapters: Sequence[OpenAdapter] = ()) -> UnifiedModel:
     """A shipped organism.
 
     Raises:
@@ -89,7 +90,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> UnifiedMode
     if name not in cards():
         raise unknown("organism", name, cards())
     with as_file(files("unispect.organisms") / "weights" / cards()[name].family) as folder:
-        return load_from(folder, cards()[name], device=device, dtype=dtype)
+        return load_from(folder, cards()[name], device=device, dtype=dtype, adapters=adapters)
 
 
 def folder_of(card: ModelCard) -> Path:
@@ -97,18 +98,24 @@ def folder_of(card: ModelCard) -> Path:
     return Path(str(files("unispect.organisms") / "weights" / card.family))
 
 
-def load_from(path: Path, card: ModelCard, *, device: str = "auto", dtype: str = "auto") -> UnifiedModel:
+def load_from(
+    path: Path, card: ModelCard, *, device: str = "auto", dtype: str = "auto", adapters: Sequence[OpenAdapter] = ()
+) -> UnifiedModel:
     """An organism from a folder as training leaves it: the grown-up model, and the variants as differences.
 
-    The place may also be one of several files of weights in a folder.
+    The place may also be one of several files of weights in a folder. Adapters change the variant, difference included.
     """
+    from unispect.models import registry
     from unispect.models.digests import sha256_of
     from unispect.organisms.difference import apply_difference
 
     folder = path.parent if path.is_file() else path
-    model = family_of(card.family).load(card, path, device=device, dtype=dtype)
+    family = family_of(card.family)
     change = folder / f"{card.id.rsplit('-', 1)[-1]}.safetensors"
-    if card.id == family_of(card.family).organism or (folder / TAUGHT).is_file():
+    whole = card.id == family.organism or (folder / TAUGHT).is_file()
+    merged = {"adapters": adapters} if adapters and whole else {}
+    model = family.load(card, path, device=device, dtype=dtype, **merged)
+    if whole:
         return model  # what was bound later is stored whole, whatever it was bound from
     if not change.is_file():
         raise CheckpointError(f"{change} is missing; install the package again or train the organism")
@@ -117,4 +124,6 @@ def load_from(path: Path, card: ModelCard, *, device: str = "auto", dtype: str =
     both = hashlib.sha256(f"{model.card.revision} {digest}".encode()).hexdigest()
     files = (*model.card.files, (change.name, digest))
     model.card = replace(model.card.at(both[: len(model.card.revision)]), files=files)
+    if adapters:
+        registry.family_of(card).merge(model, path, adapters)
     return model

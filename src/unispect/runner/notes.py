@@ -91,6 +91,7 @@ def invocation(ready: LoadedRun) -> Invocation:
         "parts": ", ".join(order.options.parts),
         "limit": str(order.options.limit or ""),
         "weights": order.model.weights,
+        "adapters": " ".join(map(str, order.model.adapters)),
         "device": ready.device,
         "dtype": ready.dtype,
         "part": "{} of {}".format(*order.shard) if order.shard else "",

@@ -16,7 +16,7 @@ from unispect.data.prompts import load_prompts
 from unispect.engine.attempt import dtype_of
 from unispect.engine.executor import InProcess
 from unispect.engine.pool import WorkerPool
-from unispect.models.registry import card_of
+from unispect.models.registry import card_of, opened_adapters
 from unispect.runner.notes import data_line
 from unispect.runner.order import RunConfig
 from unispect.studies.cautions import pictures_asked_for
@@ -112,6 +112,7 @@ def rehearse(order: RunConfig) -> None:
     Raises:
         UsageError: unknown model, or options that make no sense for the study.
         DataError: the prompts cannot be read.
+        CheckpointError: an adapter cannot be read, or is another model's by what it says.
     """
     if order.batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {order.batch_size}")
@@ -129,6 +130,7 @@ def rehearse(order: RunConfig) -> None:
         order.study.planned(card, few)
     except UnispectError:
         order.study.planned(card, options)
+    opened_adapters(order.model)
     if order.behind_api:
         from unispect.models.remote.loading import check as check_remote
 
@@ -187,7 +189,8 @@ def _executor(order: RunConfig) -> InProcess[UnifiedModel] | WorkerPool:
 
     if order.replicas.several:
         return order.replicas.pool(order.model, order.device, order.precision)
-    return InProcess(load(order.model.name, order.model.weights or None, order.device, order.precision))
+    named = order.model
+    return InProcess(load(named.name, named.weights or None, order.device, order.precision, adapters=named.adapters))
 
 
 def _ready(order: RunConfig, executor: InProcess[UnifiedModel] | WorkerPool, device: str, dtype: str) -> LoadedRun:

@@ -249,6 +249,8 @@ def _notes(card: ModelCard) -> Iterator[str]:
         yield f"planted control: {card.planted}"
     if card.differences:
         yield f"not as published: {', '.join(card.differences)}"
+    if card.adapters:
+        yield f"adapters: {', '.join(card.adapters)}"
     if card.weight_files:
         yield "read: " + ", ".join(f"{name} (SHA-256 {digest[:16]})" for name, digest in card.weight_files)
 

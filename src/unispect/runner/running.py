@@ -15,7 +15,8 @@ from unispect.engine.driver import BATCH_SIZE, drive
 from unispect.engine.grading import grade
 from unispect.engine.progress import Progress, Silent, Summary
 from unispect.engine.replicas import Replicas
-from unispect.models.registry import ModelReference, chosen
+from unispect.models.named_adapters import Adapter, parse_adapters
+from unispect.models.registry import ModelReference, chosen, is_remote
 from unispect.runner.notes import invocation
 from unispect.runner.order import Remote, RunConfig, orders, require_fitting
 from unispect.runner.ready import LoadedRun, preparing, rehearse
@@ -110,6 +111,7 @@ def run(
     options: Options | None = None,
     device: str = "auto",
     dtype: str = "auto",
+    adapters: Sequence[str | Path | Adapter] = (),
     batch_size: int = BATCH_SIZE,
     shard: str = "",
     fresh: bool = False,
@@ -135,6 +137,8 @@ def run(
         device: "auto", "cpu", "cuda" or "cuda:N"; several, with commas between, spread a model. Not of loaded models.
         dtype: "float32", "bfloat16" or "auto": that of the model's records in the folder, else as `unispect.load` has
             it. Not of loaded models.
+        adapters: folders or hub ids of adapters, each with `:WEIGHT` behind it where that is not 1, which are merged
+            into the weights of the model (`unispect.load`); of one model that is named.
         batch_size: units that go through the model together (docs/scale.md says what of records it can change).
         shard: "I/N" to carry out part I of N only.
         fresh: refuse a folder that already holds records.
@@ -147,7 +151,7 @@ def run(
     Raises:
         UsageError: unknown study or model, options that make no sense, or a folder that cannot be continued.
         DataError: the prompts cannot be read.
-        CheckpointError: the weights are not this model's.
+        CheckpointError: the weights or an adapter are not this model's.
         StoreError: the folder is damaged, in use or moved, or the disk is full; what was stored stays.
     """
     listener, replicas = told or Told(), replicas or Replicas()
@@ -157,7 +161,7 @@ def run(
     require_fitting(studies, data=named, parts=options.parts, seeds=options.seeds)
     asked = orders(
         studies,
-        _models(model),
+        _with_adapters(_models(model), parse_adapters(adapters)),
         Path(out),
         options,
         device=device,
@@ -183,6 +187,28 @@ def _models(said: str | UnifiedModel | Sequence[str | UnifiedModel]) -> list[Mod
     for one in several:
         found += [new for new in (chosen([one]) if isinstance(one, str) else [one]) if new not in found]
     return found
+
+
+def _with_adapters(
+    models: list[ModelReference | UnifiedModel], adapters: tuple[Adapter, ...]
+) -> list[ModelReference | UnifiedModel]:
+    """The one model that was named, with adapters; all models where there are none.
+
+    Raises:
+        UsageError: there are adapters, and several models or one that is loaded or behind an API.
+    """
+    if not adapters:
+        return models
+    if len(models) != 1:
+        raise UsageError(
+            f"--adapter is for one model, and {len(models)} are named; run them apart, in one folder or two"
+        )
+    (one,) = models
+    if not isinstance(one, ModelReference):
+        raise UsageError(f"{one.card.id} is loaded already; give adapters to unispect.load instead")
+    if is_remote(one.name):
+        raise UsageError(f"{one.name} is behind an API; it takes no adapters")
+    return [replace(one, adapters=adapters)]
 
 
 def _each(

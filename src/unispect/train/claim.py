@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,31 @@ from unispect.data.faces.photographs import load_photographs
 from unispect.data.safety.lessons import read_prompts
 from unispect.train.recipe import CAPTIONS, PHOTOGRAPHS, WORLD, Recipe
 
-_CONTENT = "content"
-"""Entry that older claims lack."""
+_CONTENT, _ADAPTERS = "content", "adapters"
+"""Entries that older claims lack; the second is only there where adapters are."""
 
 
-def claim_of(model: str, recipe: Recipe) -> dict[str, Any]:
-    """The facts of a training, as JSON: model, recipe, and digests of the data that it names by a place."""
-    facts = {"model": model, "recipe": recipe.model_dump(mode="json", exclude_none=True), _CONTENT: _content(recipe)}
+def claim_of(model: str, recipe: Recipe, adapters: Sequence[str] = ()) -> dict[str, Any]:
+    """The facts of a training, as JSON: model, adapters if any, recipe, and digests of the data it names by a place."""
+    merged = {_ADAPTERS: list(adapters)} if adapters else {}
+    facts = {
+        "model": model,
+        **merged,
+        "recipe": recipe.model_dump(mode="json", exclude_none=True),
+        _CONTENT: _content(recipe),
+    }
     return json.loads(json.dumps(facts))
 
 
 def difference(found: Mapping[str, Any], own: Mapping[str, Any]) -> str:
-    """What two claims differ in ("model", "recipe"); empty if they are of one training.
+    """What two claims differ in ("model", "set of adapters", "recipe"); empty if they are of one training.
 
     Places may differ where what lies there is known to be the same.
     """
     if found.get("model") != own["model"]:
         return "model"
+    if found.get(_ADAPTERS, []) != own.get(_ADAPTERS, []):
+        return "set of adapters"
     if found.get("recipe") == own["recipe"]:
         return ""
     there, here = found.get(_CONTENT, {}), own[_CONTENT]

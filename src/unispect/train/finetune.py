@@ -51,6 +51,7 @@ class FinetuneConfig:
         out: folder for the bound weights; the training's own files stand in a folder in it.
         device: "auto", "cpu" or "cuda".
         whatever_memory: begin also if the estimate is above what there is.
+        adapters: `PLACE:WEIGHT` of those that are merged into the weights before.
     """
 
     model: str
@@ -59,10 +60,16 @@ class FinetuneConfig:
     out: Path
     device: str = "auto"
     whatever_memory: bool = False
+    adapters: tuple[str, ...] = ()
 
     @property
     def run(self) -> Path:
         return self.out / RUN
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the training is (`claim.claim_of`)."""
+        return claim_of(self.model, self.recipe, self.adapters)
 
     @property
     def claim(self) -> Path:
@@ -113,7 +120,7 @@ def finished(order: FinetuneConfig) -> Taught | None:
     found = claimed(order.claim, order.out)
     if found is None:
         return None
-    if other := difference(found, claim_of(order.model, order.recipe)):
+    if other := difference(found, order.facts):
         raise UsageError(f"{order.out} holds another training, of another {other}; choose another folder")
     try:
         return read_taught(order.out)
@@ -145,7 +152,7 @@ def prepare(order: FinetuneConfig) -> PreparedFinetune:
     group = assemble(order.device, recipe)
     mixture = make_mixture(recipe, card.image_size)  # what is wrong shows before anything large is loaded
     _check_memory(order, group, memory.least(card, recipe), "the weights alone take", "use a larger machine")
-    model = load(order.model, device=str(group.device), dtype="float32")
+    model = load(order.model, device=str(group.device), dtype="float32", adapters=order.adapters)
     if not isinstance(model, Speaker):
         raise Unsupported(card.id, "learn", "it does not say what its answers are made of")
     mixture = mixture.sized(model.card.image_size)
@@ -183,7 +190,7 @@ def _finished_by_another(order: FinetuneConfig) -> bool:
     if finished(order):
         return True
     if claimed(order.claim, order.out) is None:
-        write_claim(order.claim, {**claim_of(order.model, order.recipe), "title": order.title})
+        write_claim(order.claim, {**order.facts, "title": order.title})
     return False
 
 

@@ -98,6 +98,7 @@ def _write_files(bound: Bound, folder: Path, taught: Taught) -> None:
         config.save_pretrained(str(folder / ADAPTER))
         with durable.replacing(folder / ADAPTER / "adapter_model.safetensors") as path:
             save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, path)
+        write_taught(folder / ADAPTER, taught)
     write_taught(folder, taught)
 
 

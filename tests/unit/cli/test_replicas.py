@@ -7,6 +7,7 @@ import torch
 
 from unispect.engine.replicas import Replicas, load_replica
 from unispect.models import devices
+from unispect.models.named_adapters import Adapter
 from unispect.models.registry import ModelReference
 
 
@@ -35,9 +36,10 @@ def test_each_worker_takes_the_gpu_of_its_number(
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
-    monkeypatch.setattr("unispect.models.registry.load", lambda *how: loaded.append(how))
-    load_replica("tiny-janus-pro", "", device, "float32", 3, number)
-    assert loaded == [("tiny-janus-pro", None, chosen, "float32")]
+    monkeypatch.setattr("unispect.models.registry.load", lambda *how, adapters: loaded.append((*how, adapters)))
+    named = (Adapter("loras/style", 0.7),)
+    load_replica("tiny-janus-pro", "", device, "float32", 3, number, adapters=named)
+    assert loaded == [("tiny-janus-pro", None, chosen, "float32", named)]
     assert threads == [3]
 
 

@@ -100,10 +100,10 @@ def test_a_model_is_let_go_of_before_the_next_is_loaded(
 
     real, held = registry.load, []
 
-    def load(*how):
+    def load(*how, adapters):
         gc.collect()
         assert all(one() is None for one in held)
-        model = real(*how)
+        model = real(*how, adapters=adapters)
         held.append(weakref.ref(model))
         return model
 

@@ -2,7 +2,9 @@
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -194,6 +196,37 @@ def test_adapters_leave_the_weights_alone_and_merge_into_what_was_learned(janus:
     assert torch.allclose(answered(again), with_adapters, atol=1e-5)
 
 
+def test_the_folder_of_adapters_gives_what_the_merged_folder_gives(janus: Path, tmp_path: Path) -> None:
+    asked = order("janus-pro", janus, tmp_path / "out", lora={"rank": 2, "alpha": 4}, steps=3, learning_rate=1e-2)
+    finetune(prepare(asked))
+    merged = unispect.load(f"tiny-random-janus-pro={tmp_path / 'out'}", device="cpu")
+    shutil.move(tmp_path / "out" / "adapter", tmp_path / "elsewhere")  # it says itself what it was taught
+    adapted = unispect.load(asked.model, device="cpu", adapters=[tmp_path / "elsewhere"])
+    old, new = tensors(merged), tensors(adapted)
+    assert all(torch.equal(old[name], new[name]) for name in old)
+    for fact in ("taught", "binding", "bound_steps", "training_seed", "expressions", "aligned"):
+        assert getattr(adapted.card, fact) == getattr(merged.card, fact), fact
+    assert adapted.card.taught == {"both": "both"}
+    assert merged.card.notes[-1] in adapted.card.notes
+    base = unispect.load(asked.model, device="cpu").card
+    assert adapted.card.reference.startswith(f"{base.reference}+adapter:1.0*sha256:")
+    with pytest.raises(CheckpointError, match=rf"was learned by {base.reference}, and these weights are"):
+        unispect.load(f"tiny-random-janus-pro={tmp_path / 'out'}", device="cpu", adapters=[tmp_path / "elsewhere"])
+
+
+def test_what_adapters_add_is_learned_from_and_told_apart(janus: Path, tmp_path: Path) -> None:
+    asked = order("janus-pro", janus, tmp_path / "out", lora={"rank": 2, "alpha": 4}, steps=1)
+    finetune(prepare(asked))
+    further = replace(
+        order("janus-pro", janus, tmp_path / "further"), adapters=(f"{tmp_path / 'out' / 'adapter'}:1.0",)
+    )
+    assert "+adapter:1.0*" in prepare(further).reference
+    finetune(prepare(further))
+    assert finished(further)
+    with pytest.raises(UsageError, match="another set of adapters"):
+        finished(replace(further, adapters=()))
+
+
 def answered(model) -> torch.Tensor:
     return torch.cat(model.score(model.encode([Prompt.of("What is red?")], Goal.TEXT), [["blue", "a star"]]))
 
@@ -211,6 +244,10 @@ def test_adapters_are_heard_in_every_family(family: str, tmp_path: Path) -> None
     assert not still
     merged = unispect.load(f"tiny-random-{family}={tmp_path / 'out'}", device="cpu")
     assert torch.allclose(answered(ready.model), answered(merged), atol=1e-4)
+    named = f"tiny-random-{family}={tmp_path / 'model'}"
+    adapted = unispect.load(named, device="cpu", adapters=[tmp_path / "out" / "adapter"])
+    old, new = tensors(merged), tensors(adapted)
+    assert all(torch.equal(old[name], new[name]) for name in old)
 
 
 @pytest.mark.slow
