@@ -95,7 +95,7 @@ def test_the_table_is_that_of_the_project():
         extra: names(asked[extra]) for extra in EXTRAS
     }
     (everything,) = map(Requirement, asked["all"])
-    assert everything.extras == EXTRAS.keys() - {"judges", "ray"}
+    assert everything.extras == EXTRAS.keys() - {"judges", "quantised", "ray"}
 
 
 def test_the_metrics_need_torch_numpy_and_scipy_alone():
