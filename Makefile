@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
 NEWEST := .venv-newest
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-fast test-all test-newest test-oldest nightly check format bench kills setup lock sbom clean
+.PHONY: demo test test-fast test-all test-newest test-oldest test-quantised nightly check format bench kills setup lock sbom clean
 
 demo: setup
 	$(BIN)/unispect demo --out demo
@@ -35,7 +35,12 @@ test: setup
 test-all: setup
 	$(BIN)/$(PYTEST)
 
-nightly: test-all kills test-oldest
+nightly: test-all kills test-oldest test-quantised
+
+# The packages that own quantised formats lie apart: peft imports two of them wherever they are installed.
+test-quantised: setup
+	$(locked) --upgrade --target .quantised -r constraints-quantised.txt
+	PYTHONPATH=.quantised $(BIN)/$(PYTEST) tests/unit/models/quantised
 
 # What `pip install` brings today, looked up again every time; only what is newer than the locked releases is tried.
 test-newest: setup
@@ -108,4 +113,4 @@ sbom: setup
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.cdx.json $(BIN)/python
 
 clean:
-	rm -rf $(VENV) $(NEWEST) $(OLDEST) demo .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) $(NEWEST) $(OLDEST) .quantised demo .pytest_cache .ruff_cache .import_linter_cache build dist

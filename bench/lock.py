@@ -1,8 +1,9 @@
-"""Writes constraints.txt and constraints-cuda.txt anew: `make lock`.
+"""Writes constraints.txt, constraints-cuda.txt and constraints-quantised.txt anew: `make lock`.
 
 Every package of every extra that pyproject.toml names, in one release each, for every platform and Python, with the
 SHA-256 of every file of it. Releases stay as they are where pyproject.toml still allows them; `--upgrade` takes the
 newest. What torch asks for on Linux where it is built for CUDA stands in a file of its own: not every machine needs it.
+So do packages that own quantised formats: peft imports two of them wherever they are, and every process pays for it.
 
 torch is also built for the CPU alone, and indexes give both builds one number. The digest of the build that pip finds
 here is added to those that the index told of.
@@ -18,8 +19,14 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LOCK, CUDA = ROOT / "constraints.txt", ROOT / "constraints-cuda.txt"
-OF_CUDA = re.compile(r"(nvidia|cuda)-|triton==")
+LOCK = ROOT / "constraints.txt"
+APART = {
+    ROOT / "constraints-cuda.txt": re.compile(r"(nvidia|cuda)-|triton=="),
+    ROOT / "constraints-quantised.txt": re.compile(
+        r"(bitsandbytes|compressed-tensors|loguru|torchao|win32-setctime)=="
+    ),
+}
+"""Files of their own -> packages that stand there."""
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 TORCH = re.compile(r"torch==(\S+)")
 
@@ -27,7 +34,7 @@ TORCH = re.compile(r"torch==(\S+)")
 def main(upgrade: bool) -> None:
     with tempfile.TemporaryDirectory() as place:
         whole = Path(place) / "lock.txt"
-        known = LOCK.read_text() + (CUDA.read_text() if CUDA.exists() else "")
+        known = "".join(path.read_text() for path in (LOCK, *APART) if path.exists())
         whole.write_text(known)
         options = ["--all-extras", "--universal", "--python-version=3.11", "--generate-hashes"]
         options += ["--no-annotate", "--no-header", "--quiet", "--no-config", *["--upgrade"] * upgrade]
@@ -35,8 +42,9 @@ def main(upgrade: bool) -> None:
         subprocess.run([uv, "pip", "compile", "pyproject.toml", *options, "-o", whole], cwd=ROOT, check=True)
         entries = re.split(r"\n(?=\S)", whole.read_text().strip())
         entries = [with_builds(one, known, Path(place)) if TORCH.match(one) else one for one in entries]
-    for path, cuda in ((LOCK, False), (CUDA, True)):
-        path.write_text("".join(f"{one}\n" for one in entries if bool(OF_CUDA.match(one)) == cuda))
+    for path, of in APART.items():
+        path.write_text("".join(f"{one}\n" for one in entries if of.match(one)))
+    LOCK.write_text("".join(f"{one}\n" for one in entries if not any(of.match(one) for of in APART.values())))
 
 
 def with_builds(entry: str, known: str, place: Path) -> str:

@@ -34,6 +34,12 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     "faces": {"dicebear": "dicebear-core", "resvg_py": "resvg-py"},
     "train": {"peft": "peft", "psutil": "psutil"},
     "judges": {"anthropic": "anthropic", "google": "google-genai", "openai": "openai"},
+    "quantised": {
+        "bitsandbytes": "bitsandbytes",
+        "compressed_tensors": "compressed-tensors",
+        "gguf": "gguf",
+        "torchao": "torchao",
+    },
     "ray": {"ray": "ray"},
 }
 """Extra -> name of a module -> package that brings it."""

@@ -17,6 +17,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models.json_file import read_json
 from unispect.models.ledger import FileLedger, labels_of
+from unispect.models.quantised.reading import dequantised
 from unispect.models.sets import USUAL, WeightSet, chosen_set, is_weights, named_set, require_same
 from unispect.models.shards import Renamed, Shard, open_shard, prefixed
 from unispect.models.taught import TAUGHT, speaks_of
@@ -153,6 +154,7 @@ def opened(found: WeightSet, known: Sequence[str], ledger: FileLedger) -> list[S
     shards: list[Shard] = [open_shard(ledger.read(path)) for path in found.files]
     if found.index:
         ledger.read(found.index)
+    shards = dequantised(shards, found.name, ledger)
     keys = [key for shard in shards for key in shard.shapes()]
     inner = [key for key in keys if without_inner_wrappers(key) != key]
     start = wrapper_of([without_inner_wrappers(key) for key in keys], known) if known else ""

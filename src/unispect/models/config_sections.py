@@ -13,6 +13,7 @@ from huggingface_hub.errors import StrictDataclassError
 
 from unispect.core.errors import CheckpointError
 from unispect.models.config_values import check_value, short
+from unispect.models.quantised.methods import SECTIONS, require_read
 
 Made = TypeVar("Made")
 
@@ -46,7 +47,6 @@ _WRITING = """
 _LABELLING = "id2label label2id num_labels problem_type finetuning_task task_specific_params prefix"
 IDLE = frozenset(f"{_DESCRIBING} {_RUNNING} {_LEARNING} {_WRITING} {_LABELLING}".split())
 """Keys that decide nothing here, whatever their value."""
-_QUANTISED = ("quantization_config", "compression_config")
 
 
 def check_settings(
@@ -70,12 +70,9 @@ def check_settings(
         raise CheckpointError(f"{where} is {short(section)}, but must be a table (a JSON object)")
     looked_at, passed_over = set(read), set(idle)
     for key, value in section.items():
-        if key in _QUANTISED and value:
-            how = value.get("quant_method") if isinstance(value, Mapping) else None
-            raise CheckpointError(
-                f"{where}: {key} says that the weights are quantised ({how or 'in some way'}), which this port cannot "
-                "run; take the weights as they were before, of 16 bits or more"
-            )
+        if key in SECTIONS and value:
+            require_read(key, value, where)  # how they are read: models/quantised
+            continue
         if fixed and key in fixed:
             if value is not None and value != fixed[key]:
                 raise CheckpointError(f"{where}: {key} is {value!r}, but the port computes with {fixed[key]!r}")

@@ -20,7 +20,7 @@ from torch import Tensor
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models.config_values import short
 from unispect.models.json_file import read_json
-from unispect.models.shards import FLOATS, SUFFIXES, PickleShard, SafetensorsShard, open_shard
+from unispect.models.shards import FLOATS, SUFFIXES, Shard, open_shard
 from unispect.models.sniff import what_it_is
 from unispect.models.wrappers import common_start, without_inner_wrappers
 
@@ -41,6 +41,8 @@ _NOT_WEIGHTS = re.compile(
 """Beginnings of names of what trainers leave beside weights; adapters are spoken of apart."""
 _UNFINISHED = (".incomplete", ".part", ".partial", ".crdownload", ".aria2", ".download", ".tmp")
 _ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin", "adapter_config.json")
+_COPIES = ".gguf"
+"""Suffix of files that count where there are no others: copies of weights, quantised as a rule."""
 _RELATED = 0.5
 """Share of the smaller set's keys that two sets have in common if they are weights of one model."""
 _FEW = 0.05
@@ -70,7 +72,7 @@ class WeightSet:
     copies: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def shards(self) -> Mapping[str, SafetensorsShard | PickleShard]:
+    def shards(self) -> Mapping[str, Shard]:
         """Key -> the file that holds it."""
         opened = [open_shard(path) for path in self.files]
         return {key: shard for shard in opened for key in shard.shapes()}
@@ -229,6 +231,10 @@ def _sets(folder: Path, apart: Sequence[str]) -> tuple[list[WeightSet], list[Bro
             broken.append(Broken(run, strange or f"only {len(files)} of its {count} parts are there"))
         else:
             whole.append(run)
+    if any(one.files[0].suffix != _COPIES for one in whole):
+        passed = [one for one in whole if one.files[0].suffix == _COPIES]
+        whole = [one for one in whole if one not in passed]
+        broken += [Broken(one, "it is a GGUF file beside other weights") for one in passed]
     return whole, broken
 
 
@@ -287,6 +293,8 @@ def _compared(folder: Path, first: WeightSet, other: WeightSet, *, usual: bool) 
     Raises:
         CheckpointError: it could be meant, and differs: they are weights of one model, or none has a usual name.
     """
+    if other.odd and first.odd:
+        raise CheckpointError(_several(folder, first, other, "both are quantised"))
     if other.odd:
         yield f"{other.name} was passed over: it is quantised ({other.odd})."
         return

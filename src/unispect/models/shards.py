@@ -1,6 +1,6 @@
 """Files of weights, opened without running their code and read one tensor at a time.
 
-Safetensors, and torch pickles, which are only ever opened with `weights_only=True`.
+Safetensors, torch pickles, which are only ever opened with `weights_only=True`, and GGUF.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from torch import Tensor
 
 from unispect.core.errors import CheckpointError, OutsideError
 from unispect.core.outside import open_regular
+from unispect.models.quantised.gguf_file import GgufShard
 from unispect.models.sniff import missing_bytes, refuse_strangers, safetensors_header
 
-SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
+SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".gguf")
 _WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "ema_state_dict", "ema", "params")
 FLOATS = {"F64", "F32", "F16", "BF16", "float64", "float32", "float16", "bfloat16"}
 """Dtypes that weights can be loaded from, as safetensors and as torch name them."""
@@ -49,9 +50,15 @@ class Shard(Protocol):
         ...
 
 
-def open_shard(path: Path) -> SafetensorsShard | PickleShard:
+def open_shard(path: Path) -> SafetensorsShard | PickleShard | GgufShard:
     """One file of weights, by its suffix."""
-    return SafetensorsShard(path) if path.suffix == ".safetensors" else PickleShard(path)
+    match path.suffix:
+        case ".safetensors":
+            return SafetensorsShard(path)
+        case ".gguf":
+            return GgufShard(path)
+        case _:
+            return PickleShard(path)
 
 
 @dataclass(frozen=True)
@@ -79,10 +86,16 @@ class SafetensorsShard:
     @cached_property
     def copies(self) -> Mapping[str, str]:
         """Key that was left out -> key of the same tensor, as savers of shared tensors write in a file's metadata."""
-        noted = self._header.get("__metadata__") or {}
         return {
-            left_out: kept for left_out, kept in noted.items() if kept in self._header and left_out not in self._header
+            left_out: kept
+            for left_out, kept in self.metadata.items()
+            if kept in self._header and left_out not in self._header
         }
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What its writer noted of the file."""
+        return self._header.get("__metadata__") or {}
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         own = {key: tuple(entry["shape"]) for key, entry in self._header.items() if key != "__metadata__"}

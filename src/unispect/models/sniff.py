@@ -27,10 +27,9 @@ _OTHERS = {
     b"\x93NUMPY": "an array of NumPy",
     b"ggml": "a file of llama.cpp (GGML)",
     b"GGJT": "a file of llama.cpp (GGML)",
-    b"GGUF": "a GGUF file of llama.cpp",
 }
+_GGUF = b"GGUF"
 _TELLING = {
-    ".gguf": "a GGUF file of llama.cpp",
     ".ggml": "a file of llama.cpp (GGML)",
     ".onnx": "an ONNX graph",
     ".msgpack": "a file of Flax",
@@ -47,8 +46,8 @@ _CONVERT = "convert it to safetensors under the published names, or take the saf
 def what_it_is(path: Path, *, text: bool = False) -> str | None:
     """What stands behind a path, as the end of a sentence that says what to do; None where it may be what it should.
 
-    That is a file of safetensors or of torch, whole or cut short (`missing_bytes` says that of the former); with
-    `text`, a file of text.
+    That is a file of safetensors, of torch or of GGUF, whole or cut short (`missing_bytes` says that of the first);
+    with `text`, a file of text.
     """
     if path.is_symlink() and not path.exists():
         if "annex" in path.readlink().parts:
@@ -64,6 +63,8 @@ def what_it_is(path: Path, *, text: bool = False) -> str | None:
     suffix = path.suffix.lower()
     if suffix in _TELLING:
         return f"is {_TELLING[suffix]}, which is not read here; {_CONVERT}"
+    if head.startswith(_GGUF):
+        return None if suffix == ".gguf" and not text else "is a GGUF file; name it .gguf"
     return _plainly(path, head) if text else _plainly(path, head) or _zip_or_text(path, head)
 
 

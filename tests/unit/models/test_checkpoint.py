@@ -161,7 +161,7 @@ def shard(folder: Path) -> None:
         (with_extra_key, ["gen_vision.extra", "model.safetensors", "unknown"]),
         (with_wrong_shape, [KEY, "model.safetensors", "[3, 48]", "[96, 48]"]),
         (with_indivisible_qkv, ["qkv", "model.safetensors", "[2, 32]"]),
-        (with_integers, [KEY, "model.safetensors", "int8"]),
+        (with_integers, [KEY, "model.safetensors", "I8", "16 bits or more"]),
         (with_code, ["pytorch_model.bin", "code", "safetensors"]),
         (with_raw_pickle, ["pytorch_model.bin", "code"]),
         (with_nested_pickle, ["pytorch_model.bin", "no plain table"]),

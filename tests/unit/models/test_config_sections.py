@@ -157,13 +157,13 @@ REFUSED: tuple[tuple[Callable[..., Any], dict[str, Any]], ...] = (
     (language_config, {"hidden_act": "swish_of_next_year"}),
     (language_config, {"hidden_size": "64"}),
     (language_config, {"embedding_multiplier": 12.0}),
-    (language_config, {"quantization_config": {"quant_method": "fp8"}}),
+    (language_config, {"quantization_config": {"quant_method": "gptq"}}),
     (qwen_config, {"use_sliding_window": True}),
     (qwen_config, {"layer_types": ["sliding_attention"]}),
     (qwen_config, {"head_dim": 128}),
     (qwen_config, {"qkv_bias": False}),
     (qwen_config, {"logit_scale": 0.5}),
-    (qwen_config, {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}),
+    (qwen_config, {"quantization_config": {"quant_method": "awq", "bits": 4}}),
 )
 
 

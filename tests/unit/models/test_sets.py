@@ -237,7 +237,7 @@ def test_several_tables_in_one_pickle_are_refused(tmp_path: Path):
 
 NOTHING = {
     "an adapter alone": ("adapter_config.json", b"{}", "adapter and no whole weights"),
-    "a GGUF": ("model-q4.gguf", b"GGUF\x03", "GGUF"),
+    "a GGUF of another name": ("model-q4.bin", b"GGUF\x03", "name it .gguf"),
     "an ONNX graph": ("model.onnx", b"\x08\x07", "ONNX"),
     "Flax": ("flax_model.msgpack", b"\x81\xa6", "Flax"),
     "Keras": ("tf_model.h5", b"\x89HDF\r\n\x1a\n", "Keras"),

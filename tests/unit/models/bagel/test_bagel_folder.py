@@ -140,7 +140,7 @@ def test_packed_weights_are_refused(tuned: Path):
     file = tuned / "model_bf16.safetensors"
     weights = load_file(file)
     save_file({**weights, "llm2vae.weight": weights["llm2vae.weight"].to(torch.int8)}, file)
-    with pytest.raises(CheckpointError, match="only float weights of 16 bits or more"):
+    with pytest.raises(CheckpointError, match=r"llm2vae\.weight' is I8 without what it takes"):
         opened(tuned)
 
 
