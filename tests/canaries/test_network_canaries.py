@@ -77,7 +77,7 @@ def _fetch(hub: _Hub, folder: Path) -> str:
     "huggingface-hub",
     "A busy hub (503) is asked again where a file's details are asked for (HEAD), and at once fatal where the"
     " file is (GET).",
-    met="models/checkpoint.py; users repeat the command",
+    met="models/hub.py; users repeat the command",
     source="`utils/_http.py`, `file_download.py`",
     seen="1.31.0 to 2.4.0",
 )
@@ -95,7 +95,7 @@ def test_a_busy_hub_is_asked_again_for_details_only(hub, tmp_path):
 @watch(
     "huggingface-hub",
     "A bare 404, without the hub's own header, is told as a file that is not in the cache (`LocalEntryNotFoundError`).",
-    met="models/checkpoint.py",
+    met="models/hub.py",
     source="`file_download.py`",
     seen="1.31.0 to 2.4.0",
 )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from unispect.cli.console import say, show_table
 from unispect.core.cards import ModelCard
-from unispect.models.registry import card_of, cards
+from unispect.core.errors import UsageError
+from unispect.models.registry import card_of, cards, family_of, is_remote
 
 STEPS = ("keys", "numbers", "contract", "real_weights")
 
 
-def models(name: str = "", /) -> None:
+def models(name: str = "", /, *, layouts: Annotated[bool, Parameter(negative=())] = False) -> None:
     """List the models and what is proven about each.
 
     A port is proven in three steps: its *keys* are those of the published checkpoint, its *numbers* are the authors'
@@ -18,7 +23,11 @@ def models(name: str = "", /) -> None:
 
     Args:
         name: show everything known about this model instead of the list.
+        layouts: show in which layouts its checkpoints are read, by folder, file or hub id.
     """
+    if layouts:
+        _show_layouts(name)
+        return
     if name:
         _show(card_of(name))
         return
@@ -38,6 +47,19 @@ def models(name: str = "", /) -> None:
         "Models behind an API: PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or PROVIDER:+IMAGE, and @BASE_URL for another server;"
     )
     say("providers: openai, openai-sdk, anthropic, google (docs/chat.md).")
+
+
+def _show_layouts(name: str) -> None:
+    from unispect.models.layouts import told  # torch takes time to import
+
+    if not name or is_remote(name):
+        raise UsageError("layouts are those of one model's weights; name it: unispect models NAME --layouts")
+    rows = told(family_of(card_of(name)).layout)
+    width = max(map(len, rows))
+    for what, names in rows.items():
+        say(f"{what:{width}}  {', '.join(names)}")
+    say()
+    say("Settings and tokenizer stand beside the weights; what is refused, and why: docs/weights.md.")
 
 
 def _show(card: ModelCard) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unispect.cli.console import say, show_counts
 from unispect.cli.progress import open_board
 from unispect.engine.progress import Watch
+from unispect.models.registry import cards
 from unispect.runner.notes import plan_lines
 from unispect.runner.running import Told
 
@@ -32,6 +33,10 @@ class Telling(Told):
         if ready.card.reference != self.model:
             self.model = ready.card.reference
             say(f"model   {self.model} {ready.where}")
+            known = cards().get(ready.card.id)
+            for note in ready.card.notes:
+                if known is None or note not in known.notes:
+                    say(f"        {note}")
         say(f"data    {ready.data}")
         if ready.plan is None:
             say(f"study   {study.name} version {study.version}: {ready.nothing}")

@@ -7,7 +7,6 @@ folder are meant, `shards.py` opens them, `keys.py` says where a tensor goes.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,16 +14,14 @@ from typing import Any
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, UsageError
+from unispect.models.hub import HUB_ID, base_of, borrowed, fetched
 from unispect.models.json_file import read_json
 from unispect.models.ledger import FileLedger, labels_of
 from unispect.models.quantised.reading import dequantised
-from unispect.models.sets import USUAL, WeightSet, chosen_set, is_weights, named_set, require_same
+from unispect.models.sets import PLAIN, Layout, WeightSet, chosen_set, is_weights, named_set, require_same
 from unispect.models.shards import Renamed, Shard, open_shard, prefixed
 from unispect.models.taught import TAUGHT, speaks_of
 from unispect.models.wrappers import without_inner_wrappers, wrapper_of
-
-_READ_AS_TEXT = ("*.json", "*.txt", "*.model")
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -57,6 +54,20 @@ class Checkpoint:
     def at(self, folder: Path) -> Checkpoint:
         """A folder of files that belong to this checkpoint; what is read of it counts as read for this one."""
         return Checkpoint(folder, self.ledger)
+
+    def holding(self, name: str) -> Checkpoint:
+        """Itself; where its folder lacks file `name`, those of its base (`hub.base_of`), if that has it."""
+        base = "" if (self.folder / name).is_file() else base_of(self.folder)
+        if not base:
+            return self
+        try:
+            lender = fetched(base, None, None)
+        except CheckpointError:  # then the file is missing, which is told where it is read
+            return self
+        if not (lender / name).is_file():
+            return self
+        self.ledger.note(borrowed(name, base))
+        return self.at(lender)
 
     def path(self, name: str) -> Path:
         """A file of the folder, which is about to be read."""
@@ -92,30 +103,12 @@ class Checkpoint:
         return numbers[True] > numbers[False]
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How weights of a family are published.
-
-    Attributes:
-        known: beginnings of names of tensors, of which a whole file holds at least one; what training code wrapped
-            around the model is taken off names until one does.
-        usual: names of weight files, best first.
-        apart: names of files beside them that belong to something else.
-        fetched: patterns of the weight files that are taken from the hub where any fit; default: all safetensors.
-    """
-
-    known: tuple[str, ...] = ()
-    usual: tuple[str, ...] = USUAL
-    apart: tuple[str, ...] = ()
-    fetched: tuple[str, ...] = ()
-
-
 def files_in(folder: Path) -> Checkpoint:
     """The files around a checkpoint's weights."""
     return Checkpoint(folder, FileLedger(folder))
 
 
-def open_checkpoint(source: str | Path, revision: str | None = None, layout: Layout = Layout()) -> Checkpoint:  # frozen
+def open_checkpoint(source: str | Path, revision: str | None = None, layout: Layout = PLAIN) -> Checkpoint:
     """The checkpoint in a folder, or on the hub.
 
     The hub is asked only for what is not in its local cache, and not at all when HF_HUB_OFFLINE is set.
@@ -131,7 +124,7 @@ def open_checkpoint(source: str | Path, revision: str | None = None, layout: Lay
         CheckpointError: the files are missing, damaged or not plain weights, or it is not clear which are meant; the
             message names files.
     """
-    folder, name = located(str(source), revision, layout.fetched)
+    folder, name = located(str(source), revision, layout)
     return open_folder(folder, layout, name)
 
 
@@ -210,11 +203,13 @@ def texts_of(source: str | Path) -> Path:
         UsageError: there is neither such a folder nor a hub id of that form.
         CheckpointError: the hub does not give them.
     """
-    return located(str(source), None, _READ_AS_TEXT)[0]
+    return located(str(source), None, None)[0]
 
 
-def located(source: str, revision: str | None = None, fetched: Sequence[str] = ()) -> tuple[Path, str]:
+def located(source: str, revision: str | None = None, layout: Layout | None = PLAIN) -> tuple[Path, str]:
     """The folder that a source means, and the weight file of it that it names; empty where it names none.
+
+    Of a hub id, the weights are fetched that `layout` says; None for the texts alone.
 
     Raises:
         UsageError: there is neither such a folder nor a hub id of that form.
@@ -233,13 +228,9 @@ def located(source: str, revision: str | None = None, fetched: Sequence[str] = (
     owner, _, rest = name.partition("/")
     repository, _, file = rest.partition("/")
     hub = f"{owner}/{repository}"
-    if not _HUB_ID.fullmatch(hub) or (file and not is_weights(Path(file))):
+    if not HUB_ID.fullmatch(hub) or (file and not is_weights(Path(file))):
         raise UsageError(f"no folder {source!r}; give a checkpoint folder or a hub id such as owner/name@revision")
-    if file and fetched != _READ_AS_TEXT:
-        # With an index come its parts; of a part in a folder of its own, the others are needed too.
-        alone = not file.endswith(".json") and "/" not in file
-        fetched = (file,) if alone else (file, "*.safetensors", "*.bin")
-    folder = _download(hub, revision or at or None, fetched)
+    folder = fetched(hub, revision or at or None, layout, file)
     return (folder / file).parent if file else folder, Path(file).name
 
 
@@ -260,33 +251,6 @@ def _snapshot(folder: Path) -> Path:
     raise UsageError(
         f"{folder} is a model's folder in the hub's cache; give one of its snapshots ({names}): {snapshots}/..."
     )
-
-
-def _download(name: str, revision: str | None, fetched: Sequence[str]) -> Path:
-    from huggingface_hub import is_offline_mode, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    def fetch(*patterns: str) -> Path:
-        # Offline, a commit that is in the cache was still asked for by huggingface-hub up to 2.0.
-        only_here = is_offline_mode()
-        return Path(
-            snapshot_download(name, revision=revision, allow_patterns=list(patterns), local_files_only=only_here)
-        )
-
-    where = f"{name}@{revision}" if revision else name
-    try:
-        folder = fetch(*(fetched or ("*.safetensors",)), *_READ_AS_TEXT)
-        if fetched != _READ_AS_TEXT and not any(folder.rglob("*.safetensors")):
-            folder = fetch("*.bin", "*.pth", "*.ckpt", *_READ_AS_TEXT)
-    except LocalEntryNotFoundError as error:
-        raise CheckpointError(
-            f"{where} is neither a folder here nor in the local hub cache, and the hub cannot be reached; "
-            "connect once (unset HF_HUB_OFFLINE), or give a folder"
-        ) from error
-    except (HfHubHTTPError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CheckpointError(f"the hub does not give {where}: {reason}") from error
-    return folder
 
 
 def _said(content: Mapping[str, Any]) -> dict[str, Any]:

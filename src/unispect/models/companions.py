@@ -12,6 +12,8 @@ from pathlib import Path
 
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, Layout, merge_checkpoints, open_checkpoint, require_one, single
+from unispect.models.hub import base_of, borrowed
+from unispect.models.ledger import FileLedger
 from unispect.models.sets import is_weights
 
 
@@ -25,8 +27,12 @@ def holder(folders: Iterable[Path], name: str) -> Path | None:
     return next((within for within in folders if (within / name).is_file()), None)
 
 
-def companion(folder: Path, name: str, hub: str, folders: Iterable[Path] = ()) -> Path:
+def companion(
+    folder: Path, name: str, hub: str, folders: Iterable[Path] = (), ledger: FileLedger | None = None
+) -> Path:
     """A file that belongs to a checkpoint: from its folder, one of several others, or the hub or its cache.
+
+    There, from the base model that the folder's model card names, which the ledger notes, before `hub`.
 
     Raises:
         CheckpointError: it is in none; says where to get it.
@@ -37,12 +43,19 @@ def companion(folder: Path, name: str, hub: str, folders: Iterable[Path] = ()) -
     within = holder((folder, *folders), name)
     if within:
         return within / name
-    try:
-        return Path(hf_hub_download(hub, name))
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{folder} lacks {name}, and the hub cannot be asked for it; put {name} of {hub} there"
-        ) from error
+    base, failure = base_of(folder), None
+    for source in dict.fromkeys((base or hub, hub)):
+        try:
+            found = Path(hf_hub_download(source, name))
+        except (HfHubHTTPError, OSError, ValueError) as error:
+            failure = error
+            continue
+        if source == base and ledger:
+            ledger.note(borrowed(name, base))
+        return found
+    raise CheckpointError(
+        f"{folder} lacks {name}, and the hub cannot be asked for it; put {name} of {hub} there"
+    ) from failure
 
 
 @dataclass(frozen=True)
@@ -78,14 +91,14 @@ class Part:
         """The part by itself, of a file or folder."""
         return open_checkpoint(path, layout=Layout(self.known)) if path.is_dir() else single(path, self.known)
 
-    def fetched(self, folder: Path) -> Checkpoint:
-        """The part from the hub or its cache, for the checkpoint in a folder.
+    def fetched(self, folder: Path, ledger: FileLedger | None = None) -> Checkpoint:
+        """The part from the hub or its cache, for the checkpoint in a folder, whose ledger is told of a base model.
 
         Raises:
             CheckpointError: it is not there; says where to put it.
         """
         if self.files:
-            return self.opened(companion(folder, self.files[0], self.hub))
+            return self.opened(companion(folder, self.files[0], self.hub, ledger=ledger))
         try:
             return open_checkpoint(self.hub, layout=Layout(self.known))
         except CheckpointError as error:
@@ -113,6 +126,6 @@ def with_part(checkpoint: Checkpoint, part: Part) -> tuple[Checkpoint, Checkpoin
         return checkpoint, None
     folders = (folder, *(around(folder, part.home) or (folder.parent,)))
     path = next((path for within in folders for path in part.lying_in(within)), None)
-    own = part.opened(path) if path else part.fetched(folder)
+    own = part.opened(path) if path else part.fetched(folder, checkpoint.ledger)
     of_a_folder = path.is_dir() if path else not part.files
     return merge_checkpoints(checkpoint, own, part.prefix), own if of_a_folder else None

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import torch
 from torch import Tensor
@@ -40,7 +40,7 @@ _NOT_WEIGHTS = re.compile(
 )
 """Beginnings of names of what trainers leave beside weights; adapters are spoken of apart."""
 _UNFINISHED = (".incomplete", ".part", ".partial", ".crdownload", ".aria2", ".download", ".tmp")
-_ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin", "adapter_config.json")
+ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin", "adapter_config.json")
 _COPIES = ".gguf"
 """Suffix of files that count where there are no others: copies of weights, quantised as a rule."""
 _RELATED = 0.5
@@ -51,6 +51,30 @@ _COMPUTED = ("inv_freq", "position_ids", "num_batches_tracked", "masked_bias")
 """Ends of keys of tensors that follow from the configuration, which some savers store and others do not."""
 _HEAD, _TABLE = "lm_head.weight", "embed_tokens.weight"
 """Ends of keys of two tensors that may be one."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How weights of a family are published.
+
+    Attributes:
+        known: beginnings of names of tensors, of which a whole file holds at least one; what training code wrapped
+            around the model is taken off names until one does.
+        usual: names of weight files, best first.
+        apart: names of files beside them that belong to something else.
+        beside: of these, the names of files that are needed where they are there.
+        folders: names of inner folders that hold weights of parts.
+    """
+
+    known: tuple[str, ...] = ()
+    usual: tuple[str, ...] = USUAL
+    apart: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+
+PLAIN = Layout()
+"""Weights under the names that libraries save them by, and nothing apart."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +112,8 @@ class WeightSet:
     def odd(self) -> str:
         """A tensor that is no float of 16 bits or more, and its dtype; empty where there are none to speak of."""
         holders = {id(shard): shard for shard in self.shards.values()}.values()
-        found = {key: kind for shard in holders for key, kind in shard.dtypes().items() if kind not in FLOATS}
-        numbers = {key: math.prod(shard.shapes()[key]) for key, shard in self.shards.items()}
-        largest = max(found, key=lambda key: numbers[key], default="")
-        share = sum(numbers[key] for key in found) / max(1, sum(numbers.values()))
-        return f"{largest!r} is {found[largest]}" if share > _FEW else ""
+        kinds = {key: kind for shard in holders for key, kind in shard.dtypes().items()}
+        return odd_tensor(kinds, {key: math.prod(shard.shapes()[key]) for key, shard in self.shards.items()})
 
     @property
     def is_difference(self) -> bool:
@@ -115,6 +136,14 @@ class Broken:
     found: WeightSet
     why: str
     loss: bool = False
+
+
+def odd_tensor(kinds: Mapping[str, str], numbers: Mapping[str, int]) -> str:
+    """Of tensors, by their dtypes and how many numbers they hold: `WeightSet.odd`."""
+    found = {key: kind for key, kind in kinds.items() if kind not in FLOATS}
+    largest = max(found, key=lambda key: numbers[key], default="")
+    share = sum(numbers[key] for key in found) / max(1, sum(numbers.values()))
+    return f"{largest!r} is {found[largest]}" if share > _FEW else ""
 
 
 def chosen_set(folder: Path, *, usual: Sequence[str] = USUAL, apart: Sequence[str] = ()) -> tuple[WeightSet, list[str]]:
@@ -140,7 +169,7 @@ def chosen_set(folder: Path, *, usual: Sequence[str] = USUAL, apart: Sequence[st
             raise CheckpointError(_nothing(folder, broken))
         whole.sort(key=lambda found: (bool(found.odd), _rank(found, names)))
     first, *others = whole
-    adapter = next((name for name in _ADAPTERS[:2] if (folder / name).is_file()), None)
+    adapter = next((name for name in ADAPTERS[:2] if (folder / name).is_file()), None)
     if adapter:
         raise CheckpointError(
             f"{folder} holds an adapter ({adapter}) beside {first.name}; merge it into the weights and save them by "
@@ -156,27 +185,32 @@ def chosen_set(folder: Path, *, usual: Sequence[str] = USUAL, apart: Sequence[st
     return first, notes
 
 
-def named_set(folder: Path, name: str) -> WeightSet:
-    """The set that a user named by its file or its index.
+def named_set(folder: Path, name: str, offered: Iterable[str] | None = None) -> WeightSet:
+    """The set that a user named by its file or its index; `offered` names what a repository has for the folder.
 
     Raises:
         UsageError: there is no such file.
         CheckpointError: parts are missing.
     """
     path = folder / name
-    if not path.is_file():
+    if not (path.is_file() if offered is None else name in offered):
         raise UsageError(f"{path} is no file; name one of the weights in {folder}")
     if not _INDEX.fullmatch(name):
         return WeightSet(name, (path,))
-    found = _of_index(path)
+    found = _of_index(path, None if offered is None else frozenset(offered))
     if found.lost:
         raise CheckpointError(_lost(found))
     return found
 
 
-def is_weights(path: Path) -> bool:
+def is_weights(path: PurePath) -> bool:
     """A path is named as a file of weights or an index is."""
     return path.suffix in SUFFIXES or bool(_INDEX.fullmatch(path.name))
+
+
+def is_model(path: PurePath) -> bool:
+    """A path is named as a file of a model's weights is, and not as what trainers leave beside them."""
+    return path.suffix in SUFFIXES and not _NOT_WEIGHTS.fullmatch(path.name)
 
 
 def require_same(ours: Tensor, theirs: Tensor, key: str, places: tuple[Path, Path], what: str) -> None:
@@ -200,25 +234,51 @@ def same_numbers(ours: Tensor, theirs: Tensor) -> bool:
     return ours.dtype == theirs.dtype and torch.equal(ours, theirs)
 
 
-def _sets(folder: Path, apart: Sequence[str]) -> tuple[list[WeightSet], list[Broken]]:
-    """The sets of a folder whose files are all there, and the others."""
+def offered_sets(folder: Path, names: Iterable[str], *, usual: Sequence[str], apart: Sequence[str]) -> list[WeightSet]:
+    """The whole sets that a repository offers for a folder, best first, before anything but texts was fetched into it.
+
+    Args:
+        folder: that holds the indexes, and will hold the rest.
+        names: of the files that the repository has for it.
+        usual: names of files, best first.
+        apart: names of files that belong to something else.
+
+    Raises:
+        CheckpointError: an index cannot be read or a set is not whole, unless it is wholly gone and another is there.
+    """
+    whole, broken = _sets(folder, apart, frozenset(names))
+    for one in broken:
+        if not whole or (one.loss and one.found.files):
+            lost = f"{one.found.lost[0].name}, which it names, is not there" if one.loss else one.why
+            raise CheckpointError(
+                f"{one.found.name} is not whole ({lost}); name a whole file, or take another revision"
+            )
+    ranks = _names(usual)
+    return sorted(whole, key=lambda found: _rank(found, ranks))
+
+
+def _sets(
+    folder: Path, apart: Sequence[str], offered: frozenset[str] | None = None
+) -> tuple[list[WeightSet], list[Broken]]:
+    """The sets of a folder whose files are all there, and the others; `offered` names what is to come, unread."""
     whole: list[WeightSet] = []
     broken: list[Broken] = []
     parts: set[Path] = set()
-    for index in sorted(path for path in folder.glob("*.json") if _INDEX.fullmatch(path.name)):
-        found = _of_index(index)
+    paths = sorted(folder.iterdir() if offered is None else (folder / name for name in offered))
+    for index in (path for path in paths if _INDEX.fullmatch(path.name)):
+        found = _of_index(index, offered)
         parts |= {*found.files, *found.lost}
         if not found.lost:
             whole.append(found)
         else:
             broken.append(Broken(found, "none of the parts that it names is there", loss=True))
     runs: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix not in SUFFIXES or path in parts or path.name in apart or _NOT_WEIGHTS.fullmatch(path.name):
+    for path in paths:
+        if not is_model(path) or path in parts or path.name in apart:
             continue
         if match := _PART.fullmatch(path.name):
             runs.setdefault(f"{match[1]}-*-of-{match[3]}{match[4]}", []).append(path)
-        elif stranger := what_it_is(path):
+        elif stranger := offered is None and what_it_is(path):
             broken.append(Broken(WeightSet(path.name, (path,)), f"it {stranger}"))
         else:
             whole.append(WeightSet(path.name, (path,)))
@@ -226,7 +286,7 @@ def _sets(folder: Path, apart: Sequence[str]) -> tuple[list[WeightSet], list[Bro
     for name, files in runs.items():
         count = int(name.rpartition("-of-")[2].partition(".")[0])
         run = WeightSet(name, tuple(files))
-        strange = next((f"{path.name} {why}" for path in files if (why := what_it_is(path))), "")
+        strange = "" if offered else next((f"{path.name} {why}" for path in files if (why := what_it_is(path))), "")
         if strange or len(files) < count:
             broken.append(Broken(run, strange or f"only {len(files)} of its {count} parts are there"))
         else:
@@ -254,7 +314,7 @@ def _readable(folder: Path, whole: Sequence[WeightSet], names: Sequence[str]) ->
     return readable, broken
 
 
-def _of_index(index: Path) -> WeightSet:
+def _of_index(index: Path, offered: frozenset[str] | None = None) -> WeightSet:
     content = read_json(index)
     weight_map = content.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
@@ -274,8 +334,8 @@ def _of_index(index: Path) -> WeightSet:
     copies = {
         key: kept for key, kept in pairs if isinstance(kept, str) and kept in weight_map and key not in weight_map
     }
-    here = tuple(file for file in files if file.is_file())
-    return WeightSet(index.name, here, tuple(file for file in files if not file.is_file()), index, copies)
+    here = tuple(file for file in files if (file.is_file() if offered is None else file.name in offered))
+    return WeightSet(index.name, here, tuple(file for file in files if file not in here), index, copies)
 
 
 def _names(usual: Sequence[str]) -> list[str]:
@@ -356,7 +416,7 @@ def _nothing(folder: Path, broken: Sequence[Broken]) -> str:
         if len(one.found.files) == 1:
             return f"{one.found.files[0]} {one.why.removeprefix('it ')}"
         return f"{folder / one.found.name}: {one.why}; fetch the checkpoint again"
-    if any((folder / name).is_file() for name in _ADAPTERS):
+    if any((folder / name).is_file() for name in ADAPTERS):
         return f"{folder} holds an adapter and no whole weights; merge it into its base (peft: merge_and_unload)"
     for path in sorted(folder.iterdir()):
         if path.name.endswith(_UNFINISHED):

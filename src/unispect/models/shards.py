@@ -24,7 +24,8 @@ from unispect.models.quantised.gguf_file import GgufShard
 from unispect.models.sniff import missing_bytes, refuse_strangers, safetensors_header
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".gguf")
-_WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "ema_state_dict", "ema", "params")
+TABLES = ("state_dict", "model", "module", "model_state_dict", "ema_state_dict", "ema", "params")
+"""Keys under which training scripts put the table of tensors beside other things."""
 FLOATS = {"F64", "F32", "F16", "BF16", "float64", "float32", "float16", "bfloat16"}
 """Dtypes that weights can be loaded from, as safetensors and as torch name them."""
 _HELD = 2**26
@@ -133,9 +134,7 @@ class PickleShard:
             return loaded
         # Training scripts put the table beside other things.
         inner = (
-            {name: loaded[name] for name in _WRAPPERS if _is_table(loaded.get(name))}
-            if isinstance(loaded, dict)
-            else {}
+            {name: loaded[name] for name in TABLES if _is_table(loaded.get(name))} if isinstance(loaded, dict) else {}
         )
         if not inner:
             odd = _odd_key(loaded)

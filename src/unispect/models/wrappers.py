@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-_INNER = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+INNER = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Parts of names that compiling, sharding and checkpointing put anywhere; no model has parts of these names."""
 _DEEPEST = 4
 """Parts in front of a name that wrappers may make up."""
+WRAPPERS = ("module.", "model.diffusion_model.", "base_model.model.", "model.", "diffusion_model.")
+"""What stands in front of names of a network even where parts published apart lie beside it without: DDP and DeepSpeed,
+ComfyUI, PEFT, and scripts that wrap a model."""
 
 
 def without_inner_wrappers(key: str) -> str:
     """A name without the parts that wrappers put in anywhere."""
     parts = key.split(".")
-    kept = [part for part in parts if part not in _INNER]
+    kept = [part for part in parts if part not in INNER]
     return key if len(kept) == len(parts) else ".".join(kept)
 
 
@@ -29,7 +32,9 @@ def common_start(keys: Iterable[str]) -> str:
 
 
 def wrapper_of(keys: Sequence[str], known: Sequence[str]) -> str:
-    """What stands in front of every name and has to go for some of them to begin as a published name does.
+    """What stands in front of names and has to go for some of them to begin as a published name does.
+
+    That is what all names begin with, or one of `WRAPPERS`, which not all need.
 
     Args:
         keys: names of all tensors.
@@ -45,4 +50,7 @@ def wrapper_of(keys: Sequence[str], known: Sequence[str]) -> str:
         start = "".join(f"{part}." for part in parts[:depth])
         if any(key.startswith(tuple(start + own for own in known)) for key in keys):
             return start
+    for start in WRAPPERS:
+        if any(key.startswith(tuple(start + own for own in known)) for key in keys):
+            return start if len({key.removeprefix(start) for key in keys}) == len(set(keys)) else ""
     return ""

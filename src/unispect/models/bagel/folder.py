@@ -47,7 +47,7 @@ _LAYOUT = Layout(
     known=("language_model.model.layers.",),
     usual=(*WEIGHTS, *USUAL),
     apart=_AUTOENCODER.files,
-    fetched=(*WEIGHTS, *_AUTOENCODER.files),
+    beside=_AUTOENCODER.files,
 )
 _LANGUAGE, _VISION, _CONTENT, _TOKENIZER = "llm_config.json", "vit_config.json", "config.json", "tokenizer.json"
 
@@ -101,7 +101,7 @@ def _config(checkpoint: Checkpoint) -> BagelConfig:
 
 
 def _processor(checkpoint: Checkpoint, config: BagelConfig) -> Processor:
-    files = checkpoint.at(_found(checkpoint.folder, _TOKENIZER).parent)
+    files = checkpoint.at(_found(checkpoint, _TOKENIZER).parent)
     processor = load_processor(files, config)
     require_rows(processor.tokenizer, int(config.text.vocab_size), files.folder / _TOKENIZER)
     return processor
@@ -147,7 +147,7 @@ def _completed(checkpoint: Checkpoint, config: BagelConfig) -> Checkpoint:
 
 def _with_tower(checkpoint: Checkpoint, path: Path, keys: Iterable[str]) -> Checkpoint:
     """With these tensors from the base's weights."""
-    base = single(_found(checkpoint.folder, WEIGHTS[0]), _LAYOUT.known)
+    base = single(_found(checkpoint, WEIGHTS[0]), _LAYOUT.known)
     if base.shards[0].path == path:
         return checkpoint
     wanted = frozenset(keys)
@@ -155,17 +155,18 @@ def _with_tower(checkpoint: Checkpoint, path: Path, keys: Iterable[str]) -> Chec
     return replace(checkpoint, shards=(*checkpoint.shards, some), parts=(*checkpoint.parts, base.ledger))
 
 
-def _found(folder: Path, name: str) -> Path:
+def _found(checkpoint: Checkpoint, name: str) -> Path:
     """A file that the folder or, in its stead, the base's holds.
 
     Raises:
         CheckpointError: neither does, and the hub does not give it.
     """
-    return companion(folder, name, BASE, around(folder, _HOME))
+    folder = checkpoint.folder
+    return companion(folder, name, BASE, around(folder, _HOME), checkpoint.ledger)
 
 
 def _json(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:
-    return checkpoint.at(_found(checkpoint.folder, name).parent).json(name)
+    return checkpoint.at(_found(checkpoint, name).parent).json(name)
 
 
 def _optional(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:

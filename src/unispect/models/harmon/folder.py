@@ -31,13 +31,19 @@ _AUTOENCODER = Part("the pixel autoencoder", "vae.", ("encoder.down.",), "wusize
 _TOKENIZER = "Qwen2.5-{}-Instruct"
 _ORIGINAL = ("harmon_0.5b.pth", "harmon_1.5b.pth", "harmon_1.5b-o.pth")
 """Names in the authors' repository, all of which may lie in one folder: the card says which size is meant."""
+_LAYOUT = Layout(
+    known=("llm.model.layers.",),
+    usual=(*USUAL, *_ORIGINAL),
+    apart=_AUTOENCODER.files,
+    beside=_AUTOENCODER.files,
+)
 
 
 def _open(card: ModelCard, source: str | Path) -> Checkpoint:
     """The weights of the card's size; the authors' repository holds those of others beside them."""
     own = f"harmon_{_size(card)}.pth"
     others = tuple(name for name in _ORIGINAL if name != own)
-    layout = Layout(("llm.model.layers.",), (*USUAL, own), (*_AUTOENCODER.files, *others))
+    layout = replace(_LAYOUT, usual=(*USUAL, own), apart=(*_LAYOUT.apart, *others))
     return open_checkpoint(source, layout=layout)
 
 
@@ -78,7 +84,9 @@ def _processor(card: ModelCard, checkpoint: Checkpoint, config: HarmonConfig) ->
     files, size = checkpoint, _size(card)
     if size:
         name = _TOKENIZER.format(size.upper())
-        path = companion(checkpoint.folder, "tokenizer.json", f"Qwen/{name}", around(checkpoint.folder, name))
+        path = companion(
+            checkpoint.folder, "tokenizer.json", f"Qwen/{name}", around(checkpoint.folder, name), checkpoint.ledger
+        )
         files = checkpoint.at(path.parent)
     places = (card.image_size // config.vae.stride) ** 2
     processor = load_processor(files, size=card.image_size, picture_tokens=places, buffers=config.mar.buffers)
@@ -99,6 +107,7 @@ def _companions(folder: Path) -> Iterator[Path]:
 
 FAMILY = Family(
     open=_open,
+    layout=_LAYOUT,
     read=_read,
     build=HarmonNetwork,
     table=lambda config, checkpoint: authors_table(config),

@@ -23,8 +23,8 @@ from unispect.models.json_file import write_json
 from unispect.models.loading import Family, Found
 from unispect.models.processing.dialogue import Dialogue, require_sizes
 
-_LAYOUT = Layout(known=("language_model.model.layers.",))
 _PART = Part("the pixel autoencoder", AUTOENCODER, ("encoder.down_blocks.",), PIXEL_DECODER, folder="sdxl-vae")
+_LAYOUT = Layout(known=("language_model.model.layers.",), folders=(_PART.folder,))
 _SIZES = f"{_PART.folder}/config.json"
 
 

@@ -31,7 +31,7 @@ from unispect.models.shards import prefixed
 
 _PROCESSORS = ("processor", "mllm_processor", ".")
 _WHOLE = "model.safetensors"
-_WHOLE_LAYOUT = Layout(known=("mllm.model.",))
+_WHOLE_LAYOUT = Layout(known=("mllm.model.",), folders=PARTS)
 _KNOWN = {
     "mllm": ("model.layers.", "model.language_model.layers."),
     "transformer": ("layers.",),
@@ -100,19 +100,17 @@ def _open(card: ModelCard, source: str | Path) -> Checkpoint:
     Raises:
         CheckpointError: a part is missing, or weights are there in one file and in parts, and differ.
     """
-    folder, name = located(str(source))
+    folder, name = located(str(source), layout=_WHOLE_LAYOUT)
     inner = folder.name if folder.name in PARTS and (folder.parent / "model_index.json").is_file() else ""
     if inner:  # a file of a part was named: the others are as they are
         folder = folder.parent
     if name and not inner:
         return open_folder(folder, _WHOLE_LAYOUT, name)
     parts = [part for part in PARTS if (folder / part).is_dir() and any(map(is_weights, (folder / part).iterdir()))]
-    whole = open_folder(folder, _WHOLE_LAYOUT) if (folder / _WHOLE).is_file() and not inner else None
-    if whole and not parts:
-        return whole
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
-    if len(missing) == len(PARTS):
+    if not parts:
         return open_folder(folder, _WHOLE_LAYOUT)
+    whole = open_folder(folder, _WHOLE_LAYOUT) if (folder / _WHOLE).is_file() and not inner else None
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing and not whole:
         raise CheckpointError(f"{folder / missing[0]} is missing: this is not a complete checkpoint folder")
     named = {part: _part_of(folder, part, name if part == inner else "") for part in (parts if whole else PARTS)}
@@ -169,6 +167,7 @@ FAMILY = Family(
     stacks=STACKS,
     finish=finish,
     model=_model,
+    layout=_WHOLE_LAYOUT,
     initialise=initialise,
     tied=_tied,
 )

@@ -142,6 +142,9 @@ def read_settings(checkpoint: Checkpoint) -> tuple[Mapping[str, Any], Mapping[st
     # transformers 5 writes the picture settings into the processor's own file.
     pictures = checkpoint.optional_json("preprocessor_config.json") or settings.get("image_processor")
     if pictures is None:
+        lender = checkpoint.holding("preprocessor_config.json")
+        if lender is not checkpoint:
+            return read_settings(lender)
         raise CheckpointError(
             f"{checkpoint.folder / 'preprocessor_config.json'} is missing: fetch the checkpoint again"
         )

@@ -11,6 +11,8 @@ from unispect.core.errors import CheckpointError, DataError
 from unispect.models.checkpoint import Checkpoint
 from unispect.models.processing.tokenizer_file import is_of_the_library, read_tokenizer, require_ids_beside
 
+TOKENIZER = "tokenizer.json"
+
 
 def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     """The tokenizer of a checkpoint's `tokenizer.json`, which takes no text for a special token.
@@ -21,7 +23,8 @@ def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     Raises:
         CheckpointError: the file is missing or no tokenizer, or an added token has another id than files say.
     """
-    path = checkpoint.path("tokenizer.json")
+    checkpoint = checkpoint.holding(TOKENIZER)
+    path = checkpoint.path(TOKENIZER)
     tokenizer = read_tokenizer(path)
     for beside in require_ids_beside(tokenizer, path):
         checkpoint.ledger.read(beside)
@@ -33,6 +36,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
 
 def named_tokens(checkpoint: Checkpoint) -> dict[str, object]:
     """What the tokenizer's settings say about its special tokens ("bos_token" and so on)."""
+    checkpoint = checkpoint.holding(TOKENIZER)
     return {
         **(checkpoint.optional_json("tokenizer_config.json") or {}),
         **(checkpoint.optional_json("special_tokens_map.json") or {}),

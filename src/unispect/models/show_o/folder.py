@@ -30,9 +30,9 @@ from unispect.models.show_o.processing import Processor, load_processor
 
 _LLM_HUB, _VQ_HUB, _CLIP_HUB = "microsoft/phi-1_5", "showlab/magvitv2", "openai/clip-vit-large-patch14-336"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_LAYOUT = Layout(known=("showo.model.layers.",))
 _VQ = Part("the picture tokenizer", VQ_KEYS, ("encoder.down.",), _VQ_HUB, folder=last_part(_VQ_HUB))
 _CLIP = Part("the CLIP tower", CLIP_KEYS, ("vision_model.encoder.",), _CLIP_HUB, folder=last_part(_CLIP_HUB))
+_LAYOUT = Layout(known=("showo.model.layers.",), folders=(_VQ.folder, _CLIP.folder))
 
 
 def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
@@ -72,7 +72,9 @@ def _processor(checkpoint: Checkpoint, config: ShowOConfig) -> Processor:
     """The processor, with the tokenizer of the folder, of the language model's, or of the hub."""
     name = _llm(checkpoint)
     hub = name if _HUB_ID.fullmatch(name) else _LLM_HUB
-    path = companion(checkpoint.folder, "tokenizer.json", hub, around(checkpoint.folder, last_part(name)))
+    path = companion(
+        checkpoint.folder, "tokenizer.json", hub, around(checkpoint.folder, last_part(name)), checkpoint.ledger
+    )
     return load_processor(checkpoint.at(path.parent), config)
 
 

@@ -47,7 +47,7 @@ _VAE = Part(
     files=_VAE_FILES,
     folder="vae",
 )
-_LAYOUT = Layout(known=("showo.model.layers.",), apart=_VAE_FILES)
+_LAYOUT = Layout(known=("showo.model.layers.",), apart=_VAE_FILES, beside=_VAE_FILES, folders=(_VAE.folder,))
 
 
 def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
@@ -119,7 +119,7 @@ def _tokenizer(checkpoint: Checkpoint, name: str) -> Checkpoint:
     folder, folders = checkpoint.folder, around(checkpoint.folder, name)
     if name not in LANGUAGE_MODELS and not holder((folder, *folders), "tokenizer.json"):
         raise CheckpointError(f"{folder} holds no tokenizer.json; put that of {name or 'its language model'} there")
-    return checkpoint.at(companion(folder, "tokenizer.json", f"Qwen/{name}", folders).parent)
+    return checkpoint.at(companion(folder, "tokenizer.json", f"Qwen/{name}", folders, checkpoint.ledger).parent)
 
 
 def _sizes(checkpoint: Checkpoint) -> Mapping[str, Any]:

@@ -1,0 +1,100 @@
+"""What a derivative lacks comes from the base model that its model card names, and that is said."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tests.helpers import tiny_bagel, tiny_janus
+from tests.helpers.checkpoint_layouts import taken
+from tests.helpers.loopback_hub import LoopbackHub, loopback_hub
+from unispect.core.errors import CheckpointError
+from unispect.models.bagel.folder import load as load_bagel
+from unispect.models.hub import base_of
+from unispect.models.janus_pro.folder import load as load_janus
+
+TUNED = "---\nlicense: mit\nbase_model: owner/base\n---\n# Tuned\n"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub]:
+    with loopback_hub(monkeypatch, tmp_path / "cache") as found:
+        yield found
+
+
+def tuned(good: Path, *lacking: str) -> Path:
+    """A copy that lacks files and names its base."""
+    folder = Path(shutil.copytree(good, good.parent / "tuned"))
+    for name in lacking:
+        (folder / name).unlink()
+    (folder / "README.md").write_text(TUNED)
+    return folder
+
+
+@pytest.mark.parametrize("by_hub", [True, False])
+def test_tokenizer_and_picture_settings_come_from_the_base(hub: LoopbackHub, tmp_path: Path, by_hub: bool):
+    good = tiny_janus.write_checkpoint(tmp_path / "good")
+    folder = tuned(good, "tokenizer.json", "preprocessor_config.json")
+    base, source = hub.put("owner/base", good), hub.put("owner/tuned", folder) if by_hub else folder
+    model = load_janus(tiny_janus.TINY, source, device="cpu")
+    assert model.card.notes[-2:] == tuple(
+        f"{name} was taken from owner/base, which README.md names as the base model."
+        for name in ("tokenizer.json", "preprocessor_config.json")
+    )
+    assert hub.commit(base) in model.card.revision.split("+")
+    assert "owner/base/tokenizer.json" in dict(model.card.files)
+    assert hub.fetched.count("model.safetensors") == by_hub
+    (folder / "README.md").unlink()
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+        load_janus(tiny_janus.TINY, folder, device="cpu")
+
+
+def test_the_pixel_autoencoder_comes_from_the_base(hub: LoopbackHub, tmp_path: Path):
+    good = tiny_bagel.write_checkpoint(tmp_path / "good")
+    before = load_bagel(tiny_bagel.TINY, good, device="cpu").network.state_dict()
+    own = taken(good)
+    save_file({key[4:]: value for key, value in own.items() if key.startswith("vae.")}, good / "ae.safetensors")
+    save_file({key: value for key, value in own.items() if not key.startswith("vae.")}, good / "ema.safetensors")
+    folder = tuned(good, "ae.safetensors", "llm_config.json")
+    hub.put("owner/base", good)
+    model = load_bagel(tiny_bagel.TINY, hub.put("owner/tuned", folder), device="cpu")
+    assert all(torch.equal(before[key], value) for key, value in model.network.state_dict().items())
+    assert "ae.safetensors was taken from owner/base, which README.md names as the base model." in model.card.notes
+    assert "owner/base/llm_config.json" in dict(model.card.files)
+    assert hub.commit("owner/base") in model.card.revision.split("+")
+
+
+@pytest.mark.parametrize("text", [TUNED.replace("owner/base", "owner/nothing"), "no front matter", None])
+def test_a_base_that_does_not_help_leaves_the_words_of_before(hub: LoopbackHub, tmp_path: Path, text: str | None):
+    folder = tuned(tiny_janus.write_checkpoint(tmp_path / "good"), "tokenizer.json")
+    (folder / "README.md").unlink()
+    if text:
+        (folder / "README.md").write_text(text)
+    with pytest.raises(CheckpointError, match=r"tuned/tokenizer\.json is missing"):
+        load_janus(tiny_janus.TINY, folder, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("text", "base"),
+    [
+        (TUNED, "owner/base"),
+        ("---\nbase_model:\n- owner/base\n---\n", "owner/base"),
+        ("\ufeff---\nbase_model: owner/base\n---\n", ""),
+        ("---\nbase_model: [a/b, c/d]\n---\n", ""),
+        ("---\nbase_model: ../../etc\n---\n", ""),
+        ("---\nbase_model: 3\n---\n", ""),
+        ("---\n- a\n---\n", ""),
+        ("---\nbase_model: {a\n---\n", ""),
+        ("---\nbase_model: owner/base", ""),
+        ("before\n---\nbase_model: owner/base\n---\n", ""),
+        ("", ""),
+    ],
+)
+def test_which_base_a_model_card_names(tmp_path: Path, text: str, base: str):
+    (tmp_path / "README.md").write_text(text, "utf-8")
+    assert base_of(tmp_path) == base
+    (tmp_path / "README.md").unlink()
+    assert base_of(tmp_path) == ""
