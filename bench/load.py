@@ -2,7 +2,8 @@
 
 The checkpoint is written and loaded in processes of their own. "peak" is the most memory the loading process held above
 what it held after its imports, file pages that it had mapped included; "size" is what the loaded weights take. Two
-copies of the weights would show as a ratio of 2. "check" is the processor time of loading over that without the look at
+copies of the weights would show as a ratio of 2. `--quantised` stores linear layers so; size is still
+that of what is loaded. "check" is the processor time of loading over that without the look at
 every number, the least of several loads of either kind, in turn.
 """
 
@@ -22,7 +23,34 @@ SHAPES: dict[str, dict[str, int]] = {
 MIB = 2**20
 
 
-def write(folder: Path, shape: str) -> None:
+def fp8(key: str, tensor: Any) -> dict[str, Any]:
+    """A weight in 8-bit floats with one scale per row."""
+    import torch
+
+    scale = tensor.float().abs().amax(1, keepdim=True) / 448
+    return {key: (tensor.float() / scale).to(torch.float8_e4m3fn), f"{key}_scale": scale}
+
+
+def nf4(key: str, tensor: Any) -> dict[str, Any]:
+    """A weight as a layer of bitsandbytes saves it."""
+    from bitsandbytes.functional import quantize_4bit
+
+    packed, state = quantize_4bit(tensor, quant_type="nf4")
+    return {key: packed, **{f"{key}.{name}": part for name, part in state.as_dict(packed=True).items()}}
+
+
+def int8(key: str, tensor: Any) -> dict[str, Any]:
+    """As `nf4`, in integers."""
+    from bitsandbytes.functional import int8_vectorwise_quant
+
+    packed, scale, _ = int8_vectorwise_quant(tensor)
+    return {key: packed, f"{key.removesuffix('weight')}SCB": scale}
+
+
+QUANTISED: dict[str, Any] = {"fp8": fp8, "nf4": nf4, "int8": int8}
+
+
+def write(folder: Path, shape: str, quantised: str = "") -> None:
     """A folder in the published layout with random weights of 16 bits; the pixel autoencoder is the published size."""
     import torch
     from safetensors.torch import save_file
@@ -52,6 +80,9 @@ def write(folder: Path, shape: str) -> None:
             for key, tensor in state.items()
             if key.startswith(AUTOENCODER) == mine
         }
+        for key in list(made) if quantised and not mine else ():
+            if made[key].ndim == 2 and ".layers." in key:
+                made |= QUANTISED[quantised](key, made[key])
         save_file(made, folder / f"{file}.safetensors")
 
 
@@ -95,13 +126,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--shape", nargs="+", choices=list(SHAPES), default=["0.1B", "1B"])
     parser.add_argument("--dtype", nargs="+", default=["bfloat16"])
+    parser.add_argument("--quantised", choices=list(QUANTISED), default="")
     args = parser.parse_args()
     apart = multiprocessing.get_context("spawn")
     print("shape  dtype     parameters  size MiB  peak MiB  peak / size  seconds  check")
     for shape in args.shape:
         with tempfile.TemporaryDirectory() as name:
             with apart.Pool(1) as pool:
-                pool.apply(write, (Path(name), shape))
+                pool.apply(write, (Path(name), shape, args.quantised))
             for dtype in args.dtype:
                 with apart.Pool(1) as pool:
                     count, size, peak, seconds = pool.apply(load, (Path(name), dtype))

@@ -1,6 +1,7 @@
 """8-bit floats: the product of weight and scale, in every layout that is published, and what is refused."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unispect.core.errors import CheckpointError
+from unispect.core.extras import MissingExtra, told
 
 Tensors = Mapping[str, Tensor]
 E4M3 = torch.float8_e4m3fn
@@ -171,3 +173,10 @@ def test_weights_that_are_not_quantised_are_read_as_they_are(plain: Tensors, sav
     card, found = landed()
     assert same(found, plain)
     assert not card.notes
+
+
+def test_a_package_that_is_missing_is_told_with_its_extra(folder: Path, landed, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    (folder / "model.gguf").write_bytes(b"GGUF\x03\0\0\0")
+    with pytest.raises(MissingExtra, match=r"needs gguf.*unispect\[quantised\]"), told():
+        landed()
