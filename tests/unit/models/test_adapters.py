@@ -1,5 +1,6 @@
 """Adapters that peft trained and saved are merged while weights are loaded, whole and in their place, or not at all."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -55,8 +56,10 @@ def trained(base: Path, out: Path, seed: int = 0, **settings: Any) -> dict[str, 
     rows = torch.randn(2, 5, 48)
     for _ in range(3):
         optimiser.zero_grad()
-        network.model.language_model(inputs_embeds=rows).last_hidden_state[..., 0].mean().backward()
-        optimiser.step()
+        loss = network.model.language_model(inputs_embeds=rows).last_hidden_state[..., 0].mean()
+        if settings.get("init_lora_weights", True):  # else the adapter is outside the backbone, and drawn at random
+            loss.backward()
+            optimiser.step()
     learning.save_pretrained(str(out))
     return dict(learning.merge_and_unload().state_dict())
 
@@ -111,6 +114,15 @@ def test_what_peft_trained_is_merged_as_peft_merges_it_bit_for_bit(
     own = state_of(load(base, tmp_path / "adapter"))
     assert same(own, merged)
     assert not same(own, plain)
+
+
+def test_kernels_of_convolutions_are_merged_as_peft_merges_them_up_to_rounding(base: Path, tmp_path: Path) -> None:
+    merged = trained(base, tmp_path / "adapter", target_modules=["conv_in"], init_lora_weights=False)
+    plain, own = state_of(load(base)), state_of(load(base, tmp_path / "adapter"))
+    changed = [name for name in own if not torch.equal(own[name], plain[name])]
+    assert changed
+    assert all(name.endswith("conv_in.weight") for name in changed)
+    assert all(torch.allclose(own[name], merged[name], rtol=1e-5, atol=1e-6) for name in own)
 
 
 def test_names_may_be_the_authors(base: Path, lora: tuple[Path, dict[str, Tensor]], tmp_path: Path) -> None:
@@ -199,6 +211,27 @@ def test_the_card_says_base_and_adapters(base: Path, lora: tuple[Path, dict[str,
         f"adapter 1: lora/{CONFIG}",
     }
     assert plain.adapters == ()
+
+
+def test_an_adapter_of_the_hub_goes_by_its_commit(
+    base: Path, lora: tuple[Path, dict[str, Tensor]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, commit = tmp_path / "models--owner--style", "1" * 40
+    snapshot = home / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (home / "blobs").mkdir()
+    for path in (lora[0] / FILE, lora[0] / CONFIG):
+        blob = home / "blobs" / hashlib.sha256(path.read_bytes()).hexdigest()
+        shutil.copyfile(path, blob)
+        (snapshot / path.name).symlink_to(blob)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(commit, "utf-8")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    for place in (f"owner/style@{commit}:0.5", f"{home}:0.5"):
+        card = load(base, place).card
+        assert card.revision.endswith(f"+adapter:0.5*{commit}")
+        assert card.adapters == ("owner/style (LoRA of rank 3, 12 tensors) with weight 0.5",)
 
 
 def _dropped(key: str, part: str = "layers.1.mlp.up_proj.lora_A") -> str | None:
