@@ -39,7 +39,8 @@ def units(out: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def test_one_folder_holds_base_and_adapted_models_apart(lora: Path, tmp_path: Path, capsys) -> None:
+def test_one_folder_holds_base_and_adapted_models_apart(lora: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # names are broken to fit
     out = tmp_path / "run"
     for more in ((), ("--adapter", lora), ("--adapter", f"{lora}:0.5")):
         outcome = here(capsys, *drawing(out, *more))

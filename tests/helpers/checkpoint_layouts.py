@@ -156,7 +156,6 @@ REFUSED = (
     Held("a part is missing", lost_part, "", "model-00002-of-00002.safetensors"),
     Held("weights in an inner folder", deeper, "", "run-a"),
     Held("an adapter alone", only("adapter_model.safetensors", "adapter_config.json"), "", "adapter"),
-    Held("GGUF alone", only("model-Q4_K_M.gguf"), "", "GGUF"),
     Held("FSDP, not gathered", only(".metadata", "__0_0.distcp"), "", "distcp"),
     Held("no weights", only(), "", "no weights"),
 )

@@ -214,7 +214,6 @@ def _instead(found: Repository, weights: Sequence[PurePosixPath]) -> str:
             "weights as a sharded training saves them; gather them into one file (python -m "
             "torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE)",
         ),
-        ((".gguf",), "weights as GGUF, which is not read here; take the repository that they were converted from"),
         ((".onnx",), "a graph of ONNX, which is not read here; take the repository that it was converted from"),
     ):
         name = next((name for name in found.files if name.endswith(ends)), None)

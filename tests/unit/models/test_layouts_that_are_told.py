@@ -33,7 +33,8 @@ def put(path: Path, keys: list[str]) -> None:
 
 def test_every_name_that_is_told_is_read(layout: Layout, tmp_path: Path):
     rows = told(layout)
-    names = [*rows["weights, by name"], *(f"mine{suffix}" for suffix in SUFFIXES)]
+    # GGUF's own files are made and read in tests/unit/models/quantised
+    names = [*rows["weights, by name"], *(f"mine{suffix}" for suffix in SUFFIXES if suffix != ".gguf")]
     for number, name in enumerate(names):
         folder = tmp_path / str(number)
         folder.mkdir()
