@@ -206,10 +206,13 @@ def texts_of(source: str | Path) -> Path:
     return located(str(source), None, None)[0]
 
 
-def located(source: str, revision: str | None = None, layout: Layout | None = PLAIN) -> tuple[Path, str]:
+def located(
+    source: str, revision: str | None = None, layout: Layout | Sequence[str] | None = PLAIN
+) -> tuple[Path, str]:
     """The folder that a source means, and the weight file of it that it names; empty where it names none.
 
-    Of a hub id, the weights are fetched that `layout` says; None for the texts alone.
+    Of a hub id, the weights are fetched that `layout` says, or the adapter of one of the names that it lists; None for
+    the texts alone.
 
     Raises:
         UsageError: there is neither such a folder nor a hub id of that form.

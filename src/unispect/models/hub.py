@@ -90,7 +90,7 @@ def called(name: str, revision: str | None) -> str:
     return f"{name}@{revision}" if revision else name
 
 
-def fetched(name: str, revision: str | None, layout: Layout | None, file: str = "") -> Path:
+def fetched(name: str, revision: str | None, layout: Layout | Sequence[str] | None, file: str = "") -> Path:
     """The snapshot of a repository in the hub's cache, with the texts and the weights that are meant.
 
     Where the hub cannot be reached, or must not be, it is what the cache holds.
@@ -98,7 +98,7 @@ def fetched(name: str, revision: str | None, layout: Layout | None, file: str = 
     Args:
         name: `owner/name`.
         revision: a branch, tag or commit; None for `main`.
-        layout: how the weights are published; None for texts alone.
+        layout: how the weights are published, or the names that an adapter's file may have; None for texts alone.
         file: that names the weights that are meant, or their index; may lie in a folder.
 
     Raises:
@@ -114,12 +114,21 @@ def fetched(name: str, revision: str | None, layout: Layout | None, file: str = 
             )
         return found
     inner = file.rpartition("/")[0]
-    if layout:
+    if isinstance(layout, Layout):
         _require_weights(found, layout, file)
     folder = found.fetch(_texts(found, inner))
-    if layout:
+    if isinstance(layout, Layout):
         found.fetch(_meant(found, folder, layout, file))
+    elif layout:
+        found.fetch([file] if file else _of_an_adapter(found, layout))
     return folder
+
+
+def _of_an_adapter(found: Repository, names: Sequence[str]) -> list[str]:
+    """Files of the usual names, else the only one of safetensors; never a whole model's."""
+    own = found.within("")
+    others = [name for name in own if name.endswith(".safetensors") and name not in USUAL]
+    return [name for name in own if name in names] or (others if len(others) == 1 else [])
 
 
 def base_of(folder: Path) -> str:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from tests.helpers.loopback_hub import LoopbackHub, loopback_hub
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import open_checkpoint, texts_of
+from unispect.models.checkpoint import located, open_checkpoint, texts_of
 from unispect.models.hub import Repository
 from unispect.models.sets import Layout
 
@@ -226,3 +226,31 @@ def test_offline_the_texts_alone_are_no_weights(hub: LoopbackHub, folder: Path, 
 def test_a_branch_that_moves_while_it_is_fetched_is_told(hub: LoopbackHub, folder: Path):
     with pytest.raises(CheckpointError, match="owner/name changed on the hub while it was fetched; repeat"):
         Repository("owner/name", None, "f" * 40, {}).fetch(["config.json"])
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"),
+    [
+        (("adapter_model.safetensors", "model.safetensors", "optimizer.pt"), {"adapter_model.safetensors"}),
+        (("style.safetensors", "model.safetensors"), {"style.safetensors"}),
+        (("a.safetensors", "b.safetensors"), set()),
+        (("model.safetensors",), set()),
+    ],
+)
+def test_of_a_repository_that_is_named_as_an_adapter_the_adapter_is_fetched(
+    hub: LoopbackHub, folder: Path, held: tuple[str, ...], wanted: set[str]
+):
+    for name in held:
+        put(folder / name)
+    found, file = located("owner/name", None, ("adapter_model.safetensors", "adapter_model.bin"))
+    assert weights(hub) == wanted
+    assert not file
+    assert (found / "config.json").is_file()
+
+
+def test_a_file_that_is_named_as_an_adapter_is_fetched_alone(hub: LoopbackHub, folder: Path):
+    put(folder / "a.safetensors")
+    put(folder / "b.safetensors")
+    found, file = located("owner/name/b.safetensors", None, ("adapter_model.safetensors",))
+    assert weights(hub) == {"b.safetensors"}
+    assert (found / file).is_file()
