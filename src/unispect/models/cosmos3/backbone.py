@@ -117,7 +117,8 @@ class _UndLayer:
     def __call__(self, hidden: Tensor, **how: Any) -> Tensor:
         rows, *more = hidden.split(self._of.width, -1) if self._first else self._of.added(hidden)
         rows = self._layer(rows.contiguous(), drawn=False, **how)
-        return torch.cat([rows, *more], -1) if more else rows
+        # Layers may lie on several devices: what travels along goes where the rows went.
+        return torch.cat([rows, *(own.to(rows.device) for own in more)], -1) if more else rows
 
 
 class Generation:
