@@ -176,6 +176,22 @@ def test_an_index_whose_parts_are_all_gone_is_passed_over_with_a_note(tmp_path: 
     assert "model.safetensors.index.json" in note
 
 
+def test_an_index_over_inner_folders_is_no_set(tmp_path: Path):
+    """As pipelines have one beside the folders of their parts; one that leads anywhere else is refused."""
+    index = tmp_path / "model.safetensors.index.json"
+    (tmp_path / "part").mkdir()
+    save_file({"a": torch.ones(2)}, tmp_path / "part" / "model.safetensors")
+    index.write_text(json.dumps({"weight_map": {"a": "part/model.safetensors"}}))
+    with pytest.raises(CheckpointError, match="holds no weights itself, but 'part' in it does"):
+        chosen_set(tmp_path)
+    save_file({"b": torch.ones(2)}, tmp_path / "own.safetensors")
+    assert [path.name for path in chosen_set(tmp_path)[0].files] == ["own.safetensors"]
+    for odd in ("../x.safetensors", "/x.safetensors", "part/../../x.safetensors"):
+        index.write_text(json.dumps({"weight_map": {"a": odd}}))
+        with pytest.raises(CheckpointError, match="points outside its folder"):
+            chosen_set(tmp_path)
+
+
 def test_an_index_that_lacks_some_of_its_parts_is_refused(tmp_path: Path):
     in_parts(tmp_path, BASE)[1].unlink()
     with pytest.raises(CheckpointError, match=r"model-00002-of-00002\.safetensors is missing"):

@@ -24,7 +24,7 @@ _NANO = ModelCard(
     hub="nvidia/Cosmos3-Nano",
     licence="OpenMDW-1.1",
     capabilities=CAPABILITIES,
-    verification=proven("cosmos3", "test_cosmos3_drawing"),
+    verification=proven("cosmos3", "test_authors_cosmos3_drawing"),
     notes=(
         "What is read or written never hears what is drawn: generation hears understanding, never the reverse.",
         "Pictures are one frame; videos, sound and actions are not there, and their weights are passed over.",
