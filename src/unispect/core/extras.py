@@ -34,6 +34,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     "faces": {"dicebear": "dicebear-core", "resvg_py": "resvg-py"},
     "train": {"peft": "peft", "psutil": "psutil"},
     "judges": {"anthropic": "anthropic", "google": "google-genai", "openai": "openai"},
+    "notebook": {"altair": "altair", "pandas": "pandas", "tqdm": "tqdm"},
     "quantised": {
         "bitsandbytes": "bitsandbytes",
         "compressed_tensors": "compressed-tensors",

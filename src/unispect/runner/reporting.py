@@ -25,6 +25,7 @@ from unispect.runner.completeness import marked, ungraded
 from unispect.runner.running import JUDGE
 from unispect.runs.check import require_kept
 from unispect.runs.completeness import Lacking, lacking
+from unispect.runs.creation import found_runs
 from unispect.runs.digests import Sealed
 from unispect.runs.export import lines
 from unispect.runs.manifest import Invocation, running
@@ -52,7 +53,7 @@ class Reported:
 
 
 Folders = str | Path | Sequence[str | Path]
-"""One run folder, or several."""
+"""One run folder, or several; a folder that is none stands for the runs below it."""
 
 
 def write_report(
@@ -127,8 +128,8 @@ class _Read:
 
 @contextmanager
 def _read(folders: Folders, progress: Callable[[str], None]) -> Iterator[_Read]:
-    several = [folders] if isinstance(folders, str | Path) else folders
-    if len({resolved(Path(folder)) for folder in several}) < len(several):
+    several = found_runs([folders] if isinstance(folders, str | Path) else folders)
+    if len({resolved(folder) for folder in several}) < len(several):
         raise UsageError("a run is named twice")
     with ExitStack() as open_runs:
         stores = [open_runs.enter_context(RunStore.open(folder)) for folder in several]
