@@ -24,7 +24,8 @@ def export(
 
     One row per record, in the order of planning; pictures are named by their file in the run folder. Parquet and CSV
     are a file for each study where a run holds several. For GenEval, a folder per prompt with its object and its
-    pictures, as the official scorer reads them. Exit code 3 says that the file is written and that units of the plan have no record in it.
+    pictures, as the official scorer reads them. Exit code 3 says that the file is written and that units of the plan
+    have no record in it.
 
     Args:
         run: Folder of the run.
