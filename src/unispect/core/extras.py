@@ -1,7 +1,8 @@
 """Packages that only a part of unispect needs: what pyproject.toml calls extras, and how their absence is told.
 
-torch, numpy and scipy are always there; `unispect.metrics` needs no more. Everything else is imported where it is used,
-and where users come in (the command line, `unispect.load`) its absence becomes a `MissingExtra`.
+numpy and scipy are always there; `unispect.metrics` needs torch besides. Everything else is imported where it is used,
+and where users come in (the command line, `unispect.load`) its absence becomes a `MissingExtra`. Models bring torch:
+runs are merged, read, graded by rules or over a network and reported without it, and models behind an API are asked.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "yaml": "pyyaml",
     },
     "models": {
+        "torch": "torch",
         "accelerate": "accelerate",
         "diffusers": "diffusers",
         "huggingface_hub": "huggingface-hub",
@@ -30,6 +32,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "tokenizers": "tokenizers",
         "transformers": "transformers",
     },
+    "metrics": {"torch": "torch"},
     "report": {"jinja2": "jinja2", "markupsafe": "jinja2", "vl_convert": "vl-convert-python"},
     "faces": {"dicebear": "dicebear-core", "resvg_py": "resvg-py"},
     "train": {"peft": "peft", "psutil": "psutil"},

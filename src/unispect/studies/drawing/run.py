@@ -14,8 +14,7 @@ from unispect.core.units import Record, Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
 from unispect.studies.pictures import png
-from unispect.studies.states.probing import prompt_in
-from unispect.studies.states.records import Asked
+from unispect.studies.states.records import Asked, prompt_in
 
 
 def procedures() -> Mapping[str, Procedure]:
