@@ -50,7 +50,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
 
 
 class MissingExtra(UsageError, ImportError):
-    """A package of an extra is not installed; says which, and how to get it."""
+    """A package of an extra is not installed, or what only POSIX systems have; says which, and what to do."""
 
 
 def missing(error: BaseException | None) -> MissingExtra | None:
@@ -60,6 +60,12 @@ def missing(error: BaseException | None) -> MissingExtra | None:
     if not isinstance(error, ImportError) or not error.name:
         return None
     module = error.name.partition(".")[0]
+    if module == "fcntl":
+        return MissingExtra(
+            "unispect locks what it writes as POSIX systems do (fcntl), which this system cannot: on Windows, use it in "
+            "the Windows Subsystem for Linux",
+            name=module,
+        )
     for extra, packages in EXTRAS.items():
         if module in packages:
             return MissingExtra(

@@ -207,3 +207,5 @@ def test_only_packages_of_extras_are_told():
     with pytest.raises(ModuleNotFoundError, match="a name of ours"), told():
         raise ModuleNotFoundError("a name of ours", name="unispect.nowhere")
     assert missing(ValueError("x")) is None
+    with pytest.raises(MissingExtra, match="Windows Subsystem for Linux"), told():
+        raise ModuleNotFoundError("No module named 'fcntl'", name="fcntl")
