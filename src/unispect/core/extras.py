@@ -62,8 +62,8 @@ def missing(error: BaseException | None) -> MissingExtra | None:
     module = error.name.partition(".")[0]
     if module == "fcntl":
         return MissingExtra(
-            "unispect locks what it writes as POSIX systems do (fcntl), which this system cannot: on Windows, use it in "
-            "the Windows Subsystem for Linux",
+            "unispect locks what it writes as POSIX systems do (fcntl), and this system has no such locks: on Windows, "
+            "use it in the Windows Subsystem for Linux",
             name=module,
         )
     for extra, packages in EXTRAS.items():
