@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -265,7 +266,7 @@ def _sets(
     broken: list[Broken] = []
     parts: set[Path] = set()
     paths = sorted(folder.iterdir() if offered is None else (folder / name for name in offered))
-    for index in (path for path in paths if _INDEX.fullmatch(path.name)):
+    for index in (path for path in paths if _INDEX.fullmatch(path.name) and not _over_folders(path)):
         found = _of_index(index, offered)
         parts |= {*found.files, *found.lost}
         if not found.lost:
@@ -314,7 +315,18 @@ def _readable(folder: Path, whole: Sequence[WeightSet], names: Sequence[str]) ->
     return readable, broken
 
 
-def _of_index(index: Path, offered: frozenset[str] | None = None) -> WeightSet:
+def _over_folders(index: Path) -> bool:
+    """An index over the weights of several inner folders, each of which is read by itself."""
+    names = [PurePosixPath(name) for name in _content_of(index)["weight_map"].values()]
+    return all(len(name.parts) > 1 and not name.is_absolute() and ".." not in name.parts for name in names)
+
+
+def _content_of(index: Path) -> Mapping[str, Any]:
+    """What an index says; its `weight_map` puts keys into named files.
+
+    Raises:
+        CheckpointError: it does not.
+    """
     content = read_json(index)
     weight_map = content.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
@@ -325,6 +337,12 @@ def _of_index(index: Path, offered: frozenset[str] | None = None) -> WeightSet:
             f"{index}: weight_map puts {odd!r} into {short(weight_map[odd])}, which is no name of a file; fetch the "
             "checkpoint again"
         )
+    return content
+
+
+def _of_index(index: Path, offered: frozenset[str] | None = None) -> WeightSet:
+    content = _content_of(index)
+    weight_map = content["weight_map"]
     files = [index.parent / name for name in sorted(set(weight_map.values()))]
     for file in files:
         if file.parent != index.parent:

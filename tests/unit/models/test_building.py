@@ -21,6 +21,7 @@ BLOCKS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "show-o2": ("config.json", ("num_diffusion_layers",)),
     "bagel": ("llm_config.json", ("num_hidden_layers",)),
     "omnigen2": ("transformer/config.json", ("num_layers",)),
+    "cosmos3": ("transformer/config.json", ("num_hidden_layers",)),
 }
 
 
