@@ -21,6 +21,7 @@ import socket
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -398,11 +399,11 @@ def _levels_apart(one: ImageReply, other: ImageReply) -> float:
     return float(np.abs(first - second).max()) if first.shape == second.shape else float("inf")
 
 
-def draw(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], **how: float) -> list[ImageReply]:
+def draw(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], **how: Any) -> list[ImageReply]:
     return model.draw(model.encode(prompts, Goal.IMAGE), ImageSampling(tuple(seeds), **how))
 
 
-def write(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], **how: float) -> list[TextReply]:
+def write(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], **how: Any) -> list[TextReply]:
     return model.write(model.encode(prompts, Goal.TEXT), TextSampling(tuple(seeds), max_new_tokens=10, **how))
 
 
