@@ -71,6 +71,9 @@ check: setup
 	$(BIN)/ruff format --check src tests bench reproductions
 	$(BIN)/ruff check src tests bench reproductions
 	$(BIN)/pyright
+	rm -rf build/written
+	for like in janus-pro show-o janus-flow omnigen2; do $(BIN)/unispect new-model like-$$like --like $$like --out build/written/$$like >/dev/null || exit 1; done
+	$(BIN)/pyright build/written/*/like_*
 	$(BIN)/lint-imports
 
 format: setup

@@ -26,5 +26,6 @@ VERBS: dict[str, Verb] = {
     "export": Verb("unispect.cli.export:export", "Write a run's records as parquet or JSON lines, or its pictures."),
     "check": Verb("unispect.cli.check:app", "Hold a run to what was written into it."),
     "train": Verb("unispect.cli.train:app", "Teach models new words by a recipe; make the tiny models.", True),
+    "new-model": Verb("unispect.cli.new_model:new_model", "Write a package for a family of models, to begin with."),
     "doctor": Verb("unispect.cli.doctor:doctor", "Check this machine and this installation."),
 }

@@ -1,4 +1,4 @@
-"""Toys from folders and back."""
+"""From a folder to a model and back."""
 
 from dataclasses import replace
 
@@ -6,8 +6,10 @@ from unispect.core.cards import ModelCard
 from unispect.models.checkpoint import Checkpoint, Layout
 from unispect.models.loading import Family, Found
 
-from .model import Drawing, Toy
-from .network import STACKS, ToyNetwork, read_config
+from .config import read_config
+from .keys import KNOWN, STACKS, TABLE
+from .model import Drawing, SkeletalModel
+from .network import Network, initialise
 from .processing import Processor, bytes_tokenizer
 
 
@@ -16,16 +18,18 @@ def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     return Found(checkpoint, config, Processor(bytes_tokenizer(), config.side * config.patch, config.side**2))
 
 
-def _model(card: ModelCard, network: ToyNetwork, processor: Processor) -> Toy:
-    sized = replace(card, image_size=processor.size, image_tokens=processor.patches)
-    return Toy(sized, network, processor, Drawing(card.defaults["guidance"], card.defaults["temperature"]))
+def _model(card: ModelCard, network: Network, processor: Processor) -> SkeletalModel:
+    sized = replace(card, image_size=processor.size, image_tokens=processor.positions)
+    return SkeletalModel(sized, network, processor, Drawing.of(card))
 
 
 FAMILY = Family(
     read=_read,
-    build=ToyNetwork,
+    build=Network,
     stacks=STACKS,
     model=_model,
-    layout=Layout(known=("backbone.layers.",)),
+    layout=Layout(known=KNOWN),
+    table=lambda config, checkpoint: TABLE,
+    initialise=initialise,
 )
 load, start, save = FAMILY.load, FAMILY.start, FAMILY.save
