@@ -70,6 +70,18 @@ def give_address(handler, body) -> None:
     handler.respond(200, json.dumps({"created": 1, "data": [{"url": "http://127.0.0.1:1/a.png"}]}).encode())
 
 
+def seeded(handler, body) -> None:
+    """Draws a picture whose colour follows from all that was sent, as servers do that keep to seeds."""
+    shade = zlib.crc32(json.dumps(body, sort_keys=True).encode()) & 0xFFFFFF
+    paint(png(f"#{shade:06x}"))(handler, body)
+
+
+def unseeded(handler, body) -> None:
+    """Draws another picture every time, whatever was sent."""
+    shade = zlib.crc32(str(len(handler.server.earned)).encode()) & 0xFFFFFF
+    paint(png(f"#{shade:06x}"))(handler, body)
+
+
 def artist(handler, body) -> None:
     """Draws a picture whose colour follows from the prompt, and answers everything else in words."""
     if handler.path.endswith("/images/generations"):

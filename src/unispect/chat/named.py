@@ -210,7 +210,8 @@ def drawer_of(named: Named, key_from: str | None = None, dialect: Dialect | None
     if named.provider == "google":
         return GoogleSDK(named.model, secret, named.base_url, PICTURES, seeded=seeded)
     asks = spoken.picture_format is not False
-    return OpenAIPictures(named.model, named.base_url, secret, ask_for_bytes=asks, seeded=seeded)
+    names = {"guidance_name": spoken.guidance_name, "steps_name": spoken.steps_name}
+    return OpenAIPictures(named.model, named.base_url, secret, ask_for_bytes=asks, seeded=seeded, **names)
 
 
 @dataclass(frozen=True)

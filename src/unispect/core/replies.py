@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unispect.core.units import JSON
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -83,6 +85,7 @@ class ImageReply:
         tokens: image token ids in raster order, for discrete decoders.
         latents: final latents, for continuous decoders.
         replay: what else is needed to repeat any step (start noise, guidance, temperature, ...).
+        sent: what a provider was told of how to sample, where one drew it.
     """
 
     image: Image
@@ -90,6 +93,12 @@ class ImageReply:
     tokens: np.ndarray | None = None
     latents: np.ndarray | None = None
     replay: Mapping[str, object] = field(default_factory=dict)
+    sent: Mapping[str, JSON] = field(default_factory=dict)
+
+    @property
+    def left(self) -> dict[str, JSON]:
+        """What a record keeps beside the picture: `sent`, where a provider was told anything."""
+        return {"sent": dict(self.sent)} if self.sent else {}
 
 
 Reply = TextReply | ImageReply

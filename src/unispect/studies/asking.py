@@ -55,7 +55,7 @@ def _recorded(answer: Answer, model: UnifiedModel, units: Sequence[Unit], upstre
 
 
 def draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
-    """`picture`: drawn from the unit's prompt."""
+    """`picture`: drawn from the unit's prompt, and what a provider was told of how to sample it."""
     encoded = model.encode([Prompt.of(read_inputs(Prompted, unit).prompt) for unit in units], Goal.IMAGE)
     settings = read_settings(DrawSettings, units[0])
     how = ImageSampling(
@@ -63,7 +63,10 @@ def draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list
         guidance=settings.guidance,
         temperature=settings.temperature,
     )
-    return [(encoded.cut_of(i), {"picture": png(reply.image)}) for i, reply in enumerate(model.draw(encoded, how))]
+    return [
+        ({**encoded.cut_of(i), **reply.left}, {"picture": png(reply.image)})
+        for i, reply in enumerate(model.draw(encoded, how))
+    ]
 
 
 def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
