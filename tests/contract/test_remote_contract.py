@@ -1,5 +1,6 @@
 """The seam, as far as a model behind an API can keep it, against a server on the loopback."""
 
+import json
 import zlib
 from dataclasses import replace
 
@@ -97,6 +98,32 @@ def test_texts_come_in_order_and_are_asked_as_said(make, server):
     greedy = make("chat", Asking(temperature=False), cassette=None)
     greedy.write(greedy.encode(prompts("a"), Goal.TEXT), TextSampling())
     assert "temperature" not in server.seen[-1]
+
+
+def test_log_probabilities_are_asked_for_where_it_is_said_and_kept_on_the_cassette(make, server, tmp_path):
+    def likely(handler, body):
+        said = json.loads(handler.envelope("red circle"))
+        content = [{"token": "red", "logprob": -0.25}, {"token": " circle", "logprob": odd or -1.5}]
+        said["choices"][0]["logprobs"] = {"content": content} if body.get("logprobs") else None
+        handler.earn(json.dumps(said).encode(), body)
+
+    odd, server.otherwise = None, likely
+    model, usual = make("chat", Asking(log_probabilities=True)), make("chat", cassette=None)
+    for _ in range(2):
+        (reply,) = model.write(model.encode(prompts("a"), Goal.TEXT), TextSampling())
+        assert reply.log_probabilities == (-0.25, -1.5)
+    model.close()
+    (again,) = (model := make("chat", Asking(log_probabilities=True))).write(
+        model.encode(prompts("a"), Goal.TEXT), TextSampling()
+    )
+    assert again == reply
+    assert len(server.seen) == 1
+    (bare,) = usual.write(usual.encode(prompts("a"), Goal.TEXT), TextSampling())
+    assert bare.log_probabilities == ()
+    for odd in (0.5, "much", float("-inf")):
+        (reply,) = model.write(model.encode(prompts(f"b{odd}"), Goal.TEXT), TextSampling())
+        assert (reply.text, reply.log_probabilities) == ("red circle", ())
+    assert "3 without the log-probabilities that were asked for" in model.bill()["writing"]
 
 
 def test_pictures_in_prompts_go_out_in_their_place(make, server):

@@ -226,6 +226,28 @@ def test_rules_read_the_answer_and_not_the_thoughts(server, tmp_path, capsys):
     assert f"{len(server.seen)} with thoughts" in (tmp_path / "page.html").read_text()
 
 
+def test_log_probabilities_stand_in_the_records_of_texts_and_a_refusal_of_them_names_the_option(
+    server, tmp_path, capsys
+):
+    def likely(handler, body):
+        said = json.loads(handler.envelope("red"))
+        said["choices"][0]["logprobs"] = {"content": [{"token": "red", "logprob": -0.12345}]}
+        handler.earn(json.dumps(said).encode(), body)
+
+    run = ("run", "concepts", "--model", f"openai:m@{server.url}/v1", "--limit", 1, "--seeds", 0)
+    server.otherwise = refusing("logprobs", likely)
+    stopped = here(capsys, *run, "--out", tmp_path / "refused", "--log-probabilities")
+    assert (stopped.code, len(server.seen)) == (1, 1)
+    assert "leaving --log-probabilities out" in stopped.error
+    server.otherwise = likely
+    assert here(capsys, *run, "--out", tmp_path / "run", "--log-probabilities").code == 0
+    found, invocations = records(tmp_path)
+    assert {tuple(record.payload["log_probabilities"]) for unit, record in found if unit.kind == "recall"} == {
+        (-0.1235,)
+    }
+    assert invocations[-1].settings["log-probabilities"] == "asked for"
+
+
 def test_a_judges_server_that_knows_no_schema(server, tmp_path, capsys):
     subjects_file(tmp_path / "data", ("Amber",))
 

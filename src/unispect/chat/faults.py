@@ -123,6 +123,7 @@ _SPELLED = {
     "content": r"\bcontent\b.{0,60}(string|str\b|text)|(string|str\b).{0,60}\bcontent\b|invalid type: sequence",
     "size": r"\bsize\b",
     "quality": r"\bquality\b",
+    "logprobs": r"log.?prob",
     "guidance": r"guidance|cfg.?scale",
     "steps": r"steps?\b",
     "negative": r"negative.?prompt",

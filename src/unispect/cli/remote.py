@@ -58,6 +58,9 @@ class Remote:
     negative_prompt: Annotated[str, _told("What not to draw; likewise.")] = ""
     thinking_tokens: Annotated[int, _told("Allowed beyond the length of a reply, for models that think first.")] = 0
     no_temperature: Annotated[bool, _told("Send no temperature, for models that refuse one.")] = False
+    log_probabilities: Annotated[
+        bool, _told("Ask for those of the tokens that are written, and record them; of servers of OpenAI's protocol.")
+    ] = False
 
     picture_seed: Annotated[
         bool | None,
@@ -145,6 +148,7 @@ class Remote:
             self.picture_guidance,
             self.picture_steps,
             self.negative_prompt,
+            self.log_probabilities,
         )
 
 

@@ -60,7 +60,8 @@ class TextReply:
         text: decoded and stripped, special tokens removed.
         tokens: new token ids, the end token included when `finished`; none from models that do not show them.
         log_probabilities: natural log-probability of each of `tokens` under the model (temperature 1), from a pass over
-            prompt and reply by themselves; none where they were not asked for.
+            prompt and reply by themselves; none where they were not asked for. From behind an API: what the provider
+            says of each token that it does not show.
         finished: the end token was reached before `max_new_tokens`.
         refusal: what a provider said instead of answering, where it sets that apart; the text is this, then.
         thoughts: what the model said to itself before it answered, where that was told from `text` already

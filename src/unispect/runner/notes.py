@@ -79,6 +79,7 @@ def _asked(order: RunConfig, seeds: str) -> dict[str, str]:
             f"{what} of pictures": str(value) for what, value in name.manner(asking).items() if what in asking.diffusion
         },
         "thinking tokens": str(asking.thinking_tokens or ""),
+        "log-probabilities": "asked for" if asking.log_probabilities else "",
         "temperature": "" if asking.temperature else "not sent",
         **asking.dialect.words,
         "seeds of pictures": ("; ".join(filter(None, ("sent", seeds))) if drawn else REPEATS) if name.draws else "",

@@ -92,7 +92,10 @@ def _written(reply: TextReply, cut: Cut | None) -> Written:
     text = reply.text if found.answer == reply.text else found.answer.strip()
     thoughts = "\n\n".join(filter(None, (reply.thoughts, found.thoughts)))
     finished = reply.finished and found.closed
-    return Written(text=text, finished=finished, refused=reply.refusal, thoughts=thoughts, cut=cut)
+    likely = () if reply.tokens else [round(value, 4) for value in reply.log_probabilities] or ()
+    return Written(
+        text=text, finished=finished, refused=reply.refusal, thoughts=thoughts, cut=cut, log_probabilities=likely
+    )
 
 
 def score(model: UnifiedModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]) -> list[list[float]]:

@@ -32,7 +32,7 @@ class RemoteModel:
     """A chat model, a model that draws, or both, at one provider.
 
     A prompt goes out as it is. What the provider makes of it is not known, so its positions are counted by its parts:
-    one each. Replies come with their text alone, without tokens and likelihoods.
+    one each. Replies come without tokens, and with likelihoods only where these are asked for and sent.
 
     Attributes:
         card: what is known about it.
@@ -93,7 +93,13 @@ class RemoteModel:
         limit = how.max_new_tokens + self.asking.thinking_tokens
         temperature = how.temperature if self.asking.temperature else None
         requests: list[Request[Any]] = [
-            Request(prompt, max_tokens=limit, temperature=temperature, seed=seed % SEEDS)
+            Request(
+                prompt,
+                max_tokens=limit,
+                temperature=temperature,
+                seed=seed % SEEDS,
+                log_probabilities=self.asking.log_probabilities,
+            )
             for prompt, seed in zip(prompts, seeds, strict=True)
         ]
         assert self.writer is not None
@@ -209,7 +215,7 @@ def _answered(answers: Sequence[T | UnispectError]) -> list[T]:
 def _written(answer: Answer[Any]) -> TextReply:
     reply = answer.reply
     text = (reply.text or reply.refusal).strip()
-    return TextReply(text, (), (), not is_cut(reply), reply.refusal, reply.thoughts)
+    return TextReply(text, (), reply.log_probabilities, not is_cut(reply), reply.refusal, reply.thoughts)
 
 
 def _asked(tally: Tally) -> str:
@@ -221,6 +227,8 @@ def _asked(tally: Tally) -> str:
         words.append(f"{tally.replayed:,} from the cassette")
     if tally.thinking:
         words.append(f"{tally.thinking:,} with thoughts, which are kept beside them and graded by nobody")
+    if tally.bare:
+        words.append(f"{tally.bare:,} without the log-probabilities that were asked for")
     if tally.unparsed:
         words.append(f"{tally.unparsed:,} refused, empty, cut off or unreadable")
     if tally.failed - tally.unread:

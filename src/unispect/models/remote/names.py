@@ -31,6 +31,7 @@ class Asking:
         guidance: classifier-free guidance weight of drawn pictures; None sends none, for the server's own choice.
         steps: of denoising; likewise.
         negative: what not to draw; empty sends none.
+        log_probabilities: those of a reply's tokens are asked for.
     """
 
     size: str = ""
@@ -41,6 +42,7 @@ class Asking:
     guidance: float | None = None
     steps: int | None = None
     negative: str = ""
+    log_probabilities: bool = False
 
     def __post_init__(self) -> None:
         if self.thinking_tokens < 0:
@@ -124,6 +126,8 @@ class RemoteName:
                 f"{next(iter(asking.diffusion))} of pictures: {self.id} has no place for it; it is for servers of "
                 "OpenAI's protocol other than OpenAI's own, such as vLLM-Omni"
             )
+        if asking.log_probabilities and not (self.writes and self.writes.provider.startswith("openai")):
+            raise UsageError(f"log-probabilities: {self.id} is not asked for any; they are for OpenAI's protocol")
 
     def manner(self, asking: Asking) -> dict[str, JSON]:
         """How it is asked otherwise than older versions asked, as far as that decides the answers."""
