@@ -14,6 +14,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, Layout, located, open_folder, require_one
 from unispect.models.config_values import check_values
+from unispect.models.hub import base_of, borrowed, folder_of
 from unispect.models.keys import Tied
 from unispect.models.ledger import FileLedger
 from unispect.models.loading import Family, Found
@@ -29,7 +30,7 @@ from unispect.models.processing.tokenizer import require_rows
 from unispect.models.sets import is_weights
 from unispect.models.shards import prefixed
 
-_PROCESSORS = ("processor", "mllm_processor", ".")
+_PROCESSORS = ("processor", "mllm_processor")
 _WHOLE = "model.safetensors"
 _WHOLE_LAYOUT = Layout(known=("mllm.model.",), folders=PARTS)
 _KNOWN = {
@@ -45,7 +46,7 @@ def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     folder = checkpoint.folder
     mllm, transformer, vae = (_part(checkpoint, name).json("config.json") for name in PARTS)
     config = network_config(mllm, transformer, vae, str(folder))
-    files = next(part for name in _PROCESSORS if (part := _part(checkpoint, name)).folder.is_dir())
+    files = _around_words(checkpoint)
     processor = load_processor(files)
     _check_sizes(files.folder, config, processor)
     settings = _part(checkpoint, "mllm").optional_json("generation_config.json") or {}
@@ -90,8 +91,19 @@ def _moved(part: Checkpoint) -> bool:
 
 
 def _part(checkpoint: Checkpoint, name: str) -> Checkpoint:
-    """A part's own folder."""
-    return checkpoint.at(checkpoint.folder / name if name != "." else checkpoint.folder)
+    """A part's own folder, or that of the base model."""
+    lender = checkpoint.holding(name)
+    return lender.at(lender.folder / name)
+
+
+def _around_words(checkpoint: Checkpoint) -> Checkpoint:
+    """The folder with tokenizer and picture settings: the processor's own, the checkpoint's, or the base model's."""
+    folder = checkpoint.folder
+    own = next((name for name in _PROCESSORS if (folder / name).is_dir()), "")
+    if own or (folder / "tokenizer.json").is_file():
+        return checkpoint.at(folder / own)
+    lent = (_part(checkpoint, name) for name in _PROCESSORS)
+    return next((part for part in lent if part.folder.is_dir()), checkpoint)
 
 
 def _open(card: ModelCard, source: str | Path) -> Checkpoint:
@@ -110,24 +122,34 @@ def _open(card: ModelCard, source: str | Path) -> Checkpoint:
     if not parts:
         return open_folder(folder, _WHOLE_LAYOUT)
     whole = open_folder(folder, _WHOLE_LAYOUT) if (folder / _WHOLE).is_file() and not inner else None
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
-    if missing and not whole:
-        raise CheckpointError(f"{folder / missing[0]} is missing: this is not a complete checkpoint folder")
-    named = {part: _part_of(folder, part, name if part == inner else "") for part in (parts if whole else PARTS)}
+    needed = parts if whole else PARTS
+    named = {part: _part_of(folder, part, name if part == inner else "") for part in needed}
     if whole:
         for part, opened in named.items():
             require_one(whole, opened, f"{part}.", f"the weights of {part}")
             whole.ledger.note(f"Weights in {part} were passed over: {_WHOLE} holds them too.")
         return whole
     ledger = FileLedger(folder, chosen=bool(inner))
-    for opened in named.values():
+    for part, opened in named.items():
+        if opened.folder.parent != folder:
+            ledger.note(borrowed(part, base_of(folder)))
         ledger.take(opened.ledger)
     shards = (prefixed(shard, f"{part}.") for part, opened in named.items() for shard in opened.shards)
     return Checkpoint(folder, ledger, tuple(shards))
 
 
 def _part_of(folder: Path, part: str, name: str) -> Checkpoint:
-    return open_folder(folder / part, Layout(known=_KNOWN[part]), name)
+    """The weights of a part, from its folder or that of the base model.
+
+    Raises:
+        CheckpointError: it is in neither.
+    """
+    own = folder / part
+    if not (own.is_dir() and any(map(is_weights, own.iterdir()))) and (base := base_of(folder)):
+        own = folder_of(base, part) or own
+    if not own.is_dir():
+        raise CheckpointError(f"{own} is missing: this is not a complete checkpoint folder")
+    return open_folder(own, Layout(known=_KNOWN[part]), name)
 
 
 def _check_sizes(folder: Path, config: OmniGen2Config, processor: Processor) -> None:
