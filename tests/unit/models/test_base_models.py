@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from tests.helpers import tiny_bagel, tiny_janus, tiny_janus_flow, tiny_omnigen2, tiny_show_o2
 from tests.helpers.checkpoint_layouts import taken
+from tests.helpers.commands import here
 from tests.helpers.loopback_hub import LoopbackHub, loopback_hub
 from unispect.core.errors import CheckpointError
 from unispect.models.bagel.folder import load as load_bagel
@@ -20,6 +21,7 @@ from unispect.models.janus_flow.folder import load as load_janus_flow
 from unispect.models.janus_pro.folder import load as load_janus
 from unispect.models.omnigen2.folder import load as load_omnigen2
 from unispect.models.show_o2.folder import load as load_show_o2
+from unispect.runs import RunStore
 
 TUNED = "---\nlicense: mit\nbase_model: owner/base\n---\n# Tuned\n"
 
@@ -55,6 +57,25 @@ def test_tokenizer_and_picture_settings_come_from_the_base(hub: LoopbackHub, tmp
     (folder / "README.md").unlink()
     with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
         load_janus(tiny_janus.TINY, folder, device="cpu")
+
+
+@pytest.mark.slow
+def test_a_run_says_it_in_its_first_lines_and_keeps_it(
+    hub: LoopbackHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    good = tiny_janus.write_checkpoint(tmp_path / "good")
+    folder = tuned(good, "tokenizer.json")
+    hub.put("owner/base", good)
+    (tmp_path / "prompts.txt").write_text("a red star")
+    said = ("--model", f"janus-pro-1b={folder}", "--data", f"text:{tmp_path / 'prompts.txt'}", "--preset", "controlled")
+    outcome = here(capsys, "run", "encoding", *said, "--seeds", 0, "--device", "cpu", "--out", tmp_path / "run")
+    assert outcome.code == 0, outcome.err
+    line = f"        {note('tokenizer.json')}\n"
+    assert line in outcome.out
+    assert outcome.out.index("model   janus-pro-1b") < outcome.out.index(line) < outcome.out.index("study   encoding")
+    with RunStore.open(tmp_path / "run") as store:
+        (card,) = store.cards().values()
+    assert note("tokenizer.json") in card.notes
 
 
 def test_the_pixel_autoencoder_comes_from_the_base(hub: LoopbackHub, tmp_path: Path):
