@@ -6,9 +6,11 @@ their neighbours, or could not be written to a file at all.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 
+LONGEST_SLUG = 80
 _PLAIN = frozenset("\n\t")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -37,8 +39,15 @@ def clip(text: str, limit: int) -> str:
 
 
 def slug(text: str) -> str:
-    """Lower-case letters, digits and hyphens: fit for an anchor or a file name; "x" when nothing is left."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower())[:48].strip("-") or "x"
+    """Lower-case letters, digits and hyphens: fit for an anchor or a file name; "x" when nothing is left.
+
+    What is too long is cut, with a digest of all of it, so that a slug depends on its text and on no other.
+    """
+    made = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+    if len(made) <= LONGEST_SLUG:
+        return made
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{made[:LONGEST_SLUG]}-{digest}"
 
 
 class Anchors:

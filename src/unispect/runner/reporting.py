@@ -17,16 +17,15 @@ from unispect.core.findings import Section
 from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
 from unispect.models.registry import completed
-from unispect.report.downloads import Pieces
+from unispect.report.downloads import CARRIED, archive, offered
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
-from unispect.report.write import write_page
+from unispect.report.write import write_bytes, write_page
 from unispect.runner.completeness import marked, ungraded
 from unispect.runner.running import JUDGE
 from unispect.runs.check import require_kept
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.digests import Sealed
-from unispect.runs.export import lines
 from unispect.runs.manifest import Invocation, running
 from unispect.runs.reading import Left
 from unispect.runs.records import Records, models_of
@@ -65,7 +64,8 @@ def write_report(
 ) -> Reported:
     """Writes the report of all runs in `folders` to `out`.
 
-    Records of the same study in several runs are looked at together.
+    Records of the same study in several runs are looked at together. The page carries an archive with all its numbers;
+    one that is too large for it (`downloads.CARRIED`) is written beside it, as `<name of the page>-data.zip`.
 
     Args:
         folders: of the runs.
@@ -84,19 +84,20 @@ def write_report(
     with _read(folders, progress) as read:
         progress(f"writing {path}")
         runs = tuple(_facts(store, read.roots[store.folder]) for store in read.stores)
+        provenance = Provenance(
+            _models(read.stores), runs, version("unispect"), shlex.join(command or running()), read.gaps
+        )
+        data = archive(read.sections, provenance)
+        beside = path.with_name(f"{path.stem}-data.zip") if len(data) > CARRIED else None
         page = render(
             read.sections,
             title=title or ", ".join(dict.fromkeys(name for run in runs for name in run.models)),
-            provenance=Provenance(
-                _models(read.stores),
-                runs,
-                version("unispect"),
-                shlex.join(command or running()),
-                read.gaps,
-            ),
+            provenance=provenance,
             open_picture=_opener(read.stores),
-            data=_lines(read.stores),
+            data=offered(data, beside.name if beside else ""),
         )
+    if beside:
+        write_bytes(data, beside)
     return Reported(write_page(page, path), read.sections, read.lacking, read.gaps)
 
 
@@ -291,12 +292,3 @@ def _all_values(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
             found.setdefault(name, {}).pop(value, None)
             found[name][value] = None
     return {name: "; ".join(values) for name, values in found.items()}
-
-
-def _lines(stores: Sequence[RunStore]) -> dict[str, Pieces]:
-    """The records of every run as JSON lines."""
-
-    def pieces(store: RunStore) -> Iterator[bytes]:
-        return (f"{line}\n".encode("ascii") for line in lines(store, timings=False, check=False))
-
-    return {f"{store.folder.resolve().name}.jsonl": partial(pieces, store) for store in stores}
