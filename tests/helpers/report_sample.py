@@ -422,6 +422,24 @@ def sections(pictures: Pictures) -> tuple[Section, ...]:
     return concepts(pictures), encoding(), response()
 
 
+def of_many(section: Section, n: int) -> Section:
+    """The section with everything that it says of its first model said of so many models."""
+
+    def named(one, index: int, **more):
+        return replace(one, model=f"model-{index}", **more)
+
+    findings = [one for one in section.findings if one.model == BOUND]
+    return replace(
+        section,
+        findings=tuple(named(one, index, id=f"{one.id}-{index}") for one in findings for index in range(n)),
+        glances=tuple(
+            named(one, index, asked={name: f"{id}-{index}" for name, id in one.asked.items()})
+            for one in section.glances[:1]
+            for index in range(n)
+        ),
+    )
+
+
 def failing(sections: tuple[Section, ...]) -> tuple[Section, ...]:
     """The same report with one control that did not come out as planted."""
     first = sections[0]
