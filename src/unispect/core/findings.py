@@ -102,24 +102,25 @@ class Interval:
             return 1.0
         if not self.estimate > value:
             return 1.0
-        return self._tail(lambda interval: interval.low > value)
+        return self._tail(value)
 
     def p_below(self, value: float) -> float:
         """The same of "the statistic is not below `value`"."""
         return self.negated().p_above(-value)
 
-    def _tail(self, decided: Callable[[Interval], bool]) -> float:
-        """The smallest tail area on one side at which the limits decide, by halving its logarithm."""
+    def _tail(self, value: float) -> float:
+        """The smallest tail area below at which the lower limit is above `value`, by halving its logarithm."""
         if self.limits is None:  # one level is known: what it decides, and nothing finer
-            return (1 - self.level) / 2 if decided(self) else 1.0
-        if not decided(self.at(0.0)):
+            return (1 - self.level) / 2 if self.low > value else 1.0
+        limits = self.limits
+        if not limits(0.0)[0] > value:
             return 0.5
-        if decided(self.at(1 - 2 * SMALLEST_P)):
+        if limits(1 - 2 * SMALLEST_P)[0] > value:
             return SMALLEST_P
         low, high = math.log(SMALLEST_P), math.log(0.5)
         for _ in range(40):
             middle = (low + high) / 2
-            if decided(self.at(1 - 2 * math.exp(middle))):
+            if limits(1 - 2 * math.exp(middle))[0] > value:
                 high = middle
             else:
                 low = middle

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 
 from unispect.core.findings import Cell, Finding, Interval, Section, Table
 from unispect.report.figures import numbers_of
@@ -130,10 +130,22 @@ def _field(value: object) -> object:
     return value
 
 
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """Fields of a dataclass. What is not compared is no data: how limits at other levels are computed."""
+    return tuple(field.name for field in fields(kind) if field.compare) if is_dataclass(kind) else ()
+
+
 def _plain(value: object) -> object:
-    if is_dataclass(value) and not isinstance(value, type):
-        # what is not compared is no data: how limits at other levels are computed
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.compare}
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None  # pyright: ignore[reportArgumentType]
+    if kind is tuple or kind is list:
+        return [_plain(item) for item in value]  # pyright: ignore[reportGeneralTypeIssues]
+    if names := _names(kind):
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
