@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -25,7 +25,7 @@ from unispect.viewer.overview import Overview
 from unispect.viewer.records import raw
 from unispect.viewer.verdicts import Verdicts
 
-A_PAGE: Final = 1000
+A_PAGE: Final = 500
 """Records that are looked at for a page, at most; the rest is looked at beside the pages."""
 A_STEP: Final = 500
 """Records that are looked at in one go, while pages wait."""
@@ -108,13 +108,13 @@ def application(viewer: Viewer, *, token: str, hosts: Sequence[str], cookie: str
             stop.set()
             looking.join()
 
-    app = Starlette(routes=list(_routes(viewer)), exception_handlers=_FAILURES, lifespan=living)
+    app = Starlette(routes=list(_routes(viewer)), exception_handlers={HTTPException: _missing}, lifespan=living)
     return Gate(app, token=token, hosts=hosts, cookie=cookie)
 
 
 def _routes(viewer: Viewer) -> Iterator[Route]:
     for path, page in pages.PAGES.items():
-        yield Route(path, _page(viewer, page))
+        yield Route(path, _said(_page(viewer, page)))
 
     def live(request: Request) -> Response:
         viewer.look()
@@ -136,11 +136,11 @@ def _routes(viewer: Viewer) -> Iterator[Route]:
     def world(request: Request) -> Response:
         return Response(pictures.rendered(dict(request.query_params)), media_type="image/png", headers=KEPT)
 
-    yield Route("/live", live)
-    yield Route("/raw/{run}/{unit}.json", record_file)
-    yield Route("/picture/{run}/{sha256}.png", picture)
-    yield Route("/world.png", world)
-    yield Route("/static/{version}/{name}", _static)
+    yield Route("/live", _said(live))
+    yield Route("/raw/{run}/{unit}.json", _said(record_file))
+    yield Route("/picture/{run}/{sha256}.png", _said(picture))
+    yield Route("/world.png", _said(world))
+    yield Route("/static/{version}/{name}", _said(_static))
 
 
 def _page(viewer: Viewer, page: pages.Page) -> Callable[[Request], Response]:
@@ -169,20 +169,22 @@ def _static(request: Request) -> Response:
     return Response(content, media_type=media, headers=KEPT)
 
 
-def _failed(request: Request, error: Exception) -> Response:
-    """What cannot be shown is said, and the viewer goes on."""
-    code = error.status_code if isinstance(error, HTTPException) else 404 if isinstance(error, StoreError) else 400
-    if isinstance(error, HTTPException):
-        said = "There is no such page." if code == 404 else error.detail
-    elif isinstance(error, UnispectError):
-        said = str(error)
-    else:
-        code, said = 500, f"{type(error).__name__}: {error}"
-    return HTMLResponse(pages.failure(said), code)
+def _said(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """The same; what cannot be shown is said, and the viewer goes on."""
+
+    def answered(request: Request) -> Response:
+        try:
+            return answer(request)
+        except UnispectError as error:
+            return HTMLResponse(pages.failure(str(error)), 404)
+        except HTTPException as error:
+            return _missing(request, error)
+        except Exception as error:  # a mistake of ours, or of a study of another package
+            return HTMLResponse(pages.failure(f"internal error: {type(error).__name__}: {error}"), 500)
+
+    return answered
 
 
-_FAILURES: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
-    HTTPException: _failed,
-    UnispectError: _failed,
-    Exception: _failed,
-}
+def _missing(_: Request, error: Exception) -> Response:
+    code = error.status_code if isinstance(error, HTTPException) else 404
+    return HTMLResponse(pages.failure("There is no such page."), code)

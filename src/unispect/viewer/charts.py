@@ -65,7 +65,7 @@ def _panel(figure: Figure, panel: tuple[Series, ...], styles: dict[str, int]) ->
                 "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}},
             }
         )
-    dash = {"field": "series", "type": "nominal", "scale": dashes, "legend": None}
+    dash = {"field": "series", "type": "nominal", "scale": dashes, "legend": legend}
     shape = {"field": "series", "type": "nominal", "scale": shapes, "legend": legend}
     layers += [
         {"mark": {"type": "line", "strokeWidth": 1.8}, "encoding": {"y": y, "strokeDash": dash}},

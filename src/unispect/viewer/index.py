@@ -42,7 +42,6 @@ CREATE TABLE records (
 ) WITHOUT ROWID;
 CREATE INDEX by_question ON records (question, model, run);
 CREATE INDEX by_unit ON records (unit);
-CREATE INDEX by_credit ON records (credit, position);
 CREATE TABLE texts (run TEXT NOT NULL, position INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (run, position))
     WITHOUT ROWID;
 """

@@ -11,9 +11,9 @@ from unispect.viewer.index import Index
 
 SIZE: Final = 50
 """Records on a page."""
-QUESTIONS: Final = 24
+QUESTIONS: Final = 12
 """Questions on a page of the gallery."""
-ABREAST: Final = 12
+ABREAST: Final = 30
 """Pictures of one question that stand side by side."""
 CHOICES: Final = {"run": "run", "study": "study", "model": "model", "kind": "kind", "group": "grp"}
 """Field of a filter -> column."""
@@ -30,6 +30,10 @@ class Tally:
     wrong: int
     open: int
     failed: int
+
+    def of(self, result: str) -> int:
+        """How many came out so; all of them if `result` is empty."""
+        return getattr(self, result) if result else self.total
 
     @property
     def graded(self) -> int:
@@ -111,22 +115,12 @@ def hits(index: Index, shown: Filter) -> list[Hit]:
 def place(index: Index, shown: Filter, run: str, unit: str) -> Place | None:
     """Where a record stands; None where the filter leaves it out."""
     where, values = shown.where()
-    found = index.read(
-        f"""SELECT number, total, run_before, unit_before, run_after, unit_after FROM (
-                SELECT r.run, r.unit, row_number() OVER ordered AS number, count(*) OVER () AS total,
-                       lag(r.run) OVER ordered AS run_before, lag(r.unit) OVER ordered AS unit_before,
-                       lead(r.run) OVER ordered AS run_after, lead(r.unit) OVER ordered AS unit_after
-                FROM records r WHERE {where} WINDOW ordered AS (ORDER BY {ORDERS[shown.order]}))
-            WHERE run = ? AND unit = ?""",
-        *values,
-        run,
-        unit,
-    )
-    if not found:
+    found = index.read(f"SELECT r.run, r.unit FROM records r WHERE {where} ORDER BY {ORDERS[shown.order]}", *values)
+    if (run, unit) not in found:
         return None
-    number, total, *near = found[0]
-    before, after = ((near[at], near[at + 1]) if near[at] else None for at in (0, 2))
-    return Place(number, total, before, after)
+    at = found.index((run, unit))
+    before, after = (found[near] if 0 <= near < len(found) else None for near in (at - 1, at + 1))
+    return Place(at + 1, len(found), before, after)
 
 
 def holders(index: Index, unit: str) -> list[Hit]:

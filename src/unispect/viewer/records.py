@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from unispect.core.errors import StoreError, UnispectError
+from unispect.core.errors import UnispectError
 from unispect.core.findings import Figure, Series
 from unispect.core.outcomes import Outcome
 from unispect.core.units import Entry, Record
 from unispect.report.pictures import Missing
+from unispect.runs.reading import RunReader
 from unispect.studies.outcomes import outcome
 from unispect.studies.registry import all_studies
 from unispect.viewer.folders import Run
@@ -75,15 +76,34 @@ class Shown:
         return self.hit.model.partition("@")[0]
 
 
-def shown(run: Run, hit: Hit) -> Shown:
-    """A record, held to its digest, with its pictures held to theirs."""
+def shown(run_of: Callable[[str], Run], hits: Sequence[Hit]) -> list[Shown]:
+    """Records in their order, held to their digests, with their pictures held to theirs; every run is opened once.
+
+    Args:
+        run_of: from a key to the run.
+        hits: which records.
+    """
+    found: dict[Hit, Shown] = {}
+    by_run: dict[str, list[Hit]] = {}
+    for hit in hits:
+        by_run.setdefault(hit.run, []).append(hit)
+    for key, own in by_run.items():
+        run = run_of(key)
+        try:
+            with run.opened() as reader:
+                found |= {hit: _shown(run, reader, hit) for hit in own}
+        except UnispectError as error:
+            found |= {hit: Shown(hit, run, Outcome(), error=str(error)) for hit in own}
+    return [found[hit] for hit in hits]
+
+
+def _shown(run: Run, reader: RunReader, hit: Hit) -> Shown:
     try:
-        with run.opened() as reader:
-            entry = reader.get(hit.unit)
-            if entry is None:
-                raise StoreError(f"{run.name} holds no record of unit {hit.unit} any more")
+        entry = reader.get(hit.unit)
     except UnispectError as error:
         return Shown(hit, run, Outcome(), error=str(error))
+    if entry is None:
+        return Shown(hit, run, Outcome(), error=f"{run.name} holds no record of unit {hit.unit} any more")
     pictures = tuple((name, looked_at(run, sha256)) for name, sha256 in entry.record.blobs.items())
     return Shown(hit, run, outcome(_studies().get(entry.unit.study), entry), pictures, entry)
 
@@ -133,9 +153,17 @@ def _ids(value: Any) -> list[str]:
 def judged(entry: Entry) -> list[tuple[str, list[tuple[str, str]]]]:
     """Judge -> what it said, entry by entry, in words as far as they are words."""
     return [
-        (name, [(key, value if isinstance(value, str) else pretty(value)) for key, value in grade.payload.items()])
+        (name, [(key, _in_words(value)) for key, value in grade.payload.items()])
         for name, grade in entry.grades.items()
     ]
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping) and not any(isinstance(one, Mapping | list) for one in value.values()):
+        return ", ".join(f"{name}: {'nothing clear' if one is None else one}" for name, one in value.items())
+    return "nothing clear" if value is None else pretty(value)
 
 
 def raw(entry: Entry) -> dict[str, Any]:

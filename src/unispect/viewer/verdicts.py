@@ -12,7 +12,6 @@ from pathlib import Path
 
 from unispect.core.errors import UnispectError
 from unispect.core.findings import Section
-from unispect.runner.reporting import sections
 from unispect.runs.check import require_kept
 from unispect.runs.store import RunStore
 from unispect.viewer.folders import Run
@@ -40,8 +39,8 @@ class Said:
 class Verdicts:
     """The answers; one at a time is worked out, in a thread of its own."""
 
-    def __init__(self, work: Callable[[Sequence[Path]], tuple[Section, ...]] = sections) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[Sequence[Path]], tuple[Section, ...]] | None = None) -> None:
+        self._work = work or _sections
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._newest: tuple[tuple[str, ...], Said] | None = None
@@ -87,6 +86,12 @@ class Verdicts:
             return Said(self._work(whole), unread)
         except UnispectError as error:
             return Said(left_out=unread, error=str(error))
+
+
+def _sections(runs: Sequence[Path]) -> tuple[Section, ...]:
+    from unispect.runner.reporting import sections  # with all that studies need; no page waits for it
+
+    return sections(runs)
 
 
 def _damage(run: Run) -> str:

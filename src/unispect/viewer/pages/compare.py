@@ -12,8 +12,7 @@ from unispect.viewer import charts
 from unispect.viewer.comparing import CELLS, Compared, Side, compared, pairs_of, sides_of
 from unispect.viewer.pages.base import Made, page
 from unispect.viewer.queries import SIZE, holders
-from unispect.viewer.records import Shown
-from unispect.viewer.records import shown as read
+from unispect.viewer.records import Shown, shown
 
 if TYPE_CHECKING:
     from unispect.viewer.app import Viewer
@@ -52,10 +51,13 @@ def compare(viewer: Viewer, query: Mapping[str, str]) -> Made:
     whole: Compared | None = None
     if chosen and cell in CELLS:
         whole = next((one for one in rows if (one.study, one.kind, one.group) == row), None)
-        pairs = [
-            (_read(viewer, *ours), _read(viewer, *theirs))
-            for ours, theirs in pairs_of(viewer.index, first, second, row, cell, max(1, number))
+        both = [
+            next(one for one in holders(viewer.index, unit) if one.run == run)
+            for pair in pairs_of(viewer.index, first, second, row, cell, max(1, number))
+            for run, unit in pair
         ]
+        read = shown(viewer.run, both)
+        pairs = list(zip(read[::2], read[1::2], strict=True))
     said = viewer.verdicts.of(viewer.runs()) if chosen else None
     return page(
         viewer,
@@ -78,11 +80,6 @@ def compare(viewer: Viewer, query: Mapping[str, str]) -> Made:
         said=said,
         claims=_claims(said.sections, first, second) if said else [],
     )
-
-
-def _read(viewer: Viewer, run: str, unit: str) -> Shown:
-    hit = next(one for one in holders(viewer.index, unit) if one.run == run)
-    return read(viewer.run(run), hit)
 
 
 def _claims(sections: Sequence[Section], first: Side, second: Side) -> list[Claim]:

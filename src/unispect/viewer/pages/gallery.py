@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from unispect.viewer.filters import Filter
 from unispect.viewer.pages.base import Made, page
-from unispect.viewer.queries import QUESTIONS, choices, questions, tally
+from unispect.viewer.queries import ABREAST, QUESTIONS, choices, questions, tally
 from unispect.viewer.records import shown as read
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def gallery(viewer: Viewer, query: Mapping[str, str]) -> Made:
     if shown.page > last:
         shown = shown.but(page=last)
         count, rows = questions(viewer.index, shown)
+    pictures = {one.hit: one for one in read(viewer.run, [hit for row in rows for hit in row])}
     return page(
         viewer,
         "view_gallery.html.j2",
@@ -30,8 +31,9 @@ def gallery(viewer: Viewer, query: Mapping[str, str]) -> Made:
         shown=shown,
         tally=tally(viewer.index, shown.but(result=""), pictures=True),
         questions=count,
-        rows=[[read(viewer.run(hit.run), hit) for hit in row] for row in rows],
+        rows=[[pictures[hit] for hit in row] for row in rows],
         last=last,
+        abreast=ABREAST,
         choices=choices(viewer.index, shown),
         runs={run.key: run.name for run in viewer.runs()},
     )

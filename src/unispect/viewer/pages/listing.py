@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 def listing(viewer: Viewer, query: Mapping[str, str]) -> Made:
     """A page of records."""
     shown = Filter.of(query)
-    found = tally(viewer.index, shown)
-    last = max(1, -(-found.total // SIZE))
+    every = tally(viewer.index, shown.but(result=""))
+    count = every.of(shown.result)
+    last = max(1, -(-count // SIZE))
     if shown.page > last:
         shown = shown.but(page=last)
-    rows = [read(viewer.run(hit.run), hit) for hit in hits(viewer.index, shown)]
+    rows = read(viewer.run, hits(viewer.index, shown))
     return page(
         viewer,
         "view_records.html.j2",
         title="Records",
         nav="records",
         shown=shown,
-        tally=tally(viewer.index, shown.but(result="")),
-        found=found,
+        tally=every,
+        total=count,
         rows=rows,
         last=last,
         first=SIZE * (shown.page - 1) + 1,

@@ -13,7 +13,9 @@ from unispect.report.instrument import instrument, tally
 from unispect.report.tables import show_table
 from unispect.report.text import Anchors
 from unispect.viewer import charts
+from unispect.viewer.filters import Filter
 from unispect.viewer.pages.base import Made, page
+from unispect.viewer.queries import tally as tally_of
 
 if TYPE_CHECKING:
     from unispect.viewer.app import Viewer
@@ -61,10 +63,10 @@ def matrix(viewer: Viewer, query: Mapping[str, str]) -> Made:
     """Models as rows, questions as columns."""
     said = viewer.verdicts.of(viewer.runs())
     models = dict.fromkeys(one.model for section in said.sections for one in section.findings if one.model)
-    rows = [*models, SEVERAL]
-    cells = {(model, section.id): _cell(section, model) for model in rows for section in said.sections}
     glances = viewer.overview.glances(viewer.runs(), viewer.index)
     cards = {card.id: card for glance in glances for card in glance.cards.values()}
+    rows = [*sorted(models, key=lambda one: one in cards and bool(cards[one].planted)), SEVERAL]
+    cells = {(model, section.id): _cell(section, model) for model in rows for section in said.sections}
     return page(
         viewer,
         "view_matrix.html.j2",
@@ -98,6 +100,7 @@ def study(viewer: Viewer, query: Mapping[str, str]) -> Made:
         nav="verdicts",
         said=said,
         section=section,
+        wrong=bool(section and tally_of(viewer.index, Filter(study=section.id)).wrong),
         model=model,
         models=list(dict.fromkeys(one.model for one in section.findings if one.model)) if section else [],
         items=[Item(one, section.title, anchors(one.id)) for one in findings] if section else [],
@@ -126,7 +129,7 @@ def _plots(section: Section, anchors: Anchors) -> list[Plot]:
 
 def _cell(section: Section, model: str) -> Cell:
     own = [one for one in section.findings if one.model == model]
-    first = [one for one in own if one.headline and not one.control]
+    first = [one for one in own if one.headline or one.control]
     return Cell(first, [one for one in own if one not in first])
 
 

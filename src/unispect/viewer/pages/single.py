@@ -34,7 +34,7 @@ def single(viewer: Viewer, query: Mapping[str, str]) -> Made:
             f"{run.name} holds no record of unit {unit:.40}"
             + ("" if viewer.index.progress([run]).done else ", as far as it was looked through")
         )
-    one = read(run, hit)
+    one, *others = read(viewer.run, [hit, *alike(viewer.index, hit)])
     figure = curves(one.outcome)
     builds = upstream(one.entry) if one.entry else []
     return page(
@@ -45,7 +45,7 @@ def single(viewer: Viewer, query: Mapping[str, str]) -> Made:
         one=one,
         shown=shown,
         place=place(viewer.index, shown, run.key, unit),
-        alike=[read(viewer.run(other.run), other) for other in alike(viewer.index, hit)],
+        alike=others,
         copies=[viewer.run(other.run) for other in known if other.run != run.key],
         upstream=[found[0] for each in builds if (found := holders(viewer.index, each))],
         history=history(run, unit),
