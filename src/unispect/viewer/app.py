@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -127,7 +128,7 @@ def _routes(viewer: Viewer) -> Iterator[Route]:
             entry = reader.get(unit)
         if entry is None:
             raise StoreError("there is no such record")
-        return JSONResponse(raw(entry))
+        return Response(json.dumps(raw(entry), indent=1), media_type="application/json")
 
     def picture(request: Request) -> Response:
         run, sha256 = viewer.run(request.path_params["run"]), request.path_params["sha256"]

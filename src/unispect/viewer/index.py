@@ -21,6 +21,7 @@ from unispect.core.errors import StoreError
 from unispect.core.outcomes import Outcome
 from unispect.core.units import Entry
 from unispect.runs.reading import PAGE, Row, RunReader
+from unispect.runs.rows import printable
 from unispect.studies.outcomes import outcome
 from unispect.studies.registry import all_studies
 from unispect.viewer.folders import Run
@@ -128,8 +129,9 @@ class Index:
                         known.revision = revision
                     self._look(run, known, reader, most)
                 known.error = ""
-            except StoreError as error:
-                known.error, known.revision = str(error), revision
+            except Exception as error:  # whatever is wrong with one run, the others stay viewable
+                said = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
+                known.error, known.revision = said, revision
                 known.waiting.clear()
                 if not revision:  # it is gone, and nothing of it can be shown any more
                     self._forget(run, known)
@@ -191,13 +193,14 @@ class Index:
             seen, judged, status = Outcome(told=str(damage)), "", "damaged"
         about, question = _questions(study, version, kind, inputs, settings, seed)
         curve = next(iter(seen.curves.values()), None)
+        words = [printable(text) for text in (seen.group, seen.about, seen.per)]
         said = (
-            *(unit, study, kind, model, seed, status, seen.credit, seen.group, seen.about, seen.per, question, about),
+            *(unit, study, kind, model, seed, status, seen.credit, *words, question, about),
             *(len(row.pictures), seconds, None if curve is None else array("d", curve).tobytes()),
         )
         values = [f"{name} {value}" for name, value in seen.found.items()]
         text = "\n".join(filter(None, (seen.asked, seen.told, *seen.truth.values(), *values, judged, error, unit)))
-        return said, text[:LONGEST].casefold()
+        return said, printable(text[:LONGEST]).casefold()
 
 
 def _short(mark: str) -> str:

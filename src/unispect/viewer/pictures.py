@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PIL import Image
@@ -64,13 +65,18 @@ def png_of(run: Run, sha256: str) -> bytes:
     return _png(picture.convert("RGB"))
 
 
-def rendered(values: dict[str, str]) -> bytes:
+def in_world(values: Mapping[str, str]) -> bool:
+    """The concept world has such a picture."""
+    return set(values) == set(ATTRIBUTES) and all(values[name] in VALUES[name] for name in ATTRIBUTES)
+
+
+def rendered(values: Mapping[str, str]) -> bytes:
     """A picture of the concept world.
 
     Raises:
         StoreError: the world has no such picture.
     """
-    if set(values) != set(ATTRIBUTES) or any(values[name] not in VALUES[name] for name in ATTRIBUTES):
+    if not in_world(values):
         raise StoreError("the concept world has no such picture")
     return _png(render(Concept(**values), SIDE))
 

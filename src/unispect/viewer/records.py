@@ -19,7 +19,7 @@ from unispect.studies.outcomes import outcome
 from unispect.studies.registry import all_studies
 from unispect.viewer.folders import Run
 from unispect.viewer.index import FULL
-from unispect.viewer.pictures import Stored, looked_at
+from unispect.viewer.pictures import Stored, in_world, looked_at
 from unispect.viewer.queries import Hit
 
 RAW = 60_000
@@ -57,6 +57,11 @@ class Shown:
             Held(name, truth.get(name, ""), found.get(name), found.get(name) == truth[name] if name in truth else None)
             for name in names
         ]
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """The picture that was put into the prompt, where the concept world has such a one; else empty."""
+        return self.outcome.shown if in_world(self.outcome.shown) else {}
 
     @property
     def right(self) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from unispect.viewer.pages import base
 from unispect.viewer.pages.base import STATIC, Made, Page, failure
 from unispect.viewer.pages.compare import compare
 from unispect.viewer.pages.gallery import gallery
@@ -23,4 +24,4 @@ PAGES: Mapping[str, Page] = {
 }
 """Path -> what makes the page."""
 
-__all__ = ["PAGES", "STATIC", "Made", "Page", "failure"]
+__all__ = ["PAGES", "STATIC", "Made", "Page", "base", "failure"]
