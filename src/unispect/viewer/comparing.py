@@ -41,13 +41,9 @@ class Side:
     def __str__(self) -> str:
         return f"{self.model} in {self.run}" if self.run else self.model
 
-    def where(self, table: str) -> tuple[str, list[str]]:
-        """A condition on a table of records, and its values."""
-        terms, values = [f"{table}.model = ?"], [self.model]
-        if self.run:
-            terms.append(f"{table}.run = ?")
-            values.append(self.run)
-        return " AND ".join(terms), values
+    def where(self) -> tuple[str, list[str]]:
+        """A condition on records, and its values."""
+        return ("model = ? AND run = ?", [self.model, self.run]) if self.run else ("model = ?", [self.model])
 
 
 @dataclass(frozen=True)
@@ -75,8 +71,20 @@ class Compared:
     figure: Figure | None = None
 
 
-_JOIN = """FROM records a JOIN records b ON b.question = a.question AND b.study = a.study AND b.kind = a.kind
-WHERE {first} AND {second} AND a.status = 'done' AND b.status = 'done'"""
+def _join(first: Side, second: Side) -> tuple[str, list[str]]:
+    """What both sides finished, as `a` and `b`, and the values of that.
+
+    Of a question that several runs of a side hold, the run whose key comes first: SQLite takes the other columns from
+    the row of the one minimum.
+    """
+    sides = [side.where() for side in (first, second)]
+    tables = [
+        f"""(SELECT *, min(run || printf(' %012d', position)) AS place FROM records
+            WHERE {where} AND status = 'done' GROUP BY question)"""
+        for where, _ in sides
+    ]
+    joined = f"FROM {tables[0]} a JOIN {tables[1]} b USING (question)"
+    return joined, [value for _, values in sides for value in values]
 
 
 def compared(index: Index, first: Side, second: Side) -> list[Compared]:
@@ -98,12 +106,11 @@ def compared(index: Index, first: Side, second: Side) -> list[Compared]:
 
 def _pairs(index: Index, first: Side, second: Side) -> list[tuple]:
     """Study, kind, group, what it is about, in the plural, both credits and both curves, by question."""
-    (one, ones), (other, others) = first.where("a"), second.where("b")
+    joined, values = _join(first, second)
     return index.read(
-        f"""SELECT a.study, a.kind, a.grp, a.about, a.per, a.credit, b.credit, a.curve, b.curve
-            {_JOIN.format(first=one, second=other)} GROUP BY a.question ORDER BY min(a.run), min(a.position)""",
-        *ones,
-        *others,
+        f"""SELECT a.study, a.kind, a.grp, a.about, a.per, a.credit, b.credit, a.curve, b.curve {joined}
+            ORDER BY a.place""",
+        *values,
     )
 
 
@@ -153,16 +160,14 @@ def pairs_of(
     index: Index, first: Side, second: Side, row: tuple[str, str, str], cell: str, page: int
 ) -> list[tuple[tuple[str, str], tuple[str, str]]]:
     """(run, unit) of both sides, of the pairs of one row of which `cell` says who is right."""
-    (one, ones), (other, others) = first.where("a"), second.where("b")
+    joined, values = _join(first, second)
     right = " AND ".join(
         f"{side}.credit {'>=' if whole else '<'} {FULL}" for side, whole in zip("ab", CELLS[cell], strict=True)
     )
     found = index.read(
-        f"""SELECT a.run, a.unit, b.run, b.unit {_JOIN.format(first=one, second=other)}
-                AND a.study = ? AND a.kind = ? AND a.grp = ? AND {right}
-            GROUP BY a.question ORDER BY min(a.run), min(a.position) LIMIT {SIZE} OFFSET ?""",
-        *ones,
-        *others,
+        f"""SELECT a.run, a.unit, b.run, b.unit {joined} WHERE a.study = ? AND a.kind = ? AND a.grp = ? AND {right}
+            ORDER BY a.place LIMIT {SIZE} OFFSET ?""",
+        *values,
         *row,
         SIZE * (page - 1),
     )
