@@ -34,6 +34,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     },
     "metrics": {"torch": "torch"},
     "report": {"jinja2": "jinja2", "markupsafe": "jinja2", "vl_convert": "vl-convert-python"},
+    "view": {"starlette": "starlette", "uvicorn": "uvicorn"},
     "faces": {"dicebear": "dicebear-core", "resvg_py": "resvg-py"},
     "train": {"peft": "peft", "psutil": "psutil"},
     "judges": {"anthropic": "anthropic", "google": "google-genai", "openai": "openai"},

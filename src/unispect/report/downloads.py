@@ -14,6 +14,7 @@ from enum import Enum
 from functools import cache, partial
 
 from unispect.core.findings import Cell, Finding, Interval, Section, Table
+from unispect.core.shown import spreadsheet_cell
 from unispect.report.figures import numbers_of
 from unispect.report.provenance import Provenance
 from unispect.report.text import Anchors
@@ -122,12 +123,8 @@ def _csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def _field(value: object) -> object:
-    """A spreadsheet runs a text that starts like a formula; an apostrophe in front stops that."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
+    """The value as a table has it: no number where there is none, and nothing that a spreadsheet would run."""
+    return None if isinstance(value, float) and not math.isfinite(value) else spreadsheet_cell(value)
 
 
 @cache
