@@ -28,6 +28,7 @@ FAMILIES: Mapping[str, tuple[Any, Callable[..., Any]]] = {
         ("show-o2", "tests.helpers.tiny_show_o2", "unispect.models.show_o2"),
         ("bagel", "tests.helpers.tiny_bagel", "unispect.models.bagel"),
         ("omnigen2", "tests.helpers.tiny_omnigen2", "unispect.models.omnigen2"),
+        ("emu3", "tests.helpers.tiny_emu3", "unispect.models.emu3"),
         ("toy", "tests.plugin.family.toyfamily.making", "tests.plugin.family.toyfamily"),
     )
 }
