@@ -30,6 +30,7 @@ FAMILIES: Mapping[str, tuple[Any, Callable[..., Any]]] = {
         ("bagel", "tests.helpers.tiny_bagel", "unispect.models.bagel"),
         ("omnigen2", "tests.helpers.tiny_omnigen2", "unispect.models.omnigen2"),
         ("cosmos3", "tests.helpers.tiny_cosmos3", "unispect.models.cosmos3"),
+        ("emu3", "tests.helpers.tiny_emu3", "unispect.models.emu3"),
         ("written", f"{importable()}.making", importable()),
     )
 }
