@@ -7,6 +7,8 @@ from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModel, SiglipVisionConfig, SiglipVisionModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.models.emu3.configuration_emu3 import Emu3TextConfig, Emu3VQVAEConfig
+from transformers.models.emu3.modeling_emu3 import Emu3TextModel, Emu3VQVAE
 from transformers.models.llama.modeling_llama import LlamaConfig, LlamaDecoderLayer, LlamaModel
 from transformers.models.phi.modeling_phi import PhiConfig, PhiModel
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Config, Qwen2Model
@@ -43,6 +45,9 @@ SECTIONS = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 
 BACKBONES = {
     "llama": lambda: LlamaModel(LlamaConfig(**SIZES)),
     "phi": lambda: PhiModel(PhiConfig(**SIZES)),
+    "emu3": lambda: Emu3TextModel(
+        Emu3TextConfig(**{**SIZES, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0, "attention_dropout": 0.0})
+    ),
     "qwen2": lambda: Qwen2Model(Qwen2Config(**SIZES)),
     "qwen2_5_vl": lambda: Qwen2_5_VLTextModel(Qwen2_5_VLTextConfig(**SIZES, rope_parameters=SECTIONS)),
     "qwen3_vl": lambda: Qwen3VLTextModel(Qwen3VLTextConfig(**SIZES, head_dim=8, rope_parameters=SECTIONS)),
@@ -333,3 +338,25 @@ def test_blocks_are_run_through_what_forgets_their_insides():
     assert torch.equal(block(rows), rows + 1)
     assert len(passed) == 1
     assert passed[0] is rows
+
+
+@watch(
+    "transformers",
+    "`Emu3VQVAE` gives a picture that is padded beside a larger one other codes than alone.",
+    met="models/emu3/network.py, which shows it one at a time",
+    source="`modeling_emu3.py`, `Emu3VQVAE.encode`",
+    seen="5.23.0",
+)
+def test_a_picture_of_emu3_has_other_codes_beside_a_larger_one():
+    sizes = {"codebook_size": 64, "base_channels": 32, "channel_multiplier": [1, 1], "num_res_blocks": 1}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tokenizer = Emu3VQVAE(Emu3VQVAEConfig(**sizes, hidden_size=32, attn_resolutions=[])).eval()
+        picture = torch.randn(1, 3, 16, 16)
+    with torch.no_grad():
+        alone, again = (
+            tokenizer.encode(nn.functional.pad(picture, (0, more, 0, 0)), torch.tensor([[16, 16]])).image_tokens[0]
+            for more in (0, 16)
+        )
+    assert alone.shape == again.shape
+    assert not torch.equal(alone, again)

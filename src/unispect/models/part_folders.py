@@ -10,6 +10,7 @@ from pathlib import Path
 
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, Layout, located, open_folder, require_one
+from unispect.models.hub import base_of, borrowed, folder_of
 from unispect.models.ledger import FileLedger
 from unispect.models.sets import is_weights
 from unispect.models.shards import prefixed
@@ -41,11 +42,8 @@ def open_parts(source: str | Path, whole: Layout, known: Mapping[str, Sequence[s
     if not parts:
         return open_folder(folder, whole)
     one_file = open_folder(folder, whole) if (folder / _WHOLE).is_file() and not inner else None
-    missing = [part for part in whole.folders if not (folder / part).is_dir()]
-    if missing and not one_file:
-        raise CheckpointError(f"{folder / missing[0]} is missing: this is not a complete checkpoint folder")
     opened = {
-        part: open_folder(folder / part, Layout(known=tuple(known[part])), name if part == inner else "")
+        part: _opened(folder, part, known[part], name if part == inner else "")
         for part in (parts if one_file else whole.folders)
     }
     if one_file:
@@ -54,12 +52,39 @@ def open_parts(source: str | Path, whole: Layout, known: Mapping[str, Sequence[s
             one_file.ledger.note(f"Weights in {part} were passed over: {_WHOLE} holds them too.")
         return one_file
     ledger = FileLedger(folder, chosen=bool(inner))
-    for own in opened.values():
+    for part, own in opened.items():
+        if own.folder.parent != folder:
+            ledger.note(borrowed(part, base_of(folder)))
         ledger.take(own.ledger)
     shards = (prefixed(shard, f"{part}.") for part, own in opened.items() for shard in own.shards)
     return Checkpoint(folder, ledger, tuple(shards))
 
 
+def _opened(folder: Path, part: str, known: Sequence[str], name: str) -> Checkpoint:
+    """The weights of a part, from its folder or that of the base model.
+
+    Raises:
+        CheckpointError: it is in neither.
+    """
+    own = folder / part
+    if not (own.is_dir() and any(map(is_weights, own.iterdir()))) and (base := base_of(folder)):
+        own = folder_of(base, part) or own
+    if not own.is_dir():
+        raise CheckpointError(f"{own} is missing: this is not a complete checkpoint folder")
+    return open_folder(own, Layout(known=tuple(known)), name)
+
+
 def part_of(checkpoint: Checkpoint, name: str) -> Checkpoint:
-    """A part's own folder; the whole's for ".". What is read of it counts as read for the whole."""
-    return checkpoint.at(checkpoint.folder / name if name != "." else checkpoint.folder)
+    """A part's own folder, or that of the base model. What is read of it counts as read for the whole."""
+    lender = checkpoint.holding(name)
+    return lender.at(lender.folder / name)
+
+
+def around_words(checkpoint: Checkpoint, parts: Sequence[str]) -> Checkpoint:
+    """The folder with the tokenizer: the first part that is there, the whole, or a part of the base model."""
+    folder = checkpoint.folder
+    own = next((name for name in parts if (folder / name).is_dir()), "")
+    if own or (folder / "tokenizer.json").is_file():
+        return checkpoint.at(folder / own)
+    lent = (part_of(checkpoint, name) for name in parts)
+    return next((part for part in lent if part.folder.is_dir()), checkpoint)

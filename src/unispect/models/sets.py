@@ -42,6 +42,19 @@ _NOT_WEIGHTS = re.compile(
 """Beginnings of names of what trainers leave beside weights; adapters are spoken of apart."""
 _UNFINISHED = (".incomplete", ".part", ".partial", ".crdownload", ".aria2", ".download", ".tmp")
 ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin", "adapter_config.json")
+NOT_READ = (
+    (
+        ADAPTERS,
+        "an adapter and no whole weights; name those that it changes with --model NAME=PLACE, and this with --adapter",
+    ),
+    (
+        (".distcp",),
+        "weights as a sharded training saves them; gather them into one file (python -m "
+        "torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE)",
+    ),
+    ((".onnx",), "a graph of ONNX, which is not read here; take the weights that it was converted from"),
+)
+"""Ends of names of files that may lie in the place of weights -> what they are, and what helps."""
 _COPIES = ".gguf"
 """Suffix of files that count where there are no others: copies of weights, quantised as a rule."""
 _RELATED = 0.5
@@ -173,8 +186,8 @@ def chosen_set(folder: Path, *, usual: Sequence[str] = USUAL, apart: Sequence[st
     adapter = next((name for name in ADAPTERS[:2] if (folder / name).is_file()), None)
     if adapter:
         raise CheckpointError(
-            f"{folder} holds an adapter ({adapter}) beside {first.name}; merge it into the weights and save them by "
-            f"themselves; if they are meant without it, {_say(folder, first)}"
+            f"{folder} holds an adapter ({adapter}) beside {first.name}; {_say(folder, first)}, and if the adapter is "
+            f"meant too, --adapter {folder}"
         )
     notes = []
     for one in broken:
@@ -202,6 +215,15 @@ def named_set(folder: Path, name: str, offered: Iterable[str] | None = None) -> 
     if found.lost:
         raise CheckpointError(_lost(found))
     return found
+
+
+def instead_of_weights(names: Iterable[str]) -> str:
+    """What files in the place of weights are, by their names, what helps, and which; empty where none is known."""
+    held = list(names)
+    for ends, what in NOT_READ:
+        if name := next((name for name in held if name.endswith(ends)), None):
+            return f"{what}: {name}"
+    return ""
 
 
 def is_weights(path: PurePath) -> bool:
@@ -434,8 +456,9 @@ def _nothing(folder: Path, broken: Sequence[Broken]) -> str:
         if len(one.found.files) == 1:
             return f"{one.found.files[0]} {one.why.removeprefix('it ')}"
         return f"{folder / one.found.name}: {one.why}; fetch the checkpoint again"
-    if any((folder / name).is_file() for name in ADAPTERS):
-        return f"{folder} holds an adapter and no whole weights; merge it into its base (peft: merge_and_unload)"
+    names = (path.relative_to(folder).as_posix() for path in sorted((*folder.iterdir(), *folder.glob("*/*.distcp"))))
+    if found := instead_of_weights(names):
+        return f"{folder} holds {found}"
     for path in sorted(folder.iterdir()):
         if path.name.endswith(_UNFINISHED):
             return f"{path} is an unfinished download, and {folder} holds no weights; fetch the checkpoint again"

@@ -15,6 +15,7 @@ from unispect.models.checkpoint import files_in
 
 USUAL = ("config.json", ("language_config", "num_hidden_layers"))
 BLOCKS: dict[str, tuple[str, tuple[str | int, ...]]] = {
+    "emu3": ("config.json", ("text_config", "num_hidden_layers")),
     "janus-flow": ("config.json", ("vision_gen_dec_config", "params", "layers_in_middle")),
     "harmon": ("config.json", ("mar", "diffloss_d")),
     "show-o": ("config.json", ("vq_config", "encoder_config", "num_res_blocks", 0)),

@@ -8,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.distributed import checkpoint
+from torch.distributed.checkpoint import format_utils
 
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models.sets import chosen_set, named_set
@@ -270,6 +272,20 @@ def test_a_folder_without_weights_says_what_is_there(tmp_path: Path, kind: str):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=said):
         chosen_set(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
+@pytest.mark.parametrize("place", [".", "pytorch_model_fsdp_0"])
+def test_what_a_sharded_training_saves_is_gathered_by_the_command_that_the_refusal_names(tmp_path: Path, place: str):
+    saved = tmp_path / "run" / place
+    saved.mkdir(parents=True)
+    checkpoint.save({"model": BASE}, checkpoint_id=saved, no_dist=True)
+    with pytest.raises(CheckpointError, match=r"format_utils dcp_to_torch FOLDER FILE\): .*__0_0\.distcp"):
+        chosen_set(tmp_path / "run")
+    (tmp_path / "whole").mkdir()
+    format_utils.dcp_to_torch_save(saved, tmp_path / "whole" / "model.pt")  # what the command calls
+    found, _ = chosen_set(tmp_path / "whole")
+    assert all(torch.equal(found.read(key), value) for key, value in BASE.items())
 
 
 def test_weights_one_folder_further_in_are_pointed_at(tmp_path: Path):

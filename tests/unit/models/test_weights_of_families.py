@@ -31,6 +31,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "bagel": ("language_model.model.layers.1.mlp_moe_gen.", "vit_model.", "vae.", "time_embedder."),
     "omnigen2": ("mllm.model.layers.1.", "mllm.visual.", "transformer.layers.0.", "vae."),
     "cosmos3": ("transformer.layers.1.mlp.", "transformer.layers.2.mlp_moe_gen.", "vision_encoder.", "vae."),
+    "emu3": ("model.text_model.layers.1.", "model.vqmodel.decoder.", "model.vqmodel.quantize.", "lm_head."),
 }
 """Family -> how names of tensors begin in its parts; of another, every first word of a name."""
 

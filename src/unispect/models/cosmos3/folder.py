@@ -26,11 +26,11 @@ from unispect.models.cosmos3.model import Cosmos3
 from unispect.models.cosmos3.network import Cosmos3Network, finish
 from unispect.models.cosmos3.processing import SYSTEM, Processor, load_processor
 from unispect.models.loading import Family, Found
-from unispect.models.part_folders import open_parts, part_of
+from unispect.models.part_folders import around_words, open_parts, part_of
 from unispect.models.processing.patches import check_patches
 from unispect.models.processing.tokenizer import require_rows
 
-_TOKENIZERS = ("text_tokenizer", ".")
+_TOKENIZERS = ("text_tokenizer",)
 _LAYOUT = Layout(known=("transformer.layers.",), folders=PARTS)
 _KNOWN = {
     "transformer": ("layers.",),
@@ -72,7 +72,7 @@ def _open(card: ModelCard, source: str | Path) -> Checkpoint:
 def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     transformer, vision, vae = (part_of(checkpoint, name).json("config.json") for name in PARTS)
     config = network_config(transformer, vision, vae, str(checkpoint.folder))
-    text = next(part for name in _TOKENIZERS if (part := part_of(checkpoint, name)).folder.is_dir())
+    text = around_words(checkpoint, _TOKENIZERS)
     processor = load_processor(text, checkpoint)
     check_patches(processor.picture, config.vision, checkpoint.folder, f"{PARTS[1]}/config.json")
     require_rows(processor.tokenizer, config.text.vocab_size, text.folder / "tokenizer.json")

@@ -23,11 +23,11 @@ from unispect.models.omnigen2.model import OmniGen2
 from unispect.models.omnigen2.network import OmniGen2Network, finish, initialise
 from unispect.models.omnigen2.processing import Processor, load_processor
 from unispect.models.omnigen2.text_settings import TextSettings
-from unispect.models.part_folders import open_parts, part_of
+from unispect.models.part_folders import around_words, open_parts, part_of
 from unispect.models.processing.patches import check_patches
 from unispect.models.processing.tokenizer import require_rows
 
-_PROCESSORS = ("processor", "mllm_processor", ".")
+_PROCESSORS = ("processor", "mllm_processor")
 _WHOLE_LAYOUT = Layout(known=("mllm.model.",), folders=PARTS)
 _KNOWN = {
     "mllm": ("model.layers.", "model.language_model.layers."),
@@ -42,7 +42,7 @@ def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     folder = checkpoint.folder
     mllm, transformer, vae = (part_of(checkpoint, name).json("config.json") for name in PARTS)
     config = network_config(mllm, transformer, vae, str(folder))
-    files = next(part for name in _PROCESSORS if (part := part_of(checkpoint, name)).folder.is_dir())
+    files = around_words(checkpoint, _PROCESSORS)
     processor = load_processor(files)
     _check_sizes(files.folder, config, processor)
     settings = part_of(checkpoint, "mllm").optional_json("generation_config.json") or {}
