@@ -58,7 +58,7 @@ TESTED: Mapping[str, Releases] = {
 }
 OPTIONAL: Mapping[str, str] = {
     package: extra
-    for extra, packages in reversed(EXTRAS.items())  # of several extras that bring a package, the first one
+    for extra, packages in reversed([*EXTRAS.items()])  # of several extras that bring a package, the first one
     for package in packages.values()
     if package in TESTED
 }
