@@ -261,7 +261,7 @@ def _notes(card: ModelCard) -> Iterator[str]:
 
 def _facts(store: RunStore, sealed: Sealed, studies: Mapping[str, Study]) -> RunFacts:
     manifest, left = store.manifest(), store.left()
-    studies = dict.fromkeys(f"{one.study} {one.version}" for one in left)
+    asked = dict.fromkeys(f"{one.study} {one.version}" for one in left)
     runs = [invocation for invocation in manifest.invocations if invocation.study]
     commands = tuple(dict.fromkeys(shlex.join(invocation.command) for invocation in runs))
     more = f"\nand {len(commands) - COMMANDS} more" if len(commands) > COMMANDS else ""
@@ -270,7 +270,7 @@ def _facts(store: RunStore, sealed: Sealed, studies: Mapping[str, Study]) -> Run
         ended[one.status] += one.units
     return RunFacts(
         name=store.folder.resolve().name,
-        study=", ".join(studies),
+        study=", ".join(asked),
         command="\n".join(commands[-COMMANDS:]) + more,
         models=_names(manifest.cards, left),
         seeds=seeds_of(one for one in store.repeated() if one.model in manifest.cards or not manifest.cards),
