@@ -36,6 +36,14 @@ def test_there_is_a_kind_for_every_family_of_ours():
     assert {like.replace("-", "_") for like in KINDS} == set(_FAMILIES)
 
 
+def test_help_and_page_name_every_family_once(capsys: pytest.CaptureFixture[str]):
+    told = " ".join(here(capsys, "new-model", "--help").out.replace("│", " ").split())
+    rows = [line for line in (ROOT / "docs" / "add-a-model.md").read_text("utf-8").splitlines() if line[:2] == "| "]
+    named = [cell.strip() for row in rows for cell in row.split("|")[3:4]]
+    assert sorted(cell.strip("`") for cell in named if cell.strip("`") in KINDS) == sorted(KINDS)
+    assert all(like in told for like in KINDS)
+
+
 def test_every_template_is_written_for_some_kind():
     used = {path for kind in KINDS.values() for path in (FILES / folder for folder in kind.folders)}
     assert used == {path for path in FILES.iterdir() if path.is_dir() and path.name != "__pycache__"}
