@@ -122,6 +122,7 @@ def test_the_reasoner_alone_is_refused_in_words(single: Path, tmp_path: Path):
         ("transformer/config.json", {"rope_scaling": {"mrope_section": [4, 4, 4]}}, "must add up to 8"),
         ("transformer/config.json", {"hidden_size": None}, "has no 'hidden_size'"),
         ("transformer/config.json", {"new_switch": 1}, "new_switch"),
+        ("transformer/config.json", {"quantization_config": {"quant_method": "modelopt"}}, "quantised (modelopt)"),
         ("vision_encoder/config.json", {"deepstack_visual_indexes": [0, 3]}, "deepstack_visual_indexes"),
         ("vision_encoder/config.json", {"out_hidden_size": 40}, "out_hidden_size is 40"),
         ("vae/config.json", {"scale_factor_spatial": 8}, "scale_factor_spatial is 8"),
