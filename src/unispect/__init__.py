@@ -2,8 +2,11 @@
 
 What a program or a notebook needs stands here, and is imported when it is asked for (docs/python.md):
 
-* `run` runs studies on models into a run folder, `grade` has a judge grade it, `sections` are its findings as values,
-  `write_report` makes a page of any number of folders, `merge` makes one folder of several, `open_run` reads one;
+* `run` runs studies on models into a run folder and gives a `Run`, as `open` does of folders that are there: records as
+  a frame, findings, charts, pictures, the report;
+* `trajectory` measures a few prompts of one's own layer by layer, `aphasia` asks what a model draws and tells of words;
+* `grade` has a judge grade a folder, `merge` makes one folder of several, `sections` and `write_report` read several at
+  once, `open_run` gives every record of one;
 * `load` gives a model to encode, draw, write, score and look into, which takes a `Prompt` for a `Goal` and samples as
   `ImageSampling` or `TextSampling` say;
 * `all_studies` and `all_models` say what there is, `Options` what can be said about any study, `Preset` how states are
@@ -19,6 +22,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unispect.api.aphasia import aphasia
+    from unispect.api.opened import Run, open
+    from unispect.api.running import run
+    from unispect.api.trajectory import trajectory
     from unispect.core.errors import UnispectError
     from unispect.core.findings import Preset
     from unispect.core.prompts import Goal, Prompt
@@ -27,7 +34,6 @@ if TYPE_CHECKING:
     from unispect.models.registry import load
     from unispect.runner.grading import grade
     from unispect.runner.reporting import sections, write_report
-    from unispect.runner.running import run
     from unispect.runs.merge import merge
     from unispect.runs.store import open_run
     from unispect.studies.base import Options
@@ -39,16 +45,20 @@ __all__ = [
     "Options",
     "Preset",
     "Prompt",
+    "Run",
     "TextSampling",
     "UnispectError",
     "all_models",
     "all_studies",
+    "aphasia",
     "grade",
     "load",
     "merge",
+    "open",
     "open_run",
     "run",
     "sections",
+    "trajectory",
     "write_report",
 ]
 
@@ -58,16 +68,20 @@ _HOMES = {
     "Options": "unispect.studies.base",
     "Preset": "unispect.core.findings",
     "Prompt": "unispect.core.prompts",
+    "Run": "unispect.api.opened",
     "TextSampling": "unispect.core.replies",
     "UnispectError": "unispect.core.errors",
     "all_models": "unispect.models.registry:cards",
     "all_studies": "unispect.studies.registry",
+    "aphasia": "unispect.api.aphasia",
     "grade": "unispect.runner.grading",
     "load": "unispect.models.registry",
     "merge": "unispect.runs.merge",
+    "open": "unispect.api.opened",
     "open_run": "unispect.runs.store",
-    "run": "unispect.runner.running",
+    "run": "unispect.api.running",
     "sections": "unispect.runner.reporting",
+    "trajectory": "unispect.api.trajectory",
     "write_report": "unispect.runner.reporting",
 }
 

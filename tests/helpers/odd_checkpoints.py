@@ -29,6 +29,8 @@ FAMILIES: Mapping[str, tuple[Any, Callable[..., Any]]] = {
         ("show-o2", "tests.helpers.tiny_show_o2", "unispect.models.show_o2"),
         ("bagel", "tests.helpers.tiny_bagel", "unispect.models.bagel"),
         ("omnigen2", "tests.helpers.tiny_omnigen2", "unispect.models.omnigen2"),
+        ("cosmos3", "tests.helpers.tiny_cosmos3", "unispect.models.cosmos3"),
+        ("emu3", "tests.helpers.tiny_emu3", "unispect.models.emu3"),
         ("written", f"{importable()}.making", importable()),
     )
 }
@@ -41,7 +43,7 @@ ODD_VALUES: tuple[Any, ...] = (
     *([], [1], [[1]], [10**6] * 3, {}, {"a": 1}),
 )
 """What stands in the place of a setting; what JSON cannot hold is among `TEXTS`."""
-STEPS = ("janus-flow", "show-o", "show-o2", "bagel", "omnigen2")
+STEPS = ("janus-flow", "show-o", "show-o2", "bagel", "omnigen2", "cosmos3")
 """Families that may be told to draw in one step."""
 WORDS, LOADED = "words", "loaded"
 GIANT = 2**36

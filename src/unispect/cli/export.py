@@ -18,13 +18,14 @@ def export(
     /,
     *,
     out: Path | None = None,
-    file_format: Annotated[Literal["parquet", "jsonl", "geneval"] | None, Parameter(name="--format")] = None,
+    file_format: Annotated[Literal["parquet", "csv", "jsonl", "geneval"] | None, Parameter(name="--format")] = None,
 ) -> int:
-    """Write a run's records as parquet or JSON lines, or its pictures for GenEval's scorer.
+    """Write a run's records as parquet, CSV or JSON lines, or its pictures for GenEval's scorer.
 
-    One row per record, in the order of planning; pictures are named by their file in the run folder. For GenEval, a
-    folder per prompt with its object and its pictures, as the official scorer reads them. Exit code 3 says that the
-    file is written and that units of the plan have no record in it.
+    One row per record, in the order of planning; pictures are named by their file in the run folder. Parquet and CSV
+    are a file for each study where a run holds several. For GenEval, a folder per prompt with its object and its
+    pictures, as the official scorer reads them. Exit code 3 says that the file is written and that units of the plan
+    have no record in it.
 
     Args:
         run: Folder of the run.
@@ -45,7 +46,7 @@ def export(
     with RunStore.open(run) as store, store.snapshot():
         root = require_kept(store).root
         written = write(store, target, check=False)
-    say(f"{written.rows} records in {written.path}")
+    say(f"{written.rows} records in {', '.join(map(str, written.paths))}")
     say(f"root {root}")
     return say_lacking(written.lacking)
 

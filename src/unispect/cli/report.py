@@ -22,7 +22,7 @@ def report(
     says that the page is written and rests on a part of what was planned.
 
     Args:
-        runs: Folders of the runs.
+        runs: Folders of the runs, or folders below which runs lie.
         out: The file to write.
         title: Title of the page; by default the names of the models.
     """

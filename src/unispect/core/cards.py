@@ -134,6 +134,11 @@ class ModelCard:
         """`id@revision`, what units and records carry."""
         return f"{self.id}@{self.revision}" if self.revision else self.id
 
+    def _repr_html_(self) -> str:
+        from unispect.core import shown
+
+        return shown.box(shown.card(self))
+
     @property
     def weight_files(self) -> tuple[tuple[str, str], ...]:
         """Those of `files` that hold weights."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
+
+from unispect.core.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,6 +46,37 @@ class Prompt:
     @property
     def images(self) -> tuple[Image, ...]:
         return tuple(part for part in self.parts if not isinstance(part, str))
+
+
+def prompts_said(said: object) -> list[Prompt]:
+    """One prompt or several, as people give them: a `Prompt`, a text, a picture, or a sequence of these.
+
+    Raises:
+        UsageError: something else is among them; says what.
+    """
+    from PIL.Image import Image
+
+    several = [said] if isinstance(said, str | Prompt | Image) else said
+    if not isinstance(several, Iterable):
+        raise UsageError(f"a prompt is a Prompt, a text or a picture, not {type(said).__name__}")
+    found = []
+    for one in several:
+        if not isinstance(one, str | Prompt | Image):
+            raise UsageError(f"a prompt is a Prompt, a text or a picture, not {type(one).__name__}")
+        found.append(one if isinstance(one, Prompt) else Prompt.of(one))
+    return found
+
+
+def goal_said(said: Goal | str) -> Goal:
+    """The goal, or the one of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return Goal(said)
+    except ValueError:
+        raise UsageError(f"a goal is {' or '.join(map(repr, map(str, Goal)))}, not {said!r}") from None
 
 
 @dataclass(frozen=True)

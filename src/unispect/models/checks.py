@@ -57,13 +57,15 @@ def check_states(card: ModelCard, goal: Goal) -> None:
         raise Unsupported(card.id, "probe", card.no_states[goal])
 
 
-def inputs_for(encoded: Encoded, goal: Goal, kind: type[Inputs]) -> Inputs:
-    """A model's own inputs of an encoded batch.
+def inputs_for(encoded: Encoded, goal: Goal | None, kind: type[Inputs]) -> Inputs:
+    """A model's own inputs of an encoded batch, which is for that goal, or for any.
 
     Raises:
-        UsageError: the batch was encoded for the other goal.
+        UsageError: the batch was encoded for the other goal, or is none.
     """
-    if encoded.goal is not goal:
+    if not isinstance(encoded, Encoded):
+        raise UsageError(f"encode the prompts first: model.encode(prompts, goal), not {type(encoded).__name__}")
+    if goal not in (None, encoded.goal):
         raise UsageError(f"these prompts were encoded for {encoded.goal} and cannot be used for {goal}")
     assert isinstance(encoded.inputs, kind)
     return encoded.inputs

@@ -23,7 +23,7 @@ from torch import Tensor
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.errors import DataError, Unsupported, UsageError, unknown
-from unispect.core.prompts import Goal, Prompt, Segment
+from unispect.core.prompts import Goal, Prompt, Segment, goal_said, prompts_said
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example, Losses, ReadsPart
 from unispect.models.capture import stream_each
@@ -85,6 +85,12 @@ class Port:
         self.text_decoder = self.speaking()
         self.card = self._told_on(card)
         self._settled = True
+
+    def __repr__(self) -> str:
+        return f"<{self.card.reference}, which can {', '.join(sorted(self.card.capabilities))}>"
+
+    def _repr_html_(self) -> str:
+        return self.card._repr_html_()
 
     def with_settings(self, **changes: Any) -> Self:
         """The same model, on the same network, with other settings: `model.with_settings(drawing=...)`.
@@ -223,7 +229,8 @@ class Port:
     # The seam.
 
     def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
-        """See `UnifiedModel.encode`."""
+        """See `UnifiedModel.encode`; texts, pictures and one prompt alone are taken as well, and a goal by its name."""
+        prompts, goal = prompts_said(prompts), goal_said(goal)
         require(self.card, "write" if goal is Goal.TEXT else "draw")
         if any(prompt.images for prompt in prompts):
             if goal is Goal.TEXT:
@@ -278,7 +285,7 @@ class Port:
         only.
         """
         require(self.card, "probe")
-        inputs = inputs_for(encoded, encoded.goal, self.INPUTS)
+        inputs = inputs_for(encoded, None, self.INPUTS)
         if at != LAST and (replies is None or encoded.goal is Goal.TEXT):
             raise UsageError(
                 f"{self.card.id} takes steps only while it draws: there is no step {at} here (use at=LAST)"
@@ -295,7 +302,10 @@ class Port:
             segments = tuple(own + added for own, (_, added) in zip(segments, pairs, strict=True))
         elif encoded.goal is Goal.IMAGE:
             sequences, segments = self.alone(sequences, segments)
-        step = 0 if replies is None else at
+        return self._by_layer(sequences, segments, 0 if replies is None else at)
+
+    @torch.no_grad()
+    def _by_layer(self, sequences: Sequence[Any], segments: Sequence[Segments], step: int) -> Iterator[LayerState]:
         for layer, states in enumerate(self.layers(sequences)):
             yield LayerState(layer, states, tuple(segments), step)
 

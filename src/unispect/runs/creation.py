@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -54,3 +55,33 @@ def _make_folders(run: Path) -> None:
 def _holds_units(run: Path) -> bool:
     with closing(database.connect(run, writing=True)) as connection, database.explained(run / database.NAME):
         return connection.execute("SELECT 1 FROM units").fetchone() is not None
+
+
+DEPTH = 4
+"""Folders below a folder are looked through so far."""
+
+
+def found_runs(folders: Iterable[str | Path]) -> tuple[Path, ...]:
+    """Run folders; one that is none stands for those that lie below it, in the order of their paths.
+
+    Links to folders are not followed, and nothing is looked for inside of a run.
+
+    Raises:
+        UsageError: a folder is no run and holds none.
+    """
+    found: dict[Path, None] = {}
+    for folder in map(Path, folders):
+        below = tuple(_below(folder, DEPTH))
+        if not below:
+            raise UsageError(f"{folder} is not a run folder, and none lies in it: it has no {database.NAME}")
+        found |= dict.fromkeys(below)
+    return tuple(found)
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
+    if exists(folder):
+        yield folder
+    elif depth and folder.is_dir():
+        for inner in sorted(folder.iterdir()):
+            if inner.is_dir() and not inner.is_symlink() and not inner.name.startswith("."):
+                yield from _below(inner, depth - 1)

@@ -1,25 +1,35 @@
-"""A run as a table: parquet for data frames, JSON lines for everything else. Rows stand in the order of planning."""
+"""A run as tables: parquet for data frames, CSV for spreadsheets, JSON lines for everything else.
+
+Rows stand in the order of planning.
+"""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from unispect.core.errors import StoreError, UsageError
+from unispect.core.shown import spreadsheet_cell
 from unispect.core.units import Entry, Made
 from unispect.runs import durable, rows, table
 from unispect.runs.blobs import blob_path
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.reading import Row, RunReader
 
+if TYPE_CHECKING:
+    import pyarrow
+
 ROW_GROUP = 5000
 FIXED = ("unit", "study", "version", "kind", "model", "seed", "status", "error", "device", "dtype")
+ENDINGS = (".parquet", ".csv", ".jsonl")
 _JSON = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
@@ -31,11 +41,22 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Exported:
-    """What went into a file, and what of which plan had no record to export."""
+    """What went into files, and what of which plan had no record to export.
 
-    path: Path
+    Attributes:
+        paths: one; of several studies, whose records have columns of their own, one for each.
+        rows: in all of them.
+        lacking: what of the plans left no record.
+    """
+
+    paths: tuple[Path, ...]
     rows: int
     lacking: tuple[Lacking, ...]
+
+    @property
+    def path(self) -> Path:
+        """The first of `paths`."""
+        return self.paths[0]
 
     @property
     def pending(self) -> int:
@@ -44,43 +65,66 @@ class Exported:
 
 
 def export(store: RunReader, target: str | Path, *, timings: bool = True, check: bool = True) -> Exported:
-    """Writes every record of a run, finished, failed or skipped, to one file that appears when it is complete.
+    """Writes every record of a run, finished, failed or skipped, to files that appear when they are complete.
 
     JSON lines keep every value exactly. Parquet has one typed column per key (`payload.text`, `grades.<judge>.<key>`,
-    `pictures.<name>`); what no column type holds (lists, mappings, mixed types) stands there as JSON text, and lone
-    surrogates as U+FFFD. Pictures are named by their path within the run folder.
+    `pictures.<name>`), lists and mappings as lists and structs; what no column type holds (mixed types, mappings of
+    more than `table.MOST_FIELDS` names) stands there as JSON text, and lone surrogates as U+FFFD. CSV has the same
+    columns; lists and mappings are JSON text there, and an apostrophe stands before what a spreadsheet would take for a
+    formula. Of several studies there is a table for each, `NAME-STUDY.parquet`. Pictures are named by their path within
+    the run folder.
 
     Args:
         store: an open run.
-        target: ends in `.parquet` or `.jsonl`.
+        target: ends in `.parquet`, `.csv` or `.jsonl`.
         timings: with the seconds that each unit took and the batch it was in; without them equal runs give equal
             files.
         check: hold every unit and every value to what they should be; leave it out where `require_kept` did.
 
     Raises:
         UsageError: another ending.
-        StoreError: the run is damaged, or the file cannot be written.
+        StoreError: the run is damaged, or a file cannot be written.
     """
     path = Path(target)
-    writers: dict[str, Callable[[Path], int]] = {
-        ".parquet": lambda to: _write_parquet(
-            to, lambda *, check: (_row(entry, timings) for entry in store.entries(check=check)), check=check
-        ),
-        ".jsonl": lambda to: _write_lines(to, lines(store, timings=timings, check=check)),
-    }
-    if path.suffix not in writers:
-        raise UsageError(f"{path} must end in {' or '.join(writers)}")
-    building = path.with_name(f".{path.name}.{os.getpid()}{durable.TEMPORARY}")
+    if path.suffix not in ENDINGS:
+        raise UsageError(f"{path} must end in {' or '.join(ENDINGS)}")
+    building: dict[Path, Path] = {}
     try:
         with store.snapshot():
-            count = writers[path.suffix](building)
+            count = 0
+            for final, write in _tables(store, path, timings=timings, check=check).items():
+                building[final] = final.with_name(f".{final.name}.{os.getpid()}{durable.TEMPORARY}")
+                count += write(building[final])
             absent = lacking([store])
-        building.replace(path)
+        for final, built in building.items():
+            built.replace(final)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        building.unlink(missing_ok=True)
-    return Exported(path, count, absent)
+        for built in building.values():
+            built.unlink(missing_ok=True)
+    return Exported(tuple(building), count, absent)
+
+
+def _tables(store: RunReader, path: Path, *, timings: bool, check: bool) -> dict[Path, Callable[[Path], int]]:
+    """File -> what writes it; one for each study, but JSON lines hold any number of studies."""
+    if path.suffix == ".jsonl":
+        return {path: lambda to: _write_lines(to, lines(store, timings=timings, check=check))}
+    write = _write_csv if path.suffix == ".csv" else _write_parquet
+    studies = list(dict.fromkeys(count.study for count in store.counts() if count.planned > count.pending))
+    if len(studies) < 2:
+        return {path: partial(write, found=rows_of(store, timings=timings), check=check)}
+    return {
+        path.with_stem(f"{path.stem}-{study}"): partial(
+            write, found=rows_of(store, study, timings=timings), check=check
+        )
+        for study in studies
+    }
+
+
+def rows_of(store: RunReader, study: str | None = None, *, timings: bool = True) -> Rows:
+    """The records of a run, or of one of its studies, as nested rows."""
+    return lambda *, check: (_row(entry, timings) for entry in store.entries(study, check=check))
 
 
 def lines(store: RunReader, *, timings: bool = True, check: bool = True) -> Iterator[str]:
@@ -149,26 +193,55 @@ def _write_lines(path: Path, found: Iterable[str]) -> int:
     return count
 
 
-def _write_parquet(path: Path, made: Rows, *, check: bool) -> int:
+def arrow_table(found: Rows, *, check: bool) -> Iterator[pyarrow.Table]:
+    """Rows as tables of equal schema, `ROW_GROUP` rows each; one without rows where there are none.
+
+    Args:
+        found: gives the rows, twice.
+        check: as of `export`.
+    """
     import pyarrow
+
+    kinds = _kinds(found, check=check)
+    schema = pyarrow.schema([(name, table.arrow_type(kind)) for name, kind in kinds.items()])
+    remaining = map(table.flat, found(check=False))  # the same ones again, within one snapshot
+    count = 0
+    while (group := list(islice(remaining, ROW_GROUP))) or not count:
+        count += 1
+        cells = {name: [table.cell(kind, row.get(name)) for row in group] for name, kind in kinds.items()}
+        yield pyarrow.table(cells, schema=schema)
+        if len(group) < ROW_GROUP:
+            return
+
+
+def _kinds(found: Rows, *, check: bool) -> dict[str, table.Kind]:
+    """Column -> what it holds, in the order of columns."""
+    kinds: dict[str, table.Kind] = dict.fromkeys(FIXED, "null")
+    for row in found(check=check):
+        table.widen(kinds, table.flat(row))
+    return {name: table.settled(kinds[name]) for name in table.ordered(kinds, FIXED)}
+
+
+def _write_parquet(path: Path, found: Rows, *, check: bool) -> int:
     from pyarrow import parquet
 
-    kinds: dict[str, table.Kind] = dict.fromkeys(FIXED, "null")
-    for row in made(check=check):
-        table.widen(kinds, table.flat(row))
-    types = {
-        "bool": pyarrow.bool_(),
-        "int": pyarrow.int64(),
-        "wide": pyarrow.int64(),
-        "float": pyarrow.float64(),
-    }
-    columns = table.ordered(kinds, FIXED)
-    schema = pyarrow.schema([(name, types.get(kinds[name], pyarrow.string())) for name in columns])
+    groups = arrow_table(found, check=check)
+    first = next(groups)
+    with parquet.ParquetWriter(path, first.schema, compression="zstd") as writer:
+        count = 0
+        for group in chain([first], groups):
+            writer.write_table(group)
+            count += group.num_rows
+    return count
+
+
+def _write_csv(path: Path, found: Rows, *, check: bool) -> int:
+    kinds: dict[str, table.Kind] = {name: table.plain(kind) for name, kind in _kinds(found, check=check).items()}
     count = 0
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        remaining = (table.flat(row) for row in made(check=False))  # the same ones again, within one snapshot
-        while group := list(islice(remaining, ROW_GROUP)):
-            cells = {name: [table.cell(kinds[name], row.get(name)) for row in group] for name in columns}
-            writer.write_table(pyarrow.table(cells, schema=schema))
-            count += len(group)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(kinds)
+        for row in map(table.flat, found(check=False)):
+            writer.writerow([spreadsheet_cell(table.cell(kind, row.get(name))) for name, kind in kinds.items()])
+            count += 1
     return count

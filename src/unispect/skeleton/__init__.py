@@ -41,11 +41,13 @@ _FLOW = Kind("latents, by a flow through one backbone", ("shared", "latents", "f
 _SECOND = Kind("latents, by a flow in a second network that hears the backbone", ("shared", "latents", "second"))
 KINDS: Mapping[str, Kind] = {
     "janus-pro": _CODES,
+    "emu3": _CODES,
     "show-o": _MASKED,
     "harmon": _MASKED,
     "janus-flow": _FLOW,
     "show-o2": _FLOW,
     "bagel": _FLOW,
+    "cosmos3": _FLOW,
     "omnigen2": _SECOND,
 }
 """Family of ours -> the kind that it is of."""

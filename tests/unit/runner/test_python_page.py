@@ -22,9 +22,11 @@ def test_the_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     said = capsys.readouterr().out
     assert "Summary(done=" in said
     assert "Words taught by drawing" in said
+    assert "before a picture" in said
+    assert (tmp_path / "trajectories.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "report.html").read_text().count("Two studies")
     with RunStore.open("runs/python") as store:
-        assert {count.study for count in store.counts()} == {"drawing", "concepts"}
+        assert {count.study for count in store.counts()} == {"drawing", "concepts", "encoding"}
         assert not store.pending()
 
 

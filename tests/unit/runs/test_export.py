@@ -1,6 +1,8 @@
 """Exports hold every record, in order, exactly (JSON lines) or by typed columns (parquet), the same bytes each time."""
 
+import csv
 import json
+from dataclasses import replace
 
 import pyarrow
 import pytest
@@ -17,9 +19,11 @@ from unispect.runs.export import export
 
 UNITS = [unit(number) for number in range(6)]
 PAYLOADS = [
-    {"text": "a", "score": 1, "hit": True, "rows": [1, 2], "mixed": 1, "big": 2**60, "huge": 2**70, "none": None},
-    {"text": "\ud800x", "score": 0.5, "hit": False, "rows": {"a": "é"}, "mixed": "1", "big": 1, "huge": 1},
-    {"text": "", "score": -(2**53), "hit": None, "wide": 2**60},
+    {"text": "a", "score": 1, "hit": True, "rows": [1, 2], "mixed": 1, "big": 2**60, "huge": 2**70, "none": None}
+    | {"lists": [1, None], "by": {"a": 1}, "blank": {}},
+    {"text": "\ud800x", "score": 0.5, "hit": False, "rows": {"a": "é"}, "mixed": "1", "big": 1, "huge": 1}
+    | {"by": {"b": ["x"]}},
+    {"text": "", "score": -(2**53), "hit": None, "wide": 2**60, "lists": []},
     {"wide": 0.5},
 ]
 
@@ -83,7 +87,10 @@ def test_parquet_has_one_typed_column_per_key(store, tmp_path):
     assert (types["payload.score"], columns["payload.score"]) == ("double", [1.0, 0.5, -(2.0**53), None, None])
     assert (types["payload.big"], columns["payload.big"]) == ("int64", [2**60, 1, None, None, None])
     assert columns["payload.text"] == ["a", "\ufffdx", "", None, None]
-    assert columns["payload.rows"] == ["[1,2]", '{"a":"\\u00e9"}', None, None, None]
+    assert columns["payload.rows"] == ["[1,2]", '{"a":"\\u00e9"}', None, None, None], "a list and a mapping"
+    assert (types["payload.lists"], columns["payload.lists"][:3]) == ("list<element: int64>", [[1, None], None, []])
+    assert columns["payload.by"][:2] == [{"a": 1, "b": None}, {"a": None, "b": ["x"]}]
+    assert columns["payload.blank"][:2] == ["{}", None], "no file holds a column of no fields"
     assert columns["payload.mixed"] == ["1", '"1"', None, None, None]
     assert columns["payload.huge"] == [str(2**70), "1", None, None, None]
     assert columns["payload.wide"] == [None, None, str(2**60), "0.5", None], "no float holds both"
@@ -125,8 +132,8 @@ def test_an_empty_run_gives_an_empty_table(tmp_path):
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(store, tmp_path):
-    with pytest.raises(UsageError, match=r"out\.csv must end in \.parquet or \.jsonl"):
-        export(store, tmp_path / "out.csv")
+    with pytest.raises(UsageError, match=r"out\.txt must end in \.parquet or \.csv or \.jsonl"):
+        export(store, tmp_path / "out.txt")
     with pytest.raises(StoreError, match=r"nowhere/out\.jsonl cannot be written"):
         export(store, tmp_path / "nowhere" / "out.jsonl")
     (tmp_path / "old.jsonl").write_text("old")
@@ -146,9 +153,72 @@ def test_a_column_holds_each_of_its_values_exactly(values):
     for value in values:
         table.widen(kinds, {"x": value})
     kind = kinds.get("x", "null")
-    types = {"bool": pyarrow.bool_(), "int": pyarrow.int64(), "wide": pyarrow.int64(), "float": pyarrow.float64()}
-    cells = pyarrow.array([table.cell(kind, value) for value in values], types.get(kind, pyarrow.string())).to_pylist()
+    cells = pyarrow.array([table.cell(kind, value) for value in values], table.arrow_type(kind)).to_pylist()
     assert [json.loads(cell) if kind == "json" and cell is not None else cell for cell in cells] == values
+
+
+def _without_nothing(value):
+    """What a struct cannot tell apart: a name that is absent, and one under which nothing stands."""
+    if isinstance(value, list):
+        return [_without_nothing(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _without_nothing(one) for name, one in value.items() if one is not None}
+    return value
+
+
+NESTED = st.recursive(SCALARS, lambda of: st.lists(of, max_size=3) | st.dictionaries(st.text(), of, max_size=3))
+
+
+@given(st.lists(NESTED, max_size=4))
+def test_lists_and_mappings_come_back_from_a_file(values):
+    kinds: dict[str, table.Kind] = {"x": "null"}
+    for value in values:
+        table.widen(kinds, {"x": value})
+    kind = table.settled(kinds["x"])
+    cells = pyarrow.table({"x": pyarrow.array([table.cell(kind, value) for value in values], table.arrow_type(kind))})
+    file = pyarrow.BufferOutputStream()
+    parquet.write_table(cells, file)
+    back = parquet.read_table(pyarrow.BufferReader(file.getvalue()))["x"].to_pylist()
+    for cell, value in zip(back, values, strict=True):
+        assert _without_nothing(_read(kind, cell)) == _without_nothing(value)
+
+
+def _read(kind, cell):
+    """A cell, what stands in it as JSON read."""
+    if cell is None:
+        return None
+    if isinstance(kind, table.Listed):
+        return [_read(kind.of, one) for one in cell]
+    if isinstance(kind, table.Fields):
+        return {name: _read(of, cell[name]) for name, of in kind.of}
+    return json.loads(cell) if kind == "json" else cell
+
+
+def test_a_mapping_of_very_many_names_is_json():
+    assert table.kind_of(dict.fromkeys(map(str, range(table.MOST_FIELDS + 1)), 1)) == "json"
+
+
+def test_csv_holds_the_same_columns_and_no_formulas(tmp_path):
+    with RunStore.create(tmp_path / "run") as store:
+        store.plan(UNITS[:2])
+        store.record([record(UNITS[0], payload={"text": "=1+1", "rows": [1, 2], "score": 0.5})])
+        done = export(store, tmp_path / "out.csv")
+    (row,) = csv.DictReader(done.path.open(encoding="utf-8", newline=""))
+    assert (row["payload.text"], row["payload.rows"], row["payload.score"]) == ("'=1+1", "[1,2]", "0.5")
+    assert done.pending == 1
+
+
+def test_several_studies_are_a_table_each(tmp_path):
+    with RunStore.create(tmp_path / "run") as store:
+        others = [replace(one, study="other") for one in UNITS[:2]]
+        store.plan([*UNITS, *others])
+        store.record([record(UNITS[0], payload={"rows": [1]}), record(others[0], payload={"rows": "text"})])
+        done = export(store, tmp_path / "out.parquet")
+        assert [path.name for path in done.paths] == ["out-sample.parquet", "out-other.parquet"]
+        assert done.rows == 2
+        assert len(export(store, tmp_path / "out.jsonl").path.read_text().splitlines()) == 2
+    assert parquet.read_table(done.paths[0])["payload.rows"].to_pylist() == [[1]]
+    assert parquet.read_table(done.paths[1])["payload.rows"].to_pylist() == ["text"]
 
 
 @pytest.mark.parametrize("timings", [True, False])

@@ -64,7 +64,7 @@ def test_every_template_is_written_for_some_kind():
         (["torch"], "Python has a package or a word 'torch' already"),
         (["bagel-7b-mot"], "there is a model bagel-7b-mot already"),
         (["my-umm", "--like", "janus"], "unknown family 'janus'; did you mean 'janus-pro'?"),
-        (["my-umm", "--like", "emu9"], "unknown family 'emu9'; known: bagel, "),
+        (["my-umm", "--like", "llama9"], "unknown family 'llama9'; known: bagel, "),
     ],
 )
 def test_names_that_cannot_be_are_refused_and_nothing_is_written(

@@ -1,0 +1,209 @@
+"""`unispect.trajectory`: how spread out the states of a few prompts are, layer by layer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from unispect.api.frames import frame_of
+from unispect.api.running import preset_named, run
+from unispect.core import shown
+from unispect.core.errors import DataError, UsageError
+from unispect.core.findings import Figure, Preset, Series
+from unispect.core.shown import clip, visible
+from unispect.core.typed import read_inputs
+from unispect.runs.records import Records
+from unispect.studies.base import Options
+from unispect.studies.encoding.records import Prompted
+from unispect.studies.encoding.traces import Trace, traces_of
+from unispect.studies.names import names_of
+from unispect.studies.registry import find_study
+
+if TYPE_CHECKING:
+    import altair
+    from PIL.Image import Image
+
+    from unispect.models.base import UnifiedModel
+
+STUDY = "encoding"
+COLUMNS = ("prompt", "modality", "goal", "preset", "layer", "entropy", "ceiling", "null", "half", "double", "rows", "k")
+_GOALS = {"text": "before a text reply", "image": "before a picture"}
+
+
+class Trajectory:
+    """Entropies of prompts by layer.
+
+    Attributes:
+        model: name that is shown.
+        preset: how states were measured.
+        traces: one for each prompt and template, with its text (or the name of its picture) in front.
+        left_out: prompt -> why it has no entropies.
+    """
+
+    def __init__(self, model: str, preset: Preset, traces: Sequence[tuple[str, Trace]]) -> None:
+        self.model, self.preset = model, preset
+        self.traces = tuple((name, trace) for name, trace in traces if trace.curve)
+        self.left_out = {name: trace.left_out for name, trace in traces if not trace.curve}
+
+    def frame(self) -> Any:
+        """A row for each prompt, template and layer.
+
+        `entropy` is in bits, of the prompt's own rows (`rows`, of which `k` were drawn under the controlled preset);
+        `ceiling` is the most it could be, `half` and `double` are at half and twice the bandwidth, and `null` is what
+        is left when every coordinate is shuffled over the rows (controlled preset).
+        """
+        rows = [
+            {
+                "prompt": name,
+                "modality": trace.modality,
+                "goal": trace.goal,
+                "preset": str(trace.preset),
+                "layer": layer,
+                "entropy": value,
+                "ceiling": trace.ceiling,
+                **{more: trace.more[more][layer] for more in ("null", "half", "double") if more in trace.more},
+                "rows": trace.rows,
+                "k": trace.k,
+            }
+            for name, trace in self.traces
+            for layer, value in enumerate(trace.curve)
+        ]
+        return frame_of(rows, COLUMNS)
+
+    @property
+    def figure(self) -> Figure:
+        """A line for each prompt; a panel for each template."""
+        panels: dict[str, tuple[Series, ...]] = {}
+        for goal, title in _GOALS.items():
+            own = [(name, trace) for name, trace in self.traces if trace.goal == goal]
+            if own:
+                panels[title] = tuple(_line(name, trace) for name, trace in own)
+        title = f"{self.model}: entropy of prompts by layer, {self.preset} preset"
+        return Figure("trajectory", title, "layer", "bits", panels, self.preset, summary=title)
+
+    def chart(self) -> altair.Chart:
+        """The figure as an Altair chart.
+
+        Raises:
+            MissingExtra: Altair is not installed.
+        """
+        from unispect.api.charts import chart
+
+        return chart(self.figure)
+
+    def __repr__(self) -> str:
+        lines = [f"<{self.model}, {self.preset} preset>"]
+        for name, trace in self.traces:
+            first, last = trace.ends
+            lines.append(f"{_short(name)}: {first:.3f} to {last:.3f} bits {_GOALS[trace.goal]}")
+        return "\n".join([*lines, *(f"{_short(name)}: left out, {why}" for name, why in self.left_out.items())])
+
+    def _repr_html_(self) -> str:
+        import vl_convert
+
+        from unispect.report.vega import specification
+
+        left = [(shown.text(name, 80), shown.text(why)) for name, why in self.left_out.items()]
+        parts = [shown.table(("left out", "why"), left)] if left else []
+        if self.traces:
+            svg = vl_convert.vegalite_to_svg(specification(self.figure), allowed_base_urls=[])
+            parts.insert(0, shown.drawing(svg, self.figure.title))
+        return shown.box(*parts)
+
+
+def _short(name: str) -> str:
+    return clip(" ".join(visible(name).split()), 60)
+
+
+def _line(name: str, trace: Trace) -> Series:
+    return Series(_short(name), range(len(trace.curve)), trace.curve)
+
+
+def trajectory(
+    model: str | UnifiedModel,
+    prompts: str | Path | Image | Sequence[str | Path | Image],
+    *,
+    preset: Preset | str = Preset.CONTROLLED,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> Trajectory:
+    """Measures the entropy of a few prompts at every layer (the study `encoding`, for prompts of one's own).
+
+    Texts are measured in both templates, the one that precedes a text reply and the one that precedes a picture;
+    pictures in the former. Under the controlled preset, bandwidths and the number of rows that are drawn are those of
+    these prompts: levels of two calls do not compare.
+
+    Args:
+        model: a name (`unispect.all_models`), or a model that `unispect.load` gave.
+        prompts: texts; pictures as `PIL.Image`, or as a `pathlib.Path` of a file.
+        preset: "controlled" (equal rows, own bandwidth at every layer) or "paper" (raw states, sigma = 1).
+        seed: decides which rows are drawn.
+        out: folder for the run and the prompts; by default one that is gone afterwards.
+
+    Raises:
+        UsageError: no prompts, an empty one, an unknown preset or model.
+        DataError: a picture cannot be read.
+        UnispectError: units failed.
+    """
+    asked, measured = _several(prompts), preset_named(preset)
+    with TemporaryDirectory() if out is None else nullcontext(str(out)) as folder:
+        sources, names = _written(asked, Path(folder) / "prompts")
+        options = Options(data=sources, presets=(measured,), seeds=(seed,))
+        done = run(STUDY, model, Path(folder) / "run", options=options)
+        done.raise_failures()
+        with done.opened() as stores:
+            entries = Records(stores, STUDY, find_study(STUDY).version)
+            shown_as = {}
+            for entry in entries:
+                if entry.unit.kind == "trajectory":
+                    one = read_inputs(Prompted, entry.unit)
+                    shown_as[f"{one.modality} {one.id}"] = str(one.prompt.get("text") or names.get(one.id, one.id))
+            traces = traces_of(entries, names_of(entries, done.cards))
+    return Trajectory(traces[0].model if traces else "", measured, [(shown_as[one.prompt], one) for one in traces])
+
+
+def _several(prompts: Any) -> list[str | Path | Image]:
+    from PIL.Image import Image
+
+    asked = [prompts] if isinstance(prompts, str | Path | Image) else list(prompts)
+    if not asked:
+        raise UsageError("name at least one prompt")
+    for one in asked:
+        if not isinstance(one, str | Path | Image):
+            raise UsageError(f"a prompt is a text, a PIL picture or the path of one, not {type(one).__name__}")
+        if isinstance(one, str) and not one.strip():
+            raise UsageError("a prompt is empty")
+    return asked
+
+
+def _written(asked: Sequence[str | Path | Image], folder: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The prompts as sources that a study reads, and how pictures are called."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = [one for one in asked if isinstance(one, str)]
+    sources: list[str] = []
+    if texts:
+        lines = [json.dumps({"prompt": one, "tag": "given", "include": []}) for one in texts]
+        (folder / "texts.jsonl").write_text("\n".join(lines) + "\n", encoding="ascii")
+        sources.append(f"geneval:{folder / 'texts.jsonl'}")
+    pictures = [one for one in asked if not isinstance(one, str)]
+    names: dict[str, str] = {}
+    if pictures:
+        inner = folder / "pictures" / "given"
+        inner.mkdir(parents=True, exist_ok=True)
+        for number, one in enumerate(pictures, 1):
+            name = f"{number:04}.png" if not isinstance(one, Path) else f"{number:04}{one.suffix}"
+            names[f"given/{name}"] = one.name if isinstance(one, Path) else f"picture {number}"
+            if isinstance(one, Path):
+                try:
+                    copyfile(one, inner / name)
+                except OSError as error:
+                    raise DataError(f"picture {one} cannot be read: {error.strerror or error}") from error
+            else:
+                one.convert("RGB").save(inner / name)
+        sources.append(f"images:{folder / 'pictures'}")
+    return tuple(sources), names
