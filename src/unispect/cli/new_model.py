@@ -28,7 +28,8 @@ def new_model(
 
     Args:
         name: Of the model, as in --model NAME; the package has underscores where it has other signs.
-        like: The family that it is most like: janus-pro, show-o, harmon, janus-flow, show-o2, bagel or omnigen2.
+        like: The family that it is most like: janus-pro, emu3, show-o, harmon, janus-flow, show-o2, bagel, cosmos3 or
+            omnigen2.
         out: Folder, which is not there yet or empty; default: NAME.
     """
     if name in cards():
