@@ -16,7 +16,7 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
 NEWEST := .venv-newest
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-fast test-all test-newest test-oldest test-quantised nightly check format bench kills setup lock sbom clean
+.PHONY: demo test test-fast test-all test-newest test-oldest test-quantised test-docs nightly check docs format bench kills setup lock sbom clean
 
 demo: $(RUNS)
 	$(BIN)/unispect demo --out demo
@@ -66,6 +66,19 @@ $(OLDEST)/.installed: pyproject.toml constraints.txt
 install = $(1)/bin/python -m pip install -q --disable-pip-version-check --no-compile
 releases = $(1)/bin/python -m pip list --disable-pip-version-check --format=freeze --exclude pip --exclude setuptools
 fast = $(1)/bin/$(PYTEST) $(FAST) $(TESTS)
+
+# The site, in build/docs: its pages are those of docs/; a warning, such as of a link that leads nowhere, is an error.
+docs: .docs/.installed
+	$(BIN)/python bench/site.py
+	PYTHONPATH=.docs $(BIN)/python -m zensical build --strict --clean
+
+# What builds the site and runs its notebook lies apart: nothing else needs it.
+.docs/.installed: constraints-docs.txt | setup
+	$(locked) --upgrade --target .docs -r constraints-docs.txt
+	touch $@
+
+test-docs: docs
+	PYTHONPATH=.docs $(BIN)/$(PYTEST) tests/unit/supply/test_site.py tests/e2e/test_notebook.py
 
 check: setup
 	$(BIN)/ruff format --check src tests bench reproductions
@@ -121,4 +134,4 @@ sbom: setup
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.cdx.json $(BIN)/python
 
 clean:
-	rm -rf $(VENV) $(NEWEST) $(OLDEST) .quantised demo .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) $(NEWEST) $(OLDEST) .quantised .docs demo .pytest_cache .ruff_cache .import_linter_cache build dist

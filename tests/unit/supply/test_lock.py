@@ -22,7 +22,7 @@ NAMED = {
     **PROJECT["project"]["optional-dependencies"],
 }
 ASKED = [(where, Requirement(text)) for where, texts in NAMED.items() for text in texts]
-FILES = ("constraints.txt", "constraints-dev.txt", "constraints-cuda.txt", "constraints-quantised.txt")
+FILES = tuple(f"constraints{kind}.txt" for kind in ("", "-dev", "-docs", "-cuda", "-quantised"))
 
 
 def entries(file: str) -> dict[str, tuple[Requirement, list[str]]]:
@@ -89,7 +89,7 @@ def test_nothing_is_locked_that_nothing_asks_for() -> None:
     runs = {"dependencies", "build-system", *everything.extras}
     try:
         for where, asked in ASKED:
-            if asked.name != "unispect" and where != "quantised":  # those stand in a file of their own
+            if asked.name != "unispect" and where not in ("quantised", "docs"):  # in files of their own
                 found = set(reached(canonicalize_name(asked.name), frozenset(asked.extras), set()))
                 needed |= found
                 running |= found if where in runs or asked.name == "editables" else set()
