@@ -170,7 +170,7 @@ class Basis:
 
     Attributes:
         table: id of a table.
-        row: texts with which the row begins.
+        row: texts with which the row begins; empty for the first one of `table`.
         figure: id of a figure.
         pictures: heading of a group of the gallery.
     """

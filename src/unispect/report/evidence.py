@@ -56,7 +56,7 @@ def _row(finding: Finding, tables: Sequence[Table]) -> Place | None:
     own = [index for index, table in enumerate(tables) if basis.table in ("", table.id)]
     if not basis.table and finding.preset:
         own.sort(key=lambda index: not tables[index].id.endswith(f"-{finding.preset}"))
-    for index in own if wanted else ():
+    for index in own if wanted or basis.table else ():
         for number, row in enumerate(tables[index].rows):
             if row[: len(wanted)] == wanted:
                 return index, number
