@@ -47,7 +47,7 @@ def main(upgrade: bool) -> None:
         entries = [with_builds(one, known, Path(place)) if TORCH.match(one) else one for one in entries]
         run = names(compiled("pyproject.toml", "--extra=all", "-c", whole)) | names(compiled(builds, "-c", whole))
         test = names(compiled("pyproject.toml", *(f"--extra={one}" for one in extras - {"docs"}), "-c", whole))
-    left = {path: "" for path in (*APART, LOCK, BESIDES, DOCS)}
+    left = dict.fromkeys((*APART, LOCK, BESIDES, DOCS), "")
     for one in entries:
         (name,) = names(one)
         apart = next((path for path, of in APART.items() if of.match(one)), None)
