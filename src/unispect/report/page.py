@@ -98,7 +98,7 @@ def render(
             tally=tally(everything),
             front=headlines.front([study.findings for study in studies]),
             front_rule=headlines.RULE,
-            methods=_methods(everything),
+            methods=methods_of(everything),
             left_out=sum(len(run.skips) for run in provenance.runs) + provenance.skipped,
             planned_skips=sum(len(run.skips) for run in provenance.runs),
             models=_listed("Models", ("model", "revision", "source", "note"), _model_rows(provenance)),
@@ -134,11 +134,11 @@ def _study(section: Section, anchors: Anchors, open_picture: OpenPicture) -> _St
         findings,
         tally(section.findings),
         tuple(
-            (anchors(section.id, table.id), show_table(table, anchors=_of(evidence.rows, number)))
+            (anchors(section.id, table.id), show_table(table, anchors=inside(evidence.rows, number)))
             for number, table in enumerate(section.tables)
         ),
         tuple(
-            _plot(figure, draw(figure, styles), anchors(section.id, figure.id), _of(evidence.panels, number))
+            _plot(figure, draw(figure, styles), anchors(section.id, figure.id), inside(evidence.panels, number))
             for number, figure in enumerate(section.figures)
         ),
         groups(section.gallery[:PICTURES_PER_STUDY], open_picture, section.pictures, evidence.group),
@@ -148,7 +148,7 @@ def _study(section: Section, anchors: Anchors, open_picture: OpenPicture) -> _St
     )
 
 
-def _of(places: Mapping[tuple[int, int], str], number: int) -> Mapping[int, str]:
+def inside(places: Mapping[tuple[int, int], str], number: int) -> Mapping[int, str]:
     """The anchors inside one table or figure."""
     return {inside: anchor for (one, inside), anchor in places.items() if one == number}
 
@@ -157,7 +157,7 @@ def _plot(figure: Figure, drawing: Drawing, anchor: str, panels: Mapping[int, st
     return _Plot(figure, drawing, show_table(drawing.numbers, bars=False), anchor, panels)
 
 
-def _methods(findings: Sequence[Finding]) -> Mapping[str, int]:
+def methods_of(findings: Sequence[Finding]) -> Mapping[str, int]:
     """How intervals were formed -> the number under which the page says it, once."""
     said = (one.interval for one in findings if one.interval and one.interval.low == one.interval.low)
     return {method: number for number, method in enumerate(dict.fromkeys(one.method for one in said if one.method), 1)}

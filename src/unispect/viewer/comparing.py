@@ -80,10 +80,10 @@ def _join(first: Side, second: Side) -> tuple[str, list[str]]:
     sides = [side.where() for side in (first, second)]
     tables = [
         f"""(SELECT *, min(run || printf(' %012d', position)) AS place FROM records
-            WHERE {where} AND status = 'done' GROUP BY question)"""
+            WHERE {where} AND status = 'done' GROUP BY asked, seed)"""
         for where, _ in sides
     ]
-    joined = f"FROM {tables[0]} a JOIN {tables[1]} b USING (question)"
+    joined = f"FROM {tables[0]} a JOIN {tables[1]} b USING (asked, seed)"
     return joined, [value for _, values in sides for value in values]
 
 

@@ -37,11 +37,12 @@ TABLES = """
 CREATE TABLE records (
     run TEXT NOT NULL, position INTEGER NOT NULL, unit TEXT NOT NULL, study TEXT NOT NULL, kind TEXT NOT NULL,
     model TEXT NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL, credit REAL, grp TEXT NOT NULL,
-    about TEXT NOT NULL, per TEXT NOT NULL, question TEXT NOT NULL, asked TEXT NOT NULL, pictures INTEGER NOT NULL,
+    about TEXT NOT NULL, per TEXT NOT NULL, asked TEXT NOT NULL, pictures INTEGER NOT NULL,
     seconds REAL NOT NULL, curve BLOB, mark TEXT NOT NULL,
     PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
-CREATE INDEX by_question ON records (question, model, run);
+CREATE INDEX by_asked ON records (asked, seed);
+CREATE INDEX by_model ON records (model);
 CREATE INDEX by_unit ON records (unit);
 CREATE TABLE texts (run TEXT NOT NULL, position INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (run, position))
     WITHOUT ROWID;
@@ -50,7 +51,7 @@ _MARKS = """SELECT position, u.id, status,
                    coalesce((SELECT group_concat(hex(digest)) FROM digests d WHERE d.position = u.position), ''),
                    (SELECT count(*) FROM grades g WHERE g.unit = u.id)
             FROM units u JOIN records r ON r.unit = u.id ORDER BY position"""
-_COLUMNS = 18
+_COLUMNS = 17
 
 
 @dataclass
@@ -191,12 +192,16 @@ class Index:
             seen, judged = outcome(self._studies.get(study), entry), _judged(entry)
         except StoreError as damage:
             seen, judged, status = Outcome(told=str(damage)), "", "damaged"
-        about, question = _questions(study, version, kind, inputs, settings, seed)
         curve = next(iter(seen.curves.values()), None)
         words = [printable(text) for text in (seen.group, seen.about, seen.per)]
         said = (
-            *(unit, study, kind, model, seed, status, seen.credit, *words, question, about),
-            *(len(row.pictures), seconds, None if curve is None else array("d", curve).tobytes()),
+            *(unit, study, kind, model, seed, status, seen.credit, *words),
+            *(
+                _asked(study, version, kind, inputs, settings),
+                len(row.pictures),
+                seconds,
+                None if curve is None else array("d", curve).tobytes(),
+            ),
         )
         values = [f"{name} {value}" for name, value in seen.found.items()]
         text = "\n".join(filter(None, (seen.asked, seen.told, *seen.truth.values(), *values, judged, error, unit)))
@@ -218,14 +223,13 @@ def _texts(payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 _UNIT = re.compile(r'"[0-9a-f]{24}"')
 
 
-def _questions(study: str, version: int, kind: str, inputs: str, settings: str, seed: int) -> tuple[str, str]:
-    """What is asked, and the same with its seed: equal for equal units of different models.
+def _asked(study: str, version: int, kind: str, inputs: str, settings: str) -> str:
+    """What is asked, whatever the model and the seed: with its seed, equal for equal units of different models.
 
     Ids of units that a unit builds on stand in its inputs and settings; they are another model's own, and are left out.
     """
     texts = [_UNIT.sub('"*"', text) if _UNIT.search(text) else text for text in (inputs, settings)]
-    about = hashlib.blake2b("\n".join((study, str(version), kind, *texts)).encode(), digest_size=12).hexdigest()
-    return about, f"{about}.{seed}"
+    return hashlib.blake2b("\n".join((study, str(version), kind, *texts)).encode(), digest_size=12).hexdigest()
 
 
 def curve_of(blob: bytes | None) -> Sequence[float]:

@@ -145,7 +145,7 @@ def test_filters_leave_what_they_say(known: Known, narrow: dict[str, str]) -> No
     tree = page(known, f"/records?{shown.query}")
     assert tree.one("h1").words == " ".join(number(count).split()) + " record" + "s" * (count != 1)
     if "q" in narrow:
-        texts = [known[0].get(go(row)).text.casefold() for row in rows(tree)[:5]]
+        texts = [known[0].get(go(row)).text.casefold() for row in rows(tree)[:2]]
         assert all(narrow["q"].casefold() in text for text in texts)
 
 
@@ -252,6 +252,7 @@ def test_the_gallery_sets_models_and_seeds_side_by_side(known: Known) -> None:
     assert all(mark.words == "✕ wrong" for one in worst for mark in one.all("span", "mark"))
 
 
+@pytest.mark.slow
 def test_verdicts_are_those_of_a_report(folder: Path, known: Known) -> None:
     said = sections([run.folder for run in known[1].runs()])
     tree = page(known, "/verdicts")
@@ -466,7 +467,7 @@ def test_an_altered_record_is_said_and_others_are_shown(pair: tuple[Path, Path])
             assert answer.status_code == 200
             assert "This record cannot be shown." in parse(answer.text).words
             assert "is not what its digest was taken of" in parse(answer.text).one("p", "gaps").words
-        assert "is not what its digest was taken of" in client.get("/records?kind=recall").text
+        assert "is not what its digest was taken of" in client.get(f"/records?q={unit}").text
         is_viewable(client, "good")
 
 

@@ -12,8 +12,8 @@ from unispect.studies.aphasia.evidence import LIKELIHOOD, RECALL, DrawnPicture, 
 OF_EACH = 2
 CHOSEN = (
     f"Of every model and way of teaching the first {OF_EACH} pictures that are right in everything that was asked "
-    f"for, and the first {OF_EACH} that are not, of different combinations, in the order of drawing. So right and "
-    "wrong ones stand here in equal numbers, however often each was drawn: shares are in the tables."
+    f"for, and the first {OF_EACH} that are not, of different combinations, in the order of drawing. How often "
+    "which was drawn is not to be read off here: shares are in the tables."
 )
 """The rule of `gallery`."""
 GLANCED = ("drawing", "both", "text")

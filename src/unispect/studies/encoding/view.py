@@ -34,6 +34,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     found = settled(replace(one, seeds=_seeds(traces, one.model)) for one, _ in judged)
     drawn = tuple(figure for preset in presets for figure in (*figures(traces, preset), *by_length(traces, preset)))
     several = zip(found, (choices for _, choices in judged), strict=True)
+    behaviour = {name: cards[one].planted if one in cards else "" for one, name in names.items()}
     return Section(
         id="encoding",
         title="How prompts are encoded",
@@ -53,7 +54,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         methods=METHODS,
         caveats=(*kept.aside, *_caveats(entries, traces), *CAVEATS),
         family=family_of(found),
-        glances=tuple(_glances(found, drawn, {names[one]: cards[one].planted for one in names})),
+        glances=tuple(_glances(found, drawn, behaviour)),
     )
 
 
@@ -63,7 +64,7 @@ def _glances(found: Sequence[Finding], drawn: Sequence[Figure], planted: Mapping
         judged = {one.preset: one for one in found if one.model == model and one.bearing}
         preset = next((one for one in reversed(PRESETS) if one in judged), None)
         if preset:
-            lines = next(one.panels.get(model, ()) for one in drawn if one.id == f"trajectories-{preset}")
+            lines = next((one.panels.get(model, ()) for one in drawn if one.id == f"trajectories-{preset}"), ())
             yield Glance(
                 model=model,
                 asked={"prompts run apart": judged[preset].id},

@@ -86,6 +86,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         for name, title in FIGURES[preset]
         if (figure := _figure(traces, preset, name, title))
     )
+    behaviour = {name: cards[one].planted if one in cards else "" for one, name in names.items()}
     return Section(
         id="response",
         title="How replies depend on prompts",
@@ -109,7 +110,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         methods=(*METHODS, *decoder.methods(inside)),
         caveats=(*kept.aside, *_left_out(traces), *losses_of(entries), *CAVEATS, *decoder.caveats(inside)),
         family=family_of(found),
-        glances=tuple(_glances(found, drawn, {names[one]: cards[one].planted for one in names})),
+        glances=tuple(_glances(found, drawn, behaviour)),
     )
 
 

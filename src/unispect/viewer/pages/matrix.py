@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from unispect.core.errors import StoreError
 from unispect.core.findings import Finding, Section
+from unispect.report.evidence import Evidence
 from unispect.report.figures import Drawing, draw, styles_for
+from unispect.report.headlines import Item
 from unispect.report.instrument import instrument, tally
-from unispect.report.tables import show_table
+from unispect.report.page import inside, methods_of
+from unispect.report.tables import ShownTable, show_table
 from unispect.report.text import Anchors
 from unispect.viewer import charts
 from unispect.viewer.filters import Filter
@@ -31,15 +34,6 @@ class Cell:
     @property
     def tally(self) -> Sequence[tuple[object, int]]:
         return tally(self.others)
-
-
-@dataclass(frozen=True)
-class Item:
-    """A finding where it stands; as the report's templates want it."""
-
-    finding: Finding
-    study: str
-    anchor: str
 
 
 @dataclass(frozen=True)
@@ -93,6 +87,8 @@ def study(viewer: Viewer, query: Mapping[str, str]) -> Made:
         raise StoreError(f"these runs say nothing under {query['section']:.60}; {said.error}".rstrip("; "))
     anchors = Anchors()
     findings = [one for one in section.findings if not model or one.model in (model, "")] if section else []
+    evidence = Evidence(section, anchors) if section else None
+    items = [_item(one, evidence, section.title, anchors) for one in findings] if section and evidence else []
     return page(
         viewer,
         "view_study.html.j2",
@@ -103,12 +99,26 @@ def study(viewer: Viewer, query: Mapping[str, str]) -> Made:
         wrong=bool(section and tally_of(viewer.index, Filter(study=section.id)).wrong),
         model=model,
         models=list(dict.fromkeys(one.model for one in section.findings if one.model)) if section else [],
-        items=[Item(one, section.title, anchors(one.id)) for one in findings] if section else [],
-        tables=[(anchors(one.id), show_table(one)) for one in section.tables] if section else [],
+        items=items,
+        methods=methods_of(findings),
+        tables=_tables(section, evidence, anchors) if section and evidence else [],
         plots=_plots(section, anchors) if section else [],
         instrument=instrument(said.sections),
         unfinished=section is None,
     )
+
+
+def _item(finding: Finding, evidence: Evidence, title: str, anchors: Anchors) -> Item:
+    """A finding with the way to its numbers, which stand on the same page."""
+    links = tuple((name, anchor) for name, anchor in evidence.links(finding) if name == "numbers")
+    return Item(finding, title, anchors(finding.id), links)
+
+
+def _tables(section: Section, evidence: Evidence, anchors: Anchors) -> list[tuple[str, ShownTable]]:
+    return [
+        (anchors(one.id), show_table(one, anchors=inside(evidence.rows, number)))
+        for number, one in enumerate(section.tables)
+    ]
 
 
 def _plots(section: Section, anchors: Anchors) -> list[Plot]:
