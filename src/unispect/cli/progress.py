@@ -68,17 +68,19 @@ class Overall:
     clock: Callable[[], float] = time.monotonic
     _began: float = 0.0
     _done: set[str] = field(default_factory=set)
-    _worked: set[str] = field(default_factory=set)
+    _worked: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._began = self.clock()
 
-    def work(self, job: str) -> None:
-        """A unit of the job was done now, not by an earlier command."""
-        self._worked.add(job)
+    def work(self, job: str, fraction: float) -> None:
+        """Units of the job were done now, not by an earlier command, and so much of a stage of it is over."""
+        self._worked[job] = max(fraction, self._worked.get(job, 0.0))
 
     def finish(self, job: str) -> None:
         self._done.add(job)
+        if job in self._worked:
+            self._worked[job] = 1.0
 
     @property
     def done(self) -> int:
@@ -87,9 +89,14 @@ class Overall:
     @property
     def left(self) -> str:
         """The time that the rest takes, in words; empty while nothing tells it."""
-        timed = sum(self.shares[job] for job in self._done & self._worked)
-        rest = sum(share for job, share in self.shares.items() if job not in self._done)
-        return f"about {duration((self.clock() - self._began) * rest / timed)} left" if timed and rest else ""
+        timed = sum(self.shares[job] * fraction for job, fraction in self._worked.items())
+        through = sum(self.shares[job] for job in self._done - self._worked.keys())
+        rest = sum(self.shares.values()) - through - timed
+        return (
+            f"about {duration((self.clock() - self._began) * rest / timed)} left"
+            if timed and len(self._done) < len(self.shares)
+            else ""
+        )
 
 
 @dataclass
@@ -139,7 +146,7 @@ class Bars:
         assert stage.task is not None
         self.bars.update(stage.task, completed=stage.ended, note=stage.note)
         if self.overall:
-            self.overall.work(job)
+            self.overall.work(job, stage.ended / stage.total)
 
     def finish(self, job: str) -> None:
         stage = self._stages.pop(job, None)
@@ -155,13 +162,16 @@ class JobLines:
     """A line for every job that is over."""
 
     overall: Overall
+    _stages: dict[str, _Stage] = field(default_factory=dict)
     _failed: Counter[str] = field(default_factory=Counter)
 
     def begin(self, job: str, stage: str, total: int, already: int) -> None:
-        pass
+        self._stages[job] = _Stage(stage, total, already)
 
     def advance(self, job: str, kind: str, outcomes: Mapping[Status, int]) -> None:
-        self.overall.work(job)
+        stage = self._stages[job]
+        stage.add(outcomes)
+        self.overall.work(job, stage.ended / stage.total)
         self._failed[job] += outcomes.get("failed", 0)
 
     def finish(self, job: str) -> None:

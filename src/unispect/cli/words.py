@@ -24,7 +24,7 @@ VERBS: dict[str, Verb] = {
     "review": Verb("unispect.cli.review:app", "Have people check what a chat judge graded."),
     "report": Verb("unispect.cli.report:report", "Write one self-contained HTML page from finished runs."),
     "findings": Verb("unispect.cli.findings:findings", "Print what a report of runs says, without writing one."),
-    "export": Verb("unispect.cli.export:export", "Write a run's records as parquet or JSON lines, or its pictures."),
+    "export": Verb("unispect.cli.export:export", "Write records, charts, tables or pictures of runs as files."),
     "check": Verb("unispect.cli.check:app", "Hold a run to what was written into it."),
     "train": Verb("unispect.cli.train:app", "Teach models new words by a recipe; make the tiny models.", True),
     "doctor": Verb("unispect.cli.doctor:doctor", "Check this machine and this installation."),
