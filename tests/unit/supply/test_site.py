@@ -67,6 +67,13 @@ def test_links_are_led_to_where_pages_stand_in_the_site() -> None:
         site.page("docs/b.md", "[x](nowhere.md)", places)
 
 
+def test_every_row_of_a_table_stands_on_one_line() -> None:
+    for name in site.places():
+        text = FENCE.sub("", (ROOT / name).read_text("utf-8")) if name.endswith(".md") else ""
+        broken = [line for line in text.splitlines() if line.startswith("|") and not line.rstrip().endswith("|")]
+        assert not broken, name
+
+
 def test_a_notebook_is_a_page_with_its_outputs() -> None:
     outputs = [
         {"output_type": "execute_result", "data": {"text/html": ["<b>\n", "\n", "x</b>"], "text/plain": ["x"]}},
