@@ -1,8 +1,9 @@
-# Every target works on a fresh machine: the first one that runs makes .venv from constraints.txt, whose packages are
-# installed if their files have the digests that it names.
+# Every target works on a fresh machine: the first one that runs makes .venv from constraints.txt and, for anything but
+# the demo, constraints-dev.txt. Packages are installed if their files have the digests that these name.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -17,7 +18,7 @@ OLDEST := .venv-oldest
 
 .PHONY: demo test test-fast test-all test-newest test-oldest test-quantised test-docs nightly check docs format bench kills setup lock sbom clean
 
-demo: setup
+demo: $(RUNS)
 	$(BIN)/unispect demo --out demo
 
 # Tiers: what each leaves out, and how long it takes, stands in CONTRIBUTING.md.
@@ -83,6 +84,9 @@ check: setup
 	$(BIN)/ruff format --check src tests bench reproductions
 	$(BIN)/ruff check src tests bench reproductions
 	$(BIN)/pyright
+	rm -rf build/written
+	for like in janus-pro show-o janus-flow omnigen2; do $(BIN)/unispect new-model like-$$like --like $$like --out build/written/$$like >/dev/null || exit 1; done
+	$(BIN)/pyright build/written/*/like_*
 	$(BIN)/lint-imports
 
 format: setup
@@ -101,7 +105,7 @@ setup: $(STAMP)
 
 # torch comes first and by itself: of two builds of one release pip would else take the one whose digest the index told it,
 # which brings gigabytes of CUDA, and not the one that it finds without digests asked for.
-$(STAMP): pyproject.toml constraints.txt constraints-cuda.txt
+$(RUNS): pyproject.toml constraints.txt constraints-cuda.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	rm -rf $(VENV)/torch && $(BIN)/python -m pip download -q --disable-pip-version-check --no-deps -d $(VENV)/torch $(TORCH)
 	sed -n '/^torch==/,/[^\\]$$/p' constraints.txt >$(VENV)/torch.txt
@@ -110,6 +114,10 @@ $(STAMP): pyproject.toml constraints.txt constraints-cuda.txt
 	$(locked) -r constraints.txt
 	if $(BIN)/python -m pip show torch 2>/dev/null | grep -q '^Requires:.*cuda'; then $(locked) -r constraints-cuda.txt; fi
 	$(call install,$(VENV)) --no-deps --no-build-isolation -e .
+	touch $(RUNS)
+
+$(STAMP): $(RUNS) constraints-dev.txt
+	$(locked) -r constraints-dev.txt
 	$(BIN)/python -m pip check
 	touch $(STAMP)
 

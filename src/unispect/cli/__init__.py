@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         from cyclopts import CycloptsError
+        from rich.console import Console
 
         from unispect.cli.app import build_app
         from unispect.cli.failures import explain
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
-        result = build_app()(tokens, exit_on_error=False, print_error=False, verbose=False)
+        # A console of its own for every command: verbs that are apps keep theirs, and with it a width.
+        result = build_app()(tokens, console=Console(), exit_on_error=False, print_error=False, verbose=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except SystemExit as leaving:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
+from unispect.cli.helping import Helping
 from unispect.cli.words import VERBS
 
 
@@ -22,6 +23,7 @@ def build_app() -> App:
         "and do text and images live in one space? To begin with: unispect demo (no network, no GPU, two minutes).",
         help_epilogue="--debug after any command shows the full traceback of an error.",
         help_format="plaintext",
+        help_formatter=Helping(),
         version=version,
         suppress_keyboard_interrupt=False,
         result_action="return_value",

@@ -6,16 +6,21 @@ import math
 from collections.abc import Sequence
 
 from unispect.cli.console import say
-from unispect.core.findings import Finding, Interval, Section, Verdict
+from unispect.core.findings import Finding, Interval, Section
 from unispect.report.instrument import Trust, instrument
 from unispect.report.multiplicity import multiplicity
 
 STYLES = {
-    Verdict.SUPPORTED: "bold green",
-    Verdict.NOT_SUPPORTED: "bold red",
-    Verdict.CANNOT_TELL: "bold yellow",
-    Verdict.NOT_APPLICABLE: "dim",
+    "one": "bold green",
+    "apart": "bold red",
+    "held": "bold green",
+    "failed": "bold red",
+    "open": "bold yellow",
+    "idle": "dim",
+    "said": "bold",
 }
+"""By what a verdict means for the reader (`Finding.sense`), which the words behind it say too."""
+MEANINGS = {"one": " (speaks for one model)", "apart": " (sets it apart)"}
 
 
 def say_findings(sections: Sequence[Section]) -> None:
@@ -30,7 +35,8 @@ def say_findings(sections: Sequence[Section]) -> None:
             say()
             say(section.title, "bold")
         for finding in headlines:
-            say(f"  {finding.verdict}: {_subject(finding)}{finding.claim}", STYLES[finding.verdict])
+            verdict = f"{finding.verdict}{MEANINGS.get(finding.sense, '')}"
+            say(f"  {verdict}: {_subject(finding)}{finding.claim}", STYLES[finding.sense])
             if finding.interval:
                 say(f"    {interval_text(finding.interval)}{_p(finding)}")
     say()

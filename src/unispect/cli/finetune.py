@@ -101,10 +101,10 @@ def recipes() -> None:
     from unispect.train.recipe import presets
 
     rows = [
-        (name, f"{one.steps:,} steps" if one.steps else f"{one.epochs:g} epochs", str(one.batch), one.about)
+        (name, one.about, f"{one.steps:,} steps" if one.steps else f"{one.epochs:g} epochs", str(one.batch))
         for name, one in presets().items()
     ]
-    show_table(("recipe", "length", "batch", "what it is"), rows, right=("batch",))
+    show_table(("recipe", "what it is", "length", "batch"), rows, right=("length", "batch"))
 
 
 def layouts() -> None:

@@ -28,9 +28,12 @@ app = App(
     usage="Usage: unispect grade RUN [--judge JUDGE] [OPTIONS]",
     help_epilogue="""Examples:
   unispect grade runs/bound
-  unispect grade runs/posters --judge openai:gpt-5 --prices prices.yaml --max-cost 5
-  unispect grade runs/photos --judge google:gemini-2.5-pro --prices prices.yaml --max-cost 20
-  unispect grade runs/posters --judge openai:judge@http://127.0.0.1:8000/v1 --gradings 3
+  unispect grade runs/posters --judge openai:gpt-5 \\
+    --prices prices.yaml --max-cost 5
+  unispect grade runs/photos --judge google:gemini-2.5-pro \\
+    --prices prices.yaml --max-cost 20
+  unispect grade runs/posters --gradings 3 \\
+    --judge openai:judge@http://127.0.0.1:8000/v1
 
 --debug after any command shows the full traceback of an error.""",
 )

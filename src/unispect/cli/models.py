@@ -2,51 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from unispect.cli.console import say, show_table
+from unispect.cli.console import say, say_json
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UsageError
 from unispect.models.registry import card_of, cards, family_of, is_remote
 
-STEPS = ("keys", "numbers", "contract", "real_weights")
+_FLAG = Parameter(negative=(), show_default=False)
 
 
-def models(name: str = "", /, *, layouts: Annotated[bool, Parameter(negative=())] = False) -> None:
+def models(
+    name: str = "",
+    /,
+    *,
+    layouts: Annotated[bool, _FLAG] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+) -> None:
     """List the models and what is proven about each.
 
-    A port is proven in three steps: its *keys* are those of the published checkpoint, its *numbers* are the authors'
-    own, and it keeps the *contract* every model keeps. "Real weights" says whether the published weights themselves
-    were ever run with it.
+    A port is proven in three steps: its keys are those of the published checkpoint, its numbers are the authors' own,
+    and it keeps the contract that every model keeps. Behind that stands whether the published weights themselves were
+    ever run with it.
 
     Args:
         name: show everything known about this model instead of the list.
         layouts: show in which layouts its checkpoints are read, by folder, file or hub id.
+        as_json: print everything known about the model, or about all, as JSON.
     """
     if layouts:
         _show_layouts(name)
-        return
-    if name:
+    elif as_json:
+        say_json(_facts(card_of(name)) if name else [_facts(card) for card in cards().values()])
+    elif name:
         _show(card_of(name))
-        return
-    show_table(
-        ("model", "makes pictures by", "size", "keys", "numbers", "contract", "real weights"),
-        [
-            (card.id, card.paradigm.partition(",")[0], _size(card), *(_held(card, step) for step in STEPS))
-            for card in cards().values()
-        ],
-        right=("size",),
-    )
+    else:
+        _list()
+
+
+def _list() -> None:
+    known = cards()
+    shipped = [card for card in known.values() if card.verification.real_weights == "shipped"]
+    published = [card for card in known.values() if card not in shipped]
+    for family, several in groupby(published, key=lambda card: card.family):
+        of_family = list(several)
+        say(f"{family}: {of_family[0].paradigm.partition(',')[0]}", "bold")
+        width = max(len(card.id) for card in of_family)
+        for card in of_family:
+            say(f"  {card.id:{width}}  {_size(card):>6}  {_proven(card)}")
+    if shipped:
+        _list_organisms(shipped)
     say()
-    say("Weights of published models: --model NAME=FOLDER or NAME=owner/name@revision; NAME=FOLDER/FILE where a")
-    say("folder holds several sets of weights; --adapter FOLDER:WEIGHT merges adapters into them (docs/weights.md).")
-    say("More: unispect models NAME")
     say(
-        "Models behind an API: PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or PROVIDER:+IMAGE, and @BASE_URL for another server;"
+        "keys: tensor names of the published checkpoint; numbers: the authors' own outputs; contract: what every model "
+        "keeps; run or never run: with the published weights."
     )
-    say("providers: openai, openai-sdk, anthropic, google (docs/chat.md).")
+    say("All about one: unispect models NAME. Files that are read: unispect models NAME --layouts.")
+    say("Weights of published models: --model NAME=FOLDER or NAME=owner/name@revision (docs/weights.md).")
+    say("Models behind an API: --model PROVIDER:CHAT, PROVIDER:CHAT+IMAGE or PROVIDER:+IMAGE (docs/chat.md).")
+
+
+def _list_organisms(shipped: Sequence[ModelCard]) -> None:
+    """A line for each that grew up; what was made of it stands behind it, and once what that is."""
+    say("organisms: tiny models of these families, whose weights come with unispect", "bold")
+    grown = [card for card in shipped if not card.taught]
+    width = max(len(card.id) for card in grown)
+    variants: dict[str, str] = {}
+    for card in grown:
+        made = {own.id.removeprefix(card.id): own for own in shipped if own.id.startswith(f"{card.id}-")}
+        made = {ending: own for ending, own in made.items() if own.taught and own.family == card.family}
+        variants |= {ending: own.notes[-1] for ending, own in made.items() if own.notes}
+        say(f"  {card.id:{width}}  {_size(card):>6}  and {', '.join(made)}" if made else f"  {card.id}")
+    for ending, what in variants.items():
+        say(f"  {ending:{width}}  {what}")
+
+
+def _facts(card: ModelCard) -> dict[str, object]:
+    return {**asdict(card), "capabilities": sorted(card.capabilities)}
+
+
+def _proven(card: ModelCard) -> str:
+    """What is proven about a port, in words."""
+    tested = [step for step in ("keys", "numbers", "contract") if getattr(card.verification, step)]
+    ran = "run" if card.verification.real_weights else "never run"
+    return f"{', '.join(tested) or 'nothing'} tested; {ran}"
 
 
 def _show_layouts(name: str) -> None:
@@ -91,11 +135,9 @@ def _show(card: ModelCard) -> None:
         say(f"{'note':{width}}  {note}")
 
 
-def _held(card: ModelCard, step: str) -> str:
-    return "yes" if getattr(card.verification, step) else "no"
-
-
 def _size(card: ModelCard) -> str:
     if card.parameters is None:
         return "unknown"
-    return f"{card.parameters / 1000:.1f} B" if card.parameters >= 1000 else f"{card.parameters:.1f} M"
+    if card.parameters >= 1000:
+        return f"{card.parameters / 1000:.1f} B"
+    return f"{card.parameters:.0f} M" if card.parameters >= 100 else f"{card.parameters:.1f} M"

@@ -21,14 +21,18 @@ app = App(
     help_epilogue="""Examples:
   unispect run concepts --model tiny-janus-pro-bound --out runs/bound
   unispect run encoding --model tiny-janus-pro --data images:photos --out runs/1
-  unispect run encoding --model janus-pro-1b=weights/1B --data t2i-corebench:prompts mmbench:dev.tsv --out runs/2
-  unispect run encoding --model janus-pro-1b=weights/1B --adapter loras/style:0.7 loras/words --out runs/3
+  unispect run encoding --model janus-pro-1b=weights/1B --out runs/2 \\
+    --data t2i-corebench:prompts mmbench:dev.tsv
+  unispect run encoding --model janus-pro-1b=weights/1B --out runs/3 \\
+    --adapter loras/style:0.7 loras/words
   unispect run faces --model janus-pro-7b=weights/faces --out runs/faces
-  unispect run posters --model bagel-7b-mot=weights/bagel --data subjects.yaml --out runs/posters
+  unispect run posters --model bagel-7b-mot=weights/bagel \\
+    --data subjects.yaml --out runs/posters
   unispect run concepts encoding response --model 'tiny-*-bound' --out runs/all
-  unispect run concepts --model janus-pro-7b=weights/7B --workers 4 --out runs/7b
-  unispect run drawing --model openai:gpt-x+gpt-image-x --data text:prompts.txt --prices prices.yaml --max-cost 5
-    --out runs/api
+  unispect run concepts --model janus-pro-7b=weights/7B --workers 4 \\
+    --out runs/7b
+  unispect run drawing --model openai:gpt-x+gpt-image-x --out runs/api \\
+    --data text:prompts.txt --prices prices.yaml --max-cost 5
 
 --debug after any command shows the full traceback of an error.""",
 )
@@ -69,10 +73,10 @@ def run(
         out: Folder for the records; made if it is not there.
         adapter: Adapters that are merged into the model's weights: FOLDER or owner/name@revision, with :WEIGHT behind
             it where that is not 1 (docs/weights.md).
-        data: Where prompts come from, one or several of: world (default), world-types, t2i-corebench:FOLDER,
-            mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE. For the study faces: faces (default, our
-            own drawings) or photos:FOLDER. For the study posters: a YAML file of titles, years and pictures.
-            For the study safety: world (default), published:FOLDER or a YAML file of cells of prompts.
+        data: Where prompts come from, one or several of: world (default), world-types, world-words,
+            t2i-corebench:FOLDER, mmbench:FILE, geneval:FILE, images:FOLDER, text:FILE. For the study faces: faces
+            (default, our own drawings) or photos:FOLDER. For the study posters: a YAML file of titles, years and
+            pictures. For the study safety: world (default), published:FOLDER or a YAML file of cells of prompts.
         preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
             (default).
         parts: What the concepts study asks, one or several of: battery (default: draw, likelihood, choice, recall,

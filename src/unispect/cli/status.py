@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from unispect.cli.completeness import INCOMPLETE
-from unispect.cli.console import console, say
+from unispect.cli.console import console, say, say_json
 from unispect.cli.status_words import ALIVE, facts, line, lines, picture, tables
 
 if TYPE_CHECKING:
@@ -49,12 +48,12 @@ def status(
         return _follow(run, as_json=as_json)
     found = read_status(run)
     if as_json:
-        say(json.dumps(facts(found)))
+        say_json(facts(found))
     else:
         for text in lines(found):
             say(text)
         for table in tables(found):
-            console().print(table)
+            console().print(table, crop=False)
     return _code(found)
 
 
@@ -73,9 +72,9 @@ def _follow(run: Path, *, as_json: bool) -> int:
         for found in polled(run):
             said, code = (found.counts, found.writer), _code(found)
             if live is not None:
-                live.update(picture(found), refresh=True)
+                live.update(picture(found, console().width), refresh=True)
             elif said != before:
-                say(json.dumps(facts(found)) if as_json else line(found))
+                say_json(facts(found)) if as_json else say(line(found))
             before = said
     return code
 

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from unispect.cli.console import table_of
+from unispect.cli.console import Rows, wrapped
 from unispect.report.text import visible
 
 if TYPE_CHECKING:
@@ -21,9 +20,9 @@ ALIVE = ("writing", "stopped", "unknown")
 NUMBERS = ("planned", "done", "failed", "skipped", "to do")
 
 
-def picture(found: Status) -> Group:
-    """All that is known of a run, for a terminal."""
-    return Group(*(Text(visible(text)) for text in lines(found)), *tables(found))
+def picture(found: Status, width: int) -> Group:
+    """All that is known of a run, for a terminal of that many columns."""
+    return Group(*(Text(wrapped(visible(text), width)) for text in lines(found)), *tables(found))
 
 
 def lines(found: Status) -> list[str]:
@@ -32,7 +31,7 @@ def lines(found: Status) -> list[str]:
     return [text for text in said if text]
 
 
-def tables(found: Status) -> list[Table]:
+def tables(found: Status) -> list[Rows]:
     """Units by study, model and kind; no table where nothing is planned."""
     rows = [
         (f"{c.study} {c.version}", c.model, c.kind, *map(_number, (c.planned, c.done, c.failed, c.skipped, c.pending)))
@@ -41,7 +40,7 @@ def tables(found: Status) -> list[Table]:
     if len(rows) > 1:
         sums = (found.planned, found.done, found.failed, found.skipped, found.pending)
         rows.append(("all", "", "", *map(_number, sums)))
-    return [table_of(("study", "model", "kind", *NUMBERS), rows, right=NUMBERS)] if rows else []
+    return [Rows(("study", "model", "kind", *NUMBERS), rows, right=NUMBERS)] if rows else []
 
 
 def line(found: Status) -> str:

@@ -23,8 +23,10 @@ VERBS: dict[str, Verb] = {
     "grade": Verb("unispect.cli.grade:app", "Grade what a run drew and told.", True),
     "review": Verb("unispect.cli.review:app", "Have people check what a chat judge graded."),
     "report": Verb("unispect.cli.report:report", "Write one self-contained HTML page from finished runs."),
+    "view": Verb("unispect.cli.view:view", "Look through runs in a browser, also while they are written."),
     "export": Verb("unispect.cli.export:export", "Write a run's records as parquet or JSON lines, or its pictures."),
     "check": Verb("unispect.cli.check:app", "Hold a run to what was written into it."),
     "train": Verb("unispect.cli.train:app", "Teach models new words by a recipe; make the tiny models.", True),
+    "new-model": Verb("unispect.cli.new_model:new_model", "Write a package for a family of models, to begin with."),
     "doctor": Verb("unispect.cli.doctor:doctor", "Check this machine and this installation."),
 }

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,37 @@ ROOT = Path(__file__).parents[3]
 
 def test_models_lists_every_model_with_its_proof(capsys: pytest.CaptureFixture[str]):
     out = here(capsys, "models").out
-    for name in cards():
-        assert name in out
+    for name, card in cards().items():
+        base = name.removesuffix(f"-{name.rpartition('-')[2]}") if card.taught else name
+        row = next(line.split() for line in out.splitlines() if line.split()[:1] == [base])
+        assert not card.taught or f"-{name.rpartition('-')[2]}" in " ".join(row).replace(",", "").split()
+        assert card.hub == "" or "tested;" in row
+    assert len(out.splitlines()) < 60, "a line each, one for all that was made of an organism"
 
 
 def test_a_proof_that_was_not_made_is_not_claimed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     made = ModelCard("new", "f", "p", 1500.0, 64, 64, verification=Verification(keys="tests/x.py"))
     monkeypatch.setattr("unispect.cli.models.cards", lambda: {"new": made})
-    row = next(line for line in here(capsys, "models").out.splitlines() if line.startswith("new"))
-    assert row.split() == ["new", "p", "1.5", "B", "yes", "no", "no", "no"]
+    row = next(line for line in here(capsys, "models").out.splitlines() if line.startswith("  new"))
+    assert row.split() == ["new", "1.5", "B", "keys", "tested;", "never", "run"]
 
 
 @pytest.mark.parametrize("card", cards().values(), ids=lambda card: card.id)
 def test_every_claim_names_a_test_that_exists(card: ModelCard):
     for place in (card.verification.keys, card.verification.numbers, card.verification.contract):
         assert not place or (ROOT / place).is_file()
+
+
+def test_lists_for_programs(capsys: pytest.CaptureFixture[str]):
+    listed = json.loads(here(capsys, "models", "--json").out)
+    assert [one["id"] for one in listed] == list(cards())
+    one = json.loads(here(capsys, "models", "janus-pro-1b", "--json").out)
+    assert (one["hub"], one["verification"]["real_weights"]) == ("deepseek-ai/Janus-Pro-1B", "")
+    assert one in listed
+    studies = {one["name"]: one for one in json.loads(here(capsys, "studies", "--json").out)}
+    assert studies["encoding"]["options"] == ["--data", "--preset"]
+    assert studies["safety"]["judges"] == ["rules", "PROVIDER:MODEL"]
+    assert studies["posters"]["asked_to_grade"] is True
 
 
 def test_one_model_in_full(capsys: pytest.CaptureFixture[str]):
