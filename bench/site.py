@@ -21,6 +21,7 @@ REPOSITORY = "https://github.com/unispect/unispect/blob/main"
 BESIDE = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "findings/*.md", "reproductions/**/*.md")
 """Pages outside docs/ that the site has too."""
 LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+INTERVAL = re.compile(r"(\[-?[\d.]+,) (-?[\d.]+\])(?!\()")
 FENCED = re.compile(r"(^```.*?^```)", re.M | re.S)
 
 
@@ -36,7 +37,7 @@ def places() -> dict[str, str]:
 
 
 def page(name: str, text: str, places: dict[str, str]) -> str:
-    """The text of a page with its links as they are in the site.
+    """The text of a page with its links as they are in the site; the limits of an interval stay on one line.
 
     Raises:
         FileNotFoundError: a link leads to no file.
@@ -54,7 +55,8 @@ def page(name: str, text: str, places: dict[str, str]) -> str:
         return f"{before}{there}{anchor or ''}{after}"
 
     pieces = FENCED.split(text)
-    return "".join(one if one.startswith("```") else LINK.sub(led, one) for one in pieces)
+    found = (one if one.startswith("```") else INTERVAL.sub("\\1\u00a0\\2", LINK.sub(led, one)) for one in pieces)
+    return "".join(found)
 
 
 def cells(notebook: str, name: str) -> str:

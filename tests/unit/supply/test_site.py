@@ -16,6 +16,7 @@ import pytest
 
 import unispect
 from bench import site
+from tests.helpers.browser import chromium, tab
 from unispect.cli.app import build_app
 from unispect.studies.registry import all_studies
 
@@ -26,6 +27,22 @@ FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
 NAMED = re.compile(r"^::: (\S+)$", re.M)
 OPEN = ("...",)
 """What stands for the reader's own in a command."""
+SHOWN = (
+    "index.html",
+    "notebooks/first_look.html",
+    "api/index.html",
+    "statistics.html",
+    "results/zoo.html",
+    "promises.html",
+)
+"""Pages with the widest tables, codes, outputs and pictures."""
+WIDER = """[...document.querySelectorAll(".md-content *")].filter(one => {
+  if (one.getBoundingClientRect().right <= innerWidth + 1) return false;
+  for (let frame = one; frame !== document.body; frame = frame.parentElement)
+    if (/auto|scroll|hidden/.test(getComputedStyle(frame).overflowX)) return false;
+  return true;
+}).map(one => one.tagName + " " + one.textContent.slice(0, 40))"""
+"""What is cut off at the right and stands in no frame that scrolls."""
 
 
 def of_nav(entries: Any) -> Iterator[str]:
@@ -65,6 +82,13 @@ def test_links_are_led_to_where_pages_stand_in_the_site() -> None:
     )
     with pytest.raises(FileNotFoundError, match=r"docs/b\.md: nowhere\.md"):
         site.page("docs/b.md", "[x](nowhere.md)", places)
+
+
+def test_every_row_of_a_table_stands_on_one_line() -> None:
+    for name in site.places():
+        text = FENCE.sub("", (ROOT / name).read_text("utf-8")) if name.endswith(".md") else ""
+        broken = [line for line in text.splitlines() if line.startswith("|") and not line.rstrip().endswith("|")]
+        assert not broken, name
 
 
 def test_a_notebook_is_a_page_with_its_outputs() -> None:
@@ -121,20 +145,41 @@ def built(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
-def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the site, built from the pages as they are, without a warning."""
     pytest.importorskip("zensical", reason="make test-docs brings it")
-    shutil.copy(ROOT / "zensical.toml", tmp_path)
-    (tmp_path / "src").symlink_to(ROOT / "src")
-    site.main(tmp_path / "build" / "pages")
-    done = built(tmp_path)
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copy(ROOT / "zensical.toml", folder)
+    (folder / "src").symlink_to(ROOT / "src")
+    site.main(folder / "build" / "pages")
+    done = built(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No issues found" in done.stdout + done.stderr
-    reference = (tmp_path / "build" / "docs" / "api" / "index.html").read_text("utf-8")
+    return folder / "build" / "docs"
+
+
+@pytest.mark.slow
+def test_every_name_has_its_entry_and_no_page_asks_another_server(whole: Path) -> None:
+    reference = (whole / "api" / "index.html").read_text("utf-8")
     assert all(f'id="unispect.{name}"' in reference for name in unispect.__all__)
-    for page in (tmp_path / "build" / "docs").rglob("*.html"):
+    for page in whole.rglob("*.html"):
         asked = re.findall(r'<(?:script|img|link)[^>]*?(?:src|href)="(https?:[^"]*)"', page.read_text("utf-8"))
         assert not [one for one in asked if "canonical" not in one], f"{page.name} asks another server"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_is_wider_than_the_screen(width: int, whole: Path, tmp_path: Path) -> None:
+    if (program := chromium()) is None:
+        pytest.skip("no chromium")
+    with tab(program, tmp_path) as page:
+        page.resize(width)
+        for name in SHOWN:
+            page.open((whole / name).as_uri())
+            page.value("window.scrollTo(1000, 0)")
+            assert page.value("window.scrollX") == 0, name
+            assert not page.value(WIDER), name
 
 
 @pytest.mark.slow
