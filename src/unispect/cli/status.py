@@ -51,7 +51,7 @@ def status(
         if follow:
             raise UsageError(f"--follow is for one run, and {len(several)} lie in {run}; name one")
         return _each([read_status(one) for one in several], run, as_json=as_json)
-    (run,) = several
+    run = several[0]
     if follow:
         return _follow(run, as_json=as_json)
     found = read_status(run)

@@ -113,7 +113,8 @@ def write_model_card(folders: Folders, out: str | Path) -> Reported:
         StoreError: a run is damaged, a record is not what its study writes, or the file cannot be written.
     """
     with _read(folders, lambda _: None) as read:
-        runs = tuple(_facts(store, read.roots[store.folder]) for store in read.stores)
+        studies = all_studies()
+        runs = tuple(_facts(store, read.roots[store.folder], studies) for store in read.stores)
         origin = Provenance(_models(read.stores), runs, version("unispect"), gaps=read.gaps)
         return Reported(
             write_page(model_card(read.sections, origin), Path(out)), read.sections, read.lacking, read.gaps
