@@ -46,15 +46,14 @@ def status(
     from unispect.runs.creation import found_runs
     from unispect.runs.status import status as read_status
 
-    several = found_runs([run])
-    if len(several) > 1:
+    one, *others = found_runs([run])
+    if others:
         if follow:
-            raise UsageError(f"--follow is for one run, and {len(several)} lie in {run}; name one")
-        return _each([read_status(one) for one in several], run, as_json=as_json)
-    run = several[0]
+            raise UsageError(f"--follow is for one run, and {1 + len(others)} lie in {run}; name one")
+        return _each([read_status(each) for each in (one, *others)], run, as_json=as_json)
     if follow:
-        return _follow(run, as_json=as_json)
-    found = read_status(run)
+        return _follow(one, as_json=as_json)
+    found = read_status(one)
     if as_json:
         say_json(facts(found))
     else:
