@@ -99,6 +99,11 @@ class Overall:
         )
 
 
+def _worked(outcomes: Mapping[Status, int]) -> bool:
+    """Some of these units were carried out: what is skipped takes no time that would tell of the rest."""
+    return any(count for status, count in outcomes.items() if status != "skipped")
+
+
 @dataclass
 class _Stage:
     """How far one stage of a job is."""
@@ -145,7 +150,7 @@ class Bars:
         stage.add(outcomes)
         assert stage.task is not None
         self.bars.update(stage.task, completed=stage.ended, note=stage.note)
-        if self.overall:
+        if self.overall and _worked(outcomes):
             self.overall.work(job, stage.ended / stage.total)
 
     def finish(self, job: str) -> None:
@@ -171,7 +176,8 @@ class JobLines:
     def advance(self, job: str, kind: str, outcomes: Mapping[Status, int]) -> None:
         stage = self._stages[job]
         stage.add(outcomes)
-        self.overall.work(job, stage.ended / stage.total)
+        if _worked(outcomes):
+            self.overall.work(job, stage.ended / stage.total)
         self._failed[job] += outcomes.get("failed", 0)
 
     def finish(self, job: str) -> None:

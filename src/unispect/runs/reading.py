@@ -192,7 +192,7 @@ class RunReader:
         version: int | None = None,
         status: Status | None = None,
         ungraded_by: str | None = None,
-        cut: bool = False,
+        holding: str = "",
         check: bool = True,
     ) -> Iterator[Entry]:
         """Units that left a record, with it and its grades, in the order of planning.
@@ -204,7 +204,7 @@ class RunReader:
             version: only this one of the study.
             status: only records that ended so.
             ungraded_by: only finished records that this judge has not graded.
-            cut: only records that may say that a part of their prompt was cut off.
+            holding: only records whose payload may hold a mapping under this name.
             check: hold units to their ids, and records and grades to their digests; leave it out where the same ones
                 were checked before.
 
@@ -215,8 +215,8 @@ class RunReader:
         if ungraded_by is not None:
             unjudged = "NOT EXISTS (SELECT 1 FROM grades g WHERE g.unit = u.id AND g.judge = ?)"
             conditions.append((f"r.status = 'done' AND {unjudged}", ungraded_by))
-        if cut:
-            conditions.append(("payload LIKE ?", '%"cut":{%'))
+        if holding:
+            conditions.append(("payload LIKE ?", f'%"{holding}":{{%'))
         for page in self._pages(conditions, check=check):
             settings: dict[str, object] = {}
             for row in page:

@@ -53,11 +53,11 @@ class Records(Sequence[Entry]):
             *(sum(counts, Counter()) for counts in zip(*((own.made, own.graded) for own in every), strict=True))
         )
 
-    def cut(self) -> Iterator[Entry]:
-        """Those that may say that a part of their prompt was cut off."""
+    def holding(self, name: str) -> Iterator[Entry]:
+        """Those whose payload may hold a mapping under a name."""
         if self._twice:
             return iter(self)
-        return (entry for run in self._runs for entry in run.entries(**self._about, cut=True))
+        return (entry for run in self._runs for entry in run.entries(**self._about, holding=name))
 
     def reduced(self, reduce: Callable[..., T], *more: Hashable) -> T:
         """`reduce(self, *more)`, made once, however many ask for it."""
@@ -143,9 +143,9 @@ def ways_of(entries: Iterable[Entry]) -> Ways:
     return entries.ways if isinstance(entries, Records) else _ways(entries)
 
 
-def cut_among(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """All entries whose records say that a part of their prompt was cut off, and perhaps others."""
-    return entries.cut() if isinstance(entries, Records) else iter(entries)
+def holding(entries: Iterable[Entry], name: str) -> Iterator[Entry]:
+    """All entries whose payload holds a mapping under a name, and perhaps others; of `Records` no more are read."""
+    return entries.holding(name) if isinstance(entries, Records) else iter(entries)
 
 
 def reduced(entries: Iterable[Entry], reduce: Callable[..., T], *more: Hashable) -> T:

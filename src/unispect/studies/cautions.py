@@ -9,7 +9,7 @@ from typing import cast
 
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.units import JSON, Entry, Unit, canonical_json
-from unispect.runs.records import cut_among, unfinished, ways_of
+from unispect.runs.records import holding, unfinished, ways_of
 
 
 @dataclass
@@ -34,7 +34,7 @@ def cautions(entries: Sequence[Entry]) -> tuple[str, ...]:
         one = seen.setdefault(model, _Seen())
         if dtype:
             one.ways[f"{dtype} on {device}"] += count
-    for entry in cut_among(entries):
+    for entry in holding(entries, "cut"):
         seen[entry.unit.model].add(entry)
     lines = [line for model, one in seen.items() for line in (*_cut(model, one), *_mixed(model, one))]
     return (*lines, *_repeated(entries))
@@ -93,7 +93,7 @@ def _cut(model: str, seen: _Seen) -> Iterator[str]:
 def _repeated(entries: Iterable[Entry]) -> Iterator[str]:
     """How many requests gave a provider's same picture under every seed that it was sent."""
     drawn: dict[str, dict[str, list[str]]] = {}
-    for entry in entries:
+    for entry in holding(entries, "sent"):
         sent, picture = entry.record.payload.get("sent"), entry.record.blobs.get("picture")
         if picture and isinstance(sent, Mapping) and "seed" in sent:
             request = canonical_json([entry.unit.kind, entry.unit.inputs, entry.unit.settings])
