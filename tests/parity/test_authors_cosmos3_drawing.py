@@ -109,8 +109,8 @@ def test_prompts_become_the_pipeline_s_tokens(
 def test_pictures_are_the_pipeline_s(model: Cosmos3, pipeline: Any, how: dict[str, Any]):
     own = drawing(model, **how)
     expected = upstream(pipeline, own, PROMPTS[0])[0, :, 0]
-    # The solver works in single precision, here and there.
-    torch.testing.assert_close(latents(drawn(own, PROMPTS[0])), expected, atol=2e-5, rtol=2e-5)
+    # The solver works in single precision, here and there; in 0.40.0 of diffusers in that of the network.
+    torch.testing.assert_close(latents(drawn(own, PROMPTS[0])), expected, atol=2e-5, rtol=2e-5, check_dtype=False)
 
 
 def test_pixels_are_the_pipeline_s_without_its_rounding(model: Cosmos3, pipeline: Any):
@@ -138,7 +138,7 @@ def test_other_solvers_are_followed_too(model: Cosmos3, solver: dict[str, Any], 
     kept = {key: value for key, value in files["scheduler/scheduler_config.json"].items() if key[0] != "_"}
     own = drawing(model, solver=kept, native=native, steps=5)
     expected = upstream(pipeline_of(model, files), own, PROMPTS[0])[0, :, 0]
-    torch.testing.assert_close(latents(drawn(own, PROMPTS[0])), expected, atol=2e-5, rtol=2e-5)
+    torch.testing.assert_close(latents(drawn(own, PROMPTS[0])), expected, atol=2e-5, rtol=2e-5, check_dtype=False)
 
 
 def test_a_picture_that_is_given_changes_nothing_of_a_single_frame(model: Cosmos3, pipeline: Any):

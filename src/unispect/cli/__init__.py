@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from rich.console import Console
 
         from unispect.cli.app import build_app
+        from unispect.cli.config import configured
         from unispect.cli.failures import explain
     except ImportError as error:
         if (absent := missing(error)) is None:
@@ -38,7 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         # A console of its own for every command: verbs that are apps keep theirs, and with it a width.
-        result = build_app()(tokens, console=Console(), exit_on_error=False, print_error=False, verbose=False)
+        app = build_app()
+        tokens, printed = configured(app, tokens)
+        if printed:
+            sys.stdout.write(f"{printed}\n")
+            return 0
+        result = app(tokens, console=Console(), exit_on_error=False, print_error=False, verbose=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except SystemExit as leaving:

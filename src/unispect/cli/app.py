@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from unispect.cli.helping import Helping
+from unispect.cli.helping import DEBUGGED, FROM_FILE, Helping
 from unispect.cli.words import VERBS
 
 
@@ -21,13 +21,14 @@ def build_app() -> App:
         name="unispect",
         help="Inspects unified multimodal models: can it tell what it can draw, "
         "and do text and images live in one space? To begin with: unispect demo (no network, no GPU, two minutes).",
-        help_epilogue="--debug after any command shows the full traceback of an error.",
+        help_epilogue=f"{FROM_FILE}\n\n{DEBUGGED}",
         help_format="plaintext",
         help_formatter=Helping(),
         version=version,
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
+    app.register_install_completion_command(help="Install completion for this shell.")
     for order, (name, verb) in enumerate(VERBS.items()):
         app.command(verb.path, name=name, help=verb.summary, sort_key=order)
     return app

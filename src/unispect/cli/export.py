@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,15 +13,18 @@ from unispect.cli.console import say
 from unispect.core.errors import UsageError
 from unispect.core.paths import resolved
 
+_HIDDEN = Parameter(show_default=False)
+
 
 def export(
-    run: Path,
-    /,
-    *,
+    *runs: Path,
     out: Path | None = None,
     file_format: Annotated[Literal["parquet", "csv", "jsonl", "geneval"] | None, Parameter(name="--format")] = None,
+    figures: Annotated[Path | None, _HIDDEN] = None,
+    tables: Annotated[Path | None, _HIDDEN] = None,
+    model_card: Annotated[Path | None, _HIDDEN] = None,
 ) -> int:
-    """Write a run's records as parquet, CSV or JSON lines, or its pictures for GenEval's scorer.
+    """Write a run's records as parquet, CSV or JSON lines, its charts and tables, or its pictures for GenEval's scorer.
 
     One row per record, in the order of planning; pictures are named by their file in the run folder. Parquet and CSV
     are a file for each study where a run holds several. For GenEval, a folder per prompt with its object and its
@@ -28,11 +32,56 @@ def export(
     have no record in it.
 
     Args:
-        run: Folder of the run.
-        out: File to write (for geneval a new folder); by default the run folder's name with the format's ending, in the
-            current folder.
+        runs: Folders of the runs, or folders below which runs lie.
+        out: File to write (for geneval a new folder; for several runs a folder); by default the run folder's name with
+            the format's ending, in the current folder.
         file_format: Format of the file; by default what `--out` ends in, else parquet.
+        figures: Folder for the charts of a report on these runs, each as SVG, PDF and PNG, instead of records.
+        tables: Folder for its tables and one of all findings, each as CSV, parquet and LaTeX (booktabs), instead of
+            records.
+        model_card: Markdown file with what was found of the models and how, for their page on a hub, instead of
+            records.
     """
+    from unispect.runs.creation import found_runs
+
+    if not runs:
+        raise UsageError("name at least one run folder: unispect export RUN")
+    if figures or tables or model_card:
+        if out or file_format:
+            raise UsageError("--out and --format are for records; export --figures, --tables and --model-card apart")
+        return _from_report(runs, figures, tables, model_card)
+    several = found_runs(runs)
+    if len(several) == 1:
+        return _records(several[0], out, file_format)
+    names = [resolved(run).name for run in several]
+    if len(set(names)) < len(names):
+        raise UsageError("several of these runs have the same name; export them apart, each to its own --out")
+    folder, ending = out or Path(), file_format or "parquet"
+    if folder.suffix:
+        raise UsageError(f"--out {folder} is one file, and there are {len(several)} runs; name a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    targets = [folder / f"{name}{'-geneval' if ending == 'geneval' else f'.{ending}'}" for name in names]
+    return max(_records(run, target, file_format) for run, target in zip(several, targets, strict=True))
+
+
+def _from_report(runs: Sequence[Path], figures: Path | None, tables: Path | None, model_card: Path | None) -> int:
+    """What a report says, as files; charts and tables of all runs together."""
+    from unispect.api.files import write_figures, write_tables
+    from unispect.api.opened import open as open_runs
+    from unispect.runner.reporting import write_model_card
+    from unispect.runs.completeness import lacking
+
+    run = open_runs(*runs)
+    for folder, write, what in ((figures, write_figures, "charts"), (tables, write_tables, "tables")):
+        if folder:
+            say(f"{len(write(run.sections, folder)) // 3} {what}, three files each: {folder}")
+    if model_card:
+        say(f"model card: {write_model_card(runs, model_card).path}")
+    with run.opened() as stores:
+        return say_lacking(lacking(stores))
+
+
+def _records(run: Path, out: Path | None, file_format: str | None) -> int:
     from unispect.runs.check import require_kept
     from unispect.runs.export import export as write
     from unispect.runs.store import RunStore

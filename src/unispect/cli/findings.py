@@ -1,15 +1,23 @@
-"""Headline findings as lines on the terminal."""
+"""`unispect findings`, and findings as lines on the terminal."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-from unispect.cli.console import say
+from cyclopts import Parameter
+
+from unispect.cli.completeness import INCOMPLETE, say_lacking
+from unispect.cli.console import say, say_json
+from unispect.core.errors import UsageError
 from unispect.core.findings import Finding, Interval, Section
 from unispect.report.instrument import Trust, instrument
 from unispect.report.multiplicity import multiplicity
 
+CONTROLS = ("tiny-janus-pro-fluent", "tiny-janus-pro-mute")
+"""The planted controls that draw fastest."""
 STYLES = {
     "one": "bold green",
     "apart": "bold red",
@@ -23,18 +31,63 @@ STYLES = {
 MEANINGS = {"one": " (speaks for one model)", "apart": " (sets it apart)"}
 
 
-def say_findings(sections: Sequence[Section]) -> None:
-    """Whether the controls held, over how much is corrected, then every headline finding with its interval."""
+def findings(
+    *runs: Path,
+    headlines: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+) -> int:
+    """Print what a report of runs says, without writing one.
+
+    Every claim with its verdict, interval and sample. Exit code 3 says that it rests on a part of what was planned.
+
+    Args:
+        runs: Folders of the runs, or folders below which runs lie.
+        headlines: Only what a report puts first.
+        as_json: Print a JSON array instead, one object for each finding.
+    """
+    if not runs:
+        raise UsageError("name at least one run folder: unispect findings RUN")
+    from unispect.api.frames import finding_row
+    from unispect.api.opened import open as open_runs
+    from unispect.runs.completeness import lacking
+
+    run = open_runs(*runs)
+    with run.opened() as stores:
+        absent = lacking(stores)
+    if as_json:
+        rows = [
+            finding_row(section.id, one)
+            for section in run.sections
+            for one in section.findings
+            if one.headline or not headlines
+        ]
+        say_json([{name: _finite(value) for name, value in row.items()} for row in rows])
+        return INCOMPLETE if absent else 0
+    say_findings(run.sections, every=not headlines)
+    return say_lacking(absent)
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def say_findings(sections: Sequence[Section], *, every: bool = False) -> None:
+    """Whether the controls held, over how much is corrected, then every headline finding with its interval.
+
+    Args:
+        sections: of a report.
+        every: also the findings that are no headlines, and the controls.
+    """
     say()
-    say(_controls(sections))
+    say(controls_line(sections))
     if sentence := multiplicity(sections).sentence:
         say(sentence)
     for section in sections:
-        headlines = [finding for finding in section.findings if finding.headline and not finding.control]
-        if headlines:
+        shown = [one for one in section.findings if every or (one.headline and not one.control)]
+        if shown:
             say()
             say(section.title, "bold")
-        for finding in headlines:
+        for finding in shown:
             verdict = f"{finding.verdict}{MEANINGS.get(finding.sense, '')}"
             say(f"  {verdict}: {_subject(finding)}{finding.claim}", STYLES[finding.sense])
             if finding.interval:
@@ -62,11 +115,15 @@ def _subject(finding: Finding) -> str:
     return f"[{text}] " if text else ""
 
 
-def _controls(sections: Sequence[Section]) -> str:
+def controls_line(sections: Sequence[Section]) -> str:
+    """Whether the planted controls came out, and what adds some where there are none."""
     found = instrument(sections)
     if found.trust is Trust.PASSED:
         return f"Controls: {len(found.passed)} of {len(found.passed)} came out as planted."
     if found.trust is Trust.UNCHECKED:
-        return "Controls: none in these runs; nothing shows that the instrument would have noticed."
+        return (
+            "Controls: none in these runs; nothing shows that the instrument would have noticed. The same command with "
+            f"{' and '.join(f'--model {name}' for name in CONTROLS)} into the same folder adds them."
+        )
     names = "; ".join(f"{finding.model or title}: {finding.claim}" for title, finding in found.failed)
     return f"Controls: THE INSTRUMENT FAILED ({len(found.failed)} of {len(found.controls)}): {names}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -32,6 +32,7 @@ def finetune(
     data: Annotated[str | None, _UNSET] = None,
     auxiliary: Annotated[str, _UNSET] = "",
     device: str = "auto",
+    log: Annotated[Literal["tensorboard", "trackio", "wandb"] | None, _UNSET] = None,
     dry_run: Annotated[bool, _FLAG] = False,
     print_recipe: Annotated[bool, _FLAG] = False,
     whatever_memory: Annotated[bool, _FLAG] = False,
@@ -57,6 +58,8 @@ def finetune(
         data: What new words stand for: concepts, faces (our drawn people) or photos:FOLDER.
         auxiliary: Captioned pictures learned beside the new words: a folder or a JSON-lines file; none leaves them out.
         device: auto, cpu or cuda.
+        log: Also tell this tracker, whose package must be installed, what every step sees; what it writes here stands
+            beside metrics.jsonl, which is always written.
         dry_run: Say what would be done, and what memory it takes; train nothing.
         print_recipe: Print the recipe as YAML and do nothing.
         whatever_memory: Begin also where the estimate is above what is free.
@@ -83,7 +86,14 @@ def finetune(
     from unispect.train.finetune import FinetuneConfig
 
     order = FinetuneConfig(
-        model, found, Path(recipe).stem, out, device, whatever_memory, tuple(map(str, parse_adapters(adapter)))
+        model,
+        found,
+        Path(recipe).stem,
+        out,
+        device,
+        whatever_memory,
+        tuple(map(str, parse_adapters(adapter))),
+        log or "",
     )
     _carry_out(order, dry_run=dry_run)
 

@@ -35,6 +35,7 @@ app = App(
   unispect grade runs/posters --gradings 3 \\
     --judge openai:judge@http://127.0.0.1:8000/v1
 
+Options from a file: --config FILE.yaml; --print-config prints such a file.
 --debug after any command shows the full traceback of an error.""",
 )
 

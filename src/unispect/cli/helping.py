@@ -9,6 +9,10 @@ from cyclopts.help import DefaultFormatter, HelpPanel
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
+DEBUGGED = "--debug after any command shows the full traceback of an error."
+FROM_FILE = """run, grade and train finetune take options from a file, --config FILE.yaml;
+--print-config prints those that would be used, as such a file."""
+
 
 class Helping(DefaultFormatter):
     """Panels as cyclopts draws them, with texts that are broken by the terminal's width alone."""

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from unispect.cli.completeness import say_lacking
 from unispect.cli.console import say
+from unispect.core.paths import resolved
 
 
 def merge(*run: Path, out: Annotated[Path, Parameter(name=("--out", "-o"))]) -> int:
@@ -19,13 +20,14 @@ def merge(*run: Path, out: Annotated[Path, Parameter(name=("--out", "-o"))]) -> 
     folders themselves are only read. Exit code 3 says that they are merged and that units of the plan are missing.
 
     Args:
-        run: Folders of the runs.
+        run: Folders of the runs, or folders below which runs lie.
         out: Folder of the merged run; made if it is not there, and what it holds stays.
     """
     from unispect.cli.status_words import plan_line
+    from unispect.runs.creation import found_runs
     from unispect.runs.merge import merge as unite
 
-    merged = unite(run, out)
+    merged = unite([one for one in found_runs(run) if resolved(one) != resolved(out)], out)
     say(
         f"{merged.done:,} of {merged.units:,} units done, {merged.pictures:,} pictures, {merged.grades:,} grades: {out}"
     )

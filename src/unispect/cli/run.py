@@ -34,6 +34,7 @@ app = App(
   unispect run drawing --model openai:gpt-x+gpt-image-x --out runs/api \\
     --data text:prompts.txt --prices prices.yaml --max-cost 5
 
+Options from a file: --config FILE.yaml; --print-config prints such a file.
 --debug after any command shows the full traceback of an error.""",
 )
 
@@ -128,7 +129,7 @@ def run(
         remote=remote.as_said,
         command=("unispect", *sys.argv[1:]),
         debug="UNISPECT_DEBUG" in os.environ,
-        told=Telling(),
+        told=Telling(len(models)),
     )
     ran.raise_failures()
     if any(one.asked_to_grade for one in known):

@@ -22,17 +22,23 @@ if TYPE_CHECKING:
 
 
 class Telling(Told):
-    """Prints what a run is about to do, bars while it does it, and what became of it."""
+    """Prints what a run is about to do, bars while it does it, and what became of it.
 
-    def __init__(self) -> None:
+    Args:
+        models: how many there are.
+    """
+
+    def __init__(self, models: int = 1) -> None:
         super().__init__()
-        self.model = ""
+        self.models, self.model, self.number = models, "", 0
 
     def ready(self, ready: LoadedRun, store: RunStore) -> None:
         study = ready.order.study
         if ready.card.reference != self.model:
             self.model = ready.card.reference
-            say(f"model   {self.model} {ready.where}")
+            self.number += 1
+            which = f"{self.number} of {self.models}: " if self.models > 1 else ""
+            say(f"model   {which}{self.model} {ready.where}")
             known = cards().get(ready.card.id)
             for note in ready.card.notes:
                 if known is None or note not in known.notes:

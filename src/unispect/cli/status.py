@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from unispect.cli.completeness import INCOMPLETE
-from unispect.cli.console import console, say, say_json
-from unispect.cli.status_words import ALIVE, facts, line, lines, picture, tables
+from unispect.cli.console import console, say, say_json, show_table
+from unispect.cli.status_words import ALIVE, NUMBERS, counted, facts, headline, line, lines, picture, tables
+from unispect.core.errors import UsageError
 
 if TYPE_CHECKING:
     from unispect.runs.status import Status
@@ -37,13 +38,20 @@ def status(
     1 says that the folder is damaged, 3 that nobody writes and that units of the plan left no record.
 
     Args:
-        run: Folder of the run.
+        run: Folder of the run, or one below which runs lie.
         follow: Look again every two seconds until nobody writes any more: drawn anew on a terminal, elsewhere a line
             whenever something has changed.
         as_json: Print one JSON object (a line for each look) instead.
     """
+    from unispect.runs.creation import found_runs
     from unispect.runs.status import status as read_status
 
+    several = found_runs([run])
+    if len(several) > 1:
+        if follow:
+            raise UsageError(f"--follow is for one run, and {len(several)} lie in {run}; name one")
+        return _each([read_status(one) for one in several], run, as_json=as_json)
+    run = several[0]
     if follow:
         return _follow(run, as_json=as_json)
     found = read_status(run)
@@ -55,6 +63,20 @@ def status(
         for table in tables(found):
             console().print(table, crop=False)
     return _code(found)
+
+
+def _each(several: Sequence[Status], parent: Path, *, as_json: bool) -> int:
+    """Runs of one folder, a line each; the code is that of the worst of them."""
+    if as_json:
+        say_json([facts(found) for found in several])
+    else:
+        rows = [
+            (str(found.folder.relative_to(parent)), headline(found), *(f"{number:,}" for number in counted(found)))
+            for found in several
+        ]
+        show_table(("run", "state", *NUMBERS), rows, right=NUMBERS)
+    codes = [_code(found) for found in several]
+    return 1 if 1 in codes else max(codes)
 
 
 def _code(found: Status) -> int:

@@ -12,7 +12,7 @@ from unispect.cli.console import Rows, wrapped
 from unispect.report.text import visible
 
 if TYPE_CHECKING:
-    from unispect.runs.reading import Whole
+    from unispect.runs.reading import Count, Whole
     from unispect.runs.status import Status
 
 ALIVE = ("writing", "stopped", "unknown")
@@ -33,14 +33,15 @@ def lines(found: Status) -> list[str]:
 
 def tables(found: Status) -> list[Rows]:
     """Units by study, model and kind; no table where nothing is planned."""
-    rows = [
-        (f"{c.study} {c.version}", c.model, c.kind, *map(_number, (c.planned, c.done, c.failed, c.skipped, c.pending)))
-        for c in found.counts
-    ]
+    rows = [(f"{c.study} {c.version}", c.model, c.kind, *map(_number, counted(c))) for c in found.counts]
     if len(rows) > 1:
-        sums = (found.planned, found.done, found.failed, found.skipped, found.pending)
-        rows.append(("all", "", "", *map(_number, sums)))
+        rows.append(("all", "", "", *map(_number, counted(found))))
     return [Rows(("study", "model", "kind", *NUMBERS), rows, right=NUMBERS)] if rows else []
+
+
+def counted(found: Status | Count) -> tuple[int, ...]:
+    """How many units there are of each of `NUMBERS`."""
+    return found.planned, found.done, found.failed, found.skipped, found.pending
 
 
 def line(found: Status) -> str:

@@ -195,7 +195,7 @@ class Finding:
         preset: measurement preset, if any.
         control: the claim checks the instrument, not the model; a report treats a control that is not supported
             as a failure of the instrument.
-        headline: belongs on the first screen.
+        headline: its study puts it first.
         chance: value of the statistic without any effect; drawn as a mark beside the interval.
         seeds: the full repetitions the statistic rests on.
         decision: p values of a verdict that rests on a test; None where it does not.

@@ -58,20 +58,24 @@ class _Relay:
     def advance(self, job: str, kind: str, outcomes: Mapping[Status, int]) -> None:
         self.said.put(("advance", job, kind, dict(outcomes)))
 
+    def finish(self, job: str) -> None:
+        self.said.put(("finished", job))
+
 
 def _serve(work: Work, waiting: Queue, said: Queue) -> None:
     """What a worker does until the list of jobs ends."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once; its run folder is safe at any moment
     while (next_job := waiting.get()) is not None:
         name, job = next_job
+        board = _Relay(said)
         try:
-            work(job, Watch(_Relay(said), name))
+            work(job, Watch(board, name))
         except UnispectError as error:
             said.put(("failed", name, str(error)))
         except Exception as error:
             said.put(("failed", name, f"{type(error).__name__}: {error}"))
         else:
-            said.put(("finished", name))
+            board.finish(name)
 
 
 def _show(message: Sequence[Any], board: Board) -> bool:
@@ -83,6 +87,8 @@ def _show(message: Sequence[Any], board: Board) -> bool:
         board.begin(job, *details)
     elif kind == "advance":
         board.advance(job, *details)
+    elif kind == "finished":
+        board.finish(job)
     return kind == "finished"
 
 

@@ -50,6 +50,10 @@ class Board(Protocol):
         """Some units of the job's stage ended."""
         ...
 
+    def finish(self, job: str) -> None:
+        """A job is over, with all its stages. Told of jobs that are spread over processes."""
+        ...
+
 
 @dataclass(frozen=True)
 class Watch:

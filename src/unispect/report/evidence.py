@@ -64,10 +64,9 @@ def _row(finding: Finding, tables: Sequence[Table]) -> Place | None:
 
 
 def _panel(finding: Finding, figures: Sequence[Figure]) -> Place | None:
+    wanted = finding.basis.figure
     for index, figure in enumerate(figures):
-        if (finding.basis.figure in ("", figure.id) and figure.preset in (finding.preset, None)) or (
-            finding.basis.figure == figure.id
-        ):
+        if figure.id == wanted if wanted else figure.preset in (finding.preset, None):
             for number, title in enumerate(figure.panels):
                 if title == finding.model:
                     return index, number

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from markupsafe import Markup
 
-from unispect.core.findings import Bearing, Finding, Glance, Section, Verdict
+from unispect.core.findings import Bearing, Finding, Glance, Interval, Section, Verdict
 from unispect.report.bars import share_bar
 from unispect.report.figures import sparkline
 from unispect.report.gallery import GalleryCard, show_item
@@ -51,7 +51,7 @@ class View:
 
     glance: Glance
     reasons: tuple[Reason, ...]
-    bars: tuple[tuple[str, object, Markup], ...]
+    bars: tuple[tuple[str, Interval, Markup], ...]
     spark: Markup
     said: str
 

@@ -18,6 +18,7 @@ from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
 from unispect.models.registry import completed
 from unispect.report.downloads import CARRIED, archive, offered
+from unispect.report.model_card import model_card
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 from unispect.report.write import write_bytes, write_page
@@ -102,6 +103,22 @@ def write_report(
     if beside:
         write_bytes(data, beside)
     return Reported(write_page(page, path), read.sections, read.lacking, read.gaps)
+
+
+def write_model_card(folders: Folders, out: str | Path) -> Reported:
+    """Writes what the runs in `folders` say about their models as a section in Markdown, for a hub.
+
+    Raises:
+        UsageError: a folder is no run, or the runs hold nothing that can be shown.
+        StoreError: a run is damaged, a record is not what its study writes, or the file cannot be written.
+    """
+    with _read(folders, lambda _: None) as read:
+        studies = all_studies()
+        runs = tuple(_facts(store, read.roots[store.folder], studies) for store in read.stores)
+        origin = Provenance(_models(read.stores), runs, version("unispect"), gaps=read.gaps)
+        return Reported(
+            write_page(model_card(read.sections, origin), Path(out)), read.sections, read.lacking, read.gaps
+        )
 
 
 def sections(folders: Folders) -> tuple[Section, ...]:

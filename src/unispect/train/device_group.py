@@ -7,9 +7,10 @@ once per optimiser step, exactly: nothing is averaged that has to be a sum.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
 
-from unispect.core.errors import UsageError
+from unispect.core.errors import UsageError, unknown
 from unispect.train.layouts import COPIES, TOGETHER, Layout
 from unispect.train.recipe import Recipe
 
@@ -76,6 +77,21 @@ class DeviceGroup:
         if self.accelerator.distributed_type != DistributedType.DEEPSPEED or plugin is None:
             return TOGETHER["fsdp"]
         return TOGETHER["zero3" if plugin.zero_stage == 3 else "zero2"]
+
+    def track(self, title: str, facts: Mapping[str, Any]) -> None:
+        """Begins to tell the tracker, if there is one: what is trained, in a word, and what it rests on."""
+        if self.accelerator.log_with:
+            self.accelerator.init_trackers(title, config={name: _flat(value) for name, value in facts.items()})
+
+    def log(self, seen: Mapping[str, Any], step: int) -> None:
+        """Tells the tracker, if there is one, what a step saw."""
+        if self.accelerator.log_with:
+            self.accelerator.log({name: value for name, value in seen.items() if value is not None}, step=step)
+
+    def end(self) -> None:
+        """What the tracker was told is written."""
+        if self.accelerator.log_with:
+            self.accelerator.end_training()
 
     def wait(self) -> None:
         self.accelerator.wait_for_everyone()
@@ -163,11 +179,39 @@ class DeviceGroup:
         return {name.removeprefix("network."): tensor for name, tensor in state.items()}
 
 
-def assemble(device: str, recipe: Recipe) -> DeviceGroup:
-    """The processes that were started, and how a batch is shared out among them.
+def require_tracker(name: str) -> None:
+    """Returns if the tracker can be used.
 
     Raises:
-        UsageError: there is no such device, or the batch cannot be shared out evenly.
+        UsageError: there is no such tracker, or its package is not installed.
+    """
+    if name not in TRACKERS:
+        raise unknown("tracker", name, TRACKERS)
+    if not any(map(find_spec, TRACKERS[name])):
+        raise UsageError(f"--log {name} needs the package {TRACKERS[name][0]}: pip install {TRACKERS[name][0]}")
+
+
+TRACKERS = {"tensorboard": ("tensorboard", "tensorboardX"), "trackio": ("trackio",), "wandb": ("wandb",)}
+"""Where a training's numbers can also go -> packages one of which it needs."""
+
+
+def _flat(value: Any) -> Any:
+    """As trackers take values of what a training rests on."""
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def assemble(device: str, recipe: Recipe, tracker: str = "", folder: Path | None = None) -> DeviceGroup:
+    """The processes that were started, and how a batch is shared out among them.
+
+    Args:
+        device: "auto", "cpu" or "cuda".
+        recipe: what is learned and how.
+        tracker: a name of `TRACKERS`, which is told what every step saw; empty for none.
+        folder: of what a tracker writes here.
+
+    Raises:
+        UsageError: there is no such device or tracker, a tracker's package is not installed, or the batch cannot be
+            shared out evenly.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(
@@ -175,7 +219,9 @@ def assemble(device: str, recipe: Recipe) -> DeviceGroup:
         )
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("there is no CUDA device here; use auto or cpu")
-    accelerator = Accelerator(cpu=device == "cpu")
+    if tracker:
+        require_tracker(tracker)
+    accelerator = Accelerator(cpu=device == "cpu", log_with=tracker or None, project_dir=folder)
     group = DeviceGroup(accelerator, 1, recipe.precision == "bfloat16")
     each = recipe.micro_batch * group.size
     if recipe.batch % each:

@@ -52,6 +52,7 @@ class FinetuneConfig:
         device: "auto", "cpu" or "cuda".
         whatever_memory: begin also if the estimate is above what there is.
         adapters: `PLACE:WEIGHT` of those that are merged into the weights before.
+        tracker: also told what every step sees: "tensorboard", "trackio" or "wandb"; empty for none.
     """
 
     model: str
@@ -61,6 +62,7 @@ class FinetuneConfig:
     device: str = "auto"
     whatever_memory: bool = False
     adapters: tuple[str, ...] = ()
+    tracker: str = ""
 
     @property
     def run(self) -> Path:
@@ -149,7 +151,7 @@ def prepare(order: FinetuneConfig) -> PreparedFinetune:
     family_of(card)
     if recipe.families and card.family not in recipe.families:
         raise UsageError(f"recipe {order.title} is for {', '.join(recipe.families)}, not for {card.family}")
-    group = assemble(order.device, recipe)
+    group = assemble(order.device, recipe, order.tracker, order.run)
     mixture = make_mixture(recipe, card.image_size)  # what is wrong shows before anything large is loaded
     _check_memory(order, group, memory.least(card, recipe), "the weights alone take", "use a larger machine")
     model = load(order.model, device=str(group.device), dtype="float32", adapters=order.adapters)
@@ -215,6 +217,7 @@ def _train(ready: PreparedFinetune, hold: Hold | None, progress: Progress | None
             journal.cut(start)
     if progress:
         progress(STAGE, start, steps, {})
+    group.track(order.title, order.facts)
     for step in range(start, steps):
         rate = recipe.rate(step, steps)
         set_rates(optimisers, rate)
@@ -225,6 +228,7 @@ def _train(ready: PreparedFinetune, hold: Hold | None, progress: Progress | None
         if hold:
             with hold.writing(journal.path):
                 journal.add({"step": done, "learning_rate": rate * recipe.learning_rate, **seen})
+        group.log({"learning_rate": rate * recipe.learning_rate, **seen}, done)
         if done in recipe.save_at and done < steps:
             _write(ready, hold, learner, order.out / STEPS / f"{done:06}", done)
         if done % recipe.save_every == 0 and done < steps:
@@ -234,6 +238,7 @@ def _train(ready: PreparedFinetune, hold: Hold | None, progress: Progress | None
             shown = {name: seen[name] for name in ("draw", "tell") if seen[name] is not None}
             progress(STAGE, done, steps, shown)  # pyright: ignore
     _flush(journal, hold)
+    group.end()
     _write(ready, hold, learner, order.out, steps)
     if hold:
         remove_states(order.run, hold)

@@ -83,7 +83,8 @@ class Overview:
         found = []
         for run in runs:
             one = self._glance(run)
-            found.append(Glance(run, one.status, one.cards, one.error, _sum(tallies.get(run.key, []))))
+            error = one.error or index.error(run)
+            found.append(Glance(run, one.status, one.cards, error, _sum(tallies.get(run.key, []))))
         return found
 
     def _glance(self, run: Run) -> Glance:

@@ -40,6 +40,8 @@ def serve(
             asked for, or the port is taken.
     """
     require_local(host, beyond=beyond)
+    if not 0 <= port < 2**16:
+        raise UsageError(f"{port} is no port: they go from 0 to {2**16 - 1}")
     viewer = Viewer(folders)
     listening = _listening(host, port)
     try:
@@ -99,7 +101,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise UsageError(f"{host}:{port} cannot be listened on: {error}") from None
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

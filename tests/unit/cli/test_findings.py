@@ -1,10 +1,14 @@
+import json
 import math
+from pathlib import Path
 
 import pytest
 
+from tests.helpers.commands import here
 from unispect.cli import findings
-from unispect.cli.findings import interval_text, say_findings
+from unispect.cli.findings import CONTROLS, interval_text, say_findings
 from unispect.core.findings import Bearing, Finding, Interval, Preset, Section, Verdict
+from unispect.models.registry import cards
 
 GAP = Interval(0.71, 0.65, 0.78, 360, 24)
 
@@ -60,3 +64,22 @@ def test_colours_follow_what_a_verdict_means_and_words_say_it_too(
 def test_an_interval_that_could_not_be_formed_says_why():
     without = Interval(0.5, math.nan, math.nan, 4, 1, method="no interval: one cluster only")
     assert interval_text(without) == "0.5, no interval: one cluster only, n = 4 in 1 cluster"
+
+
+def test_the_controls_that_are_missing_can_be_had(capsys: pytest.CaptureFixture[str]):
+    say_findings([section(Finding("a", "It draws.", Verdict.SUPPORTED, "", GAP, "m", headline=True))])
+    said = capsys.readouterr().out
+    for name in CONTROLS:
+        assert f"--model {name}" in said
+        assert cards()[name].planted
+
+
+def test_every_finding_of_runs_is_printed_or_only_headlines(small_run: Path, capsys: pytest.CaptureFixture[str]):
+    every = json.loads(here(capsys, "findings", small_run, "--json").out)
+    headlines = json.loads(here(capsys, "findings", small_run, "--json", "--headlines").out)
+    assert headlines == [one for one in every if one["headline"]]
+    assert 0 < len(headlines) < len(every)
+    assert {"claim", "verdict", "estimate", "low", "high", "model"} <= set(every[0])
+    printed = here(capsys, "findings", small_run.parent)
+    assert all(one["claim"] in printed.out for one in every)
+    assert "name at least one run folder" in here(capsys, "findings").error

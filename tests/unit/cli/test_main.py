@@ -49,9 +49,9 @@ def test_every_verb_resolves(verb: tuple[str, str]):
 
 
 def test_every_file_of_the_package_is_a_verb_or_a_helper():
-    helpers = {"__init__", "app", "words", "failures", "console", "progress", "running", "findings"}
+    helpers = {"__init__", "app", "words", "failures", "console", "progress", "running"}
     helpers |= {"finetune", "posters", "remote", "replicas"}  # of the verbs train, check and run
-    helpers |= {"completeness", "helping"}  # of all that read runs
+    helpers |= {"completeness", "helping", "config"}  # of all that read runs
     helpers |= {"speaking"}  # of the verbs grade and run
     helpers |= {"status_words"}  # of the verbs status, check and merge
     there = {Path(str(file)).stem for file in files(cli).iterdir() if str(file).endswith(".py")}
@@ -167,3 +167,16 @@ def test_what_train_lists_says_what_the_commands_say(capsys: pytest.CaptureFixtu
     for command in (finetune.finetune, finetune.recipes, finetune.layouts):
         first = (command.__doc__ or "").splitlines()[0]
         assert " ".join(first.replace("`", "").removesuffix(".").split()) in listed.replace("`", "")
+
+
+def test_the_shell_can_complete(tmp_path: Path):
+    command = ["--install-completion", "--shell", "bash", "--output", str(tmp_path / "done")]
+    child = subprocess.run(
+        [sys.executable, "-m", "unispect", *command],
+        env=os.environ | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    assert "findings" in (tmp_path / "done").read_text()

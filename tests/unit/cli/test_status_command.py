@@ -45,8 +45,25 @@ def test_damage_is_said_and_the_exit_code_says_so(tmp_path: Path, capsys: pytest
     next((run / "blobs").iterdir()).unlink()
     outcome = here(capsys, "status", run)
     assert (outcome.code, "is missing" in outcome.out) == (1, True)
-    outcome = here(capsys, "status", tmp_path)
+    (tmp_path / "empty").mkdir()
+    outcome = here(capsys, "status", tmp_path / "empty")
     assert (outcome.code, "is not a run folder" in outcome.error) == (2, True)
+
+
+def test_runs_of_one_folder_are_listed_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "one", 6)
+    write(tmp_path / "deep" / "two", 2)
+    outcome = here(capsys, "status", tmp_path)
+    assert outcome.code == 3, "units of one plan left no record"
+    rows = [line.split() for line in outcome.out.splitlines()]
+    assert any(row[-5:] == ["6", "6", "0", "0", "0"] for row in rows)
+    assert any(row[-5:] == ["6", "2", "0", "0", "4"] for row in rows)
+    found = json.loads(here(capsys, "status", tmp_path, "--json").out)
+    assert [one["pending"] for one in found] == [4, 0]
+    assert "name one" in here(capsys, "status", tmp_path, "--follow").error
+    assert here(capsys, "status", tmp_path / "deep").out.startswith("nobody writes"), "the only run is shown in full"
+    next((tmp_path / "one" / "blobs").iterdir()).unlink()
+    assert here(capsys, "status", tmp_path).code == 1
 
 
 def test_following_ends_when_the_run_does(tmp_path: Path) -> None:
@@ -133,3 +150,11 @@ def test_merging_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     assert "nothing was new" in here(capsys, "merge", *runs, "--out", tmp_path / "all").out
     outcome = here(capsys, "merge", "--out", tmp_path / "all")
     assert (outcome.code, "name the runs to merge" in outcome.error) == (2, True)
+
+
+def test_merging_the_runs_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "one", 2, planned=2)
+    write(tmp_path / "two", 6)
+    for _ in range(2):
+        assert here(capsys, "merge", tmp_path, "--out", tmp_path / "all").code == 0
+    assert "nothing was new" in here(capsys, "merge", tmp_path, "--out", tmp_path / "all").out

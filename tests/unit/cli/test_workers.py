@@ -18,12 +18,16 @@ class Seen:
 
     begun: dict[str, int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
+    finished: list[str] = field(default_factory=list)
 
     def begin(self, job: str, stage: str, total: int, already: int) -> None:
         self.begun[job] = total
 
     def advance(self, job: str, kind: str, outcomes: Mapping[Status, int]) -> None:
         self.ended[job] = self.ended.get(job, 0) + sum(outcomes.values())
+
+    def finish(self, job: str) -> None:
+        self.finished.append(job)
 
 
 def write_process(job: Path, progress: Progress) -> None:
@@ -51,6 +55,7 @@ def test_every_job_is_done_once_and_told_to_the_board(tmp_path: Path):
     assert len(processes) <= 2
     assert board.begun == dict.fromkeys(jobs, 3)
     assert board.ended == dict.fromkeys(jobs, 3)
+    assert sorted(board.finished) == sorted(jobs)
 
 
 @pytest.mark.slow

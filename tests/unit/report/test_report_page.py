@@ -15,8 +15,10 @@ from unispect.core.findings import Bearing, Finding, GalleryItem, Interval, Pres
 from unispect.core.units import Skip
 from unispect.report import headlines
 from unispect.report.downloads import offered
+from unispect.report.environment import environment
 from unispect.report.first import RULE, Answer, answer
 from unispect.report.headlines import MODELS
+from unispect.report.instrument import instrument
 from unispect.report.page import LISTED, PICTURES_PER_STUDY, render
 from unispect.report.provenance import Failure, Provenance
 
@@ -606,3 +608,16 @@ def test_counts_agree_between_head_and_list():
     assert (
         "2 units skipped while running, 2 items left out by the planner" in tree.one("section", anchor="failures").words
     )
+
+
+def test_parts_of_the_page_serve_pages_that_lack_its_lists():
+    """A finding's entry where intervals have no list of methods, and a badge by its verdict alone."""
+    source = (
+        '{% from "finding.html.j2" import badge, entry with context %}<ul>{{ entry(item) }}</ul>{{ badge(verdict) }}'
+    )
+    finding = replace(one_finding().findings[0], interval=sample.interval(0.5, 0.1))
+    made = environment().from_string(source)
+    trust = instrument([])
+    tree = parse(made.render(item={"finding": finding, "anchor": "a"}, verdict=Verdict.CANNOT_TELL, instrument=trust))
+    assert tree.one("p", "method").words == "95 % interval, bootstrap over concepts"
+    assert tree.all("span", "badge")[-1].words == "?cannot tell"

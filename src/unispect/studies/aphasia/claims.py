@@ -33,7 +33,7 @@ def compared(one: Comparison, id: str, *, headline: bool, more: Sequence[str] = 
     Args:
         one: the words.
         id: what follows the model in the finding's id.
-        headline: it is one of the claims of the first screen.
+        headline: it is one of the claims that are put first.
         more: sentences about what was counted.
     """
     found = doubts(one)

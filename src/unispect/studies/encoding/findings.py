@@ -53,7 +53,7 @@ VARIANTS = {
 def findings(
     traces: Sequence[Trace], models: Sequence[str], planted: Collection[str], apart: Mapping[str, Apart]
 ) -> list[Judged]:
-    """All claims, model by model; those of models with planted behaviour stay off the first screen.
+    """All claims, model by model; those of models with planted behaviour are no headlines.
 
     Args:
         traces: that may stand together.

@@ -47,7 +47,7 @@ ASKED = Asked(
 def findings(
     traces: Sequence[Trace], models: Sequence[str], planted: Collection[str], stateless: Mapping[str, str]
 ) -> list[Judged]:
-    """All claims, model by model; those of models with planted behaviour stay off the first screen.
+    """All claims, model by model; those of models with planted behaviour are no headlines.
 
     `stateless` says of a model why there are no states of its picture replies.
     """
