@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from tests.helpers.browser import chromium, tab  # noqa: E402
 
-WIDTH, HEIGHT = 1180, 760
+WIDTH, HEIGHT = 1180, 800
 LARGEST = 200_000
 
 
