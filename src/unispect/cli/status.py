@@ -46,12 +46,12 @@ def status(
     from unispect.runs.creation import found_runs
     from unispect.runs.status import status as read_status
 
-    several = found_runs([run])
-    if len(several) > 1:
+    parent = run
+    run, *others = found_runs([parent])
+    if others:
         if follow:
-            raise UsageError(f"--follow is for one run, and {len(several)} lie in {run}; name one")
-        return _each([read_status(one) for one in several], run, as_json=as_json)
-    (run,) = several
+            raise UsageError(f"--follow is for one run, and {len(others) + 1} lie in {parent}; name one")
+        return _each([read_status(one) for one in (run, *others)], parent, as_json=as_json)
     if follow:
         return _follow(run, as_json=as_json)
     found = read_status(run)
