@@ -1,8 +1,9 @@
-# Every target works on a fresh machine: the first one that runs makes .venv from constraints.txt, whose packages are
-# installed if their files have the digests that it names.
+# Every target works on a fresh machine: the first one that runs makes .venv from constraints.txt and, for anything but
+# the demo, constraints-dev.txt. Packages are installed if their files have the digests that these name.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -15,9 +16,9 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
 NEWEST := .venv-newest
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-fast test-all test-newest test-oldest test-quantised nightly check format bench kills setup lock sbom clean
+.PHONY: demo test test-fast test-all test-newest test-oldest test-quantised test-docs nightly check docs format bench kills setup lock sbom clean
 
-demo: setup
+demo: $(RUNS)
 	$(BIN)/unispect demo --out demo
 
 # Tiers: what each leaves out, and how long it takes, stands in CONTRIBUTING.md.
@@ -66,10 +67,26 @@ install = $(1)/bin/python -m pip install -q --disable-pip-version-check --no-com
 releases = $(1)/bin/python -m pip list --disable-pip-version-check --format=freeze --exclude pip --exclude setuptools
 fast = $(1)/bin/$(PYTEST) $(FAST) $(TESTS)
 
+# The site, in build/docs: its pages are those of docs/; a warning, such as of a link that leads nowhere, is an error.
+docs: .docs/.installed
+	$(BIN)/python bench/site.py
+	PYTHONPATH=.docs $(BIN)/python -m zensical build --strict --clean
+
+# What builds the site and runs its notebook lies apart: nothing else needs it.
+.docs/.installed: constraints-docs.txt | setup
+	$(locked) --upgrade --target .docs -r constraints-docs.txt
+	touch $@
+
+test-docs: docs
+	PYTHONPATH=.docs $(BIN)/$(PYTEST) tests/unit/supply/test_site.py tests/e2e/test_notebook.py
+
 check: setup
 	$(BIN)/ruff format --check src tests bench reproductions
 	$(BIN)/ruff check src tests bench reproductions
 	$(BIN)/pyright
+	rm -rf build/written
+	for like in janus-pro show-o janus-flow omnigen2; do $(BIN)/unispect new-model like-$$like --like $$like --out build/written/$$like >/dev/null || exit 1; done
+	$(BIN)/pyright build/written/*/like_*
 	$(BIN)/lint-imports
 
 format: setup
@@ -88,7 +105,7 @@ setup: $(STAMP)
 
 # torch comes first and by itself: of two builds of one release pip would else take the one whose digest the index told it,
 # which brings gigabytes of CUDA, and not the one that it finds without digests asked for.
-$(STAMP): pyproject.toml constraints.txt constraints-cuda.txt
+$(RUNS): pyproject.toml constraints.txt constraints-cuda.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	rm -rf $(VENV)/torch && $(BIN)/python -m pip download -q --disable-pip-version-check --no-deps -d $(VENV)/torch $(TORCH)
 	sed -n '/^torch==/,/[^\\]$$/p' constraints.txt >$(VENV)/torch.txt
@@ -97,6 +114,10 @@ $(STAMP): pyproject.toml constraints.txt constraints-cuda.txt
 	$(locked) -r constraints.txt
 	if $(BIN)/python -m pip show torch 2>/dev/null | grep -q '^Requires:.*cuda'; then $(locked) -r constraints-cuda.txt; fi
 	$(call install,$(VENV)) --no-deps --no-build-isolation -e .
+	touch $(RUNS)
+
+$(STAMP): $(RUNS) constraints-dev.txt
+	$(locked) -r constraints-dev.txt
 	$(BIN)/python -m pip check
 	touch $(STAMP)
 
@@ -113,4 +134,4 @@ sbom: setup
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.cdx.json $(BIN)/python
 
 clean:
-	rm -rf $(VENV) $(NEWEST) $(OLDEST) .quantised demo .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) $(NEWEST) $(OLDEST) .quantised .docs demo .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -5,12 +5,20 @@ what it held after its imports, file pages that it had mapped included; "size" i
 copies of the weights would show as a ratio of 2. `--quantised` stores linear layers so; size is still
 that of what is loaded. "check" is the processor time of loading over that without the look at
 every number, the least of several loads of either kind, in turn.
+
+`--layouts` loads the same tensors in every layout (`tests/helpers/checkpoint_layouts.py`) and, of a Janus-Pro, in that
+of transformers, each in turn with one file of safetensors: the least processor seconds, and the median of the paired
+ratios. Digests of large files are remembered before, as they are from the second start on.
 """
 
 import argparse
 import json
 import multiprocessing
+import os
 import resource
+import shutil
+import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -121,13 +129,85 @@ def processor_seconds(folder: Path, dtype: str, repeats: int) -> tuple[float, fl
     return min(found[True]), min(found[False])
 
 
+def write_janus(folder: Path) -> None:
+    """A Janus-Pro of some 0.15 billion parameters in bfloat16, in the authors' layout and, beside it, transformers'."""
+    import torch
+
+    from tests.helpers import tiny_janus
+    from unispect.models.janus_pro.folder import load as load_janus
+    from unispect.models.janus_pro.folder import save
+
+    (folder / "plain").mkdir()
+    tiny_janus.write_checkpoint(folder / "plain", hidden=768, layers=16, vocabulary=32000)
+    model = load_janus(tiny_janus.TINY, folder / "plain", device="cpu", dtype="bfloat16")
+    save(model, folder / "plain" / "model.safetensors", dtype=torch.bfloat16)
+    model.network.save_pretrained(folder / "other")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(folder / "plain" / name, folder / "other" / name)
+    picture = model.processor.picture
+    settings = {"size": {"height": picture.size, "width": picture.size}, "min_size": picture.min_size}
+    settings |= {"image_mean": picture.mean, "image_std": picture.std}
+    content = {"image_processor": settings, "num_image_tokens": 16}
+    (folder / "other" / "processor_config.json").write_text(json.dumps(content))
+
+
+def layouts(place: Path, shape: str, repeats: int) -> None:
+    """Prints what loading takes in every layout, against one file of safetensors."""
+    from tests.helpers.checkpoint_layouts import READ
+    from tests.helpers.odd_checkpoints import FAMILIES
+    from unispect.models import digests
+
+    digests.SETTLED = 0.0  # those of files that were just written are remembered too
+
+    def measured(name: str, family: str, usual: Path, other: Path) -> None:
+        tiny, load_one = FAMILIES[family]
+        pairs = []
+        for _ in range(repeats + 1):
+            taken = []
+            for folder in (usual, other):
+                start = time.process_time()
+                load_one(tiny.TINY, folder, device="cpu", dtype="bfloat16")
+                taken.append(time.process_time() - start)
+            pairs.append(taken)
+        seconds = [min(one) for one in zip(*pairs[1:], strict=True)]
+        ratio = statistics.median(one / plain for plain, one in pairs[1:])
+        print(f"| {family} | {name} | {seconds[0]:.2f} | {seconds[1]:.2f} | {ratio:.2f} |", flush=True)
+
+    print("| family | layout | one file, s | so, s | ratio |\n|---|---|---|---|---|", flush=True)
+    for folder in ("plain", "janus"):
+        (place / folder).mkdir()
+    write(place / "plain", shape)
+    (place / "plain" / "ema.safetensors").rename(place / "plain" / "model.safetensors")
+    for layout in READ:
+        if layout.name.partition(" in front")[0] in ALIKE:
+            continue
+        other = Path(shutil.copytree(place / "plain", place / "other"))
+        layout.make(other)
+        measured(layout.name, "bagel", place / "plain", other)
+        shutil.rmtree(other)
+    write_janus(place / "janus")
+    measured("transformers'", "janus-pro", place / "janus" / "plain", place / "janus" / "other")
+
+
+ALIKE = ("`model.`", "`diffusion_model.`", "`base_model.model.`", "`_orig_mod.`", "`module._orig_mod.student.`")
+"""Names in front of all others that are taken off as `module.` is."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--shape", nargs="+", choices=list(SHAPES), default=["0.1B", "1B"])
     parser.add_argument("--dtype", nargs="+", default=["bfloat16"])
     parser.add_argument("--quantised", choices=list(QUANTISED), default="")
+    parser.add_argument("--layouts", action="store_true")
     args = parser.parse_args()
+    if args.layouts:
+        sys.path.insert(0, str(Path(__file__).parents[1]))
+        for shape in args.shape:
+            with tempfile.TemporaryDirectory() as name:
+                os.environ["XDG_CACHE_HOME"] = f"{name}/cache"
+                layouts(Path(name), shape, args.repeats)
+        return
     apart = multiprocessing.get_context("spawn")
     print("shape  dtype     parameters  size MiB  peak MiB  peak / size  seconds  check")
     for shape in args.shape:

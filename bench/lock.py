@@ -1,9 +1,11 @@
-"""Writes constraints.txt, constraints-cuda.txt and constraints-quantised.txt anew: `make lock`.
+"""Writes constraints.txt and the files beside it anew: `make lock`.
 
 Every package of every extra that pyproject.toml names, in one release each, for every platform and Python, with the
-SHA-256 of every file of it. Releases stay as they are where pyproject.toml still allows them; `--upgrade` takes the
-newest. What torch asks for on Linux where it is built for CUDA stands in a file of its own: not every machine needs it.
-So do packages that own quantised formats: peft imports two of them wherever they are, and every process pays for it.
+SHA-256 of every file of it. constraints.txt holds what `unispect[all]` runs on, constraints-dev.txt what is needed
+besides to test it and to use every extra, constraints-docs.txt what nothing but the site and its notebook needs.
+Releases stay as they are where pyproject.toml still allows them; `--upgrade` takes the newest. What torch asks for on
+Linux where it is built for CUDA stands in a file of its own: not every machine needs it. So do packages that own
+quantised formats: peft imports two of them wherever they are, and every process pays for it.
 
 torch is also built for the CPU alone, and indexes give both builds one number. The digest of the build that pip finds
 here is added to those that the index told of.
@@ -16,10 +18,11 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LOCK = ROOT / "constraints.txt"
+LOCK, BESIDES, DOCS = (ROOT / f"constraints{kind}.txt" for kind in ("", "-dev", "-docs"))
 APART = {
     ROOT / "constraints-cuda.txt": re.compile(r"(nvidia|cuda)-|triton=="),
     ROOT / "constraints-quantised.txt": re.compile(
@@ -27,24 +30,43 @@ APART = {
     ),
 }
 """Files of their own -> packages that stand there."""
+NAME = re.compile(r"^[\w.-]+(?===)", re.MULTILINE)
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 TORCH = re.compile(r"torch==(\S+)")
 
 
 def main(upgrade: bool) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
     with tempfile.TemporaryDirectory() as place:
-        whole = Path(place) / "lock.txt"
-        known = "".join(path.read_text() for path in (LOCK, *APART) if path.exists())
+        whole, builds = Path(place) / "lock.txt", Path(place) / "builds.txt"
+        known = "".join(path.read_text() for path in (LOCK, BESIDES, DOCS, *APART) if path.exists())
         whole.write_text(known)
-        options = ["--all-extras", "--universal", "--python-version=3.11", "--generate-hashes"]
-        options += ["--no-annotate", "--no-header", "--quiet", "--no-config", *["--upgrade"] * upgrade]
-        uv = Path(sys.executable).with_name("uv")
-        subprocess.run([uv, "pip", "compile", "pyproject.toml", *options, "-o", whole], cwd=ROOT, check=True)
+        builds.write_text("hatchling\neditables\n")  # what makes the folder itself a package
+        compiled("pyproject.toml", "--all-extras", "--generate-hashes", *["--upgrade"] * upgrade, "-o", whole)
         entries = re.split(r"\n(?=\S)", whole.read_text().strip())
         entries = [with_builds(one, known, Path(place)) if TORCH.match(one) else one for one in entries]
-    for path, of in APART.items():
-        path.write_text("".join(f"{one}\n" for one in entries if of.match(one)))
-    LOCK.write_text("".join(f"{one}\n" for one in entries if not any(of.match(one) for of in APART.values())))
+        run = names(compiled("pyproject.toml", "--extra=all", "-c", whole)) | names(compiled(builds, "-c", whole))
+        test = names(compiled("pyproject.toml", *(f"--extra={one}" for one in extras - {"docs"}), "-c", whole))
+    left = dict.fromkeys((*APART, LOCK, BESIDES, DOCS), "")
+    for one in entries:
+        (name,) = names(one)
+        apart = next((path for path, of in APART.items() if of.match(one)), None)
+        left[apart or (LOCK if name in run else BESIDES if name in test else DOCS)] += f"{one}\n"
+    for path, text in left.items():
+        path.write_text(text)
+
+
+def names(listed: str) -> set[str]:
+    """Names of the packages that a list names."""
+    return set(NAME.findall(listed))
+
+
+def compiled(asked: str | Path, *options: str | Path) -> str:
+    """Every package that something asks for, in one release each."""
+    uv = Path(sys.executable).with_name("uv")
+    how = ("--universal", "--python-version=3.11", "--no-annotate", "--no-header", "--quiet", "--no-config")
+    command = [uv, "pip", "compile", asked, *how, *options]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def with_builds(entry: str, known: str, place: Path) -> str:

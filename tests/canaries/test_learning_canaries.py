@@ -3,6 +3,7 @@ import warnings
 import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
+from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict, inject_adapter_in_model
 from safetensors.torch import save_file
 from torch import nn
@@ -57,6 +58,27 @@ def test_the_kernel_of_the_present_frame_stands_last():
             nn.functional.pad(frame[:, :, 0], conv._padding[:4]), conv.weight[:, :, -1], conv.bias
         )
         assert torch.allclose(conv(frame)[:, :, 0], alone, atol=1e-6)
+
+
+@watch(
+    "diffusers",
+    "`UniPCMultistepScheduler` of `solver_type` bh1 ends in NaN where the last step leads to no noise"
+    " (`final_sigmas_type` zero, the default).",
+    met="models/cosmos3/folder.py, which refuses it",
+    source="`scheduling_unipc_multistep.py`",
+    seen="0.40.0 to 0.42.1",
+)
+def test_one_type_of_a_solver_ends_in_no_number():
+    def ends(**how: str) -> torch.Tensor:
+        solver, rows = UniPCMultistepScheduler(**how), torch.ones(1, 2)
+        solver.set_timesteps(4)
+        for time in solver.timesteps:
+            rows = solver.step(0.1 * rows, time, rows).prev_sample
+        return rows
+
+    assert ends(solver_type="bh1").isnan().all()
+    assert ends(solver_type="bh1", final_sigmas_type="sigma_min").isfinite().all()
+    assert ends(solver_type="bh2").isfinite().all()
 
 
 @pytest.fixture

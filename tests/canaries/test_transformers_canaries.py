@@ -7,6 +7,8 @@ from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModel, SiglipVisionConfig, SiglipVisionModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.models.emu3.configuration_emu3 import Emu3TextConfig, Emu3VQVAEConfig
+from transformers.models.emu3.modeling_emu3 import Emu3TextModel, Emu3VQVAE
 from transformers.models.llama.modeling_llama import LlamaConfig, LlamaDecoderLayer, LlamaModel
 from transformers.models.phi.modeling_phi import PhiConfig, PhiModel
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Config, Qwen2Model
@@ -17,6 +19,12 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, Qwen3Config, Qwen3RotaryEmbedding
+from transformers.models.qwen3_vl.modeling_qwen3_vl import (
+    Qwen3VLTextConfig,
+    Qwen3VLTextModel,
+    Qwen3VLVisionConfig,
+    Qwen3VLVisionModel,
+)
 from watching import watch
 from weights import held
 
@@ -37,8 +45,12 @@ SECTIONS = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 
 BACKBONES = {
     "llama": lambda: LlamaModel(LlamaConfig(**SIZES)),
     "phi": lambda: PhiModel(PhiConfig(**SIZES)),
+    "emu3": lambda: Emu3TextModel(
+        Emu3TextConfig(**{**SIZES, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0, "attention_dropout": 0.0})
+    ),
     "qwen2": lambda: Qwen2Model(Qwen2Config(**SIZES)),
     "qwen2_5_vl": lambda: Qwen2_5_VLTextModel(Qwen2_5_VLTextConfig(**SIZES, rope_parameters=SECTIONS)),
+    "qwen3_vl": lambda: Qwen3VLTextModel(Qwen3VLTextConfig(**SIZES, head_dim=8, rope_parameters=SECTIONS)),
 }
 
 
@@ -60,7 +72,7 @@ def _rows(length: int = 3) -> torch.Tensor:
 @pytest.mark.parametrize("name", BACKBONES)
 @watch(
     "transformers",
-    "Blocks of Llama, Phi, Qwen2 and Qwen2.5-VL take `attention_mask`, `position_embeddings` and a cache by"
+    "Blocks of Llama, Phi, Qwen2, Qwen2.5-VL and Qwen3-VL take `attention_mask`, `position_embeddings` and a cache by"
     " name (5.24 renamed"
     " `past_key_values` to `cache`), and ask the cache for `update(keys, values, layer, ...)` and nothing else.",
     met="models/capture.py, models/decode/cache.py",
@@ -71,7 +83,7 @@ def test_blocks_ask_a_cache_for_update_alone(name: str):
     backbone = BACKBONES[name]().eval()
     hidden = _rows()
     positions = torch.arange(3)[None]
-    rotary = backbone.rotary_emb(hidden, positions.expand(3, 1, -1) if name == "qwen2_5_vl" else positions)
+    rotary = backbone.rotary_emb(hidden, positions.expand(3, 1, -1) if name.endswith("vl") else positions)
     cache = _OnlyUpdate()
     block = backbone.layers[0]
     with warnings.catch_warnings(), torch.no_grad():
@@ -240,7 +252,7 @@ def test_transparent_pictures_become_opaque():
 @watch(
     "transformers",
     "`Qwen2VLImageProcessorPil` works without torchvision and gives flat patches and their grid (time, rows, columns).",
-    met="models/omnigen2/processing.py",
+    met="models/processing/patches.py",
     source="`image_processing_pil_qwen2_vl.py`",
     seen="5.20.0 to 5.24.0",
 )
@@ -248,6 +260,44 @@ def test_the_picture_processor_of_qwen2_vl_needs_no_torchvision():
     given = Qwen2VLImageProcessorPil()(Image.new("RGB", (84, 56), "red"), return_tensors="pt")
     assert given["pixel_values"].shape == (4 * 6, 3 * 2 * 14 * 14)
     assert given["image_grid_thw"].tolist() == [[1, 4, 6]]
+
+
+@watch(
+    "transformers",
+    "The vision tower of Qwen3-VL gives `pooler_output` and `deepstack_features`; its language model adds the latter"
+    " behind its first blocks, one each, and so outside of what a block gives.",
+    met="models/cosmos3/network.py, models/cosmos3/backbone.py",
+    source="`modeling_qwen3_vl.py`",
+    seen="5.20.0 to 5.24.0",
+)
+def test_what_qwen3_vl_sees_deeper_is_added_between_blocks():
+    tower = Qwen3VLVisionModel(
+        Qwen3VLVisionConfig(
+            depth=2,
+            hidden_size=16,
+            intermediate_size=16,
+            num_heads=2,
+            patch_size=4,
+            out_hidden_size=16,
+            num_position_embeddings=4,
+            deepstack_visual_indexes=[0],
+        )
+    ).eval()
+    model = Qwen3VLTextModel(
+        Qwen3VLTextConfig(**{**SIZES, "num_hidden_layers": 2}, head_dim=8, rope_parameters=SECTIONS)
+    ).eval()
+    with torch.no_grad():
+        seen = tower(torch.randn(4, 3 * 2 * 4 * 4), grid_thw=torch.tensor([[1, 2, 2]]))
+        deeper = list(seen.deepstack_features)
+        assert seen.pooler_output.shape == deeper[0].shape == (1, 16)
+        given: list[torch.Tensor] = []
+        found: list[torch.Tensor] = []
+        model.layers[0].register_forward_hook(lambda _, __, out: found.append(out))
+        model.layers[1].register_forward_pre_hook(lambda _, rows: given.append(rows[0]))
+        where = torch.tensor([[False, True, False]])
+        model(inputs_embeds=_rows(), visual_pos_masks=where, deepstack_visual_embeds=deeper)
+    assert torch.equal(given[0][0, ::2], found[0][0, ::2])
+    torch.testing.assert_close(given[0][0, 1], found[0][0, 1] + deeper[0][0])
 
 
 @watch(
@@ -288,3 +338,25 @@ def test_blocks_are_run_through_what_forgets_their_insides():
     assert torch.equal(block(rows), rows + 1)
     assert len(passed) == 1
     assert passed[0] is rows
+
+
+@watch(
+    "transformers",
+    "`Emu3VQVAE` gives a picture that is padded beside a larger one other codes than alone.",
+    met="models/emu3/network.py, which shows it one at a time",
+    source="`modeling_emu3.py`, `Emu3VQVAE.encode`",
+    seen="5.23.0",
+)
+def test_a_picture_of_emu3_has_other_codes_beside_a_larger_one():
+    sizes = {"codebook_size": 64, "base_channels": 32, "channel_multiplier": [1, 1], "num_res_blocks": 1}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tokenizer = Emu3VQVAE(Emu3VQVAEConfig(**sizes, hidden_size=32, attn_resolutions=[])).eval()
+        picture = torch.randn(1, 3, 16, 16)
+    with torch.no_grad():
+        alone, again = (
+            tokenizer.encode(nn.functional.pad(picture, (0, more, 0, 0)), torch.tensor([[16, 16]])).image_tokens[0]
+            for more in (0, 16)
+        )
+    assert alone.shape == again.shape
+    assert not torch.equal(alone, again)

@@ -1,13 +1,15 @@
 """The seam, as far as a model behind an API can keep it, against a server on the loopback."""
 
+import json
 import zlib
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from tests.helpers.loopback_judge import KEY, VARIABLE, loopback, say
 from tests.helpers.loopback_pictures import WORDS, artist, moderate, paint, png
-from unispect.chat import AskError, Spending
+from unispect.chat import AskError, Dialect, Spending
 from unispect.core.errors import Halted, NoReply, Refused, Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
@@ -98,6 +100,32 @@ def test_texts_come_in_order_and_are_asked_as_said(make, server):
     assert "temperature" not in server.seen[-1]
 
 
+def test_log_probabilities_are_asked_for_where_it_is_said_and_kept_on_the_cassette(make, server, tmp_path):
+    def likely(handler, body):
+        said = json.loads(handler.envelope("red circle"))
+        content = [{"token": "red", "logprob": -0.25}, {"token": " circle", "logprob": odd or -1.5}]
+        said["choices"][0]["logprobs"] = {"content": content} if body.get("logprobs") else None
+        handler.earn(json.dumps(said).encode(), body)
+
+    odd, server.otherwise = None, likely
+    model, usual = make("chat", Asking(log_probabilities=True)), make("chat", cassette=None)
+    for _ in range(2):
+        (reply,) = model.write(model.encode(prompts("a"), Goal.TEXT), TextSampling())
+        assert reply.log_probabilities == (-0.25, -1.5)
+    model.close()
+    (again,) = (model := make("chat", Asking(log_probabilities=True))).write(
+        model.encode(prompts("a"), Goal.TEXT), TextSampling()
+    )
+    assert again == reply
+    assert len(server.seen) == 1
+    (bare,) = usual.write(usual.encode(prompts("a"), Goal.TEXT), TextSampling())
+    assert bare.log_probabilities == ()
+    for odd in (0.5, "much", float("-inf")):
+        (reply,) = model.write(model.encode(prompts(f"b{odd}"), Goal.TEXT), TextSampling())
+        assert (reply.text, reply.log_probabilities) == ("red circle", ())
+    assert "3 without the log-probabilities that were asked for" in model.bill()["writing"]
+
+
 def test_pictures_in_prompts_go_out_in_their_place(make, server):
     model = make()
     model.write(model.encode([Prompt.of("What is ", PICTURE, "?")], Goal.TEXT), TextSampling())
@@ -153,16 +181,32 @@ def test_one_limit_holds_for_what_writes_and_what_draws(make, server, tmp_path):
     assert len(server.paid) == 1
 
 
+def test_guidance_and_steps_are_sent_under_the_names_that_the_server_knows(make, server):
+    dialect = Dialect(guidance_name="true_cfg_scale", steps_name="step")
+    model = make(asking=Asking(guidance=4.0, negative="blurred", dialect=dialect))
+    to_draw = model.encode(prompts("a"), Goal.IMAGE)
+    (one,) = model.draw(to_draw, ImageSampling((11,), steps=30))
+    (two,) = model.draw(to_draw, ImageSampling((11,), guidance=0.0))
+    sent = {"size": "1024x1024", "seed": 11, "negative_prompt": "blurred"}
+    usual = {"model": "image", "prompt": "a", "n": 1, "response_format": "b64_json"}
+    assert server.seen == [
+        usual | sent | {"true_cfg_scale": 4.0, "step": 30},
+        usual | sent | {"true_cfg_scale": 0.0},
+    ]
+    assert (one.sent, two.sent) == (sent | {"guidance": 4.0, "steps": 30}, sent | {"guidance": 0.0})
+
+
 def test_what_it_cannot_do_is_said(make):
     model = make()
+    refusing = replace(model, diffuses=False)
     to_write, to_draw = (model.encode(prompts(), goal) for goal in Goal)
     for attempt in (
         lambda: model.score(to_write, [["a"]] * 4),
         lambda: list(model.states(to_write)),
         lambda: model.encode([Prompt.of(PICTURE, "the same in red")], Goal.IMAGE),
-        lambda: model.draw(to_draw, ImageSampling(SEEDS, guidance=5.0)),
+        lambda: refusing.draw(to_draw, ImageSampling(SEEDS, guidance=5.0)),
         lambda: model.draw(to_draw, ImageSampling(SEEDS, temperature=0.0)),
-        lambda: model.draw(to_draw, ImageSampling(SEEDS, steps=3)),
+        lambda: refusing.draw(to_draw, ImageSampling(SEEDS, steps=3)),
         lambda: model.write(to_write, TextSampling(SEEDS, top_p=0.5, temperature=1.0)),
         lambda: make("chat", cassette=None).encode(prompts(), Goal.IMAGE),
         lambda: make("+image", cassette=None).encode(prompts(), Goal.TEXT),
@@ -200,6 +244,11 @@ def test_a_revision_stands_for_what_decides_the_answers():
         revision("openai:a+b@http://localhost/v1", size="512x512"),
         revision("openai:a+b@http://localhost/v1", thinking_tokens=9),
         revision("openai:a+b@http://localhost/v1", temperature=False),
+        revision("openai:a+b@http://localhost/v1", guidance=0.0),
+        revision("openai:a+b@http://localhost/v1", guidance=4.0),
+        revision("openai:a+b@http://localhost/v1", guidance=4.0, dialect=Dialect(guidance_name="cfg_scale")),
+        revision("openai:a+b@http://localhost/v1", steps=4),
+        revision("openai:a+b@http://localhost/v1", negative="blurred"),
     ]
     assert len(set(same)) == 1
     assert len({*same, *others}) == 1 + len(others)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.commands import here
+from tests.helpers.htmltree import parse
 from unispect.cli import demo
 from unispect.organisms import shipped
 from unispect.runs import RunStore
@@ -70,8 +71,14 @@ def test_the_demo_ends_in_a_report_and_continues(
     assert len([line for line in outcome.err.splitlines() if " done: " in line]) == jobs
     assert len(outcome.err.splitlines()) + len(outcome.out.splitlines()) <= jobs + len(models) + 6
     page = (out / "report.html").read_text("utf-8")
-    for name in models:
-        assert name in page
+    assert len(page) <= 2_500_000
+    lines = parse(page).one("ol", "models").all("li", "model")
+    assert {line.one("h3").words for line in lines} == set(models)
+    for line in lines:
+        assert line.one("p", "answer").words.split()[1] in ("No", "Yes,", "Cannot")
+        assert len(line.one("table", "bars").all("tr")) == 2
+        assert line.one("div", "inside").all("svg", "spark")
+        assert line.one("div", "seen").all("img")
     counts = [count for run in (out / "runs").iterdir() for count in _counts(run)]
     assert {(count.study, count.model.partition("@")[0]) for count in counts} == {
         (study, model) for study in demo.STUDIES for model in models

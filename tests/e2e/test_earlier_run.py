@@ -41,11 +41,14 @@ def stopped(tmp_path: Path) -> Path:
 
 
 def said_of(sections: list[Section]) -> dict[str, Any]:
-    """Findings and figures of every section, as JSON has them."""
+    """Findings and figures of every section, as JSON has them, without what findings did not say of themselves then."""
     said = {
         section.id: {"findings": list(map(asdict, section.findings)), "figures": list(map(asdict, section.figures))}
         for section in sections
     }
+    for own in said.values():
+        for finding in own["findings"]:
+            del finding["bearing"], finding["basis"]
     return json.loads(json.dumps(said, default=lambda _: None))  # the limits at other levels are functions
 
 

@@ -94,8 +94,14 @@ class Page:
 
 @contextmanager
 def tab(program: str, profile: Path) -> Iterator[Page]:
-    """A fresh tab of a fresh browser that can resolve no host name."""
-    command = [program, *FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}", "about:blank"]
+    """A fresh tab of a fresh browser that can resolve no host name, and reach nothing but this machine."""
+    command = [
+        program,
+        *FLAGS,
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"--user-data-dir={profile}",
+        "about:blank",
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
             with connect(_address(process), max_size=None) as socket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import itertools
 import json
 import struct
 import zlib
@@ -68,6 +69,21 @@ def moderate(handler, body) -> None:
 
 def give_address(handler, body) -> None:
     handler.respond(200, json.dumps({"created": 1, "data": [{"url": "http://127.0.0.1:1/a.png"}]}).encode())
+
+
+def seeded(handler, body) -> None:
+    """Draws a picture whose colour follows from all that was sent, as servers do that keep to seeds."""
+    shade = zlib.crc32(json.dumps(body, sort_keys=True).encode()) & 0xFFFFFF
+    paint(png(f"#{shade:06x}"))(handler, body)
+
+
+_ANEW = itertools.count()
+
+
+def unseeded(handler, body) -> None:
+    """Draws another picture every time, whatever was sent."""
+    shade = zlib.crc32(str(next(_ANEW)).encode()) & 0xFFFFFF
+    paint(png(f"#{shade:06x}"))(handler, body)
 
 
 def artist(handler, body) -> None:

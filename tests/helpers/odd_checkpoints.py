@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tests.helpers.skeletons import importable
 from unispect.core.errors import UnispectError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
@@ -28,16 +29,21 @@ FAMILIES: Mapping[str, tuple[Any, Callable[..., Any]]] = {
         ("show-o2", "tests.helpers.tiny_show_o2", "unispect.models.show_o2"),
         ("bagel", "tests.helpers.tiny_bagel", "unispect.models.bagel"),
         ("omnigen2", "tests.helpers.tiny_omnigen2", "unispect.models.omnigen2"),
-        ("toy", "tests.plugin.family.toyfamily.making", "tests.plugin.family.toyfamily"),
+        ("cosmos3", "tests.helpers.tiny_cosmos3", "unispect.models.cosmos3"),
+        ("emu3", "tests.helpers.tiny_emu3", "unispect.models.emu3"),
+        ("written", f"{importable()}.making", importable()),
     )
 }
-"""Family -> the module with its tiny card (`TINY`) and checkpoint (`write_checkpoint`), and its loader."""
+"""Family -> the module with its tiny card (`TINY`) and checkpoint (`write_checkpoint`), and its loader.
+
+The last is of another package, as `unispect new-model` writes it.
+"""
 ODD_VALUES: tuple[Any, ...] = (
     *(None, True, "", "x", -1, 0, 0.5, 3, 10**4, 10**7, 10**12, 10**350, 1e308, -1e300),
     *([], [1], [[1]], [10**6] * 3, {}, {"a": 1}),
 )
 """What stands in the place of a setting; what JSON cannot hold is among `TEXTS`."""
-STEPS = ("janus-flow", "show-o", "show-o2", "bagel", "omnigen2")
+STEPS = ("janus-flow", "show-o", "show-o2", "bagel", "omnigen2", "cosmos3")
 """Families that may be told to draw in one step."""
 WORDS, LOADED = "words", "loaded"
 GIANT = 2**36

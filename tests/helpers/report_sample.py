@@ -10,7 +10,20 @@ from dataclasses import replace
 
 from PIL import Image, ImageDraw
 
-from unispect.core.findings import Figure, Finding, GalleryItem, Interval, Preset, Section, Series, Table, Verdict
+from unispect.core.findings import (
+    Basis,
+    Bearing,
+    Figure,
+    Finding,
+    GalleryItem,
+    Glance,
+    Interval,
+    Preset,
+    Section,
+    Series,
+    Table,
+    Verdict,
+)
 from unispect.core.units import Skip
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
 
@@ -85,6 +98,8 @@ def concepts(pictures: Pictures) -> Section:
             headline=True,
             chance=0.0,
             seeds=(0, 1, 2),
+            bearing={Verdict.SUPPORTED: Bearing.APART},
+            basis=Basis("aphasia", (BOUND, "colour"), pictures="Words taught by drawing"),
         ),
         Finding(
             "mirror",
@@ -96,6 +111,7 @@ def concepts(pictures: Pictures) -> Section:
             headline=True,
             chance=0.0,
             seeds=(0, 1, 2),
+            bearing={Verdict.SUPPORTED: Bearing.APART},
         ),
         Finding(
             "letters",
@@ -117,6 +133,7 @@ def concepts(pictures: Pictures) -> Section:
             control=True,
             chance=0.0,
             seeds=(0, 1, 2),
+            bearing={Verdict.SUPPORTED: Bearing.ONE},
         ),
         Finding(
             "mute",
@@ -183,6 +200,8 @@ def concepts(pictures: Pictures) -> Section:
                     BOUND,
                     group,
                     f"{WORDS['shape']} is a shape; I am not certain which. It might be a hexagon at the top left.",
+                    {"shape": None} if told_right else {},
+                    f"{index:064x}",
                 )
             )
     return Section(
@@ -202,7 +221,21 @@ def concepts(pictures: Pictures) -> Section:
             "One small world: 7 shapes, 6 colours, 5 patterns, 4 positions.",
             "Multiple choice is hard for a model of this size; its control is reported beside it.",
         ),
+        chosen="The first four pictures of each group, in the order of drawing.",
+        pictures={"Words taught by drawing": 96, "Words taught by both": 48},
+        glances=(
+            _glance(
+                BOUND, 0.31, {"draws what it cannot tell": "gap", "tells what it cannot draw": "mirror"}, gallery[0]
+            ),
+            _glance(FLUENT, 0.96, {"tells what it draws": "fluent"}, gallery[4], "fluent"),
+            _glance(MUTE, 0.02, {}, None, "mute"),
+        ),
     )
+
+
+def _glance(model: str, told: float, asked: dict[str, str], shown: GalleryItem | None, planted: str = "") -> Glance:
+    shares = {"drawn": interval(0.97, 0.02), "told": interval(told, 0.08)}
+    return Glance(model, asked, shares, 0.2, "words taught by drawing", picture=shown, planted=planted)
 
 
 def _walk(start: float, slope: float, layers: int, seed: int) -> tuple[list[float], list[float], list[float]]:
@@ -248,6 +281,8 @@ def encoding() -> Section:
             headline=True,
             chance=0.0,
             seeds=(0, 1, 2),
+            bearing={Verdict.SUPPORTED: Bearing.ONE, Verdict.NOT_SUPPORTED: Bearing.APART},
+            basis=Basis(figure="controlled"),
         ),
         Finding(
             "published",
@@ -276,16 +311,30 @@ def encoding() -> Section:
             chance=0.0,
         ),
     )
+    published, controlled = (
+        _trajectories("paper", Preset.PAPER, 0.9),
+        _trajectories("controlled", Preset.CONTROLLED, 0.0),
+    )
+    glances = tuple(
+        Glance(
+            model,
+            {"text and images move together": "shared"} if model == BOUND else {},
+            curves=tuple(controlled.panels[model][:2]),
+            curved="entropy by layer, controlled preset",
+        )
+        for model in MODELS
+    )
     return Section(
         "encoding",
         "Do text and images live in one space?",
         "Entropy of what the model holds about a prompt, layer by layer, as published and without length and scale.",
         findings,
         (),
-        (_trajectories("paper", Preset.PAPER, 0.9), _trajectories("controlled", Preset.CONTROLLED, 0.0)),
+        (published, controlled),
         (),
         ("64 rows drawn without replacement, 8 draws; one bandwidth per model and layer, shared by the modalities.",),
         ("The published measure depends on the number of rows; read it beside log2(1 + m/n).",),
+        glances=glances,
     )
 
 
@@ -373,6 +422,24 @@ def sections(pictures: Pictures) -> tuple[Section, ...]:
     return concepts(pictures), encoding(), response()
 
 
+def of_many(section: Section, n: int) -> Section:
+    """The section with everything that it says of its first model said of so many models."""
+
+    def named(one, index: int, **more):
+        return replace(one, model=f"model-{index}", **more)
+
+    findings = [one for one in section.findings if one.model == BOUND]
+    return replace(
+        section,
+        findings=tuple(named(one, index, id=f"{one.id}-{index}") for one in findings for index in range(n)),
+        glances=tuple(
+            named(one, index, asked={name: f"{id}-{index}" for name, id in one.asked.items()})
+            for one in section.glances[:1]
+            for index in range(n)
+        ),
+    )
+
+
 def failing(sections: tuple[Section, ...]) -> tuple[Section, ...]:
     """The same report with one control that did not come out as planted."""
     first = sections[0]
@@ -408,6 +475,11 @@ def hostile_sections(pictures: Pictures) -> tuple[Section, ...]:
         bad[1],
         bad[0],
         everything,
+        {text: f"{text} again" for text in bad},
+        everything,
+    )
+    glance = Glance(
+        bad[0], {everything: "control"}, {everything: band}, 0.5, everything, (line,), everything, item, everything
     )
     section = Section(
         everything,
@@ -419,6 +491,9 @@ def hostile_sections(pictures: Pictures) -> tuple[Section, ...]:
         (item, replace(item, picture="<script>missing</script>")),
         bad,
         bad,
+        chosen=everything,
+        pictures={bad[0]: 7},
+        glances=(glance,),
     )
     return (section,)
 

@@ -156,3 +156,11 @@ def count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TOKENS:
         return 0
     return int(value) if value == int(value) else 0
+
+
+def likelihoods_of(logprobs: Any) -> tuple[float, ...]:
+    """The log-probability of each token of a choice; empty where one is missing or none."""
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    found = [first_dict([one]).get("logprob") for one in content] if isinstance(content, list) else []
+    numbers = tuple(float(one) for one in found if isinstance(one, float | int) and -math.inf < one <= 0)
+    return numbers if len(numbers) == len(found) else ()

@@ -32,7 +32,7 @@ VERSION = 1
 LONGEST = 2**28
 """Bytes of a line: a reply of the largest size, with all of it escaped."""
 _BEGINNING = b'{"entry":{"kind":"cassette"'
-_LATER = ("thoughts", "unread", "raw")
+_LATER = ("thoughts", "unread", "raw", "log_probabilities")
 """What a reply seldom has, and never had in older versions."""
 
 Mode = Literal["record", "replay"]
@@ -297,5 +297,6 @@ class Cassette:
         else:
             said = dict(entry["reply"])
             usage, picture = said.pop("usage"), said.pop("picture", "")
-            reply = Reply(**said, usage=usage and Usage(**usage))
+            likely = tuple(said.pop("log_probabilities", ()))
+            reply = Reply(**said, usage=usage and Usage(**usage), log_probabilities=likely)
             self._held[entry["key"]] = Held(reply, entry["cost"], picture)

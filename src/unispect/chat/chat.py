@@ -38,6 +38,7 @@ class Tally:
         failed: requests without an answer, each counted once.
         unread: replies among these that were paid for and could not be read; they are on the cassette.
         thinking: answers that came with thoughts.
+        bare: answers that came without the log-probabilities that were asked for.
         replayed: answers that came from the cassette, among the first two.
         attempts: calls that were made.
         lost: attempts among them that brought no reply.
@@ -53,6 +54,7 @@ class Tally:
     failed: int = 0
     unread: int = 0
     thinking: int = 0
+    bare: int = 0
     replayed: int = 0
     attempts: int = 0
     lost: int = 0
@@ -171,7 +173,10 @@ class Chat:
         with self._lock:
             self._without.pop(key, None)
         self._count(
-            **{answer.outcome.value: 1}, replayed=int(answer.replayed), thinking=int(bool(answer.reply.thoughts))
+            **{answer.outcome.value: 1},
+            replayed=int(answer.replayed),
+            thinking=int(bool(answer.reply.thoughts)),
+            bare=int(isinstance(request, Request) and request.log_probabilities > bool(answer.reply.log_probabilities)),
         )
         return answer
 

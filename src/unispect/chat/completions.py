@@ -11,6 +11,7 @@ import httpx2
 from unispect.chat.bodies import (
     NOTHING,
     first_dict,
+    likelihoods_of,
     parsed,
     raw_of,
     said,
@@ -137,6 +138,7 @@ def reply_of(answer: Any) -> Reply | ApiFailure:
         id=words(whole.get("id")),
         thoughts="\n\n".join(filter(None, (beside, thoughts))),
         raw=raw_of(answer) if silent else "",
+        log_probabilities=likelihoods_of(choice.get("logprobs")),
     )
 
 

@@ -13,6 +13,11 @@ only, for servers that know neither."""
 LimitName = Literal["max_tokens", "max_completion_tokens", "none"]
 """The field that limits an answer; `none` sends no limit, and then no cost is bounded by it."""
 
+GuidanceName = Literal["guidance_scale", "true_cfg_scale", "cfg_scale"]
+"""The field of classifier-free guidance; some models have `guidance_scale` distilled into them and this beside it."""
+StepsName = Literal["num_inference_steps", "steps", "step"]
+"""The field of denoising steps."""
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -27,6 +32,8 @@ class Dialect:
         picture_seeds: send seeds with what is to be drawn.
         picture_format: send `response_format` with what is to be drawn: without it many servers answer with an address,
             and with it OpenAI's own models, which always send bytes, refuse.
+        guidance_name: of the field of guidance of what is to be drawn.
+        steps_name: of the field of its steps.
     """
 
     forms: Forms = "schema"
@@ -36,6 +43,8 @@ class Dialect:
     plain: bool = False
     picture_seeds: bool | None = None
     picture_format: bool | None = None
+    guidance_name: GuidanceName = "guidance_scale"
+    steps_name: StepsName = "num_inference_steps"
 
     def writing(self, *, formed: bool, instructed: bool) -> dict[str, JSON]:
         """What of it decides a written answer and is not the default; part of a request's key and of a unit's settings.

@@ -123,6 +123,10 @@ _SPELLED = {
     "content": r"\bcontent\b.{0,60}(string|str\b|text)|(string|str\b).{0,60}\bcontent\b|invalid type: sequence",
     "size": r"\bsize\b",
     "quality": r"\bquality\b",
+    "logprobs": r"log.?prob",
+    "guidance": r"guidance|cfg.?scale",
+    "steps": r"steps?\b",
+    "negative": r"negative.?prompt",
 }
 """What a request may hold that servers do not know, as their errors name it."""
 _TOO_MANY = re.compile(r"too (large|big|many)|at most|exceed|less than", re.IGNORECASE)

@@ -69,6 +69,7 @@ class _Said(_Part):
     thoughts: _Text = ""
     unread: _Text = ""
     raw: _Text = ""
+    log_probabilities: list[Annotated[float, Field(le=0, allow_inf_nan=False)]] = []
 
 
 class _Reply(_Part):

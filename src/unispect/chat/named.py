@@ -209,8 +209,15 @@ def drawer_of(named: Named, key_from: str | None = None, dialect: Dialect | None
     seeded = spoken.picture_seeds is not False
     if named.provider == "google":
         return GoogleSDK(named.model, secret, named.base_url, PICTURES, seeded=seeded)
-    asks = spoken.picture_format is not False
-    return OpenAIPictures(named.model, named.base_url, secret, ask_for_bytes=asks, seeded=seeded)
+    return OpenAIPictures(
+        named.model,
+        named.base_url,
+        secret,
+        ask_for_bytes=spoken.picture_format is not False,
+        seeded=seeded,
+        guidance_name=spoken.guidance_name,
+        steps_name=spoken.steps_name,
+    )
 
 
 @dataclass(frozen=True)

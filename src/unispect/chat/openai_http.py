@@ -106,6 +106,8 @@ class OpenAIHTTP(OpenAIClient):
             body["temperature"] = request.temperature
         if self.seeded:
             body["seed"] = request.seed
+        if request.log_probabilities:
+            body["logprobs"] = True
         if request.form is None:
             return body
         if self.forms == "schema":
@@ -126,6 +128,7 @@ def mends(dialect: Dialect, request: Request[Any]) -> dict[str, str]:
         "limit": dialect.limit_name != "none" and f"--limit-name {other} (or none)",
         "temperature": request.temperature is not None and "--no-temperature",
         "system": request.system and dialect.system and "--no-system-role",
+        "logprobs": request.log_probabilities and "leaving --log-probabilities out",
         "content": not (dialect.plain or request.prompt.images) and "--plain-prompts",
     }
     return options_for(found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unispect.chat.bodies import first_dict, raw_of, usage_of, words
+from unispect.chat.dialect import GuidanceName, StepsName
 from unispect.chat.faults import ApiFailure, options_for
 from unispect.chat.openai_http import OpenAIClient, Posted, posted
 from unispect.chat.pictures import LIMITS, PictureRequest, is_address, is_picture, picture_bytes
@@ -23,6 +24,8 @@ class OpenAIPictures(OpenAIClient):
         ask_for_bytes: send `response_format`: without it many servers answer with an address, and with it OpenAI's own
             models, which always send bytes, refuse.
         seeded: send seeds: most servers of this protocol take them, OpenAI's own has no place for them.
+        guidance_name: the field of guidance.
+        steps_name: the field of steps.
         now: seconds since the epoch.
     """
 
@@ -30,12 +33,19 @@ class OpenAIPictures(OpenAIClient):
     limits: Limits = LIMITS
     ask_for_bytes: bool = True
     seeded: bool = False
+    guidance_name: GuidanceName = "guidance_scale"
+    steps_name: StepsName = "num_inference_steps"
     now: Callable[[], float] = time.time
     name: str = field(default="openai-pictures", init=False)
 
     def manner(self, request: PictureRequest) -> Mapping[str, JSON]:
         """See `Client.manner`; without seeds a request is the one that older versions sent."""
-        return {"seeds": "sent"} if self.seeded else {}
+        named = {
+            "seeds": "sent" if self.seeded else None,
+            "guidance": None if request.guidance is None else self.guidance_name,
+            "steps": None if request.steps is None else self.steps_name,
+        }
+        return {name: value for name, value in named.items() if value}
 
     def send(self, request: Any) -> Reply | ApiFailure:
         """The picture of one attempt, a refusal, or why there is neither."""
@@ -69,16 +79,17 @@ class OpenAIPictures(OpenAIClient):
 
     def body(self, request: PictureRequest) -> dict[str, Any]:
         """What is posted."""
-        body: dict[str, Any] = {"model": self.model, "prompt": request.prompt.text, "n": 1}
-        if request.size:
-            body["size"] = request.size
-        if request.quality:
-            body["quality"] = request.quality
-        if self.ask_for_bytes:
-            body["response_format"] = "b64_json"
-        if self.seeded:
-            body["seed"] = request.seed
-        return body
+        said: dict[str, Any] = {
+            "size": request.size or None,
+            "quality": request.quality or None,
+            "response_format": "b64_json" if self.ask_for_bytes else None,
+            "seed": request.seed if self.seeded else None,
+            self.guidance_name: request.guidance,
+            self.steps_name: request.steps,
+            "negative_prompt": request.negative or None,
+        }
+        asked = {"model": self.model, "prompt": request.prompt.text, "n": 1}
+        return asked | {name: value for name, value in said.items() if value is not None}
 
     def _mends(self, request: PictureRequest) -> dict[str, str]:
         found = {
@@ -86,6 +97,9 @@ class OpenAIPictures(OpenAIClient):
             "seed": self.seeded and "--no-picture-seed",
             "size": request.size and "--picture-size none",
             "quality": request.quality and "leaving --picture-quality out",
+            "guidance": request.guidance is not None and "another --guidance-name, or leaving --picture-guidance out",
+            "steps": request.steps is not None and "another --steps-name, or leaving --picture-steps out",
+            "negative": request.negative and "leaving --negative-prompt out",
         }
         return options_for(found)
 

@@ -38,6 +38,10 @@ class PictureRequest:
         quality: likewise.
         temperature: sent where the client has a place for it; None sends none.
         seed: likewise, and part of the request's identity in any case: another seed asks again.
+        guidance: classifier-free guidance weight; likewise.
+        steps: of denoising; likewise.
+        negative: what not to draw; empty sends none.
+        again: asks a second time for what was asked for; nothing of it is sent.
     """
 
     prompt: Prompt
@@ -45,6 +49,10 @@ class PictureRequest:
     quality: str = ""
     temperature: float | None = None
     seed: int = 0
+    guidance: float | None = None
+    steps: int | None = None
+    negative: str = ""
+    again: bool = False
 
     @property
     def system(self) -> str:
@@ -53,13 +61,15 @@ class PictureRequest:
 
     @cached_property
     def identity(self) -> Mapping[str, JSON]:
-        """Everything that decides the answer, as JSON."""
+        """Everything that decides the answer, as JSON; what older versions did not know only where it is said."""
+        later = {"guidance": self.guidance, "steps": self.steps, "negative": self.negative, "again": self.again}
         return {
             "draw": [part_identity(part) for part in self.prompt.parts],
             "size": self.size,
             "quality": self.quality,
             "temperature": self.temperature,
             "seed": self.seed,
+            **{name: value for name, value in later.items() if value not in (None, "") and value is not False},
         }
 
     def key(self, client: str, model: str, manner: Mapping[str, JSON] | None = None) -> str:

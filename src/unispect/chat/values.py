@@ -56,6 +56,7 @@ class Request(Generic[T]):
         temperature: None sends none, for models that refuse it.
         seed: sent where the client has a place for it, and part of the request's identity in any case: another seed
             asks again.
+        log_probabilities: of the reply's tokens are asked for as well.
     """
 
     prompt: Prompt
@@ -64,6 +65,7 @@ class Request(Generic[T]):
     max_tokens: int = 1024
     temperature: float | None = 0.0
     seed: int = 0
+    log_probabilities: bool = False
 
     @cached_property
     def form(self) -> dict[str, Any] | None:
@@ -81,6 +83,7 @@ class Request(Generic[T]):
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "seed": self.seed,
+            **({"log_probabilities": True} if self.log_probabilities else {}),
         }
 
     def key(self, client: str, model: str, manner: Mapping[str, JSON] | None = None) -> str:
@@ -152,6 +155,7 @@ class Reply:
             stands in the text. Nobody who grades reads it.
         unread: why what came could not be read as a reply; empty if it could. `raw` then holds it.
         raw: the body as it came, where something in it was not understood.
+        log_probabilities: natural, one for each token of what it wrote, thoughts included; empty if none came.
     """
 
     text: str
@@ -164,6 +168,7 @@ class Reply:
     thoughts: str = ""
     unread: str = ""
     raw: str = field(default="", repr=False)
+    log_probabilities: tuple[float, ...] = field(default=(), repr=False)
 
 
 class Outcome(StrEnum):

@@ -12,18 +12,23 @@ from cyclopts import Parameter
 from unispect.cli.completeness import INCOMPLETE, say_lacking
 from unispect.cli.console import say, say_json
 from unispect.core.errors import UsageError
-from unispect.core.findings import Finding, Interval, Section, Verdict
+from unispect.core.findings import Finding, Interval, Section
 from unispect.report.instrument import Trust, instrument
 from unispect.report.multiplicity import multiplicity
 
 CONTROLS = ("tiny-janus-pro-fluent", "tiny-janus-pro-mute")
 """The planted controls that draw fastest."""
 STYLES = {
-    Verdict.SUPPORTED: "bold green",
-    Verdict.NOT_SUPPORTED: "bold red",
-    Verdict.CANNOT_TELL: "bold yellow",
-    Verdict.NOT_APPLICABLE: "dim",
+    "one": "bold green",
+    "apart": "bold red",
+    "held": "bold green",
+    "failed": "bold red",
+    "open": "bold yellow",
+    "idle": "dim",
+    "said": "bold",
 }
+"""By what a verdict means for the reader (`Finding.sense`), which the words behind it say too."""
+MEANINGS = {"one": " (speaks for one model)", "apart": " (sets it apart)"}
 
 
 def findings(
@@ -83,7 +88,8 @@ def say_findings(sections: Sequence[Section], *, every: bool = False) -> None:
             say()
             say(section.title, "bold")
         for finding in shown:
-            say(f"  {finding.verdict}: {_subject(finding)}{finding.claim}", STYLES[finding.verdict])
+            verdict = f"{finding.verdict}{MEANINGS.get(finding.sense, '')}"
+            say(f"  {verdict}: {_subject(finding)}{finding.claim}", STYLES[finding.sense])
             if finding.interval:
                 say(f"    {interval_text(finding.interval)}{_p(finding)}")
     say()

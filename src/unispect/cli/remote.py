@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
+from unispect.chat.dialect import GuidanceName, StepsName
 from unispect.cli.speaking import Speaking, told
 from unispect.core.errors import UsageError
 
@@ -49,8 +50,17 @@ class Remote:
     picture_quality: Annotated[
         str, _told("Of drawn pictures, in the provider's words: low, high; for google the size 1K, 2K, 4K.")
     ] = ""
+    picture_guidance: Annotated[
+        float | None,
+        _told("Classifier-free guidance weight of drawn pictures, sent to servers of OpenAI's protocol but its own."),
+    ] = None
+    picture_steps: Annotated[int | None, _told("Denoising steps of drawn pictures; likewise.")] = None
+    negative_prompt: Annotated[str, _told("What not to draw; likewise.")] = ""
     thinking_tokens: Annotated[int, _told("Allowed beyond the length of a reply, for models that think first.")] = 0
     no_temperature: Annotated[bool, _told("Send no temperature, for models that refuse one.")] = False
+    log_probabilities: Annotated[
+        bool, _told("Ask for those of the tokens that are written, and record them; of servers of OpenAI's protocol.")
+    ] = False
 
     picture_seed: Annotated[
         bool | None,
@@ -66,6 +76,13 @@ class Remote:
             "--no-picture-format",
         ),
     ] = None
+
+    guidance_name: Annotated[
+        GuidanceName, told("Field of --picture-guidance; guidance_scale unless said otherwise.")
+    ] = "guidance_scale"
+    steps_name: Annotated[StepsName, told("Field of --picture-steps; num_inference_steps unless said otherwise.")] = (
+        "num_inference_steps"
+    )
 
     speaking: Annotated[Speaking, Parameter(name="*")] = Speaking()  # noqa: RUF009 - frozen
 
@@ -93,7 +110,7 @@ class Remote:
             raise UsageError(f"--{said[0].replace('_', '-')} is for models behind an API (PROVIDER:MODEL)")
         if self.cassette and len(asked) > 1:
             raise UsageError("--cassette is for one model behind an API; by default each has one of its own")
-        said = [name for name in ("picture_size", "picture_quality") if getattr(self, name)]
+        said = [name for name in _OF_PICTURES if getattr(self, name) not in (None, "")]
         if said and not any(remote_name(name).draws for name in asked):
             raise UsageError(f"--{said[0].replace('_', '-')} is for models that draw: PROVIDER:CHAT+IMAGE")
         if len(asked) == models and (device, dtype) != ("auto", "auto"):
@@ -115,5 +132,24 @@ class Remote:
         """What decides the answers."""
         from unispect.models.remote.names import Asking
 
-        dialect = replace(self.speaking.dialect, picture_seeds=self.picture_seed, picture_format=self.picture_format)
-        return Asking(self.picture_size, self.picture_quality, self.thinking_tokens, not self.no_temperature, dialect)
+        dialect = replace(
+            self.speaking.dialect,
+            picture_seeds=self.picture_seed,
+            picture_format=self.picture_format,
+            guidance_name=self.guidance_name,
+            steps_name=self.steps_name,
+        )
+        return Asking(
+            self.picture_size,
+            self.picture_quality,
+            self.thinking_tokens,
+            not self.no_temperature,
+            dialect,
+            self.picture_guidance,
+            self.picture_steps,
+            self.negative_prompt,
+            self.log_probabilities,
+        )
+
+
+_OF_PICTURES = ("picture_size", "picture_quality", "picture_guidance", "picture_steps", "negative_prompt")

@@ -48,7 +48,8 @@ class Telling(Told):
             say(f"study   {study.name} version {study.version}: {ready.nothing}")
             return
         say(f"study   {study.name} version {study.version}: {len(ready.plan.units):,} units")
-        for line in (*plan_lines(ready.plan), *before_lines(ready, store)):
+        seeds = [f"seeds of pictures are sent, and {ready.seeds}"] if ready.seeds else []
+        for line in (*plan_lines(ready.plan), *seeds, *before_lines(ready, store)):
             say(f"        {line}")
 
     @contextmanager

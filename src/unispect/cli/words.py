@@ -23,9 +23,11 @@ VERBS: dict[str, Verb] = {
     "grade": Verb("unispect.cli.grade:app", "Grade what a run drew and told.", True),
     "review": Verb("unispect.cli.review:app", "Have people check what a chat judge graded."),
     "report": Verb("unispect.cli.report:report", "Write one self-contained HTML page from finished runs."),
+    "view": Verb("unispect.cli.view:view", "Look through runs in a browser, also while they are written."),
     "findings": Verb("unispect.cli.findings:findings", "Print what a report of runs says, without writing one."),
     "export": Verb("unispect.cli.export:export", "Write records, charts, tables or pictures of runs as files."),
     "check": Verb("unispect.cli.check:app", "Hold a run to what was written into it."),
     "train": Verb("unispect.cli.train:app", "Teach models new words by a recipe; make the tiny models.", True),
+    "new-model": Verb("unispect.cli.new_model:new_model", "Write a package for a family of models, to begin with."),
     "doctor": Verb("unispect.cli.doctor:doctor", "Check this machine and this installation."),
 }

@@ -1,7 +1,8 @@
 """Packages that only a part of unispect needs: what pyproject.toml calls extras, and how their absence is told.
 
-torch, numpy and scipy are always there; `unispect.metrics` needs no more. Everything else is imported where it is used,
-and where users come in (the command line, `unispect.load`) its absence becomes a `MissingExtra`.
+numpy and scipy are always there; `unispect.metrics` needs torch besides. Everything else is imported where it is used,
+and where users come in (the command line, `unispect.load`) its absence becomes a `MissingExtra`. Models bring torch:
+runs are merged, read, graded by rules or over a network and reported without it, and models behind an API are asked.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "yaml": "pyyaml",
     },
     "models": {
+        "torch": "torch",
         "accelerate": "accelerate",
         "diffusers": "diffusers",
         "huggingface_hub": "huggingface-hub",
@@ -30,7 +32,9 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "tokenizers": "tokenizers",
         "transformers": "transformers",
     },
+    "metrics": {"torch": "torch"},
     "report": {"jinja2": "jinja2", "markupsafe": "jinja2", "vl_convert": "vl-convert-python"},
+    "view": {"starlette": "starlette", "uvicorn": "uvicorn"},
     "faces": {"dicebear": "dicebear-core", "resvg_py": "resvg-py"},
     "train": {"peft": "peft", "psutil": "psutil"},
     "judges": {"anthropic": "anthropic", "google": "google-genai", "openai": "openai"},
@@ -48,7 +52,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
 
 
 class MissingExtra(UsageError, ImportError):
-    """A package of an extra is not installed; says which, and how to get it."""
+    """A package of an extra is not installed, or what only POSIX systems have; says which, and what to do."""
 
 
 def missing(error: BaseException | None) -> MissingExtra | None:
@@ -58,6 +62,12 @@ def missing(error: BaseException | None) -> MissingExtra | None:
     if not isinstance(error, ImportError) or not error.name:
         return None
     module = error.name.partition(".")[0]
+    if module == "fcntl":
+        return MissingExtra(
+            "unispect locks what it writes as POSIX systems do (fcntl), and this system has no such locks: on Windows, "
+            "use it in the Windows Subsystem for Linux",
+            name=module,
+        )
     for extra, packages in EXTRAS.items():
         if module in packages:
             return MissingExtra(

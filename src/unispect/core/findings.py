@@ -102,24 +102,25 @@ class Interval:
             return 1.0
         if not self.estimate > value:
             return 1.0
-        return self._tail(lambda interval: interval.low > value)
+        return self._tail(value)
 
     def p_below(self, value: float) -> float:
         """The same of "the statistic is not below `value`"."""
         return self.negated().p_above(-value)
 
-    def _tail(self, decided: Callable[[Interval], bool]) -> float:
-        """The smallest tail area on one side at which the limits decide, by halving its logarithm."""
+    def _tail(self, value: float) -> float:
+        """The smallest tail area below at which the lower limit is above `value`, by halving its logarithm."""
         if self.limits is None:  # one level is known: what it decides, and nothing finer
-            return (1 - self.level) / 2 if decided(self) else 1.0
-        if not decided(self.at(0.0)):
+            return (1 - self.level) / 2 if self.low > value else 1.0
+        limits = self.limits
+        if not limits(0.0)[0] > value:
             return 0.5
-        if decided(self.at(1 - 2 * SMALLEST_P)):
+        if limits(1 - 2 * SMALLEST_P)[0] > value:
             return SMALLEST_P
         low, high = math.log(SMALLEST_P), math.log(0.5)
         for _ in range(40):
             middle = (low + high) / 2
-            if decided(self.at(1 - 2 * math.exp(middle))):
+            if limits(1 - 2 * math.exp(middle))[0] > value:
                 high = middle
             else:
                 low = middle
@@ -156,6 +157,30 @@ ROUNDING = 1e-9
 """Of p values that come from halving."""
 
 
+class Bearing(StrEnum):
+    """What a verdict says of whether a model is one model."""
+
+    ONE = "one model"
+    APART = "apart"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Where in its section a finding's numbers stand; parts that are empty are looked for by the finding's model.
+
+    Attributes:
+        table: id of a table.
+        row: texts with which the row begins; empty for the first one of `table`.
+        figure: id of a figure.
+        pictures: heading of a group of the gallery.
+    """
+
+    table: str = ""
+    row: tuple[str, ...] = ()
+    figure: str = ""
+    pictures: str = ""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A claim with its verdict.
@@ -170,7 +195,7 @@ class Finding:
         preset: measurement preset, if any.
         control: the claim checks the instrument, not the model; a report treats a control that is not supported
             as a failure of the instrument.
-        headline: belongs on the first screen.
+        headline: its study puts it first.
         chance: value of the statistic without any effect; drawn as a mark beside the interval.
         seeds: the full repetitions the statistic rests on.
         decision: p values of a verdict that rests on a test; None where it does not.
@@ -178,6 +203,8 @@ class Finding:
             verdict rests on no test, or on one that is not corrected.
         power: of an absence claim: the chance that it is supported where there is exactly nothing
             (`unispect.studies.decisions.power`); NaN where it is not about absence.
+        bearing: verdict -> what it says of whether the model is one model; verdicts that say nothing of it are absent.
+        basis: where its numbers stand.
     """
 
     id: str
@@ -194,6 +221,28 @@ class Finding:
     decision: Decision | None = None
     adjusted: float = math.nan
     power: float = math.nan
+    bearing: Mapping[Verdict, Bearing] = field(default_factory=dict)
+    basis: Basis = Basis()
+
+    @property
+    def says(self) -> Bearing | None:
+        """What it says of whether the model is one model; None where it says nothing of it."""
+        return self.bearing.get(self.verdict)
+
+    @property
+    def sense(self) -> str:
+        """What the verdict means for the reader, in a word: how it is coloured follows from it.
+
+        `one` and `apart` by its bearing; of a control `held` or `failed`; `open` where the data cannot tell, `idle`
+        where nothing was asked, else `said`.
+        """
+        if self.verdict is Verdict.NOT_APPLICABLE:
+            return "idle"
+        if self.control:
+            return "held" if self.verdict is Verdict.SUPPORTED else "failed"
+        if self.verdict is Verdict.CANNOT_TELL:
+            return "open"
+        return {Bearing.ONE: "one", Bearing.APART: "apart", None: "said"}[self.says]
 
     @property
     def in_family(self) -> bool:
@@ -257,6 +306,9 @@ class GalleryItem:
         told: attribute -> what the model said the word means, None if unparsed.
         model: id of the model.
         group: heading under which it appears.
+        reply: what it wrote when it was asked freely, as it stands.
+        recalled: attribute -> what that reply says, None if nothing clear; empty if it was not asked freely.
+        record: id of the unit that drew the picture.
     """
 
     picture: str
@@ -267,6 +319,8 @@ class GalleryItem:
     model: str
     group: str = ""
     reply: str = ""
+    recalled: Mapping[str, str | None] = field(default_factory=dict)
+    record: str = ""
 
 
 @dataclass(frozen=True)
@@ -332,12 +386,41 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Glance:
+    """What a section shows of one model at first sight.
+
+    Attributes:
+        model: its name, as in findings.
+        asked: short names of what bears on whether it is one model -> ids of the section's findings about it.
+        shares: what was done -> share right, with `chance`; empty if nothing is shown as shares.
+        of: what the shares are of, in words.
+        curves: of text and of pictures by layer; empty if none were measured.
+        curved: what the curves are of, in words.
+        picture: one that it drew, with what it told of it.
+        planted: behaviour that was planted; empty for a model that is no control.
+    """
+
+    model: str
+    asked: Mapping[str, str]
+    shares: Mapping[str, Interval] = field(default_factory=dict)
+    chance: float | None = None
+    of: str = ""
+    curves: tuple[Series, ...] = ()
+    curved: str = ""
+    picture: GalleryItem | None = None
+    planted: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
     """One study's contribution to a report.
 
     Attributes:
+        chosen: by what rule the pictures of the gallery were chosen.
+        pictures: heading of a group of the gallery -> how many pictures there are of it.
         study: False for a section that no study of its own stands behind.
         family: the claims over which false decisions are controlled together, and how; empty if they are not.
+        glances: at most one of each model.
     """
 
     id: str
@@ -352,3 +435,6 @@ class Section:
     study: bool = True
     cards: tuple[Card, ...] = ()
     family: str = ""
+    chosen: str = ""
+    pictures: Mapping[str, int] = field(default_factory=dict)
+    glances: tuple[Glance, ...] = ()

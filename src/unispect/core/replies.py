@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unispect.core.units import JSON
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -58,7 +60,8 @@ class TextReply:
         text: decoded and stripped, special tokens removed.
         tokens: new token ids, the end token included when `finished`; none from models that do not show them.
         log_probabilities: natural log-probability of each of `tokens` under the model (temperature 1), from a pass over
-            prompt and reply by themselves; none where they were not asked for.
+            prompt and reply by themselves; none where they were not asked for. From behind an API: what the provider
+            says of each token that it does not show.
         finished: the end token was reached before `max_new_tokens`.
         refusal: what a provider said instead of answering, where it sets that apart; the text is this, then.
         thoughts: what the model said to itself before it answered, where that was told from `text` already
@@ -83,6 +86,7 @@ class ImageReply:
         tokens: image token ids in raster order, for discrete decoders.
         latents: final latents, for continuous decoders.
         replay: what else is needed to repeat any step (start noise, guidance, temperature, ...).
+        sent: what a provider was told of how to sample, where one drew it.
     """
 
     image: Image
@@ -90,6 +94,12 @@ class ImageReply:
     tokens: np.ndarray | None = None
     latents: np.ndarray | None = None
     replay: Mapping[str, object] = field(default_factory=dict)
+    sent: Mapping[str, JSON] = field(default_factory=dict)
+
+    @property
+    def left(self) -> dict[str, JSON]:
+        """What a record keeps beside the picture: `sent`, where a provider was told anything."""
+        return {"sent": dict(self.sent)} if self.sent else {}
 
 
 Reply = TextReply | ImageReply

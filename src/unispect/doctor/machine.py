@@ -10,7 +10,7 @@ from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
 from unispect.doctor.checks import Check
-from unispect.doctor.packages import check_packages, told
+from unispect.doctor.packages import check_packages, failed
 from unispect.doctor.trial import try_models, try_outputs
 
 LEAST_DISK = 2 * 2**30
@@ -23,7 +23,7 @@ def checks() -> Iterator[Check]:
         try:
             yield from look()
         except Exception as error:  # a broken installation must not stop the other checks
-            yield Check("FAIL", name, told(error))
+            yield failed(name, error)
 
 
 def _devices() -> Iterator[Check]:

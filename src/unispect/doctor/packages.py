@@ -57,7 +57,10 @@ TESTED: Mapping[str, Releases] = {
     "resvg-py": Releases("0.5.0", "0.5.0"),
 }
 OPTIONAL: Mapping[str, str] = {
-    package: extra for extra, packages in EXTRAS.items() for package in packages.values() if package in TESTED
+    package: extra
+    for extra, packages in reversed([*EXTRAS.items()])  # of several extras that bring a package, the first one
+    for package in packages.values()
+    if package in TESTED
 }
 """Package -> the extra it belongs to; all others are always there."""
 PYTHONS = Releases("3.11", "3.13")
@@ -85,6 +88,11 @@ def check_packages() -> Iterator[Check]:
     python = platform.python_version()
     if not PYTHONS.holds(".".join(python.split(".")[:2])):
         yield Check("note", "python", f"{python} has not been tried; unispect is made for {PYTHONS}")
+
+
+def failed(what: str, error: Exception) -> Check:
+    """What failed, and in which package; where a package of an extra is not there, that is nobody's failure."""
+    return Check("note" if missing(error) else "FAIL", what, told(error))
 
 
 def told(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from unispect.core.errors import UnispectError
 from unispect.doctor.checks import Check
-from unispect.doctor.packages import told
+from unispect.doctor.packages import failed
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
@@ -36,7 +36,7 @@ def try_models() -> Iterator[Check]:
                 for name in variants:
                     load(name, device="cpu", dtype="float32")
         except Exception as error:  # one broken family must not hide how the others are
-            yield Check("FAIL", organism, told(error))
+            yield failed(organism, error)
         else:
             yield Check(
                 "ok",
@@ -83,7 +83,7 @@ def try_outputs() -> Iterator[Check]:
         try:
             make()
         except Exception as error:
-            yield Check("FAIL", name, told(error))
+            yield failed(name, error)
         else:
             yield Check("ok", name, "can be made")
 

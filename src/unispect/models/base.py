@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PIL.Image import Image
-from torch import Tensor, nn
 
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
+
+if TYPE_CHECKING:  # models behind an API are asked where there is no torch
+    from torch import Tensor, nn
 
 
 @runtime_checkable

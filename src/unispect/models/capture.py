@@ -16,12 +16,13 @@ from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import slots
 
 if TYPE_CHECKING:
+    from transformers.models.emu3.modeling_emu3 import Emu3TextModel
     from transformers.models.llama.modeling_llama import LlamaModel
     from transformers.models.phi.modeling_phi import PhiModel
     from transformers.models.qwen2.modeling_qwen2 import Qwen2Model
     from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLTextModel
 
-    Backbone = LlamaModel | Qwen2Model | PhiModel | Qwen2_5_VLTextModel
+    Backbone = Emu3TextModel | LlamaModel | Qwen2Model | PhiModel | Qwen2_5_VLTextModel
 
 
 def stream(

@@ -56,15 +56,19 @@ class Checkpoint:
         return Checkpoint(folder, self.ledger)
 
     def holding(self, name: str) -> Checkpoint:
-        """Itself; where its folder lacks file `name`, those of its base (`hub.base_of`), if that has it."""
-        base = "" if (self.folder / name).is_file() else base_of(self.folder)
+        """Itself; where its folder lacks `name`, the files of its base (`hub.base_of`), if that has it.
+
+        Args:
+            name: of a file, or of a folder of texts.
+        """
+        base = "" if (self.folder / name).exists() else base_of(self.folder)
         if not base:
             return self
         try:
             lender = fetched(base, None, None)
         except CheckpointError:  # then the file is missing, which is told where it is read
             return self
-        if not (lender / name).is_file():
+        if not (lender / name).exists():
             return self
         self.ledger.note(borrowed(name, base))
         return self.at(lender)

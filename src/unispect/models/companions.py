@@ -12,7 +12,7 @@ from pathlib import Path
 
 from unispect.core.errors import CheckpointError
 from unispect.models.checkpoint import Checkpoint, Layout, merge_checkpoints, open_checkpoint, require_one, single
-from unispect.models.hub import base_of, borrowed
+from unispect.models.hub import base_of, borrowed, folder_of
 from unispect.models.ledger import FileLedger
 from unispect.models.sets import is_weights
 
@@ -97,6 +97,15 @@ class Part:
         Raises:
             CheckpointError: it is not there; says where to put it.
         """
+        base = base_of(folder) if self.folder else ""
+        try:
+            lent = folder_of(base, self.folder) if base else None
+        except CheckpointError:  # then it is looked for where it is published
+            lent = None
+        if lent and any(map(is_weights, lent.iterdir())):
+            if ledger:
+                ledger.note(borrowed(self.folder, base))
+            return self.opened(lent)
         if self.files:
             return self.opened(companion(folder, self.files[0], self.hub, ledger=ledger))
         try:
@@ -127,5 +136,5 @@ def with_part(checkpoint: Checkpoint, part: Part) -> tuple[Checkpoint, Checkpoin
     folders = (folder, *(around(folder, part.home) or (folder.parent,)))
     path = next((path for within in folders for path in part.lying_in(within)), None)
     own = part.opened(path) if path else part.fetched(folder, checkpoint.ledger)
-    of_a_folder = path.is_dir() if path else not part.files
+    of_a_folder = path.is_dir() if path else not part.files or own.folder.name == part.folder
     return merge_checkpoints(checkpoint, own, part.prefix), own if of_a_folder else None

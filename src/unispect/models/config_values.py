@@ -114,13 +114,14 @@ KINDS: Mapping[str, Kind] = {
         (
             PIXELS,
             "patch_size temporal_patch_size spatial_merge_size merge_size window_size kernel_size "
-            "stride vae_stride img_size downsample scale_factor_temporal scale_factor_spatial",
+            "stride vae_stride img_size downsample scale_factor_temporal scale_factor_spatial spatial_factor "
+            "temporal_downsample_factor",
         ),
         (_COUNTED, "padding"),
         (GRID, "image_latent_height image_latent_width latent_patch_size max_latent_size vit_max_num_patch_per_side"),
         (several(PIXELS, 3, least=3), "vit_transform vae_transform"),
         (PIXELS, "image_size min_size"),
-        (several(_COUNTED, least=0), "fullatt_block_indexes"),
+        (several(_COUNTED, least=0), "fullatt_block_indexes attn_resolutions"),
         (real(1, 1e11), "rope_theta"),
         (SMALL, "rms_norm_eps layer_norm_eps norm_eps partial_rotary_factor"),
         (SHARE, "mask_ratio_min mask_all_prob dropout"),
@@ -151,7 +152,7 @@ KINDS: Mapping[str, Kind] = {
             "llm mar vae params aligner_config gen_aligner_config gen_head_config gen_vision_config language_config "
             "vision_und_enc_config vision_gen_enc_config vision_gen_dec_config text_config vq_config vision_config "
             "vae_config llm_config clip_config diffusion_head_overrides encoder_config decoder_config "
-            "rope_scaling rope_parameters",
+            "rope_scaling rope_parameters vocabulary_map",
         ),
         (several(WIDTH, 3), "mrope_section"),
         (TEXT | whole(1, 1000), "num_sampling_steps"),

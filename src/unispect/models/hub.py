@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from unispect.core.errors import CheckpointError, OutsideError
 from unispect.core.outside import parse_yaml, regular_bytes
 from unispect.models.sets import (
-    ADAPTERS,
     USUAL,
     Layout,
     WeightSet,
+    instead_of_weights,
     is_model,
     is_weights,
     named_set,
@@ -124,6 +124,23 @@ def fetched(name: str, revision: str | None, layout: Layout | Sequence[str] | No
     return folder
 
 
+def folder_of(name: str, place: str) -> Path | None:
+    """An inner folder of a repository at its `main`, with its texts and weights; None where there is none of the name.
+
+    Raises:
+        CheckpointError: the repository cannot be had, or the folder holds several sets of weights that differ.
+    """
+    found = _asked(name, None)
+    if isinstance(found, Path):
+        return found / place if (found / place).is_dir() else None
+    if not (own := found.within(place)):
+        return None
+    texts = _joined(place, [file for file in own if PurePosixPath(file).suffix in _TEXTS])
+    folder = found.fetch(texts) if texts else Path()  # without an index nothing is read to tell the sets
+    sets = offered_sets(folder / place, own, usual=USUAL, apart=())
+    return found.fetch([*texts, *_names(place, _chosen(found, place, sets, USUAL))]) / place
+
+
 def _of_an_adapter(found: Repository, names: Sequence[str]) -> list[str]:
     """Files of the usual names, else the only one of safetensors; never a whole model's."""
     own = found.within("")
@@ -216,18 +233,8 @@ def _instead(found: Repository, weights: Sequence[PurePosixPath]) -> str:
     inner = next((path for path in weights if len(path.parts) > 1 and not _of_a_trainer(path, "")), None)
     if inner:
         return f"holds no weights itself, but {str(inner.parent)!r} in it does; name them: {found.source(str(inner))}"
-    for ends, what in (
-        (ADAPTERS, "an adapter and no whole weights; merge it into its base (peft: merge_and_unload)"),
-        (
-            (".distcp",),
-            "weights as a sharded training saves them; gather them into one file (python -m "
-            "torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE)",
-        ),
-        ((".onnx",), "a graph of ONNX, which is not read here; take the repository that it was converted from"),
-    ):
-        name = next((name for name in found.files if name.endswith(ends)), None)
-        if name:
-            return f"holds {what}: {name}"
+    if known := instead_of_weights(found.files):
+        return f"holds {known}"
     kinds = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
     return (
         f"holds no weights: none of its {len(found.files)} files is one of {kinds}; take the repository that has them"

@@ -288,7 +288,8 @@ _QUANTISED = (
     "these weights are quantised, which this port cannot run: take the weights as they were before, of 16 bits or more"
 )
 _ADAPTED = (
-    "these weights hold an adapter that was not merged: merge it (peft: merge_and_unload) and save the whole model"
+    "these weights hold an adapter that was not merged: merge it (peft: merge_and_unload) and save the whole model; if "
+    "they are the adapter alone, name the weights that it changes with --model and this with --adapter"
 )
 _QUANTISED_KEYS = re.compile(
     r".*\.(SCB|weight_format|absmax|quant_map|nested_absmax|quant_state\..+|qweight|qzeros|g_idx|weight_scale(_inv)?|"

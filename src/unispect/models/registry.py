@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 GROUP = "unispect.models"
 _ORGANISMS = "unispect.organisms.shipped"
-_FAMILIES = ("janus_pro", "janus_flow", "harmon", "show_o", "show_o2", "bagel", "omnigen2")
+_FAMILIES = ("janus_pro", "janus_flow", "harmon", "show_o", "show_o2", "bagel", "omnigen2", "cosmos3", "emu3")
 """Packages with `CARDS` in their `card` and `load(card, weights, *, device, dtype)` in their `folder`."""
 
 

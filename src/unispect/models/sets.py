@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,6 +42,19 @@ _NOT_WEIGHTS = re.compile(
 """Beginnings of names of what trainers leave beside weights; adapters are spoken of apart."""
 _UNFINISHED = (".incomplete", ".part", ".partial", ".crdownload", ".aria2", ".download", ".tmp")
 ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin", "adapter_config.json")
+NOT_READ = (
+    (
+        ADAPTERS,
+        "an adapter and no whole weights; name those that it changes with --model NAME=PLACE, and this with --adapter",
+    ),
+    (
+        (".distcp",),
+        "weights as a sharded training saves them; gather them into one file (python -m "
+        "torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE)",
+    ),
+    ((".onnx",), "a graph of ONNX, which is not read here; take the weights that it was converted from"),
+)
+"""Ends of names of files that may lie in the place of weights -> what they are, and what helps."""
 _COPIES = ".gguf"
 """Suffix of files that count where there are no others: copies of weights, quantised as a rule."""
 _RELATED = 0.5
@@ -172,8 +186,8 @@ def chosen_set(folder: Path, *, usual: Sequence[str] = USUAL, apart: Sequence[st
     adapter = next((name for name in ADAPTERS[:2] if (folder / name).is_file()), None)
     if adapter:
         raise CheckpointError(
-            f"{folder} holds an adapter ({adapter}) beside {first.name}; merge it into the weights and save them by "
-            f"themselves; if they are meant without it, {_say(folder, first)}"
+            f"{folder} holds an adapter ({adapter}) beside {first.name}; {_say(folder, first)}, and if the adapter is "
+            f"meant too, --adapter {folder}"
         )
     notes = []
     for one in broken:
@@ -201,6 +215,15 @@ def named_set(folder: Path, name: str, offered: Iterable[str] | None = None) -> 
     if found.lost:
         raise CheckpointError(_lost(found))
     return found
+
+
+def instead_of_weights(names: Iterable[str]) -> str:
+    """What files in the place of weights are, by their names, what helps, and which; empty where none is known."""
+    held = list(names)
+    for ends, what in NOT_READ:
+        if name := next((name for name in held if name.endswith(ends)), None):
+            return f"{what}: {name}"
+    return ""
 
 
 def is_weights(path: PurePath) -> bool:
@@ -265,7 +288,7 @@ def _sets(
     broken: list[Broken] = []
     parts: set[Path] = set()
     paths = sorted(folder.iterdir() if offered is None else (folder / name for name in offered))
-    for index in (path for path in paths if _INDEX.fullmatch(path.name)):
+    for index in (path for path in paths if _INDEX.fullmatch(path.name) and not _over_folders(path)):
         found = _of_index(index, offered)
         parts |= {*found.files, *found.lost}
         if not found.lost:
@@ -314,7 +337,18 @@ def _readable(folder: Path, whole: Sequence[WeightSet], names: Sequence[str]) ->
     return readable, broken
 
 
-def _of_index(index: Path, offered: frozenset[str] | None = None) -> WeightSet:
+def _over_folders(index: Path) -> bool:
+    """An index over the weights of several inner folders, each of which is read by itself."""
+    names = [PurePosixPath(name) for name in _content_of(index)["weight_map"].values()]
+    return all(len(name.parts) > 1 and not name.is_absolute() and ".." not in name.parts for name in names)
+
+
+def _content_of(index: Path) -> Mapping[str, Any]:
+    """What an index says; its `weight_map` puts keys into named files.
+
+    Raises:
+        CheckpointError: it does not.
+    """
     content = read_json(index)
     weight_map = content.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
@@ -325,6 +359,12 @@ def _of_index(index: Path, offered: frozenset[str] | None = None) -> WeightSet:
             f"{index}: weight_map puts {odd!r} into {short(weight_map[odd])}, which is no name of a file; fetch the "
             "checkpoint again"
         )
+    return content
+
+
+def _of_index(index: Path, offered: frozenset[str] | None = None) -> WeightSet:
+    content = _content_of(index)
+    weight_map = content["weight_map"]
     files = [index.parent / name for name in sorted(set(weight_map.values()))]
     for file in files:
         if file.parent != index.parent:
@@ -416,8 +456,9 @@ def _nothing(folder: Path, broken: Sequence[Broken]) -> str:
         if len(one.found.files) == 1:
             return f"{one.found.files[0]} {one.why.removeprefix('it ')}"
         return f"{folder / one.found.name}: {one.why}; fetch the checkpoint again"
-    if any((folder / name).is_file() for name in ADAPTERS):
-        return f"{folder} holds an adapter and no whole weights; merge it into its base (peft: merge_and_unload)"
+    names = (path.relative_to(folder).as_posix() for path in sorted((*folder.iterdir(), *folder.glob("*/*.distcp"))))
+    if found := instead_of_weights(names):
+        return f"{folder} holds {found}"
     for path in sorted(folder.iterdir()):
         if path.name.endswith(_UNFINISHED):
             return f"{path} is an unfinished download, and {folder} holds no weights; fetch the checkpoint again"

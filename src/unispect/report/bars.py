@@ -43,28 +43,52 @@ def scale_for(values: Iterable[float]) -> Scale | None:
     return Scale(math.floor(low / step) * step, math.ceil(high / step) * step)
 
 
-def interval_bar(interval: Interval, chance: float | None = None) -> Markup:
-    """A finding's interval on a labelled axis, with the chance level marked; empty when there is nothing to draw."""
-    marks = (interval.estimate, interval.low, interval.high) + (() if chance is None else (chance,))
-    scale = scale_for(marks)
+def interval_bar(interval: Interval, chance: float | None = None, scale: Scale | None = None) -> Markup:
+    """A finding's interval on a labelled axis, with the chance level marked; empty when there is nothing to draw.
+
+    Args:
+        interval: to draw.
+        chance: expected without an effect.
+        scale: of the axis; by default the natural one (`scale_of`).
+    """
+    scale = scale or scale_of([interval], chance)
     if scale is None or not math.isfinite(interval.estimate):
         return Markup("")
     width, margin = 190.0, 10.0
-    x_of = {value: scale.x_of(value, width, margin) for value in marks if math.isfinite(value)}
-    parts = [f'<line class="axis" x1="{margin}" x2="{width - margin}" y1="13" y2="13"/>']
+
+    def at(value: float) -> str:
+        return f"{scale.x_of(value, width, margin):g}"
+
     ends = sorted({scale.low, scale.high} | ({0.0} if scale.low < 0 < scale.high else set()))
-    for end in ends:
-        x = scale.x_of(end, width, margin)
-        parts.append(f'<line class="axis" x1="{x}" x2="{x}" y1="10" y2="16"/>')
-        parts.append(f'<text class="tick" x="{x}" y="30" text-anchor="middle">{tick(end)}</text>')
-    if chance is not None and chance in x_of:
-        parts.append(f'<line class="chance" x1="{x_of[chance]}" x2="{x_of[chance]}" y1="2" y2="21"/>')
+    parts = [f'<path class="axis" d="M10,13h170{"".join(f"M{at(end)},10v6" for end in ends)}"/>']
+    parts += [f'<text x="{at(end)}" y="30">{tick(end)}</text>' for end in ends]
+    if chance is not None and math.isfinite(chance):
+        parts.append(f'<path class="chance" d="M{at(chance)},2v19"/>')
     if math.isfinite(interval.low) and math.isfinite(interval.high):
-        low, high = x_of[interval.low], x_of[interval.high]
-        parts.append(f'<line class="span" x1="{low}" x2="{high}" y1="13" y2="13"/>')
-        parts.extend(f'<line class="cap" x1="{x}" x2="{x}" y1="8.5" y2="17.5"/>' for x in (low, high))
-    parts.append(f'<circle class="dot" cx="{x_of[interval.estimate]}" cy="13" r="4.2"/>')
+        low, high = at(interval.low), at(interval.high)
+        parts.append(f'<path class="span" d="M{low},13H{high}"/><path class="cap" d="M{low},8.5v9M{high},8.5v9"/>')
+    parts.append(f'<circle cx="{at(interval.estimate)}" cy="13" r="4.2"/>')
     return Markup(_svg("bar", f"0 0 {width:g} 34", parts))
+
+
+def scale_of(intervals: Iterable[Interval], chance: float | None = None) -> Scale | None:
+    """One scale for several intervals; None where there is nothing to draw."""
+    ends = [value for one in intervals for value in (one.estimate, one.low, one.high)]
+    return scale_for(ends + ([] if chance is None else [chance]))
+
+
+def share_bar(share: Interval, chance: float | None) -> Markup:
+    """A share right from 0 to 1, as a filled bar with its interval and the level of guessing."""
+    if not math.isfinite(share.estimate):
+        return Markup("")
+    scale = Scale(0.0, 1.0)
+    parts = [f'<path class="track" d="M0,5h100"/><path class="fill" d="M0,5H{scale.x_of(share.estimate, 100, 0):g}"/>']
+    if math.isfinite(share.low) and math.isfinite(share.high):
+        low, high = scale.x_of(share.low, 100, 0), scale.x_of(share.high, 100, 0)
+        parts.append(f'<path class="span" d="M{low:g},5H{high:g}"/>')
+    if chance is not None:
+        parts.append(f'<path class="chance" d="M{scale.x_of(chance, 100, 0):g},0v10"/>')
+    return Markup(_svg("share", "0 0 100 10", parts).replace("<svg ", '<svg preserveAspectRatio="none" ', 1))
 
 
 def cell_bar(interval: Interval, scale: Scale) -> Markup:
@@ -73,13 +97,13 @@ def cell_bar(interval: Interval, scale: Scale) -> Markup:
         return Markup("")
     width = 100.0
     x = scale.x_of(interval.estimate, width, 2)
-    parts = ['<line class="axis" x1="2" x2="98" y1="4" y2="4"/>']
+    parts = []
     if math.isfinite(interval.low) and math.isfinite(interval.high):
         low, high = scale.x_of(interval.low, width, 2), scale.x_of(interval.high, width, 2)
-        parts.append(f'<line class="span" x1="{low}" x2="{high}" y1="4" y2="4"/>')
-    parts.append(f'<circle class="dot" cx="{x}" cy="4" r="2"/>')
+        parts.append(f'<path d="M{low:.1f},4H{high:.1f}"/>')
+    parts.append(f'<path d="M{x:.1f},4h0"/>')
     return Markup(_svg("cellbar", "0 0 100 8", parts))
 
 
 def _svg(name: str, box: str, parts: list[str]) -> str:
-    return f'<svg class="{name}" viewBox="{box}" aria-hidden="true" focusable="false">{"".join(parts)}</svg>'
+    return f'<svg class="{name}" viewBox="{box}" aria-hidden="true">{"".join(parts)}</svg>'

@@ -1,4 +1,4 @@
-"""The numbers of a report as files inside the page: `data:` links a reader can save without any network."""
+"""The numbers of a report as files: every finding, table and figure, packed into one archive."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import io
 import json
 import math
 import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 
 from unispect.core.findings import Cell, Finding, Interval, Section, Table
+from unispect.core.shown import spreadsheet_cell
 from unispect.report.figures import numbers_of
 from unispect.report.provenance import Provenance
-from unispect.report.text import Anchors, slug
+from unispect.report.text import Anchors
 
-LARGEST = 1_400_000
-"""Bytes one link may carry: Chromium opens no address longer than 2 MiB, and base64 adds a third."""
+CARRIED = 600_000
+"""Bytes of an archive that a page carries; a larger one lies beside it, so that the page stays light."""
+ARCHIVE = "unispect-report.zip"
 
 _OF_INTERVAL = ("estimate", "low", "high", "level", "n", "clusters", "unit")
 _COLUMNS: Mapping[str, Callable[[Finding], object]] = {
@@ -42,68 +43,39 @@ _COLUMNS: Mapping[str, Callable[[Finding], object]] = {
 """Columns of the table of findings, behind that of their section: what stands in each."""
 LEVEL = 9
 """Of compression, the strongest."""
-PIECE = 2**20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Download:
-    """One saveable file."""
+    """The archive, as a page offers it: under `uri`; where that is empty, in a file called `name` beside the page."""
 
     name: str
     uri: str
     size: int
-    what: str
 
 
-@dataclass(frozen=True)
-class Downloads:
-    """What can be saved, and what was too large to be carried in the page."""
-
-    files: tuple[Download, ...]
-    left_out: tuple[tuple[str, int], ...]
-
-
-Pieces = Callable[[], Iterable[bytes]]
-"""Gives what a file is to hold, piece by piece."""
+def archive(sections: Sequence[Section], provenance: Provenance) -> bytes:
+    """Findings as JSON and CSV, and every table and every figure's numbers as CSV, in one ZIP file."""
+    files = {"findings.json": findings_json(sections, provenance), "findings.csv": findings_csv(sections)}
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as packed:
+        for name, content in {**files, **_tables(sections)}.items():
+            packed.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
 
 
-def downloads(sections: Sequence[Section], provenance: Provenance, data: Mapping[str, bytes | Pieces]) -> Downloads:
-    """Findings as JSON and CSV, and one archive with every table, every figure's numbers and `data`.
-
-    Files of `data` that do not fit are left out, largest first, and named. Those that come in pieces are held no
-    further than can fit.
-    """
-    findings = findings_json(sections, provenance)
-    ours = {"findings.json": findings, "findings.csv": findings_csv(sections), **_tables(sections)}
-    extra = {name: _Measured.of(content) for name, content in _renamed(data).items()}
-    left_out = []
-
-    def leave_out() -> None:
-        name = max(extra, key=lambda name: extra[name].size)
-        left_out.append((name, extra.pop(name).size))
-
-    while sum(one.packed for one in extra.values()) > LARGEST:
-        leave_out()
-    archive = _archive({**ours, **{name: one.content for name, one in extra.items()}})
-    while len(archive) > LARGEST and extra:
-        leave_out()
-        archive = _archive({**ours, **{name: one.content for name, one in extra.items()}})
-    what = f"every table and figure as CSV{', ' + ', '.join(extra) if extra else ''}"
-    offered = (
-        ("unispect-report.zip", "application/zip", archive, what),
-        ("findings.json", "application/json", findings, "findings, tables, figures and provenance"),
-        ("findings.csv", "text/csv", ours["findings.csv"], "one row per finding"),
-    )
-    files = tuple(Download(name, _uri(kind, body), len(body), text) for name, kind, body, text in offered)
-    fits = tuple(file for file in files if file.size <= LARGEST)
-    return Downloads(fits, tuple(left_out) + tuple((file.name, file.size) for file in files if file.size > LARGEST))
+def offered(data: bytes, beside: str = "") -> Download:
+    """An archive in the page, or, with the name `beside`, in a file next to it."""
+    if beside:
+        return Download(beside, "", len(data))
+    return Download(ARCHIVE, f"data:application/zip;base64,{base64.b64encode(data).decode('ascii')}", len(data))
 
 
 def findings_json(sections: Sequence[Section], provenance: Provenance) -> bytes:
     """Sections and provenance as UTF-8 JSON; NaN and infinity become null."""
     value = {"sections": [_plain(section) for section in sections], "provenance": _plain(provenance)}
-    return json.dumps(value, indent=1, allow_nan=False).encode("ascii")
+    return json.dumps(value, allow_nan=False).encode("ascii")
 
 
 def findings_csv(sections: Sequence[Section]) -> bytes:
@@ -151,18 +123,26 @@ def _csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def _field(value: object) -> object:
-    """A spreadsheet runs a text that starts like a formula; an apostrophe in front stops that."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
+    """The value as a table has it: no number where there is none, and nothing that a spreadsheet would run."""
+    return None if isinstance(value, float) and not math.isfinite(value) else spreadsheet_cell(value)
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """Fields of a dataclass. What is not compared is no data: how limits at other levels are computed."""
+    return tuple(field.name for field in fields(kind) if field.compare) if is_dataclass(kind) else ()
 
 
 def _plain(value: object) -> object:
-    if is_dataclass(value) and not isinstance(value, type):
-        # what is not compared is no data: how limits at other levels are computed
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.compare}
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None  # pyright: ignore[reportArgumentType]
+    if kind is tuple or kind is list:
+        return [_plain(item) for item in value]  # pyright: ignore[reportGeneralTypeIssues]
+    if names := _names(kind):
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -174,68 +154,3 @@ def _plain(value: object) -> object:
     if hasattr(value, "__iter__"):
         return [_plain(item) for item in value]  # pyright: ignore[reportGeneralTypeIssues]
     return _plain(float(value))  # pyright: ignore[reportArgumentType]
-
-
-def _archive(files: Mapping[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
-    return out.getvalue()
-
-
-def _renamed(data: Mapping[str, bytes | Pieces]) -> dict[str, bytes | Pieces]:
-    """`data` under names that are unique and stay inside the folder an archive is unpacked to."""
-    unique = Anchors()
-    files: dict[str, bytes | Pieces] = {}
-    for name, content in data.items():
-        stem, dot, ending = name.rpartition("/")[2].rpartition(".")
-        files[f"data/{unique(stem)}.{slug(ending)}" if dot else f"data/{unique(ending)}"] = content
-    return files
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """A file that is to be packed.
-
-    Attributes:
-        size: in bytes.
-        packed: bytes that it takes in an archive; counting ends once they are more than an archive may have.
-        content: of the file, as far as counting went.
-    """
-
-    size: int
-    packed: int
-    content: bytes
-
-    @classmethod
-    def of(cls, content: bytes | Pieces) -> _Measured:
-        deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-        size = packed = 0
-        held: list[bytes] = []
-        for piece in _blocks(content):
-            size += len(piece)
-            if packed <= LARGEST:
-                packed += len(deflate.compress(piece))
-                held.append(piece)
-            else:
-                held.clear()  # it is left out
-        return cls(size, packed + len(deflate.flush()), b"".join(held))
-
-
-def _blocks(content: bytes | Pieces) -> Iterator[bytes]:
-    """The content in pieces of a size that is worth compressing."""
-    if isinstance(content, bytes):
-        yield content
-        return
-    block = bytearray()
-    for piece in content():
-        block += piece
-        if len(block) >= PIECE:
-            yield bytes(block)
-            block.clear()
-    yield bytes(block)
-
-
-def _uri(kind: str, body: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(body).decode('ascii')}"

@@ -1,34 +1,29 @@
 """Figures as static SVG: one small drawing per panel, on shared axes, in colours the page's style sheet decides.
 
-The drawings carry no script. Colours are written as placeholders and then replaced by CSS variables, so the same
-drawing is readable in the light theme, in the dark one and in print. Every series also has its own point shape: nothing
-is told by colour alone.
+The drawings carry no script and no colour: their parts have classes, so the same drawing is readable in the light
+theme, in the dark one and in print. Every series also has its own point shape: nothing is told by colour alone. A
+pointer that rests on a drawing is told the values at its place.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import vl_convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from unispect.core.findings import Figure, Interval, Series, Table
-from unispect.report.svg import harmless
+from unispect.report.numbers import number, tick
 from unispect.report.text import clip, visible
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
-_COLOURS = tuple(f"#0000{index:02x}" for index in range(1, len(SHAPES) + 1))
-_INK, _SOFT, _RULE = "#00aa01", "#00aa02", "#00aa03"
-_VARIABLES = {
-    _INK: "var(--ink)",
-    _SOFT: "var(--soft)",
-    _RULE: "var(--rule)",
-    **{colour: f"var(--series-{index})" for index, colour in enumerate(_COLOURS, 1)},
-}
 _WIDTH, _HEIGHT = 330, 190
+_LEFT, _TOP, _RIGHT, _BOTTOM = 42, 24, 8, 38
+"""Room around a panel, for its labels."""
+_PADDING = 6
+"""Between the ends of the x axis and the first and last points."""
 _LONGEST_LABEL = 60
 
 
@@ -69,7 +64,8 @@ def draw(figure: Figure, styles: Styles) -> Drawing:
     if len({styles[series.label] for series in everything}) < len({series.label for series in everything}):
         styles = styles_for([figure])
     axes = _Axes.of(figure, everything)
-    panels = tuple((title, _panel(panel, styles, axes)) for title, panel in figure.panels.items())
+    frame = axes.frame()
+    panels = tuple((title, _panel(panel, styles, axes, frame)) for title, panel in figure.panels.items())
     dashes = {series.label: series.dash for series in everything}
     keys = tuple(Key(label, styles[label], _swatch(styles[label], dash)) for label, dash in dashes.items())
     return Drawing(panels, keys, numbers_of(figure))
@@ -98,181 +94,186 @@ def _points(series: Series) -> dict[float, Interval | float]:
 
 @dataclass(frozen=True)
 class _Axes:
-    """The axes that all panels of a figure share, as encoding channels of Vega-Lite."""
+    """The axes that all panels of a figure share: labels, and the values at the ends of both."""
 
-    x: _Spec
-    y: _Spec
-    low: _Spec
-    crosses_zero: bool
+    x_label: str
+    y_label: str
+    xs: tuple[float, ...]
+    x: tuple[float, float]
+    y: tuple[float, float]
 
     @classmethod
     def of(cls, figure: Figure, everything: Sequence[Series]) -> _Axes:
-        xs = [float(x) for series in everything for x in series.x if math.isfinite(x)]
+        xs = sorted({float(x) for series in everything for x in series.x if math.isfinite(x)})
         values = [float(v) for s in everything for v in (*s.y, *s.low, *s.high) if math.isfinite(v)]
-        x_domain, y_domain = _x_domain(xs), _y_domain(values)
-        x_axis = {"title": _label(figure.x_label), "tickCount": min(7, max(1, len(set(xs)) - 1)), "grid": False}
-        if all(x.is_integer() for x in xs):
-            x_axis |= {"format": "d", "tickMinStep": 1}
-        y_axis = {
-            "title": _label(figure.y_label),
-            "tickCount": 5,
-            "titleBaseline": "bottom",
-            "domain": False,
-            "ticks": False,
-            "titleAngle": 0,
-            "titleAlign": "left",
-            "titleAnchor": "start",
-            "titleX": -34,
-            "titleY": -12,
-        }
-        x_scale = {"domain": x_domain, "nice": False, "zero": False, "padding": 6}
-        y_scale = {"domain": y_domain, "nice": False, "zero": False}
-        return cls(
-            {"field": "x", "type": "quantitative", "axis": x_axis, "scale": x_scale},
-            {"field": "y", "type": "quantitative", "axis": y_axis, "scale": y_scale},
-            {"field": "low", "type": "quantitative", "axis": y_axis, "scale": y_scale},
-            y_domain[0] < 0 < y_domain[1],
-        )
+        return cls(_label(figure.x_label), _label(figure.y_label), tuple(xs), _x_domain(xs), _y_domain(values))
+
+    def at(self, x: float, y: float) -> str:
+        """A place in the drawing."""
+        return f"{_short(self.across(x))},{_short(self.down(y))}"
+
+    def across(self, x: float) -> float:
+        return _PADDING + (x - self.x[0]) / (self.x[1] - self.x[0]) * (_WIDTH - 2 * _PADDING)
+
+    def down(self, y: float) -> float:
+        return (self.y[1] - y) / (self.y[1] - self.y[0]) * _HEIGHT
+
+    def frame(self) -> str:
+        """Rules, ticks and labels."""
+        parts = []
+        for y in _ticks(*self.y, most=6, whole=False):
+            at = _short(self.down(y))
+            zero = ' class="zero"' if y == 0 and self.y[0] < 0 < self.y[1] else ""
+            parts.append(
+                f'<path{zero} d="M0,{at}h{_WIDTH}"/><text class="y" x="-6" y="{at}" dy=".32em">{tick(y)}</text>'
+            )
+        parts.append(f'<path class="axis" d="M0,{_HEIGHT}h{_WIDTH}"/>')
+        whole = all(x.is_integer() for x in self.xs)
+        for x in _ticks(*self.x, most=7, whole=whole):
+            at = _short(self.across(x))
+            parts.append(
+                f'<path class="axis" d="M{at},{_HEIGHT}v4"/><text x="{at}" y="{_HEIGHT + 16}">{tick(x)}</text>'
+            )
+        parts.append(f'<text class="name" x="{_WIDTH / 2:g}" y="{_HEIGHT + 32}">{escape(self.x_label)}</text>')
+        parts.append(f'<text class="name first" x="{4 - _LEFT}" y="-11">{escape(self.y_label)}</text>')
+        return f'<g class="frame">{"".join(parts)}</g>'
 
 
-def _x_domain(xs: Sequence[float]) -> list[float]:
+def _x_domain(xs: Sequence[float]) -> tuple[float, float]:
     low, high = (min(xs), max(xs)) if xs else (0.0, 1.0)
-    return [low - 1, high + 1] if low == high else [low, high]
+    return (low - 1, high + 1) if low == high else (low, high)
 
 
-def _y_domain(values: Sequence[float]) -> list[float]:
+def _y_domain(values: Sequence[float]) -> tuple[float, float]:
     """Holds every value; starts at zero when that costs less than two fifths of the height."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if 0 < low < 0.4 * high:
         low = 0.0
     if low == high:
-        return [low - 0.5, high + 0.5]
+        return low - 0.5, high + 0.5
     room = 0.04 * (high - low)
-    return [low if low == 0.0 else low - room, high + room]
+    return (low if low == 0.0 else low - room), high + room
 
 
-def _panel(panel: Sequence[Series], styles: Styles, axes: _Axes) -> Markup:
+def _ticks(low: float, high: float, *, most: int, whole: bool) -> list[float]:
+    """Round values between `low` and `high`, at most `most` steps apart."""
+    least = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(power * one for one in (1, 2, 5, 10) if power * one >= least)
+    step = max(step, 1.0) if whole else step
+    return [number * step for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
+def _panel(panel: Sequence[Series], styles: Styles, axes: _Axes, frame: str) -> Markup:
     if not panel:
         return Markup("")
-    data: dict[str, list[_Point]] = {"zero": [{"y": 0.0}]}
-    layers = [_rule("zero", _SOFT, y=axes.y)] if axes.crosses_zero else []
-    for index, series in enumerate(panel):
-        points = _points_of(series)
-        names = f"series-{index}", f"alone-{index}"
-        data |= dict(zip(names, (points, _alone(points)), strict=True))
-        layers += _layers(names, series, styles[series.label], axes, size=34 if len(points) <= 16 else 14)
-    specification = {"width": _WIDTH, "height": _HEIGHT, "config": _CONFIG, "layer": layers, "datasets": data}
-    return harmless(vl_convert.vegalite_to_svg(specification, allowed_base_urls=[]), _VARIABLES)
+    drawn = "".join(_drawn(series, styles[series.label], axes) for series in panel)
+    box = f"{-_LEFT} {-_TOP} {_LEFT + _WIDTH + _RIGHT} {_TOP + _HEIGHT + _BOTTOM}"
+    return Markup(f'<svg class="plot" viewBox="{box}" aria-hidden="true">{frame}{drawn}{_values(panel, axes)}</svg>')
 
 
-def _layers(names: tuple[str, str], series: Series, style: int, axes: _Axes, size: int) -> list[_Spec]:
-    colour = _COLOURS[style - 1]
-    line = {"type": "line", "strokeWidth": 1.8, "color": colour, "invalid": _GAPS}
-    if series.dash:
-        line |= {"strokeDash": [5, 3]}
-    point = {
-        "type": "point",
-        "shape": SHAPES[style - 1],
-        "filled": True,
-        "size": size,
-        "opacity": 1,
-        "color": colour,
-    }
-    lines = [_layer(names[0], mark, x=axes.x, y=axes.y) for mark in (line, point)]
-    if not len(series.low):
-        return lines
-    banded = {"x": axes.x, "y": axes.low, "y2": {"field": "high"}}
-    area = {"type": "area", "opacity": 0.16, "color": colour, "invalid": _GAPS}
-    return [_layer(names[0], area, **banded), _rule(names[1], colour, **banded), *lines]
+def _drawn(series: Series, style: int, axes: _Axes) -> str:
+    """One series: its band, whiskers where a point stands alone in it, its line and its points."""
+    points = list(_points_of(series))
+    lines = [run for run in _runs(points, lambda point: math.isfinite(point[1])) if len(run) > 1]
+    bands = list(_runs(points, lambda point: math.isfinite(point[2]) and math.isfinite(point[3])))
+    parts = []
+    if area := "".join(_around(run, axes) for run in bands if len(run) > 1):
+        parts.append(f'<path class="band" d="{area}"/>')
+    whiskers = [run[0] for run in bands if len(run) == 1]
+    if line := "".join(f"M{axes.at(x, low)}L{axes.at(x, high)}" for x, _, low, high in whiskers):
+        parts.append(f'<path class="whisker" d="{line}"/>')
+    if line := "".join("M" + "L".join(axes.at(x, y) for x, y, *_ in run) for run in lines):
+        parts.append(f'<path class="line{" dash" if series.dash else ""}" d="{line}"/>')
+    glyph = _GLYPHS[SHAPES[style - 1]]
+    marks = "".join(f"M{axes.at(x, y)}{glyph}" for x, y, *_ in points if math.isfinite(y))
+    return f'<g class="s{style}">{"".join(parts)}<path class="points" d="{marks}"/></g>'
 
 
-def _rule(name: str, colour: str, **channels: _Spec) -> _Spec:
-    return _layer(name, {"type": "rule", "color": colour, "strokeWidth": 1}, **channels)
+_Point = tuple[float, float, float, float]
+"""x, y, and the limits of y; NaN where there are none."""
 
 
-def _layer(name: str, mark: _Spec, **channels: _Spec) -> _Spec:
-    """One mark at every point of the data of a name."""
-    return {"data": {"name": name}, "mark": mark, "encoding": channels}
-
-
-_GAPS = "break-paths-show-path-domains"
-_Spec = dict[str, Any]
-"""A part of a specification in Vega-Lite."""
-_Point = dict[str, float | None]
-
-
-def _points_of(series: Series) -> list[_Point]:
+def _points_of(series: Series) -> Iterator[_Point]:
     blank = [math.nan] * len(series.x)
     lows, highs = (series.low, series.high) if len(series.low) else (blank, blank)
-    return [_point(*values) for values in zip(series.x, series.y, lows, highs, strict=True)]
+    for values in zip(series.x, series.y, lows, highs, strict=True):
+        x, y, low, high = map(float, values)
+        if math.isfinite(x):
+            yield x, y, low, high
 
 
-def _point(x: float, y: float, low: float, high: float) -> _Point:
-    whole = math.isfinite(low) and math.isfinite(high)
-    return {
-        "x": _finite(x),
-        "y": _finite(y),
-        "low": float(low) if whole else None,
-        "high": float(high) if whole else None,
-    }
+def _runs(points: Sequence[_Point], there: Callable[[_Point], bool]) -> Iterator[list[_Point]]:
+    """Points that follow each other and are `there`; what is not leaves a gap."""
+    return (list(run) for whole, run in itertools.groupby(points, there) if whole)
 
 
-def _alone(points: Sequence[_Point]) -> list[_Point]:
-    """The banded points with a gap on either side: a band would have no width there."""
-    padded: list[_Point] = [{}, *points, {}]
-    return [
-        here
-        for before, here, after in zip(padded, points, padded[2:], strict=False)
-        if here["low"] is not None and before.get("low") is None and after.get("low") is None
-    ]
+def _around(run: Sequence[_Point], axes: _Axes) -> str:
+    there = "L".join(axes.at(x, high) for x, _, _, high in run)
+    back = "L".join(axes.at(x, low) for x, _, low, _ in reversed(run))
+    return f"M{there}L{back}z"
+
+
+def _values(panel: Sequence[Series], axes: _Axes) -> str:
+    """What a pointer is told: all values at one x."""
+    values = [(_label(series.label), _points(series)) for series in panel]
+    xs = sorted({x for _, points in values for x in points if math.isfinite(x)})
+    if not xs:
+        return ""
+    ends = [(axes.across(one) + axes.across(other)) / 2 for one, other in itertools.pairwise(xs)]
+    parts = []
+    for x, start, end in zip(xs, [0.0, *ends], [*ends, float(_WIDTH)], strict=True):
+        lines = [f"{label}: {_said(points[x])}" for label, points in values if x in points]
+        title = escape("\n".join([f"{axes.x_label} {tick(x)}", *lines]))
+        left, width = _short(start), _short(end - start)
+        parts.append(f'<path class="at" d="M{left},0h{width}v{_HEIGHT}h-{width}z"><title>{title}</title></path>')
+    return "".join(parts)
+
+
+def _said(value: Interval | float) -> str:
+    if isinstance(value, Interval):
+        return f"{number(value.estimate, 2)} [{number(value.low, 2)}, {number(value.high, 2)}]"
+    return number(value, 2)
+
+
+def sparkline(lines: Sequence[Series], styles: Styles) -> Markup:
+    """Lines without axes, for a place no larger than a few words; points at their ends only."""
+    everything = [float(v) for series in lines for v in (*series.y, *series.low, *series.high) if math.isfinite(v)]
+    if not everything:
+        return Markup("")
+    axes = _Axes("", "", (), _x_domain(sorted({float(x) for one in lines for x in one.x})), _y_domain(everything))
+    drawn = "".join(_drawn(series, styles[series.label], axes) for series in lines)
+    box = f"-4 -8 {_WIDTH + 8} {_HEIGHT + 16}"
+    return Markup(
+        f'<svg class="plot spark" viewBox="{box}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+    )
 
 
 def _label(text: str) -> str:
     return clip(" ".join(visible(text).split()), _LONGEST_LABEL)
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def _swatch(style: int, dash: bool) -> Markup:
     """A line with the series' point on it, as in the plot."""
-    colour = f"var(--series-{style})"
-    dashes = ' stroke-dasharray="5 3"' if dash else ""
+    dashed = " dash" if dash else ""
     return Markup(
-        '<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true" focusable="false">'
-        f'<line x1="1" x2="27" y1="6" y2="6" stroke="{colour}" stroke-width="1.8"{dashes}/>'
-        f'<path transform="translate(14 6)" d="{_GLYPHS[SHAPES[style - 1]]}" fill="{colour}"/></svg>'
+        f'<svg class="swatch plot s{style}" viewBox="0 0 28 12" aria-hidden="true">'
+        f'<path class="line{dashed}" d="M1,6h26"/><path class="points" d="M14,6{_GLYPHS[SHAPES[style - 1]]}"/></svg>'
     )
 
 
 _GLYPHS = {
-    "circle": "M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z",
-    "square": "M-3.3 -3.3h6.6v6.6h-6.6z",
-    "triangle-up": "M0 -3.8L4.2 3.6H-4.2z",
-    "diamond": "M0 -4.6L3.6 0L0 4.6L-3.6 0z",
-    "cross": "M-1.5 -4.2h3v2.7h2.7v3h-2.7v2.7h-3v-2.7h-2.7v-3h2.7z",
-    "triangle-down": "M0 3.8L4.2 -3.6H-4.2z",
-    "triangle-right": "M3.8 0L-3.6 4.2V-4.2z",
-    "triangle-left": "M-3.8 0L3.6 4.2V-4.2z",
+    "circle": "m-3,0a3,3 0 1 0 6,0a3,3 0 1 0-6,0",
+    "square": "m-2.8-2.8h5.6v5.6h-5.6z",
+    "triangle-up": "m0-3.4l3.6,6.2h-7.2z",
+    "diamond": "m0-4l3.2,4l-3.2,4l-3.2-4z",
+    "cross": "m-1.3-3.7h2.6v2.4h2.4v2.6h-2.4v2.4h-2.6v-2.4h-2.4v-2.6h2.4z",
+    "triangle-down": "m0,3.4l3.6-6.2h-7.2z",
+    "triangle-right": "m3.4,0l-6.2,3.6v-7.2z",
+    "triangle-left": "m-3.4,0l6.2,3.6v-7.2z",
 }
-
-_CONFIG = {
-    "background": "transparent",
-    "aria": False,
-    "padding": 4,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": _SOFT,
-        "titleColor": _INK,
-        "titleFontWeight": "normal",
-        "titleFontSize": 11,
-        "labelFontSize": 11,
-        "gridColor": _RULE,
-        "domainColor": _SOFT,
-        "tickColor": _SOFT,
-        "tickSize": 4,
-        "titleLimit": _WIDTH,
-        "labelLimit": 80,
-    },
-}
+"""Drawn from the middle of a point."""

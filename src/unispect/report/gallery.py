@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from unispect.core.findings import GalleryItem
@@ -23,61 +23,75 @@ class GalleryMark:
 
 @dataclass(frozen=True)
 class GalleryRow:
-    """One attribute of one picture."""
+    """One attribute of one picture; `freely` is what a free reply says of it, None where none was asked for."""
 
     attribute: str
     truth: str
     drawn: GalleryMark
     told: GalleryMark
+    freely: GalleryMark | None
 
 
 @dataclass(frozen=True)
 class GalleryCard:
-    """One picture with its rows; `seen` is the judge's view in words."""
+    """One picture with its rows; `seen` is the judge's view in words.
+
+    Attributes:
+        differs: the two ways of telling name different values, so both are shown.
+    """
 
     item: GalleryItem
     picture: Shown | Missing
     rows: tuple[GalleryRow, ...]
     seen: str
+    differs: bool
 
 
 @dataclass(frozen=True)
 class GalleryGroup:
-    """Cards under one heading, with (right, asked) counts of attributes."""
+    """Cards under one heading; `of` is how many pictures they were chosen from, None where nobody counted."""
 
     title: str
+    anchor: str
     cards: tuple[GalleryCard, ...]
-    drawn: tuple[int, int]
-    told: tuple[int, int]
+    of: int | None
 
 
-def groups(items: Sequence[GalleryItem], open_picture: OpenPicture) -> tuple[GalleryGroup, ...]:
-    """`items` under their headings, in order of first appearance."""
+def groups(
+    items: Sequence[GalleryItem],
+    open_picture: OpenPicture,
+    counts: Mapping[str, int],
+    anchor: Callable[[str], str],
+) -> tuple[GalleryGroup, ...]:
+    """`items` under their headings, in order of first appearance.
+
+    Args:
+        items: to show.
+        open_picture: SHA-256 hex digest -> stored bytes.
+        counts: how many pictures there are in all, by heading.
+        anchor: of a heading.
+    """
     cards: dict[str, list[GalleryCard]] = {}
     for item in items:
-        cards.setdefault(item.group, []).append(_card(item, open_picture))
-    return tuple(_group(title, members) for title, members in cards.items())
+        cards.setdefault(item.group, []).append(show_item(item, open_picture))
+    return tuple(GalleryGroup(title, anchor(title), tuple(own), counts.get(title)) for title, own in cards.items())
 
 
-def _group(title: str, cards: Sequence[GalleryCard]) -> GalleryGroup:
-    rows = [row for card in cards for row in card.rows]
-    drawn = sum(row.drawn.right for row in rows)
-    told = sum(row.told.right for row in rows)
-    return GalleryGroup(title, tuple(cards), (drawn, len(rows)), (told, len(rows)))
-
-
-def _card(item: GalleryItem, open_picture: OpenPicture) -> GalleryCard:
+def show_item(item: GalleryItem, open_picture: OpenPicture) -> GalleryCard:
+    """One picture, with every attribute that was asked for."""
     rows = tuple(
         GalleryRow(
             attribute,
             clip(truth, _LONGEST_VALUE),
             _mark(item.drawn.get(attribute), truth, "not seen"),
             _mark(item.told.get(attribute), truth, "not said"),
+            _mark(item.recalled[attribute], truth, "not said") if attribute in item.recalled else None,
         )
         for attribute, truth in item.truth.items()
     )
     seen = ", ".join(f"{name} {clip(value, _LONGEST_VALUE)}" for name, value in item.drawn.items() if value is not None)
-    return GalleryCard(item, show(item.picture, open_picture), rows, seen)
+    differs = any(row.freely is not None and row.freely.value != row.told.value for row in rows)
+    return GalleryCard(item, show(item.picture, open_picture), rows, seen, differs)
 
 
 def _mark(value: str | None, truth: str, absent: str) -> GalleryMark:

@@ -16,12 +16,15 @@ from unispect.data.images import MOST_STORED
 LONGEST_SIDE = 384
 """Larger pictures are shown reduced to this many pixels; the run folder keeps the originals."""
 
+SMALL, COLOURS = 128, 64
+"""Pictures no larger than this are enlarged pixel by pixel, in so many colours; larger ones are JPEG."""
+
 OpenPicture = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture ready for a page: `uri` is a PNG made here, never the stored bytes."""
+    """A picture ready for a page: `uri` is a PNG or JPEG made here, never the stored bytes."""
 
     uri: str
     width: int
@@ -31,7 +34,7 @@ class Shown:
     @property
     def small(self) -> bool:
         """So small that enlarging must keep its pixels visible."""
-        return max(self.width, self.height) <= 128
+        return max(self.width, self.height) <= SMALL
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,10 @@ def _encoded(stored: bytes) -> Shown:
         shown = picture.convert("RGB")
     shown.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    shown.save(out, format="PNG", optimize=True)
-    uri = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode("ascii")
+    if max(shown.size) <= SMALL:  # its pixels are looked at one by one
+        shown.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    else:
+        shown.save(out, "JPEG", quality=85, optimize=True)
+    kind = "png" if max(shown.size) <= SMALL else "jpeg"
+    uri = f"data:image/{kind};base64," + base64.b64encode(out.getvalue()).decode("ascii")
     return Shown(uri, shown.width, shown.height, size)

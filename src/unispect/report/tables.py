@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -20,6 +20,7 @@ TALL = 30
 
 
 _NO_BAR = Markup("")
+NO_ANCHORS: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,14 @@ class ShownTable:
     Attributes:
         columns: the columns' titles and styles.
         scales: what the bars span, in words; empty if there are none.
+        anchors: of rows that findings lead to, by their number.
     """
 
     table: Table
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     scales: str
+    anchors: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def tall(self) -> bool:
@@ -73,7 +76,7 @@ class ShownTable:
         return len(self.rows) > TALL
 
 
-def show_table(table: Table, *, bars: bool = True) -> ShownTable:
+def show_table(table: Table, *, bars: bool = True, anchors: Mapping[int, str] = NO_ANCHORS) -> ShownTable:
     """`table` with every cell turned into text, column by column."""
     values = [[row[index] for row in table.rows] for index in range(len(table.columns))]
     scales = [_scale(column) if bars else None for column in values]
@@ -85,7 +88,7 @@ def show_table(table: Table, *, bars: bool = True) -> ShownTable:
         for index, same in enumerate(repeats)
     )
     columns = tuple(Column(title, _style(title, column)) for title, column in zip(table.columns, values, strict=True))
-    return ShownTable(table, columns, rows, _in_words(scales))
+    return ShownTable(table, columns, rows, _in_words(scales), anchors)
 
 
 def _repeats(table: Table) -> list[int]:

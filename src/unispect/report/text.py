@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from unispect.core.shown import clip, visible
 
 __all__ = ["Anchors", "clip", "slug", "visible"]
 
+LONGEST_SLUG = 80
+
 
 def slug(text: str) -> str:
-    """Lower-case letters, digits and hyphens: fit for an anchor or a file name; "x" when nothing is left."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower())[:48].strip("-") or "x"
+    """Lower-case letters, digits and hyphens: fit for an anchor or a file name; "x" when nothing is left.
+
+    What is too long is cut, with a digest of all of it, so that a slug depends on its text and on no other.
+    """
+    made = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+    if len(made) <= LONGEST_SLUG:
+        return made
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{made[:LONGEST_SLUG]}-{digest}"
 
 
 class Anchors:

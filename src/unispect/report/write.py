@@ -16,7 +16,12 @@ SUFFIX = ".part"
 
 
 def write_page(page: str, path: Path) -> Path:
-    """Writes `page` to `path` through a temporary file beside it, and returns `path`.
+    """Writes `page` to `path` as UTF-8; see `write_bytes`."""
+    return write_bytes(page.encode("utf-8"), path)
+
+
+def write_bytes(content: bytes, path: Path) -> Path:
+    """Writes `content` to `path` through a temporary file beside it, and returns `path`.
 
     Missing parent folders are made. An older file stays as it was until the new one is complete.
 
@@ -34,7 +39,7 @@ def write_page(page: str, path: Path) -> Path:
         with os.fdopen(handle, "wb") as file:
             with contextlib.suppress(OSError):  # a disk without locks
                 fcntl.flock(file, fcntl.LOCK_EX)  # says that somebody is writing it, until this process dies
-            file.write(page.encode("utf-8"))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
             os.chmod(temporary, 0o666 & ~_umask())

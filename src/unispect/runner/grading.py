@@ -64,7 +64,7 @@ def grade(
     """Has a judge grade every finished record that it has not graded yet; again continues.
 
     Running a study has its records graded by rules already. This is for folders of releases before, for judges of other
-    packages, and for chat models, which grade posters, refusals and drawn faces (docs/posters.md).
+    packages, and for chat models, which grade posters, refusals and drawn faces (docs/studies/posters.md).
 
     Args:
         run: its folder.

@@ -64,7 +64,7 @@ def _source(name: str) -> str:
     return str(path.resolve()) if path.exists() else name
 
 
-def _asked(order: RunConfig) -> dict[str, str]:
+def _asked(order: RunConfig, seeds: str) -> dict[str, str]:
     """Where a model behind an API was asked, and how."""
     from unispect.chat.dialect import REPEATS
     from unispect.models.remote.names import remote_name
@@ -75,10 +75,14 @@ def _asked(order: RunConfig) -> dict[str, str]:
         "asked at": name.endpoint.base_url,
         "picture size": name.size(asking),
         "picture quality": asking.quality,
+        **{
+            f"{what} of pictures": str(value) for what, value in name.manner(asking).items() if what in asking.diffusion
+        },
         "thinking tokens": str(asking.thinking_tokens or ""),
+        "log-probabilities": "asked for" if asking.log_probabilities else "",
         "temperature": "" if asking.temperature else "not sent",
         **asking.dialect.words,
-        "seeds of pictures": ("sent" if drawn else REPEATS) if name.draws else "",
+        "seeds of pictures": ("; ".join(filter(None, ("sent", seeds))) if drawn else REPEATS) if name.draws else "",
     }
 
 
@@ -96,6 +100,6 @@ def invocation(ready: LoadedRun) -> Invocation:
         "dtype": ready.dtype,
         "part": "{} of {}".format(*order.shard) if order.shard else "",
         **order.replicas.settings,
-        **(_asked(order) if order.behind_api else {}),
+        **(_asked(order, ready.seeds) if order.behind_api else {}),
     }
     return Invocation(order.command or running(), settings={name: value for name, value in settings.items() if value})

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import UnispectError, UsageError
-from unispect.core.prompts import Goal
+from unispect.core.prompts import Goal, Prompt
+from unispect.core.seeds import seed_for
 from unispect.core.shards import shard
 from unispect.core.units import Plan, Unit
 from unispect.data.prompts import load_prompts
@@ -19,7 +20,7 @@ from unispect.engine.pool import WorkerPool
 from unispect.models.registry import card_of, opened_adapters
 from unispect.runner.notes import data_line
 from unispect.runner.order import RunConfig
-from unispect.studies.cautions import pictures_asked_for
+from unispect.studies.cautions import pictures_asked_for, under_two_seeds
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
@@ -37,6 +38,7 @@ class LoadedRun:
         device: where the model runs.
         dtype: in which precision.
         data: what goes in, with counts and digest, in words.
+        seeds: what becomes of the seeds of pictures behind an API, in words; empty where no text is drawn under two.
     """
 
     order: RunConfig
@@ -47,6 +49,7 @@ class LoadedRun:
     device: str
     dtype: str
     data: str
+    seeds: str = ""
 
     @property
     def nothing(self) -> str:
@@ -168,7 +171,8 @@ def prepare(order: RunConfig, earlier: LoadedRun | None = None) -> LoadedRun:
         return _ready(order, executor, *_runs_on(order.loaded))
     if order.behind_api:
         executor = earlier.executor if earlier else InProcess(_load_remote(order))
-        return _ready(order, executor, "", "")
+        ready = _ready(order, executor, "", "")
+        return replace(ready, seeds=(earlier.seeds if earlier else "") or _seeds_kept(ready))
     device, _ = order.replicas.precision(order.device, order.precision)
     executor = earlier.executor if earlier else _executor(order)
     try:
@@ -200,6 +204,21 @@ def _ready(order: RunConfig, executor: InProcess[UnifiedModel] | WorkerPool, dev
     whole = order.study.planned(card, order.options)
     part = shard(whole, *order.shard) if order.shard else whole
     return LoadedRun(order, executor, card, part, whole.units, device, dtype, data_line(order, whole, card))
+
+
+def _seeds_kept(ready: LoadedRun) -> str:
+    """Looks at the first text that is to be drawn under two seeds, if these are sent."""
+    from unispect.models.remote.model import RemoteModel
+    from unispect.models.remote.names import remote_name
+    from unispect.models.remote.seeds import keeping
+
+    order, model = ready.order, ready.model
+    _, sent = remote_name(order.model.name).seeded(order.remote.how)
+    found = under_two_seeds(ready.plan.units) if ready.plan and sent else None
+    if found is None or not isinstance(model, RemoteModel) or model.drawer is None:
+        return ""
+    text, (one, other) = found
+    return keeping(model, Prompt.of(text), (seed_for(one.id), seed_for(other.id)))
 
 
 def _load_remote(order: RunConfig) -> UnifiedModel:

@@ -17,26 +17,26 @@ from unispect.core.findings import Section
 from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
 from unispect.models.registry import completed
-from unispect.report.downloads import Pieces
+from unispect.report.downloads import CARRIED, archive, offered
 from unispect.report.model_card import model_card
 from unispect.report.page import render
 from unispect.report.provenance import Failure, ModelFacts, Provenance, RunFacts
-from unispect.report.write import write_page
+from unispect.report.write import write_bytes, write_page
 from unispect.runner.completeness import marked, ungraded
 from unispect.runner.running import JUDGE
 from unispect.runs.check import require_kept
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.creation import found_runs
 from unispect.runs.digests import Sealed
-from unispect.runs.export import lines
 from unispect.runs.manifest import Invocation, running
 from unispect.runs.reading import Left
 from unispect.runs.records import Records, models_of
 from unispect.runs.store import RunStore
+from unispect.studies.base import Study
 from unispect.studies.cautions import cautions
 from unispect.studies.judges import find_judge
 from unispect.studies.one_way import one_way
-from unispect.studies.registry import all_sections, all_studies, find_study
+from unispect.studies.registry import all_sections, all_studies
 from unispect.studies.unreadable import named
 
 COMMANDS = 5
@@ -67,7 +67,8 @@ def write_report(
 ) -> Reported:
     """Writes the report of all runs in `folders` to `out`.
 
-    Records of the same study in several runs are looked at together.
+    Records of the same study in several runs are looked at together. The page carries an archive with all its numbers;
+    one that is too large for it (`downloads.CARRIED`) is written beside it, as `<name of the page>-data.zip`.
 
     Args:
         folders: of the runs.
@@ -85,20 +86,22 @@ def write_report(
         raise UsageError(f"{path} is a folder; name the file to write, for instance {path / 'report.html'}")
     with _read(folders, progress) as read:
         progress(f"writing {path}")
-        runs = tuple(_facts(store, read.roots[store.folder]) for store in read.stores)
+        studies = all_studies()
+        runs = tuple(_facts(store, read.roots[store.folder], studies) for store in read.stores)
+        provenance = Provenance(
+            _models(read.stores), runs, version("unispect"), shlex.join(command or running()), read.gaps
+        )
+        data = archive(read.sections, provenance)
+        beside = path.with_name(f"{path.stem}-data.zip") if len(data) > CARRIED else None
         page = render(
             read.sections,
             title=title or ", ".join(dict.fromkeys(name for run in runs for name in run.models)),
-            provenance=Provenance(
-                _models(read.stores),
-                runs,
-                version("unispect"),
-                shlex.join(command or running()),
-                read.gaps,
-            ),
+            provenance=provenance,
             open_picture=_opener(read.stores),
-            data=_lines(read.stores),
+            data=offered(data, beside.name if beside else ""),
         )
+    if beside:
+        write_bytes(data, beside)
     return Reported(write_page(page, path), read.sections, read.lacking, read.gaps)
 
 
@@ -110,7 +113,8 @@ def write_model_card(folders: Folders, out: str | Path) -> Reported:
         StoreError: a run is damaged, a record is not what its study writes, or the file cannot be written.
     """
     with _read(folders, lambda _: None) as read:
-        runs = tuple(_facts(store, read.roots[store.folder]) for store in read.stores)
+        studies = all_studies()
+        runs = tuple(_facts(store, read.roots[store.folder], studies) for store in read.stores)
         origin = Provenance(_models(read.stores), runs, version("unispect"), gaps=read.gaps)
         return Reported(
             write_page(model_card(read.sections, origin), Path(out)), read.sections, read.lacking, read.gaps
@@ -159,8 +163,9 @@ def _read(folders: Folders, progress: Callable[[str], None]) -> Iterator[_Read]:
 
 def _ungraded(stores: Sequence[RunStore]) -> Iterator[str]:
     """Which studies have records that rules have not graded yet."""
+    judge = find_judge(JUDGE)
     for study in all_studies().values():
-        if study.graded and (said := ungraded(stores, study, JUDGE, find_judge(JUDGE))):
+        if study.graded and (said := ungraded(stores, study, JUDGE, judge)):
             yield said
 
 
@@ -183,16 +188,16 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
     cards = _Cards()
     for store in stores:
         cards |= {model: completed(card) for model, card in store.cards().items()}
-    sections = []
-    everything = {name: Records(stores, name, study.version, checked=True) for name, study in all_studies().items()}
+    sections, studies = [], all_studies()
+    everything = {name: Records(stores, name, study.version, checked=True) for name, study in studies.items()}
     finished: dict[str, Sequence[Entry]] = {name: records for name, records in everything.items() if len(records)}
     for name, everyone in list(finished.items()):
         progress(f"summarising {name}: {len(everyone)} records")
         with named(name, partial(_run_of, stores)):
-            records, aside = (everyone, ()) if find_study(name).presets else one_way(everyone)
+            records, aside = (everyone, ()) if studies[name].presets else one_way(everyone)
             finished[name] = records
             present = _Cards((model, card) for model, card in cards.items() if model in models_of(records))
-            section = find_study(name).view(records, present)
+            section = studies[name].view(records, present)
             sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
     for over_all in all_sections():
         with named(", ".join(finished), partial(_run_of, stores)):
@@ -221,8 +226,7 @@ def _names(cards: Mapping[str, ModelCard], left: Iterable[Left]) -> tuple[str, .
     return tuple(dict.fromkeys(model.partition("@")[0] for model in models if model in cards or not cards))
 
 
-def _outdated(left: Iterable[Left]) -> list[Skip]:
-    studies = all_studies()
+def _outdated(left: Iterable[Left], studies: Mapping[str, Study]) -> list[Skip]:
     old = {
         (one.study, one.version) for one in left if one.study in studies and one.version != studies[one.study].version
     }
@@ -272,9 +276,9 @@ def _notes(card: ModelCard) -> Iterator[str]:
         yield "read: " + ", ".join(f"{name} (SHA-256 {digest[:16]})" for name, digest in card.weight_files)
 
 
-def _facts(store: RunStore, sealed: Sealed) -> RunFacts:
+def _facts(store: RunStore, sealed: Sealed, studies: Mapping[str, Study]) -> RunFacts:
     manifest, left = store.manifest(), store.left()
-    studies = dict.fromkeys(f"{one.study} {one.version}" for one in left)
+    asked = dict.fromkeys(f"{one.study} {one.version}" for one in left)
     runs = [invocation for invocation in manifest.invocations if invocation.study]
     commands = tuple(dict.fromkeys(shlex.join(invocation.command) for invocation in runs))
     more = f"\nand {len(commands) - COMMANDS} more" if len(commands) > COMMANDS else ""
@@ -283,7 +287,7 @@ def _facts(store: RunStore, sealed: Sealed) -> RunFacts:
         ended[one.status] += one.units
     return RunFacts(
         name=store.folder.resolve().name,
-        study=", ".join(studies),
+        study=", ".join(asked),
         command="\n".join(commands[-COMMANDS:]) + more,
         models=_names(manifest.cards, left),
         seeds=seeds_of(one for one in store.repeated() if one.model in manifest.cards or not manifest.cards),
@@ -293,7 +297,7 @@ def _facts(store: RunStore, sealed: Sealed) -> RunFacts:
         failed=ended["failed"],
         skipped=ended["skipped"],
         failures=tuple(Failure(bad.unit, f"{bad.study} {bad.kind}", bad.error) for bad in store.failed()),
-        skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(left)),
+        skips=(*dict.fromkeys(skip for invocation in runs for skip in invocation.skips), *_outdated(left, studies)),
         created=manifest.created,
         root=sealed.root,
         undigested=sealed.before,
@@ -308,12 +312,3 @@ def _all_values(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
             found.setdefault(name, {}).pop(value, None)
             found[name][value] = None
     return {name: "; ".join(values) for name, values in found.items()}
-
-
-def _lines(stores: Sequence[RunStore]) -> dict[str, Pieces]:
-    """The records of every run as JSON lines."""
-
-    def pieces(store: RunStore) -> Iterator[bytes]:
-        return (f"{line}\n".encode("ascii") for line in lines(store, timings=False, check=False))
-
-    return {f"{store.folder.resolve().name}.jsonl": partial(pieces, store) for store in stores}

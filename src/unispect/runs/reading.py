@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -23,6 +23,8 @@ PAGE = 500
 """Entries fetched at a time: memory stays flat however long a run is."""
 
 UNIT = "u.id, study, version, kind, model, inputs, s.json, seed"
+ROWS = f"""SELECT position, {UNIT}, status, payload, error, seconds
+FROM units u JOIN settings s ON s.id = u.settings JOIN records r ON r.unit = u.id"""
 
 
 WHOLES = """
@@ -229,6 +231,21 @@ class RunReader:
         for page in self._pages([], check=check):
             yield from page
 
+    def at(self, positions: Sequence[int]) -> list[Row]:
+        """Those of at most `PAGE` units, by their positions, that left a record, as the tables hold them; unchecked."""
+        holes = ", ".join("?" * len(positions))
+        where, values = f"position IN ({holes})", list(positions)
+        found = self._read(f"{ROWS} WHERE {where} ORDER BY position LIMIT {PAGE}", *values)
+        return self._with_details(found, check=False)
+
+    def entry(self, row: Row) -> Entry:
+        """The entry of a row; unchecked.
+
+        Raises:
+            StoreError: a text in it is not JSON; names the unit.
+        """
+        return self._entry(row, {}, check=False)
+
     def sealed(self) -> digests.Sealed:
         """The root of the run, and what of its records and grades is not what was kept; all of one moment."""
         with self.snapshot():
@@ -251,12 +268,7 @@ class RunReader:
 
     def _entry_rows(self, conditions: list[tuple[str, object]]) -> list[tuple]:
         where, values = _where(conditions)
-        return self._read(
-            f"""SELECT position, {UNIT}, status, payload, error, seconds
-                FROM units u JOIN settings s ON s.id = u.settings JOIN records r ON r.unit = u.id
-                WHERE {where} ORDER BY position LIMIT {PAGE}""",
-            *values,
-        )
+        return self._read(f"{ROWS} WHERE {where} ORDER BY position LIMIT {PAGE}", *values)
 
     def _with_details(self, found: list[tuple], *, check: bool) -> list[Row]:
         if not found:

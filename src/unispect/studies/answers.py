@@ -61,12 +61,14 @@ class Written(Said):
         refused: what a provider said who refused.
         thoughts: what the model said to itself first.
         cut: what of the prompt was not read.
+        log_probabilities: of the tokens written, thoughts included, where a provider was asked for them and sent them.
     """
 
     finished: bool
     refused: str = ""
     thoughts: str = ""
     cut: Cut | None = None
+    log_probabilities: Sequence[float] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

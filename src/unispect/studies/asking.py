@@ -55,7 +55,7 @@ def _recorded(answer: Answer, model: UnifiedModel, units: Sequence[Unit], upstre
 
 
 def draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
-    """`picture`: drawn from the unit's prompt."""
+    """`picture`: drawn from the unit's prompt, and what a provider was told of how to sample it."""
     encoded = model.encode([Prompt.of(read_inputs(Prompted, unit).prompt) for unit in units], Goal.IMAGE)
     settings = read_settings(DrawSettings, units[0])
     how = ImageSampling(
@@ -63,7 +63,10 @@ def draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list
         guidance=settings.guidance,
         temperature=settings.temperature,
     )
-    return [(encoded.cut_of(i), {"picture": png(reply.image)}) for i, reply in enumerate(model.draw(encoded, how))]
+    return [
+        ({**encoded.cut_of(i), **reply.left}, {"picture": png(reply.image)})
+        for i, reply in enumerate(model.draw(encoded, how))
+    ]
 
 
 def write(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
@@ -89,7 +92,10 @@ def _written(reply: TextReply, cut: Cut | None) -> Written:
     text = reply.text if found.answer == reply.text else found.answer.strip()
     thoughts = "\n\n".join(filter(None, (reply.thoughts, found.thoughts)))
     finished = reply.finished and found.closed
-    return Written(text=text, finished=finished, refused=reply.refusal, thoughts=thoughts, cut=cut)
+    likely = () if reply.tokens else [round(value, 4) for value in reply.log_probabilities] or ()
+    return Written(
+        text=text, finished=finished, refused=reply.refusal, thoughts=thoughts, cut=cut, log_probabilities=likely
+    )
 
 
 def score(model: UnifiedModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]) -> list[list[float]]:

@@ -21,6 +21,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import UnispectError, UsageError
 from unispect.core.extras import missing
 from unispect.core.findings import Preset, Section
+from unispect.core.outcomes import Outcome
 from unispect.core.units import Entry, Grade, Plan, Record, Skip, Unit, Upstream
 from unispect.data.memory import Memory
 
@@ -111,6 +112,8 @@ class Study:
         view: what its finished records show; pure, needs no torch.
         judges: by name; the one called "rules" is asked as soon as records are there.
         by_chat: how chat models grade its records, where they do.
+        outcome: what one of its finished records says by itself, given what its JSON says by the names that all use;
+            pure, needs no torch.
         sections: what is to be said of several studies side by side, behind all studies.
         prompts: its prompts come from `--data`.
         presets: it measures states, and `--preset` says how.
@@ -126,6 +129,7 @@ class Study:
     view: Callable[[Sequence[Entry], Mapping[str, ModelCard]], Section]
     judges: Mapping[str, Judge] = field(default_factory=dict)
     by_chat: ByChat | None = None
+    outcome: Callable[[Entry, Outcome], Outcome] | None = None
     sections: tuple[OverStudies, ...] = ()
     prompts: bool = False
     presets: bool = False

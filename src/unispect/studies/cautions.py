@@ -36,13 +36,27 @@ def cautions(entries: Sequence[Entry]) -> tuple[str, ...]:
             one.ways[f"{dtype} on {device}"] += count
     for entry in cut_among(entries):
         seen[entry.unit.model].add(entry)
-    return tuple(line for model, one in seen.items() for line in (*_cut(model, one), *_mixed(model, one)))
+    lines = [line for model, one in seen.items() for line in (*_cut(model, one), *_mixed(model, one))]
+    return (*lines, *_repeated(entries))
 
 
 def pictures_asked_for(units: Iterable[Unit]) -> dict[str, Prompt]:
     """The distinct texts that pictures are drawn or states are taken of, as a model would draw them; by their text."""
     texts = (_text(unit) for unit in units if unit.settings.get("goal") == Goal.IMAGE or "draw" in unit.kind)
     return {text: Prompt.of(text) for text in texts if text}
+
+
+def under_two_seeds(units: Iterable[Unit]) -> tuple[str, tuple[Unit, Unit]] | None:
+    """The first text that is drawn under two seeds, and both units; None where every text is drawn once."""
+    first: dict[str, Unit] = {}
+    for unit in units:
+        text = _text(unit) if "draw" in unit.kind else ""
+        if not text:
+            continue
+        key = canonical_json([unit.kind, unit.inputs, unit.settings])
+        if first.setdefault(key, unit).seed != unit.seed:
+            return text, (first[key], unit)
+    return None
 
 
 def losses_of(entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -74,6 +88,23 @@ def _cut(model: str, seen: _Seen) -> Iterator[str]:
             f"{_name(model)}: {alike} different prompts became {_count(became, 'input')} when they were cut; their "
             "replies are no independent observations."
         )
+
+
+def _repeated(entries: Iterable[Entry]) -> Iterator[str]:
+    """How many requests gave a provider's same picture under every seed that it was sent."""
+    drawn: dict[str, dict[str, list[str]]] = {}
+    for entry in entries:
+        sent, picture = entry.record.payload.get("sent"), entry.record.blobs.get("picture")
+        if picture and isinstance(sent, Mapping) and "seed" in sent:
+            request = canonical_json([entry.unit.kind, entry.unit.inputs, entry.unit.settings])
+            drawn.setdefault(entry.unit.model, {}).setdefault(request, []).append(picture)
+    for model, requests in drawn.items():
+        several = [pictures for pictures in requests.values() if len(pictures) > 1]
+        if alike := sum(len(set(pictures)) == 1 for pictures in several):
+            yield (
+                f"{_name(model)} was sent seeds, and {alike:,} of {_count(len(several), 'prompt')} drawn under several "
+                "gave the same picture under each: repetitions of one picture, and no independent observations."
+            )
 
 
 def _mixed(model: str, seen: _Seen) -> Iterator[str]:

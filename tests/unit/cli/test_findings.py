@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.commands import here
+from unispect.cli import findings
 from unispect.cli.findings import CONTROLS, interval_text, say_findings
-from unispect.core.findings import Finding, Interval, Preset, Section, Verdict
+from unispect.core.findings import Bearing, Finding, Interval, Preset, Section, Verdict
 from unispect.models.registry import cards
 
 GAP = Interval(0.71, 0.65, 0.78, 360, 24)
@@ -38,6 +39,26 @@ def test_headlines_are_said_with_verdict_interval_and_size(capsys: pytest.Captur
 def test_the_controls_come_first(verdict: Verdict, line: str, capsys: pytest.CaptureFixture[str]):
     say_findings([section(Finding("c", "It tells nothing.", verdict, "", model="mute", control=True, headline=True))])
     assert line in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says", "style", "words"),
+    [
+        (Verdict.SUPPORTED, Bearing.APART, "bold red", "supported (sets it apart): It draws."),
+        (Verdict.SUPPORTED, Bearing.ONE, "bold green", "supported (speaks for one model): It draws."),
+        (Verdict.NOT_SUPPORTED, Bearing.APART, "bold red", "not supported (sets it apart): It draws."),
+        (Verdict.CANNOT_TELL, None, "bold yellow", "cannot tell: It draws."),
+        (Verdict.SUPPORTED, None, "bold", "supported: It draws."),
+    ],
+)
+def test_colours_follow_what_a_verdict_means_and_words_say_it_too(
+    verdict: Verdict, says: Bearing | None, style: str, words: str, monkeypatch: pytest.MonkeyPatch
+):
+    said: dict[str, str] = {}
+    monkeypatch.setattr(findings, "say", lambda text="", style="": said.update({text.strip(): style}))
+    bearing = {verdict: says} if says else {}
+    say_findings([section(Finding("a", "It draws.", verdict, "", headline=True, bearing=bearing))])
+    assert said[words] == style
 
 
 def test_an_interval_that_could_not_be_formed_says_why():

@@ -45,6 +45,7 @@ import sys, unispect
 from importlib import import_module
 unispect.load("tiny-janus-pro")
 import_module("unispect.models.show_o.folder")
+import_module("unispect.models.emu3.folder")
 assert not {of_diffusers} & set(sys.modules), {of_diffusers} & set(sys.modules)
 for family in ("janus_flow", "harmon", "show_o2", "bagel", "omnigen2"):
     import_module("unispect.models." + family + ".folder")

@@ -33,11 +33,12 @@ def command(store, model):
 
 
 def archived(page):
-    """Lines of the records' file in the page's archive."""
+    """What the page's archive says of findings and of the one run."""
     (body,) = re.findall(r'data:application/zip;base64,([^"]+)"', page)
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(body))) as archive:
-        (name,) = [name for name in archive.namelist() if name.startswith("data/")]
-        return archive.read(name).decode().splitlines()
+        held = json.loads(archive.read("findings.json"))
+    (run,) = held["provenance"]["runs"]
+    return {one["model"] for one in held["sections"][0]["findings"]}, run
 
 
 @pytest.mark.slow
@@ -64,18 +65,16 @@ def test_what_is_written_while_a_report_is_made_stands_nowhere_in_it(tmp_path):
         page = made.path.read_text()
         assert len(said) == 2
         assert f"{said[0].split()[-2]}" == str(half)
-        lines = archived(page)
-        assert len(lines) == half
-        assert {json.loads(line)["model"] for line in lines} == {MODEL.reference}
-        body = re.search(r'data:application/json;base64,([^"]+)"', page)
-        assert body
-        (run,) = json.loads(base64.b64decode(body[1]))["provenance"]["runs"]
+        models, run = archived(page)
+        assert models == {"early"}
         assert (run["done"], run["models"]) == (half, ["early"])
         assert "unispect run late" not in page
         written("")
         written("")
         after = write_report([tmp_path / "run"], tmp_path / "two.html", title="", command=("x",)).path.read_text()
-        assert len(archived(after)) == len(first) + len(later)
+        models, run = archived(after)
+        assert models == {"early", "late"}
+        assert (run["done"], run["models"]) == (len(first) + len(later), ["early", "late"])
         assert "unispect run late" in after
 
 

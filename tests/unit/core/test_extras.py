@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
@@ -14,13 +14,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import unispect
+from tests.helpers.loopback_judge import KEY, VARIABLE, loopback
+from tests.helpers.loopback_pictures import artist
 from unispect.core.errors import UsageError
 from unispect.core.extras import EXTRAS, MissingExtra, missing, told
 from unispect.models import registry
 
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-BASE = ("torch", "numpy", "scipy")
+BASE = ("numpy", "scipy")
+METRIC = (*BASE, "torch")
 BLOCK = """
 import sys
 from importlib.abc import MetaPathFinder
@@ -82,10 +85,12 @@ def hidden(extra: str) -> str:
     return ",".join(EXTRAS[extra])
 
 
-def run(code: str, hide: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run(
+    code: str, hide: str, *arguments: object, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", BLOCK + code, hide, *map(str, arguments)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    whole = os.environ | {"OMP_NUM_THREADS": "1"} | (environment or {})
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=whole)
 
 
 def test_the_table_is_that_of_the_project():
@@ -100,7 +105,7 @@ def test_the_table_is_that_of_the_project():
 
 @pytest.mark.slow
 def test_the_metrics_need_torch_numpy_and_scipy_alone():
-    done = run(METRICS, beside(BASE))
+    done = run(METRICS, beside(METRIC))
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
 
@@ -157,6 +162,43 @@ def test_loading_a_model_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch):
         unispect.load("tiny-harmon")
 
 
+WITHOUT_MODELS = "torch,transformers,diffusers,accelerate,tokenizers,safetensors,huggingface_hub"
+
+
+@pytest.mark.slow
+def test_what_computes_with_no_model_needs_no_torch(tmp_path: Path) -> None:
+    """Every command on a folder that one has written, and a run of a model behind an API."""
+    written = tmp_path / "run"
+    unispect.run("concepts", "tiny-janus-pro-bound", written, limit=1, seeds=(0,), parts=("draw", "recall"))
+    (tmp_path / "prompts.txt").write_text("a red star")
+    with loopback() as server:
+        server.otherwise = artist
+        commands = [
+            "models",
+            "models tiny-janus-pro-bound",
+            "studies",
+            f"status {written}",
+            f"grade {written} --judge rules",
+            f"report {written} --out {tmp_path / 'page.html'}",
+            f"export {written} --out {tmp_path / 'records.parquet'}",
+            f"merge {written} --out {tmp_path / 'merged'}",
+            f"run drawing --model openai:+image@{server.url}/v1 --key-from {VARIABLE} --seeds 0"
+            f" --data text:{tmp_path / 'prompts.txt'} --out {tmp_path / 'api'}",
+        ]
+        code = f"""
+from unispect.cli import main
+for command in {commands!r}:
+    code = main(command.split())
+    assert code in (0, None), (command, code)
+import unispect
+run = unispect.open({str(written)!r})
+assert run.findings and len(run.frame()) and len(run.pictures())
+"""
+        done = run(code, WITHOUT_MODELS, environment={VARIABLE: KEY, "NO_PROXY": "127.0.0.1"})
+    assert done.returncode == 0, done.stderr
+    assert len(unispect.open(tmp_path / "api").pictures()) == 1
+
+
 def test_only_packages_of_extras_are_told():
     with pytest.raises(MissingExtra, match=r"needs resvg-py, .*unispect\[faces\]") as caught, told():
         raise ModuleNotFoundError("no", name="resvg_py.inner")
@@ -165,3 +207,5 @@ def test_only_packages_of_extras_are_told():
     with pytest.raises(ModuleNotFoundError, match="a name of ours"), told():
         raise ModuleNotFoundError("a name of ours", name="unispect.nowhere")
     assert missing(ValueError("x")) is None
+    with pytest.raises(MissingExtra, match="Windows Subsystem for Linux"), told():
+        raise ModuleNotFoundError("No module named 'fcntl'", name="fcntl")

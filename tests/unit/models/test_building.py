@@ -15,12 +15,14 @@ from unispect.models.checkpoint import files_in
 
 USUAL = ("config.json", ("language_config", "num_hidden_layers"))
 BLOCKS: dict[str, tuple[str, tuple[str | int, ...]]] = {
+    "emu3": ("config.json", ("text_config", "num_hidden_layers")),
     "janus-flow": ("config.json", ("vision_gen_dec_config", "params", "layers_in_middle")),
     "harmon": ("config.json", ("mar", "diffloss_d")),
     "show-o": ("config.json", ("vq_config", "encoder_config", "num_res_blocks", 0)),
     "show-o2": ("config.json", ("num_diffusion_layers",)),
     "bagel": ("llm_config.json", ("num_hidden_layers",)),
     "omnigen2": ("transformer/config.json", ("num_layers",)),
+    "cosmos3": ("transformer/config.json", ("num_hidden_layers",)),
 }
 
 

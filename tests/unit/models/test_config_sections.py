@@ -51,6 +51,10 @@ SECTIONS = (
     ("omnigen2", "mllm/config.json", "vision_config"),
     ("omnigen2", "transformer/config.json", ""),
     ("omnigen2", "vae/config.json", ""),
+    ("emu3", "config.json", ""),
+    ("emu3", "config.json", "text_config"),
+    ("emu3", "config.json", "vq_config"),
+    ("emu3", "preprocessor_config.json", ""),
 )
 """Every section that a family reads: family, file, and the place in it."""
 
@@ -89,6 +93,7 @@ BACKBONES = {
     "show-o2": ("config.json", "llm_config"),
     "bagel": ("llm_config.json", ""),
     "omnigen2": ("mllm/config.json", ""),
+    "emu3": ("config.json", "text_config"),
 }
 
 

@@ -163,7 +163,7 @@ def test_a_name_that_the_repository_lacks_is_told_with_those_it_has(hub: Loopbac
     [
         ((), "holds no weights: none of its 2 files is one of *.safetensors"),
         (("optimizer.bin",), "holds no weights: none of its 3 files"),
-        (("adapter_model.safetensors", "adapter_config.json"), "holds an adapter and no whole weights; merge it"),
+        (("adapter_model.safetensors", "adapter_config.json"), "holds an adapter and no whole weights; name those"),
         (("model.onnx",), "a graph of ONNX"),
         ((".metadata", "__0_0.distcp"), "gather them into one file"),
         (("run/model.safetensors",), "but 'run' in it does; name them: NAME=owner/name/run/model.safetensors"),

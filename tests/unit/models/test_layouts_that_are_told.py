@@ -14,7 +14,7 @@ from unispect.models.sets import Layout
 from unispect.models.shards import SUFFIXES, TABLES
 from unispect.models.wrappers import INNER, WRAPPERS
 
-LAYOUTS = {card.family: family_of(card).layout for card in cards().values() if card.family != "toy"}
+LAYOUTS = {card.family: family_of(card).layout for card in cards().values()}
 
 
 @pytest.fixture(params=LAYOUTS)

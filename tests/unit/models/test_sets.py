@@ -8,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.distributed import checkpoint
+from torch.distributed.checkpoint import format_utils
 
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.models.sets import chosen_set, named_set
@@ -176,6 +178,22 @@ def test_an_index_whose_parts_are_all_gone_is_passed_over_with_a_note(tmp_path: 
     assert "model.safetensors.index.json" in note
 
 
+def test_an_index_over_inner_folders_is_no_set(tmp_path: Path):
+    """As pipelines have one beside the folders of their parts; one that leads anywhere else is refused."""
+    index = tmp_path / "model.safetensors.index.json"
+    (tmp_path / "part").mkdir()
+    save_file({"a": torch.ones(2)}, tmp_path / "part" / "model.safetensors")
+    index.write_text(json.dumps({"weight_map": {"a": "part/model.safetensors"}}))
+    with pytest.raises(CheckpointError, match="holds no weights itself, but 'part' in it does"):
+        chosen_set(tmp_path)
+    save_file({"b": torch.ones(2)}, tmp_path / "own.safetensors")
+    assert [path.name for path in chosen_set(tmp_path)[0].files] == ["own.safetensors"]
+    for odd in ("../x.safetensors", "/x.safetensors", "part/../../x.safetensors"):
+        index.write_text(json.dumps({"weight_map": {"a": odd}}))
+        with pytest.raises(CheckpointError, match="points outside its folder"):
+            chosen_set(tmp_path)
+
+
 def test_an_index_that_lacks_some_of_its_parts_is_refused(tmp_path: Path):
     in_parts(tmp_path, BASE)[1].unlink()
     with pytest.raises(CheckpointError, match=r"model-00002-of-00002\.safetensors is missing"):
@@ -254,6 +272,20 @@ def test_a_folder_without_weights_says_what_is_there(tmp_path: Path, kind: str):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=said):
         chosen_set(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
+@pytest.mark.parametrize("place", [".", "pytorch_model_fsdp_0"])
+def test_what_a_sharded_training_saves_is_gathered_by_the_command_that_the_refusal_names(tmp_path: Path, place: str):
+    saved = tmp_path / "run" / place
+    saved.mkdir(parents=True)
+    checkpoint.save({"model": BASE}, checkpoint_id=saved, no_dist=True)
+    with pytest.raises(CheckpointError, match=r"format_utils dcp_to_torch FOLDER FILE\): .*__0_0\.distcp"):
+        chosen_set(tmp_path / "run")
+    (tmp_path / "whole").mkdir()
+    format_utils.dcp_to_torch_save(saved, tmp_path / "whole" / "model.pt")  # what the command calls
+    found, _ = chosen_set(tmp_path / "whole")
+    assert all(torch.equal(found.read(key), value) for key, value in BASE.items())
 
 
 def test_weights_one_folder_further_in_are_pointed_at(tmp_path: Path):

@@ -30,6 +30,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "show-o2": ("showo.model.layers.1.", "und_trans.", "diffusion_head_a.", "vae."),
     "bagel": ("language_model.model.layers.1.mlp_moe_gen.", "vit_model.", "vae.", "time_embedder."),
     "omnigen2": ("mllm.model.layers.1.", "mllm.visual.", "transformer.layers.0.", "vae."),
+    "cosmos3": ("transformer.layers.1.mlp.", "transformer.layers.2.mlp_moe_gen.", "vision_encoder.", "vae."),
+    "emu3": ("model.text_model.layers.1.", "model.vqmodel.decoder.", "model.vqmodel.quantize.", "lm_head."),
 }
 """Family -> how names of tensors begin in its parts; of another, every first word of a name."""
 
@@ -288,7 +290,7 @@ def test_windows_paths_in_a_configuration_are_understood(tmp_path: Path):
 def test_what_overflows_while_running_is_neither_drawn_nor_written(family: str, folder: Path):
     """Weights may be finite and what they compute not, as in a precision that is too narrow."""
     found = opened(family, folder)
-    backbone = getattr(found, "backbone", None) or found.network.llm
+    backbone = found.network.llm if hasattr(found.network, "llm") else found.backbone
     with torch.no_grad():
         for parameter in backbone.layers[-1].parameters():
             parameter.mul_(1e38)

@@ -3,36 +3,27 @@ import csv
 import io
 import json
 import math
-import os
 import zipfile
 
 import pytest
 
 from tests.helpers import report_sample as sample
 from unispect.core.findings import Finding, Interval, Section, Table, Verdict
-from unispect.report import downloads as module
-from unispect.report.downloads import LARGEST, downloads, findings_csv, findings_json, table_csv
+from unispect.report.downloads import Download, archive, findings_csv, findings_json, offered, table_csv
 from unispect.report.provenance import Provenance
-
-
-def body(uri: str) -> bytes:
-    return base64.b64decode(uri.partition(",")[2], validate=True)
 
 
 def read(content: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode("utf-8"))))
 
 
-def offered(**data: bytes) -> dict[str, bytes]:
-    made = downloads(sample.sections(sample.Pictures()), sample.provenance(), data)
-    return {file.name: body(file.uri) for file in made.files}
+def packed(sections=None, provenance=None) -> zipfile.ZipFile:
+    sections = sample.sections(sample.Pictures()) if sections is None else sections
+    return zipfile.ZipFile(io.BytesIO(archive(sections, provenance or sample.provenance())))
 
 
 def test_everything_on_the_page_can_be_taken_away():
-    files = offered()
-    assert list(files) == ["unispect-report.zip", "findings.json", "findings.csv"]
-    names = zipfile.ZipFile(io.BytesIO(files["unispect-report.zip"])).namelist()
-    assert names == [
+    assert packed().namelist() == [
         "findings.json",
         "findings.csv",
         "tables/concepts-aphasia.csv",
@@ -43,8 +34,15 @@ def test_everything_on_the_page_can_be_taken_away():
     ]
 
 
+def test_the_archive_is_offered_in_the_page_or_as_a_file_beside_it():
+    data = archive([], Provenance())
+    inside = offered(data)
+    assert base64.b64decode(inside.uri.partition(",")[2], validate=True) == data
+    assert offered(data, "report-data.zip") == Download("report-data.zip", "", len(data))
+
+
 def test_json_holds_findings_and_provenance_and_null_for_what_does_not_exist():
-    value = json.loads(offered()["findings.json"])
+    value = json.loads(packed().read("findings.json"))
     assert [section["id"] for section in value["sections"]] == ["concepts", "encoding", "response"]
     interval = value["sections"][2]["findings"][0]["interval"]
     assert (interval["estimate"], interval["low"]) == (0.21, None)
@@ -88,45 +86,14 @@ def test_a_lone_surrogate_does_not_stop_a_table():
     assert table_csv(Table("t", "T", ("a",), (("\ud800",),))) == b"a\n\\ud800\n"
 
 
-def test_extra_files_stay_inside_the_archive_under_names_of_their_own():
-    made = downloads([], Provenance(), {"../../etc/passwd": b"1", "a b.jsonl": b"2", "a-b.jsonl": b"3", "": b"4"})
-    archive = zipfile.ZipFile(io.BytesIO(body(made.files[0].uri)))
-    extra = {name: archive.read(name) for name in archive.namelist() if name.startswith("data/")}
-    assert extra == {"data/passwd": b"1"} | {"data/a-b.jsonl": b"2", "data/a-b-2.jsonl": b"3", "data/x": b"4"}
-
-
-def test_what_is_too_large_for_a_link_is_named_not_dropped_silently():
-    made = downloads([], Provenance(), {"big.jsonl": os.urandom(LARGEST + 1), "small.jsonl": b"{}"})
-    assert made.left_out == (("data/big.jsonl", LARGEST + 1),)
-    assert "data/small.jsonl" in zipfile.ZipFile(io.BytesIO(body(made.files[0].uri))).namelist()
-    assert all(file.size <= LARGEST for file in made.files)
-
-
-def test_findings_too_large_for_a_link_stay_in_the_archive():
-    section = Section("s", "Study", "word " * 400_000)
-    made = downloads([section], Provenance(), {})
-    assert [file.name for file in made.files] == ["unispect-report.zip", "findings.csv"]
-    assert [name for name, _ in made.left_out] == ["findings.json"]
+def test_long_names_of_tables_stay_apart_whatever_their_order():
+    names = [f"{'levels of something ' * 8}{end}" for end in ("paper", "controlled")]
+    tables = [Table(name, "T", ("a",), (("x",),)) for name in names]
+    found = [set(packed([Section("s", "", "", tables=tuple(order))]).namelist()) for order in (tables, tables[::-1])]
+    assert found[0] == found[1]
+    assert len(found[0]) == 4
 
 
 def test_the_archive_is_the_same_every_time():
-    assert offered(records=b"{}")["unispect-report.zip"] == offered(records=b"{}")["unispect-report.zip"]
-
-
-def test_files_that_come_in_pieces_are_taken_like_those_in_memory():
-    held = {"b.jsonl": b'{"a": 1}\n' * 50, "a.jsonl": b"x"}
-    in_pieces = {name: lambda content=content: (bytes([one]) for one in content) for name, content in held.items()}
-    assert downloads([], Provenance(), held) == downloads([], Provenance(), in_pieces)
-
-
-def test_what_cannot_fit_is_counted_and_not_held(monkeypatch):
-    monkeypatch.setattr(module, "PIECE", LARGEST // 4)
-    big = os.urandom(4 * LARGEST)
-    pieces = [big[start : start + 1000] for start in range(0, len(big), 1000)]
-    measured = module._Measured.of(lambda: pieces)
-    assert measured.size == len(big)
-    assert LARGEST < measured.packed < 2 * LARGEST
-    assert not measured.content
-    made = downloads([], Provenance(), {"big.jsonl": lambda: pieces, "small.jsonl": b"{}"})
-    assert made.left_out == (("data/big.jsonl", len(big)),)
-    assert "data/small.jsonl" in zipfile.ZipFile(io.BytesIO(body(made.files[0].uri))).namelist()
+    sections, provenance = sample.sections(sample.Pictures()), sample.provenance()
+    assert archive(sections, provenance) == archive(sections, provenance)

@@ -13,6 +13,7 @@ from unispect.core.findings import (
     CardItem,
     Finding,
     GalleryItem,
+    Glance,
     Interval,
     Mark,
     Preset,
@@ -31,14 +32,17 @@ PICTURE = PICTURES.keep(sample.picture(sample.TRUTHS[0]))
 
 
 def page(sections, provenance: Provenance, title: str = "title") -> str:
-    return render(sections, title=title, provenance=provenance, open_picture=PICTURES, data={"records.jsonl": b"{}"})
+    return render(sections, title=title, provenance=provenance, open_picture=PICTURES)
 
 
 def everywhere(text: str) -> str:
     """A page with `text` in every place but figures (which take their time and are tested on their own)."""
     interval = Interval(0.5, 0.4, 0.6, 10, 5, 0.95, text)
     finding = Finding(text, text, Verdict.SUPPORTED, text, interval, text, Preset.PAPER, headline=True)
-    item = GalleryItem(PICTURE, text, {text: text}, {text: text}, {text: text + "x"}, text, text, text)
+    item = GalleryItem(
+        PICTURE, text, {text: text}, {text: text}, {text: text + "x"}, text, text, text, {text: text}, text
+    )
+    glance = Glance(text, {text: text}, {text: interval}, 0.5, text, (), text, item, text)
     section = Section(
         text,
         text,
@@ -50,6 +54,9 @@ def everywhere(text: str) -> str:
         (text,),
         (text,),
         cards=(_card(text),),
+        chosen=text,
+        pictures={text: 9},
+        glances=(glance,),
     )
     run = RunFacts(
         text, text, text, (text,), (0,), {text: text}, {text: text}, 1, 1, 0, (Failure(text, text, text),),

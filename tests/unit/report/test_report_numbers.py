@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.htmltree import parse
 from unispect.core.findings import Interval, Table
-from unispect.report.bars import cell_bar, interval_bar, scale_for
+from unispect.report.bars import cell_bar, interval_bar, scale_for, scale_of, share_bar
 from unispect.report.numbers import decimals_for, estimate, limits, number
 from unispect.report.tables import show_table
 
@@ -120,12 +120,26 @@ def test_nothing_finite_has_no_scale():
 
 def test_a_bar_places_its_marks_in_proportion():
     bar = parse(str(interval_bar(interval(0.5, 0.25, 0.75), chance=0.0)))
-    span = next(line for line in bar.all("line") if line.attributes["class"] == "span")
-    assert (span.attributes["x1"], span.attributes["x2"]) == ("52.5", "137.5")
-    assert bar.one("circle").attributes["cx"] == "95.0"
-    chance = next(line for line in bar.all("line") if line.attributes["class"] == "chance")
-    assert chance.attributes["x1"] == "10.0"
+    assert bar.one("path", "span").attributes["d"] == "M52.5,13H137.5"
+    assert bar.one("circle").attributes["cx"] == "95"
+    assert (bar.one("path", "chance").attributes["d"] or "").startswith("M10,")
     assert [text.text for text in bar.all("text")] == ["0", "1"]
+
+
+def test_bars_of_one_claim_share_a_scale():
+    both = [interval(0.5, 0.4, 0.6), interval(3.0, 2.0, 4.0)]
+    drawn = [parse(str(interval_bar(one, 0.0, scale_of(both, 0.0)))) for one in both]
+    assert [[text.text for text in bar.all("text")] for bar in drawn] == [["0", "4"]] * 2
+    assert float(drawn[0].one("circle").attributes["cx"] or 0) < float(drawn[1].one("circle").attributes["cx"] or 0)
+
+
+def test_a_share_is_filled_up_to_its_estimate():
+    bar = parse(str(share_bar(interval(0.25, 0.1, 0.5), 0.2)))
+    assert [bar.one("path", name).attributes["d"] for name in ("fill", "span", "chance")] == [
+        "M0,5H25",
+        "M10,5H50",
+        "M20,0v10",
+    ]
 
 
 def test_an_axis_says_no_idle_digits():
@@ -135,7 +149,7 @@ def test_an_axis_says_no_idle_digits():
 
 def test_a_bar_with_one_infinite_limit_shows_the_estimate_only():
     bar = parse(str(interval_bar(interval(0.5, -math.inf, 0.75))))
-    assert {line.attributes["class"] for line in bar.all("line")} == {"axis"}
+    assert [line.attributes["class"] for line in bar.all("path")] == ["axis"]
 
 
 # Tables
@@ -160,8 +174,8 @@ def test_bars_of_a_column_share_a_scale_that_is_stated():
     table = Table("t", "T", ("m", "x"), (("a", interval(0.5, 0.4, 0.6)), ("b", interval(-0.5, -0.6, -0.4))))
     shown = show_table(table)
     assert shown.scales == "Bars span −1 to 1."
-    marks = [parse(str(row.cells[1].bar)).one("circle").attributes["cx"] for row in shown.rows]
-    assert marks == ["74.0", "26.0"]
+    marks = [parse(str(row.cells[1].bar)).all("path")[-1].attributes["d"] for row in shown.rows]
+    assert marks == ["M74.0,4h0", "M26.0,4h0"]
 
 
 def test_a_single_interval_gets_no_bar_because_there_is_nothing_to_compare():

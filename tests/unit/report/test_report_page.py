@@ -11,23 +11,27 @@ import pytest
 
 from tests.helpers import report_sample as sample
 from tests.helpers.htmltree import Element, parse
-from unispect.core.findings import Finding, GalleryItem, Interval, Preset, Section, Verdict
+from unispect.core.findings import Bearing, Finding, GalleryItem, Interval, Preset, Section, Verdict
 from unispect.core.units import Skip
+from unispect.report import headlines
+from unispect.report.downloads import offered
+from unispect.report.environment import environment
+from unispect.report.first import RULE, Answer, answer
+from unispect.report.headlines import MODELS
+from unispect.report.instrument import instrument
 from unispect.report.page import LISTED, PICTURES_PER_STUDY, render
 from unispect.report.provenance import Failure, Provenance
 
 
 def page(sections, pictures=None, provenance=None, **more) -> str:
     pictures = sample.Pictures() if pictures is None else pictures
-    return render(
-        sections, title="A title", provenance=provenance or Provenance(), open_picture=pictures, data=more.get("data")
-    )
+    return render(sections, title="A title", provenance=provenance or Provenance(), open_picture=pictures, **more)
 
 
 @pytest.fixture(scope="module")
 def whole() -> str:
     pictures = sample.Pictures()
-    return page(sample.sections(pictures), pictures, sample.provenance(), data={"records.jsonl": b"{}\n"})
+    return page(sample.sections(pictures), pictures, sample.provenance())
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,7 @@ def one_finding(**changes) -> Section:
 @pytest.mark.slow
 def test_same_input_gives_same_bytes(whole: str):
     pictures = sample.Pictures()
-    again = page(sample.sections(pictures), pictures, sample.provenance(), data={"records.jsonl": b"{}\n"})
+    again = page(sample.sections(pictures), pictures, sample.provenance())
     assert again == whole
 
 
@@ -138,6 +142,7 @@ def test_sample_page_in_outline(tree: Element):
     headings = [(one.tag, one.words) for one in tree if one.tag in ("h1", "h2")]
     assert headings == [
         ("h1", "A title"),
+        ("h2", "Is it one model?"),
         ("h2", "What the data say"),
         ("h2", "Can it tell what it can draw?"),
         ("h2", "Do text and images live in one space?"),
@@ -145,6 +150,7 @@ def test_sample_page_in_outline(tree: Element):
         ("h2", "Where the numbers come from"),
         ("h2", "Failures and skips"),
         ("h2", "Data"),
+        ("h2", "How intervals were formed"),
     ]
     parts = {
         study.attributes["id"]: (
@@ -156,7 +162,7 @@ def test_sample_page_in_outline(tree: Element):
         for study in tree.all("section", "study")
     }
     assert parts == {"concepts": (5, 1, 0, 8), "encoding": (4, 2, 6, 0), "response": (1, 2, 1, 0)}
-    assert [item.one("h3").words for item in tree.all("li", "headline")] == [
+    assert [item.one("h3").all("span", "said")[0].words for item in tree.all("li", "headline")] == [
         "Words taught by drawing are drawn but not told.",
         "Words taught by text are told but not drawn.",
         "Text and image entropies move together through the layers.",
@@ -169,8 +175,12 @@ def test_verdicts_are_counted(tree: Element):
     assert tree.one("p", "tally").words == "✓supported 6 ✕not supported 1 ?cannot tell 2 –not applicable 1"
 
 
-def test_headline_says_all_its_numbers(tree: Element):
-    first = tree.all("li", "headline")[0]
+def entry(tree: Element, anchor: str) -> Element:
+    return tree.one("li", "finding", anchor)
+
+
+def test_an_entry_says_all_its_numbers_and_how_they_were_formed(tree: Element):
+    first = entry(tree, "concepts-gap")
     assert first.one("p", "estimate").words == "0.71 [0.62, 0.80]"
     assert [span.words for span in first.one("p", "facts").all("span")] == [
         "n 171",
@@ -178,14 +188,167 @@ def test_headline_says_all_its_numbers(tree: Element):
         "3 seeds",
         "chance 0",
     ]
-    assert first.one("p", "method").words == "95 % interval, bootstrap over concepts"
-    assert first.one("span", "badge").words == "✓supported"
-    assert [line.attributes["class"] for line in first.one("svg", "bar").all("line")].count("chance") == 1
+    assert first.one("p", "method").words == "95 % interval, method 1"
+    method = first.one("p", "method").one("a").attributes["href"] or ""
+    assert tree.one("li", anchor=method[1:]).words == "method 1: bootstrap over concepts"
+    assert first.one("span", "badge").words == "✓supported: sets text and pictures apart"
+    assert len(first.one("svg", "bar").all("path", "chance")) == 1
 
 
-def test_headline_leads_to_its_entry(tree: Element):
-    href = tree.all("li", "headline")[0].one("a").attributes["href"] or ""
-    assert "aphasia gap 0.71" in tree.one(anchor=href[1:]).text
+def test_how_intervals_were_formed_is_said_once(whole: str):
+    assert whole.count("bootstrap over concepts") == 1
+    assert whole.count("bootstrap over prompts") == 1
+
+
+def test_a_headline_says_its_number_and_leads_to_its_entry(tree: Element):
+    (model,) = tree.all("li", "headline")[0].one("ul", "each").all("li")
+    assert model.one("span", "estimate").words == "0.71 [0.62, 0.80]"
+    assert model.one("a").words == sample.BOUND
+    assert entry(tree, (model.one("a").attributes["href"] or "")[1:]).one("p", "sentence").words.startswith("Words")
+
+
+def test_a_claim_about_many_models_is_one_headline():
+    section = one_finding()
+    findings = tuple(replace(section.findings[0], id=f"f{n}", model=f"m{n}") for n in range(28))
+    tree = parse(page([replace(section, findings=findings)]))
+    headline = tree.one("li", "headline")
+    assert [a.words for a in headline.all("a")] == [f"m{n}" for n in range(MODELS)]
+    assert f"{28 - MODELS} more models in the study" in headline.words
+    assert len(tree.one("ul", "entries").all("li", "finding")) == 28
+
+
+def test_at_most_a_dozen_claims_stand_in_front_taken_in_turn():
+    finding = one_finding().findings[0]
+    sections = [
+        Section(name, name, "", tuple(replace(finding, id=str(n), claim=f"{name} {n}.") for n in range(count)))
+        for name, count in (("a", 30), ("b", 3), ("c", 30))
+    ]
+    tree = parse(page(sections))
+    claims = [item.one("h3").all("span", "said")[0].words for item in tree.all("li", "headline")]
+    assert claims == [f"a {n}." for n in range(5)] + [f"b {n}." for n in range(3)] + [f"c {n}." for n in range(4)]
+    assert "51 more such claims stand in the studies." in tree.one("section", anchor="evidence").words
+    assert headlines.RULE in tree.one("section", anchor="evidence").words
+
+
+# Where findings lead
+
+
+def test_findings_lead_to_their_row_their_plot_and_their_pictures(tree: Element):
+    def led(anchor: str) -> dict[str, Element]:
+        links = entry(tree, anchor).one("p", "links").all("a")
+        return {a.words.split()[0]: tree.one(anchor=(a.attributes["href"] or "")[1:]) for a in links}
+
+    gap = led("concepts-gap")
+    assert list(gap) == ["numbers", "pictures"]
+    assert [cell.words for cell in gap["numbers"].all("bdi")[:2]] == [sample.BOUND, "colour"]
+    assert gap["pictures"].one("h4").words == "Words taught by drawing"
+    shared = led("encoding-shared")
+    assert list(shared) == ["plot"]
+    assert shared["plot"].all("p")[0].words == sample.BOUND
+    assert "encoding-controlled" in (shared["plot"].attributes["id"] or "")
+
+
+def test_anchors_do_not_depend_on_the_order_of_findings():
+    long = [f"a {'very ' * 30}long name ending in {end}" for end in ("tau", "rho")]
+    findings = [replace(one_finding().findings[0], id=name, claim=name) for name in long]
+
+    def anchors(order: list[Finding]) -> dict[str, str]:
+        tree = parse(page([Section("s", "Study", "", tuple(order))]))
+        found = {
+            one.one("p", "sentence").words: one.attributes["id"] or "" for one in tree.one("ul", "entries").all("li")
+        }
+        assert len(set(found.values())) == 2
+        return found
+
+    assert anchors(findings) == anchors(findings[::-1])
+
+
+# The first screen
+
+
+def judged(*verdicts: tuple[Verdict, Bearing]) -> list[Finding]:
+    return [Finding(str(n), "C.", verdict, "", bearing={verdict: says}) for n, (verdict, says) in enumerate(verdicts)]
+
+
+YES, NO, OPEN = Verdict.SUPPORTED, Verdict.NOT_SUPPORTED, Verdict.CANNOT_TELL
+
+
+@pytest.mark.parametrize(
+    ("findings", "wanted"),
+    [
+        ([], Answer.NOT_ASKED),
+        (judged((Verdict.NOT_APPLICABLE, Bearing.ONE)), Answer.NOT_ASKED),
+        (judged((YES, Bearing.APART), (YES, Bearing.ONE)), Answer.NO),
+        (judged((YES, Bearing.APART), (OPEN, Bearing.ONE))[:1], Answer.NO),
+        (judged((NO, Bearing.APART)), Answer.NO),
+        (judged((YES, Bearing.ONE), (NO, Bearing.ONE)), Answer.YES),
+        ([*judged((YES, Bearing.ONE)), Finding("x", "C.", OPEN, "", bearing={YES: Bearing.ONE})], Answer.OPEN),
+        ([Finding("x", "C.", NO, "", bearing={YES: Bearing.APART})], Answer.OPEN),
+    ],
+)
+def test_the_answer_follows_from_verdicts_alone(findings: list[Finding], wanted: Answer):
+    assert answer(findings) is wanted
+
+
+def test_every_model_has_a_line_with_its_answer_its_shares_its_curves_and_a_picture(tree: Element):
+    lines = tree.one("ol", "models").all("li", "model")
+    assert [line.one("h3").words for line in lines] == list(sample.MODELS)
+    assert [line.one("p", "answer").words for line in lines] == ["≠ No", "= Yes, as far as asked", "– Not asked"]
+    first = lines[0]
+    assert "set apart from outside and inside" in first.one("div", "who").words
+    assert [row.words for row in first.one("table", "bars").all("tr")] == ["drawn97 % [95, 99]", "told31 % [23, 39]"]
+    assert [reason.words for reason in first.all("ul", "reasons")[0].all("li")] == [
+        "≠ draws what it cannot tell: supported",
+        "≠ tells what it cannot draw: supported",
+    ]
+    assert [reason.words for reason in first.all("ul", "reasons")[1].all("li")] == [
+        "≠ text and images move together: not supported"
+    ]
+    assert (first.one("div", "sparked").attributes["aria-label"] or "").startswith("entropy by layer, controlled")
+    assert len(first.one("svg", "spark").all("path", "line")) == 2
+    assert (first.one("img").attributes["alt"] or "").startswith("Drawn by ")
+    assert first.one("div", "glimpse").one("q").words == " ".join(sample.WORDS.values())
+    assert first.one("div", "glimpse").all("tr")[1].words == "star✕ hexagon (wrong)"
+    assert "planted control: fluent" in lines[1].words
+    assert "no picture was drawn" in lines[2].words
+    assert RULE.split(".")[0] in tree.one("section", anchor="findings").words
+
+
+def test_the_first_picture_and_the_answer_come_before_any_finding(whole: str):
+    assert whole.index("Is it one model?</h2>") < whole.index("<img ") < whole.index('class="headlines"')
+
+
+def test_a_page_that_asked_something_else_says_so():
+    tree = parse(page([one_finding()]))
+    assert not tree.all("ol", "models")
+    assert "None of these runs asked what would answer it" in tree.one("section", anchor="findings").words
+    assert tree.one("li", "headline")
+
+
+def test_a_model_of_which_only_states_or_only_behaviour_was_measured_says_so():
+    pictures = sample.Pictures()
+    outside = parse(page([sample.concepts(pictures)], pictures)).all("li", "model")[0]
+    assert "not measured in these runs" in outside.one("div", "inside").words
+    inside = parse(page([sample.encoding()])).all("li", "model")[0]
+    assert "not asked in these runs" in inside.one("div", "outside").words
+    assert "no picture was drawn" in inside.one("div", "seen").words
+    assert inside.one("p", "answer").words == "≠ No"
+
+
+def test_colours_follow_what_a_verdict_means():
+    apart, one = ({YES: bearing} for bearing in (Bearing.APART, Bearing.ONE))
+    senses = {
+        "apart": one_finding(bearing=apart),
+        "one": one_finding(bearing=one),
+        "said": one_finding(),
+        "open": one_finding(bearing=one, verdict=OPEN),
+        "idle": one_finding(verdict=Verdict.NOT_APPLICABLE),
+        "held": one_finding(control=True, bearing=apart),
+        "failed": one_finding(control=True, verdict=OPEN),
+    }
+    for sense, section in senses.items():
+        badges = parse(page([section])).one("ul", "entries").all("span", "badge")
+        assert [badge.classes[-1] for badge in badges] == [sense]
 
 
 @pytest.mark.parametrize("verdict", [Verdict.NOT_SUPPORTED, Verdict.CANNOT_TELL])
@@ -217,7 +380,11 @@ def test_a_control_that_does_not_apply_neither_passes_nor_fails():
     assert "was not checked" in tree.one("div", "instrument").words
     passed = replace(control, id="p", verdict=Verdict.SUPPORTED)
     tree = parse(page([Section("s", "Study", "", (control, passed))]))
-    assert tree.one("summary").words.endswith("1 planted control came out as planted; 1 did not apply.")
+    assert (
+        tree.one("details", "instrument")
+        .one("summary")
+        .words.endswith("1 planted control came out as planted; 1 did not apply.")
+    )
 
 
 def test_a_page_without_controls_says_so():
@@ -231,22 +398,22 @@ def test_a_control_is_never_a_headline():
 
 
 def test_an_interval_that_does_not_exist_is_said_not_to(tree: Element):
-    last = tree.all("li", "headline")[-1]
+    last = entry(tree, "response-depends")
     assert last.one("p", "estimate").words == "0.21 no interval"
     assert last.one("p", "method").words == "too few prompts for an interval"
-    assert not [line for line in last.one("svg", "bar").all("line") if line.attributes["class"] == "span"]
+    assert not last.one("svg", "bar").all("path", "span")
 
 
 @pytest.mark.parametrize("estimate", [math.nan, math.inf])
 def test_an_undefined_estimate_draws_no_bar(estimate: float):
     interval = Interval(estimate, math.nan, math.nan, 0, 0, method="no replies")
-    finding = parse(page([one_finding(interval=interval)])).one("li", "headline")
-    assert finding.one("p", "estimate").words.split()[0] in ("undefined", "∞")
-    assert not finding.all("svg", "bar")
+    tree = parse(page([one_finding(interval=interval)]))
+    assert entry(tree, "s-f").one("p", "estimate").words.split()[0] in ("undefined", "∞")
+    assert not tree.all("svg", "bar")
 
 
 def test_a_finding_without_an_interval_says_so():
-    assert "no interval: the verdict rests on the text" in parse(page([one_finding()])).one("li", "headline").words
+    assert "no interval: the verdict rests on the text" in entry(parse(page([one_finding()])), "s-f").words
 
 
 def test_presets_are_badged_one_per_figure(tree: Element):
@@ -310,14 +477,27 @@ def test_right_and_wrong_are_marked_in_words_and_signs():
     assert "pixels" in card.one("img").classes
 
 
-def test_groups_count_what_was_right():
+def test_a_chosen_sample_is_never_scored_and_says_how_it_was_chosen():
     pictures = sample.Pictures()
     name = pictures.keep(sample.picture(sample.TRUTHS[0]))
-    study = parse(page([gallery(item(name), item(name), item(name, group="Other"))], pictures)).one("section", "study")
-    assert [one.words for one in study.all("p", "score")] == [
-        "Drawn right: 2 of 6 attributes. Told right: 0 of 6.",
-        "Drawn right: 1 of 3 attributes. Told right: 0 of 3.",
-    ]
+    section = gallery(item(name, record="ab12"), item(name), item(name, group="Other"))
+    section = replace(section, chosen="The first of each.", pictures={"Group": 144})
+    study = parse(page([section], pictures)).one("section", "study")
+    assert "The first of each." in study.words
+    assert [one.words for one in study.all("p", "score")] == ["2 of 144 pictures shown."]
+    assert "right:" not in study.words
+    assert study.all("li", "card")[0].one("p", "record").words == "record ab12"
+
+
+def test_both_ways_of_telling_are_named_where_they_differ():
+    def header(recalled: dict[str, str | None]) -> list[str]:
+        card = parse(page([gallery(item(name, recalled=recalled))], pictures)).one("li", "card")
+        return [one.words for one in card.one("thead").all("th")]
+
+    pictures = sample.Pictures()
+    name = pictures.keep(sample.picture(sample.TRUTHS[0]))
+    assert header({}) == header({"shape": "disc"}) == ["attribute", "truth", "drawn", "told"]
+    assert header({"shape": "star"}) == ["attribute", "truth", "drawn", "told, likeliest", "in free recall"]
 
 
 @pytest.mark.parametrize(
@@ -360,6 +540,7 @@ def test_large_pictures_are_shown_reduced():
     pictures = sample.Pictures()
     tree = parse(page([gallery(item(pictures.keep(sample.picture(sample.TRUTHS[0], 1024))))], pictures))
     assert (tree.one("img").attributes["width"], tree.one("img").attributes["height"]) == ("384", "384")
+    assert (tree.one("img").attributes["src"] or "").startswith("data:image/jpeg;base64,")
     assert "pixels" not in tree.one("img").classes
 
 
@@ -379,11 +560,38 @@ def test_runs_models_failures_and_skips_are_stated(tree: Element):
     origin = tree.one("section", anchor="origin").words
     for text in ("7f3a91c0de7", "planted control: mute", "torch 2.13.0", "unispect run concepts", "0, 1, 2"):
         assert text in origin
-    assert "1\N{NARROW NO-BREAK SPACE}536 done, 2 failed, 0 skipped" in tree.one("section", anchor="origin").text
+    runs = tree.one("figure", "table", "runs").one("tbody").all("tr")
+    assert [[cell.words for cell in run.all("td")[3:6]] for run in runs] == [["1 536", "2", "0"], ["720", "0", "0"]]
+    assert "unispect 0.1.0" in tree.one("section", anchor="origin").one("p", "shared").words
     failures = tree.one("section", anchor="failures").words
     assert "the model produced NaN scores at step 12" in failures
     assert "the model cannot write" in failures
     assert tree.one("p", "dek").words == "3 models, 3 studies. 2 256 of 2 258 units measured, 2 failed, 1 left out."
+
+
+def test_what_runs_do_not_share_stands_in_their_rows():
+    runs = sample.provenance().runs
+    other = replace(runs[1], settings={**runs[1].settings, "device": "cuda"})
+    origin = parse(page([], provenance=Provenance((), (runs[0], other)))).one("section", anchor="origin")
+    assert "device" not in origin.one("p", "shared").words
+    assert [("device cpu" in row.words, "device cuda" in row.words) for row in origin.one("tbody").all("tr")] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_what_planners_left_out_is_said_once_for_all_models():
+    run = sample.provenance().runs[1]
+    runs = [replace(run, models=(name,), skips=(Skip("seeds 1, 2", "nothing is repeated"),)) for name in ("a", "b")]
+    skips = parse(page([], provenance=Provenance((), tuple(runs)))).one("figure", "table", "planned-skips")
+    assert [cell.words for cell in skips.one("tbody").all("bdi")] == ["seeds 1, 2", "a, b", "nothing is repeated"]
+
+
+def test_the_archive_may_lie_beside_the_page():
+    beside = parse(page([], data=offered(b"x" * 1000, "r-data.zip"))).one("section", anchor="data")
+    assert "lies beside it" in beside.words
+    assert beside.one("ul", "files").words == "r-data.zip 1 kB"
+    assert not beside.all("a")
 
 
 def test_many_failures_are_counted_and_cut():
@@ -400,3 +608,16 @@ def test_counts_agree_between_head_and_list():
     assert (
         "2 units skipped while running, 2 items left out by the planner" in tree.one("section", anchor="failures").words
     )
+
+
+def test_parts_of_the_page_serve_pages_that_lack_its_lists():
+    """A finding's entry where intervals have no list of methods, and a badge by its verdict alone."""
+    source = (
+        '{% from "finding.html.j2" import badge, entry with context %}<ul>{{ entry(item) }}</ul>{{ badge(verdict) }}'
+    )
+    finding = replace(one_finding().findings[0], interval=sample.interval(0.5, 0.1))
+    made = environment().from_string(source)
+    trust = instrument([])
+    tree = parse(made.render(item={"finding": finding, "anchor": "a"}, verdict=Verdict.CANNOT_TELL, instrument=trust))
+    assert tree.one("p", "method").words == "95 % interval, bootstrap over concepts"
+    assert tree.all("span", "badge")[-1].words == "?cannot tell"

@@ -25,8 +25,7 @@ from unispect.studies.encoding import plan as encoding
 from unispect.studies.faces import plan as faces
 from unispect.studies.posters import plan as posters
 from unispect.studies.response import plan as response
-from unispect.studies.states.probing import prompt_in
-from unispect.studies.states.records import Asked
+from unispect.studies.states.records import Asked, prompt_in
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 

@@ -1,9 +1,11 @@
 """A study is one value, and those of other packages are as good as ours: shown by one that lives in `tests/plugin`."""
 
 import base64
+import io
 import json
 import pickle
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,8 +90,9 @@ def test_what_an_entry_point_names_and_is_no_study_stops_no_other(toy: Study, tm
 def sections(page: Path) -> dict[str, dict]:
     """The sections in a page's findings.json."""
     html = page.read_text()
-    found = re.search(r'href="data:application/json;base64,([^"]+)"', html) or pytest.fail("no findings.json")
-    return {one["id"]: one for one in json.loads(base64.b64decode(found[1]))["sections"]}
+    found = re.search(r'href="data:application/zip;base64,([^"]+)"', html) or pytest.fail("no archive")
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(found[1]))) as archive:
+        return {one["id"]: one for one in json.loads(archive.read("findings.json"))["sections"]}
 
 
 def test_which_studies_chat_models_grade_follows_from_the_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 HEADING = re.compile(r"## \[(\w+\.md)\]\((\w+\.md)\)")
-TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+TEST = re.compile(r"`((?:tests|src)/[\w/]+\.py)::(\w+)`")
 
 
 def rows(page: str) -> list[list[str]]:
@@ -28,7 +28,7 @@ def rows(page: str) -> list[list[str]]:
 @cache
 def functions_of(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text("utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
 
 def test_every_promise_names_tests_that_are_there() -> None:

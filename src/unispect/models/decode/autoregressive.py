@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from unispect.core.replies import TextSampling
 from unispect.models.capture import pad_right, run
 from unispect.models.decode import positions as position_ids
-from unispect.models.decode.chance import TIE, choose, exponential_draws
+from unispect.models.decode.chance import TIE, choose, exponential_draws, kept
 from unispect.models.decode.finite import require_finite
 from unispect.models.decode.fused import fused
 from unispect.models.decode.mask import AttentionMask, batched
@@ -49,21 +49,25 @@ def draw_tokens(
     guidance: float,
     temperature: float,
     draws: Iterable[Tensor] | None,
+    top_k: int = 0,
+    forced: Mapping[int, int] | None = None,
 ) -> Tensor:
     """Image tokens [samples, steps] on the backbone's device.
 
     Args:
         backbone: a stock Llama-like backbone.
         prompts: input embeddings [length_i, width] of every sample.
-        empty: the same with the prompt taken out, equally long; None runs no unconditional branch.
+        empty: the same with the prompt taken out, or with another in its place; None runs no unconditional branch.
         feed: tokens [rows] -> the embeddings that are fed back [rows, width].
         head: final states [rows, width] -> image logits [rows, tokens].
         steps: tokens per picture.
         guidance: w in l_unc + w (l_cond - l_unc).
         temperature: 0 takes the most likely token.
-        draws: E ~ Exp(1) [samples, tokens] of every step (see `chance`); None only at temperature 0.
+        draws: E ~ Exp(1) [samples, tokens] of every step that chooses (see `chance`); None only at temperature 0.
+        top_k: a token is chosen among so many of the highest scores; 0 for among all.
+        forced: step -> the token that stands there, which `head` need not know: nothing is chosen and nothing drawn.
     """
-    count, backbone = len(prompts), fused(backbone)
+    count, backbone, forced = len(prompts), fused(backbone), forced or {}
     rows = CachedPrompts.of(backbone, [*prompts, *(empty or ())], steps - 1)
     tokens = torch.empty(count, steps, dtype=torch.long, device=rows.state.device)
     noise = iter(draws) if draws is not None else None
@@ -73,7 +77,7 @@ def draw_tokens(
     if tie is not None and temperature:
         tie /= temperature
 
-    def scores(state: Tensor, minus: Tensor | None, step: int) -> Tensor:
+    def scores(state: Tensor, minus: Tensor | None, step: int, slack: float = 0.0) -> tuple[Tensor, Tensor | None]:
         logits = head(state).float()
         if empty is not None:
             conditional, unconditional = logits.chunk(2)
@@ -81,20 +85,29 @@ def draw_tokens(
         if temperature:
             logits = logits / temperature
         logits = require_finite(logits, "scores of image tokens", step)
-        return logits if minus is None else logits - minus
+        if minus is None:
+            return logits, None
+        logits, unsure = kept(logits, top_k, slack) if 0 < top_k < logits.shape[-1] else (logits, None)
+        return logits - minus, unsure
 
-    for step in range(steps):
-        minus = next(noise).to(tokens.device).log() if noise is not None and temperature else None
-
-        def alone(samples: Sequence[int], step: int = step, minus: Tensor | None = minus) -> Tensor:
+    def chosen(step: int, minus: Tensor | None) -> Tensor:
+        def alone(samples: Sequence[int]) -> Tensor:
             own = [branch[sample] for branch in (prompts, empty) if branch is not None for sample in samples]
             said = tokens[samples, :step].repeat(len(own) // len(samples), 1)
             states = [state[-1:] for state in uncached_states(backbone, own, said, feed)]
             noise = [None] * len(samples) if minus is None else minus[samples].split(1)
             each = range(len(samples))  # the head sees each by itself: few rows are summed in an order of their own
-            return torch.cat([scores(torch.cat(states[i :: len(samples)]), noise[i], step) for i in each])
+            return torch.cat([scores(torch.cat(states[i :: len(samples)]), noise[i], step)[0] for i in each])
 
-        tokens[:, step] = choose(scores(rows.state, minus, step), tie, alone)
+        found, unsure = scores(rows.state, minus, step, tie or 0.0)
+        return choose(found, tie, alone, unsure=unsure)
+
+    for step in range(steps):
+        if step in forced:
+            tokens[:, step] = forced[step]
+        else:
+            minus = next(noise).to(tokens.device).log() if noise is not None and temperature else None
+            tokens[:, step] = chosen(step, minus)
         if step + 1 < steps:
             fed = feed(tokens[:, step])[:, None]
             rows.extend(fed if empty is None else torch.cat([fed, fed]))

@@ -37,18 +37,40 @@ def exponential_draws(seeds: Sequence[int], steps: int, choices: int) -> Iterato
         yield from uniform.neg_().log1p_().neg_().clamp_min_(1e-37).float()
 
 
+def kept(logits: Tensor, top_k: int, slack: float) -> tuple[Tensor, Tensor]:
+    """Logits [rows, tokens] without all tokens below the `top_k` highest, and which of the rest are `unsure`.
+
+    Tokens as high as the lowest that stays are kept, as `TopKLogitsWarper` of transformers keeps them.
+
+    Args:
+        logits: finite, divided by the temperature.
+        top_k: fewer than there are tokens.
+        slack: by how much rounding may move a logit. What is below by less stays, and whatever other rounding could
+            take out is unsure: chosen, it has to be decided otherwise (see `choose`).
+    """
+    lowest = logits.topk(top_k, dim=-1).values[:, -1:]
+    return logits.masked_fill(logits < lowest - slack, float("-inf")), logits < lowest + slack
+
+
 def choose(
-    scores: Tensor, tie: float | None, alone: Callable[[list[int]], Tensor], asked: Tensor | None = None
+    scores: Tensor,
+    tie: float | None,
+    alone: Callable[[list[int]], Tensor],
+    asked: Tensor | None = None,
+    unsure: Tensor | None = None,
 ) -> Tensor:
     """The best token of every row of `scores` [rows, tokens].
 
-    Rows whose two best are within `tie` are decided by their scores when run alone, `alone(rows)` [those rows, tokens];
-    of those that are not `asked` [rows] the choice means nothing, so they are left as they are.
+    Rows whose two best are within `tie`, or whose best is `unsure` [rows, tokens], are decided by their scores when run
+    alone, `alone(rows)` [those rows, tokens]; of those that are not `asked` [rows] the choice means nothing, so they
+    are left as they are.
     """
     best = scores.topk(2, dim=-1)
     tokens = best.indices[:, 0].clone()
     if tie is not None:
         close = best.values[:, 0] - best.values[:, 1] < tie
+        if unsure is not None:
+            close |= unsure.gather(1, tokens[:, None])[:, 0]
         rows = (close if asked is None else close & asked).nonzero().flatten().tolist()
         if rows:
             tokens[rows] = alone(rows).argmax(-1)

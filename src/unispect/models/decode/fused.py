@@ -238,7 +238,7 @@ class Gated:
 
 
 class FusedBlock:
-    """A block of Llama or Qwen2 as a callable, as `capture.stream` runs it, with its weights as they were then.
+    """A block of Llama, Qwen2 or Emu3 as a callable, as `capture.stream` runs it, with its weights as they were then.
 
     Args:
         block: the stock block.
@@ -288,6 +288,7 @@ class FusedPhiBlock:
 
 
 _KINDS = {
+    "Emu3DecoderLayer": FusedBlock,
     "LlamaDecoderLayer": FusedBlock,
     "Qwen2DecoderLayer": FusedBlock,
     "PhiDecoderLayer": FusedPhiBlock,

@@ -33,7 +33,8 @@ def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     check_family(content, where)
     processor = load_processor(checkpoint)
     whole, part = with_part(checkpoint, _PART)
-    config = network_config(content, part.json("config.json") if part else checkpoint.json(_SIZES), where)
+    sizes = part.json("config.json") if part else checkpoint.holding(_SIZES).json(_SIZES)
+    config = network_config(content, sizes, where)
     tokens, rows = config.vision.num_image_tokens, config.language.vocab_size
     require_sizes(checkpoint, processor, size=config.image_size, tokens=tokens, rows=rows)
     return Found(whole, config, processor)

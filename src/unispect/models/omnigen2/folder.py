@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError
-from unispect.models.checkpoint import Checkpoint, Layout, located, open_folder, require_one
+from unispect.models.checkpoint import Checkpoint, Layout
 from unispect.models.config_values import check_values
 from unispect.models.keys import Tied
-from unispect.models.ledger import FileLedger
 from unispect.models.loading import Family, Found
 from unispect.models.omnigen2.card import DEFAULTS
 from unispect.models.omnigen2.config import OmniGen2Config, network_config
@@ -25,12 +23,11 @@ from unispect.models.omnigen2.model import OmniGen2
 from unispect.models.omnigen2.network import OmniGen2Network, finish, initialise
 from unispect.models.omnigen2.processing import Processor, load_processor
 from unispect.models.omnigen2.text_settings import TextSettings
+from unispect.models.part_folders import around_words, open_parts, part_of
+from unispect.models.processing.patches import check_patches
 from unispect.models.processing.tokenizer import require_rows
-from unispect.models.sets import is_weights
-from unispect.models.shards import prefixed
 
-_PROCESSORS = ("processor", "mllm_processor", ".")
-_WHOLE = "model.safetensors"
+_PROCESSORS = ("processor", "mllm_processor")
 _WHOLE_LAYOUT = Layout(known=("mllm.model.",), folders=PARTS)
 _KNOWN = {
     "mllm": ("model.layers.", "model.language_model.layers."),
@@ -43,15 +40,15 @@ _SCHEDULER, _EULER = "scheduler", "FlowMatchEulerDiscreteScheduler"
 
 def _read(card: ModelCard, checkpoint: Checkpoint) -> Found:
     folder = checkpoint.folder
-    mllm, transformer, vae = (_part(checkpoint, name).json("config.json") for name in PARTS)
+    mllm, transformer, vae = (part_of(checkpoint, name).json("config.json") for name in PARTS)
     config = network_config(mllm, transformer, vae, str(folder))
-    files = next(part for name in _PROCESSORS if (part := _part(checkpoint, name)).folder.is_dir())
+    files = around_words(checkpoint, _PROCESSORS)
     processor = load_processor(files)
     _check_sizes(files.folder, config, processor)
-    settings = _part(checkpoint, "mllm").optional_json("generation_config.json") or {}
+    settings = part_of(checkpoint, "mllm").optional_json("generation_config.json") or {}
     check_values(settings, f"{folder / 'mllm' / 'generation_config.json'}")
     writing = TextSettings(processor.system, published_penalty=float(settings.get("repetition_penalty") or 1.0))
-    moved = _moved(_part(checkpoint, _SCHEDULER))
+    moved = _moved(part_of(checkpoint, _SCHEDULER))
     return Found(checkpoint, config, processor, {"writing": writing, "moved": moved})
 
 
@@ -89,59 +86,8 @@ def _moved(part: Checkpoint) -> bool:
     return bool(content.get("dynamic_time_shift", True))
 
 
-def _part(checkpoint: Checkpoint, name: str) -> Checkpoint:
-    """A part's own folder."""
-    return checkpoint.at(checkpoint.folder / name if name != "." else checkpoint.folder)
-
-
-def _open(card: ModelCard, source: str | Path) -> Checkpoint:
-    """The weights of all parts, under the names they have in one file.
-
-    Raises:
-        CheckpointError: a part is missing, or weights are there in one file and in parts, and differ.
-    """
-    folder, name = located(str(source), layout=_WHOLE_LAYOUT)
-    inner = folder.name if folder.name in PARTS and (folder.parent / "model_index.json").is_file() else ""
-    if inner:  # a file of a part was named: the others are as they are
-        folder = folder.parent
-    if name and not inner:
-        return open_folder(folder, _WHOLE_LAYOUT, name)
-    parts = [part for part in PARTS if (folder / part).is_dir() and any(map(is_weights, (folder / part).iterdir()))]
-    if not parts:
-        return open_folder(folder, _WHOLE_LAYOUT)
-    whole = open_folder(folder, _WHOLE_LAYOUT) if (folder / _WHOLE).is_file() and not inner else None
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
-    if missing and not whole:
-        raise CheckpointError(f"{folder / missing[0]} is missing: this is not a complete checkpoint folder")
-    named = {part: _part_of(folder, part, name if part == inner else "") for part in (parts if whole else PARTS)}
-    if whole:
-        for part, opened in named.items():
-            require_one(whole, opened, f"{part}.", f"the weights of {part}")
-            whole.ledger.note(f"Weights in {part} were passed over: {_WHOLE} holds them too.")
-        return whole
-    ledger = FileLedger(folder, chosen=bool(inner))
-    for opened in named.values():
-        ledger.take(opened.ledger)
-    shards = (prefixed(shard, f"{part}.") for part, opened in named.items() for shard in opened.shards)
-    return Checkpoint(folder, ledger, tuple(shards))
-
-
-def _part_of(folder: Path, part: str, name: str) -> Checkpoint:
-    return open_folder(folder / part, Layout(known=_KNOWN[part]), name)
-
-
 def _check_sizes(folder: Path, config: OmniGen2Config, processor: Processor) -> None:
-    vision, picture = config.vision, processor.picture
-    checks: tuple[tuple[str, Any, Any], ...] = (
-        ("patch_size", picture.patch_size, vision.patch_size),
-        ("merge_size", picture.merge_size, vision.spatial_merge_size),
-        ("temporal_patch_size", picture.temporal_patch_size, vision.temporal_patch_size),
-    )
-    for name, found, needed in checks:
-        if found != needed:
-            raise CheckpointError(
-                f"{folder / 'preprocessor_config.json'}: {name} is {found}, but mllm/config.json implies {needed}"
-            )
+    check_patches(processor.picture, config.vision, folder, "mllm/config.json")
     require_rows(processor.tokenizer, config.text.vocab_size, folder / "tokenizer.json")
     image_pad = config.mllm.image_token_id
     if image_pad != processor.special.image_pad:
@@ -160,7 +106,7 @@ def _tied(config: OmniGen2Config, checkpoint: Checkpoint) -> Tied | None:
 
 
 FAMILY = Family(
-    open=_open,
+    open=lambda card, source: open_parts(source, _WHOLE_LAYOUT, _KNOWN),
     read=_read,
     build=OmniGen2Network,
     table=lambda config, checkpoint: authors_table(config, checkpoint.shapes()),

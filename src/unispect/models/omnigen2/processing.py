@@ -20,9 +20,8 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.models.checkpoint import Checkpoint
-from unispect.models.config_sections import check_settings
 from unispect.models.decode.positions import Positions
-from unispect.models.processing.pictures import PICTURES_IDLE, read_settings
+from unispect.models.processing.patches import load_patches, patches_of
 from unispect.models.processing.template import (
     QWEN,
     Piece,
@@ -37,24 +36,6 @@ from unispect.models.processing.template import (
 from unispect.models.processing.tokenizer import load_tokenizer, token_id
 
 SYSTEM = "You are a helpful assistant that generates high-quality images based on user instructions."
-
-_PICTURES = (
-    "do_convert_rgb",
-    "do_normalize",
-    "do_rescale",
-    "do_resize",
-    "image_mean",
-    "image_std",
-    "max_pixels",
-    "merge_size",
-    "min_pixels",
-    "patch_size",
-    "resample",
-    "rescale_factor",
-    "size",
-    "temporal_patch_size",
-)
-"""Picture settings that the stock processor reads."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +140,7 @@ class Processor(TextProcessor):
         """
         require_prompts(prompts)
         dialogue = chat or goal is Goal.TEXT
-        looks = [[self._look(one) for one in prompt.images] if dialogue else [] for prompt in prompts]
+        looks = [[patches_of(self.picture, one) for one in prompt.images] if dialogue else [] for prompt in prompts]
         unit = self.picture.merge_size**2
         rows = [
             tokens_of(
@@ -190,16 +171,6 @@ class Processor(TextProcessor):
     @property
     def closing(self) -> int:
         return self.special.end
-
-    def _look(self, picture: Image.Image) -> tuple[Tensor, Tensor]:
-        """Patches [patches, numbers] of a picture, and its grid [3]."""
-        try:
-            found = self.picture(images=[rgb(picture)], return_tensors="pt")
-        except ValueError as error:
-            raise DataError(
-                f"a picture of {picture.width} x {picture.height} pixels cannot be shown: {error}"
-            ) from error
-        return found["pixel_values"], found["image_grid_thw"][0]
 
     def _pieces(self, prompt: Prompt, system: str, tokens: Sequence[int] | None) -> Iterator[Piece]:
         """The templated prompt; `tokens` of every picture in a chat, None where pictures are not shown."""
@@ -237,15 +208,12 @@ def load_processor(files: Checkpoint) -> Processor:
     """
     tokenizer = load_tokenizer(files)
     find = partial(token_id, files, tokenizer, needed_by="OmniGen2")
-    settings, pictures = read_settings(files)
-    where = f"{files.folder}: the picture settings"
-    check_settings(pictures, where, read=_PICTURES, fixed={"do_center_crop": False}, idle=PICTURES_IDLE)
-    kept = {name: value for name, value in pictures.items() if name in _PICTURES and value is not None}
+    settings, picture = load_patches(files)
     return Processor(
         tokenizer=tokenizer,
         special=SpecialIds(
             *map(find, QWEN), stop=find("<|endoftext|>"), image_pad=find("<|image_pad|>"), draw=find("<|img|>")
         ),
-        picture=Qwen2VLImageProcessorPil(**kept),
+        picture=picture,
         system=str(settings.get("system_prompt", SYSTEM)),
     )

@@ -27,8 +27,10 @@ _KEYS = (
 _FIXED = {"attention_bias": False, "mlp_bias": False, "partial_rotary_factor": 1}
 
 
-def language_config(section: Mapping[str, Any], where: str) -> LlamaConfig:
+def language_config(section: Mapping[str, Any], where: str, *, theta: float = 10000.0) -> LlamaConfig:
     """The configuration in a file's section; embeddings and text head stay apart.
+
+    `theta` is that of rotary positions where the section gives none.
 
     Left out on purpose: dtype and attention kernel, which are the caller's choice, and the pad id, which would freeze
     one row of the embedding table.
@@ -38,7 +40,7 @@ def language_config(section: Mapping[str, Any], where: str) -> LlamaConfig:
     """
     # The authors' files are of models whose embeddings and head are two tensors, whatever their class's default says.
     check_settings(section, where, read=(*_KEYS, *ROPE), fixed=_FIXED, idle=("tie_word_embeddings",))
-    rope = rope_of(section, where, theta=10000.0)
+    rope = rope_of(section, where, theta=theta)
     if rope.partial != 1:
         raise CheckpointError(f"{where}: partial_rotary_factor is {rope.partial!r}, but the port turns whole heads")
     known = {key: section[key] for key in _KEYS if section.get(key) is not None}

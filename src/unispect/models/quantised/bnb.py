@@ -113,7 +113,8 @@ def _four(stored: Stored, key: str, parts: dict[str, str]) -> Any:
 
     def read() -> Tensor:
         state = QuantState.from_dict({name: stored.read(part) for name, part in parts.items()}, torch.device("cpu"))
-        return dequantize_4bit(stored.read(key).contiguous().view(torch.uint8).reshape(-1, 1), state)
+        packed = stored.read(key).contiguous().view(torch.uint8).reshape(-1, 1)
+        return dequantize_4bit(packed, state).reshape(state.shape)  # on a CPU, a vector came back as a row
 
     return read
 

@@ -16,7 +16,7 @@ def check(spec: str, spending: Spending, *, key_from: str | None = None, asking:
     """Finds what is missing to ask a model: key, package, price, a way there. Nothing is sent, no cassette opened.
 
     Raises:
-        UsageError: what it is.
+        UsageError: what it is, or what the provider has no place for.
         Unsupported: the provider does not offer what the name asks for.
     """
     name = remote_name(spec)
@@ -54,10 +54,12 @@ def load(
         next(chats) if name.writes else None,
         next(chats) if name.draws else None,
         priced=spending.prices is not None,
+        diffuses=name.diffuses,
     )
 
 
 def _clients(name: RemoteName, key_from: str | None, asking: Asking) -> list[tuple[bool, Client]]:
+    name.require_place(asking)
     clients: list[tuple[bool, Client]] = []
     if name.writes:
         clients.append((False, client_of(name.writes, key_from, asking.dialect)))

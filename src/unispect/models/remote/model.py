@@ -32,7 +32,7 @@ class RemoteModel:
     """A chat model, a model that draws, or both, at one provider.
 
     A prompt goes out as it is. What the provider makes of it is not known, so its positions are counted by its parts:
-    one each. Replies come with their text alone, without tokens and likelihoods.
+    one each. Replies come without tokens, and with likelihoods only where these are asked for and sent.
 
     Attributes:
         card: what is known about it.
@@ -40,6 +40,7 @@ class RemoteModel:
         writer: writes; None if nothing does.
         drawer: draws; None if nothing does.
         priced: costs are known.
+        diffuses: guidance, steps and a negative prompt have a place in what it is asked.
     """
 
     card: ModelCard
@@ -47,6 +48,7 @@ class RemoteModel:
     writer: Chat | None
     drawer: Chat | None
     priced: bool = False
+    diffuses: bool = False
 
     def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
         """The prompts as they are.
@@ -91,7 +93,13 @@ class RemoteModel:
         limit = how.max_new_tokens + self.asking.thinking_tokens
         temperature = how.temperature if self.asking.temperature else None
         requests: list[Request[Any]] = [
-            Request(prompt, max_tokens=limit, temperature=temperature, seed=seed % SEEDS)
+            Request(
+                prompt,
+                max_tokens=limit,
+                temperature=temperature,
+                seed=seed % SEEDS,
+                log_probabilities=self.asking.log_probabilities,
+            )
             for prompt, seed in zip(prompts, seeds, strict=True)
         ]
         assert self.writer is not None
@@ -106,21 +114,38 @@ class RemoteModel:
             Unread: what came for one of them cannot be read as a picture; it is on the cassette.
             Halted: asking further makes no sense (the limit on the cost, the key).
             AskError: a prompt was not answered.
-            Unsupported: guidance, steps, or a temperature other than 1, which providers have no place for.
+            Unsupported: a temperature other than 1, or guidance or steps where the server has no place for them.
         """
+        requests = self.picture_requests(encoded, how)
+        assert self.drawer is not None
+        answers = _answered(self.drawer.ask_all(requests))
+        return [self._drawn(*all_of) for all_of in zip(answers, requests, how.seeds, strict=True)]
+
+    def picture_requests(self, encoded: Encoded, how: ImageSampling) -> list[PictureRequest]:
+        """What is asked for by `draw`, which see for what is raised here."""
         require(self.card, "draw")
         prompts: tuple[Prompt, ...] = inputs_for(encoded, Goal.IMAGE, tuple)
         check_seeds(how.seeds, len(prompts))
-        if (how.guidance, how.steps) != (None, None) or how.temperature not in (None, 1.0):
-            reason = "models behind an API have no place for guidance, steps and temperatures of pictures"
+        asking = self.asking
+        guidance = asking.guidance if how.guidance is None else how.guidance
+        steps = asking.steps if how.steps is None else how.steps
+        if how.temperature not in (None, 1.0) or ((guidance, steps) != (None, None) and not self.diffuses):
+            reason = "models behind an API have no place for temperatures of pictures" + (
+                "" if self.diffuses else ", and this one none for guidance and steps"
+            )
             raise Unsupported(self.card.id, "draw", reason)
-        requests = [
-            PictureRequest(prompt, self.asking.size, self.asking.quality, seed=seed % SEEDS)
+        return [
+            PictureRequest(
+                prompt,
+                asking.size,
+                asking.quality,
+                seed=seed % SEEDS,
+                guidance=guidance,
+                steps=steps,
+                negative=asking.negative,
+            )
             for prompt, seed in zip(prompts, how.seeds, strict=True)
         ]
-        assert self.drawer is not None
-        answers = _answered(self.drawer.ask_all(requests))
-        return [self._drawn(answer, seed) for answer, seed in zip(answers, how.seeds, strict=True)]
 
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
         """Raises `Unsupported`: providers do not show the likelihood of a given answer."""
@@ -149,7 +174,7 @@ class RemoteModel:
             if chat is not None:
                 chat.close()
 
-    def _drawn(self, answer: Answer[Any], seed: int) -> ImageReply:
+    def _drawn(self, answer: Answer[Any], request: PictureRequest, seed: int) -> ImageReply:
         reply = answer.reply
         words = " ".join((reply.text or reply.refusal).split())
         if reply.refusal:
@@ -160,7 +185,16 @@ class RemoteModel:
                 raise Unread(f"{self.card.id} drew what cannot be read: {answer.reason}{said}{_KEPT}")
             raise NoReply(f"{self.card.id} did not draw: {answer.reason}{said}")
         about = {"request": answer.key, "answered_by": reply.model, "said": reply.text, "seed_sent": answer.seed_sent}
-        return ImageReply(answer.value, seed, replay=about)
+        sent = {
+            "seed": request.seed if answer.seed_sent else None,
+            "size": request.size or None,
+            "quality": request.quality or None,
+            "guidance": request.guidance,
+            "steps": request.steps,
+            "negative_prompt": request.negative or None,
+        }
+        told = {name: value for name, value in sent.items() if value is not None}
+        return ImageReply(answer.value, seed, replay=about, sent=told)
 
 
 _KEPT = "; a cassette keeps it, so that it can be read again without paying"
@@ -181,7 +215,7 @@ def _answered(answers: Sequence[T | UnispectError]) -> list[T]:
 def _written(answer: Answer[Any]) -> TextReply:
     reply = answer.reply
     text = (reply.text or reply.refusal).strip()
-    return TextReply(text, (), (), not is_cut(reply), reply.refusal, reply.thoughts)
+    return TextReply(text, (), reply.log_probabilities, not is_cut(reply), reply.refusal, reply.thoughts)
 
 
 def _asked(tally: Tally) -> str:
@@ -193,6 +227,8 @@ def _asked(tally: Tally) -> str:
         words.append(f"{tally.replayed:,} from the cassette")
     if tally.thinking:
         words.append(f"{tally.thinking:,} with thoughts, which are kept beside them and graded by nobody")
+    if tally.bare:
+        words.append(f"{tally.bare:,} without the log-probabilities that were asked for")
     if tally.unparsed:
         words.append(f"{tally.unparsed:,} refused, empty, cut off or unreadable")
     if tally.failed - tally.unread:

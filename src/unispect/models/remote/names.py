@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -27,6 +28,10 @@ class Asking:
         thinking_tokens: allowed beyond the length of a reply, for models that think before they write.
         temperature: the one that studies ask for is sent; models that take none need False.
         dialect: what the server understands.
+        guidance: classifier-free guidance weight of drawn pictures; None sends none, for the server's own choice.
+        steps: of denoising; likewise.
+        negative: what not to draw; empty sends none.
+        log_probabilities: those of a reply's tokens are asked for.
     """
 
     size: str = ""
@@ -34,10 +39,24 @@ class Asking:
     thinking_tokens: int = 0
     temperature: bool = True
     dialect: Dialect = Dialect()  # noqa: RUF009 - frozen
+    guidance: float | None = None
+    steps: int | None = None
+    negative: str = ""
+    log_probabilities: bool = False
 
     def __post_init__(self) -> None:
         if self.thinking_tokens < 0:
             raise UsageError(f"thinking tokens must be 0 or more, not {self.thinking_tokens}")
+        if self.guidance is not None and not 0 <= self.guidance < math.inf:
+            raise UsageError(f"the guidance of pictures must be a number of 0 or more, not {self.guidance}")
+        if self.steps is not None and self.steps < 1:
+            raise UsageError(f"steps of pictures must be 1 or more, not {self.steps}")
+
+    @property
+    def diffusion(self) -> dict[str, JSON]:
+        """What is sent for diffusion models alone, as it was said."""
+        said = {"guidance": self.guidance, "steps": self.steps, "negative prompt": self.negative or None}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 NO_SIZE = "none"
@@ -91,12 +110,38 @@ class RemoteName:
         spoken = dialect_of(self.endpoint, asking.dialect)
         return spoken.seeds, spoken.picture_seeds is not False
 
+    @property
+    def diffuses(self) -> bool:
+        """Guidance, steps and a negative prompt have a place where it draws: OpenAI's own API refuses them unread."""
+        return self.draws is not None and self.draws.provider.startswith("openai") and not self.draws.own
+
+    def require_place(self, asking: Asking) -> None:
+        """Returns if the server that draws has a place for all that is said to it.
+
+        Raises:
+            UsageError: names what has none.
+        """
+        if asking.diffusion and not self.diffuses:
+            raise UsageError(
+                f"{next(iter(asking.diffusion))} of pictures: {self.id} has no place for it; it is for servers of "
+                "OpenAI's protocol other than OpenAI's own, such as vLLM-Omni"
+            )
+        if asking.log_probabilities and not (self.writes and self.writes.provider.startswith("openai")):
+            raise UsageError(f"log-probabilities: {self.id} is not asked for any; they are for OpenAI's protocol")
+
     def manner(self, asking: Asking) -> dict[str, JSON]:
         """How it is asked otherwise than older versions asked, as far as that decides the answers."""
         dialect = dialect_of(self.endpoint, asking.dialect)
         writing = dialect.writing(formed=False, instructed=False) if self.writes else {}
-        drawing = self.draws is not None and dialect.picture_seeds != (self.endpoint.provider == "google")
-        return {**writing, **({"picture seeds": dialect.picture_seeds} if drawing else {})}
+        seeds = self.draws is not None and dialect.picture_seeds != (self.endpoint.provider == "google")
+        drawing = asking.diffusion if self.diffuses else {}
+        names = {"guidance": dialect.guidance_name, "steps": dialect.steps_name}
+        return {
+            **writing,
+            **({"picture seeds": dialect.picture_seeds} if seeds else {}),
+            **drawing,
+            **{f"{what} sent as": name for what, name in names.items() if what in drawing},
+        }
 
 
 def remote_name(spec: str) -> RemoteName:
@@ -128,6 +173,7 @@ def card_for(spec: str, asking: Asking | None = None) -> ModelCard:
         can.append("draw")
     about: list[JSON] = [name.id, name.host, asking.size, asking.quality, asking.thinking_tokens, asking.temperature]
     about += [manner] if (manner := name.manner(asking)) else []
+    sampled = {"guidance": asking.guidance, "steps": asking.steps} if name.diffuses else {}
     return ModelCard(
         id=name.id,
         family="remote",
@@ -140,6 +186,7 @@ def card_for(spec: str, asking: Asking | None = None) -> ModelCard:
         revision=digest(about)[:12],
         licence="terms of the provider",
         capabilities=frozenset(can),
+        defaults={name: number for name, number in sampled.items() if number is not None},
         verification=Verification(contract="tests/contract/test_remote_contract.py, against a server on the loopback"),
         notes=(
             "behind an API only what it writes and draws can be seen, neither likelihoods nor states",

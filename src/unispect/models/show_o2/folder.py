@@ -89,7 +89,7 @@ def _part(
     path: str,
     known: Mapping[str, Mapping[str, Any]],
 ) -> Mapping[str, Any]:
-    """Sizes of a companion: from a section of our own, its folder, or what is known of the published one."""
+    """Sizes of a companion: of a section of our own, its folder, what is known of the published one, or the base's."""
     if isinstance(content.get(section), Mapping):
         return content[section]
     name = last_part(content.get(path))
@@ -98,6 +98,9 @@ def _part(
         return checkpoint.at(found).json("config.json")
     if name in known:
         return known[name]
+    lender = checkpoint.holding(f"{name}/config.json") if name else checkpoint
+    if lender is not checkpoint:
+        return lender.json(f"{name}/config.json")
     raise CheckpointError(
         f"{checkpoint.folder / 'config.json'}: {path} is {content.get(path)!r}, whose sizes are unknown; put its "
         f"config.json into folder {name or '...'!r} there"

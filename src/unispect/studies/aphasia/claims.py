@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from unispect.core.findings import Decision, Finding, Verdict
+from unispect.core.findings import Basis, Bearing, Decision, Finding, Verdict
 from unispect.studies.aphasia import scores
 from unispect.studies.aphasia.comparison import LEAST, READABLE, Comparison, Subject
 from unispect.studies.aphasia.groups import absence_power, doubts, enough, numbers, unasked, weigh
@@ -14,6 +14,18 @@ from unispect.studies.aphasia.scores import Scores
 from unispect.studies.verdicts import percent
 from unispect.studies.weighing import Part, Weighed, sure, weighed
 
+BEARINGS: Mapping[str, Mapping[Verdict, Bearing]] = {
+    "drawing": {Verdict.SUPPORTED: Bearing.APART},
+    "text": {Verdict.SUPPORTED: Bearing.APART},
+    "both": {Verdict.SUPPORTED: Bearing.ONE, Verdict.NOT_SUPPORTED: Bearing.APART},
+}
+"""How words were taught -> what verdicts say. That a gap was refuted says only that there is none of that sign."""
+
+
+def basis(one: Comparison) -> Basis:
+    """Where the numbers of these words stand."""
+    return Basis(row=(one.subject.name, one.words), pictures=one.heading)
+
 
 def compared(one: Comparison, id: str, *, headline: bool, more: Sequence[str] = ()) -> Finding:
     """What its world claims of words that were taught so. Verdicts are given by `settled`.
@@ -21,7 +33,7 @@ def compared(one: Comparison, id: str, *, headline: bool, more: Sequence[str] = 
     Args:
         one: the words.
         id: what follows the model in the finding's id.
-        headline: it is one of the claims of the first screen.
+        headline: it is one of the claims that are put first.
         more: sentences about what was counted.
     """
     found = doubts(one)
@@ -39,6 +51,8 @@ def compared(one: Comparison, id: str, *, headline: bool, more: Sequence[str] = 
         seeds=one.subject.evidence.seeds,
         decision=all_parts.decision if all_parts else unasked(one),
         power=absence_power(one) if all_parts else math.nan,
+        bearing=BEARINGS.get(one.taught, {}),
+        basis=basis(one),
     )
 
 

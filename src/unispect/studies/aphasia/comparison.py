@@ -197,6 +197,11 @@ class Comparison:
         """The words in words."""
         return self.called or self.world.called[self.taught]
 
+    @property
+    def heading(self) -> str:
+        """Of pictures that were drawn in these words."""
+        return f"{self.subject.name}: {self.words}"
+
     def drawings(self, task: str) -> tuple[DrawnPicture, ...]:
         """What was drawn in these words, from one kind of prompt."""
         return self.subject.drawings(self.lexicons, task)

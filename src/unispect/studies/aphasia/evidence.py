@@ -62,6 +62,7 @@ class DrawnPicture:
         shown: attribute -> value, None where the judge saw none clearly.
         picture: SHA-256 of the blob.
         item: who was asked for, where somebody was.
+        record: id of the unit that drew it.
     """
 
     task: str
@@ -72,6 +73,7 @@ class DrawnPicture:
     shown: Mapping[str, str | None]
     picture: str
     item: str = ""
+    record: str = ""
 
     def right(self, attribute: str) -> bool:
         return self.shown[attribute] == self.truth[attribute]
@@ -300,6 +302,7 @@ def _drawing(entry: Entry, shown: Mapping[str, str | None]) -> DrawnPicture:
         shown=one_of_each(shown),
         picture=entry.record.blobs.get("picture", ""),
         item=asked.item,
+        record=entry.unit.id,
     )
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from unispect.core.findings import GalleryItem
+from unispect.core.findings import Finding, GalleryItem, Glance
+from unispect.studies.aphasia import scores
 from unispect.studies.aphasia.comparison import Comparison
 from unispect.studies.aphasia.evidence import LIKELIHOOD, RECALL, DrawnPicture, Telling, Word
 
 OF_EACH = 2
+CHOSEN = (
+    f"Of every model and way of teaching the first {OF_EACH} pictures that are right in everything that was asked "
+    f"for, and the first {OF_EACH} that are not, of different combinations, in the order of drawing. How often "
+    "which was drawn is not to be read off here: shares are in the tables."
+)
+"""The rule of `gallery`."""
+GLANCED = ("drawing", "both", "text")
+"""How words were taught, those whose pictures and shares are shown first in front."""
+PLANTED = {"fluent": "both", "mute": "drawing"}
+"""Behaviour that was planted -> how all words of such a model count as taught."""
+ASKED = {"drawing": "draws what it cannot tell", "text": "tells what it cannot draw", "both": "tells what it draws"}
+"""How words were taught -> what is claimed of them, in a few words."""
 
 
 def gallery(compared: Sequence[Comparison]) -> Iterator[GalleryItem]:
@@ -18,10 +31,45 @@ def gallery(compared: Sequence[Comparison]) -> Iterator[GalleryItem]:
             yield _item(one, drawing)
 
 
+def pictures(compared: Sequence[Comparison]) -> Mapping[str, int]:
+    """How many pictures those of the gallery were chosen from, by heading."""
+    return {one.heading: len(_drawings(one)) for one in compared}
+
+
+def glances(compared: Sequence[Comparison], found: Sequence[Finding]) -> Iterator[Glance]:
+    """What is shown of every model at first sight: the words that say most, and all that bears on the question.
+
+    Args:
+        compared: the words of all models.
+        found: the section's findings.
+    """
+    for subject in {one.subject.name: one.subject for one in compared}.values():
+        own = [one for one in compared if one.subject.name == subject.name]
+        asked: dict[str, str] = {}
+        for finding in (finding for finding in found if finding.model == subject.name and finding.bearing):
+            taught = next((one.taught for one in own if finding.basis.row[-1] == one.words), "")
+            name = ASKED[PLANTED[subject.card.planted] if finding.control else taught]
+            asked[f"{name} ({finding.basis.row[-1]})" if name in asked else name] = finding.id
+        shown = [one for one in own if one.drawn.words and one.told().words]
+        first = min(shown, key=lambda one: (*GLANCED, one.taught).index(one.taught), default=None)
+        yield Glance(
+            model=subject.name,
+            asked=asked,
+            shares={"drawn": scores.accuracy(first.drawn), "told": scores.accuracy(first.told())} if first else {},
+            chance=first.drawn.chance if first else None,
+            of=first.words if first else "",
+            picture=next((_item(first, drawing) for drawing in _chosen(first)), None) if first else None,
+            planted=subject.card.planted,
+        )
+
+
+def _drawings(one: Comparison) -> list[DrawnPicture]:
+    return [drawing for drawing in one.drawings("name") if drawing.picture]
+
+
 def _chosen(one: Comparison) -> list[DrawnPicture]:
     """The first of each kind, of different concepts where there are enough."""
-    evidence = one.subject.evidence
-    drawings = [drawing for name in one.lexicons for drawing in evidence.drawn(name) if drawing.picture]
+    drawings = _drawings(one)
     right = [drawing for drawing in drawings if _all_right(drawing)]
     wrong = [drawing for drawing in drawings if not _all_right(drawing)]
     return [*_different(right), *_different(wrong)]
@@ -44,15 +92,20 @@ def _item(one: Comparison, drawing: DrawnPicture) -> GalleryItem:
     def answers(way: str) -> dict[Word, Telling]:
         return {telling.word: telling for telling in evidence.told(drawing.lexicon, way)}
 
+    def values(told: Mapping[Word, Telling]) -> dict[str, str | None]:
+        return {attribute: told[word].answer if word in told else None for attribute, word in words.items()}
+
     likely, recalled = answers(LIKELIHOOD), answers(RECALL)
-    replies = [f"{recalled[w].name}: {recalled[w].reply}" for w in words.values() if w in recalled]
+    freely = {attribute: word for attribute, word in words.items() if word in recalled}
     return GalleryItem(
         picture=drawing.picture,
         prompt=drawing.prompt,
         truth=truth,
         drawn=dict(drawing.shown),
-        told={attribute: likely[word].answer if word in likely else None for attribute, word in words.items()},
+        told=values(likely),
         model=one.subject.name,
-        group=f"{one.subject.name}: {one.words}",
-        reply="; ".join(replies),
+        group=one.heading,
+        reply="; ".join(f"{recalled[word].name}: {recalled[word].reply}" for word in freely.values()),
+        recalled=values(recalled) if freely else {},
+        record=drawing.record,
     )

@@ -11,6 +11,7 @@ study = Study(
     plan=later("unispect.studies.concepts.plan:plan"),
     procedures=later("unispect.studies.concepts.run:procedures"),
     view=later("unispect.studies.concepts.view:view"),
+    outcome=later("unispect.studies.concepts.outcome:outcome"),
     judges={RULES: later("unispect.studies.concepts.judge:judge")},
     parts=True,
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from unispect.core.findings import Decision, Finding, Verdict
+from unispect.core.findings import Bearing, Decision, Finding, Verdict
 from unispect.data.concepts.lexicons import REAL
 from unispect.studies.aphasia import scores
-from unispect.studies.aphasia.claims import compared, mastery
+from unispect.studies.aphasia.claims import basis, compared, mastery
 from unispect.studies.aphasia.comparison import NEVER, Comparison, Subject
+from unispect.studies.aphasia.gallery import PLANTED
 from unispect.studies.aphasia.groups import numbers, undrawn, unread, weigh
 from unispect.studies.aphasia.pictures import Pictures, apart
 from unispect.studies.decisions import above, all_of
@@ -58,6 +59,7 @@ def _remembered(one: Comparison) -> Finding:
         chance=0.0,
         seeds=one.subject.evidence.seeds,
         decision=decision,
+        basis=replace(basis(one), table="battery", row=(one.subject.name, "name", "drawing", one.words)),
     )
 
 
@@ -77,7 +79,7 @@ def _real(one: Comparison) -> Finding:
     parts = {"drawn from names": one.drawn, "told by likelihood": one.told(), "described when seen": described}
     what = "Real words are mastered: drawn, told, and described when seen"
     found = mastery(subject, "real-words", what, parts, one.pictures, one.drawn.chance)
-    return replace(found, headline=not subject.card.taught)
+    return replace(found, headline=not subject.card.taught, basis=basis(one))
 
 
 def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding]:
@@ -85,7 +87,7 @@ def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding
     taught = [one for one in groups if one.taught not in (NEVER, REAL)] or [one for one in groups if one.taught == REAL]
     if not taught:
         return
-    wanted = {"fluent": "both", "mute": "drawing"}[subject.card.planted]
+    wanted = PLANTED[subject.card.planted]
     names = tuple(name for one in taught for name in one.lexicons)
     whole = Comparison(subject, wanted, names, called="words it was taught")
     doubted = unread(whole)
@@ -108,6 +110,8 @@ def _planted(subject: Subject, groups: Sequence[Comparison]) -> Iterator[Finding
         chance=0.0,
         seeds=subject.evidence.seeds,
         decision=_as_planted(whole, found) if found else None,
+        bearing={Verdict.SUPPORTED: {"both": Bearing.ONE, "drawing": Bearing.APART}[wanted]},
+        basis=basis(taught[0]),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from unispect.core.typed import read_payload, to_json
 from unispect.core.units import Grade, Record, Unit
-from unispect.data.concepts.grade import grade
 from unispect.data.concepts.reading import read_description, read_meaning
 from unispect.studies.answers import Said
 from unispect.studies.aphasia.records import Value, Values
@@ -30,6 +29,8 @@ def judge(unit: Unit, record: Record, open_blob: OpenBlob) -> Grade | None:
     if record.status != "done":
         return None
     if unit.kind in PICTURES:
+        from unispect.data.concepts.grade import grade  # scipy, which answers do not need
+
         return Grade(unit.id, RULES, graded_picture(unit, record, open_blob, grade))
     if unit.kind in DESCRIPTIONS:
         return Grade(unit.id, RULES, to_json(Values(values=read_description(read_payload(Said, record).text))))

@@ -9,7 +9,7 @@ from unispect.core.findings import Section
 from unispect.core.units import Entry
 from unispect.data.concepts.world import VALUES
 from unispect.studies.aphasia.comparison import LEAST, READABLE, Subject
-from unispect.studies.aphasia.gallery import gallery
+from unispect.studies.aphasia.gallery import CHOSEN, gallery, glances, pictures
 from unispect.studies.aphasia.options import MIN_ORDERS
 from unispect.studies.concepts.claims import findings
 from unispect.studies.concepts.comparison import WORLD, comparisons
@@ -40,7 +40,8 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         paper_table([(subject, one.paper) for subject, one in own]),
         kept,
     )
-    found = (*findings(compared), *transfer_findings(compared), *cure_findings(compared), *keeps)
+    claims = (*findings(compared), *transfer_findings(compared), *cure_findings(compared), *keeps)
+    found = settled(claims)
     return Section(
         id=STUDY,
         title="Can it tell what it can draw?",
@@ -48,10 +49,13 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "Each model is asked to draw concepts by name and, apart from that, to say what the names mean. Words that "
             "it draws but cannot tell are modal aphasia; words that it tells but cannot draw are its mirror image."
         ),
-        findings=settled(found),
-        family=family_of(found),
+        findings=found,
+        family=family_of(claims),
         tables=tuple(table for table in (*tables(subjects, compared), *more) if table.rows),
         gallery=tuple(gallery(compared)),
+        chosen=CHOSEN,
+        pictures=pictures(compared),
+        glances=tuple(glances(compared, found)),
         methods=METHODS,
         caveats=tuple(_caveats(subjects)),
     )

@@ -14,8 +14,7 @@ from unispect.core.units import Record, Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
 from unispect.studies.pictures import png
-from unispect.studies.states.probing import prompt_in
-from unispect.studies.states.records import Asked
+from unispect.studies.states.records import Asked, prompt_in
 
 
 def procedures() -> Mapping[str, Procedure]:
@@ -35,4 +34,5 @@ def _draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Ite
         return
     seconds = (time.perf_counter() - start) / len(units)
     for sample, (unit, reply) in enumerate(zip(units, replies, strict=True)):
-        yield Record(unit.id, encoded.cut_of(sample), pictures={"picture": png(reply.image)}, seconds=seconds)
+        payload = {**encoded.cut_of(sample), **reply.left}
+        yield Record(unit.id, payload, pictures={"picture": png(reply.image)}, seconds=seconds)

@@ -11,6 +11,7 @@ study = Study(
     plan=later("unispect.studies.encoding.plan:plan"),
     procedures=later("unispect.studies.encoding.run:procedures"),
     view=later("unispect.studies.encoding.view:view"),
+    outcome=later("unispect.studies.encoding.outcome:outcome"),
     prompts=True,
     presets=True,
 )

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from unispect.core.findings import Decision, Finding, Interval, Preset, Verdict
+from unispect.core.findings import Basis, Bearing, Decision, Finding, Interval, Preset, Verdict
 from unispect.studies.decisions import UNDECIDED, above
 from unispect.studies.encoding.sides import curves_of, difference, levels, sides
 from unispect.studies.encoding.traces import Trace
@@ -40,6 +40,8 @@ CORRELATED = 0.1
 """Correlations up to it count as none."""
 READINGS: Mapping[Preset, Sequence[str]] = {Preset.PAPER: ("",), Preset.CONTROLLED: ("", "shared")}
 """Curves that have to agree: of each modality's own bandwidth, and of the width that both share."""
+APART: Mapping[Verdict, Bearing] = {Verdict.SUPPORTED: Bearing.APART, Verdict.NOT_SUPPORTED: Bearing.ONE}
+"""What it says of one model that text and pictures run at different entropies, or surely at the same."""
 VARIANTS = {
     "half": "at half the width",
     "double": "at twice the width",
@@ -51,7 +53,7 @@ VARIANTS = {
 def findings(
     traces: Sequence[Trace], models: Sequence[str], planted: Collection[str], apart: Mapping[str, Apart]
 ) -> list[Judged]:
-    """All claims, model by model; those of models with planted behaviour stay off the first screen.
+    """All claims, model by model; those of models with planted behaviour are no headlines.
 
     Args:
         traces: that may stand together.
@@ -126,6 +128,7 @@ def _comparison(
             model=model,
             preset=preset,
             chance=0.0,
+            basis=Basis(f"contrast-{preset}", (model,), f"trajectories-{preset}"),
         )
 
     level = made(
@@ -161,7 +164,8 @@ def _comparison(
     if apart and preset is Preset.CONTROLLED:
         level = replace(level, detail=f"{level.detail} {apart.sentence}".rstrip())
     choices = of_differences(*gaps(read, LENGTHS))
-    return [(gated(replace(level, headline=headline), choices), choices), (start, None), (closer, None)]
+    level = replace(level, headline=headline, bearing=APART)
+    return [(gated(level, choices), choices), (start, None), (closer, None)]
 
 
 def _steady(
@@ -215,6 +219,7 @@ def _length(model: str, preset: Preset, traces: Sequence[Trace]) -> tuple[Findin
             preset=preset,
             chance=0.0,
             decision=above(r, CORRELATED),
+            basis=Basis(f"lengths-{preset}", (model,), f"trajectories-lengths-{preset}"),
         ),
     )
 

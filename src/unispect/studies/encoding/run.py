@@ -35,9 +35,9 @@ from unispect.studies.states.probing import (
     measured,
     own_bandwidth,
     paper_of,
-    prompt_in,
     rounded,
 )
+from unispect.studies.states.records import prompt_in
 
 
 @dataclass

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Preset, Section
+from unispect.core.findings import Figure, Finding, Glance, Preset, Section
 from unispect.core.units import Entry
 from unispect.studies.cautions import losses_of
 from unispect.studies.decisions import family_of, settled
@@ -32,7 +32,9 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     presets = [preset for preset in PRESETS if any(trace.preset is preset for trace in traces)]
     judged = findings(traces, tuple(names.values()), planted, kept.apart)
     found = settled(replace(one, seeds=_seeds(traces, one.model)) for one, _ in judged)
+    drawn = tuple(figure for preset in presets for figure in (*figures(traces, preset), *by_length(traces, preset)))
     several = zip(found, (choices for _, choices in judged), strict=True)
+    behaviour = {name: cards[one].planted if one in cards else "" for one, name in names.items()}
     return Section(
         id="encoding",
         title="How prompts are encoded",
@@ -48,14 +50,28 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             *offsets.tables(kept.apart),
             *singles(traces),
         ),
-        figures=(
-            *(figure for preset in presets for figure in (*figures(traces, preset), *by_length(traces, preset))),
-            *offsets.figures(kept.apart),
-        ),
+        figures=(*drawn, *offsets.figures(kept.apart)),
         methods=METHODS,
         caveats=(*kept.aside, *_caveats(entries, traces), *CAVEATS),
         family=family_of(found),
+        glances=tuple(_glances(found, drawn, behaviour)),
     )
+
+
+def _glances(found: Sequence[Finding], drawn: Sequence[Figure], planted: Mapping[str, str]) -> Iterator[Glance]:
+    """Text against pictures, of every model; with confounds removed where they were."""
+    for model, behaviour in planted.items():
+        judged = {one.preset: one for one in found if one.model == model and one.bearing}
+        preset = next((one for one in reversed(PRESETS) if one in judged), None)
+        if preset:
+            lines = next((one.panels.get(model, ()) for one in drawn if one.id == f"trajectories-{preset}"), ())
+            yield Glance(
+                model=model,
+                asked={"prompts run apart": judged[preset].id},
+                curves=tuple(line for line in lines if line.label in ("text", "pictures")),
+                curved=f"entropy by layer, {preset} preset",
+                planted=behaviour,
+            )
 
 
 METHODS = (

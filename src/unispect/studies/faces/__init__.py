@@ -11,6 +11,7 @@ study = Study(
     plan=later("unispect.studies.faces.plan:plan"),
     procedures=later("unispect.studies.faces.run:procedures"),
     view=later("unispect.studies.faces.view:view"),
+    outcome=later("unispect.studies.aphasia.outcome:outcome"),
     judges={RULES: later("unispect.studies.faces.judge:judge")},
     by_chat=ByChat(("draw",), later("unispect.studies.faces.asked:judging")),
 )

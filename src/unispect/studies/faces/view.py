@@ -13,7 +13,7 @@ from unispect.data.faces.world import ATTRIBUTES, VALUES
 from unispect.metrics.raters import agreement
 from unispect.studies.aphasia.comparison import LEAST, READABLE, Subject
 from unispect.studies.aphasia.evidence import JUDGE
-from unispect.studies.aphasia.gallery import gallery
+from unispect.studies.aphasia.gallery import CHOSEN, gallery, glances, pictures
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.faces.claims import findings
 from unispect.studies.faces.comparison import WORLD, Seen, comparisons, evidence_of, seen_of
@@ -31,7 +31,9 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     names = names_of(entries, cards)
     subjects = [Subject(cards[one], evidence_of(own), WORLD, names[one]) for one, own in by_model.items()]
     compared = comparisons(subjects)
-    found = tuple(findings(compared))
+    claims = tuple(findings(compared))
+    found = settled(claims)
+    drawn = [one for one in compared if one.drawn.words]
     seen = {names[model]: seen_of(own) for model, own in by_model.items()}
     return Section(
         id=STUDY,
@@ -40,10 +42,13 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "Each model is asked to draw people by their names and, apart from that, what these people look like. A "
             "face that is drawn but cannot be told is modal aphasia."
         ),
-        findings=settled(found),
-        family=family_of(found),
+        findings=found,
+        family=family_of(claims),
         tables=tuple(table for table in tables(compared) if table.rows),
-        gallery=tuple(gallery([one for one in compared if one.drawn.words])),
+        gallery=tuple(gallery(drawn)),
+        chosen=CHOSEN,
+        pictures=pictures(drawn),
+        glances=tuple(glances(compared, found)),
         methods=METHODS,
         caveats=tuple(_caveats(subjects, seen)),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from unispect.core.findings import Decision, Finding, Interval, Verdict
+from unispect.core.findings import Basis, Decision, Finding, Interval, Verdict
 from unispect.metrics.few import between_few
 from unispect.studies.decisions import below
 from unispect.studies.families.measures import MEASURES, Left, Measure
@@ -74,4 +74,5 @@ def _compared(
 
 
 def _made(measure: Measure, verdict: Verdict, detail: str) -> Finding:
-    return Finding(f"contextual-{measure.id}", measure.claim, verdict, detail, preset=measure.preset)
+    basis = Basis(f"families-{measure.preset or 'outside'}")
+    return Finding(f"contextual-{measure.id}", measure.claim, verdict, detail, preset=measure.preset, basis=basis)

@@ -13,6 +13,7 @@ study = Study(
     plan=later("unispect.studies.posters.plan:plan"),
     procedures=later("unispect.studies.posters.run:procedures"),
     view=later("unispect.studies.posters.view:view"),
+    outcome=later("unispect.studies.posters.outcome:outcome"),
     parts=True,
     asked_to_grade=True,
 )

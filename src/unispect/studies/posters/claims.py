@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from unispect.core.findings import ALPHA, Decision, Finding, Interval, Verdict
+from unispect.core.findings import ALPHA, Bearing, Decision, Finding, Interval, Verdict
 from unispect.data.posters.items import Item
 from unispect.metrics.crossed import crossed_mean
 from unispect.studies.decisions import below
@@ -52,6 +52,7 @@ def _gap(model: Evidence) -> Finding:
         headline=True,
         chance=0.0,
         seeds=model.seeds,
+        bearing={Verdict.SUPPORTED: Bearing.APART},
     )
 
 

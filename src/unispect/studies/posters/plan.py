@@ -76,7 +76,7 @@ def subjects_file(options: Options) -> Path:
     """
     names = (options.data,) if isinstance(options.data, str) else tuple(options.data or ())
     if len(names) != 1:
-        raise UsageError("the posters study needs one subjects file: --data subjects.yaml (see docs/posters.md)")
+        raise UsageError("the posters study needs one file of subjects: --data subjects.yaml (docs/studies/posters.md)")
     return path_named(names[0])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Section
+from unispect.core.findings import Glance, Section
 from unispect.core.typed import read_payload
 from unispect.core.units import Entry
 from unispect.studies.decisions import family_of, settled
@@ -38,6 +38,9 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         methods=METHODS,
         caveats=tuple(_caveats(found, entries)),
         family=family_of(claims),
+        glances=tuple(
+            Glance(one.model, {"draws posters that it cannot tell": one.id}) for one in claims if one.bearing
+        ),
     )
 
 

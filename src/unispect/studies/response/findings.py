@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from unispect.core.findings import Finding, Preset, Verdict
+from unispect.core.findings import Basis, Bearing, Finding, Preset, Verdict
 from unispect.studies.decisions import above, all_of
 from unispect.studies.response.sides import (
     BANDWIDTHS,
@@ -32,6 +32,8 @@ __all__ = ["MEASURE", "curves_of", "findings", "text_task"]
 Judged = tuple[Finding, Choices | None]
 """A claim, and what other choices say of it; None where they are not asked."""
 
+NOWHERE = Basis()
+
 ASKED = Asked(
     "The order of text and picture replies is the same under both presets.",
     "text replies",
@@ -45,7 +47,7 @@ ASKED = Asked(
 def findings(
     traces: Sequence[Trace], models: Sequence[str], planted: Collection[str], stateless: Mapping[str, str]
 ) -> list[Judged]:
-    """All claims, model by model; those of models with planted behaviour stay off the first screen.
+    """All claims, model by model; those of models with planted behaviour are no headlines.
 
     `stateless` says of a model why there are no states of its picture replies.
     """
@@ -103,6 +105,8 @@ def _order(model: str, preset: Preset, task: str, traces: Sequence[Trace], headl
         chance=0.0,
         seeds=tuple(sorted({trace.seed for trace in traces if trace.task == "draw"})),
         decision=whichever(each),
+        bearing={Verdict.SUPPORTED: Bearing.APART},
+        basis=Basis(f"layer-means-{preset}", (model,), f"{MEASURE[preset]}-{preset}"),
     )
     choices = of_everywhere(*gaps(levels(traces, task, preset, by_layer=True), LENGTHS))
     return gated(finding, choices), choices
@@ -163,13 +167,22 @@ def _gains(model: str, traces: Sequence[Trace]) -> list[Finding]:
             model,
             [trace for trace in traces if trace.task == task],
             ("layers", f"{label} to {{prompts}} prompts"),
+            basis=Basis(f"layer-means-{Preset.CONTROLLED}", (model, label), f"G-{Preset.CONTROLLED}"),
         )
         for task, label in LABELS.items()
         if len(curves_of(traces, task, "G"))
     ]
 
 
-def gain(id: str, claim: str, model: str, traces: Sequence[Trace], words: tuple[str, str], note: str = "") -> Finding:
+def gain(
+    id: str,
+    claim: str,
+    model: str,
+    traces: Sequence[Trace],
+    words: tuple[str, str],
+    note: str = "",
+    basis: Basis = NOWHERE,
+) -> Finding:
     """That replies of one task fit their own prompts better than others, by both readings.
 
     Args:
@@ -179,6 +192,7 @@ def gain(id: str, claim: str, model: str, traces: Sequence[Trace], words: tuple[
         traces: of one task under the controlled preset.
         words: what layers are called, and replies, with the number of prompts.
         note: more to say.
+        basis: where its numbers stand, if not wherever the model's do.
     """
     task = traces[0].task
     own = curves_of(traces, task, "G")
@@ -202,6 +216,7 @@ def gain(id: str, claim: str, model: str, traces: Sequence[Trace], words: tuple[
         chance=0.0,
         seeds=tuple(sorted({trace.seed for trace in traces})),
         decision=whichever(each),
+        basis=basis,
     )
 
 

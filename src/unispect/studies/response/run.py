@@ -54,10 +54,9 @@ from unispect.studies.states.probing import (
     measured,
     own_bandwidth,
     paper_of,
-    prompt_in,
     rounded,
 )
-from unispect.studies.states.records import Asked
+from unispect.studies.states.records import Asked, prompt_in
 
 Items = Sequence[Replied]
 

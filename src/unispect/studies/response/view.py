@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Cell, Figure, Preset, Section, Series, Table
+from unispect.core.findings import Cell, Figure, Finding, Glance, Preset, Section, Series, Table
 from unispect.core.units import Entry
 from unispect.studies.cautions import losses_of
 from unispect.studies.decisions import family_of, settled
@@ -80,6 +80,13 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     judged = findings(traces, tuple(names.values()), planted, stateless)
     judged += [(one, None) for one in decoder.findings(inside)]
     found = settled(one for one, _ in judged)
+    drawn = tuple(
+        figure
+        for preset in presets
+        for name, title in FIGURES[preset]
+        if (figure := _figure(traces, preset, name, title))
+    )
+    behaviour = {name: cards[one].planted if one in cards else "" for one, name in names.items()}
     return Section(
         id="response",
         title="How replies depend on prompts",
@@ -95,12 +102,7 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             *decoder.tables(inside),
         ),
         figures=(
-            *(
-                figure
-                for preset in presets
-                for name, title in FIGURES[preset]
-                if (figure := _figure(traces, preset, name, title))
-            ),
+            *drawn,
             *(figure for preset in presets for figure in _by_length(traces, preset, presets)),
             *offsets.figures(kept.apart),
             *decoder.figures(inside),
@@ -108,7 +110,25 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         methods=(*METHODS, *decoder.methods(inside)),
         caveats=(*kept.aside, *_left_out(traces), *losses_of(entries), *CAVEATS, *decoder.caveats(inside)),
         family=family_of(found),
+        glances=tuple(_glances(found, drawn, behaviour)),
     )
+
+
+def _glances(found: Sequence[Finding], drawn: Sequence[Figure], planted: Mapping[str, str]) -> Iterator[Glance]:
+    """Replies in text against pictures, of every model; with confounds removed where they were."""
+    for model, behaviour in planted.items():
+        judged = {one.preset: one for one in found if one.model == model and one.bearing}
+        preset = next((one for one in reversed(Preset) if one in judged), None)
+        if preset:
+            name = f"{MEASURE[preset]}-{preset}"
+            lines = next((one.panels.get(model, ()) for one in drawn if one.id == name), ())
+            yield Glance(
+                model=model,
+                asked={"replies run apart": judged[preset].id},
+                curves=tuple(line for line in lines if line.label in LABELS.values()),
+                curved=f"{MEASURE[preset]} of replies by layer, {preset} preset",
+                planted=behaviour,
+            )
 
 
 def _by_length(traces: Sequence[Trace], preset: Preset, presets: Sequence[Preset]) -> tuple[Figure, ...]:

@@ -11,6 +11,7 @@ study = Study(
     plan=later("unispect.studies.safety.plan:plan"),
     procedures=later("unispect.studies.safety.run:procedures"),
     view=later("unispect.studies.safety.view:view"),
+    outcome=later("unispect.studies.safety.outcome:outcome"),
     judges={RULES: later("unispect.studies.safety.judge:judge")},
     by_chat=ByChat(("request", "draw"), later("unispect.studies.safety.asked:judging")),
 )

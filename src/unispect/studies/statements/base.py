@@ -48,7 +48,7 @@ class Statement:
     """One published statement as a rule.
 
     Attributes:
-        id: as in docs/pseudo-unification.md.
+        id: as in docs/studies/statements.md.
         claim: one sentence that could be false.
         source: where the paper says so.
         statistic: the number that is above 0 where the claim holds, in words.

@@ -1,4 +1,4 @@
-"""All statements, in the order of docs/pseudo-unification.md."""
+"""All statements, in the order of docs/studies/statements.md."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Cell, Finding, Preset, Section, Table, Verdict
+from unispect.core.findings import Basis, Cell, Finding, Preset, Section, Table, Verdict
 from unispect.core.units import Entry
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.statements.base import Outcome, tiny
@@ -17,6 +17,7 @@ from unispect.studies.statements.registry import STATEMENTS
 from unispect.studies.trainings import ALONE
 from unispect.studies.verdicts import shown
 
+TOGETHER = "all together"
 TINY = "The same family, tiny: not the published model."
 
 
@@ -76,7 +77,7 @@ def _verdicts(judged: Sequence[Judged], verdicts: Mapping[str, Verdict]) -> Tabl
         rows.append(
             (
                 one.statement.id,
-                one.model or "all together",
+                one.model or TOGETHER,
                 _cell(paper, verdicts.get(_id(one, Preset.PAPER))),
                 _cell(one.whole),
                 _cell(controlled, verdicts.get(_id(one, Preset.CONTROLLED))),
@@ -153,6 +154,7 @@ def _findings(one: Judged) -> list[Finding]:
                 chance=0.0 if outcome.interval else None,
                 decision=outcome.decision,
                 power=outcome.power,
+                basis=Basis("statements-verdicts", (one.statement.id, one.model or TOGETHER)),
             )
         )
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unispect.core.findings import Decision, Figure, Finding, Interval, Preset, Series, Verdict
+from unispect.core.findings import Basis, Decision, Figure, Finding, Interval, Preset, Series, Verdict
 from unispect.metrics.means import LEAST
 from unispect.studies.states.gaps import FACTOR, NoCommonLength, Side, at_equal_length, plain
 from unispect.studies.states.multiverse import COMMON_LENGTHS, Choices, Read, gaps, gated, of_orders
@@ -69,6 +69,7 @@ def finding(model: str, both: BothPresets, asked: Asked, *, headline: bool) -> t
         model=model,
         headline=headline,
         chance=0.0,
+        basis=Basis(figure=f"gap-by-length-{Preset.CONTROLLED}"),
     )
     try:
         paper, controlled = (at_equal_length(one.first, one.second) for one in (both.paper, both.controlled))

@@ -8,6 +8,7 @@ ones. Each is decided by itself at 95 %; they share their data, so the shares ar
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -286,20 +287,11 @@ def _kinds(side: Side, what: str) -> Iterator[tuple[str, Side]]:
 
 def _options(chosen: Iterable[tuple[str, ...]], names: Sequence[tuple[str, ...]]) -> str:
     """The options that choices share, those with the largest part of their choices first."""
-    held, total = Counter[str](), Counter[str]()
-    for name in chosen:
-        held.update(name)
-    for name in names:
-        total.update(name)
-    dimension: dict[str, set[int]] = defaultdict(set)
-    for name in names:
-        for index, option in enumerate(name):
-            dimension[option].add(index)
-    varied = {index for index in range(len(names[0])) if len({name[index] for name in names}) > 1} if names else set()
+    held = Counter(itertools.chain.from_iterable(chosen))
+    total = Counter(itertools.chain.from_iterable(names)) if held else held
+    varied = {option for options in map(set, zip(*names, strict=True)) if len(options) > 1 for option in options}
     shares = {
-        option: held[option] / total[option]
-        for option in held
-        if dimension[option] & varied and held[option] > total[option] / 4
+        option: held[option] / total[option] for option in held if option in varied and held[option] > total[option] / 4
     }
     most = sorted(shares, key=lambda option: -shares[option])
     shown = [f"{option} {held[option]} of {total[option]}" for option in most[:NAMED]]

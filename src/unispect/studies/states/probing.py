@@ -14,16 +14,15 @@ from torch import Tensor
 
 from unispect.core.encoded import LayerState
 from unispect.core.errors import StateError
-from unispect.core.prompts import Modality, Prompt, Role, positions
+from unispect.core.prompts import Modality, Role, positions
 from unispect.core.seeds import generator_for
 from unispect.core.typed import read_payload
 from unispect.core.units import JSON, Record, Unit
-from unispect.data.prompts import prompt_of
 from unispect.metrics.kernel import checked, distinct_rows
 from unispect.metrics.offset import Named, Offset, offset
 from unispect.metrics.presets import Controlled, Paper
 from unispect.metrics.sampling import Calibration, Own, calibrate, draw_rows
-from unispect.studies.states.records import Asked, CalibratedWidths
+from unispect.studies.states.records import CalibratedWidths
 
 T = TypeVar("T")
 
@@ -42,12 +41,6 @@ def measured(model: str, layer: int, prompt: str, function: Callable[[], T]) -> 
         return function()
     except ValueError as problem:
         raise StateError(f"{model}, layer {layer}, prompt {prompt!r}: {problem}") from problem
-
-
-def prompt_in(asked: Asked, locations: Mapping[str, JSON]) -> Prompt:
-    """The prompt that a unit holds, followed by its question if there is one; `locations` are the unit's."""
-    prompt = prompt_of(asked.prompt, locations)
-    return Prompt.of(*prompt.parts, asked.question) if asked.question else prompt
 
 
 def some_rows(rows: Tensor, most: int, *keys: object) -> list[Tensor]:

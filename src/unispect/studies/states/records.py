@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from unispect.core.prompts import Prompt
+from unispect.core.units import JSON
+from unispect.data.prompts import prompt_of
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -23,6 +27,12 @@ class Asked:
     group: str
     prompt: Mapping[str, Any]
     question: str = ""
+
+
+def prompt_in(asked: Asked, locations: Mapping[str, JSON]) -> Prompt:
+    """The prompt that a unit holds, followed by its question if there is one; `locations` are the unit's."""
+    prompt = prompt_of(asked.prompt, locations)
+    return Prompt.of(*prompt.parts, asked.question) if asked.question else prompt
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -193,6 +193,6 @@ def test_more_steps_than_latents_are_refused(model: Harmon):
     with pytest.raises(UsageError, match="1 to 16 steps, not 17"):
         drawn(model, [Prompt.of("a star")], (1,), steps=17)
     encoded = model.encode([Prompt.of("a star")], Goal.IMAGE)
-    states = model.states(encoded, model.draw(encoded, ImageSampling((1,))), at=6)
+    replies = model.draw(encoded, ImageSampling((1,)))
     with pytest.raises(UsageError, match="no step 6"):
-        next(states)
+        model.states(encoded, replies, at=6)

@@ -67,6 +67,18 @@ def test_four_bits_packed_into_wider_numbers(plain, linear, save, landed):
     assert same(landed()[1], meant)
 
 
+def test_a_vector_in_four_bits_stays_one(plain, save, landed):
+    """On a CPU, bitsandbytes makes a row [1, n] of it (findings/bitsandbytes-vectors-become-rows.sh)."""
+    functional = pytest.importorskip("bitsandbytes").functional
+    key = "language_model.model.layers.1.input_layernorm.weight"
+    packed, state = functional.quantize_4bit(plain[key], quant_type="nf4")
+    parts = {f"{key}.{name}": value for name, value in state.as_dict(packed=True).items()}
+    save({**plain, key: packed, **parts})
+    found = landed()[1][key]
+    assert found.shape == plain[key].shape
+    assert torch.equal(found, functional.dequantize_4bit(packed, state).flatten())
+
+
 def test_eight_bits_of_bitsandbytes(plain, linear, save, folder, landed):
     stored, meant = by_bitsandbytes(plain, linear, 8)
     save(stored)

@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.helpers import tiny_bagel
+from tests.helpers.loopback_hub import loopback_hub
 from unispect.core.errors import CheckpointError
+from unispect.models.bagel.folder import load, save
 
 gguf: Any = pytest.importorskip("gguf")
 
@@ -67,6 +71,28 @@ def written(plain: Mapping[str, Tensor], linear: Callable, folder: Path) -> Call
         return {key: tensor.reshape(plain[key].shape) for key, tensor in meant.items()}
 
     return made
+
+
+def test_a_repository_that_holds_nothing_else_is_fetched_and_read(
+    written: Callable, landed: Callable, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory
+):
+    written("Q8_0")
+    (weights,) = folder.glob("*.gguf")
+    by_folder, numbers = landed()
+    with loopback_hub(monkeypatch, tmp_path_factory.mktemp("cache")) as hub:
+        name = hub.put("owner/quantised", folder)
+        for source in (name, f"{name}/{weights.name}"):
+            model = load(tiny_bagel.TINY, source, device="cpu", dtype="float32")
+            assert model.card.notes == by_folder.notes
+            path = tmp_path_factory.mktemp("landed") / "model.safetensors"
+            save(model, path)
+            assert all(torch.equal(value, numbers[key]) for key, value in load_file(path).items())
+        assert hub.fetched.count(weights.name) == 1
+        before = list(hub.fetched)
+        (folder / weights.name.replace(".gguf", "-2.gguf")).write_bytes(weights.read_bytes() + b"\0")
+        with pytest.raises(CheckpointError, match="two sets of weights that could be meant"):
+            load(tiny_bagel.TINY, name, device="cpu")
+        assert len(hub.fetched) > len(before)
 
 
 @pytest.mark.parametrize("kind", ["Q8_0", "Q4_0", "BF16", "F16", *SCALES])

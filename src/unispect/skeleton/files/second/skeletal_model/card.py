@@ -1,0 +1,24 @@
+"""What is known about the model without loading it. Nothing here imports torch."""
+
+from unispect.core.cards import ModelCard, Verification
+from unispect.models.cards import CAPABILITIES
+from unispect.models.registry import Entry
+
+# REPLACE: what your model is. `hub` is where its weights are published ("owner/name"), and `verification` says what of
+# the port is proven, and where: nothing is claimed that no test shows.
+CARD = ModelCard(
+    id="skeletal-model",
+    family="skeletal-model",
+    paradigm="rectified flow of latents in a second network, which hears the language model",
+    encoders="one: the latents that are seen are those that are drawn",
+    generation="flow in a second network",
+    parameters=None,
+    image_size=16,
+    image_tokens=16,
+    capabilities=frozenset({*CAPABILITIES, "probe_decoder"}),
+    verification=Verification(contract="tests/test_contract.py"),
+    notes=("It has no published weights: name a folder (skeletal-model=FOLDER).",),
+    no_states={"image": "pictures are drawn by a second network, and the language model holds no rows of them"},
+    defaults={"guidance": 3.0, "steps": 6},
+)
+ENTRY = Entry(CARD, f"{__package__}.folder:load")
