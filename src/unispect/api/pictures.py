@@ -156,5 +156,15 @@ def _seen(entry: Entry) -> tuple[str, Mapping[str, str | None]]:
     return judge, {name: None if value is None else str(value) for name, value in values.items()}
 
 
+def judged(entry: Entry) -> tuple[Mapping[str, str], tuple[str, ...], Mapping[str, tuple[str, ...]]]:
+    """What was to be seen; judges who say what they saw; judge -> what they saw otherwise, attribute by attribute."""
+    wanted, wrong = _wanted(entry), {}
+    for judge, grade in entry.grades.items():
+        values = grade.payload.get("values")
+        if isinstance(values, Mapping):
+            wrong[judge] = _wrong(wanted, {name: None if one is None else str(one) for name, one in values.items()})
+    return wanted, tuple(wrong), wrong
+
+
 def _wrong(wanted: Mapping[str, str], seen: Mapping[str, str | None]) -> tuple[str, ...]:
     return tuple(name for name, value in wanted.items() if name in seen and seen[name] != value)

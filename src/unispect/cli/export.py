@@ -19,7 +19,9 @@ _HIDDEN = Parameter(show_default=False)
 def export(
     *runs: Path,
     out: Path | None = None,
-    file_format: Annotated[Literal["parquet", "csv", "jsonl", "geneval"] | None, Parameter(name="--format")] = None,
+    file_format: Annotated[
+        Literal["parquet", "csv", "jsonl", "geneval", "inspect"] | None, Parameter(name="--format")
+    ] = None,
     figures: Annotated[Path | None, _HIDDEN] = None,
     tables: Annotated[Path | None, _HIDDEN] = None,
     model_card: Annotated[Path | None, _HIDDEN] = None,
@@ -28,13 +30,13 @@ def export(
 
     One row per record, in the order of planning; pictures are named by their file in the run folder. Parquet and CSV
     are a file for each study where a run holds several. For GenEval, a folder per prompt with its object and its
-    pictures, as the official scorer reads them. Exit code 3 says that the file is written and that units of the plan
-    have no record in it.
+    pictures, as the official scorer reads them; for the viewer of Inspect, a log for each study and model. Exit code 3
+    says that the file is written and that units of the plan have no record in it.
 
     Args:
         runs: Folders of the runs, or folders below which runs lie.
-        out: File to write (for geneval a new folder; for several runs a folder); by default the run folder's name with
-            the format's ending, in the current folder.
+        out: File to write (for geneval and inspect, and for several runs, a folder); by default the run folder's name
+            with the format's ending, in the current folder.
         file_format: Format of the file; by default what `--out` ends in, else parquet.
         figures: Folder for the charts of a report on these runs, each as SVG, PDF and PNG, instead of records.
         tables: Folder for its tables and one of all findings, each as CSV, parquet and LaTeX (booktabs), instead of
@@ -60,7 +62,7 @@ def export(
     if folder.suffix:
         raise UsageError(f"--out {folder} is one file, and there are {len(several)} runs; name a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    targets = [folder / f"{name}{'-geneval' if ending == 'geneval' else f'.{ending}'}" for name in names]
+    targets = [folder / f"{name}{f'-{ending}' if ending in FOLDERS else f'.{ending}'}" for name in names]
     return max(_records(run, target, file_format) for run, target in zip(several, targets, strict=True))
 
 
@@ -86,8 +88,8 @@ def _records(run: Path, out: Path | None, file_format: str | None) -> int:
     from unispect.runs.export import export as write
     from unispect.runs.store import RunStore
 
-    if file_format == "geneval":
-        return _pictures(run, out or Path(f"{resolved(run).name}-geneval"))
+    if file_format in FOLDERS:
+        return FOLDERS[file_format](run, out or Path(f"{resolved(run).name}-{file_format}"))
     ending = f".{file_format}" if file_format else ""
     target = out or Path(resolved(run).name + (ending or ".parquet"))
     if ending and target.suffix != ending:
@@ -109,3 +111,17 @@ def _pictures(run: Path, folder: Path) -> int:
     each = f", a folder for each of {len(written.models)} models" if len(written.models) > 1 else ""
     say(f"{written.pictures} pictures of {written.prompts} prompts in {written.path}{each}")
     return say_lacking(written.lacking)
+
+
+def _logs(run: Path, folder: Path) -> int:
+    from unispect.api.inspect_log import export_inspect
+    from unispect.runs.store import RunStore
+
+    with RunStore.open(run) as store:
+        written = export_inspect(store, folder)
+    say(f"{written.samples} samples in {len(written.paths)} logs; look at them: inspect view --log-dir {folder}")
+    return say_lacking(written.lacking)
+
+
+FOLDERS = {"geneval": _pictures, "inspect": _logs}
+"""Formats that are folders -> what writes them."""

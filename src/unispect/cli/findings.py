@@ -122,8 +122,8 @@ def controls_line(sections: Sequence[Section]) -> str:
         return f"Controls: {len(found.passed)} of {len(found.passed)} came out as planted."
     if found.trust is Trust.UNCHECKED:
         return (
-            "Controls: none in these runs; nothing shows that the instrument would have noticed. The same command with "
-            f"{' and '.join(f'--model {name}' for name in CONTROLS)} into the same folder adds them."
+            "Controls: none in these runs; nothing shows that the instrument would have noticed. To add some: "
+            f"unispect run concepts --model {' '.join(CONTROLS)} --out RUN"
         )
     names = "; ".join(f"{finding.model or title}: {finding.claim}" for title, finding in found.failed)
     return f"Controls: THE INSTRUMENT FAILED ({len(found.failed)} of {len(found.controls)}): {names}"

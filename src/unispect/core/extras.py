@@ -45,6 +45,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "gguf": "gguf",
         "torchao": "torchao",
     },
+    "inspect": {"inspect_ai": "inspect-ai"},
     "ray": {"ray": "ray"},
 }
 """Extra -> name of a module -> package that brings it."""

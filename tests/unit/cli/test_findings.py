@@ -69,9 +69,8 @@ def test_an_interval_that_could_not_be_formed_says_why():
 def test_the_controls_that_are_missing_can_be_had(capsys: pytest.CaptureFixture[str]):
     say_findings([section(Finding("a", "It draws.", Verdict.SUPPORTED, "", GAP, "m", headline=True))])
     said = capsys.readouterr().out
-    for name in CONTROLS:
-        assert f"--model {name}" in said
-        assert cards()[name].planted
+    assert f"unispect run concepts --model {' '.join(CONTROLS)} --out RUN" in said
+    assert {cards()[name].planted for name in CONTROLS} == {"fluent", "mute"}
 
 
 def test_every_finding_of_runs_is_printed_or_only_headlines(small_run: Path, capsys: pytest.CaptureFixture[str]):

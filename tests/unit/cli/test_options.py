@@ -1,11 +1,12 @@
 """An option that would have no effect is refused by its name, or said to have none."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from tests.helpers.commands import here
-from unispect.cli.running import not_for_all
+from unispect.cli.running import Telling, not_for_all
 from unispect.studies.registry import STUDIES, find_study
 
 CHAT = "openai:x@http://127.0.0.1:9/v1"
@@ -86,3 +87,18 @@ def test_models_behind_an_api_take_no_device(option, tmp_path, capsys):
 def test_models_that_draw_nothing_take_no_size_of_pictures(option, tmp_path, capsys):
     outcome = here(capsys, "run", "posters", "--model", CHAT, *option, "--out", tmp_path / "run")
     assert f"{option[0]} is for models that draw" in outcome.error
+
+
+def test_a_run_of_several_models_says_which_it_is_at(capsys):
+    def ready(model: str) -> SimpleNamespace:
+        card = SimpleNamespace(reference=model, id=model, notes=())
+        study = SimpleNamespace(name="concepts", version=1)
+        order = SimpleNamespace(study=study)
+        return SimpleNamespace(card=card, order=order, where="on cpu", data="world", plan=None, nothing="nothing here")
+
+    several, alone = Telling(3), Telling()
+    for model in ("a", "a", "b"):
+        several.ready(ready(model), None)  # type: ignore[arg-type]
+    alone.ready(ready("a"), None)  # type: ignore[arg-type]
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("model")]
+    assert said == ["model   1 of 3: a on cpu", "model   2 of 3: b on cpu", "model   a on cpu"]

@@ -100,7 +100,7 @@ def test_the_table_is_that_of_the_project():
         extra: names(asked[extra]) for extra in EXTRAS
     }
     (everything,) = map(Requirement, asked["all"])
-    assert everything.extras == EXTRAS.keys() - {"judges", "notebook", "quantised", "ray"}
+    assert everything.extras == EXTRAS.keys() - {"inspect", "judges", "notebook", "quantised", "ray"}
 
 
 @pytest.mark.slow

@@ -21,7 +21,9 @@ NAMED = {
     "dependencies": PROJECT["project"]["dependencies"],
     **PROJECT["project"]["optional-dependencies"],
 }
-ASKED = [(where, Requirement(text)) for where, texts in NAMED.items() for text in texts]
+UNLOCKED = {"inspect"}
+"""Extras that nothing here installs: forty packages that no other needs, for one format of `unispect export`."""
+ASKED = [(where, Requirement(text)) for where, texts in NAMED.items() if where not in UNLOCKED for text in texts]
 FILES = tuple(f"constraints{kind}.txt" for kind in ("", "-dev", "-docs", "-cuda", "-quantised"))
 
 
