@@ -21,7 +21,7 @@ STEPS = {
     "merge": (["merge", "whole", "--out", "merged"], {"numpy", "PIL", "jinja2", "httpx2", "scipy"}),
     "run": (["run", "encoding", "--model", "nobody", "--out", "run"], {"jinja2", "scipy"}),
     "grade": (["grade", "whole"], {"jinja2", "vl_convert"}),
-    "report": (["report", "whole", "--out", "r.html"], set()),
+    "report": (["report", "whole", "--out", "r.html"], {"starlette", "uvicorn"}),
 }
 """Command -> its arguments, and what neither it nor any one before it imports, beside what none does."""
 
