@@ -15,6 +15,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ Levels = Mapping[tuple[str, str], np.ndarray]
 
 def write(name: str, folder: Path) -> None:
     """An organism as a folder of whole weights in float32."""
-    model = unispect.load(name, device="cpu", dtype="float32")
+    model: Any = unispect.load(name, device="cpu", dtype="float32")
     network = Whole(model.network.state_dict(), model.network.config)
     folder.mkdir()
     taught = Taught(name, name, "", model.card.taught, 0, 0)
