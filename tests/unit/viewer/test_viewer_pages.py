@@ -70,7 +70,7 @@ def test_runs_are_found_below_the_folder(known: Known) -> None:
     assert tree.one("h1").words == "4 runs, 2 models"
     names = [one.words for one in tree.one("table", "overview").all("a", "go")]
     assert names == ["first/words", "layers", "layers higher", "second words"]
-    assert [one.one("h3").words for one in tree.all("li", "model")] == ["one", "two"]
+    assert [one.one("h3").words for one in tree.all("li", "subject")] == ["one", "two"]
 
 
 def test_links_pictures_and_hidden_folders_are_not_searched(tmp_path: Path) -> None:
