@@ -1,11 +1,11 @@
 """Writes constraints.txt and the files beside it anew: `make lock`.
 
-Every package of every extra that pyproject.toml names, in one release each, for every platform and Python, with the
-SHA-256 of every file of it. constraints.txt holds what `unispect[all]` runs on, constraints-dev.txt what is needed
+Every package of every extra that pyproject.toml names but [inspect], in one release each, for every platform and Python,
+with the SHA-256 of every file of it. constraints.txt holds what `unispect[all]` runs on, constraints-dev.txt what is needed
 besides to test it and to use every extra, constraints-docs.txt what nothing but the site and its notebook needs.
 Releases stay as they are where pyproject.toml still allows them; `--upgrade` takes the newest. What torch asks for on
 Linux where it is built for CUDA stands in a file of its own: not every machine needs it. So do packages that own
-quantised formats: peft imports two of them wherever they are, and every process pays for it.
+quantised formats: peft imports two of them wherever they are, and every process pays for it. What [inspect] leads to, some forty packages that hold others back, stands nowhere.
 
 torch is also built for the CPU alone, and indexes give both builds one number. The digest of the build that pip finds
 here is added to those that the index told of.
@@ -30,6 +30,8 @@ APART = {
     ),
 }
 """Files of their own -> packages that stand there."""
+UNLOCKED = "inspect"
+"""An extra that leads to many packages and is needed to write one kind of file."""
 NAME = re.compile(r"^[\w.-]+(?===)", re.MULTILINE)
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 TORCH = re.compile(r"torch==(\S+)")
@@ -42,11 +44,12 @@ def main(upgrade: bool) -> None:
         known = "".join(path.read_text() for path in (LOCK, BESIDES, DOCS, *APART) if path.exists())
         whole.write_text(known)
         builds.write_text("hatchling\neditables\n")  # what makes the folder itself a package
-        compiled("pyproject.toml", "--all-extras", "--generate-hashes", *["--upgrade"] * upgrade, "-o", whole)
+        every = [f"--extra={one}" for one in extras - {UNLOCKED}]
+        compiled("pyproject.toml", *every, "--generate-hashes", *["--upgrade"] * upgrade, "-o", whole)
         entries = re.split(r"\n(?=\S)", whole.read_text().strip())
         entries = [with_builds(one, known, Path(place)) if TORCH.match(one) else one for one in entries]
         run = names(compiled("pyproject.toml", "--extra=all", "-c", whole)) | names(compiled(builds, "-c", whole))
-        test = names(compiled("pyproject.toml", *(f"--extra={one}" for one in extras - {"docs"}), "-c", whole))
+        test = names(compiled("pyproject.toml", *(one for one in every if one != "--extra=docs"), "-c", whole))
     left = dict.fromkeys((*APART, LOCK, BESIDES, DOCS), "")
     for one in entries:
         (name,) = names(one)
