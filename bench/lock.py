@@ -1,11 +1,12 @@
 """Writes constraints.txt and the files beside it anew: `make lock`.
 
-Every package of every extra that pyproject.toml names but [inspect], in one release each, for every platform and Python,
-with the SHA-256 of every file of it. constraints.txt holds what `unispect[all]` runs on, constraints-dev.txt what is needed
-besides to test it and to use every extra, constraints-docs.txt what nothing but the site and its notebook needs.
-Releases stay as they are where pyproject.toml still allows them; `--upgrade` takes the newest. What torch asks for on
-Linux where it is built for CUDA stands in a file of its own: not every machine needs it. So do packages that own
-quantised formats: peft imports two of them wherever they are, and every process pays for it. What [inspect] leads to, some forty packages that hold others back, stands nowhere.
+Every package of every extra that pyproject.toml names but [inspect], in one release each, for every platform and
+Python, with the SHA-256 of every file of it. constraints.txt holds what `unispect[all]` runs on, constraints-dev.txt
+what is needed besides to test it and to use every extra, constraints-docs.txt what nothing but the site and its
+notebook needs. Releases stay as they are where pyproject.toml still allows them; `--upgrade` takes the newest. What
+torch asks for on Linux where it is built for CUDA stands in a file of its own: not every machine needs it. So do
+packages that own quantised formats: peft imports two of them wherever they are, and every process pays for it. What
+[inspect] leads to, some forty packages that hold others back, stands nowhere.
 
 torch is also built for the CPU alone, and indexes give both builds one number. The digest of the build that pip finds
 here is added to those that the index told of.

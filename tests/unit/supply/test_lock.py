@@ -21,8 +21,6 @@ NAMED = {
     "dependencies": PROJECT["project"]["dependencies"],
     **PROJECT["project"]["optional-dependencies"],
 }
-UNLOCKED = NAMED.pop("inspect")
-"""Leads to some forty packages, which only who asks for it installs."""
 UNLOCKED = {"inspect"}
 """Extras that nothing here installs: forty packages that no other needs, for one format of `unispect export`."""
 ASKED = [(where, Requirement(text)) for where, texts in NAMED.items() if where not in UNLOCKED for text in texts]
