@@ -190,8 +190,9 @@ def test_several_studies_on_several_models_end_in_one_comparison(tmp_path, capsy
     command = ["run", "response", "encoding", "--model", *models, "--limit", "1", "--seeds", "0", "--preset", "paper"]
     outcome = here(capsys, *command, "--out", tmp_path / "run")
     assert outcome.code == 0, outcome.err
-    said = [line.split()[1].partition("@")[0] for line in outcome.out.splitlines() if line.startswith("model ")]
-    assert said == ["tiny-janus-pro-bound", "tiny-harmon-bound", "tiny-janus-pro-mute"]
+    named = [line for line in outcome.out.splitlines() if line.startswith("model ")]
+    said = [line.removeprefix("model   ").partition("@")[0] for line in named]
+    assert said == ["1 of 3: tiny-janus-pro-bound", "2 of 3: tiny-harmon-bound", "3 of 3: tiny-janus-pro-mute"]
     page = here(capsys, "report", tmp_path / "run", "--out", tmp_path / "report.html")
     assert page.code == 0, page.err
     assert "Families side by side" not in page.out  # one training of each stands for no way of drawing: no headline
