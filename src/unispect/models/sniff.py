@@ -65,7 +65,10 @@ def what_it_is(path: Path, *, text: bool = False) -> str | None:
         return f"is {_TELLING[suffix]}, which is not read here; {_CONVERT}"
     if head.startswith(_GGUF):
         return None if suffix == ".gguf" and not text else "is a GGUF file; name it .gguf"
-    return _plainly(path, head) if text else _plainly(path, head) or _zip_or_text(path, head)
+    said = _plainly(path, head) if text else _plainly(path, head) or _zip_or_text(path, head)
+    # The first bytes of safetensors are a length, which may by chance begin as something else does: 640 as a pickle.
+    chance = said and head[8:9] == b"{" and suffix == ".safetensors" and not text
+    return None if chance and safetensors_header(path) is not None else said
 
 
 def missing_bytes(path: Path) -> int:

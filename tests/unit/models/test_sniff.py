@@ -153,3 +153,14 @@ def test_weights_are_never_written_through_a_link(tmp_path: Path):
     save_shard(tmp_path / "m.safetensors", {"a": torch.ones(2)})
     assert (tmp_path / "thesis").read_text() == "mine"
     assert open_shard(tmp_path / "m.safetensors").read("a").tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580, 0x0308, 0x8B20 - 1])
+def test_the_length_of_a_header_is_no_sign_of_another_format(tmp_path: Path, length: int) -> None:
+    """The first bytes of safetensors are a number, which may be those of a pickle, of ONNX, of gzip."""
+    whole = save({"a": torch.ones(2)}, {"format": "pt", "producer": "pytorch"})
+    header = whole[8 : 8 + int.from_bytes(whole[:8], "little")]
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + header.ljust(length) + whole[8 + len(header) :])
+    assert what_it_is(path) is None
+    assert torch.equal(open_shard(path).read("a"), torch.ones(2))
