@@ -70,7 +70,7 @@ fast = $(1)/bin/$(PYTEST) $(FAST) $(TESTS)
 # The site, in build/docs: its pages are those of docs/; a warning, such as of a link that leads nowhere, is an error.
 docs: .docs/.installed
 	$(BIN)/python bench/site.py
-	PYTHONPATH=.docs $(BIN)/python -m zensical build --strict --clean
+	PYTHONPATH=$(CURDIR)/.docs $(BIN)/python -m zensical build --strict --clean
 
 # What builds the site and runs its notebook lies apart: nothing else needs it.
 .docs/.installed: constraints-docs.txt | setup
@@ -78,7 +78,7 @@ docs: .docs/.installed
 	touch $@
 
 test-docs: docs
-	PYTHONPATH=.docs $(BIN)/$(PYTEST) tests/unit/supply/test_site.py tests/e2e/test_notebook.py
+	PYTHONPATH=$(CURDIR)/.docs $(BIN)/$(PYTEST) tests/unit/supply/test_site.py tests/e2e/test_notebook.py
 
 check: setup
 	$(BIN)/ruff format --check src tests bench reproductions

@@ -169,6 +169,21 @@ KINDS: Mapping[str, Kind] = {
         (several(FACTOR, 2**10), "latents_std"),
         (several(FLAG), "temperal_downsample"),
         (several(ANY, least=0), "attn_scales"),
+        # Of a solver's file.
+        (
+            FLAG,
+            "thresholding predict_x0 lower_order_final use_karras_sigmas use_exponential_sigmas use_beta_sigmas "
+            "use_flow_sigmas rescale_betas_zero_snr",
+        ),
+        (
+            TEXT,
+            "beta_schedule prediction_type solver_type timestep_spacing final_sigmas_type time_shift_type",
+        ),
+        (SHARE, "beta_start beta_end dynamic_thresholding_ratio shift_terminal"),
+        (FACTOR, "sample_max_value flow_shift sigma_min sigma_max"),
+        (whole(1, 3), "solver_order"),
+        (whole(0, 1000), "steps_offset"),
+        (several(whole(0, 1000), least=0), "disable_corrector"),
     )
     for name in names.split()
 }

@@ -69,12 +69,12 @@ def found_runs(folders: Iterable[str | Path]) -> tuple[Path, ...]:
     Raises:
         UsageError: a folder is no run and holds none.
     """
-    found: dict[Path, None] = {}
+    found: list[Path] = []
     for folder in map(Path, folders):
         below = tuple(_below(folder, DEPTH))
         if not below:
             raise UsageError(f"{folder} is not a run folder, and none lies in it: it has no {database.NAME}")
-        found |= dict.fromkeys(below)
+        found += below
     return tuple(found)
 
 
