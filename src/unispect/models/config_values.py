@@ -169,6 +169,12 @@ KINDS: Mapping[str, Kind] = {
         (several(FACTOR, 2**10), "latents_std"),
         (several(FLAG), "temperal_downsample"),
         (several(ANY, least=0), "attn_scales"),
+        (several(WIDTH, 3), "rope_axes_dim"),
+        (several(whole(0, 10_000), least=0), "deepstack_visual_indexes"),
+        (WIDTH, "latent_channel patch_latent_dim"),
+        (ROWS, "num_position_embeddings"),
+        (FLAG, "unified_3d_mrope_reset_spatial_ids"),
+        (whole(0, 2**24), "unified_3d_mrope_temporal_modality_margin"),
         # Of a solver's file.
         (
             FLAG,
