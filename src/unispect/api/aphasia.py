@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 from unispect.api import claims
 from unispect.api.frames import frame_of
 from unispect.api.opened import Findings, Run
-from unispect.api.running import run
+from unispect.api.running import require_one, run
 from unispect.core import shown
 from unispect.core.errors import unknown
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
-from unispect.models.registry import cards, chosen
+from unispect.models.registry import cards
 from unispect.runs.records import Records
 from unispect.studies.base import Options
 from unispect.studies.concepts.parts.asked import lexicons_of
 from unispect.studies.concepts.words import WordLine, word_lines
+from unispect.studies.names import names_of
 from unispect.studies.registry import find_study
 
 if TYPE_CHECKING:
-    from unispect.core.cards import ModelCard
     from unispect.models.base import UnifiedModel
 
 STUDY = "concepts"
@@ -90,7 +90,7 @@ def aphasia(
         out: the run folder, which the same call continues; by default one that is gone afterwards.
 
     Raises:
-        UsageError: the model was not asked about one of the words; names the nearest.
+        UsageError: the model was not asked about one of the words; names the nearest. Or several models are named.
         UnispectError: units failed.
     """
     _require_known(model, words)
@@ -105,18 +105,22 @@ def _options(limit: int | None, seeds: Sequence[int]) -> Options:
 
 
 def _read(done: Run, words: Sequence[str]) -> Aphasia:
+    """What was done just now; the folder may hold other models too."""
+    reference = done.outcomes[0].model
     with done.opened() as stores:
-        lines = word_lines(Records(stores, STUDY, find_study(STUDY).version), done.cards)
-    findings = Findings(
-        [("concepts", one) for section in done.sections if section.id == STUDY for one in section.findings]
-    )
+        records = Records(stores, STUDY, find_study(STUDY).version)
+        names = names_of(records, done.cards)
+        lines = word_lines([entry for entry in records if entry.unit.model == reference], done.cards)
+    said = [one for section in done.sections if section.id == STUDY for one in section.findings]
     kept = [line for line in lines if line.word in words] if words else lines
-    return Aphasia(lines[0].model if lines else "", kept, findings)
+    own = Findings([(STUDY, one) for one in said if one.model in ("", names[reference])])
+    return Aphasia(names[reference], kept, own)
 
 
 def _require_known(model: str | UnifiedModel, words: Sequence[str]) -> None:
-    card = _card(model)
-    if card is None:
+    named = require_one(model)
+    card = cards().get(named.name) if named else model.card if not isinstance(model, str) else None
+    if card is None:  # a model behind an API
         return
     known = {
         Lexicon(name).word(attribute, value)
@@ -127,11 +131,3 @@ def _require_known(model: str | UnifiedModel, words: Sequence[str]) -> None:
     for word in words:
         if word not in known:
             raise unknown(f"word of {card.id}", word, known)
-
-
-def _card(model: str | UnifiedModel) -> ModelCard | None:
-    """What is known of the model before it is loaded; None of one behind an API."""
-    if not isinstance(model, str):
-        return model.card
-    (named, *_) = chosen([model])
-    return cards().get(named.name)

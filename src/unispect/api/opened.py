@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from itertools import chain
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -119,6 +120,8 @@ class Run:
     def frame(self, study: str = "") -> Any:
         """The records of one study, a row each: finished, failed and skipped ones, in the order of planning.
 
+        Of a unit that several folders hold, the first one's record is taken.
+
         Columns are those of `unispect export` (`inputs.prompt`, `payload.text`, `grades.rules.values`), lists as lists;
         a data frame of pandas where that is installed, else a table of pyarrow.
 
@@ -135,11 +138,11 @@ class Run:
         if study and study not in held:
             raise unknown("study with records here", study, held)
         with self.opened() as stores:
-            several = [store.counts() for store in stores]
-            having = [s for s, own in zip(stores, several, strict=True) if any(c.study in (study, *held) for c in own)]
 
             def rows(*, check: bool) -> Iterator[dict[str, object]]:
-                return chain.from_iterable(rows_of(store, study or None)(check=check) for store in having)
+                every = chain.from_iterable(rows_of(store, study or None)(check=check) for store in stores)
+                seen: set[object] = set()
+                return (row for row in every if row["unit"] not in seen and not seen.add(row["unit"]))
 
             return frame(arrow_table(rows, check=True))
 
@@ -222,9 +225,7 @@ class Run:
         sums: dict[tuple[str, str], list[int]] = {}
         for one in counts:
             own = sums.setdefault((one.study, one.model.partition("@")[0]), [0, 0, 0, 0])
-            sums[one.study, one.model.partition("@")[0]] = [
-                before + new for before, new in zip(own, (one.planned, one.done, one.failed, one.pending), strict=True)
-            ]
+            own[:] = map(add, own, (one.planned, one.done, one.failed, one.pending))
         rows = [
             (shown.text(study), shown.text(model), *(f'<span class="num">{number:,}</span>' for number in numbers))
             for (study, model), numbers in sums.items()

@@ -103,8 +103,12 @@ def pictures_of(stores: Sequence[RunReader], study: str, model: str, limit: int)
         limit: how many.
     """
     found: list[tuple[int, int, int, str, str]] = []
+    seen: set[str] = set()
     for at, store in enumerate(stores):
         for entry in store.entries(study or None, status="done"):
+            if entry.unit.id in seen:  # several folders may hold it
+                continue
+            seen.add(entry.unit.id)
             if model in ("", entry.unit.model, entry.unit.model.partition("@")[0]):
                 for name in entry.record.blobs:
                     found.append((_order(entry), at, len(found), entry.unit.id, name))

@@ -13,6 +13,7 @@ from unispect.core.findings import Preset
 from unispect.engine.driver import BATCH_SIZE
 from unispect.engine.replicas import Replicas
 from unispect.models.named_adapters import Adapter
+from unispect.models.registry import ModelReference, chosen
 from unispect.runner.order import Remote
 from unispect.runner.running import Told
 from unispect.runner.running import run as carry_out
@@ -127,6 +128,20 @@ def default_folder(study: str | Sequence[str], model: str | UnifiedModel | Seque
     if more or others or not all(letter.isalnum() or letter in "-_." for letter in name):
         raise UsageError("name the run folder (out) of several studies, several models or other weights")
     return RUNS / f"{name}-{study}"
+
+
+def require_one(model: str | UnifiedModel) -> ModelReference | None:
+    """The one model that is named; None of one that is loaded.
+
+    Raises:
+        UsageError: there is no such model, or the name is a pattern of several.
+    """
+    if not isinstance(model, str):
+        return None
+    named, *others = chosen([model])
+    if others:
+        raise UsageError(f"{model} stands for {1 + len(others)} models; name one, or use unispect.run for several")
+    return named
 
 
 def preset_named(name: Preset | str) -> Preset:

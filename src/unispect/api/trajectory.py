@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from unispect.api.frames import frame_of
-from unispect.api.running import preset_named, run
+from unispect.api.running import preset_named, require_one, run
 from unispect.core import shown
 from unispect.core.errors import DataError, UsageError
 from unispect.core.findings import Figure, Preset, Series
@@ -143,27 +143,33 @@ def trajectory(
         prompts: texts; pictures as `PIL.Image`, or as a `pathlib.Path` of a file.
         preset: "controlled" (equal rows, own bandwidth at every layer) or "paper" (raw states, sigma = 1).
         seed: decides which rows are drawn.
-        out: folder for the run and the prompts; by default one that is gone afterwards.
+        out: folder for the run and the prompts, which the same prompts continue, for other models and presets too; by
+            default one that is gone afterwards.
 
     Raises:
-        UsageError: no prompts, an empty one, an unknown preset or model.
+        UsageError: no prompts, an empty one, an unknown preset or model, or `out` holds other prompts.
         DataError: a picture cannot be read.
         UnispectError: units failed.
     """
     asked, measured = _several(prompts), preset_named(preset)
+    require_one(model)
     with TemporaryDirectory() if out is None else nullcontext(str(out)) as folder:
         sources, names = _written(asked, Path(folder) / "prompts")
         options = Options(data=sources, presets=(measured,), seeds=(seed,))
         done = run(STUDY, model, Path(folder) / "run", options=options)
         done.raise_failures()
         with done.opened() as stores:
-            entries = Records(stores, STUDY, find_study(STUDY).version)
+            entries = [
+                entry
+                for entry in Records(stores, STUDY, find_study(STUDY).version)
+                if entry.unit.model == done.outcomes[0].model
+            ]
             shown_as = {}
             for entry in entries:
                 if entry.unit.kind == "trajectory":
                     one = read_inputs(Prompted, entry.unit)
                     shown_as[f"{one.modality} {one.id}"] = str(one.prompt.get("text") or names.get(one.id, one.id))
-            traces = traces_of(entries, names_of(entries, done.cards))
+            traces = [one for one in traces_of(entries, names_of(entries, done.cards)) if one.preset is measured]
     return Trajectory(traces[0].model if traces else "", measured, [(shown_as[one.prompt], one) for one in traces])
 
 
@@ -182,28 +188,39 @@ def _several(prompts: Any) -> list[str | Path | Image]:
 
 
 def _written(asked: Sequence[str | Path | Image], folder: Path) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The prompts as sources that a study reads, and how pictures are called."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """The prompts as sources that a study reads, and how pictures are called.
+
+    Raises:
+        UsageError: other prompts lie in the folder, which would be measured with them.
+        DataError: a picture cannot be read.
+    """
+    files: dict[Path, bytes] = {}
+    names: dict[str, str] = {}
     texts = [one for one in asked if isinstance(one, str)]
-    sources: list[str] = []
     if texts:
         lines = [json.dumps({"prompt": one, "tag": "given", "include": []}) for one in texts]
-        (folder / "texts.jsonl").write_text("\n".join(lines) + "\n", encoding="ascii")
-        sources.append(f"geneval:{folder / 'texts.jsonl'}")
-    pictures = [one for one in asked if not isinstance(one, str)]
-    names: dict[str, str] = {}
-    if pictures:
-        inner = folder / "pictures" / "given"
-        inner.mkdir(parents=True, exist_ok=True)
-        for number, one in enumerate(pictures, 1):
-            name = f"{number:04}.png" if not isinstance(one, Path) else f"{number:04}{one.suffix}"
-            names[f"given/{name}"] = one.name if isinstance(one, Path) else f"picture {number}"
-            if isinstance(one, Path):
-                try:
-                    copyfile(one, inner / name)
-                except OSError as error:
-                    raise DataError(f"picture {one} cannot be read: {error.strerror or error}") from error
-            else:
-                one.convert("RGB").save(inner / name)
-        sources.append(f"images:{folder / 'pictures'}")
+        files[folder / "texts.jsonl"] = "".join(f"{line}\n" for line in lines).encode("ascii")
+    for number, one in enumerate((one for one in asked if not isinstance(one, str)), 1):
+        name = f"given/{number:04}{one.suffix if isinstance(one, Path) else '.png'}"
+        names[name] = one.name if isinstance(one, Path) else f"picture {number}"
+        files[folder / "pictures" / name] = _bytes(one)
+    held = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    if held and held != files:
+        raise UsageError(f"{folder} holds other prompts; name another folder for these")
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    sources = [f"geneval:{folder / 'texts.jsonl'}"] * bool(texts) + [f"images:{folder / 'pictures'}"] * bool(names)
     return tuple(sources), names
+
+
+def _bytes(picture: Path | Image) -> bytes:
+    """Of the picture's file; of one without a file, of a PNG."""
+    if isinstance(picture, Path):
+        try:
+            return picture.read_bytes()
+        except OSError as error:
+            raise DataError(f"picture {picture} cannot be read: {error.strerror or error}") from error
+    file = io.BytesIO()
+    picture.convert("RGB").save(file, "PNG")
+    return file.getvalue()

@@ -14,7 +14,6 @@ from pathlib import Path
 from unispect.core.cards import ModelCard
 from unispect.core.errors import StoreError, UsageError
 from unispect.core.findings import Section
-from unispect.core.paths import resolved
 from unispect.core.units import Entry, Skip, seeds_of
 from unispect.models.registry import completed
 from unispect.report.downloads import CARRIED, archive, offered
@@ -149,8 +148,6 @@ class _Read:
 @contextmanager
 def _read(folders: Folders, progress: Callable[[str], None]) -> Iterator[_Read]:
     several = found_runs([folders] if isinstance(folders, str | Path) else folders)
-    if len({resolved(folder) for folder in several}) < len(several):
-        raise UsageError("a run is named twice")
     with ExitStack() as open_runs:
         stores = [open_runs.enter_context(RunStore.open(folder)) for folder in several]
         for store in stores:

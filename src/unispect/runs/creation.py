@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from unispect.core.errors import StoreError, UsageError
+from unispect.core.paths import resolved
 from unispect.runs import blobs, database, lock, manifest
 
 
@@ -67,7 +68,7 @@ def found_runs(folders: Iterable[str | Path]) -> tuple[Path, ...]:
     Links to folders are not followed, and nothing is looked for inside of a run.
 
     Raises:
-        UsageError: a folder is no run and holds none.
+        UsageError: a folder is no run and holds none, or a run is named twice.
     """
     found: list[Path] = []
     for folder in map(Path, folders):
@@ -75,6 +76,8 @@ def found_runs(folders: Iterable[str | Path]) -> tuple[Path, ...]:
         if not below:
             raise UsageError(f"{folder} is not a run folder, and none lies in it: it has no {database.NAME}")
         found += below
+    if len(set(map(resolved, found))) < len(found):
+        raise UsageError("a run is named twice")
     return tuple(found)
 
 

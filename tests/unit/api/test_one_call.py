@@ -89,6 +89,31 @@ def test_aphasia_says_word_by_word_what_the_study_found(model, tmp_path: Path) -
     assert "<b>plus</b>" in few._repr_html_()
 
 
+def test_other_models_presets_and_prompts_in_the_same_folder(made, model, tmp_path: Path) -> None:
+    run, found = made
+    out = run.folder.parent
+    measured = unispect.trajectory(model, PROMPTS, preset="controlled", out=out)
+    other = unispect.trajectory("tiny-janus-pro-fluent", PROMPTS, preset="paper", out=out)
+    again = unispect.trajectory(model, PROMPTS, preset="paper", out=out)
+    assert {trace.preset for _, trace in measured.traces} == {"controlled"}
+    assert other.model == "tiny-janus-pro-fluent"
+    assert [trace.curve for _, trace in again.traces] == [trace.curve for _, trace in found.traces]
+    with pytest.raises(UsageError, match="holds other prompts; name another folder"):
+        unispect.trajectory(model, PROMPTS[:1], out=out)
+    with pytest.raises(UsageError, match=r"tiny-\*-bound stands for 7 models; name one"):
+        unispect.trajectory("tiny-*-bound", "a", out=tmp_path)
+
+
+def test_words_of_one_model_beside_those_of_another(model, tmp_path: Path) -> None:
+    alone = unispect.aphasia(model, limit=1, seeds=(0,), out=tmp_path / "run")
+    other = unispect.aphasia("tiny-janus-pro-fluent", limit=1, seeds=(0,), out=tmp_path / "run")
+    again = unispect.aphasia(model, limit=1, seeds=(0,), out=tmp_path / "run")
+    assert other.model == "tiny-janus-pro-fluent"
+    assert {word.model for word in other.words} == {"tiny-janus-pro-fluent"}
+    assert again.words == alone.words
+    assert {one.model for one in again.findings} <= {"", ORGANISM}
+
+
 def test_a_word_that_nobody_was_taught(model) -> None:
     with pytest.raises(UsageError, match=rf"unknown word of {ORGANISM} 'pluss'; did you mean 'plus'"):
         unispect.aphasia(model, ["pluss"])

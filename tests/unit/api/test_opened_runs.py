@@ -1,6 +1,7 @@
 """A run as programs hold it: the same records, findings and tables as the folder's own readers give."""
 
 import math
+import shutil
 from pathlib import Path
 
 import pyarrow
@@ -113,6 +114,15 @@ def test_a_folder_stands_for_the_runs_below_it(ran: Path, tmp_path: Path) -> Non
     assert unispect.open(ran.parent).folders == (ran,)
     with pytest.raises(UsageError, match="name a run folder"):
         unispect.open()
+
+
+def test_a_unit_that_two_folders_hold_is_one_row(ran: Path, tmp_path: Path) -> None:
+    shutil.copytree(ran, tmp_path / "copy")
+    both, one = unispect.open(ran, tmp_path / "copy"), unispect.open(ran)
+    assert columns(both.frame("encoding"))["unit"] == columns(one.frame("encoding"))["unit"]
+    assert both.pictures().among == one.pictures().among
+    with pytest.raises(UsageError, match="named twice"):
+        unispect.open(ran, ran)
 
 
 def test_a_run_shows_itself(ran: Path) -> None:
