@@ -26,6 +26,8 @@ from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, T
 if TYPE_CHECKING:  # models behind an API are asked where there is no torch
     from torch import Tensor, nn
 
+    from unispect.models.edits import Edits, Stack
+
 
 @runtime_checkable
 class UnifiedModel(Protocol):
@@ -85,6 +87,47 @@ class DrawsApart(Protocol):
         Layer 0 is the input of its first joint block, layer i the raw output of block i; they have nothing to do with
         the layers of `states`. Rows of the prompt may have seen those of the picture. `at` chooses the step.
         """
+        ...
+
+
+@runtime_checkable
+class Intervenes(Protocol):
+    """A model whose states can be changed while it runs (`unispect.models.edits`): "intervene".
+
+    It does what `UnifiedModel` does, with `edits` of every sample. An edit of one sample changes no other, whatever the
+    batch; rows replaced by what a `Read` found there change no bit. Where drawing is guided, an edit says in which
+    branch it is made. Edits of a prompt hold for all that follows it: caches keep what was made of edited rows.
+
+    All four raise `UsageError` for a layer, position or width that the model does not have and for values that are not
+    finite, and `Unsupported` where the card lacks "intervene".
+    """
+
+    @property
+    def stacks(self) -> Mapping[Stack, tuple[int, int]]:
+        """What can be edited -> how many blocks it has, and how wide its states are."""
+        ...
+
+    def write(self, encoded: Encoded, how: TextSampling, *, edits: Edits | None = None) -> list[TextReply]:
+        """See `UnifiedModel.write`."""
+        ...
+
+    def draw(self, encoded: Encoded, how: ImageSampling, *, edits: Edits | None = None) -> list[ImageReply]:
+        """See `UnifiedModel.draw`."""
+        ...
+
+    def score(self, encoded: Encoded, answers: Sequence[Sequence[str]], *, edits: Edits | None = None) -> list[Tensor]:
+        """See `UnifiedModel.score`."""
+        ...
+
+    def states(
+        self,
+        encoded: Encoded,
+        replies: Sequence[Reply] | None = None,
+        *,
+        at: int = LAST,
+        edits: Edits | None = None,
+    ) -> Iterator[LayerState]:
+        """See `UnifiedModel.states`: what stands there after the edits."""
         ...
 
 

@@ -14,6 +14,7 @@ from unispect.models.decode.cache import KeyValueCache, kept_in
 from unispect.models.decode.mask import AttentionMask, batched
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import slots
+from unispect.models.edits import Own, RowEdits
 
 if TYPE_CHECKING:
     from transformers.models.emu3.modeling_emu3 import Emu3TextModel
@@ -32,6 +33,7 @@ def stream(
     positions: Tensor | None = None,
     mask: Tensor | None = None,
     cache: KeyValueCache | None = None,
+    edits: RowEdits | None = None,
 ) -> Iterator[Tensor]:
     """The backbone's input, then the raw output of every block: what the stock backbone computes, before its final
     norm.
@@ -44,7 +46,9 @@ def stream(
         mask: True where a row may look [batch, 1, length, keys]; None means causal (or everything, for one new row
             after a cache).
         cache: keys and values of earlier positions, extended in place.
+        edits: of the rows; a layer is yielded as it is after them.
     """
+    edited = edits.at if edits else _as_it_is
     if positions is None:
         positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
     length = hidden.shape[1]
@@ -52,11 +56,16 @@ def stream(
         # GEMM and SDPA reduce in a shape-dependent order; rows are padded to a multiple of 16 so that states are
         # batch-invariant.
         hidden, positions, mask = _roomy(hidden, positions, mask)
+    hidden = edited(0, hidden)
     yield hidden[:, :length]
     rotary = backbone.rotary_emb(hidden, positions)
-    for block in backbone.layers:
-        hidden = block(hidden, attention_mask=mask, position_embeddings=rotary, **kept_in(block, cache))
+    for layer, block in enumerate(backbone.layers, 1):
+        hidden = edited(layer, block(hidden, attention_mask=mask, position_embeddings=rotary, **kept_in(block, cache)))
         yield hidden[:, :length]
+
+
+def _as_it_is(layer: int, hidden: Tensor) -> Tensor:
+    return hidden
 
 
 def _roomy(hidden: Tensor, positions: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -79,9 +88,10 @@ def run(
     positions: Tensor | None = None,
     mask: Tensor | None = None,
     cache: KeyValueCache | None = None,
+    edits: RowEdits | None = None,
 ) -> Tensor:
     """The final norm's output [batch, length, width], through the same blocks as `stream`."""
-    for state in stream(backbone, hidden, positions=positions, mask=mask, cache=cache):
+    for state in stream(backbone, hidden, positions=positions, mask=mask, cache=cache, edits=edits):
         hidden = state
     return final_norm(backbone)(hidden)
 
@@ -98,6 +108,7 @@ def stream_each(
     rows: Sequence[Tensor],
     attention_masks: Sequence[AttentionMask] | None = None,
     positions: Sequence[Positions] | None = None,
+    edits: Sequence[Own] | None = None,
 ) -> Iterator[tuple[Tensor, ...]]:
     """As `stream`, for sequences [length_i, width]; one tensor [length_i, width] of each, layer by layer.
 
@@ -106,6 +117,7 @@ def stream_each(
         rows: input embeddings of every sequence.
         attention_masks: attention mask of every sequence; default: causal.
         positions: where the rows of every sequence stand; default: 0, 1, 2, ...
+        edits: of every sequence.
     """
     device = rows[0].device
 
@@ -113,7 +125,8 @@ def stream_each(
         lengths = [len(rows[i]) for i in some]
         mask = batched([attention_masks[i] for i in some], lengths, device) if attention_masks else None
         where = position_ids.batched([positions[i] for i in some], lengths, device) if positions else None
-        return stream(backbone, pad_right([rows[i] for i in some]), positions=where, mask=mask)
+        changes = RowEdits.of([edits[i] for i in some]) if edits else None
+        return stream(backbone, pad_right([rows[i] for i in some]), positions=where, mask=mask, edits=changes)
 
     return single_rows(together, list(map(len, rows)), device)
 

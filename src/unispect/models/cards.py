@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unispect.core.cards import Capability, ModelCard, Verification
 
-CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "learn"})
+CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "intervene", "learn"})
 """What every family can do."""
 REDRAWS: frozenset[Capability] = frozenset({*CAPABILITIES, "redraw"})
 """The same, where a prompt for a picture may hold one."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from unispect.models.decode.mask import AttentionMask
 from unispect.models.decode.positions import Positions
+from unispect.models.edits import Asked, Own
 
 
 @dataclass(frozen=True)
@@ -20,23 +22,48 @@ class Embedded:
         rows: input embeddings [length, width].
         attention_mask: attention mask, for its first rows at least; None for causal attention.
         positions: where its first rows stand at least; None for 0, 1, 2, ...
+        edits: of its states while it is run, and of what follows it.
     """
 
     rows: Tensor
     attention_mask: AttentionMask = None
     positions: Positions = None
+    edits: Own = ()
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def columns(sequences: Sequence[Embedded]) -> tuple[list[Tensor], list[AttentionMask] | None, list[Positions] | None]:
-    """Rows, attention masks and positions of some sequences; None where all of them have the usual ones."""
+def edited(prompts: Sequence[Embedded], edits: Sequence[Own] | None) -> Sequence[Embedded]:
+    """The prompts with their edits. Rows that several share are run once, so an edited prompt gets a view of them."""
+    if edits is None:
+        return prompts
+    return [
+        replace(prompt, rows=prompt.rows.view_as(prompt.rows), edits=own) if own else prompt
+        for prompt, own in zip(prompts, edits, strict=True)
+    ]
+
+
+def branch_rows(
+    rows: Sequence[Tensor], edits: Asked | None, branch: Literal["conditional", "unconditional"]
+) -> tuple[list[Tensor], list[Own]]:
+    """The rows [length_i, width] that a branch of guidance reads, and the edits of each, as `edited` pairs them."""
+    own = None if edits is None else edits.of(branch)
+    found = edited([Embedded(row) for row in rows], own)
+    return [one.rows for one in found], [one.edits for one in found]
+
+
+def columns(
+    sequences: Sequence[Embedded],
+) -> tuple[list[Tensor], list[AttentionMask] | None, list[Positions] | None, list[Own] | None]:
+    """Rows, attention masks, positions and edits of some sequences; None where all of them have the usual ones."""
     attention_masks, positions = [own.attention_mask for own in sequences], [own.positions for own in sequences]
+    edits = [own.edits for own in sequences]
     return (
         [own.rows for own in sequences],
         None if all(own is None for own in attention_masks) else attention_masks,
         None if all(own is None for own in positions) else positions,
+        edits if any(edits) else None,
     )
 
 

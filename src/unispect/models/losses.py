@@ -34,7 +34,7 @@ def token_loss(
         targets: its tokens [tokens_i].
         head: final states [rows, width] -> logits [rows, choices].
     """
-    rows, attention_masks, positions = columns(prompts)
+    rows, attention_masks, positions, _ = columns(prompts)
     device = rows[0].device
     whole = [torch.cat(pair) for pair in zip(rows, fed, strict=True)]
     lengths = list(map(len, whole))

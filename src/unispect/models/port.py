@@ -37,7 +37,8 @@ from unispect.models.checks import (
     require,
     text_reply_segments,
 )
-from unispect.models.embedded import Embedded, columns, embedded_rows
+from unispect.models.edits import Asked, Edits, Stack
+from unispect.models.embedded import Embedded, columns, edited, embedded_rows
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.settings import told_on
 from unispect.models.text_decoder import TextDecoder
@@ -140,8 +141,8 @@ class Port:
         """What the backbone reads of pictures in prompts [pictures, 3, height, width]: [pictures, positions, width]."""
         raise NotImplementedError
 
-    def drawn(self, inputs: Any, how: ImageSampling) -> list[ImageReply]:
-        """See `UnifiedModel.draw`; there is a seed for every sample."""
+    def drawn(self, inputs: Any, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
+        """See `UnifiedModel.draw`; there is a seed for every sample, and edits only where the card says "intervene"."""
         raise NotImplementedError
 
     def code_rows(self, codes: Tensor) -> Tensor:
@@ -251,33 +252,40 @@ class Port:
 
     @named
     @torch.inference_mode()
-    def write(self, encoded: Encoded, how: TextSampling) -> list[TextReply]:
-        """See `UnifiedModel.write`."""
+    def write(self, encoded: Encoded, how: TextSampling, *, edits: Edits | None = None) -> list[TextReply]:
+        """See `UnifiedModel.write` and `Intervenes.write`."""
         require(self.card, "write")
-        inputs = inputs_for(encoded, Goal.TEXT, self.INPUTS)
-        return self.text_decoder.write(self.prompts(inputs), how, said=inputs.ids)
+        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self._asked(encoded, edits)
+        return self.text_decoder.write(edited(self.prompts(inputs), asked and asked.of()), how, said=inputs.ids)
 
     @named
     @torch.inference_mode()
-    def draw(self, encoded: Encoded, how: ImageSampling) -> list[ImageReply]:
-        """See `UnifiedModel.draw`, and `drawn` for what replies of this family hold."""
+    def draw(self, encoded: Encoded, how: ImageSampling, *, edits: Edits | None = None) -> list[ImageReply]:
+        """See `UnifiedModel.draw` and `Intervenes.draw`, and `drawn` for what replies of this family hold."""
         require(self.card, "draw")
         inputs = inputs_for(encoded, Goal.IMAGE, self.INPUTS)
         check_seeds(how.seeds, len(encoded))
-        return self.drawn(inputs, how)
+        asked = self._asked(encoded, edits)
+        return self.drawn(inputs, how) if asked is None else self.drawn(inputs, how, asked)
 
     @named
     @torch.inference_mode()
-    def score(self, encoded: Encoded, answers: Sequence[Sequence[str]]) -> list[Tensor]:
-        """See `UnifiedModel.score`."""
+    def score(self, encoded: Encoded, answers: Sequence[Sequence[str]], *, edits: Edits | None = None) -> list[Tensor]:
+        """See `UnifiedModel.score` and `Intervenes.score`."""
         require(self.card, "score")
-        return self.text_decoder.score(self.prompts(inputs_for(encoded, Goal.TEXT, self.INPUTS)), answers)
+        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self._asked(encoded, edits)
+        return self.text_decoder.score(edited(self.prompts(inputs), asked and asked.of()), answers)
 
     @torch.no_grad()
     def states(
-        self, encoded: Encoded, replies: Sequence[Reply] | None = None, *, at: int = LAST
+        self,
+        encoded: Encoded,
+        replies: Sequence[Reply] | None = None,
+        *,
+        at: int = LAST,
+        edits: Edits | None = None,
     ) -> Iterator[LayerState]:
-        """See `UnifiedModel.states`, and `followed` for what `at` chooses of a drawn picture.
+        """See `UnifiedModel.states` and `Intervenes.states`, and `followed` for what `at` chooses of a drawn picture.
 
         One pass over prompt and reply gives the states of writing and drawing themselves; of the branches of guidance
         it is the one that has the whole prompt. Rows of a prompt are the same with and without a reply, which it cannot
@@ -290,7 +298,7 @@ class Port:
             raise UsageError(
                 f"{self.card.id} takes steps only while it draws: there is no step {at} here (use at=LAST)"
             )
-        sequences, segments = self.prompts(inputs), encoded.segments
+        sequences, segments, asked = self.prompts(inputs), encoded.segments, self._asked(encoded, edits)
         if replies is not None:
             check_replies(encoded, replies)
             check_states(self.card, encoded.goal)
@@ -302,7 +310,20 @@ class Port:
             segments = tuple(own + added for own, (_, added) in zip(segments, pairs, strict=True))
         elif encoded.goal is Goal.IMAGE:
             sequences, segments = self.alone(sequences, segments)
+        sequences = edited(sequences, asked and asked.of())
         return self._by_layer(sequences, segments, 0 if replies is None else at)
+
+    @property
+    def stacks(self) -> Mapping[Stack, tuple[int, int]]:
+        """See `Intervenes.stacks`."""
+        backbone = cast(Any, self.backbone)
+        return {"backbone": (len(backbone.layers), backbone.config.hidden_size)}
+
+    def _asked(self, encoded: Encoded, edits: Edits | None) -> Asked | None:
+        if edits is None or not any(edits):
+            return None
+        require(self.card, "intervene")
+        return Asked(edits, encoded.segments, self.card.id, self.stacks)
 
     @torch.no_grad()
     def _by_layer(self, sequences: Sequence[Any], segments: Sequence[Segments], step: int) -> Iterator[LayerState]:

@@ -56,7 +56,7 @@ class TextDecoder:
             UsageError: the settings make no sense, or seeds are missing.
         """
         check_text_sampling(how, len(prompts))
-        rows, attention_masks, positions = columns(prompts)
+        rows, attention_masks, positions, edits = columns(prompts)
         written = write_tokens(
             self.backbone,
             rows,
@@ -69,6 +69,7 @@ class TextDecoder:
             stops=self.stops,
             penalty=self.penalty,
             said=said if self.penalty != 1 else (),
+            edits=edits,
         )
         return [TextReply(self.decode(one.tokens), one.tokens, one.log_probabilities, one.finished) for one in written]
 
@@ -81,11 +82,18 @@ class TextDecoder:
         """
         if len(answers) != len(prompts):
             raise UsageError(f"{len(prompts)} prompts but answers for {len(answers)}")
-        rows, attention_masks, positions = columns(prompts)
+        rows, attention_masks, positions, edits = columns(prompts)
         ids = [[self.answer_ids(answer) for answer in own] for own in answers]
         feed, head = self.backbone.embed_tokens, self.head
         return score_answers(
-            self.backbone, rows, ids, embed=feed, head=head, attention_masks=attention_masks, positions=positions
+            self.backbone,
+            rows,
+            ids,
+            embed=feed,
+            head=head,
+            attention_masks=attention_masks,
+            positions=positions,
+            edits=edits,
         )
 
     def loss(self, prompts: Sequence[Embedded], answers: Sequence[str]) -> Tensor:

@@ -20,6 +20,7 @@ from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import drawn_together, slots
 from unispect.models.decode.repetition import penalised
 from unispect.models.decode.rows import CachedPrompts
+from unispect.models.edits import Own, RowEdits
 
 if TYPE_CHECKING:
     from unispect.models.capture import Backbone
@@ -51,6 +52,7 @@ def draw_tokens(
     draws: Iterable[Tensor] | None,
     top_k: int = 0,
     forced: Mapping[int, int] | None = None,
+    edits: Sequence[Own] | None = None,
 ) -> Tensor:
     """Image tokens [samples, steps] on the backbone's device.
 
@@ -66,9 +68,10 @@ def draw_tokens(
         draws: E ~ Exp(1) [samples, tokens] of every step that chooses (see `chance`); None only at temperature 0.
         top_k: a token is chosen among so many of the highest scores; 0 for among all.
         forced: step -> the token that stands there, which `head` need not know: nothing is chosen and nothing drawn.
+        edits: of every prompt and what is drawn behind it, then of the same in the other branch.
     """
     count, backbone, forced = len(prompts), fused(backbone), forced or {}
-    rows = CachedPrompts.of(backbone, [*prompts, *(empty or ())], steps - 1)
+    rows = CachedPrompts.of(backbone, [*prompts, *(empty or ())], steps - 1, edits=edits)
     tokens = torch.empty(count, steps, dtype=torch.long, device=rows.state.device)
     noise = iter(draws) if draws is not None else None
     tie = TIE.get(rows.state.dtype)
@@ -92,9 +95,11 @@ def draw_tokens(
 
     def chosen(step: int, minus: Tensor | None) -> Tensor:
         def alone(samples: Sequence[int]) -> Tensor:
-            own = [branch[sample] for branch in (prompts, empty) if branch is not None for sample in samples]
+            numbers = [first + i for first in (0, count)[: 1 if empty is None else 2] for i in samples]
+            own = [[*prompts, *(empty or ())][number] for number in numbers]
             said = tokens[samples, :step].repeat(len(own) // len(samples), 1)
-            states = [state[-1:] for state in uncached_states(backbone, own, said, feed)]
+            now = None if edits is None else [edits[number] for number in numbers]
+            states = [state[-1:] for state in uncached_states(backbone, own, said, feed, edits=now)]
             noise = [None] * len(samples) if minus is None else minus[samples].split(1)
             each = range(len(samples))  # the head sees each by itself: few rows are summed in an order of their own
             return torch.cat([scores(torch.cat(states[i :: len(samples)]), noise[i], step)[0] for i in each])
@@ -128,6 +133,7 @@ def write_tokens(
     stops: Sequence[int] = (),
     penalty: float = 1.0,
     said: Sequence[Tensor] = (),
+    edits: Sequence[Own] | None = None,
 ) -> list[Written]:
     """One text per sample, up to and with the token that ends it.
 
@@ -143,9 +149,10 @@ def write_tokens(
         stops: other tokens that end a text.
         penalty: on repetitions (see `repetition`); log-probabilities are told without it.
         said: tokens of every prompt, which count as said; for a penalty.
+        edits: of every prompt and what is written behind it.
     """
     count, limit, backbone = len(prompts), how.max_new_tokens, fused(backbone)
-    rows = CachedPrompts.of(backbone, prompts, limit - 1, attention_masks, positions)
+    rows = CachedPrompts.of(backbone, prompts, limit - 1, attention_masks, positions, edits=edits)
     device = rows.state.device
     ends = torch.tensor([end, *stops], device=device)
     tokens = torch.full((count, limit), end, dtype=torch.long, device=device)
@@ -157,7 +164,9 @@ def write_tokens(
 
     def uncached(samples: Sequence[int], count: int) -> list[Tensor]:
         masks, where = ([own[i] for i in samples] if own else None for own in (attention_masks, positions))
-        return uncached_states(backbone, [prompts[i] for i in samples], tokens[samples, :count], embed, masks, where)
+        now = [edits[i] for i in samples] if edits else None
+        rows = [prompts[i] for i in samples]
+        return uncached_states(backbone, rows, tokens[samples, :count], embed, masks, where, now)
 
     for step in range(limit):
         logits = require_finite(head(rows.state).float(), _SCORES, step)
@@ -202,6 +211,7 @@ def uncached_states(
     embed: Map,
     attention_masks: Sequence[AttentionMask] | None = None,
     positions: Sequence[Positions] | None = None,
+    edits: Sequence[Own] | None = None,
 ) -> list[Tensor]:
     """Final states [length_i + count, width] of every prompt and the tokens behind it, from passes without a cache.
 
@@ -214,6 +224,7 @@ def uncached_states(
         embed: see `write_tokens`.
         attention_masks: see `write_tokens`.
         positions: see `write_tokens`.
+        edits: see `write_tokens`.
     """
     masks, where = (list(own) if own else [None] * len(prompts) for own in (attention_masks, positions))
     keys = [(id(prompt), *row) for prompt, row in zip(prompts, said.tolist(), strict=True)]
@@ -229,6 +240,7 @@ def uncached_states(
                 pad_right([torch.cat([prompts[i], embed(said[i])]) for i in members]),
                 positions=position_ids.batched([where[i] for i in members], own, said.device),
                 mask=batched([masks[i] for i in members], own, said.device),
+                edits=RowEdits.of([edits[i] for i in members]) if edits else None,
             )
             found |= {keys[i]: state[:length] for i, state, length in zip(members, states, own, strict=True)}
     return [found[key] for key in keys]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache as remembered
 from typing import Any
 
@@ -59,6 +59,11 @@ class KeyValueCache:
         view._values = {layer: values[:count] for layer, values in self._values.items()}
         view._lengths = dict(self._lengths)
         return view
+
+    def spread(self, index: Sequence[Tensor]) -> None:
+        """In every layer, in the place of its rows, those of the numbers `index[layer]`, in this order."""
+        for layer, rows in enumerate(index):
+            self._keys[layer], self._values[layer] = self._keys[layer][rows], self._values[layer][rows]
 
     def picked(self, index: Tensor) -> KeyValueCache:
         """A copy with the rows of these numbers, in this order."""

@@ -20,6 +20,7 @@ from unispect.models.decode.mask import AttentionMask
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import BLOCK, slots
 from unispect.models.decode.rows import CachedPrompts
+from unispect.models.edits import Own
 
 if TYPE_CHECKING:
     from unispect.models.capture import Backbone
@@ -41,6 +42,7 @@ def score_answers(
     head: Map,
     attention_masks: Sequence[AttentionMask] | None = None,
     positions: Sequence[Positions] | None = None,
+    edits: Sequence[Own] | None = None,
 ) -> list[Tensor]:
     """For every sample the natural log-likelihoods [answers], float32 on the CPU.
 
@@ -52,6 +54,7 @@ def score_answers(
         head: final states -> text logits.
         attention_masks: attention mask of every prompt; default: causal.
         positions: where the rows of every prompt stand; default: 0, 1, 2, ...
+        edits: of every prompt and its answers.
     """
     backbone = fused(backbone)
     exact = bool(prompts) and prompts[0].device.type == "cpu"
@@ -66,6 +69,7 @@ def score_answers(
             None if attention_masks is None else [attention_masks[sample] for sample in samples],
             None if positions is None else [positions[sample] for sample in samples],
             least=room,
+            edits=None if edits is None else [edits[sample] for sample in samples],
         )
         for together in _grouped(asks, lambda ask: ask.steps if exact else 0).values():
             filled = together + together[:1] * (BLOCK - len(together) if exact else 0)

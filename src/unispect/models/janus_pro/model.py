@@ -20,6 +20,8 @@ from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.decode.autoregressive import draw_tokens
 from unispect.models.decode.chance import exponential_draws
+from unispect.models.edits import Asked
+from unispect.models.embedded import branch_rows
 from unispect.models.janus_pro.drawing import DrawSettings
 from unispect.models.janus_pro.keys import GROUPS
 from unispect.models.janus_pro.network import backbone_of, decoded_codes, encode_codes
@@ -48,13 +50,13 @@ class JanusPro(Port):
         """See `Port`."""
         return backbone_of(self.network), self.network.lm_head
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         """See `Port`. The reply's tokens and seed repeat every step."""
         drawing = asked(self.drawing, guidance=how.guidance, temperature=how.temperature)
         if how.steps not in (None, drawing.places):
             raise UsageError(f"{self.card.id} draws in exactly {drawing.places} steps, not {how.steps}")
         guidance, temperature = drawing.guidance, drawing.temperature
-        tokens = self.draw_codes(inputs, guidance=guidance, temperature=temperature, seeds=how.seeds)
+        tokens = self.draw_codes(inputs, guidance=guidance, temperature=temperature, seeds=how.seeds, edits=edits)
         settings = {"guidance": guidance, "temperature": temperature}
         return [
             ImageReply(picture, seed, tokens=codes, replay=settings)
@@ -97,6 +99,7 @@ class JanusPro(Port):
         temperature: float,
         seeds: Sequence[int] = (),
         draws: Sequence[Tensor] | Tensor | None = None,
+        edits: Asked | None = None,
     ) -> Tensor:
         """Image tokens [samples, tokens]; `draws` stand in for those of the seeds (see `draw_tokens`)."""
         steps, choices = self.drawing.places, self.network.model.generation_embeddings.num_embeddings
@@ -104,16 +107,21 @@ class JanusPro(Port):
         if choices * self.backbone.config.hidden_size <= _TABLE_LIMIT:
             feed = self.code_rows(torch.arange(choices, device=self.device)).__getitem__
         noise = exponential_draws(seeds, steps, choices) if draws is None and temperature else draws
+        prompts, prompt_edits = branch_rows(self.prompt_rows(inputs), edits, "conditional")
+        empty, empty_edits = (
+            branch_rows(self.empty_rows(inputs), edits, "unconditional") if guidance != 1 else (None, ())
+        )
         return draw_tokens(
             self.backbone,
-            self.prompt_rows(inputs),
-            None if guidance == 1 else self.empty_rows(inputs),
+            prompts,
+            empty,
             feed=feed,
             head=self.network.model.generation_head,
             steps=steps,
             guidance=guidance,
             temperature=temperature,
             draws=noise,
+            edits=None if edits is None else [*prompt_edits, *empty_edits],
         )
 
     @torch.inference_mode()
