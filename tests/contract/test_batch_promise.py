@@ -138,7 +138,7 @@ def test_passes_that_decide_ties(model: UnifiedModel, monkeypatch: pytest.Monkey
     """Samples together have the states of each by itself, to the last bit; equal ones are run once."""
     port = cast(Port, model)
     prompts = port.prompts(model.encode([Prompt.of(text) for text in (*TEXTS, TEXTS[0])], Goal.TEXT).inputs)
-    rows, masks, positions = columns(prompts)
+    rows, masks, positions, _ = columns(prompts)
     said = torch.tensor([[5, 6, 7]] * len(prompts))
     run, sequences = autoregressive.run, list[int]()
     monkeypatch.setattr(autoregressive, "run", lambda *a, **k: sequences.append(len(a[1])) or run(*a, **k))

@@ -82,7 +82,7 @@ class Fed:
 
 def decoding(monkeypatch: pytest.MonkeyPatch, states: list[Tensor]) -> Any:
     """A backbone that gives these states, whatever it is fed."""
-    monkeypatch.setattr(autoregressive, "CachedPrompts", SimpleNamespace(of=lambda *args: Fed(states)))
+    monkeypatch.setattr(autoregressive, "CachedPrompts", SimpleNamespace(of=lambda *args, **how: Fed(states)))
     return SimpleNamespace()
 
 
