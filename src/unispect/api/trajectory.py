@@ -17,6 +17,7 @@ from unispect.core.errors import DataError, UsageError
 from unispect.core.findings import Figure, Preset, Series
 from unispect.core.shown import clip, visible
 from unispect.core.typed import read_inputs
+from unispect.runner.reporting import shown_cards
 from unispect.runs.records import Records
 from unispect.studies.base import Options
 from unispect.studies.encoding.records import Prompted
@@ -169,7 +170,9 @@ def trajectory(
                 if entry.unit.kind == "trajectory":
                     one = read_inputs(Prompted, entry.unit)
                     shown_as[f"{one.modality} {one.id}"] = str(one.prompt.get("text") or names.get(one.id, one.id))
-            traces = [one for one in traces_of(entries, names_of(entries, done.cards)) if one.preset is measured]
+            traces = [
+                one for one in traces_of(entries, names_of(entries, shown_cards(stores))) if one.preset is measured
+            ]
     return Trajectory(traces[0].model if traces else "", measured, [(shown_as[one.prompt], one) for one in traces])
 
 
