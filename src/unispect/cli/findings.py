@@ -89,7 +89,10 @@ def say_findings(sections: Sequence[Section], *, every: bool = False) -> None:
             say(section.title, "bold")
         for finding in shown:
             verdict = f"{finding.verdict}{MEANINGS.get(finding.sense, '')}"
-            say(f"  {verdict}: {_subject(finding)}{finding.claim}", STYLES[finding.sense])
+            say(
+                f"  {verdict}: {f'[{finding.subject}] ' if finding.subject else ''}{finding.claim}",
+                STYLES[finding.sense],
+            )
             if finding.interval:
                 say(f"    {interval_text(finding.interval)}{_p(finding)}")
     say()
@@ -107,12 +110,6 @@ def interval_text(interval: Interval) -> str:
 
 def _p(finding: Finding) -> str:
     return "" if math.isnan(finding.adjusted) else f", adjusted p = {finding.adjusted:.3g}"
-
-
-def _subject(finding: Finding) -> str:
-    words = [finding.model, f"{finding.preset} preset" if finding.preset else ""]
-    text = ", ".join(word for word in words if word)
-    return f"[{text}] " if text else ""
 
 
 def controls_line(sections: Sequence[Section]) -> str:

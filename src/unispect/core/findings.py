@@ -225,6 +225,11 @@ class Finding:
     basis: Basis = Basis()
 
     @property
+    def subject(self) -> str:
+        """Of what it is said: the model and how states were measured, as far as it has either."""
+        return ", ".join(filter(None, (self.model, f"{self.preset} preset" if self.preset else "")))
+
+    @property
     def says(self) -> Bearing | None:
         """What it says of whether the model is one model; None where it says nothing of it."""
         return self.bearing.get(self.verdict)
