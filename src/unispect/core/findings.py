@@ -426,6 +426,7 @@ class Section:
         study: False for a section that no study of its own stands behind.
         family: the claims over which false decisions are controlled together, and how; empty if they are not.
         glances: at most one of each model.
+        aside: what was measured and is not shown, since it may not stand beside what is, as sentences.
     """
 
     id: str
@@ -443,3 +444,4 @@ class Section:
     chosen: str = ""
     pictures: Mapping[str, int] = field(default_factory=dict)
     glances: tuple[Glance, ...] = ()
+    aside: tuple[str, ...] = ()

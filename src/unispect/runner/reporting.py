@@ -212,7 +212,8 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
             records, aside = (everyone, ()) if studies[name].presets else one_way(everyone)
             finished[name] = records
             section = studies[name].view(records, cards)
-            sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
+            caveats = *section.caveats, *cautions(records)
+            sections.append(replace(section, caveats=caveats, aside=(*section.aside, *aside)))
     for over_all in all_sections():
         with named(", ".join(finished), partial(_run_of, stores)):
             if together := over_all(finished, cards):

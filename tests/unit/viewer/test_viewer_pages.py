@@ -242,11 +242,11 @@ def test_the_gallery_sets_models_and_seeds_side_by_side(known: Known) -> None:
     for one in questions:
         who = [each.one("p", "where").words for each in one.all("li")]
         assert who == [
-            "one",
-            "one",
+            "one, seed 0",
+            "one, seed 0",
             "one, seed 1",
             "one, seed 1",
-            "two",
+            "two, seed 0",
             "two, seed 1",
         ]  # two runs hold the first model
         assert len(one.all("img")) == 6
