@@ -77,7 +77,7 @@ def test_more_prompts_calibrate_anew_and_replace_what_was_there(whole, tmp_path)
     (said,) = kept.aside
     assert "planted under controlled: 15 measurements of 10 prompts left aside" in said
     assert "bandwidths from other prompts" in said
-    assert said in view_encoding(entries, {}).caveats
+    assert said in view_encoding(entries, {}).aside
 
 
 @pytest.mark.slow
