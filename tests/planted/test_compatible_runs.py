@@ -77,7 +77,7 @@ def test_more_prompts_calibrate_anew_and_replace_what_was_there(whole, tmp_path)
     (said,) = kept.aside
     assert "planted under controlled: 15 measurements of 10 prompts left aside" in said
     assert "bandwidths from other prompts" in said
-    assert said in view_encoding(entries, {}).caveats
+    assert said in view_encoding(entries, {}).aside
 
 
 @pytest.mark.slow
@@ -175,7 +175,7 @@ def test_replies_are_kept_apart_likewise(first, said, tmp_path):
     assert any(said in line for line in kept.aside)
     found = [one for one in view_response(entries, {}).findings if one.verdict is not Verdict.NOT_APPLICABLE]
     assert found
-    assert all(line in view_response(entries, {}).caveats for line in kept.aside)
+    assert view_response(entries, {}).aside == kept.aside
 
 
 @pytest.mark.slow

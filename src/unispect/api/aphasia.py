@@ -17,7 +17,8 @@ from unispect.core import shown
 from unispect.core.errors import unknown
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
-from unispect.models.registry import cards
+from unispect.models.registry import cards as cards_known
+from unispect.runner.reporting import shown_cards
 from unispect.runs.records import Records
 from unispect.studies.base import Options
 from unispect.studies.concepts.parts.asked import lexicons_of
@@ -109,8 +110,9 @@ def _read(done: Run, words: Sequence[str]) -> Aphasia:
     reference = done.outcomes[0].model
     with done.opened() as stores:
         records = Records(stores, STUDY, find_study(STUDY).version)
-        names = names_of(records, done.cards)
-        lines = word_lines([entry for entry in records if entry.unit.model == reference], done.cards)
+        cards = shown_cards(stores)
+        names = names_of(records, cards)
+        lines = word_lines([entry for entry in records if entry.unit.model == reference], cards)
     said = [one for section in done.sections if section.id == STUDY for one in section.findings]
     kept = [line for line in lines if line.word in words] if words else lines
     own = Findings([(STUDY, one) for one in said if one.model in ("", names[reference])])
@@ -119,7 +121,7 @@ def _read(done: Run, words: Sequence[str]) -> Aphasia:
 
 def _require_known(model: str | UnifiedModel, words: Sequence[str]) -> None:
     named = require_one(model)
-    card = cards().get(named.name) if named else model.card if not isinstance(model, str) else None
+    card = cards_known().get(named.name) if named else model.card if not isinstance(model, str) else None
     if card is None:  # a model behind an API
         return
     known = {

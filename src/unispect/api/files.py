@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from unispect.api.frames import finding_row, table_rows
+from unispect.api.frames import arrow_rows, finding_row, table_rows
 from unispect.core.errors import StoreError
 from unispect.core.findings import Cell, Finding, Section, Table
 from unispect.report.downloads import findings_csv, table_csv
 from unispect.report.latex import table_latex
-from unispect.report.text import slug
+from unispect.report.text import Anchors
 from unispect.report.vega import specification
 
 SCALE = 2.0
@@ -26,9 +26,10 @@ def write_figures(sections: Sequence[Section], folder: Path) -> tuple[Path, ...]
     import vl_convert
 
     def drawn() -> Iterator[tuple[str, bytes]]:
+        unique = Anchors()
         for section in sections:
             for figure in section.figures:
-                name, chart = f"{slug(section.id)}-{slug(figure.id)}", specification(figure)
+                name, chart = unique(section.id, figure.id), specification(figure)
                 yield f"{name}.svg", vl_convert.vegalite_to_svg(chart, allowed_base_urls=[]).encode("utf-8")
                 yield f"{name}.pdf", vl_convert.vegalite_to_pdf(chart, allowed_base_urls=[])
                 yield f"{name}.png", vl_convert.vegalite_to_png(chart, scale=SCALE, allowed_base_urls=[])
@@ -44,12 +45,14 @@ def write_tables(sections: Sequence[Section], folder: Path) -> tuple[Path, ...]:
     """
 
     def set_() -> Iterator[tuple[str, bytes]]:
+        unique = Anchors()
+        every = unique("findings")
         for section in sections:
             for table in section.tables:
                 columns, rows = table_rows(table)
-                yield from _each(f"{slug(section.id)}-{slug(table.id)}", table, table_csv(table), columns, rows)
+                yield from _each(unique(section.id, table.id), table, table_csv(table), columns, rows)
         rows = [finding_row(section.id, one) for section in sections for one in section.findings]
-        yield from _each("findings", _findings(sections), findings_csv(sections), list(rows[0]) if rows else [], rows)
+        yield from _each(every, _findings(sections), findings_csv(sections), list(rows[0]) if rows else [], rows)
 
     return _written(folder, set_)
 
@@ -61,7 +64,7 @@ def _each(
     from pyarrow import parquet
 
     sink = pyarrow.BufferOutputStream()
-    parquet.write_table(pyarrow.table({key: pyarrow.array([row[key] for row in rows]) for key in columns}), sink)
+    parquet.write_table(arrow_rows(rows, columns), sink)
     yield f"{name}.csv", csv
     yield f"{name}.parquet", sink.getvalue().to_pybytes()
     yield f"{name}.tex", table_latex(table).encode("utf-8")

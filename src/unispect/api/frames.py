@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from unispect.core.findings import Cell, Finding, Interval, Table
+from unispect.core.shown import valid
 
 if TYPE_CHECKING:
     import pyarrow
@@ -25,9 +26,18 @@ def frame(tables: Iterator[pyarrow.Table]) -> Any:
 
 def frame_of(rows: Sequence[Mapping[str, object]], columns: Iterable[str]) -> Any:
     """Rows of one depth as a `Frame`; a column that a row lacks holds None there."""
+    return frame(iter([arrow_rows(rows, columns)]))
+
+
+def arrow_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str]) -> pyarrow.Table:
+    """Rows of one depth as a table of pyarrow; texts that UTF-8 cannot hold are made such that it can (`valid`)."""
     import pyarrow
 
-    return frame(iter([pyarrow.table({name: pyarrow.array([row.get(name) for row in rows]) for name in columns})]))
+    def cells(name: str) -> list[object]:
+        found = (row.get(name) for row in rows)
+        return [valid(cell) if isinstance(cell, str) else cell for cell in found]
+
+    return pyarrow.table({valid(name): pyarrow.array(cells(name)) for name in columns})
 
 
 def table_rows(table: Table) -> tuple[list[str], list[dict[str, object]]]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from unispect.api.pictures import judged
 from unispect.core import extras
 from unispect.core.errors import StoreError
+from unispect.core.shown import valid
 from unispect.core.units import Entry
-from unispect.report.text import slug
+from unispect.report.text import Anchors
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.reading import RunReader
 
@@ -43,7 +44,7 @@ def export_inspect(store: RunReader, folder: Path) -> ExportedLogs:
     """
     from inspect_ai.log import write_eval_log  # pyright: ignore[reportMissingImports]
 
-    paths, samples = [], 0
+    paths, samples, unique = [], 0, Anchors()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with store.snapshot():
@@ -51,7 +52,7 @@ def export_inspect(store: RunReader, folder: Path) -> ExportedLogs:
             for study, model in dict.fromkeys((one.study, one.model) for one in store.counts()):
                 found = [_sample(store, entry) for entry in store.entries(study) if entry.unit.model == model]
                 if found:
-                    paths.append(folder / f"{slug(study)}-{slug(model)}.eval")
+                    paths.append(folder / f"{unique(study, model)}.eval")
                     samples += len(found)
                     write_eval_log(_log(study, model, created, found), str(paths[-1]))
             return ExportedLogs(tuple(paths), samples, lacking([store]))
@@ -78,7 +79,9 @@ def _log(study: str, model: str, created: str, samples: list[EvalSample]) -> Any
             model=f"unispect/{model}",
             config=EvalConfig(),
         ),
-        results=EvalResults(total_samples=len(samples), completed_samples=len(samples), scores=scores),
+        results=EvalResults(
+            total_samples=len(samples), completed_samples=sum(one.error is None for one in samples), scores=scores
+        ),
         samples=samples,
     )
 
@@ -92,21 +95,25 @@ def _sample(store: RunReader, entry: Entry) -> EvalSample:
     wanted, seen, wrong = judged(entry)
     scores = {}
     for judge, grade in entry.grades.items():
-        said = json.dumps(grade.payload, ensure_ascii=False)
+        said = _json(grade.payload)
         known = wanted and judge in seen
         value = ("I" if wrong[judge] else "C") if known else said
-        scores[judge] = Score(value=value, answer=said, explanation="; ".join(wrong.get(judge, ())))
+        scores[judge] = Score(value=value, answer=said, explanation=valid("; ".join(wrong.get(judge, ()))))
     reply = ChatMessageAssistant(content=list(_content(store, entry)))
     return EvalSample(
         id=unit.id,
         epoch=1,
         input=_asked(unit.inputs),
-        target=json.dumps(wanted, ensure_ascii=False) if wanted else "",
+        target=_json(wanted) if wanted else "",
         messages=[reply],
         output=ModelOutput.from_message(reply),
         scores=scores,
-        metadata={"kind": unit.kind, "seed": unit.seed, "settings": unit.settings, "inputs": unit.inputs},
-        error=EvalError(message=record.error, traceback="", traceback_ansi="") if record.status != "done" else None,
+        metadata=json.loads(
+            _json({"kind": unit.kind, "seed": unit.seed, "settings": unit.settings, "inputs": unit.inputs})
+        ),
+        error=EvalError(message=valid(record.error), traceback="", traceback_ansi="")
+        if record.status != "done"
+        else None,
     )
 
 
@@ -114,14 +121,19 @@ def _asked(inputs: Mapping[str, Any]) -> str:
     """The prompt where it is a text, else all that went in, as JSON."""
     prompt = inputs.get("prompt", inputs)
     if isinstance(prompt, Mapping) and isinstance(prompt.get("text"), str):
-        return prompt["text"]
-    return prompt if isinstance(prompt, str) else json.dumps(prompt, ensure_ascii=False)
+        return valid(prompt["text"])
+    return valid(prompt) if isinstance(prompt, str) else _json(prompt)
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    """For people to read: with letters as they are, in UTF-8."""
+    return valid(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def _content(store: RunReader, entry: Entry) -> Iterator[Any]:
     from inspect_ai.model import ContentImage, ContentText  # pyright: ignore[reportMissingImports]
 
-    yield ContentText(text=json.dumps(entry.record.payload, ensure_ascii=False, indent=1))
+    yield ContentText(text=_json(entry.record.payload, indent=1))
     for sha256 in entry.record.blobs.values():
         uri = base64.b64encode(store.open_blob(sha256)).decode("ascii")
         yield ContentImage(image=f"data:image/png;base64,{uri}")

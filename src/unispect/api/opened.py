@@ -54,7 +54,7 @@ class Findings(Sequence[Finding]):
         return frame_of(rows, rows[0] if rows else ("section", "id", "model", "claim", "verdict"))
 
     def __repr__(self) -> str:
-        return "\n".join(f"{one.verdict}: {f'[{one.model}] ' if one.model else ''}{one.claim}" for one in self)
+        return "\n".join(f"{one.verdict}: {f'[{one.subject}] ' if one.subject else ''}{one.claim}" for one in self)
 
     def _repr_html_(self) -> str:
         return shown.box(claims.findings(self))

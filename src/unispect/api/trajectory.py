@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from unispect.core.errors import DataError, UsageError
 from unispect.core.findings import Figure, Preset, Series
 from unispect.core.shown import clip, visible
 from unispect.core.typed import read_inputs
+from unispect.runner.reporting import shown_cards
 from unispect.runs.records import Records
 from unispect.studies.base import Options
 from unispect.studies.encoding.records import Prompted
@@ -82,7 +84,7 @@ class Trajectory:
         for goal, title in _GOALS.items():
             own = [(name, trace) for name, trace in self.traces if trace.goal == goal]
             if own:
-                panels[title] = tuple(_line(name, trace) for name, trace in own)
+                panels[title] = tuple(_lines(own))
         title = f"{self.model}: entropy of prompts by layer, {self.preset} preset"
         return Figure("trajectory", title, "layer", "bits", panels, self.preset, summary=title)
 
@@ -120,8 +122,14 @@ def _short(name: str) -> str:
     return clip(" ".join(visible(name).split()), 60)
 
 
-def _line(name: str, trace: Trace) -> Series:
-    return Series(_short(name), range(len(trace.curve)), trace.curve)
+def _lines(traces: Sequence[tuple[str, Trace]]) -> Iterator[Series]:
+    """A line for each trace; of those that would have the same label, all but the first are numbered."""
+    taken: set[str] = set()
+    for name, trace in traces:
+        short = _short(name)
+        label = next(one for one in chain([short], (f"{short} ({n})" for n in count(2))) if one not in taken)
+        taken.add(label)
+        yield Series(label, range(len(trace.curve)), trace.curve)
 
 
 def trajectory(
@@ -169,7 +177,9 @@ def trajectory(
                 if entry.unit.kind == "trajectory":
                     one = read_inputs(Prompted, entry.unit)
                     shown_as[f"{one.modality} {one.id}"] = str(one.prompt.get("text") or names.get(one.id, one.id))
-            traces = [one for one in traces_of(entries, names_of(entries, done.cards)) if one.preset is measured]
+            traces = [
+                one for one in traces_of(entries, names_of(entries, shown_cards(stores))) if one.preset is measured
+            ]
     return Trajectory(traces[0].model if traces else "", measured, [(shown_as[one.prompt], one) for one in traces])
 
 

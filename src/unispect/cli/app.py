@@ -5,7 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 from unispect.cli.helping import DEBUGGED, FROM_FILE, Helping
-from unispect.cli.words import VERBS
+from unispect.cli.words import VERBS, Verb
 
 
 def version() -> str:
@@ -13,6 +13,14 @@ def version() -> str:
     from importlib.metadata import version as installed
 
     return installed("unispect")
+
+
+def _told(name: str, verb: Verb) -> dict[str, str]:
+    """How `--help` of a verb begins and ends; those that are parsers of their own say so themselves."""
+    if verb.path.endswith(":app"):
+        return {}
+    usage = {"usage": f"Usage: unispect {name} {verb.usage}"} if verb.usage else {}
+    return {**usage, "help_epilogue": DEBUGGED}
 
 
 def build_app() -> App:
@@ -30,5 +38,5 @@ def build_app() -> App:
     )
     app.register_install_completion_command(help="Install completion for this shell.")
     for order, (name, verb) in enumerate(VERBS.items()):
-        app.command(verb.path, name=name, help=verb.summary, sort_key=order)
+        app.command(verb.path, name=name, help=verb.summary, sort_key=order, **_told(name, verb))
     return app

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cyclopts import App
+from cyclopts import App, ArgumentCollection, Token
 from cyclopts.config import Dict
 
 from unispect.core.errors import DataError, UsageError, unknown
@@ -25,14 +26,15 @@ def configured(app: App, tokens: Sequence[str]) -> tuple[list[str], str]:
     """The command without these options, with what the file says put into `app`; what is to be printed instead of it.
 
     What the command line says goes before what the file says. A file holds options by their names, with or without a
-    section for each command (`run:`, `train: {finetune: ...}`).
+    section for each command (`run:`, `train: {finetune: ...}`), beside which nothing else stands.
 
     Args:
         app: the parser for all verbs.
         tokens: the command.
 
     Raises:
-        UsageError: the command takes no file, or the file is missing, no mapping, or names what is no option.
+        UsageError: the command takes no file, or the file is missing, no mapping, has sections but none for the
+            command, or names what is no option.
     """
     left, file = _taken(tokens)
     wants = PRINT in left
@@ -44,12 +46,11 @@ def configured(app: App, tokens: Sequence[str]) -> tuple[list[str], str]:
         names = ", ".join(" ".join(known) for known in POSITIONAL)
         raise UsageError(f"{CONFIG if file else PRINT} is for these commands: {names}")
     if file:
-        said = _section(_read(path_named(file)), command)
-        own, after = said.pop(POSITIONAL[command], []), left[len(command) :]
-        if not after or after[0].startswith("-"):
-            left[len(command) : len(command)] = map(str, own if isinstance(own, list) else [own])
+        said = _section(_read(path_named(file)), command, file)
+        own = said.pop(POSITIONAL[command], [])
         _require_known(app, command, said, file)
-        app.config = (Dict(said, use_commands_as_keys=False, source=file),)
+        options = Dict(said, use_commands_as_keys=False, source=file)
+        app.config = (options, partial(_behind_the_command, own if isinstance(own, list) else [own], file))
     return left, _printed(app, left, POSITIONAL[command]) if wants else ""
 
 
@@ -81,13 +82,36 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _section(found: dict[str, Any], command: Sequence[str]) -> dict[str, Any]:
+def _section(found: dict[str, Any], command: Sequence[str], file: str) -> dict[str, Any]:
     """What is said of the command, by names as options have them: in its section where there are any."""
     if any(isinstance(found.get(known[0]), dict) for known in POSITIONAL):
-        for name in command:
-            inner = found.get(name, {})
-            found = inner if isinstance(inner, dict) else {}
+        for depth, name in enumerate(command):
+            found = _inner(
+                found, name, [known[depth] for known in POSITIONAL if known[:depth] == command[:depth]], file
+            )
     return {key.replace("_", "-"): value for key, value in found.items() if value is not None}
+
+
+def _inner(found: dict[str, Any], name: str, known: Sequence[str], file: str) -> dict[str, Any]:
+    """The section of that name; one without any lines says nothing."""
+    for key, value in found.items():
+        if key not in known or not isinstance(value, dict | None):
+            raise UsageError(f"{file}: {key!r} stands beside sections, where only these can stand: {', '.join(known)}")
+    if name not in found:
+        raise UsageError(f"{file}: there is no section {name!r}, but one for {', '.join(found) or 'nothing'}")
+    return found[name] or {}
+
+
+def _behind_the_command(
+    own: Sequence[Any], file: str, app: App, commands: tuple[str, ...], arguments: ArgumentCollection
+) -> None:
+    """What the file says of that which has no option of its own, if the command line, once parsed, holds none."""
+    for argument in arguments:
+        if argument.index == 0 and not argument.has_tokens:
+            if len(own) > 1 and argument.field_info.kind is not argument.field_info.VAR_POSITIONAL:
+                raise UsageError(f"{file} holds one {argument.field_info.name!r}, not several")
+            for at, value in enumerate(own):
+                argument.append(Token(value=str(value), source=file, index=at))
 
 
 def _require_known(app: App, command: Sequence[str], said: Mapping[str, Any], file: str) -> None:

@@ -62,7 +62,7 @@ def demo(
 
     The models ship with the package; nothing is trained and the network is never used. Three models, which draw in
     three ways, learned words by drawing only, by text only, and by both; two are planted controls: one that can tell
-    whatever it draws and one that can tell nothing of it.
+    whatever it draws and one that can tell nothing of it. It takes some two minutes on two free cores.
 
     Args:
         out: Folder for report.html and the runs; the same command again continues.

@@ -45,6 +45,7 @@ def export(
             records.
     """
     from unispect.runs.creation import found_runs
+    from unispect.runs.export import ENDINGS
 
     if not runs:
         raise UsageError("name at least one run folder: unispect export RUN")
@@ -59,7 +60,7 @@ def export(
     if len(set(names)) < len(names):
         raise UsageError("several of these runs have the same name; export them apart, each to its own --out")
     folder, ending = out or Path(), file_format or "parquet"
-    if folder.suffix:
+    if folder.suffix in ENDINGS and not folder.is_dir():
         raise UsageError(f"--out {folder} is one file, and there are {len(several)} runs; name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     targets = [folder / f"{name}{f'-{ending}' if ending in FOLDERS else f'.{ending}'}" for name in names]

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from unispect.cli.completeness import INCOMPLETE, say_lacking
 from unispect.cli.console import say, say_json
 from unispect.core.errors import UsageError
-from unispect.core.findings import Finding, Interval, Section
+from unispect.core.findings import Finding, Interval, Section, Verdict
 from unispect.report.instrument import Trust, instrument
 from unispect.report.multiplicity import multiplicity
 
@@ -87,12 +87,27 @@ def say_findings(sections: Sequence[Section], *, every: bool = False) -> None:
         if shown:
             say()
             say(section.title, "bold")
+            for text in section.aside:
+                say(f"  {text}")
         for finding in shown:
             verdict = f"{finding.verdict}{MEANINGS.get(finding.sense, '')}"
-            say(f"  {verdict}: {_subject(finding)}{finding.claim}", STYLES[finding.sense])
+            say(
+                f"  {verdict}: {f'[{finding.subject}] ' if finding.subject else ''}{finding.claim}",
+                STYLES[finding.sense],
+            )
             if finding.interval:
                 say(f"    {interval_text(finding.interval)}{_p(finding)}")
+            if _seems_decided(finding) and finding.detail:
+                say(f"    {finding.detail}")
     say()
+
+
+def _seems_decided(finding: Finding) -> bool:
+    """The verdict is open although the interval excludes chance: something else keeps it open."""
+    chance, interval = finding.chance, finding.interval
+    return bool(
+        finding.verdict is Verdict.CANNOT_TELL and interval and chance is not None and interval.excludes(chance)
+    )
 
 
 def interval_text(interval: Interval) -> str:
@@ -107,12 +122,6 @@ def interval_text(interval: Interval) -> str:
 
 def _p(finding: Finding) -> str:
     return "" if math.isnan(finding.adjusted) else f", adjusted p = {finding.adjusted:.3g}"
-
-
-def _subject(finding: Finding) -> str:
-    words = [finding.model, f"{finding.preset} preset" if finding.preset else ""]
-    text = ", ".join(word for word in words if word)
-    return f"[{text}] " if text else ""
 
 
 def controls_line(sections: Sequence[Section]) -> str:

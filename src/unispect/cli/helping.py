@@ -10,6 +10,8 @@ from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 DEBUGGED = "--debug after any command shows the full traceback of an error."
+CONFIGURED = f"Options from a file: --config FILE.yaml; --print-config prints such a file.\n{DEBUGGED}"
+"""Behind the help of a verb that takes such a file."""
 FROM_FILE = """run, grade and train finetune take options from a file, --config FILE.yaml;
 --print-config prints those that would be used, as such a file."""
 

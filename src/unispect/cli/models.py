@@ -18,7 +18,7 @@ _FLAG = Parameter(negative=(), show_default=False)
 
 
 def models(
-    name: str = "",
+    name: Annotated[str, Parameter(show_default=False)] = "",
     /,
     *,
     layouts: Annotated[bool, _FLAG] = False,

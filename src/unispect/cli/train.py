@@ -8,17 +8,20 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from unispect.cli.config import POSITIONAL
 from unispect.cli.console import say, show_table
+from unispect.cli.helping import CONFIGURED, DEBUGGED
 from unispect.cli.progress import Board, open_board
 
-app = App(name="train")
+app = App(name="train", help_epilogue=DEBUGGED)
 # Loaded when they are called, so what `--help` says of them stands here too.
 for name, text in {
     "finetune": "Teach a model new words by a recipe; the same command again continues.",
     "recipes": "List the recipes that `unispect train finetune` knows.",
     "layouts": "List the files by which `accelerate launch` lets several devices hold one model together.",
 }.items():
-    app.command(f"unispect.cli.finetune:{name}", name=name, help=text)
+    more = {"help_epilogue": CONFIGURED} if ("train", name) in POSITIONAL else {}
+    app.command(f"unispect.cli.finetune:{name}", name=name, help=text, **more)
 app.command("unispect.cli.finetune:old_name", name="bind", show=False)
 
 
@@ -39,7 +42,7 @@ def organism(
 
     Args:
         out: Folder for checkpoints and finished weights; the same command again continues from the last checkpoint.
-        family: Architecture family.
+        family: Architecture family: janus-pro, harmon, janus-flow, show-o, show-o2, bagel or omnigen2.
         world: What it grows up with: concepts, or faces, whose names `unispect train finetune` then teaches.
         tied: Text head and token embeddings are one table, in families whose published models have it so.
         seed: Of everything random.

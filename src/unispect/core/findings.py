@@ -225,6 +225,11 @@ class Finding:
     basis: Basis = Basis()
 
     @property
+    def subject(self) -> str:
+        """Of what it is said: the model and how states were measured, as far as it has either."""
+        return ", ".join(filter(None, (self.model, f"{self.preset} preset" if self.preset else "")))
+
+    @property
     def says(self) -> Bearing | None:
         """What it says of whether the model is one model; None where it says nothing of it."""
         return self.bearing.get(self.verdict)
@@ -421,6 +426,7 @@ class Section:
         study: False for a section that no study of its own stands behind.
         family: the claims over which false decisions are controlled together, and how; empty if they are not.
         glances: at most one of each model.
+        aside: what was measured and is not shown, since it may not stand beside what is, as sentences.
     """
 
     id: str
@@ -438,3 +444,4 @@ class Section:
     chosen: str = ""
     pictures: Mapping[str, int] = field(default_factory=dict)
     glances: tuple[Glance, ...] = ()
+    aside: tuple[str, ...] = ()

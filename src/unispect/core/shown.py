@@ -30,9 +30,18 @@ _STYLE = (
 )
 
 
+_FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
+"""How a text begins that a spreadsheet may run: it reads full-width signs too, and passes over ends of lines."""
+
+
 def spreadsheet_cell(value: object) -> object:
     """The value as a spreadsheet may have it: a text that it would run as a formula has an apostrophe in front."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def valid(text: str) -> str:
+    """The text as UTF-8 can hold it: lone surrogates are U+FFFD, and two that form a pair are their character."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 _PLAIN = frozenset("\n\t")

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+TIE = 1e-9
+"""Differences of means up to this are none: what is left of rounding."""
+
 
 def mcnemar_exact(b: int, c: int) -> float:
     """Two-sided p of the exact McNemar test: are `b` and `c` discordant pairs equally likely? 1 without any.
@@ -24,6 +27,21 @@ def mcnemar_exact(b: int, c: int) -> float:
         tail += ways
         ways = ways * (n - k) // (k + 1)
     return 2 * tail / 2**n
+
+
+def sign_test(differences: Sequence[float] | NDArray[np.float64]) -> float:
+    """Two-sided p of the exact sign test: is a unit as likely to lie above zero as below? 1 where none differs.
+
+    Args:
+        differences: one per unit of inference, which must be independent; those of up to `TIE` are left out.
+
+    Raises:
+        ValueError: a difference is NaN.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if np.isnan(values).any():
+        raise ValueError("a difference is undefined")
+    return mcnemar_exact(int((values > TIE).sum()), int((values < -TIE).sum()))
 
 
 def holm(pvalues: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,8 @@ from unispect.report.gallery import GalleryCard, show_item
 from unispect.report.pictures import OpenPicture
 
 RULE = (
-    "No: some verdict beside it sets drawing and telling, or text and pictures, apart. Yes, as far as asked: all that "
+    "No: some verdict beside it sets drawing and telling, or text and pictures, apart; one from inside is enough, "
+    "whatever was found from outside, and the other way round. Yes, as far as asked: all that "
     "was asked is decided, and nothing sets them apart. Cannot tell: anything else. The verdicts are those of the "
     "studies, with their corrections; nothing is added to them."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from unispect.core.findings import Table
@@ -55,7 +56,7 @@ def table_latex(table: Table) -> str:
 
 def latex(text: str) -> str:
     """A text that LaTeX sets as it stands; what would be invisible is spelled out, and it is one line."""
-    line = " ".join(visible(text).split())
+    line = re.sub(r"[^\S\u202f]+", " ", visible(text)).strip()  # thousands are grouped by U+202F, which is no space
     return "".join(_ESCAPES.get(character) or _raised(character) for character in line)
 
 

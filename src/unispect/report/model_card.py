@@ -13,6 +13,8 @@ from unispect.report.provenance import Provenance, RunFacts
 
 _LONGEST = 400
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+_LINKED = re.compile(r":(?=//)|\bwww(?=\.)|(?<![^\W_])@|@(?=[\w-]+\.\w)", re.IGNORECASE)
+"""Where hubs see an address, a mention or a mailbox: behind it, a word joiner keeps them from it."""
 
 
 def model_card(sections: Sequence[Section], provenance: Provenance) -> str:
@@ -30,8 +32,9 @@ def model_card(sections: Sequence[Section], provenance: Provenance) -> str:
     for gap in provenance.gaps:
         lines += [f"**Incomplete:** {markdown(gap)}", ""]
     lines += [_controls(sections), ""]
-    for model in dict.fromkeys(one.id for one in provenance.models):
-        lines += [*_findings(model, sections)]
+    found = [*_headlines(sections)]
+    for model in dict.fromkeys(one.model for one in found):
+        lines += [*_findings(model, [one for one in found if one.model == model])]
     lines += ["### How it was made", "", f"unispect {markdown(provenance.version)}", ""]
     for run in provenance.runs:
         lines += [*_table(("run", markdown(run.name)), [(name, markdown(value)) for name, value in _facts(run)]), ""]
@@ -44,10 +47,10 @@ def model_card(sections: Sequence[Section], provenance: Provenance) -> str:
 
 
 def markdown(text: str) -> str:
-    """A text that Markdown shows as it stands, on one line: no markup, no HTML, no link."""
+    """A text that Markdown shows as it stands, on one line: no markup, no HTML, no link, nobody mentioned."""
     line = " ".join(visible(clip(text, _LONGEST)).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", line).replace("://", ":\u2060//")
+    return _SPECIAL.sub(r"\\\1", _LINKED.sub("\\g<0>\u2060", line))
 
 
 def _controls(sections: Sequence[Section]) -> str:
@@ -59,19 +62,18 @@ def _controls(sections: Sequence[Section]) -> str:
     return "There are no planted controls in these runs."
 
 
-def _findings(model: str, sections: Sequence[Section]) -> Iterator[str]:
-    own = [
-        one
-        for section in sections
-        if section.study
-        for one in section.findings
-        if one.model == model and one.headline and not one.control
-    ]
-    if own:
-        yield f"### {markdown(model)}"
-        yield ""
-        yield from _table(("claim", "verdict", "estimate, 95 %", "sample"), map(_row, own))
-        yield ""
+def _headlines(sections: Sequence[Section]) -> Iterator[Finding]:
+    """What is said of one model, by the name that its findings have: its id, or more where revisions share it."""
+    for section in sections:
+        if section.study:
+            yield from (one for one in section.findings if one.model and one.headline and not one.control)
+
+
+def _findings(model: str, own: Iterable[Finding]) -> Iterator[str]:
+    yield f"### {markdown(model)}"
+    yield ""
+    yield from _table(("claim", "verdict", "estimate, 95 %", "sample"), map(_row, own))
+    yield ""
 
 
 def _row(one: Finding) -> tuple[str, ...]:

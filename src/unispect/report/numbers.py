@@ -57,8 +57,9 @@ def limits(interval: Interval, decimals: int | None = None) -> str:
 
 
 def estimate(interval: Interval, decimals: int | None = None) -> str:
-    """The point estimate with the interval's digits."""
-    return _limit(interval.estimate, decimals_for([interval]) if decimals is None else decimals)
+    """The point estimate with the interval's digits; a zero where these show nothing of it."""
+    digits = decimals_for([interval]) if decimals is None else decimals
+    return number(round(float(interval.estimate), digits), digits)
 
 
 def _for_width(width: float) -> int:
@@ -68,9 +69,9 @@ def _for_width(width: float) -> int:
 
 def _limit(value: float, digits: int) -> str:
     # A limit of 1e-9 beside an estimate of 0.3 is a zero, not a number in scientific notation; but the side of zero it
-    # is on decides what the interval excludes, so a negative one keeps its sign.
+    # is on decides what the interval excludes, so one that is a little below it says so.
     shown = number(round(float(value), digits), digits)
-    return f"{_MINUS}{shown}" if value < 0 and not shown.startswith(_MINUS) else shown
+    return f">{_MINUS}{10.0**-digits:.{digits}f}" if value < 0 and not shown.startswith(_MINUS) else shown
 
 
 def _by_size(value: float) -> int:

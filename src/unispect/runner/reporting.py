@@ -176,26 +176,44 @@ class _Cards(dict[str, ModelCard]):
         )
 
 
+def shown_cards(
+    stores: Sequence[RunStore], finished: Iterable[Sequence[Entry]] | None = None
+) -> Mapping[str, ModelCard]:
+    """Cards of all models that left finished records of any study: those that the names on one page tell apart.
+
+    Args:
+        stores: of the runs.
+        finished: their finished records, by study, where somebody has them; else they are looked up.
+    """
+    several = _finished(stores).values() if finished is None else finished
+    present = {model for records in several for model in models_of(records)}
+    cards = {model: card for store in stores for model, card in store.cards().items() if model in present}
+    return _Cards((model, completed(card)) for model, card in cards.items())
+
+
+def _finished(stores: Sequence[RunStore]) -> Mapping[str, Records]:
+    """By study, in the registry's order, of those that left any; they are known to be what was written."""
+    everything = {one.name: Records(stores, one.name, one.version, checked=True) for one in all_studies().values()}
+    return {name: records for name, records in everything.items() if len(records)}
+
+
 def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> list[Section]:
     """One section per study that left finished records, in the registry's order, then those over several of them.
 
     The runs are walked over several times, since what they hold need not fit into memory; so they must not change, and
     what they hold must have been found to be what was written (`check.require_kept`): it is not looked at again.
     """
-    cards = _Cards()
-    for store in stores:
-        cards |= {model: completed(card) for model, card in store.cards().items()}
     sections, studies = [], all_studies()
-    everything = {name: Records(stores, name, study.version, checked=True) for name, study in studies.items()}
-    finished: dict[str, Sequence[Entry]] = {name: records for name, records in everything.items() if len(records)}
+    finished: dict[str, Sequence[Entry]] = dict(_finished(stores))
+    cards = shown_cards(stores, finished.values())
     for name, everyone in list(finished.items()):
         progress(f"summarising {name}: {len(everyone)} records")
         with named(name, partial(_run_of, stores)):
             records, aside = (everyone, ()) if studies[name].presets else one_way(everyone)
             finished[name] = records
-            present = _Cards((model, card) for model, card in cards.items() if model in models_of(records))
-            section = studies[name].view(records, present)
-            sections.append(replace(section, caveats=(*section.caveats, *aside, *cautions(records))))
+            section = studies[name].view(records, cards)
+            caveats = *section.caveats, *cautions(records)
+            sections.append(replace(section, caveats=caveats, aside=(*section.aside, *aside)))
     for over_all in all_sections():
         with named(", ".join(finished), partial(_run_of, stores)):
             if together := over_all(finished, cards):

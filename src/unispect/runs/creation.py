@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,8 +13,8 @@ from unispect.runs import blobs, database, lock, manifest
 
 
 def exists(run: Path) -> bool:
-    """There is a run in the folder, whole or damaged."""
-    return (run / database.NAME).exists() or (run / manifest.NAME).exists()
+    """There is a run in the folder, whole or damaged; none can be seen in a folder that may not be read."""
+    return any(os.path.exists(run / name) for name in (database.NAME, manifest.NAME))
 
 
 def make(run: Path) -> None:
@@ -72,7 +73,7 @@ def found_runs(folders: Iterable[str | Path]) -> tuple[Path, ...]:
     """
     found: list[Path] = []
     for folder in map(Path, folders):
-        below = tuple(_below(folder, DEPTH))
+        below = tuple(runs_below(folder))
         if not below:
             raise UsageError(f"{folder} is not a run folder, and none lies in it: it has no {database.NAME}")
         found += below
@@ -81,10 +82,19 @@ def found_runs(folders: Iterable[str | Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _below(folder: Path, depth: int) -> Iterator[Path]:
+def runs_below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
+    """The folder if it is a run, else the runs in it, in the order of their paths.
+
+    Links, hidden folders and those of pictures are passed over, and so is what cannot be read or vanishes meanwhile.
+    """
     if exists(folder):
         yield folder
-    elif depth and folder.is_dir():
-        for inner in sorted(folder.iterdir()):
-            if inner.is_dir() and not inner.is_symlink() and not inner.name.startswith("."):
-                yield from _below(inner, depth - 1)
+    elif depth:
+        try:
+            with os.scandir(folder) as entries:
+                inner = sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
+        except OSError:
+            return
+        for name in inner:
+            if name != blobs.FOLDER and not name.startswith("."):
+                yield from runs_below(folder / name, depth - 1)

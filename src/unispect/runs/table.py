@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from unispect.core.shown import valid
 from unispect.runs.rows import printable, to_json
 
 if TYPE_CHECKING:
@@ -158,9 +159,4 @@ def cell(kind: Kind, value: Any) -> object:
         return to_json(value)
     if kind == "float" and isinstance(value, int):
         return float(value)
-    return _valid(value) if isinstance(value, str) else value
-
-
-def _valid(text: str) -> str:
-    """Lone surrogates, which no UTF-8 column can hold, as U+FFFD."""
-    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return valid(value) if isinstance(value, str) else value

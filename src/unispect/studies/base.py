@@ -5,6 +5,7 @@ A study's package holds that value in its `__init__.py`, and beside it
 * `plan.py` (no torch): `plan(card: ModelCard, options: Options) -> Plan`;
 * `run.py`: `procedures() -> Mapping[str, Procedure]`, one per kind of its units;
 * `view.py` (no torch): `view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section`, pure;
+  `cards` are of all models that left finished records of any study, so that names (`studies.names`) tell them apart;
 * `judge.py`, where its records hold pictures or texts that somebody has to look at first.
 
 Studies know no model by name: what they need to know about one stands on its card.
@@ -79,7 +80,7 @@ Procedure = Callable[["UnifiedModel", Sequence[Unit], Upstream], Iterator[Record
 their order."""
 
 OverStudies = Callable[[Mapping[str, Sequence[Entry]], Mapping[str, ModelCard]], Section | None]
-"""Finished records by study, and cards -> a section over several studies; None where there is nothing to say. Pure."""
+"""Finished records by study, and cards as of a view -> a section over several; None if it has nothing to say. Pure."""
 
 
 class _MakesJudge(Protocol):

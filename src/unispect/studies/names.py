@@ -14,18 +14,21 @@ def names_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> dict[s
     """Model reference -> the name to show.
 
     Its id; where several revisions share an id, with the seed of training, the steps that each was bound by, or both;
-    or else the whole reference.
+    or else the whole reference. They are told apart from all models in `cards`, also from those that left no entry
+    here: so a model has one name in every section that is given the same cards.
     """
     return named(models_of(entries), cards)
 
 
 def named(references: Sequence[str], cards: Mapping[str, ModelCard]) -> dict[str, str]:
     """The same for model references; by steps or training seed or both, as far as needed to tell them apart."""
-    ways = [_called(reference, cards) for reference in references]
-    counts = [Counter(names) for names in zip(*ways, strict=True)]
+    ways = {reference: _called(reference, cards) for reference in (*references, *cards)}
+    counts = [Counter(names) for names in zip(*ways.values(), strict=True)]
     return {
-        reference: next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), reference)
-        for reference, names in zip(references, ways, strict=True)
+        reference: next(
+            (name for name, count in zip(ways[reference], counts, strict=True) if count[name] == 1), reference
+        )
+        for reference in references
     }
 
 

@@ -58,7 +58,7 @@ class Viewer:
         for folder in self._folders:
             try:
                 self._runs = {**self._runs, **found([folder])}
-            except UnispectError:  # it is gone, and was told about when the viewer began
+            except (UnispectError, OSError):  # it is gone, and was told about when the viewer began
                 continue
         return list(self._runs.values())
 

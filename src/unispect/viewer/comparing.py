@@ -1,8 +1,9 @@
 """Two models, or two runs, on what both were asked: paired by unit, with the estimators of the studies.
 
 Units are equal if they differ in nothing but their model (and in the units of it that they build on). Of credits, the
-difference of two crossed means in which what both were asked is shared (`metrics.crossed`); of who is right as a whole,
-the exact McNemar test, Holm-adjusted over all rows; of curves, the mean over layers of the difference of mean curves,
+difference of two crossed means in which what both were asked is shared (`metrics.crossed`);
+the exact sign test over the same clusters, Holm-adjusted over all rows, for records about one thing stand and fall
+together; of curves, the mean over layers of the difference of mean curves,
 paired by prompt (`studies.states.curves`).
 """
 
@@ -16,7 +17,7 @@ from typing import Final
 
 from unispect.core.findings import Figure, Interval
 from unispect.metrics.crossed import crossed_difference, crossed_mean
-from unispect.metrics.paired import holm, mcnemar_exact
+from unispect.metrics.paired import TIE, holm, sign_test
 from unispect.studies.states.curves import Curves, Gaps
 from unispect.viewer.index import FULL, Index, curve_of
 from unispect.viewer.queries import SIZE
@@ -55,7 +56,8 @@ class Compared:
         first: mean credit of the first, as `second` of the second; None of curves of unequal length.
         difference: first minus second; None where curves differ in length.
         cells: who is right as a whole -> pairs; empty of curves.
-        p: of the exact McNemar test, adjusted for all rows; NaN of curves.
+        ahead: of what the questions are about, how many the first has more credit of, and the second; zeros of curves.
+        p: of the exact sign test on these, adjusted for all rows; NaN of curves.
         figure: mean curves with their bands; None of credits.
     """
 
@@ -67,6 +69,7 @@ class Compared:
     second: Interval | None
     difference: Interval | None
     cells: dict[str, int]
+    ahead: tuple[int, int] = (0, 0)
     p: float = math.nan
     figure: Figure | None = None
 
@@ -121,14 +124,24 @@ def _of_credits(study: str, kind: str, group: str, rows: Sequence[tuple]) -> Com
     factors = {per: about}
     right = [(one >= FULL, other >= FULL) for one, other in zip(ours, theirs, strict=True)]
     cells = {name: right.count(who) for name, who in CELLS.items()}
+    apart = _by_cluster(about, [one - other for one, other in zip(ours, theirs, strict=True)])
     return Compared(
         *(study, kind, group, len(rows)),
         first=crossed_mean(ours, factors),
         second=crossed_mean(theirs, factors),
         difference=crossed_difference(ours, factors, theirs, factors),
         cells=cells,
-        p=mcnemar_exact(cells["first"], cells["second"]),
+        ahead=(sum(one > TIE for one in apart), sum(one < -TIE for one in apart)),
+        p=sign_test(apart),
     )
+
+
+def _by_cluster(about: Sequence[str], differences: Sequence[float]) -> list[float]:
+    """The mean difference of every thing that questions are about."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for one, difference in zip(about, differences, strict=True):
+        found[one].append(difference)
+    return [math.fsum(own) / len(own) for own in found.values()]
 
 
 def _of_curves(study: str, kind: str, group: str, rows: Sequence[tuple], sides: tuple[Side, Side]) -> Compared:

@@ -12,11 +12,8 @@ from pathlib import Path
 from unispect.core.errors import StoreError, UsageError
 from unispect.report.text import slug
 from unispect.runs import creation, database, lock, manifest
-from unispect.runs.blobs import FOLDER
 from unispect.runs.reading import RunReader
 
-DEEPEST = 4
-"""Folders below a named one that are looked into."""
 MOST = 1000
 """Runs that are shown."""
 WATCHED = (database.NAME, f"{database.NAME}-wal", manifest.NAME)
@@ -77,9 +74,9 @@ def found(folders: Sequence[Path]) -> Mapping[str, Run]:
     """
     runs: dict[str, Run] = {}
     for folder in folders:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise UsageError(f"{folder} is no folder")
-        below = [folder] if creation.exists(folder) else list(_below(folder, DEEPEST))
+        below = list(creation.runs_below(folder))
         if not below:
             raise UsageError(f"{folder} is not a run folder, and there is none in it: it has no {database.NAME}")
         for one in below:
@@ -87,22 +84,6 @@ def found(folders: Sequence[Path]) -> Mapping[str, Run]:
             run = Run(_key(one), one, name)
             runs.setdefault(run.key, run)
     return dict(list(runs.items())[:MOST])
-
-
-def _below(folder: Path, depth: int) -> Iterator[Path]:
-    """Run folders in a folder; no link is followed."""
-    try:
-        with os.scandir(folder) as entries:
-            inner = sorted(one.path for one in entries if one.is_dir(follow_symlinks=False))
-    except OSError:
-        return
-    for path in map(Path, inner):
-        if path.name.startswith(".") or path.name == FOLDER:
-            continue
-        if creation.exists(path):
-            yield path
-        elif depth > 1:
-            yield from _below(path, depth - 1)
 
 
 def _key(folder: Path) -> str:

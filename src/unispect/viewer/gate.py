@@ -63,7 +63,10 @@ class Gate:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refused = self._answer(scope)
+        try:
+            refused = self._answer(scope)
+        except UnicodeError:
+            refused = PlainTextResponse("This is no address.\n", 400)
         await (refused or self._app)(scope, receive, guarded)
 
     def _answer(self, scope: Scope) -> Response | None:

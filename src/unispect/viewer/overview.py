@@ -9,6 +9,7 @@ from unispect.core.cards import ModelCard
 from unispect.core.errors import UnispectError
 from unispect.runs import lock
 from unispect.runs.status import BUSY, Status, status
+from unispect.studies.names import named
 from unispect.viewer.filters import Filter
 from unispect.viewer.folders import Run
 from unispect.viewer.index import Index
@@ -121,6 +122,13 @@ def models_of(glances: Sequence[Glance], index: Index) -> list[Asked]:
         )
         for model, own in runs.items()
     ]
+
+
+def names_of(glances: Sequence[Glance], index: Index) -> Mapping[str, str]:
+    """`id@revision` of every model with finished records -> what a report of these runs calls it."""
+    cards = {model: card for glance in glances for model, card in glance.cards.items()}
+    finished = [model for (model,) in index.read("SELECT DISTINCT model FROM records WHERE status = 'done'")]
+    return named(finished, {model: cards[model] for model in finished if model in cards})
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:

@@ -15,6 +15,8 @@ from unispect.viewer.app import Viewer, application
 from unispect.viewer.gate import TOKEN
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
+HTTP = 80
+"""The port that an address without one means."""
 EVERY = ("0.0.0.0", "::")  # noqa: S104 -- refused
 
 
@@ -88,9 +90,9 @@ def require_local(host: str, *, beyond: bool) -> None:
 
 
 def names_of(host: str, port: int) -> tuple[str, ...]:
-    """What the Host header of the viewer's own pages says."""
-    names = {_shown(host), "localhost", "127.0.0.1"} if host in LOCAL else {_shown(host)}
-    return tuple(sorted(f"{name.lower()}:{port}" for name in names))
+    """What the Host header of the viewer's own pages says: browsers leave out the port that is HTTP's own."""
+    names = {name.lower() for name in ((_shown(host), "localhost", "127.0.0.1") if host in LOCAL else (_shown(host),))}
+    return tuple(sorted({f"{name}:{port}" for name in names} | (names if port == HTTP else set())))
 
 
 def _shown(host: str) -> str:
@@ -101,7 +103,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of what can be no name
         raise UsageError(f"{host}:{port} cannot be listened on: {error}") from None
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

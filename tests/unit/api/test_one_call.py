@@ -7,7 +7,10 @@ from PIL import Image
 
 import unispect
 from tests.helpers.frames import columns
+from unispect.api.trajectory import Trajectory
 from unispect.core.errors import DataError, UsageError
+from unispect.core.findings import Preset
+from unispect.studies.encoding.traces import Trace
 
 ORGANISM = "tiny-janus-pro-bound"
 PROMPTS = ["plus red solid top left", "two\nlines\tand a tab", Image.new("RGB", (64, 64), "red")]
@@ -169,3 +172,15 @@ def test_bars_in_a_notebook_tell_how_far_it_is(model, tmp_path: Path, monkeypatc
     assert "drawing, stage 1 of 1" in said
     assert "4/4" in said
     assert "1 failed" in said
+
+
+def test_lines_of_equal_labels_are_numbered_apart() -> None:
+    trace = Trace("m", Preset.PAPER, "text", "text", "g", "p", 5, 9, 1, (1.0, 2.0), "", {})
+    long = "word " * 20
+    names = ["same", "same", "same (2)", long + "one", long + "two", "same"]
+    (lines,) = Trajectory("m", Preset.PAPER, [(name, trace) for name in names]).figure.panels.values()
+    labels = [line.label for line in lines]
+    assert len(set(labels)) == len(labels)
+    assert labels[:3] == ["same", "same (2)", "same (2) (2)"]
+    assert labels[4] == f"{labels[3]} (2)"
+    assert labels[5] == "same (3)"

@@ -10,7 +10,9 @@ import pytest
 import unispect
 from tests.helpers.frames import columns
 from unispect.api import frames
+from unispect.api.opened import Findings
 from unispect.core.errors import UsageError
+from unispect.core.findings import Finding, Preset, Verdict
 
 ORGANISM = "tiny-janus-pro-bound"
 
@@ -139,3 +141,16 @@ def test_what_a_notebook_shows_is_text_whatever_it_says() -> None:
     assert "<" not in said
     assert "U+202E" in said
     assert "U+001B" in said
+
+
+def test_a_finding_is_called_by_its_model_and_preset() -> None:
+    def one(model: str = "", preset: Preset | None = None) -> Finding:
+        return Finding("c", "It draws.", Verdict.SUPPORTED, "", model=model, preset=preset)
+
+    said = [("s", one("m", Preset.PAPER)), ("s", one("m", Preset.CONTROLLED)), ("s", one("m")), ("s", one())]
+    assert repr(Findings(said)).splitlines() == [
+        "supported: [m, paper preset] It draws.",
+        "supported: [m, controlled preset] It draws.",
+        "supported: [m] It draws.",
+        "supported: It draws.",
+    ]

@@ -71,6 +71,9 @@ def test_one_file_holds_a_section_for_each_command(tmp_path, capsys):
     [
         ("limt: 3\n", ("c.yaml: unknown option 'limt'", "did you mean 'limit'?")),
         ("limit: many\n", ("[limit]", "c.yaml", "many")),
+        ("run: {limit: 2}\nlimt: 3\n", ("c.yaml: 'limt' stands beside sections", "run, grade, train")),
+        ("run: {limit: 2}\ngrade: runs/a\n", ("c.yaml: 'grade' stands beside sections",)),
+        ("grade: {gradings: 3}\ntrain: {}\n", ("c.yaml: there is no section 'run', but one for grade, train",)),
         ("run: {modle: x}\n", ("c.yaml: unknown option 'modle'", "did you mean 'model'?")),
         ("- a\n- b\n", ("c.yaml", "no mapping of options")),
         ("a: [\n", ("c.yaml",)),
@@ -83,6 +86,38 @@ def test_what_is_wrong_with_a_file_is_named(text, words, tmp_path, capsys):
     for word in words:
         assert word in outcome.error
     assert not (tmp_path / "x").exists()
+
+
+def test_a_section_without_lines_says_nothing(tmp_path, capsys):
+    said = yaml.safe_load(
+        here(capsys, *RUN, "--config", config(tmp_path, "run:\ngrade: {gradings: 3}\n"), "--print-config").out
+    )
+    assert "gradings" not in said
+    finetune = ("train", "finetune", "--model", "tiny-janus-pro", "--out", "y", "--config")
+    assert "no section 'finetune'" in here(capsys, *finetune, config(tmp_path, "train: {}\nrun: {limit: 1}\n")).error
+    assert "'organism' stands beside" in here(capsys, *finetune, config(tmp_path, "train: {organism: {}}\n")).error
+
+
+def test_what_has_no_option_is_taken_from_the_command_line_wherever_it_stands_there(tmp_path, capsys):
+    file = config(tmp_path, "grade: {run: runs/a}\nrun: {study: [drawing, faces]}\n")
+    said = yaml.safe_load(here(capsys, "grade", "--gradings", "3", "runs/b", "--config", file, "--print-config").out)
+    assert said["run"] == "runs/b"
+    said = yaml.safe_load(here(capsys, "grade", "--config", file, "--print-config", "--", "-c").out)
+    assert said["run"] == "-c"
+    said = yaml.safe_load(
+        here(capsys, "run", *RUN[2:4], "--limit", "3", "encoding", *RUN[4:], "--config", file, "--print-config").out
+    )
+    assert said["study"] == ["encoding"]
+    said = yaml.safe_load(here(capsys, "run", *RUN[2:], "--config", file, "--print-config").out)
+    assert said["study"] == ["drawing", "faces"]
+    dashed = config(tmp_path, "run: -d\n")
+    assert yaml.safe_load(here(capsys, "grade", "--config", dashed, "--print-config").out)["run"] == "-d"
+
+
+def test_one_run_is_graded_at_a_time(tmp_path, capsys):
+    said = here(capsys, "grade", "--config", config(tmp_path, "run: [a, b]\n"), "--print-config")
+    assert said.code == 2
+    assert "holds one 'run', not several" in said.error
 
 
 def test_only_some_commands_take_a_file(tmp_path, capsys):

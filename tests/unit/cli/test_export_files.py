@@ -9,6 +9,7 @@ from pyarrow import parquet
 
 import unispect
 from tests.helpers.commands import here
+from tests.helpers.viewed import layers_run
 
 
 @pytest.mark.slow
@@ -53,6 +54,17 @@ def test_records_of_several_runs_are_a_file_each(small_run: Path, tmp_path: Path
     )
     assert outcome.code == 0, outcome.err
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"small.jsonl", "two.jsonl"}
+
+
+def test_a_folder_may_have_a_dot_in_its_name(small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    layers_run(tmp_path / "other", "m", prompts=1)
+    command = ("export", small_run, tmp_path / "other", "--format", "jsonl", "--out")
+    outcome = here(capsys, *command, tmp_path / "res-1.5")
+    assert outcome.code == 0, outcome.err
+    assert {path.name for path in (tmp_path / "res-1.5").iterdir()} == {"small.jsonl", "other.jsonl"}
+    assert "is one file, and there are 2 runs" in here(capsys, *command, tmp_path / "one.jsonl").error
+    (tmp_path / "folder.csv").mkdir()
+    assert here(capsys, *command, tmp_path / "folder.csv").code == 0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,29 @@ def test_headlines_are_said_with_verdict_interval_and_size(capsys: pytest.Captur
     assert "supported: [m, paper preset] It [draws]." in out
     assert "0.71 [0.65, 0.78] at 95%, n = 360 in 24 clusters" in out
     assert "Hidden" not in out
+
+
+@pytest.mark.parametrize(
+    ("verdict", "chance", "why"),
+    [
+        (Verdict.CANNOT_TELL, 0.5, True),
+        (Verdict.CANNOT_TELL, 0.7, False),
+        (Verdict.CANNOT_TELL, None, False),
+        (Verdict.SUPPORTED, 0.5, False),
+    ],
+)
+def test_what_keeps_a_verdict_open_beyond_chance_is_said(
+    verdict: Verdict, chance: float | None, why: bool, capsys: pytest.CaptureFixture[str]
+):
+    shown = Finding("a", "It draws.", verdict, "One judge says otherwise.", GAP, headline=True, chance=chance)
+    say_findings([section(shown)])
+    assert ("One judge says otherwise." in capsys.readouterr().out) is why
+
+
+def test_what_was_left_aside_is_said(capsys: pytest.CaptureFixture[str]):
+    shown = Finding("a", "It draws.", Verdict.SUPPORTED, "", GAP, headline=True)
+    say_findings([replace(section(shown), aside=("m: 15 measurements left aside.",))])
+    assert "m: 15 measurements left aside." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from unispect.metrics.paired import holm, mcnemar_exact
+from unispect.metrics.paired import TIE, holm, mcnemar_exact, sign_test
 
 
 def test_mcnemar_is_the_binomial_sum():
@@ -29,6 +29,20 @@ def test_mcnemar_small_tables(b: int, c: int, p: float):
 def test_mcnemar_refuses_negative_counts():
     with pytest.raises(ValueError, match="negative"):
         mcnemar_exact(-1, 2)
+
+
+@given(st.lists(st.integers(-3, 3), max_size=60))
+def test_the_sign_test_is_the_binomial_test_of_signs(steps: list[int]):
+    above, below = sum(one > 0 for one in steps), sum(one < 0 for one in steps)
+    expected = stats.binomtest(above, above + below).pvalue if above + below else 1.0
+    assert sign_test([0.1 * one for one in steps]) == pytest.approx(expected, rel=1e-11)
+
+
+def test_what_rounding_leaves_is_a_tie():
+    assert sign_test([TIE / 2] * 9) == 1.0 == sign_test([-TIE / 2] * 9)
+    assert sign_test([2 * TIE] * 9) == pytest.approx(2 / 2**9)
+    with pytest.raises(ValueError, match="undefined"):
+        sign_test([math.nan])
 
 
 def test_holm_by_hand():

@@ -28,6 +28,7 @@ def test_nothing_of_a_hostile_text_is_obeyed():
         ("1.2×10⁻⁵", r"1.2$\times$10$^{-}$$^{5}$"),
         ("a\\b", r"a\textbackslash{}b"),
         ("—", "---"),
+        (" 12\u202f345 \t\u2003 pictures\n", r"12\,345 pictures"),
         ("no interval", "no interval"),
     ],
 )

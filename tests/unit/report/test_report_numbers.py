@@ -60,7 +60,7 @@ def test_a_number_is_never_shown_as_a_false_zero_and_reads_back(value: float):
         (0.512, 0.702, "[0.51, 0.70]"),
         (0.5123, 0.5423, "[0.512, 0.542]"),
         (-0.03, 1, "[−0.03, 1.00]"),
-        (-0.0004, 0.19, "[−0.00, 0.19]"),
+        (-0.0004, 0.19, "[>−0.01, 0.19]"),
         (120.4, 260.2, "[120, 260]"),
         (1e-9, 0.19, "[0.00, 0.19]"),
         (math.nan, 1.0, "no interval"),
@@ -74,6 +74,8 @@ def test_limits_have_the_digits_the_width_deserves(low: float, high: float, text
 
 def test_an_estimate_has_the_digits_of_its_interval():
     assert estimate(interval(0.61234, 0.5, 0.7)) == "0.61"
+    assert estimate(interval(-0.0004, -0.1, 0.1)) == "0.00"
+    assert estimate(interval(1e-12, -0.1, 0.1)) == "0.00"
     assert estimate(interval(math.nan, math.nan, math.nan)) == "undefined"
 
 

@@ -314,6 +314,19 @@ def test_every_model_has_a_line_with_its_answer_its_shares_its_curves_and_a_pict
     assert RULE.split(".")[0] in tree.one("section", anchor="findings").words
 
 
+def test_what_was_left_aside_stands_on_the_first_screen_and_in_its_section():
+    tree = parse(page([replace(one_finding(), aside=("m: 15 measurements left aside.", "n: 2 too."))]))
+    first = tree.one("section", "first").one("p", "aside")
+    assert "m: 15 measurements left aside. And 1 more set." in first.words
+    own = tree.one("section", "study").one("div", "aside")
+    assert first.one("a").attributes["href"] == f"#{tree.one('section', 'study').attributes['id']}"
+    assert [item.words for item in own.all("li")] == ["m: 15 measurements left aside.", "n: 2 too."]
+
+
+def test_the_rule_says_that_either_side_is_enough(tree: Element):
+    assert "one from inside is enough, whatever was found from outside" in tree.one("section", "first").words
+
+
 def test_the_first_picture_and_the_answer_come_before_any_finding(whole: str):
     assert whole.index("Is it one model?</h2>") < whole.index("<img ") < whole.index('class="headlines"')
 

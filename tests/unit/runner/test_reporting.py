@@ -9,12 +9,14 @@ import pytest
 
 from tests.helpers.htmltree import parse
 from tests.planted_truth.concepts import KINDS, Mind, card, entries, evenly
+from tests.planted_truth.curves import Levels, encoded
 from unispect.core.units import Record
 from unispect.runner import reporting
-from unispect.runner.reporting import write_report
+from unispect.runner.reporting import sections, write_report
 from unispect.runs import Invocation, RunStore
 
 MODEL = card("one", revision="1")
+LATER = replace(MODEL, revision="2", bound_steps=20)
 
 
 @pytest.fixture
@@ -47,3 +49,15 @@ def test_an_archive_too_large_for_the_page_lies_beside_it(run: Path, tmp_path: P
     assert "page-data.zip" in page.words
     with zipfile.ZipFile(io.BytesIO((tmp_path / "page-data.zip").read_bytes())) as archive:
         assert "findings.json" in archive.namelist()
+
+
+def test_two_revisions_of_a_model_are_two_models_in_every_section(run: Path, tmp_path: Path):
+    found = encoded(Levels(), 0, of=LATER, limit=4)
+    with RunStore.open(run, "w") as store:
+        store.add_invocation(Invocation(("unispect",), study="encoding", models=(LATER.reference,)), [LATER])
+        store.plan([entry.unit for entry in found])
+        store.record([entry.record for entry in found])
+    names = {section.id: {one.model for one in section.glances} for section in sections(run) if section.glances}
+    assert names == {"concepts": {"one, 0 steps"}, "encoding": {"one, 20 steps"}}
+    first = parse(write_report(run, tmp_path / "page.html").path.read_text()).one("section", anchor="findings")
+    assert [line.words for line in first.all("h3", "said")] == ["one, 0 steps", "one, 20 steps"]

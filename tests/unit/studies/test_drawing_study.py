@@ -48,6 +48,15 @@ def test_every_prompt_once_a_seed_and_few_are_shown(prompts):
     assert not section.findings
 
 
+def test_revisions_of_one_model_have_a_name_each(prompts):
+    left = entries(Options(data=prompts, limit=1, seeds=(0,)))
+    old, new = (replace(MODEL.card, revision=name) for name in ("old", "new"))
+    both = [Entry(replace(one.unit, model=of.reference), one.record) for of in (old, new) for one in left]
+    section = view(both, {old.reference: old, new.reference: new})
+    assert [row[0] for row in section.tables[0].rows] == [old.reference] * 2 + [new.reference] * 2
+    assert {item.model for item in section.gallery} == {old.reference, new.reference}
+
+
 def test_the_limit_is_per_task(prompts):
     assert len(plan(MODEL.card, Options(data=prompts, limit=1, seeds=(0,))).units) == 2
 

@@ -32,3 +32,8 @@ def test_trainings_by_their_seed_and_checkpoints_by_their_steps():
 def test_what_nothing_tells_apart_is_its_reference():
     assert names((0, None), (0, None)) == ["m@0", "m@1"]
     assert named(["x@1", "x@2"], {}) == {"x@1": "x@1", "x@2": "x@2"}
+
+
+def test_models_that_left_nothing_here_are_told_apart_too():
+    own = cards((10, 0), (10, 1))
+    assert named(["m@0"], own) == {"m@0": "m, training seed 0"}

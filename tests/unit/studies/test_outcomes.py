@@ -31,6 +31,7 @@ def test_credits_of_tellings_are_those_of_the_evidence(entries: list[Entry]) -> 
         assert said.group == entry.unit.inputs["lexicon"]
         assert (said.truth == said.found) is (first.credit == 1)
         assert str(entry.unit.inputs["question"]) in said.asked
+        assert not said.curves, "scores of answers are no layers"
 
 
 def test_the_credit_of_a_drawing_is_its_share_of_right_attributes(entries: list[Entry]) -> None:
@@ -59,7 +60,7 @@ def test_what_was_asked_beyond_the_battery_is_read_too() -> None:
     }
     unit = Unit("concepts", 1, "kind", "m@1", inputs)
     said = outcome(CONCEPTS, Entry(unit, Record(unit.id, {"scores": [-3.0, -1.0]})))
-    assert (said.credit, said.told) == (1.0, "shape")
+    assert (said.credit, said.told, said.curves) == (1.0, "shape", {})
 
 
 @pytest.mark.parametrize("version", [0, 2])

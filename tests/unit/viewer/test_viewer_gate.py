@@ -1,6 +1,8 @@
 """Who is let in, and what a page may do."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -112,6 +114,38 @@ def test_another_name_is_not_heard(client: TestClient, host: str) -> None:
     assert "words" not in answer.text
 
 
+@pytest.mark.parametrize("hosts", [[], [HOST, HOST], [HOST, "evil.example"], ["evil.example", HOST]])
+def test_exactly_one_name_is_heard(both: tuple[TestClient, Viewer], hosts: list[str]) -> None:
+    assert asked(both[1], "/", hosts) == 421
+    assert asked(both[1], "/", [HOST]) == 403
+
+
+def test_what_cannot_be_an_address_is_answered(both: tuple[TestClient, Viewer]) -> None:
+    assert asked(both[1], "/\udcff", [HOST], f"token={TOKEN}") == 400
+    assert asked(both[1], "/", ["\xff"]) == 421
+
+
+def asked(viewer: Viewer, path: str, hosts: list[str], query: str = "") -> int:
+    """The status of what is answered to a request as a server hands it on; clients tidy what they send."""
+    said: list[int] = []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": query.encode("latin-1"),
+        "headers": [(b"host", host.encode("latin-1")) for host in hosts],
+    }
+
+    async def hear() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def say(message: MutableMapping[str, Any]) -> None:
+        said.append(message.get("status", 0))
+
+    asyncio.run(application(viewer, token=TOKEN, hosts=(HOST,))(scope, hear, say))
+    return said[0]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
 def test_nothing_but_reading_is_answered(client: TestClient, method: str) -> None:
     assert client.request(method, "/records").status_code == 405
@@ -204,6 +238,18 @@ def test_all_addresses_at_once_are_refused(host: str) -> None:
 
 
 def test_names_of_the_viewer() -> None:
-    assert serving.names_of("127.0.0.1", 80) == ("127.0.0.1:80", "localhost:80")
-    assert "[::1]:80" in serving.names_of("::1", 80)
-    assert serving.names_of("192.168.1.5", 80) == ("192.168.1.5:80",)
+    assert serving.names_of("127.0.0.1", 8000) == ("127.0.0.1:8000", "localhost:8000")
+    assert "[::1]:8000" in serving.names_of("::1", 8000)
+    assert serving.names_of("192.168.1.5", 8000) == ("192.168.1.5:8000",)
+
+
+def test_browsers_leave_out_the_port_of_http() -> None:
+    assert serving.names_of("127.0.0.1", 80) == ("127.0.0.1", "127.0.0.1:80", "localhost", "localhost:80")
+    assert {"[::1]", "[::1]:80"} < set(serving.names_of("::1", 80))
+    assert serving.names_of("Box", 80) == ("box", "box:80")
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70, "\udcff"])
+def test_what_can_be_no_name_is_not_listened_on(host: str) -> None:
+    with pytest.raises(UsageError, match="cannot be listened on"):
+        serving._listening(host, 0)

@@ -40,6 +40,7 @@ def of_evidence(left: Evidence, plain: Outcome) -> Outcome:
         group=first.word.lexicon,
         about=first.combination or " ".join(filter(None, (first.word.item, first.word.lexicon, first.word.value))),
         per=COMBINED if first.combination else TOLD,
+        curves={},  # numbers in a row are scores of answers here, not of layers
     )
 
 

@@ -10,6 +10,7 @@ from unispect.core.findings import Cell, GalleryItem, Section, Table
 from unispect.core.typed import read_inputs
 from unispect.core.units import Entry
 from unispect.studies.drawing import study
+from unispect.studies.names import names_of
 from unispect.studies.states.records import Asked
 
 OF_EACH = 3
@@ -17,17 +18,17 @@ OF_EACH = 3
 
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The section of one or several models; `cards` by the models' references, as units carry them. Pure."""
-    drawn = [entry for entry in entries if entry.record.status == "done"]
+    drawn, names = [entry for entry in entries if entry.record.status == "done"], names_of(entries, cards)
     return Section(
         id=study.name,
         title="What does it draw?",
         lead="Prompts are drawn once per seed; nothing here judges the pictures.",
         tables=(
             Table(
-                "drawn", "Pictures", ("model", "kind", "prompts", "pictures", "refused", "seeds"), _rows(entries, cards)
+                "drawn", "Pictures", ("model", "kind", "prompts", "pictures", "refused", "seeds"), _rows(entries, names)
             ),
         ),
-        gallery=tuple(_gallery(drawn, cards)),
+        gallery=tuple(_gallery(drawn, names)),
         methods=(
             "Pictures are sampled as the model's authors do, each from a generator of its own; behind an API, as the "
             "provider does. Refused are prompts for which no picture came.",
@@ -39,14 +40,14 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     )
 
 
-def _rows(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> tuple[tuple[Cell, ...], ...]:
+def _rows(entries: Sequence[Entry], names: Mapping[str, str]) -> tuple[tuple[Cell, ...], ...]:
     groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.record.status in ("done", "skipped"):
             groups[entry.unit.model, read_inputs(Asked, entry.unit).group].append(entry)
     return tuple(
         (
-            cards[model].id,
+            names[model],
             kind,
             len({read_inputs(Asked, entry.unit).id for entry in own}),
             sum(entry.record.status == "done" for entry in own),
@@ -57,7 +58,7 @@ def _rows(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> tuple[tup
     )
 
 
-def _gallery(drawn: Sequence[Entry], cards: Mapping[str, ModelCard]) -> list[GalleryItem]:
+def _gallery(drawn: Sequence[Entry], names: Mapping[str, str]) -> list[GalleryItem]:
     """The first pictures of every kind, of the first seed that drew them."""
     shown: Counter[tuple[str, str]] = Counter()
     seen: set[tuple[str, str]] = set()
@@ -68,7 +69,7 @@ def _gallery(drawn: Sequence[Entry], cards: Mapping[str, ModelCard]) -> list[Gal
         if shown[key] < OF_EACH and prompt not in seen and entry.record.blobs:
             shown[key] += 1
             seen.add(prompt)
-            items.append(_item(entry, cards[model].id))
+            items.append(_item(entry, names[model]))
     return items
 
 

@@ -52,7 +52,8 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
         ),
         figures=(*drawn, *offsets.figures(kept.apart)),
         methods=METHODS,
-        caveats=(*kept.aside, *_caveats(entries, traces), *CAVEATS),
+        caveats=(*_caveats(entries, traces), *CAVEATS),
+        aside=kept.aside,
         family=family_of(found),
         glances=tuple(_glances(found, drawn, behaviour)),
     )

@@ -108,7 +108,8 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             *decoder.figures(inside),
         ),
         methods=(*METHODS, *decoder.methods(inside)),
-        caveats=(*kept.aside, *_left_out(traces), *losses_of(entries), *CAVEATS, *decoder.caveats(inside)),
+        caveats=(*_left_out(traces), *losses_of(entries), *CAVEATS, *decoder.caveats(inside)),
+        aside=kept.aside,
         family=family_of(found),
         glances=tuple(_glances(found, drawn, behaviour)),
     )

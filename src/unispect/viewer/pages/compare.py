@@ -10,6 +10,7 @@ from unispect.core.findings import Finding, Section
 from unispect.report.figures import draw, styles_for
 from unispect.viewer import charts
 from unispect.viewer.comparing import CELLS, Compared, Side, compared, pairs_of, sides_of
+from unispect.viewer.overview import names_of
 from unispect.viewer.pages.base import Made, page
 from unispect.viewer.queries import SIZE, holders
 from unispect.viewer.records import Shown, shown
@@ -59,6 +60,7 @@ def compare(viewer: Viewer, query: Mapping[str, str]) -> Made:
         read = shown(viewer.run, both)
         pairs = list(zip(read[::2], read[1::2], strict=True))
     said = viewer.verdicts.of(viewer.runs()) if chosen else None
+    called = names_of(viewer.overview.glances(viewer.runs(), viewer.index), viewer.index) if chosen else {}
     return page(
         viewer,
         "view_compare.html.j2",
@@ -78,15 +80,15 @@ def compare(viewer: Viewer, query: Mapping[str, str]) -> Made:
         number=max(1, number),
         size=SIZE,
         said=said,
-        claims=_claims(said.sections, first, second) if said else [],
+        claims=_claims(said.sections, *(called.get(one.model, "") for one in (first, second))) if said else [],
     )
 
 
-def _claims(sections: Sequence[Section], first: Side, second: Side) -> list[Claim]:
-    """Claims of both models, by their words; those with different verdicts first."""
-    names = [side.model.partition("@")[0] for side in (first, second)]
+def _claims(sections: Sequence[Section], first: str, second: str) -> list[Claim]:
+    """Claims of both models, by their words; those with different verdicts first. None of one model in two runs."""
+    names = [first, second]
     found: list[Claim] = []
-    if names[0] == names[1]:  # a report calls them the same, or by more than their ids
+    if names[0] == names[1]:
         return found
     for section in sections:
         own = [

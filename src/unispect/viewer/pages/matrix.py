@@ -17,6 +17,7 @@ from unispect.report.tables import ShownTable, show_table
 from unispect.report.text import Anchors
 from unispect.viewer import charts
 from unispect.viewer.filters import Filter
+from unispect.viewer.overview import names_of
 from unispect.viewer.pages.base import Made, page
 from unispect.viewer.queries import tally as tally_of
 
@@ -58,7 +59,8 @@ def matrix(viewer: Viewer, query: Mapping[str, str]) -> Made:
     said = viewer.verdicts.of(viewer.runs())
     models = dict.fromkeys(one.model for section in said.sections for one in section.findings if one.model)
     glances = viewer.overview.glances(viewer.runs(), viewer.index)
-    cards = {card.id: card for glance in glances for card in glance.cards.values()}
+    names = names_of(glances, viewer.index)
+    cards = {names[of]: card for glance in glances for of, card in glance.cards.items() if of in names}
     rows = [*sorted(models, key=lambda one: one in cards and bool(cards[one].planted)), SEVERAL]
     cells = {(model, section.id): _cell(section, model) for model in rows for section in said.sections}
     return page(
