@@ -14,13 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-if TYPE_CHECKING:
-    from sklearn.linear_model import RidgeClassifier
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -62,18 +58,21 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A linear classifier that has learned.
+    """A linear classifier that has learned: scikit-learn's `RidgeClassifier`, without what every fit of it checks anew.
 
     Attributes:
         classes: labels that it tells apart, in order.
         scale: of the examples that it learned from.
         strength: its penalty.
+        weights: [classes, columns], of standardised columns.
+        offsets: [classes].
     """
 
     classes: tuple[int, ...]
     scale: Scale
     strength: float
-    _ridge: RidgeClassifier
+    weights: Floats
+    offsets: Floats
 
     @classmethod
     def of(cls, rows: ArrayLike, labels: ArrayLike, strength: float) -> Probe:
@@ -82,14 +81,10 @@ class Probe:
         Raises:
             ValueError: fewer than two labels, lengths differ, or a number is not finite.
         """
-        from sklearn.linear_model import RidgeClassifier
-
         y = np.asarray(labels, dtype=np.int64)
-        if len(np.unique(y)) < 2:
-            raise ValueError("a probe needs examples of at least two labels")
         scale = Scale.of(rows)
-        ridge = RidgeClassifier(alpha=strength).fit(scale(rows), y)
-        return cls(tuple(map(int, ridge.classes_)), scale, strength, ridge)
+        classes, (weights,), (offsets,) = _ridges(scale(rows), y, [strength])
+        return cls(tuple(classes.tolist()), scale, strength, weights, offsets)
 
     def decisions(self, rows: ArrayLike, scale: Scale | None = None) -> Floats:
         """The score of every label [examples, classes]: the largest one is what the probe reads.
@@ -98,8 +93,7 @@ class Probe:
             rows: [examples, columns].
             scale: what columns are standardised by, where that is not what the probe learned from.
         """
-        found = np.asarray(self._ridge.decision_function((scale or self.scale)(rows)), dtype=np.float64)
-        return np.stack([-found, found], axis=1) if found.ndim == 1 else found
+        return (scale or self.scale)(rows) @ self.weights.T + self.offsets
 
     def read(self, rows: ArrayLike, scale: Scale | None = None) -> Labels:
         """The labels read [examples]; see `decisions`."""
@@ -124,12 +118,32 @@ def strength(rows: ArrayLike, labels: ArrayLike, groups: Sequence[Hashable]) -> 
     if len(numbers) < 2:
         raise ValueError("the strength of a probe is chosen over two groups of examples or more")
     folds = GroupKFold(min(FOLDS, len(numbers))).split(x, y, [numbers[group] for group in groups])
-    right = np.zeros(len(STRENGTHS))
+    right = np.zeros(len(STRENGTHS), dtype=np.int64)
     for own, other in folds:
-        for at, penalty in enumerate(STRENGTHS):
-            right[at] += (Probe.of(x[own], y[own], penalty).read(x[other]) == y[other]).sum()
+        scale = Scale.of(x[own])
+        classes, weights, offsets = _ridges(scale(x[own]), y[own], STRENGTHS)
+        decisions = scale(x[other]) @ weights.transpose(0, 2, 1) + offsets[:, None]
+        right += (classes[decisions.argmax(axis=2)] == y[other]).sum(axis=1)
     best = int(np.flatnonzero(right == right.max())[-1])
     return STRENGTHS[best], float(right[best]) / len(y)
+
+
+def _ridges(x: Floats, y: Labels, strengths: Sequence[float]) -> tuple[Labels, Floats, Floats]:
+    """Labels, weights [strengths, classes, columns] and offsets [strengths, classes] of a ridge for every penalty."""
+    from sklearn import config_context
+    from sklearn.linear_model import Ridge
+
+    if len(x) != len(y):
+        raise ValueError(f"{len(x)} examples need as many labels, not {len(y)}")
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError("a probe needs examples of at least two labels")
+    targets = np.where(y[:, None] == classes, 1.0, -1.0)
+    penalties = np.repeat(np.asarray(strengths, dtype=np.float64), len(classes))
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        ridge = Ridge(alpha=penalties, solver="svd").fit(x, np.tile(targets, len(strengths)))  # pyright: ignore
+    shape = len(strengths), len(classes)
+    return classes, ridge.coef_.reshape(*shape, -1), np.asarray(ridge.intercept_).reshape(shape)
 
 
 def _finite(rows: ArrayLike) -> Floats:
