@@ -10,7 +10,8 @@ from unispect.core.outcomes import Outcome
 from unispect.core.prompts import Goal
 from unispect.core.typed import read_inputs, read_payload, read_settings
 from unispect.core.units import Entry
-from unispect.studies.probing_attributes.prompts import examples
+from unispect.data.concepts.lexicons import Lexicon
+from unispect.studies.probing_attributes.prompts import read as prompts
 from unispect.studies.probing_attributes.records import START, Asked, How, Probed
 
 
@@ -19,10 +20,10 @@ def outcome(entry: Entry, plain: Outcome) -> Outcome:
     asked, attribute = read_inputs(Asked, entry.unit), read_settings(How, entry.unit).attribute
     curves: dict[str, list[float]] = {}
     if entry.record.status == "done":
-        prompts = examples(asked, asked.goal)
         for one in read_payload(Probed, entry.record).readings:
             if (one.place, one.goal) == (START, asked.goal):
-                truth = [own.label(attribute) for own in prompts[one.lexicon] if attribute in own.words]
+                asked_of = prompts(asked, asked.goal, Lexicon(one.lexicon))
+                truth = [own.label(attribute) for own in asked_of if attribute in own.words]
                 curves[one.lexicon] = [float(np.mean(np.array(read) == truth)) for read in one.read]
     told = {Goal.IMAGE: "drawn", Goal.TEXT: "told"}[asked.goal]
     said = f"What can be read of each {attribute} where words are to be {told}?"

@@ -20,12 +20,12 @@ from unispect.core.prompts import Goal
 from unispect.core.seeds import generator_for
 from unispect.core.typed import read_inputs, read_payload, read_settings
 from unispect.core.units import Entry
-from unispect.data.concepts.lexicons import REAL
+from unispect.data.concepts.lexicons import REAL, Lexicon
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
 from unispect.metrics.crossed import crossed_mean
 from unispect.metrics.matched import Matched, matched
 from unispect.studies.probing_attributes.plan import STUDY, VERSION
-from unispect.studies.probing_attributes.prompts import examples
+from unispect.studies.probing_attributes.prompts import read
 from unispect.studies.probing_attributes.records import PLACES, Asked, How, Probed
 
 Floats = NDArray[np.float64]
@@ -83,10 +83,6 @@ class Reads:
     taught: str
     cells: tuple[Cell, ...]
     attributes: Mapping[str, OfAttribute]
-
-    @property
-    def layers(self) -> int:
-        return 1 + max(layer for _, layer in self.cells)
 
     @property
     def words(self) -> int:
@@ -186,21 +182,16 @@ def _read(
     asked: Asked, attribute: str, left: Probed
 ) -> Iterator[tuple[tuple[Goal, str], tuple[OfAttribute, tuple[Cell, ...]]]]:
     for goal in map(Goal, asked.read):
-        prompts = examples(asked, goal)
         for lexicon in asked.lexicons:
             own = {one.place: one for one in left.readings if (one.goal, one.lexicon) == (goal, lexicon)}
-            shown = [one for one in prompts[lexicon] if attribute in one.words]
-            if own:
-                places = [place for place in PLACES if place in own]
-                yield (
-                    (goal, lexicon),
-                    (
-                        OfAttribute(
-                            np.array([row for place in places for row in own[place].read], dtype=np.int64),
-                            np.array([one.label(attribute) for one in shown], dtype=np.int64),
-                            [one.group for one in shown] if goal is Goal.IMAGE else (),
-                            np.array([row for place in places for row in own[place].controls], dtype=np.float64),
-                        ),
-                        tuple((place, layer) for place in places for layer in range(left.layers)),
-                    ),
+            shown = [one for one in read(asked, goal, Lexicon(lexicon)) if attribute in one.words]
+            places = [place for place in PLACES if place in own]
+            if places:
+                found = OfAttribute(
+                    np.array([row for place in places for row in own[place].read], dtype=np.int64),
+                    np.array([one.label(attribute) for one in shown], dtype=np.int64),
+                    [one.group for one in shown] if goal is Goal.IMAGE else (),
+                    np.array([row for place in places for row in own[place].controls], dtype=np.float64),
                 )
+                layers = tuple((place, layer) for place in places for layer in range(len(own[place].read)))
+                yield (goal, lexicon), (found, layers)
