@@ -22,7 +22,7 @@ from unispect.studies.probing_attributes.records import LAST, START, WORD
 CELLS: tuple[Cell, ...] = tuple((place, layer) for place in (WORD, LAST, START) for layer in range(3))
 WIDTH, FORMS, NOISE = 24, 4, 0.15
 STRENGTH = 100.0
-HOLDS, FAILS, BORDER = Truth.HOLDS, Truth.FAILS, Truth.UNKNOWABLE
+HOLDS, FAILS = Truth.HOLDS, Truth.FAILS
 
 
 def worlds() -> Iterator[World]:
@@ -32,7 +32,7 @@ def worlds() -> Iterator[World]:
         "probes",
         "states that say nothing of what words mean",
         partial(found, {}, 0.0),
-        (Claim(anything, "any-", BORDER), Claim(most, "most-", FAILS)),
+        (Claim(anything, "any-", FAILS), Claim(most, "most-", FAILS)),
     )
     yield World(
         "probes",
@@ -56,7 +56,7 @@ def worlds() -> Iterator[World]:
         "probes",
         "states that say nothing, with a bias to one value",
         partial(found, {}, 2.0),
-        (Claim(anything, "any-", BORDER), Claim(most, "most-", FAILS)),
+        (Claim(anything, "any-", FAILS), Claim(most, "most-", FAILS)),
     )
 
 
