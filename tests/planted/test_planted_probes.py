@@ -44,7 +44,7 @@ def looked(model: Meanings) -> tuple[Mapping[tuple[Goal, Goal, str], Reads], Sec
     left = entries(model)
     cards = {model.card.reference: model.card}
     found = reads(left, cards, {model.card.reference: "planted"})
-    return {(one.learned, one.goal, one.lexicon): one for one in found}, view(left, cards)
+    return {(one.learned, one.goal, one.taught): one for one in found}, view(left, cards)
 
 
 @pytest.fixture(scope="module")

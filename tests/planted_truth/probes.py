@@ -69,9 +69,9 @@ def found(written: Mapping[Cell, float], bias: float, seed: int) -> Sequence[Fin
         seed: of everything.
     """
     generator = generator_for("planted probes", seed)
-    attributes = {name: _attribute(len(values), written, bias, generator) for name, values in VALUES.items()}
+    sets = {("text", name): _attribute(len(values), written, bias, generator) for name, values in VALUES.items()}
     card = ModelCard("planted", "fake", "none", None, 64, 16, taught={"text": "text"})
-    one = Reads("planted", card, Goal.TEXT, Goal.TEXT, "text", "text", CELLS, attributes)
+    one = Reads("planted", card, Goal.TEXT, Goal.TEXT, "text", CELLS, sets)
     return settled(findings([one]))
 
 

@@ -1,6 +1,6 @@
 """What is claimed of words that probes read: that anything of their meaning is there, and that most of it is.
 
-Both rules were fixed before models were looked at.
+Both rules are the same for every model.
 
 * Anything, anywhere: readings go together with meanings at one place and layer or more, by the permutation test that
   is corrected for all of them. Refuted where the largest score of all is surely below 0.2.
@@ -43,7 +43,7 @@ def findings(every: Sequence[Reads]) -> Iterator[Finding]:
     for one in every:
         if (one.learned, one.goal) == (Goal.TEXT, Goal.IMAGE):
             continue
-        if one.lexicon == REAL:
+        if one.taught == REAL:
             if one.learned is one.goal:
                 yield most(one, control=True)
             continue
@@ -57,8 +57,8 @@ def anything(one: Reads) -> Finding:
     top = largest([one.corrected(cell) for cell in one.cells])
     p = one.matched.anywhere
     return Finding(
-        id=f"any-{one.learned}-{one.goal}-{one.lexicon}",
-        claim=f"Something of what {_called(one)} mean can be read when it is to {ROUTE[one.goal]} them{_by(one)}.",
+        id=f"any-{one.learned}-{one.goal}-{one.taught}",
+        claim=f"Something of what {CALLED[one.taught]} mean can be read when it is to {ROUTE[one.goal]} them{by(one)}.",
         verdict=Verdict.CANNOT_TELL,
         detail=(
             f"p {p_value(p)} over {len(one.cells)} places and layers together. {_most(one)} "
@@ -78,8 +78,8 @@ def most(one: Reads, *, control: bool = False) -> Finding:
     top = largest([one.corrected(cell) for cell in cells])
     last = one.accuracy(cells[-1])
     return Finding(
-        id=f"most-{one.learned}-{one.goal}-{one.lexicon}",
-        claim=f"Most of what {_called(one)} mean can be read where the model starts to {ROUTE[one.goal]}{_by(one)}.",
+        id=f"most-{one.learned}-{one.goal}-{one.taught}",
+        claim=f"Most of what {CALLED[one.taught]} mean can be read where it starts to {ROUTE[one.goal]} them{by(one)}.",
         verdict=Verdict.CANNOT_TELL,
         detail=(
             f"Largest chance-corrected score over {len(cells)} layers {shown(top)}, to be above {KNOWN}; in the last "
@@ -115,20 +115,18 @@ def _most(one: Reads) -> str:
     )
 
 
-def _called(one: Reads) -> str:
-    return CALLED.get(one.taught, f"words of {one.lexicon}")
-
-
-def _by(one: Reads) -> str:
+def by(one: Reads) -> str:
+    """That the probes learned on the other route, where they did."""
     return "" if one.learned is one.goal else f", by probes that learned when it was to {ROUTE[one.learned]}"
 
 
 def _basis(one: Reads) -> Basis:
     row = (one.model, ROUTE[one.learned], ROUTE[one.goal], words_of(one))
-    figure = "" if one.lexicon == REAL else f"read-{one.learned}-{one.goal}-{one.lexicon}"
+    figure = "" if one.taught == REAL else f"read-{one.learned}-{one.goal}-{one.taught}"
     return Basis(table=TABLE, row=row, figure=figure)
 
 
 def words_of(one: Reads) -> str:
-    """The words in a table."""
-    return "real words" if one.lexicon == REAL else f"{one.lexicon} (taught: {one.taught})"
+    """The words in a table; with their lexicons, where these are several."""
+    several = f" ({', '.join(one.lexicons)})" if len(one.lexicons) > 1 else ""
+    return f"{CALLED[one.taught]}{several}"

@@ -1,4 +1,4 @@
-"""What probes read of the words of one lexicon, at every layer and position: shares right, with chance and intervals.
+"""What probes read of words taught in one way, at every layer and position: shares right, with chance and intervals.
 
 The unit of inference is the word. Every word counts equally: what is read of it in several combinations is averaged
 first, and both words and combinations might have been others (`unispect.metrics.crossed`). An attribute of k values has
@@ -21,7 +21,7 @@ from unispect.core.seeds import generator_for
 from unispect.core.typed import read_inputs, read_payload, read_settings
 from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL, Lexicon
-from unispect.data.concepts.world import ATTRIBUTES, VALUES
+from unispect.data.concepts.world import VALUES
 from unispect.metrics.crossed import crossed_mean
 from unispect.metrics.matched import Matched, matched
 from unispect.studies.probing_attributes.plan import STUDY, VERSION
@@ -52,6 +52,10 @@ class OfAttribute:
     combinations: Sequence[str]
     controls: Floats
 
+    @property
+    def words(self) -> int:
+        return len(np.unique(self.truth))
+
     def table(self, values: int) -> Floats:
         """The share of readings of each word that are each value [cells, words, values]; equal ones for no readings."""
         found = np.full((len(self.read), values, values), 1 / values)
@@ -63,36 +67,38 @@ class OfAttribute:
 
 @dataclass(frozen=True, eq=False)
 class Reads:
-    """Of one model: what probes that learned from states of one goal read in states of one, in words of a lexicon.
+    """Of one model: what probes that learned from states of one goal read in states of one, of words taught in one way.
 
     Attributes:
         model: its name.
         learned: goal of the states that probes learned from.
         goal: of the states that they read.
-        lexicon: of the words.
-        taught: how the model was taught them ("drawing", "text", "both", "never", or "real").
+        taught: how the model was taught the words ("drawing", "text", "both", "never", or "real").
         cells: places and layers.
-        attributes: by name.
+        sets: lexicon and attribute -> readings of its words.
     """
 
     model: str
     card: ModelCard
     learned: Goal
     goal: Goal
-    lexicon: str
     taught: str
     cells: tuple[Cell, ...]
-    attributes: Mapping[str, OfAttribute]
+    sets: Mapping[tuple[str, str], OfAttribute]
 
     @property
     def words(self) -> int:
-        return sum(len(np.unique(own.truth)) for own in self.attributes.values())
+        return sum(own.words for own in self.sets.values())
+
+    @property
+    def lexicons(self) -> tuple[str, ...]:
+        """Of the words."""
+        return tuple(dict.fromkeys(lexicon for lexicon, _ in self.sets))
 
     @property
     def chance(self) -> float:
         """Mean chance level of the words."""
-        chances = [1 / len(VALUES[name]) for name, own in self.attributes.items() for _ in np.unique(own.truth)]
-        return float(np.mean(chances))
+        return self._over_words({key: 1 / len(VALUES[key[1]]) for key in self.sets})
 
     def accuracy(self, cell: Cell) -> Interval:
         """Mean share right over words."""
@@ -119,62 +125,59 @@ class Reads:
     def control(self, cell: Cell) -> float:
         """Mean over words of what probes of control tasks read as their labels."""
         at = self.cells.index(cell)
-        words = [len(np.unique(own.truth)) for own in self.attributes.values()]
-        return float(np.average([own.controls[at].mean() for own in self.attributes.values()], weights=words))
+        return self._over_words({key: float(own.controls[at].mean()) for key, own in self.sets.items()})
 
     @cached_property
     def matched(self) -> Matched:
         """Readings against meanings, at all cells together."""
-        generator = generator_for(STUDY, "permutations", self.learned, self.goal, self.lexicon)
-        return matched([own.table(len(VALUES[name])) for name, own in self.attributes.items()], generator)
+        generator = generator_for(STUDY, "permutations", self.learned, self.goal, self.taught)
+        return matched([own.table(len(VALUES[name])) for (_, name), own in self.sets.items()], generator)
 
     @cached_property
     def _accuracies(self) -> list[Interval]:
-        return [self._mean(at, dict.fromkeys(self.attributes, 1.0)) for at in range(len(self.cells))]
+        return [self._mean(at, dict.fromkeys(self.sets, 1.0)) for at in range(len(self.cells))]
 
     @cached_property
     def _corrected(self) -> list[Interval]:
-        stretch = {name: 1 / (1 - 1 / len(VALUES[name])) for name in self.attributes}
-        words = [len(np.unique(own.truth)) for own in self.attributes.values()]
-        slope = float(np.average(list(stretch.values()), weights=words))
+        stretch = {key: 1 / (1 - 1 / len(VALUES[key[1]])) for key in self.sets}
+        slope = self._over_words(stretch)
         return [self._mean(at, stretch).mapped(slope, 1 - slope) for at in range(len(self.cells))]
 
-    def _mean(self, at: int, weights: Mapping[str, float]) -> Interval:
+    def _over_words(self, numbers: Mapping[tuple[str, str], float]) -> float:
+        """Mean over words of a number of each set."""
+        return float(np.average([numbers[key] for key in self.sets], weights=[own.words for own in self.sets.values()]))
+
+    def _mean(self, at: int, weights: Mapping[tuple[str, str], float]) -> Interval:
         right, given, words, combinations = [], [], [], []
-        for name, own in self.attributes.items():
-            counts = np.bincount(own.truth, minlength=len(VALUES[name]))
+        for key, own in self.sets.items():
+            counts = np.bincount(own.truth, minlength=len(VALUES[key[1]]))
             right.append(own.read[at] == own.truth)
-            given.append(weights[name] / counts[own.truth])
-            words += [(name, word) for word in own.truth.tolist()]
+            given.append(weights[key] / counts[own.truth])
+            words += [(*key, word) for word in own.truth.tolist()]
             combinations += own.combinations
         factors = {"words": words} | ({"combinations": combinations} if combinations else {})
         return crossed_mean(np.concatenate(right).astype(float), factors, weights=np.concatenate(given))
 
 
 def reads(entries: Sequence[Entry], cards: Mapping[str, ModelCard], names: Mapping[str, str]) -> list[Reads]:
-    """Everything that was read, model by model; records of other versions of the study are passed over."""
-    found: dict[tuple[str, Goal, Goal, str], dict[str, OfAttribute]] = {}
+    """Everything that was read, model by model; records of other versions of the study are passed over.
+
+    Lexicons that a model was taught in the same way are put together.
+    """
+    found: dict[tuple[str, Goal, Goal, str], dict[tuple[str, str], OfAttribute]] = {}
     cells: dict[tuple[str, Goal, Goal, str], tuple[Cell, ...]] = {}
     for entry in entries:
         if entry.record.status != "done" or (entry.unit.study, entry.unit.version) != (STUDY, VERSION):
             continue
         asked, attribute = read_inputs(Asked, entry.unit), read_settings(How, entry.unit).attribute
         for (goal, lexicon), (own, where) in _read(asked, attribute, read_payload(Probed, entry.record)):
-            key = entry.unit.model, asked.goal, goal, lexicon
-            found.setdefault(key, {})[attribute] = own
+            taught = lexicon if lexicon == REAL else cards[entry.unit.model].taught.get(lexicon, NEVER)
+            key = entry.unit.model, asked.goal, goal, taught
+            found.setdefault(key, {})[lexicon, attribute] = own
             cells[key] = where
     return [
-        Reads(
-            names[model],
-            cards[model],
-            learned,
-            goal,
-            lexicon,
-            lexicon if lexicon == REAL else cards[model].taught.get(lexicon, NEVER),
-            cells[model, learned, goal, lexicon],
-            {name: own[name] for name in ATTRIBUTES if name in own},
-        )
-        for (model, learned, goal, lexicon), own in found.items()
+        Reads(names[model], cards[model], learned, goal, taught, cells[model, learned, goal, taught], sets)
+        for (model, learned, goal, taught), sets in found.items()
     ]
 
 

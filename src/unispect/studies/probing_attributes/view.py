@@ -16,7 +16,7 @@ from unispect.metrics.means import Means
 from unispect.studies.cautions import losses_of
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.names import names_of
-from unispect.studies.probing_attributes.claims import CALLED, ROUTE, TABLE, findings, where, words_of
+from unispect.studies.probing_attributes.claims import CALLED, ROUTE, TABLE, by, findings, where, words_of
 from unispect.studies.probing_attributes.plan import CONTROLS, LEARNED, QUESTIONS, STUDY
 from unispect.studies.probing_attributes.reads import Reads, reads
 from unispect.studies.probing_attributes.records import PLACES, START
@@ -40,7 +40,7 @@ METHODS = (
     "Anything can be read: words of an attribute are given each other's meanings, and the best place and layer is "
     f"compared with the best of each permutation; refuted where all scores are surely below {SMALL}. Most can be read "
     f"where the reply starts: the largest chance-corrected score over layers is surely above {KNOWN}; refuted where it "
-    "is surely below. Rules were fixed before models were looked at.",
+    "is surely below. Both rules are the same for every model.",
     "Intervals: 95 %, over words and, for drawing, over combinations. Of several layers or places the largest score "
     "has limits for all of them together.",
 )
@@ -114,8 +114,8 @@ def _row(one: Reads) -> tuple[TableCell, ...]:
 def _over_trainings(every: Sequence[Reads]) -> Iterator[Table]:
     """Of families that were trained several times: trainings are the unit."""
     rows: list[tuple[TableCell, ...]] = []
-    for learned, goal, lexicon in dict.fromkeys((one.learned, one.goal, one.lexicon) for one in every):
-        own = [one for one in every if (one.learned, one.goal, one.lexicon) == (learned, goal, lexicon)]
+    for learned, goal, taught in dict.fromkeys((one.learned, one.goal, one.taught) for one in every):
+        own = [one for one in every if (one.learned, one.goal, one.taught) == (learned, goal, taught)]
         for family, trainings in several(trainings_of(own)).items():
             values = [one.accuracy(one.at(START)[-1]).estimate for one in trainings]
             mean = Means.of([("", at, [value]) for at, value in enumerate(values)], unit="trainings").linear([[1.0]])
@@ -143,24 +143,21 @@ def _over_trainings(every: Sequence[Reads]) -> Iterator[Table]:
 
 
 def _figures(every: Sequence[Reads]) -> Iterator[Figure]:
-    """A heat map for each model, of every lexicon of invented words; from telling to drawing the table is enough."""
+    """A heat map for each model and way of teaching; from telling to drawing the table is enough."""
     for learned, goal in ((Goal.TEXT, Goal.TEXT), (Goal.IMAGE, Goal.IMAGE), (Goal.IMAGE, Goal.TEXT)):
-        asked = [one for one in every if (one.learned, one.goal) == (learned, goal) and one.lexicon != REAL]
-        for lexicon in dict.fromkeys(one.lexicon for one in asked):
-            own = [one for one in asked if one.lexicon == lexicon]
-            yield _figure(learned, goal, own)
+        asked = [one for one in every if (one.learned, one.goal) == (learned, goal) and one.taught != REAL]
+        for taught in dict.fromkeys(one.taught for one in asked):
+            yield _figure([one for one in asked if one.taught == taught])
 
 
-def _figure(learned: Goal, goal: Goal, own: Sequence[Reads]) -> Figure:
+def _figure(own: Sequence[Reads]) -> Figure:
     first = own[0]
-    ways = {one.taught for one in own}
-    called = CALLED.get(first.taught, first.lexicon) if len(ways) == 1 else f"words of the lexicon {first.lexicon}"
-    by = "" if learned is goal else f", by probes that learned when it was to {ROUTE[learned]}"
+    called, learned, goal = CALLED[first.taught], first.learned, first.goal
     ends = [f"{one.model}: {one.accuracy(one.best).estimate:.2f} at {one.best[0]}, layer {one.best[1]}" for one in own]
     chance = round(first.chance, 3)
     return Figure(
-        id=f"read-{learned}-{goal}-{first.lexicon}",
-        title=f"{called[0].upper()}{called[1:]}, when it is to {ROUTE[goal]} them{by}",
+        id=f"read-{learned}-{goal}-{first.taught}",
+        title=f"{called[0].upper()}{called[1:]}, when it is to {ROUTE[goal]} them{by(first)}",
         x_label="layer",
         y_label="share right",
         panels={one.model: tuple(_series(one)) for one in own},
