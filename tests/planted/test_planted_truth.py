@@ -11,7 +11,7 @@ from itertools import chain
 import pytest
 from scipy.stats import binom
 
-from tests.planted_truth import inside, outside, several, states
+from tests.planted_truth import inside, outside, probes, several, states
 from tests.planted_truth.case import ANY, BOUND, Claim, Truth, World, counted
 from unispect.core.findings import Finding, Verdict
 
@@ -42,7 +42,7 @@ SEEN = {
 
 @cache
 def every():
-    return tuple(chain(outside.worlds(), inside.worlds(), several.worlds(), states.worlds()))
+    return tuple(chain(outside.worlds(), inside.worlds(), several.worlds(), states.worlds(), probes.worlds()))
 
 
 def world(pattern):

@@ -1,0 +1,132 @@
+"""What is claimed of words that probes read: that anything of their meaning is there, and that most of it is.
+
+Both rules are the same for every model.
+
+* Anything, anywhere: readings go together with meanings at one place and layer or more, by the permutation test that
+  is corrected for all of them. Refuted where the largest score of all is surely below 0.2.
+* Most of it, where the reply starts: the largest chance-corrected score over layers, at the row from which the reply is
+  generated, is surely above 0.5. Refuted where it is surely below. What the reply is made of has to be there, so this
+  is what telling and drawing can use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from unispect.core.findings import Basis, Decision, Finding, Verdict
+from unispect.core.prompts import Goal
+from unispect.data.concepts.lexicons import REAL
+from unispect.metrics.extremes import largest
+from unispect.studies.decisions import above
+from unispect.studies.probing_attributes.reads import NEVER, Cell, Reads
+from unispect.studies.probing_attributes.records import START
+from unispect.studies.verdicts import KNOWN, SMALL, p_value, percent, percent_of, shown
+
+CALLED = {
+    "drawing": "words taught by drawing",
+    "text": "words taught by text",
+    "both": "words taught both ways",
+    NEVER: "words never taught",
+    REAL: "real words",
+}
+ROUTE = {Goal.IMAGE: "draw", Goal.TEXT: "tell"}
+"""Goal -> what is done with the word."""
+TABLE = "read"
+
+
+def findings(every: Sequence[Reads]) -> Iterator[Finding]:
+    """The claims of all models, verdicts not yet settled.
+
+    Nothing is claimed of what probes of telling read in drawing: the table has it, and fewer claims are surer ones.
+    """
+    for one in every:
+        if (one.learned, one.goal) == (Goal.TEXT, Goal.IMAGE):
+            continue
+        if one.taught == REAL:
+            if one.learned is one.goal:
+                yield most(one, control=True)
+            continue
+        yield anything(one)
+        if one.taught != NEVER:
+            yield most(one)
+
+
+def anything(one: Reads) -> Finding:
+    """That something of the words' meanings can be read somewhere."""
+    top = largest([one.corrected(cell) for cell in one.cells])
+    p = one.matched.anywhere
+    return Finding(
+        id=f"any-{one.learned}-{one.goal}-{one.taught}",
+        claim=f"Something of what {CALLED[one.taught]} mean can be read when it is to {ROUTE[one.goal]} them{by(one)}.",
+        verdict=Verdict.CANNOT_TELL,
+        detail=(
+            f"p {p_value(p)} over {len(one.cells)} places and layers together. {_most(one)} "
+            f"Above chance: {where(one.readable)}. Largest chance-corrected score {shown(top)}."
+        ),
+        interval=top,
+        model=one.model,
+        chance=0.0,
+        decision=Decision(p, top.p_below(SMALL)),
+        basis=_basis(one),
+    )
+
+
+def most(one: Reads, *, control: bool = False) -> Finding:
+    """That most of the words' meanings can be read where the reply starts."""
+    cells = one.at(START)
+    top = largest([one.corrected(cell) for cell in cells])
+    last = one.accuracy(cells[-1])
+    return Finding(
+        id=f"most-{one.learned}-{one.goal}-{one.taught}",
+        claim=f"Most of what {CALLED[one.taught]} mean can be read where it starts to {ROUTE[one.goal]} them{by(one)}.",
+        verdict=Verdict.CANNOT_TELL,
+        detail=(
+            f"Largest chance-corrected score over {len(cells)} layers {shown(top)}, to be above {KNOWN}; in the last "
+            f"layer {percent_of(last)} right of {one.words} words, chance {percent(one.chance)}."
+        ),
+        interval=top,
+        model=one.model,
+        control=control,
+        headline=not control and one.learned is one.goal and one.taught == "drawing",
+        chance=0.0,
+        decision=above(top, KNOWN),
+        basis=_basis(one),
+    )
+
+
+def where(cells: Iterable[Cell]) -> str:
+    """Places with their layers, in words."""
+    said = []
+    for place, own in groupby(cells, key=lambda cell: cell[0]):
+        layers = [layer for _, layer in own]
+        runs = [[at for _, at in run] for _, run in groupby(enumerate(layers), key=lambda one: one[1] - one[0])]
+        numbers = ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+        said.append(f"{place}, layer{'s' * (len(layers) > 1)} {numbers}")
+    return "; ".join(said) or "nowhere"
+
+
+def _most(one: Reads) -> str:
+    place, layer = one.best
+    found = one.accuracy(one.best)
+    return (
+        f"Most is read at {place}, layer {layer}: {percent_of(found)} right of {one.words} words, chance "
+        f"{percent(one.chance)}, control tasks {percent(one.control(one.best))}."
+    )
+
+
+def by(one: Reads) -> str:
+    """That the probes learned on the other route, where they did."""
+    return "" if one.learned is one.goal else f", by probes that learned when it was to {ROUTE[one.learned]}"
+
+
+def _basis(one: Reads) -> Basis:
+    row = (one.model, ROUTE[one.learned], ROUTE[one.goal], words_of(one))
+    figure = "" if one.taught == REAL else f"read-{one.learned}-{one.goal}-{one.taught}"
+    return Basis(table=TABLE, row=row, figure=figure)
+
+
+def words_of(one: Reads) -> str:
+    """The words in a table; with their lexicons, where these are several."""
+    several = f" ({', '.join(one.lexicons)})" if len(one.lexicons) > 1 else ""
+    return f"{CALLED[one.taught]}{several}"
