@@ -15,11 +15,11 @@ Beside that a row holds noise, which depends on every token before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import sqrt
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, pre_tokenizers
@@ -29,6 +29,7 @@ from transformers.models.llama.configuration_llama import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaModel
 
 from unispect.core.cards import ModelCard
+from unispect.core.encoded import Encoded
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.data.concepts.lexicons import LEXICONS, REAL, Lexicon
 from unispect.data.concepts.render import render
@@ -117,7 +118,7 @@ class Truth:
             raise ValueError(f"written in block {self.written} at the {self.at} cannot be read in block {self.read}")
 
     def moves(self, place: Place, layer: int) -> bool:
-        """Whether the answer follows states of another question, about a word that is told, put at a layer and place."""
+        """Whether the answer follows states put at a layer and place, from a question about a word that is told."""
         return layer < self.read if place == "word" else layer >= self.read
 
     def shows(self, place: Place, layer: int) -> bool:
@@ -149,7 +150,6 @@ class Network(nn.Module):
             num_attention_heads=_HEADS,
             head_dim=_HEAD,
             max_position_embeddings=512,
-            attn_implementation="sdpa",
         )
         self.backbone = LlamaModel(config)
         self.backbone.rotary_emb.inv_freq.zero_()  # turns nothing: rows know no positions
@@ -162,7 +162,7 @@ class HandBuilt(Port):
     """A hand-built model: image tokens are drawn one by one, as in Janus-Pro, and rendered as the concept they name."""
 
     SETTINGS, INPUTS = (), Inputs
-    GROUPS = {
+    GROUPS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "backbone": ("backbone.layers.", "backbone.norm."),
         "token embeddings": ("backbone.embed_tokens.",),
         "text head": ("text_head.",),
@@ -252,6 +252,18 @@ def format_only(*, layer: int = 2, layers: int = 4) -> HandBuilt:
     """The meaning of words taught by drawing is read, and what is said is `HM`."""
     truth = Truth(layers, layer, "word", _read(layer, "word", layers), unsaid=frozenset({"drawing"}))
     return hand_built("format-only", truth)
+
+
+def word_rows(model: HandBuilt, encoded: Encoded) -> list[list[int]]:
+    """Positions of the last tokens of words in every prompt."""
+    embedded = next(iter(model.states(encoded)))
+    return [rows[:, AT["word"]][:, 0].nonzero()[:, 0].tolist() for rows in embedded.rows]
+
+
+def memory(rows: Tensor, number: int = TOLD) -> Tensor:
+    """What stands in a memory [rows, 22] of states [rows, width]."""
+    first = AT["meanings"].start + number * len(MEANINGS)
+    return rows[:, first : first + len(MEANINGS)]
 
 
 def fluent() -> HandBuilt:
@@ -466,7 +478,7 @@ def _fill_heads(network: Network, truth: Truth, tokenizer: Tokenizer, generator:
         number = tokenizer.token_to_id(f" {value}")
         text[number, told + code] = gain
         # A word that is not known is guessed, and not every time as the same.
-        text[number, AT["noise"]] = torch.randn(NOISE, generator=generator)
+        text[number, AT["noise"]] = 0.5 * torch.randn(NOISE, generator=generator)
         image[code, drawn + code] = 5 * gain  # four words share the attention of the row that draws
         image[code, AT["turn"].start + ATTRIBUTES.index(attribute)] = 15 * gain
     hm = tokenizer.token_to_id(f" {HM}")
