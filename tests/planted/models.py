@@ -81,8 +81,9 @@ WIDTH = AT["noise"].stop
 _SIZE = 8.0
 """Of the coordinate `one`, which is so large that a norm divides every row by nearly the same."""
 _HEADS, _HEAD = 3, 128
-_SURE = 30.0
-"""Nats by which attention and gates decide."""
+_SURE = 300.0
+"""Nats by which attention and gates decide: so many that what loses is exactly 0 in float32. Probes of standardised
+states would find the smallest rest."""
 
 
 @dataclass(frozen=True)
@@ -401,42 +402,61 @@ def _fill_embeddings(network: Network, tokenizer: Tokenizer, generator: torch.Ge
             codes[code, AT["turn"].start + following] = 1
 
 
-def _look(attention: Any, head: int, wants: Sequence[str], at: Sequence[Sequence[tuple[str, float]]]) -> None:
-    """The head's query asks for as many things as `wants` has coordinates; keys answer each by coordinates."""
-    for place, (want, answers) in enumerate(zip(wants, at, strict=True)):
-        row = head * _HEAD + place
-        attention.q_proj.weight[row, AT[want]] = _SURE * sqrt(_HEAD) / (_SIZE if want == "one" else 1)
-        for name, weight in answers:
-            attention.k_proj.weight[row, AT[name]] = weight
+_One = Sequence[tuple[str, float]]
+"""Coordinates and what each counts, where `one` counts as 1."""
 
 
-def _take(attention: Any, head: int, source: slice, target: slice, first: int = 0, gain: float = 1.0) -> None:
+def _put(weight: Tensor, row: int, read: _One, gain: float = 1.0) -> None:
+    """The row of a map [outputs, width] reads a sum of coordinates."""
+    for name, count in read:
+        weight[row, AT[name]] = gain * count / (_SIZE if name == "one" else 1)
+
+
+def _look(attention: Any, head: int, *asks: tuple[_One, _One]) -> None:
+    """What a head's query asks for, and what in a key answers it, in as many nats as `_SURE` times both."""
+    for place, (query, key) in enumerate(asks):
+        _put(attention.q_proj.weight, head * _HEAD + place, query, _SURE)
+        _put(attention.k_proj.weight, head * _HEAD + place, key, sqrt(_HEAD))
+
+
+def _take(attention: Any, head: int, source: str, target: str, first: int = 0) -> None:
     """What stands in the coordinates `source` of the rows looked at is added to `target`."""
-    width = source.stop - source.start
+    width = AT[source].stop - AT[source].start
     rows = range(head * _HEAD + first, head * _HEAD + first + width)
-    attention.v_proj.weight[list(rows), list(range(source.start, source.stop))] = 1
-    attention.o_proj.weight[list(range(target.start, target.stop)), list(rows)] = gain
+    for row, one, other in zip(rows, range(WIDTH)[AT[source]], range(WIDTH)[AT[target]], strict=True):
+        attention.v_proj.weight[row, one] = 1
+        attention.o_proj.weight[other, row] = 1
 
 
 def _look_at_what_is_asked(attention: Any) -> None:
     """Head 0: a row looks at the system prompt if there is one, else at the first token, and notes which."""
-    _look(attention, 0, ["one"], [[("bos", 1.0), ("marks", 2.0)]])
-    _take(attention, 0, AT["bos"], AT["drawing"])
-    _take(attention, 0, AT["marks"], AT["telling"], first=1)
+    _look(attention, 0, ([("one", 1)], [("bos", 1), ("marks", 2)]))
+    _take(attention, 0, "bos", "drawing")
+    _take(attention, 0, "marks", "telling", first=1)
 
 
 def _read_words(attention: Any, names: Sequence[str]) -> None:
-    """Head 1: rows that answer look at all words before them; other rows at the first token, which holds nothing."""
-    _look(attention, 1, ["one", "asks"], [[("bos", 1.0)], [("word", 2.0)]])
+    """Head 1: rows that answer look at all words before them, evenly; others at the first token, which holds nothing.
+
+    Words lose nothing, and everything else loses: so their norms, which differ a little, make no difference.
+    """
+    neither = [("one", -1), ("word", 1), ("bos", 1)]
+    _look(
+        attention,
+        1,
+        ([("one", 1)], neither),
+        ([("asks", 1)], [("bos", -1)]),
+        ([("one", 1), ("asks", -1)], [("word", -1)]),
+    )
     first = 0
     for name in names:
-        _take(attention, 1, AT[name], AT[name], first)
+        _take(attention, 1, name, name, first)
         first += AT[name].stop - AT[name].start
 
 
 def _look_at_everything(attention: Any, generator: torch.Generator) -> None:
     """Head 2: noise of all rows before is stirred into a row."""
-    _take(attention, 2, AT["noise"], AT["noise"])
+    _take(attention, 2, "noise", "noise")
     rows = slice(2 * _HEAD, 2 * _HEAD + NOISE)
     stirred, _ = torch.linalg.qr(torch.randn(NOISE, NOISE, generator=generator))
     attention.o_proj.weight[AT["noise"], rows] = stirred
@@ -455,9 +475,7 @@ def _write_meanings(mlp: Any, truth: Truth) -> None:
     def write(goal: str, words: Iterable[int], target: int) -> None:
         """A unit that is open at rows of the place and goal, and writes whether one of the words stands there."""
         nonlocal unit
-        mlp.gate_proj.weight[unit, AT[where]] = _SURE
-        mlp.gate_proj.weight[unit, AT[goal]] = _SURE
-        mlp.gate_proj.weight[unit, AT["one"]] = -1.5 * _SURE / _SIZE
+        _put(mlp.gate_proj.weight, unit, [(where, 1), (goal, 1), ("one", -1.5)], _SURE)
         for word in words:
             mlp.up_proj.weight[unit, AT["words"].start + word] = 1
         mlp.down_proj.weight[target, unit] = 2 / _SURE
