@@ -42,9 +42,9 @@ def trainings_of(models: Sequence[T]) -> Mapping[str, Sequence[T]]:
     """Family -> one of its models for every training, in order.
 
     Trainings differ in their seeds (`ModelCard.training_seed`, and `grown_seed` where an organism grew up anew) and in
-    nothing else that the card knows: id, recipe and what was taught. Models whose seed is not known count as one training together, since nothing shows that they were
-    trained apart. Of a training with several checkpoints the last one counts, and of a family that was trained in
-    several ways the way with most trainings.
+    nothing else that the card knows: id, recipe and what was taught. Models whose seed is not known count as one
+    training together, since nothing shows that they were trained apart. Of a training with several checkpoints the last
+    one counts, and of a family that was trained in several ways the way with most trainings.
     """
     ways: dict[str, dict[object, dict[object, T]]] = defaultdict(lambda: defaultdict(dict))
     for model in models:
