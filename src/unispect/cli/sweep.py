@@ -84,7 +84,7 @@ def sweep(
     counted = ", ".join(f"{count} {outcome}" for outcome, count in swept.outcomes.items())
     say(f"trainings: {counted or 'none'}")
     for reason, count in swept.reasons.items():
-        say(f"  {count} {reason}")
+        say(f"  {count} {shortened(reason)}")
     swept.raise_failures()
     say(f"next: unispect report {out}" if ready.studies else f"next: unispect status {out}")
 
@@ -124,6 +124,12 @@ def _lines(ready: PreparedSweep) -> Iterator[str]:
     for study, options in ready.studies:
         yield f"studies {study.name}, seeds {', '.join(map(str, options.seeds))}"
     yield f"weights {ready.order.place} (keep {ready.order.keep})"
+
+
+def shortened(reason: str) -> str:
+    """The first of several gates, and how many more there are."""
+    first, *others = reason.split("; ") if reason.startswith("missed gates") else [reason]
+    return first + (f" (and {len(others)} more)" if others else "")
 
 
 def _show_cells(ready: PreparedSweep) -> None:

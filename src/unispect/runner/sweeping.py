@@ -209,6 +209,7 @@ def _studied(
             raise UpstreamMissing(f"needs unit {unit}, which has no record")
         return records[unit]
 
+    whole = True
     for number, unit in enumerate(results, 1):
         trained = left[unit.id]
         through = True
@@ -229,11 +230,11 @@ def _studied(
             for outcome in ran.outcomes:
                 through = through and not (outcome.units.failed or outcome.units.halted)
                 yield outcome
-        if through and ready.studies:
+        if through:
             forget(workshop, trained)
-    if order.keep == "none" and not ready.studies:
-        for trained in left.values():
-            forget(workshop, trained)
+        whole = whole and through
+    for trained in left.values() if whole else ():  # organisms too, which others were bound from
+        forget(workshop, trained)
 
 
 def _open(out: Path, model: str, studies: Sequence[tuple[Study, Options]]) -> list[tuple[Study, Options]]:

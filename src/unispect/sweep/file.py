@@ -93,12 +93,15 @@ class BindingPart(_Strict):
         seeds: of the binding; each is a training.
         set: keys of the recipe that are set otherwise.
         families: family -> keys that are set otherwise for it.
+        gates: what organisms must be able to do is measured again when they have learned: whether a binding made them
+            forget it. Takes some 8 s of one core.
     """
 
     recipe: str
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     set: Changes = {}
     families: Mapping[str, Changes] = {}
+    gates: bool = True
 
 
 class StudyPart(_Strict):

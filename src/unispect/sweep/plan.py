@@ -87,7 +87,7 @@ def _cell(read: Read, levels: Mapping[str, str]) -> Iterator[tuple[Unit | None, 
                 yield organism, None, Place(sweep.name, family, levels, grown, None, organism.id)
                 continue
             for binding_seed in sweep.binding.seeds:
-                unit = _binding(family, bound, organism, binding_seed)
+                unit = _binding(family, bound, organism, binding_seed, gates=sweep.binding.gates)
                 yield organism, unit, Place(sweep.name, family, levels, grown, binding_seed, unit.id)
 
 
@@ -96,13 +96,13 @@ def _organism(family: str, options: OrganismOptions, seed: int) -> Unit:
     return Unit(SWEEP, VERSION, ORGANISM, base_card(family).id, to_json(Grown(family, said)), seed=seed)
 
 
-def _binding(family: str, bound: tuple[str, Recipe], organism: Unit | None, seed: int) -> Unit:
+def _binding(family: str, bound: tuple[str, Recipe], organism: Unit | None, seed: int, *, gates: bool) -> Unit:
     title, recipe = bound
     said = recipe.model_dump(mode="json", exclude_none=True)
     decides = {key: value for key, value in said.items() if key not in _NO_MATTER}
     base = organism.id if organism else shipped_base(family)
     grown = Grown(family, organism.inputs.get("options", {})) if organism else None  # pyright: ignore[reportArgumentType]
-    inputs = Bound(family, base, title, decides, grown, organism.seed if organism else None)
+    inputs = Bound(family, base, title, decides, grown, organism.seed if organism else None, gates)
     return Unit(SWEEP, VERSION, BINDING, base_card(family).id, to_json(inputs), seed=seed)
 
 

@@ -41,6 +41,7 @@ class Bound:
         recipe: all that decides the training, but its seed.
         grown: the inputs of the unit `base`; None where it ships.
         grown_seed: and its seed.
+        gates: they are measured after the binding.
     """
 
     family: str
@@ -49,6 +50,7 @@ class Bound:
     recipe: Mapping[str, Any]
     grown: Grown | None = None
     grown_seed: int | None = None
+    gates: bool = True
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,8 @@ def _bound(workshop: Workshop, unit: Unit, work: Path, upstream: Upstream) -> Tr
     steps, losses = _logged(order.run / "metrics.jsonl")
     world = OrganismOptions.model_validate(asked.grown.options if asked.grown else {}).world
     model = _loaded(workshop, unit, work)
-    gates = corpus_named(world).gates(model, unit.seed, drawn=family_of(asked.family).gate)
+    gate = family_of(asked.family).gate
+    gates = corpus_named(world).gates(model, unit.seed, drawn=gate) if asked.gates else ()
     return _measured(workshop, Trained("trained", steps=steps, losses=losses), model, gates, work, base)
 
 
