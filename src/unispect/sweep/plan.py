@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from unispect.core.errors import UsageError
 from unispect.core.typed import to_json
-from unispect.core.units import Plan, Unit
-from unispect.organisms.families import base_card
+from unispect.core.units import Plan, Unit, canonical_json
+from unispect.organisms.families import IMAGE_SIZE, base_card
 from unispect.organisms.shipped import folder_of
 from unispect.sweep.file import OF_ORGANISM, RECIPE, SHIPPED, BindingPart, OrganismOptions, Read, Sweep
 from unispect.sweep.records import BINDING, CELL, ORGANISM, SWEEP, VERSION, Bound, Grown, Place
 from unispect.train.kept import digest_of
+from unispect.train.mixture import make_mixture
 from unispect.train.recipe import CONCEPTS, FACES, WORLD, Recipe, load_recipe, presets
 
 _NO_MATTER = frozenset({"about", "families", "save_every", "seed"})
@@ -51,11 +53,12 @@ def plan_of(read: Read) -> SweepPlan:
     Raises:
         UsageError: a recipe or a combination of levels makes no sense; says in which cell.
     """
+    recipes = _Recipes(read)
     organisms: dict[str, Unit] = {}
     bindings: dict[str, Unit] = {}
     places: list[Place] = []
     for levels in read.sweep.combinations():
-        for organism, bound, place in _cell(read, levels):
+        for organism, bound, place in _cell(read.sweep, recipes, levels):
             if organism:
                 organisms[organism.id] = organism
             if bound:
@@ -70,14 +73,15 @@ def plan_of(read: Read) -> SweepPlan:
     return SweepPlan(Plan((tuple(organisms.values()), tuple(bindings.values()), tuple(cells))), tuple(places))
 
 
-def _cell(read: Read, levels: Mapping[str, str]) -> Iterator[tuple[Unit | None, Unit | None, Place]]:
+def _cell(
+    sweep: Sweep, recipes: _Recipes, levels: Mapping[str, str]
+) -> Iterator[tuple[Unit | None, Unit | None, Place]]:
     """The trainings of a cell: of every family and seed."""
-    sweep = read.sweep
     changes = sweep.changes(levels)
     options = _options(sweep, changes, levels)
     of_recipe = {key: value for key, value in changes.items() if not key.startswith(OF_ORGANISM)}
     for family in sweep.organism.families:
-        bound = _recipe(read, sweep.binding, family, of_recipe, levels) if sweep.binding else None
+        bound = recipes.of(sweep.binding, family, of_recipe, levels) if sweep.binding else None
         for seed in sweep.organism.seeds:
             grown = None if seed == SHIPPED else int(seed)
             organism = None if grown is None else _organism(family, options, grown)
@@ -106,6 +110,7 @@ def _binding(family: str, bound: tuple[str, Recipe], organism: Unit | None, seed
     return Unit(SWEEP, VERSION, BINDING, base_card(family).id, to_json(inputs), seed=seed)
 
 
+@cache
 def shipped_base(family: str) -> str:
     """What of a shipped organism a binding rests on, in words."""
     return f"{SHIPPED} {digest_of(folder_of(base_card(family)))}"
@@ -119,29 +124,47 @@ def _options(sweep: Sweep, changes: Mapping[str, Any], levels: Mapping[str, str]
         raise UsageError(f"sweep {sweep.name}{_where(levels)}: {' '.join(str(error).split())}") from error
 
 
-def _recipe(
-    read: Read, part: BindingPart, family: str, changes: Mapping[str, Any], levels: Mapping[str, str]
-) -> tuple[str, Recipe]:
-    """Title and recipe of a family in a cell."""
-    where = f"sweep {read.sweep.name}{_where(levels)}"
-    said = {**part.set, **part.families.get(family, {}), **changes}
-    name = str(said.pop(RECIPE, part.recipe))
-    beside = read.beside / name
-    named = str(beside) if name not in presets() and beside.is_file() else name
-    try:
+class _Recipes:
+    """The recipes of a sweep, each read and checked once."""
+
+    def __init__(self, read: Read) -> None:
+        self._read, self._shipped = read, set(presets())
+        self._known: dict[str, tuple[str, Recipe]] = {}
+
+    def of(
+        self, part: BindingPart, family: str, changes: Mapping[str, Any], levels: Mapping[str, str]
+    ) -> tuple[str, Recipe]:
+        """Title and recipe of a family in a cell.
+
+        Raises:
+            UsageError: it makes no sense, or not for this family.
+        """
+        said = {**part.set, **part.families.get(family, {}), **changes}
+        name = str(said.pop(RECIPE, part.recipe))
+        key = canonical_json([name, said])
+        try:
+            if key not in self._known:
+                self._known[key] = self._loaded(name, said)
+            title, recipe = self._known[key]
+            if recipe.families and family not in recipe.families:
+                raise UsageError(f"recipe {name} is for {', '.join(recipe.families)}, not for {family}")
+        except UsageError as error:
+            raise UsageError(f"sweep {self._read.sweep.name}{_where(levels)}: {error}") from error
+        return title, recipe
+
+    def _loaded(self, name: str, said: Mapping[str, Any]) -> tuple[str, Recipe]:
+        beside = self._read.beside / name
+        named = str(beside) if name not in self._shipped and beside.is_file() else name
         plain, recipe = load_recipe(named), load_recipe(named, said)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
-    if recipe.families and family not in recipe.families:
-        raise UsageError(f"{where}: recipe {name} is for {', '.join(recipe.families)}, not for {family}")
-    if recipe.batch % recipe.micro_batch:
-        raise UsageError(f"{where}: 'micro_batch' {recipe.micro_batch} does not divide 'batch' {recipe.batch}")
-    if elsewhere := _elsewhere(recipe):
-        raise UsageError(
-            f"{where}: {elsewhere!r} lies elsewhere; a sweep trains on what comes with the package, "
-            f"{CONCEPTS}, {FACES} and {WORLD}"
-        )
-    return _title(Path(name).stem, plain, recipe), recipe
+        if recipe.batch % recipe.micro_batch:
+            raise UsageError(f"'micro_batch' {recipe.micro_batch} does not divide 'batch' {recipe.batch}")
+        if elsewhere := _elsewhere(recipe):
+            raise UsageError(
+                f"{elsewhere!r} lies elsewhere; a sweep trains on what comes with the package, "
+                f"{CONCEPTS}, {FACES} and {WORLD}"
+            )
+        _ = make_mixture(recipe, IMAGE_SIZE).steps  # says what the batch has no room for
+        return _title(Path(name).stem, plain, recipe), recipe
 
 
 def _elsewhere(recipe: Recipe) -> str:

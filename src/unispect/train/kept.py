@@ -117,6 +117,8 @@ def _put_together(path: Path, base: Path | None, out: Path) -> None:
         stored = load_file(str(path))
         for name in says["files"]:
             goal = out / name
+            if ".." in goal.parts or not goal.is_relative_to(out):
+                raise ValueError(f"{name!r} leads out of the folder")
             goal.parent.mkdir(parents=True, exist_ok=True)
             if f"file:{name}" in stored:
                 goal.write_bytes(_plain(stored[f"file:{name}"]).tobytes())

@@ -1,0 +1,245 @@
+"""`unispect train sweep` as a user meets it: killed and repeated, in two processes, with trainings that go wrong."""
+
+import os
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.commands import here
+from tests.helpers.failing_disk import in_a_child
+from tests.helpers.little_sweeps import ASKED, ONE, SHORT, SQUARE, entries, lines, swept, written
+from unispect.core.errors import UnispectError
+from unispect.models.registry import load
+from unispect.organisms import recipe
+from unispect.organisms.corpus import corpus_named
+from unispect.organisms.gates import Gate
+from unispect.runner import sweeping
+from unispect.runner.sweeping import SweepConfig
+from unispect.runs import RunStore
+from unispect.studies.trainings import trainings_of
+from unispect.sweep import training
+from unispect.train import kept
+from unispect.train.metrics_log import MetricsLog
+
+TWO_SEEDS = {**ONE, "binding": {**ONE["binding"], "seeds": [0, 1]}, "studies": ASKED}
+GROWN = {
+    **TWO_SEEDS,
+    "organism": {"families": ["janus-pro"], "seeds": [5], "set": {"tokenizer_steps": 1, "steps": {"growing": 1}}},
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two bindings and a study on each, carried out undisturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    swept(folder, TWO_SEEDS).raise_failures()
+    return folder / "run"
+
+
+@pytest.mark.slow
+def test_two_factors_in_one_process_and_in_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    file = written(tmp_path, SQUARE)
+    dry = here(capsys, "train", "sweep", file, "--out", tmp_path / "one", "--dry-run")
+    assert dry.code == 0
+    assert "cells   4 x families x seeds: 4 trainings" in dry.out
+    assert not [*tmp_path.glob("one*")]
+    for name, how in {"one": (), "two": ("--workers", 2)}.items():
+        assert here(capsys, "train", "sweep", file, "--out", tmp_path / name, "--device", "cpu", *how).code == 0
+    assert lines(tmp_path / "one") == lines(tmp_path / "two")
+    left = {entry.unit.id: entry.record.payload for entry in entries(tmp_path / "one")}
+    assert len({payload["weights"] for payload in left.values()}) == len(left) == 4
+    cells = entries(tmp_path / "one", "cell")
+    assert {entry.record.payload["model"] for entry in cells} == {payload["model"] for payload in left.values()}
+    status = here(capsys, "status", tmp_path / "two")
+    assert status.code == 0
+    assert status.out.startswith("finished")
+
+
+def _dies(at: int, owner: object, name: str, monkeypatch: pytest.MonkeyPatch, *, after: bool = False) -> None:
+    """From now on the process kills itself when it calls that function for the so-manieth time."""
+    kind, calls = getattr(owner, name), Counter()
+
+    def called(*args: object, **named: object) -> object:
+        calls[name] += 1
+        result = kind(*args, **named) if after or calls[name] < at else None
+        if calls[name] == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    monkeypatch.setattr(owner, name, called)
+
+
+MOMENTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "in the second training": lambda patch: _dies(4, MetricsLog, "add", patch, after=True),
+    "before weights are kept": lambda patch: _dies(1, kept, "keep", patch),
+    "before the end is noted": lambda patch: _dies(2, training, "_note_end", patch),
+    "before the record": lambda patch: _dies(1, RunStore, "record", patch),
+    "before the first study": lambda patch: _dies(1, sweeping, "run_studies", patch),
+    "before the second study": lambda patch: _dies(2, sweeping, "run_studies", patch),
+    "before grades": lambda patch: _dies(1, RunStore, "grade", patch),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_sweep_goes_on_to_the_same_records(moment: str, tmp_path: Path, whole: Path):
+    def work() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            MOMENTS[moment](patch)
+            swept(tmp_path, TWO_SEEDS)
+
+    assert in_a_child(work) == -signal.SIGKILL
+    steps = Counter[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        add = MetricsLog.add
+        patch.setattr(MetricsLog, "add", lambda self, line: (steps.update("."), add(self, line))[1])
+        swept(tmp_path, TWO_SEEDS).raise_failures()
+    assert lines(tmp_path / "run") == lines(whole)
+    assert steps["."] <= 3  # of four steps, one at least was saved; what was through is not done again
+    cache = tmp_path / "run.trainings"
+    assert not [*(cache / "work").iterdir()]
+    assert {path.name for path in (cache / "weights").iterdir()} == {
+        path.name for path in whole.with_name("run.trainings").joinpath("weights").iterdir()
+    }
+
+
+@pytest.mark.slow
+def test_what_was_done_is_not_done_again_and_loads_no_model(whole: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(training, "prepare", None)
+    monkeypatch.setattr(sweeping, "run_studies", None)
+    again = swept(whole.parent, TWO_SEEDS)
+    assert (again.trainings.done, again.trainings.already, again.studied) == (0, 4, ())
+    assert again.outcomes == {"trained": 2}
+
+
+@pytest.mark.slow
+def test_evaluated_weights_are_the_kept_ones_and_cards_say_their_seed(whole: Path, tmp_path: Path):
+    place = whole.with_name("run.trainings") / "weights"
+    with RunStore.open(whole) as store:
+        cards = store.cards()
+        asked = {count.model for count in store.counts() if count.study == "concepts"}
+    left = {entry.record.payload["model"]: entry.record.payload["weights"] for entry in entries(whole)}
+    assert set(left) == asked == set(cards)
+    base = training.folder_of(training.base_card("janus-pro"))
+    for model, digest in left.items():
+        kept.restore(str(digest), base, place, tmp_path / str(digest))
+        assert load(f"tiny-janus-pro={tmp_path / str(digest)}", device="cpu").card.reference == model
+    assert {card.training_seed for card in cards.values()} == {0, 1}
+
+    class Model:
+        def __init__(self, card: object) -> None:
+            self.card = card
+
+    assert [len(own) for own in trainings_of([Model(card) for card in cards.values()]).values()] == [2]
+
+
+@pytest.mark.slow
+def test_weights_that_were_not_kept_are_made_again_to_the_bit(tmp_path: Path, whole: Path):
+    more = {**TWO_SEEDS, "studies": {**ASKED, "encoding": {"limit": 1, "seeds": [0], "presets": ["controlled"]}}}
+    swept(tmp_path, TWO_SEEDS, keep="none").raise_failures()
+    cache = tmp_path / "run.trainings"
+    assert not [*(cache / "weights").iterdir()]
+    assert lines(tmp_path / "run") == lines(whole)
+    swept(tmp_path, more, keep="none").raise_failures()
+    assert not [*(cache / "weights").iterdir()]
+    with RunStore.open(tmp_path / "run") as store:
+        studied = {(count.study, count.model) for count in store.counts() if count.study != "sweep"}
+    assert len(studied) == 4
+    swept(whole.parent, more, name="other", keep="last").raise_failures()
+    assert lines(tmp_path / "run") == lines(whole.parent / "other")
+
+
+@pytest.mark.slow
+def test_weights_that_cannot_be_made_again_are_said_to_be_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    swept(tmp_path, {**ONE, "binding": {**ONE["binding"], "seeds": [0]}})
+    shutil.rmtree(tmp_path / "run.trainings")
+    real = training.Recipe.model_validate
+    monkeypatch.setattr(training.Recipe, "model_validate", lambda said: real({**said, "learning_rate": 1e-4}))
+    with pytest.raises(UnispectError, match="left other weights than are recorded"):
+        swept(tmp_path, {**ONE, "studies": ASKED})
+
+
+@pytest.mark.slow
+def test_what_diverges_is_recorded_with_its_reason_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    sweep = {
+        **ONE,
+        "factors": {"rate": {"as it is": {}, "too high": {"learning_rate": 1e12, "optimiser": "adamw", "warmup": 0}}},
+        "studies": ASKED,
+    }
+    out = tmp_path / "run"
+    outcome = here(capsys, "train", "sweep", written(tmp_path, sweep), "--out", out, "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert "trainings: 1 trained, 1 diverged" in outcome.out
+    assert "1 diverged: the loss is nan at step 2; lower the learning rate" in outcome.out
+    found = {entry.unit.inputs["title"]: entry.record for entry in entries(out)}
+    (lost,) = (record.payload for title, record in found.items() if "1000000000000.0" in str(title))
+    assert (lost["outcome"], lost["steps"], "weights" in lost) == ("diverged", 1, False)
+    assert {record.status for record in found.values()} == {"done"}
+    assert Counter(entry.record.payload["outcome"] for entry in entries(out, "cell")) == {"trained": 1, "diverged": 1}
+    with RunStore.open(out) as store:
+        assert len({count.model for count in store.counts() if count.study == "concepts"}) == 1
+
+
+@pytest.mark.slow
+def test_organisms_grow_up_anew_and_what_they_cannot_do_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    gates = [Gate("drawn", 168, 168), Gate("seen pictures described", 0, 168)]  # to measure them takes half a minute
+    pictures = corpus_named("concepts").pictures(64)[:8]
+    monkeypatch.setattr(
+        recipe,
+        "corpus_named",
+        lambda name: replace(corpus_named(name), gates=lambda *_, **__: gates, pictures=lambda size: pictures),
+    )
+    found = swept(tmp_path, GROWN, keep="none")
+    found.raise_failures()
+    assert found.outcomes == {"missed gates": 1, "trained": 2}
+    (organism,) = entries(tmp_path / "run", "organism")
+    assert organism.record.payload["reason"] == "seen pictures described: 0 of 168, 95% needed"
+    with RunStore.open(tmp_path / "run") as store:
+        cards = list(store.cards().values())
+    assert {(card.grown_seed, card.training_seed) for card in cards} == {(5, 0), (5, 1)}
+    assert all(organism.record.payload["model"] in card.binding for card in cards)
+    assert not [*(tmp_path / "run.trainings" / "weights").iterdir()]
+
+
+@pytest.mark.slow
+def test_an_organism_that_diverges_leaves_nothing_to_bind_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def lost(*_: object, **__: object) -> None:
+        raise training.StateError("growing up: the loss is nan at step 1; lower the learning rate")
+
+    monkeypatch.setattr(training, "train_organism", lost)
+    found = swept(tmp_path, GROWN)
+    found.raise_failures()
+    assert found.outcomes == {"diverged": 1, "no base": 2}
+    assert found.studied == ()
+    reasons = {str(entry.record.payload["reason"]) for entry in entries(tmp_path / "run")}
+    assert reasons == {
+        "its organism left no weights: growing up: the loss is nan at step 1; lower the learning rate",
+    }
+
+
+@pytest.mark.slow
+def test_parts_are_merged_into_the_whole(tmp_path: Path, whole: Path, capsys: pytest.CaptureFixture[str]):
+    cache = whole.with_name("run.trainings")
+    for number in (1, 2):
+        swept(tmp_path, TWO_SEEDS, name=f"part{number}", shard=f"{number}/2", cache=cache)
+    assert here(capsys, "merge", tmp_path / "part1", tmp_path / "part2", "--out", tmp_path / "merged").code == 0
+    assert sorted(lines(tmp_path / "merged").splitlines()) == sorted(lines(whole).splitlines())
+
+
+def test_mistakes_are_one_line_and_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for content, said in (
+        ({**ONE, "organism": {"families": ["janus"]}}, "did you mean 'janus-pro'?"),
+        ({**ONE, "binding": {"recipe": "tiny-drawin", "set": SHORT}}, "did you mean 'tiny-drawing'?"),
+        ({**ONE, "studies": {"concept": {}}}, "did you mean 'concepts'?"),
+    ):
+        outcome = here(capsys, "train", "sweep", written(tmp_path, content), "--out", tmp_path / "out")
+        assert outcome.code == 2
+        assert said in outcome.error
+    assert here(capsys, "train", "sweep", tmp_path / "none.yaml", "--out", tmp_path / "out").code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
+    assert SweepConfig(tmp_path / "x.yaml", tmp_path / "out").place == tmp_path / "out.trainings"
