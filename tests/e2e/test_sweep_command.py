@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,21 +42,32 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+PLACES = {"one": (), "two": ("--workers", 2), "ray": ("--engine", "ray", "--replicas", 2)}
+RAY = pytest.mark.nightly("tests/e2e/test_sweep_command.py::test_two_factors_wherever_they_are_carried_out")
+
+
 @pytest.mark.slow
-def test_two_factors_in_one_process_and_in_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize("places", ["two", pytest.param("ray", marks=RAY)])
+def test_two_factors_wherever_they_are_carried_out(
+    places: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    if places == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed (extra [ray])")
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     file = written(tmp_path, SQUARE)
     dry = here(capsys, "train", "sweep", file, "--out", tmp_path / "one", "--dry-run")
     assert dry.code == 0
     assert "cells   4 x families x seeds: 4 trainings" in dry.out
     assert not [*tmp_path.glob("one*")]
-    for name, how in {"one": (), "two": ("--workers", 2)}.items():
-        assert here(capsys, "train", "sweep", file, "--out", tmp_path / name, "--device", "cpu", *how).code == 0
-    assert lines(tmp_path / "one") == lines(tmp_path / "two")
+    for name in ("one", places):
+        outcome = here(capsys, "train", "sweep", file, "--out", tmp_path / name, "--device", "cpu", *PLACES[name])
+        assert outcome.code == 0, outcome.err
+    assert lines(tmp_path / "one") == lines(tmp_path / places)
     left = {entry.unit.id: entry.record.payload for entry in entries(tmp_path / "one")}
     assert len({payload["weights"] for payload in left.values()}) == len(left) == 4
     cells = entries(tmp_path / "one", "cell")
     assert {entry.record.payload["model"] for entry in cells} == {payload["model"] for payload in left.values()}
-    status = here(capsys, "status", tmp_path / "two")
+    status = here(capsys, "status", tmp_path / places)
     assert status.code == 0
     assert status.out.startswith("finished")
 
@@ -74,6 +86,7 @@ def _dies(at: int, owner: object, name: str, monkeypatch: pytest.MonkeyPatch, *,
     monkeypatch.setattr(owner, name, called)
 
 
+KILLS = pytest.mark.nightly("tests/e2e/test_sweep_command.py::test_a_killed_sweep_goes_on_to_the_same_records")
 MOMENTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "in the second training": lambda patch: _dies(4, MetricsLog, "add", patch, after=True),
     "before weights are kept": lambda patch: _dies(1, kept, "keep", patch),
@@ -85,8 +98,11 @@ MOMENTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 
 
+BY_DAY = ("in the second training", "before the end is noted", "before the second study")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", [name if name in BY_DAY else pytest.param(name, marks=KILLS) for name in MOMENTS])
 def test_a_killed_sweep_goes_on_to_the_same_records(moment: str, tmp_path: Path, whole: Path):
     def work() -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -151,15 +167,19 @@ def test_weights_that_were_not_kept_are_made_again_to_the_bit(tmp_path: Path, wh
         studied = {(count.study, count.model) for count in store.counts() if count.study != "sweep"}
     assert len(studied) == 4
     swept(whole.parent, more, name="other", keep="last").raise_failures()
-    assert lines(tmp_path / "run") == lines(whole.parent / "other")
+    assert sorted(lines(tmp_path / "run").splitlines()) == sorted(lines(whole.parent / "other").splitlines())
 
 
 @pytest.mark.slow
 def test_weights_that_cannot_be_made_again_are_said_to_be_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     swept(tmp_path, {**ONE, "binding": {**ONE["binding"], "seeds": [0]}})
     shutil.rmtree(tmp_path / "run.trainings")
-    real = training.Recipe.model_validate
-    monkeypatch.setattr(training.Recipe, "model_validate", lambda said: real({**said, "learning_rate": 1e-4}))
+    real = training.FinetuneConfig
+    monkeypatch.setattr(
+        training,
+        "FinetuneConfig",
+        lambda name, recipe, *rest: real(name, recipe.model_copy(update={"tell_weight": 1.0}), *rest),
+    )
     with pytest.raises(UnispectError, match="left other weights than are recorded"):
         swept(tmp_path, {**ONE, "studies": ASKED})
 
@@ -188,7 +208,7 @@ def test_what_diverges_is_recorded_with_its_reason_and_counted(tmp_path: Path, c
 @pytest.mark.slow
 def test_organisms_grow_up_anew_and_what_they_cannot_do_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     gates = [Gate("drawn", 168, 168), Gate("seen pictures described", 0, 168)]  # to measure them takes half a minute
-    pictures = corpus_named("concepts").pictures(64)[:8]
+    pictures = corpus_named("concepts").pictures(64)[:16]
     monkeypatch.setattr(
         recipe,
         "corpus_named",
@@ -225,9 +245,10 @@ def test_an_organism_that_diverges_leaves_nothing_to_bind_and_says_so(tmp_path: 
 @pytest.mark.slow
 def test_parts_are_merged_into_the_whole(tmp_path: Path, whole: Path, capsys: pytest.CaptureFixture[str]):
     cache = whole.with_name("run.trainings")
-    for number in (1, 2):
-        swept(tmp_path, TWO_SEEDS, name=f"part{number}", shard=f"{number}/2", cache=cache)
-    assert here(capsys, "merge", tmp_path / "part1", tmp_path / "part2", "--out", tmp_path / "merged").code == 0
+    parts = [tmp_path / f"part{number}" for number in (1, 2, 3)]
+    left = [swept(tmp_path, TWO_SEEDS, name=part.name, shard=f"{part.name[-1]}/3", cache=cache) for part in parts]
+    assert sorted(sum(one.outcomes.values()) for one in left) == [0, 1, 1]  # which of them, their ids say
+    assert here(capsys, "merge", *parts, "--out", tmp_path / "merged").code == 0
     assert sorted(lines(tmp_path / "merged").splitlines()) == sorted(lines(whole).splitlines())
 
 

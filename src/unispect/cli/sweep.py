@@ -19,7 +19,7 @@ from unispect.cli.running import Telling
 from unispect.cli.status_words import duration
 from unispect.cli.train import Steps
 from unispect.engine.progress import Watch
-from unispect.runner.sweeping import Watching
+from unispect.runner.watching import Watching
 
 if TYPE_CHECKING:
     from unispect.core.units import Unit
@@ -96,7 +96,7 @@ class Shown(Watching, Telling):
         super().__init__()
 
     @contextmanager
-    def training(self) -> Iterator[tuple[Progress, Callable[[str], Callable[..., None]] | None]]:
+    def training(self) -> Iterator[tuple[Progress, Callable[[str], Steps] | None]]:
         with open_board() as board:
             yield Watch(board, "sweep"), lambda name: Steps(board, name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,11 +21,12 @@ from unispect.engine.driver import drive
 from unispect.engine.executor import InProcess
 from unispect.engine.grading import grade
 from unispect.engine.pool import WorkerPool
-from unispect.engine.progress import Progress, Silent, Summary
+from unispect.engine.progress import Summary
 from unispect.engine.replicas import Replicas
 from unispect.organisms.families import base_card
-from unispect.runner.running import JUDGE, Outcome, Told, raise_failures
+from unispect.runner.running import JUDGE, Outcome, raise_failures
 from unispect.runner.running import run as run_studies
+from unispect.runner.watching import Watching
 from unispect.runs import Invocation, RunStore
 from unispect.runs.manifest import running
 from unispect.studies.base import Options, Study
@@ -121,18 +122,6 @@ class Swept:
             outcome.raise_failures()
 
 
-class Watching(Told):
-    """Is told what a sweep does, and keeps it to itself."""
-
-    @contextmanager
-    def training(self) -> Iterator[tuple[Progress, Callable[[str], Callable[..., None]] | None]]:
-        """Gives what is told of units, and what is told of steps, by the name of a training in words."""
-        yield Silent(), None
-
-    def studying(self, number: int, count: int, unit: Unit, left: Trained) -> None:
-        """Studies begin on a result."""
-
-
 def prepare(order: SweepConfig) -> PreparedSweep:
     """Reads a sweep and plans it; nothing is trained, and no folder is made.
 
@@ -156,12 +145,14 @@ def sweep(ready: PreparedSweep, watching: Watching | None = None) -> Swept:
     """Carries a sweep out; again continues. Studies begin when all trainings are through.
 
     Raises:
-        UsageError: nothing falls to this part, or the folder cannot be continued.
+        UsageError: the folder cannot be continued.
         StoreError: the folder or the cache is damaged, in use or moved, or the disk is full; what was stored stays.
     """
     told, order, part = watching or Watching(), ready.order, ready.part
     if part is None:
-        raise UsageError(f"no training falls to part {order.shard}")
+        with RunStore.create(order.out) as store:
+            store.plan((), among=ready.planned.plan.units)
+        return Swept(Summary(0, 0, 0, 0, 0.0, {}), {}, {}, ())
     with told.training() as (progress, watch):
         workshop = replace(
             open_workshop(str(order.place), order.keep, order.device, torch.get_num_threads(), 0), watch=watch

@@ -141,21 +141,20 @@ class _Recipes:
         """
         said = {**part.set, **part.families.get(family, {}), **changes}
         name = str(said.pop(RECIPE, part.recipe))
-        key = canonical_json([name, said])
+        key = canonical_json([name, said, family])
         try:
             if key not in self._known:
-                self._known[key] = self._loaded(name, said)
-            title, recipe = self._known[key]
-            if recipe.families and family not in recipe.families:
-                raise UsageError(f"recipe {name} is for {', '.join(recipe.families)}, not for {family}")
+                self._known[key] = self._loaded(name, said, family)
         except UsageError as error:
             raise UsageError(f"sweep {self._read.sweep.name}{_where(levels)}: {error}") from error
-        return title, recipe
+        return self._known[key]
 
-    def _loaded(self, name: str, said: Mapping[str, Any]) -> tuple[str, Recipe]:
+    def _loaded(self, name: str, said: Mapping[str, Any], family: str) -> tuple[str, Recipe]:
         beside = self._read.beside / name
         named = str(beside) if name not in self._shipped and beside.is_file() else name
         plain, recipe = load_recipe(named), load_recipe(named, said)
+        if recipe.families and family not in recipe.families:
+            raise UsageError(f"recipe {name} is for {', '.join(recipe.families)}, not for {family}")
         if recipe.batch % recipe.micro_batch:
             raise UsageError(f"'micro_batch' {recipe.micro_batch} does not divide 'batch' {recipe.batch}")
         if elsewhere := _elsewhere(recipe):

@@ -7,7 +7,9 @@ import pytest
 
 from tests.helpers.little_sweeps import ONE, SHORT, SQUARE, planned
 from unispect.core.shards import shard
+from unispect.core.typed import read_inputs
 from unispect.sweep.cost import seconds_of
+from unispect.sweep.records import Bound
 
 GROWN = {"families": ["janus-pro"], "seeds": [3, 4]}
 
@@ -96,8 +98,8 @@ def test_what_is_set_for_a_family_is_set_for_it_alone(tmp_path: Path):
         "organism": {"families": ["janus-pro", "omnigen2"]},
         "binding": {**ONE["binding"], "families": {"omnigen2": {"steps": 5}}},
     }
-    found = {unit.model: unit for unit in planned(tmp_path, sweep).trainings}
-    assert [found[name].inputs["recipe"]["steps"] for name in ("tiny-janus-pro", "tiny-omnigen2")] == [2, 5]
+    found = [read_inputs(Bound, unit) for unit in planned(tmp_path, sweep).trainings]
+    assert {one.family: one.recipe["steps"] for one in found} == {"janus-pro": 2, "omnigen2": 5}
 
 
 @pytest.mark.parametrize("parts", [2, 3])
