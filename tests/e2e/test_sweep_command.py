@@ -6,14 +6,15 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.commands import here
 from tests.helpers.failing_disk import in_a_child
-from tests.helpers.little_sweeps import ASKED, ONE, SHORT, SQUARE, entries, lines, swept, written
+from tests.helpers.little_sweeps import ASKED, ONE, SHORT, SQUARE, left, lines, swept, written
+from unispect.core.cards import ModelCard
 from unispect.core.errors import UnispectError
 from unispect.models.registry import load
 from unispect.organisms import recipe
@@ -32,6 +33,11 @@ GROWN = {
     **TWO_SEEDS,
     "organism": {"families": ["janus-pro"], "seeds": [5], "set": {"tokenizer_steps": 1, "steps": {"growing": 1}}},
 }
+
+
+@dataclass(frozen=True)
+class Carded:
+    card: ModelCard
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +69,9 @@ def test_two_factors_wherever_they_are_carried_out(
         outcome = here(capsys, "train", "sweep", file, "--out", tmp_path / name, "--device", "cpu", *PLACES[name])
         assert outcome.code == 0, outcome.err
     assert lines(tmp_path / "one") == lines(tmp_path / places)
-    left = {entry.unit.id: entry.record.payload for entry in entries(tmp_path / "one")}
-    assert len({payload["weights"] for payload in left.values()}) == len(left) == 4
-    cells = entries(tmp_path / "one", "cell")
-    assert {entry.record.payload["model"] for entry in cells} == {payload["model"] for payload in left.values()}
+    models = {one.model for _, one in left(tmp_path / "one")}
+    assert len({one.weights for _, one in left(tmp_path / "one")}) == len(models) == 4
+    assert {one.model for _, one in left(tmp_path / "one", "cell")} == models
     status = here(capsys, "status", tmp_path / places)
     assert status.code == 0
     assert status.out.startswith("finished")
@@ -139,19 +144,16 @@ def test_evaluated_weights_are_the_kept_ones_and_cards_say_their_seed(whole: Pat
     with RunStore.open(whole) as store:
         cards = store.cards()
         asked = {count.model for count in store.counts() if count.study == "concepts"}
-    left = {entry.record.payload["model"]: entry.record.payload["weights"] for entry in entries(whole)}
-    assert set(left) == asked == set(cards)
+    weights = {one.model: one.weights for _, one in left(whole)}
+    assert set(weights) == asked == set(cards)
     base = training.folder_of(training.base_card("janus-pro"))
-    for model, digest in left.items():
-        kept.restore(str(digest), base, place, tmp_path / str(digest))
-        assert load(f"tiny-janus-pro={tmp_path / str(digest)}", device="cpu").card.reference == model
+    for model, digest in weights.items():
+        kept.restore(digest, base, place, tmp_path / digest)
+        assert load(f"tiny-janus-pro={tmp_path / digest}", device="cpu").card.reference == model
     assert {card.training_seed for card in cards.values()} == {0, 1}
 
-    class Model:
-        def __init__(self, card: object) -> None:
-            self.card = card
-
-    assert [len(own) for own in trainings_of([Model(card) for card in cards.values()]).values()] == [2]
+    models = [Carded(card) for card in cards.values()]
+    assert [len(own) for own in trainings_of(models).values()] == [2]
 
 
 @pytest.mark.slow
@@ -196,11 +198,9 @@ def test_what_diverges_is_recorded_with_its_reason_and_counted(tmp_path: Path, c
     assert outcome.code == 0, outcome.err
     assert "trainings: 1 trained, 1 diverged" in outcome.out
     assert "1 diverged: the loss is nan at step 2; lower the learning rate" in outcome.out
-    found = {entry.unit.inputs["title"]: entry.record for entry in entries(out)}
-    (lost,) = (record.payload for title, record in found.items() if "1000000000000.0" in str(title))
-    assert (lost["outcome"], lost["steps"], "weights" in lost) == ("diverged", 1, False)
-    assert {record.status for record in found.values()} == {"done"}
-    assert Counter(entry.record.payload["outcome"] for entry in entries(out, "cell")) == {"trained": 1, "diverged": 1}
+    (lost,) = (one for unit, one in left(out) if "1000000000000.0" in str(unit.inputs["title"]))
+    assert (lost.outcome, lost.steps, lost.weights, lost.model) == ("diverged", 1, "", "")
+    assert Counter(one.outcome for _, one in left(out, "cell")) == {"trained": 1, "diverged": 1}
     with RunStore.open(out) as store:
         assert len({count.model for count in store.counts() if count.study == "concepts"}) == 1
 
@@ -217,12 +217,12 @@ def test_organisms_grow_up_anew_and_what_they_cannot_do_is_recorded(tmp_path: Pa
     found = swept(tmp_path, GROWN, keep="none")
     found.raise_failures()
     assert found.outcomes == {"missed gates": 1, "trained": 2}
-    (organism,) = entries(tmp_path / "run", "organism")
-    assert organism.record.payload["reason"] == "seen pictures described: 0 of 168, 95% needed"
+    ((_, organism),) = left(tmp_path / "run", "organism")
+    assert organism.reason == "seen pictures described: 0 of 168, 95% needed"
     with RunStore.open(tmp_path / "run") as store:
         cards = list(store.cards().values())
     assert {(card.grown_seed, card.training_seed) for card in cards} == {(5, 0), (5, 1)}
-    assert all(organism.record.payload["model"] in card.binding for card in cards)
+    assert all(organism.model in card.binding for card in cards)
     assert not [*(tmp_path / "run.trainings" / "weights").iterdir()]
 
 
@@ -236,9 +236,8 @@ def test_an_organism_that_diverges_leaves_nothing_to_bind_and_says_so(tmp_path: 
     found.raise_failures()
     assert found.outcomes == {"diverged": 1, "no base": 2}
     assert found.studied == ()
-    reasons = {str(entry.record.payload["reason"]) for entry in entries(tmp_path / "run")}
-    assert reasons == {
-        "its organism left no weights: growing up: the loss is nan at step 1; lower the learning rate",
+    assert {one.reason for _, one in left(tmp_path / "run")} == {
+        "its organism left no weights: growing up: the loss is nan at step 1; lower the learning rate"
     }
 
 
@@ -246,8 +245,8 @@ def test_an_organism_that_diverges_leaves_nothing_to_bind_and_says_so(tmp_path: 
 def test_parts_are_merged_into_the_whole(tmp_path: Path, whole: Path, capsys: pytest.CaptureFixture[str]):
     cache = whole.with_name("run.trainings")
     parts = [tmp_path / f"part{number}" for number in (1, 2, 3)]
-    left = [swept(tmp_path, TWO_SEEDS, name=part.name, shard=f"{part.name[-1]}/3", cache=cache) for part in parts]
-    assert sorted(sum(one.outcomes.values()) for one in left) == [0, 1, 1]  # which of them, their ids say
+    each = [swept(tmp_path, TWO_SEEDS, name=part.name, shard=f"{part.name[-1]}/3", cache=cache) for part in parts]
+    assert sorted(sum(one.outcomes.values()) for one in each) == [0, 1, 1]  # which of them, their ids say
     assert here(capsys, "merge", *parts, "--out", tmp_path / "merged").code == 0
     assert sorted(lines(tmp_path / "merged").splitlines()) == sorted(lines(whole).splitlines())
 

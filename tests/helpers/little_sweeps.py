@@ -5,12 +5,14 @@ from typing import Any
 
 import yaml
 
-from unispect.core.units import Entry
+from unispect.core.typed import read_payload
+from unispect.core.units import Unit
 from unispect.runner.sweeping import SweepConfig, Swept, prepare, sweep
 from unispect.runs import RunStore
 from unispect.runs.export import export
 from unispect.sweep.file import load_sweep
 from unispect.sweep.plan import SweepPlan, plan_of
+from unispect.sweep.records import Trained
 
 SHORT: dict[str, Any] = {"steps": 2, "batch": 12, "micro_batch": 12, "save_every": 1}
 ONE: dict[str, Any] = {
@@ -51,6 +53,9 @@ def lines(run: Path) -> bytes:
         return export(store, run.parent / f"{run.name}.jsonl", timings=False).path.read_bytes()
 
 
-def entries(run: Path, kind: str = "binding") -> list[Entry]:
+def left(run: Path, kind: str = "binding") -> list[tuple[Unit, Trained]]:
+    """What the finished units of a kind left."""
     with RunStore.open(run) as store:
-        return [entry for entry in store.entries("sweep") if entry.unit.kind == kind]
+        found = [entry for entry in store.entries("sweep") if entry.unit.kind == kind]
+    assert {entry.record.status for entry in found} == {"done"}
+    return [(entry.unit, read_payload(Trained, entry.record)) for entry in found]

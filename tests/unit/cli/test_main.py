@@ -50,7 +50,7 @@ def test_every_verb_resolves(verb: tuple[str, str]):
 
 def test_every_file_of_the_package_is_a_verb_or_a_helper():
     helpers = {"__init__", "app", "words", "failures", "console", "progress", "running"}
-    helpers |= {"finetune", "posters", "remote", "replicas"}  # of the verbs train, check and run
+    helpers |= {"finetune", "sweep", "posters", "remote", "replicas"}  # of the verbs train, check and run
     helpers |= {"completeness", "helping", "config"}  # of all that read runs
     helpers |= {"speaking"}  # of the verbs grade and run
     helpers |= {"status_words"}  # of the verbs status, check and merge
