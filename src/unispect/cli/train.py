@@ -17,11 +17,13 @@ app = App(name="train", help_epilogue=DEBUGGED)
 # Loaded when they are called, so what `--help` says of them stands here too.
 for name, text in {
     "finetune": "Teach a model new words by a recipe; the same command again continues.",
+    "sweep": "Carry out many trainings by a plan, and studies on what they leave; the same command again continues.",
     "recipes": "List the recipes that `unispect train finetune` knows.",
     "layouts": "List the files by which `accelerate launch` lets several devices hold one model together.",
 }.items():
     more = {"help_epilogue": CONFIGURED} if ("train", name) in POSITIONAL else {}
-    app.command(f"unispect.cli.finetune:{name}", name=name, help=text, **more)
+    module = "sweep" if name == "sweep" else "finetune"
+    app.command(f"unispect.cli.{module}:{name}", name=name, help=text, **more)
 app.command("unispect.cli.finetune:old_name", name="bind", show=False)
 
 
@@ -69,13 +71,14 @@ class Steps:
     """Training steps on a board."""
 
     board: Board
+    job: str = "training"
     _reached: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, stage: str, step: int, steps: int, values: dict[str, float]) -> None:
         before = self._reached.get(stage)
         self._reached[stage] = step
         if before is None:
-            self.board.begin("training", stage, steps, step)
+            self.board.begin(self.job, stage, steps, step)
             return
         shown = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
-        self.board.advance("training", shown, {"done": step - before})
+        self.board.advance(self.job, shown, {"done": step - before})

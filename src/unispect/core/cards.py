@@ -77,6 +77,7 @@ class ModelCard:
         bound_steps: optimiser steps by which they were bound to the weights; 0 where that is not known.
         aligned: how it learned to refuse, where it did: "text" or "text and drawing".
         training_seed: of the last binding or alignment; None where that is not known.
+        grown_seed: by which an organism grew up before; None for those that ship, and where it is not known.
         no_states: kind of reply ("text", "image") -> why the backbone holds no rows of such replies: states of them are
             refused with this reason, and studies of them report "not applicable".
         planted: for controls, the behaviour built in on purpose: "fluent" (tells whatever it draws) or "mute" (tells
@@ -113,6 +114,7 @@ class ModelCard:
     bound_steps: int = 0
     aligned: str = ""
     training_seed: int | None = None
+    grown_seed: int | None = None
     no_states: Mapping[str, str] = field(default_factory=dict)
     planted: Literal["", "fluent", "mute"] = ""
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from unispect.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from unispect.engine.messages import Load
     from unispect.engine.pool import WorkerPool
     from unispect.models.base import UnifiedModel
     from unispect.models.named_adapters import Adapter
@@ -105,23 +106,34 @@ class Replicas:
             UsageError: Ray is not installed or has no room; or no such device or dtype.
             UnispectError: there is no cluster at the address.
         """
+        if self.engine == "ray":
+            device, dtype = self.precision(device, dtype)
+        named = model.name, model.weights, device, dtype, self.threads
+        return self.pool_of(partial(load_replica, *named, adapters=model.adapters))
+
+    @property
+    def threads(self) -> int:
+        """Of each process: its share of the cores, or what Ray is told."""
         import torch
 
+        return self.cpus_per_replica if self.engine == "ray" else max(1, torch.get_num_threads() // self.workers)
+
+    def pool_of(self, load: Load) -> WorkerPool:
+        """The processes that hold what `load` makes, a model or what takes the place of one.
+
+        Raises:
+            UsageError: Ray is not installed or has no room.
+            UnispectError: there is no cluster at the address.
+        """
         from unispect.engine.pool import WorkerPool
         from unispect.engine.processes import Processes
 
         if self.engine == "ray":
             from unispect.engine.ray import Actors
 
-            threads = self.cpus_per_replica
-            named = model.name, model.weights, *self.precision(device, dtype), threads
-            load = partial(load_replica, *named, adapters=model.adapters)
-            return WorkerPool(
-                Actors(load, address=self.address, gpus=self.gpus_per_replica, threads=threads), self.replicas
-            )
-        threads = max(1, torch.get_num_threads() // self.workers)
-        named = model.name, model.weights, device, dtype, threads
-        return WorkerPool(Processes(partial(load_replica, *named, adapters=model.adapters)), self.workers)
+            actors = Actors(load, address=self.address, gpus=self.gpus_per_replica, threads=self.cpus_per_replica)
+            return WorkerPool(actors, self.replicas)
+        return WorkerPool(Processes(load), self.workers)
 
 
 def load_replica(

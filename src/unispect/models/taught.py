@@ -26,6 +26,7 @@ _LEXICONS = Kind(
 _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("model", "base", "recipe", "world", "aligned"), TEXT),
     **dict.fromkeys(("steps", "seed"), whole(0, 2**64)),
+    "grown": whole(0, 2**64) | Kind("nothing", lambda value: value is None),
     **dict.fromkeys(("taught", "expressions"), _LEXICONS),
 }
 
@@ -44,6 +45,7 @@ class Taught:
         world: that an organism grew up in; empty for the one its card tells of.
         expressions: lexicon -> how its words for shapes were taught, where only those were.
         aligned: how it learned to refuse: "text", "text and drawing", or empty.
+        grown: seed by which the organism grew up that was bound; None for those that ship, and where it is not known.
     """
 
     model: str
@@ -55,6 +57,12 @@ class Taught:
     world: str = ""
     expressions: Mapping[str, str] = field(default_factory=dict)
     aligned: str = ""
+    grown: int | None = None
+
+    @property
+    def grown_seed(self) -> int | None:
+        """Seed by which the organism grew up, whether or not it was bound since."""
+        return self.grown if self.base else self.seed
 
     @property
     def note(self) -> str:
@@ -124,6 +132,7 @@ def with_taught(card: ModelCard, folder: Path) -> ModelCard:
         expressions=dict(found.expressions),
         aligned=found.aligned,
         training_seed=found.seed if found.base else None,
+        grown_seed=found.grown_seed,
         planted="",
         notes=notes,
     )

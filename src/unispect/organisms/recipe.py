@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,9 +51,13 @@ def train_organism(
     world: str = CONCEPTS,
     tied: bool = False,
     recipe: Recipe | None = None,
+    variants: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> list[Gate]:
     """Makes an organism and its variants in the folder `out`, and measures its gates.
+
+    `variants` names those that are made, by default all of its world. Without any the folder says, as one of another
+    world does, by which seed the organism grew up.
 
     A training that was stopped goes on when it is started again with the same folder, seed and recipe.
 
@@ -67,8 +71,13 @@ def train_organism(
     recipe = recipe or making.recipe
     if tied:
         _check_tied(family, corpus)
-    special = {"world": world} if world != CONCEPTS else {}
-    told = {"family": family, "seed": seed, "recipe": recipe, **special, **({"tied": True} if tied else {})}
+    special: dict[str, object] = {"world": world} if world != CONCEPTS else {}
+    if tied:
+        special["tied"] = True
+    if variants is not None:
+        special["variants"] = list(variants)
+    told = {"family": family, "seed": seed, "recipe": recipe, **special}
+    chosen = corpus.variants if variants is None else tuple(variants)
     facts = json.loads(json.dumps(told, default=_told))
     _known(out, facts)
     with held(out, out / TRAINING) as hold, hold.writing(out), small_steps():
@@ -83,11 +92,11 @@ def train_organism(
             _grow(model, making, corpus, out, seed, recipe, progress)
             with explained(base), durable.replacing(base) as unfinished:
                 making.save(model, unfinished, dtype=torch.float16)
-        for variant in corpus.variants:
+        for variant in chosen:
             if not (out / f"{variant}.safetensors").exists():
                 _bind(out, family, variant, corpus, seed, recipe, progress)
-        if world != CONCEPTS:
-            write_taught(out, Taught(card.id, "", "", {}, 0, seed, world))
+        if not chosen:  # beside variants, it would say that what is stored of them is whole
+            write_taught(out, Taught(card.id, "", "", {}, 0, seed, world if world != CONCEPTS else ""))
         grown = shipped.load_from(out, card, device="cpu", dtype="float32")
         gates = corpus.gates(grown, seed, drawn=family_of(family).gate)
         hold.check()
@@ -215,7 +224,7 @@ def _known(out: Path, facts: Mapping[str, object]) -> Mapping[str, object] | Non
     """What the folder says of its training, which is this one; None where none was begun."""
     claim = out / CLAIM
     found = claimed(claim, out)
-    wanted = {"world": None, "tied": None, **facts}
+    wanted = {"world": None, "tied": None, "variants": None, **facts}
     if found is not None and any(found.get(key) != value for key, value in wanted.items()):
         raise UsageError(f"{out} holds another training (see {claim.name}); choose another folder")
     return found

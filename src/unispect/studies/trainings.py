@@ -20,8 +20,12 @@ ALONE = "One training: nothing is said of another."
 
 
 def recipe_of(card: ModelCard) -> str:
-    """By what a model was bound, whatever the seed: the same for several trainings by one recipe from one base."""
-    return card.binding.replace(f", seed {card.training_seed}", "")
+    """By what a model was bound, whatever the seeds: the same for several trainings by one recipe from one base.
+
+    Organisms that grew up by known seeds are one base, grown several times.
+    """
+    binding = card.binding.replace(f", seed {card.training_seed}", "")
+    return binding.rpartition("@")[0] if card.grown_seed is not None else binding
 
 
 class Trained(Protocol):
@@ -37,19 +41,20 @@ T = TypeVar("T", bound=Trained)
 def trainings_of(models: Sequence[T]) -> Mapping[str, Sequence[T]]:
     """Family -> one of its models for every training, in order.
 
-    Trainings differ in their seed (`ModelCard.training_seed`) and in nothing else that the card knows: id, recipe and
-    what was taught. Models whose seed is not known count as one training together, since nothing shows that they were
-    trained apart. Of a training with several checkpoints the last one counts, and of a family that was trained in
-    several ways the way with most trainings.
+    Trainings differ in their seeds (`ModelCard.training_seed`, and `grown_seed` where an organism grew up anew) and in
+    nothing else that the card knows: id, recipe and what was taught. Models whose seed is not known count as one
+    training together, since nothing shows that they were trained apart. Of a training with several checkpoints the last
+    one counts, and of a family that was trained in several ways the way with most trainings.
     """
     ways: dict[str, dict[object, dict[object, T]]] = defaultdict(lambda: defaultdict(dict))
     for model in models:
         card = model.card
         way = (card.id, recipe_of(card), tuple(sorted(card.taught.items())), card.aligned)
         own = ways[card.family][way]
-        kept = own.get(card.training_seed)
+        seeds = (card.grown_seed, card.training_seed)
+        kept = own.get(seeds)
         if kept is None or card.bound_steps > kept.card.bound_steps:
-            own[card.training_seed] = model
+            own[seeds] = model
     return {family: list(max(found.values(), key=len).values()) for family, found in ways.items()}
 
 

@@ -300,6 +300,7 @@ def _write(ready: PreparedFinetune, hold: Hold | None, learner: nn.Module, folde
             seed=order.recipe.seed,
             world=before.world if before else "",
             aligned=order.recipe.aligned or (before.aligned if before else ""),
+            grown=before.grown_seed if before else None,
         )
         dtype = _DTYPES[order.recipe.saved]
         with hold.writing(folder):

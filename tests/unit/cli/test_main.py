@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from unispect import cli
-from unispect.cli import finetune
+from unispect.cli import finetune, sweep
 from unispect.cli.failures import explain
 from unispect.cli.words import VERBS
 from unispect.core.errors import DataError, UsageError
@@ -50,7 +50,7 @@ def test_every_verb_resolves(verb: tuple[str, str]):
 
 def test_every_file_of_the_package_is_a_verb_or_a_helper():
     helpers = {"__init__", "app", "words", "failures", "console", "progress", "running"}
-    helpers |= {"finetune", "posters", "remote", "replicas"}  # of the verbs train, check and run
+    helpers |= {"finetune", "sweep", "posters", "remote", "replicas"}  # of the verbs train, check and run
     helpers |= {"completeness", "helping", "config"}  # of all that read runs
     helpers |= {"speaking"}  # of the verbs grade and run
     helpers |= {"status_words"}  # of the verbs status, check and merge
@@ -164,7 +164,7 @@ def test_a_link_that_leads_to_itself_is_no_run(verb: str, tmp_path: Path, capsys
 def test_what_train_lists_says_what_the_commands_say(capsys: pytest.CaptureFixture[str]):
     cli.main(["train", "--help"])
     listed = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for command in (finetune.finetune, finetune.recipes, finetune.layouts):
+    for command in (finetune.finetune, finetune.recipes, finetune.layouts, sweep.sweep):
         first = (command.__doc__ or "").splitlines()[0]
         assert " ".join(first.replace("`", "").removesuffix(".").split()) in listed.replace("`", "")
 

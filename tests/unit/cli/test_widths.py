@@ -16,7 +16,7 @@ from unispect.doctor.checks import Check
 from unispect.runner.notes import plan_lines
 from unispect.runs import RunStore
 
-TRAINED = ("finetune", "organism", "recipes", "layouts")
+TRAINED = ("finetune", "organism", "sweep", "recipes", "layouts")
 COMMANDS = [
     ("models",),
     ("models", "janus-pro-1b"),

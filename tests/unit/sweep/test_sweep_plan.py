@@ -1,0 +1,124 @@
+"""From a file to units: every training once, with ids that say what it is and not in which cell it stands."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.little_sweeps import ONE, SHORT, SQUARE, planned
+from unispect.core.shards import shard
+from unispect.core.typed import read_inputs
+from unispect.sweep.cost import seconds_of
+from unispect.sweep.records import Bound
+
+GROWN = {"families": ["janus-pro"], "seeds": [3, 4]}
+
+
+def test_all_combinations_of_levels_families_and_seeds(tmp_path: Path):
+    sweep = {
+        **SQUARE,
+        "organism": {"families": ["janus-pro", "show-o"]},
+        "binding": {**ONE["binding"], "seeds": [0, 1, 2]},
+    }
+    found = planned(tmp_path, sweep)
+    assert len(found.trainings) == len(found.places) == 2 * 2 * 2 * 3
+    assert Counter(unit.kind for unit in found.plan.units) == {"binding": 24, "cell": 24}
+    assert Counter(unit.model for unit in found.trainings) == {"tiny-janus-pro": 12, "tiny-show-o": 12}
+    assert Counter(unit.seed for unit in found.trainings) == {0: 8, 1: 8, 2: 8}
+    assert Counter(tuple(place.levels.items()) for place in found.places) == {
+        (("recognise", r), ("learns", w)): 6 for r in ("0.0", "0.5") for w in ("language model", "everything")
+    }
+
+
+def test_a_list_of_cells_is_a_part_of_the_combinations(tmp_path: Path):
+    cells = [{"recognise": 0.0, "learns": "everything"}, {"recognise": 0.5, "learns": "language model"}]
+    some, every = planned(tmp_path, {**SQUARE, "cells": cells}), planned(tmp_path, SQUARE)
+    assert len(some.trainings) == 2
+    assert {unit.id for unit in some.plan.units} < {unit.id for unit in every.plan.units}
+
+
+def test_levels_that_come_to_the_same_are_one_training_in_two_cells(tmp_path: Path):
+    """The recipe has no recognition already, and learns those groups: three of six cells are others again."""
+    sweep = {
+        **ONE,
+        "factors": {
+            "recognise": [0.0, 0.5],
+            "learns": {
+                "as it is": {},
+                "said": {"learn": ["backbone", "token embeddings", "text head"], "warmup": 15},
+                "all": {"learn": ["everything"]},
+            },
+        },
+    }
+    found = planned(tmp_path, sweep)
+    assert (len(found.places), len(found.trainings), len(found.results)) == (6, 4, 4)
+    assert Counter(Counter(place.training for place in found.places).values()) == {2: 2, 1: 2}
+    assert len({unit.id for unit in found.plan.units}) == len(found.plan.units) == 10
+
+
+def test_neither_name_nor_place_nor_what_decides_nothing_is_in_the_id_of_a_training(tmp_path: Path):
+    one = planned(tmp_path, ONE).trainings
+    other = {**ONE, "name": "other", "binding": {**ONE["binding"], "set": {**SHORT, "save_every": 7, "about": "x"}}}
+    assert one == planned(tmp_path, other).trainings
+    (tmp_path / "tiny-drawing-too.yaml").write_text("teach: {drawing: drawing}\nsteps: 2\n")
+    own = {**ONE, "binding": {**ONE["binding"], "recipe": "tiny-drawing-too.yaml", "set": {"batch": 12}}}
+    (unit,) = planned(tmp_path, own).trainings
+    assert unit.inputs["title"] == "tiny-drawing-too (batch 12)"
+    for changed in ({"steps": 3}, {"learning_rate": 1e-4}, {"micro_batch": 6}, {"divergence": 5.0}):
+        assert one != planned(tmp_path, {**ONE, "binding": {**ONE["binding"], "set": {**SHORT, **changed}}}).trainings
+
+
+def test_organisms_grow_up_once_for_all_that_is_bound_from_them(tmp_path: Path):
+    sweep = {
+        **ONE,
+        "organism": GROWN,
+        "binding": {**ONE["binding"], "seeds": [0, 1]},
+        "factors": {"organism.tied": [False, True], "recognise": [0.0, 0.5]},
+    }
+    found = planned(tmp_path, sweep)
+    assert Counter(unit.kind for unit in found.trainings) == {"organism": 4, "binding": 16}
+    organisms = {unit.id: unit for unit in found.plan.stages[0]}
+    assert {unit.seed for unit in organisms.values()} == {3, 4}
+    assert Counter(str(unit.inputs["base"]) for unit in found.plan.stages[1]) == dict.fromkeys(organisms, 4)
+    for unit in found.plan.stages[1]:
+        base = organisms[str(unit.inputs["base"])]
+        assert (unit.inputs["grown"], unit.inputs["grown_seed"]) == (base.inputs, base.seed)
+    assert not set(organisms) & {unit.id for unit in found.results}  # of which nothing is asked
+
+
+def test_without_a_binding_organisms_are_the_results(tmp_path: Path):
+    found = planned(tmp_path, {"name": "x", "organism": GROWN})
+    assert found.results == found.trainings
+    assert [place.binding for place in found.places] == [None, None]
+
+
+def test_what_is_set_for_a_family_is_set_for_it_alone(tmp_path: Path):
+    sweep = {
+        **ONE,
+        "organism": {"families": ["janus-pro", "omnigen2"]},
+        "binding": {**ONE["binding"], "families": {"omnigen2": {"steps": 5}}},
+    }
+    found = [read_inputs(Bound, unit) for unit in planned(tmp_path, sweep).trainings]
+    assert {one.family: one.recipe["steps"] for one in found} == {"janus-pro": 2, "omnigen2": 5}
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_each_part_of_a_sweep_holds_what_it_builds_on(tmp_path: Path, parts: int):
+    plan = planned(tmp_path, {**SQUARE, "organism": GROWN}).plan
+    shares = [shard(plan, number + 1, parts) for number in range(parts)]
+    assert {unit.id for share in shares if share for unit in share.units} == {unit.id for unit in plan.units}
+    for share in shares:
+        ids = {unit.id for unit in share.units} if share else set()
+        assert all(unit.inputs["base"] in ids for unit in (share.stages[1] if share else ()))
+
+
+def test_what_it_takes_grows_with_steps_and_examples(tmp_path: Path):
+    def cost(**changes: object) -> float:
+        (unit,) = planned(tmp_path, {**ONE, "binding": {**ONE["binding"], "set": {**SHORT, **changes}}}).trainings
+        return seconds_of(unit)
+
+    little, long, wide = cost(), cost(steps=20), cost(batch=120)
+    assert little < long
+    assert long == pytest.approx(wide)
+    grown = planned(tmp_path, {"name": "x", "organism": GROWN}).trainings
+    assert all(seconds_of(unit) > 100 * little for unit in grown)
