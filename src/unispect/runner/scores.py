@@ -23,7 +23,7 @@ from unispect.engine.progress import Summary
 from unispect.runner.grading import Graded
 from unispect.runs import Invocation, RunStore
 from unispect.runs.completeness import lacking
-from unispect.runs.geneval import KEY, drawn
+from unispect.runs.geneval import KEY, drawn, folder_name
 from unispect.runs.manifest import running
 from unispect.studies.drawing.records import GENEVAL, Scored
 
@@ -33,6 +33,8 @@ NAMED = re.compile(r"(?:^|/)(\d{1,9})/samples/\d+\.png$")
 """The end of a file's name as the scorer writes it: the prompt's place, and the picture."""
 
 T = TypeVar("T")
+_Known = Mapping[tuple[int, str], list[Entry]]
+"""Place of the prompt and SHA-256 of the picture -> the records, by seed; several where the very same was drawn."""
 
 
 class _Result(NamedTuple):
@@ -70,12 +72,7 @@ def grade_by_results(
         raise DataError(f"{results} holds no results")
     with RunStore.open(Path(run), "w") as store:
         known = _by_picture(entry for prompts in drawn(store).values() for one in prompts.values() for entry in one)
-        said: dict[str, tuple[_Result, Entry]] = {}
-        for result in found:
-            for entry in _meant(result, known, pictures):
-                before = said.setdefault(entry.unit.id, (result, entry))[0]
-                if before.said != result.said:
-                    raise DataError(f"{result.where} says otherwise than {before.where} of the same picture")
+        said = _said(_once(found), known, pictures)
         already = sum(_stood_before(result, entry) for result, entry in said.values())
         digest = file_of(results)
         about = {"judge": GENEVAL, "results (SHA-256)": f"{digest.name} {digest.sha256}"}
@@ -87,10 +84,37 @@ def grade_by_results(
         return Graded((("pictures", summary),), lacking([store]))
 
 
-def _by_picture(entries: Iterator[Entry]) -> Mapping[tuple[int, str], list[Entry]]:
-    """Place of the prompt and SHA-256 of the picture -> the records; several where models drew the very same."""
+def _once(results: list[_Result]) -> list[_Result]:
+    """One result for each name of a picture, by name.
+
+    Raises:
+        DataError: two of one name differ.
+    """
+    found: dict[str, _Result] = {}
+    for result in results:
+        before = found.setdefault(result.filename, result)
+        if before.said != result.said:
+            raise DataError(f"{result.where} says otherwise than {before.where} of {result.filename!r:.200}")
+    return [found[name] for name in sorted(found)]
+
+
+def _said(results: list[_Result], known: _Known, pictures: Path | None) -> dict[str, tuple[_Result, Entry]]:
+    """Unit -> the result of its picture; of equal pictures of a prompt the first name is that of the first seed."""
+    said: dict[str, tuple[_Result, Entry]] = {}
+    for result in results:
+        meant = _meant(result, known, pictures)
+        entry = next((entry for entry in meant if entry.unit.id not in said), None)
+        if entry is None:
+            raise DataError(
+                f"{result.where}: {result.filename!r:.200} is one more copy of a picture than this run drew"
+            )
+        said[entry.unit.id] = (result, entry)
+    return said
+
+
+def _by_picture(entries: Iterator[Entry]) -> _Known:
     known: dict[tuple[int, str], list[Entry]] = {}
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: entry.unit.seed):
         (sha256,) = entry.record.blobs.values()
         known.setdefault((_about(entry)["index"], sha256), []).append(entry)
     return known
@@ -101,11 +125,11 @@ def _about(entry: Entry) -> Mapping[str, Any]:
     return prompt[KEY]
 
 
-def _meant(result: _Result, known: Mapping[tuple[int, str], list[Entry]], pictures: Path | None) -> list[Entry]:
-    """The records of a result's picture.
+def _meant(result: _Result, known: _Known, pictures: Path | None) -> list[Entry]:
+    """The records of one model whose picture a result is about.
 
     Raises:
-        DataError: the picture cannot be found, is none of this run, or is of another prompt.
+        DataError: the picture cannot be found, is none of this run or of several models, or is of another prompt.
     """
     file = _place(result, pictures)
     entries = known.get((result.number, hashlib.sha256(regular_bytes(file, limit=LARGEST, what="picture")).hexdigest()))
@@ -120,7 +144,14 @@ def _meant(result: _Result, known: Mapping[tuple[int, str], list[Entry]], pictur
                 f"{result.where}: 'metadata' is not the object of prompt {result.number:05} in this run; it says "
                 f"{result.metadata!r:.120}, not {own!r:.120}"
             )
-    return entries
+    named = result.filename.split("/")[-4:-3]
+    own = [entry for entry in entries if folder_name(entry.unit.model) in named] or entries
+    if len({entry.unit.model for entry in own}) > 1:
+        raise DataError(
+            f"{result.where}: several models drew the very picture {result.filename!r:.200}; score each model's folder "
+            "under the name that it was exported by"
+        )
+    return own
 
 
 def _place(result: _Result, pictures: Path | None) -> Path:

@@ -60,7 +60,7 @@ def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
             found = drawn(store)
             absent = lacking([store])
             for model, prompts in found.items():
-                folder = building / _folder_name(model) if len(found) > 1 else building
+                folder = building / folder_name(model) if len(found) > 1 else building
                 for index, entries in prompts.items():
                     _write(store, folder / f"{index:05}", entries)
         building.replace(path)
@@ -118,5 +118,6 @@ def _write(store: RunReader, folder: Path, entries: list[Entry]) -> None:
         (folder / "samples" / f"{number:04}.png").write_bytes(store.open_blob(sha256))
 
 
-def _folder_name(model: str) -> str:
+def folder_name(model: str) -> str:
+    """What a model's folder is called where several have one."""
     return re.sub(r"[^A-Za-z0-9._@-]+", "-", model).lstrip(".") or "model"

@@ -129,6 +129,30 @@ def test_models_are_told_apart_by_their_pictures(tmp_path: Path):
         assert [entry.unit.model for entry in store.entries() if entry.grades] == ["owner/other@2"]
 
 
+def test_equal_pictures_of_a_prompt_are_taken_by_seed_and_model(tmp_path: Path):
+    units = [drawing(0, seed, model) for model in ("tiny@1", "other@2") for seed in (1, 0)]
+    with RunStore.create(tmp_path / "run") as store:
+        store.plan(units)
+        store.record([made(one, 7) for one in units])
+        export_geneval(store, tmp_path / "pictures")
+    folder = tmp_path / "pictures" / "other@2"
+    lines = scored(folder)
+    lines[1] |= {"correct": False}  # a detector on a GPU need not say the same twice
+    grade_by_results(tmp_path / "run", file_of(tmp_path, lines[::-1]))
+    with RunStore.open(tmp_path / "run") as store:
+        said = {
+            entry.unit.seed: entry.grades["geneval"].payload["correct"] for entry in store.entries() if entry.grades
+        }
+        assert {entry.unit.model for entry in store.entries() if entry.grades} == {"other@2"}
+    assert said == {0: True, 1: False}
+    (folder / "00000" / "samples" / "0002.png").write_bytes((folder / "00000" / "samples" / "0001.png").read_bytes())
+    with pytest.raises(DataError, match=r"line 3: .* is one more copy of a picture than this run drew"):
+        grade_by_results(tmp_path / "run", file_of(tmp_path, scored(folder)))
+    folder.rename(tmp_path / "scored")
+    with pytest.raises(DataError, match=r"line 1: several models drew the very picture"):
+        grade_by_results(tmp_path / "run", file_of(tmp_path, scored(tmp_path / "scored")))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -160,7 +184,7 @@ def test_what_this_run_does_not_hold_is_refused(run: Path, tmp_path: Path):
     (moved / "0000.png").write_bytes((tmp_path / "pictures" / "00000" / "samples" / "0000.png").read_bytes())
     with pytest.raises(DataError, match=r"line 1: .*is no picture that this run drew of prompt 00003"):
         grade_by_results(run, file_of(tmp_path, [{**lines[0], "filename": str(moved / "0000.png")}]))
-    with pytest.raises(DataError, match=r"line 2 says otherwise than .*line 1 of the same picture"):
+    with pytest.raises(DataError, match=r"line 2 says otherwise than .*line 1 of '.*0000\.png'"):
         grade_by_results(run, file_of(tmp_path, [lines[0], {**lines[0], "correct": False}]))
     with pytest.raises(DataError, match="holds no results"):
         grade_by_results(run, file_of(tmp_path, []))
