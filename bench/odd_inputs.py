@@ -256,6 +256,9 @@ def readers() -> dict[str, tuple[str, list[str]]]:
         "mmbench": ("x.tsv", encoding("mmbench:x.tsv")),
         "t2i-corebench": ("C-MI.json", drawing("t2i-corebench:.")),
         "t2i-corebench lines": ("C-MI.jsonl", drawing("t2i-corebench:.")),
+        "checklists": ("C-MI.json", drawing("t2i-corebench:.")),
+        "dpg-bench": ("x.csv", drawing("dpg-bench:x.csv")),
+        "wise": ("x.json", drawing("wise:x.json")),
         "photographs": ("faces_metadata.json", study("faces", "photos:.")),
         "gradings": ("posters-1.json", ["reproductions.posters", "."]),
         "captions": ("x.jsonl", [*BIND, "--recipe", "tiny-bound", "--auxiliary", "x.jsonl"]),
@@ -273,7 +276,7 @@ def beside(reader: str) -> None:
     """What must lie beside a reader's file for it to be read at all."""
     write("p.txt", "a red star\n")
     write("a.png", valid_png())
-    if reader in ("t2i-corebench", "t2i-corebench lines", "tokenizer"):
+    if reader in ("t2i-corebench", "t2i-corebench lines", "checklists", "tokenizer"):
         from unispect.data.t2i_corebench import TYPES
 
         ending = ".jsonl" if reader.endswith("lines") else ".json"
@@ -290,6 +293,8 @@ def metadata_name() -> str:
 
 TEMPLATES: dict[str, str] = {
     "geneval": '{"prompt": @, "tag": @, "include": @}',
+    "checklists": '{"C-MI-001": {"Prompt": "a", "Checklist": [{"question": @, "tags": @}, @]}}',
+    "wise": '[{"prompt_id": @, "Prompt": @, "Explanation": @, "Category": "time"}, @]',
     "t2i-corebench": '{"C-MI-001": {"Prompt": @}, "b": @}',
     "t2i-corebench lines": '{"Prompt": @, "id": @}',
     "photographs": '{"generated_faces": [{"image_name": @, "attributes": {"name": @, "gender": @}}]}',

@@ -24,6 +24,7 @@ from unispect.core.errors import UnispectError
 from unispect.core.outside import parse_json, parse_yaml
 from unispect.core.units import digest
 from unispect.data.captions import load_captions
+from unispect.data.dpg_bench import place_of, read_dpg_bench
 from unispect.data.faces.photographs import METADATA, load_photographs
 from unispect.data.geneval import read_geneval
 from unispect.data.images import decoded, stored_picture
@@ -32,6 +33,7 @@ from unispect.data.posters.subjects import load_subjects
 from unispect.data.prompts import load_prompts
 from unispect.data.safety.sources import own_scenario
 from unispect.data.t2i_corebench import TYPES, read_t2i_corebench
+from unispect.data.wise import files_of, read_wise
 from unispect.models.adapter_files import open_adapters
 from unispect.models.named_adapters import Adapter
 from unispect.models.registry import card_of
@@ -87,7 +89,11 @@ def adapter(file: Path) -> object:
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "geneval": ("a.jsonl", lambda file: list(read_geneval(file))),
+    "geneval clauses": ("a.jsonl", lambda file: [one.checklist for one in read_geneval(file)]),
     "corebench": ("C-MI.json", corebench),
+    "checklists": ("C-MI.json", corebench),
+    "dpg-bench": ("a.csv", lambda file: read_dpg_bench(place_of(file))),
+    "wise": ("a.json", lambda file: read_wise(files_of(file))),
     "corebench lines": ("C-MI.jsonl", corebench),
     "captions": ("a.jsonl", load_captions),
     "photographs": (METADATA, lambda file: load_photographs(file.parent)),
@@ -107,7 +113,10 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 TEMPLATES = {
     "geneval": '{"prompt": @, "tag": @, "include": @, "other": @}',
+    "geneval clauses": '{"prompt": "a", "tag": "b", "include": [{"class": @, "count": @}, @], "exclude": @}',
     "corebench": '{"C-MI-001": {"Prompt": @}, "C-MI-002": @}',
+    "checklists": '{"C-MI-001": {"Prompt": "a", "Checklist": [{"question": @, "tags": @}, @]}}',
+    "wise": '[{"prompt_id": @, "Prompt": @, "Explanation": @, "Category": "time"}, @]',
     "corebench lines": '{"Prompt": @, "id": @}',
     "captions": '{"file_name": @, "text": @, "roi": @}',
     "photographs": '{"generated_faces": [{"image_name": @, "attributes": {"name": @, "gender": @, "hair_color": @}}]}',

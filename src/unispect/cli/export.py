@@ -20,7 +20,7 @@ def export(
     *runs: Path,
     out: Path | None = None,
     file_format: Annotated[
-        Literal["parquet", "csv", "jsonl", "geneval", "inspect"] | None, Parameter(name="--format")
+        Literal["parquet", "csv", "jsonl", "geneval", "inspect", "lmms-eval"] | None, Parameter(name="--format")
     ] = None,
     figures: Annotated[Path | None, _HIDDEN] = None,
     tables: Annotated[Path | None, _HIDDEN] = None,
@@ -30,13 +30,14 @@ def export(
 
     One row per record, in the order of planning; pictures are named by their file in the run folder. Parquet and CSV
     are a file for each study where a run holds several. For GenEval, a folder per prompt with its object and its
-    pictures, as the official scorer reads them; for the viewer of Inspect, a log for each study and model. Exit code 3
-    says that the file is written and that units of the plan have no record in it.
+    pictures, as the official scorer reads them; for the viewer of Inspect, a log for each study and model; for
+    lmms-eval, the text answers of each model and study as samples. Exit code 3 says that the file is written and that
+    units of the plan have no record in it.
 
     Args:
         runs: Folders of the runs, or folders below which runs lie.
-        out: File to write (for geneval and inspect, and for several runs, a folder); by default the run folder's name
-            with the format's ending, in the current folder.
+        out: File to write (for geneval, inspect and lmms-eval, and for several runs, a folder); by default the run
+            folder's name with the format's ending, in the current folder.
         file_format: Format of the file; by default what `--out` ends in, else parquet.
         figures: Folder for the charts of a report on these runs, each as SVG, PDF and PNG, instead of records.
         tables: Folder for its tables and one of all findings, each as CSV, parquet and LaTeX (booktabs), instead of
@@ -124,5 +125,15 @@ def _logs(run: Path, folder: Path) -> int:
     return say_lacking(written.lacking)
 
 
-FOLDERS = {"geneval": _pictures, "inspect": _logs}
+def _samples(run: Path, folder: Path) -> int:
+    from unispect.api.lmms_eval import export_lmms_eval
+    from unispect.runs.store import RunStore
+
+    with RunStore.open(run) as store:
+        written = export_lmms_eval(store, folder)
+    say(f"{written.samples} samples in {len(written.paths)} files below {folder}")
+    return say_lacking(written.lacking)
+
+
+FOLDERS = {"geneval": _pictures, "inspect": _logs, "lmms-eval": _samples}
 """Formats that are folders -> what writes them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from inspect import signature
@@ -32,6 +32,8 @@ app = App(
     --prices prices.yaml --max-cost 5
   unispect grade runs/photos --judge google:gemini-2.5-pro \\
     --prices prices.yaml --max-cost 20
+  unispect grade runs/geneval --judge geneval \\
+    --results results.jsonl --pictures pictures
   unispect grade runs/posters --gradings 3 \\
     --judge openai:judge@http://127.0.0.1:8000/v1
 
@@ -40,6 +42,8 @@ Options from a file: --config FILE.yaml; --print-config prints such a file.
 )
 
 _HIDDEN = Parameter(show_default=False)
+GENEVAL = "geneval"
+"""The judge whose results come from elsewhere (`unispect.studies.drawing.records`)."""
 
 
 @app.default
@@ -48,6 +52,8 @@ def grade(
     /,
     *,
     judge: str = "rules",
+    results: Annotated[Path | None, _HIDDEN] = None,
+    pictures: Annotated[Path | None, _HIDDEN] = None,
     rubric: Literal["reference", "replies"] = "reference",
     gradings: int = 1,
     data: Annotated[Path | None, _HIDDEN] = None,
@@ -75,8 +81,11 @@ def grade(
 
     Args:
         run: Folder of the run.
-        judge: Who grades: rules (no model), or a chat model as PROVIDER:MODEL[@BASE_URL] with one of the providers
-            openai (any server of its protocol), openai-sdk, anthropic, google.
+        judge: Who grades: rules (no model), geneval (what its official scorer left, --results), or a chat model as
+            PROVIDER:MODEL[@BASE_URL] with one of the providers openai (any server of its protocol), openai-sdk,
+            anthropic, google.
+        results: For geneval: the file that its scorer wrote, JSON lines.
+        pictures: For geneval: the exported folder that was scored; by default where the results say it lies.
         rubric: Of posters, what a chat judge makes rubrics of: the reference picture alone, or the replies of both
             kinds (as published; severe rates then restate what the replies got wrong).
         gradings: By a chat judge, of every reply about a poster; more of them say how steady the judge is.
@@ -101,7 +110,11 @@ def grade(
     from unispect.chat import Spending, is_named
 
     command, debug = ("unispect", *sys.argv[1:]), "UNISPECT_DEBUG" in os.environ
-    if is_named(judge):
+    if judge == GENEVAL:
+        graded = _by_results(run, results, pictures, _other_than_default(given), command)
+    elif results or pictures:
+        raise UsageError(f"--results and --pictures are for --judge {GENEVAL}, not for {judge}")
+    elif is_named(judge):
         if no_temperature and temperature:
             raise UsageError(f"--temperature {temperature:g} and --no-temperature exclude each other")
         from unispect.runner.judging import cassette_of, grade_by_chat, judge_name
@@ -142,6 +155,26 @@ def grade(
     code = say_lacking(graded.lacking)
     say(f"next: unispect report {run}")
     return code
+
+
+def _by_results(
+    run: Path, results: Path | None, pictures: Path | None, said: Sequence[str], command: Sequence[str]
+) -> Graded:
+    from unispect.runner.scores import grade_by_results
+
+    if results is None:
+        raise UsageError(
+            f"--judge {GENEVAL} grades by the file that its scorer wrote; name it: --results results.jsonl"
+        )
+    if others := [f"--{name}" for name in said if name not in ("results", "pictures")]:
+        raise UsageError(f"{', '.join(others)}: not for --judge {GENEVAL}")
+    graded = grade_by_results(run, results, pictures=pictures, command=command)
+    ((_, summary),) = graded.summaries
+    say(
+        f"{summary.done:,} pictures graded by {GENEVAL}, {summary.already:,} before, {summary.skipped:,} of which "
+        f"{results.name} says nothing"
+    )
+    return graded
 
 
 def _say_asked(run: Path, graded: Graded) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from unispect.core.prompts import Modality
 from unispect.core.units import JSON, Skip
+from unispect.data.checklists import ChecklistItem
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class PromptItem:
         inputs: what it is, as JSON: equal for equal content on every machine. Pictures in files are named by SHA-256.
         question: what the source asks about a picture; empty if it asks nothing.
         locations: SHA-256 -> where that file lies on this machine (see `unispect.data.locations`).
+        checklist: what a picture of it is asked; empty where the source asks nothing.
+        answer: what the prompt means, where it says so in a roundabout way and the source explains it.
+        spelled: the same prompt with that answer spelled out, where the source has it.
+
+    What a model is not told (the last three) is in no input, so that it changes no unit.
     """
 
     id: str
@@ -29,6 +35,22 @@ class PromptItem:
     inputs: Mapping[str, JSON]
     question: str = ""
     locations: Mapping[str, JSON] = field(default_factory=dict, compare=False)
+    checklist: tuple[ChecklistItem, ...] = ()
+    answer: str = ""
+    spelled: str = ""
+
+
+class SourceFile(NamedTuple):
+    """A file that prompts came from, by the name that the source has for it, and its SHA-256 in hex."""
+
+    name: str
+    sha256: str
+
+
+class Caution(NamedTuple):
+    """What is to be known of a source and keeps nobody from using it."""
+
+    text: str
 
 
 class LeftOut(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from unispect.core.errors import OutsideError
 from unispect.core.outside import open_regular, parse_json
+from unispect.data import dpg_bench, wise
 from unispect.data.faces.photographs import METADATA
 from unispect.data.folders import File, files_in, is_called_picture
 from unispect.data.images import MARK, format_of
@@ -44,6 +45,10 @@ def _in_folder(folder: Path) -> Iterator[str]:
     for one in (folder, *(child for child in inside if child.is_dir())):
         if holds_prompts(one):
             yield f"t2i-corebench:{one}"
+        if dpg_bench.holds_prompts(one):
+            yield f"dpg-bench:{one}"
+        if wise.holds_prompts(one):
+            yield f"wise:{one}"
         if (one / METADATA).is_file():
             yield f"photos:{one}"
     files = list(islice((one.path for one in files_in(folder) if isinstance(one, File)), _FILES))
@@ -61,6 +66,10 @@ def _of_file(file: Path) -> Iterator[str]:
         yield f"images:{file.parent}"
     elif folder := folder_of(file):
         yield f"t2i-corebench:{folder}"
+    elif file.name == dpg_bench.TABLE:
+        yield f"dpg-bench:{file}"
+    elif suffix == ".json" and b'"prompt_id"' in beginning and b'"Explanation"' in beginning:
+        yield f"wise:{file}"
     elif suffix == ".tsv":
         columns = first.decode("utf-8", "replace").split("\t")
         is_list = len(first) > 0 and len(columns) <= 2 and not set(columns) & set(NEEDED)

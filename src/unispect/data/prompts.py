@@ -5,9 +5,11 @@
 * `world` (the default): names, descriptions and pictures from the concept world, which every organism knows;
 * `world-types`: texts from that world in three types of three lengths each, and its pictures;
 * `world-words`: held-out combinations of that world named in the words of each lexicon, and their pictures;
-* `t2i-corebench:FOLDER`: the published prompts of T2I-CoReBench by reasoning type;
+* `t2i-corebench:FOLDER`: the published prompts of T2I-CoReBench by reasoning type, with their checklists;
 * `mmbench:FILE`: the pictures of MMBench's table by ability;
 * `geneval:FILE`: prompts in GenEval's form, an object a line, by task;
+* `dpg-bench:FOLDER`: the long prompts of DPG-Bench;
+* `wise:FOLDER`: the paraphrased prompts of WISE, by field of knowledge;
 * `images:FOLDER`: any pictures, by sub-folder (docs/data.md says which, and what is left out);
 * `text:FILE`: one prompt a line, optionally followed by a tab and its kind.
 """
@@ -24,14 +26,15 @@ from typing import Final, Protocol, cast
 from unispect.core.errors import DataError, UsageError
 from unispect.core.prompts import Prompt
 from unispect.core.units import JSON, Skip, canonical_json, digest
+from unispect.data.checklists import ChecklistItem
 from unispect.data.concepts.render import render
 from unispect.data.concepts.world import Concept
-from unispect.data.items import LeftOut, PromptItem, Unread
+from unispect.data.items import Caution, LeftOut, PromptItem, SourceFile, Unread
 from unispect.data.locations import picture_from
 from unispect.data.memory import Memory
-from unispect.data.sources import WORLDS, Reading, found_in
+from unispect.data.sources import WORLDS, One, Reading, found_in
 
-__all__ = ["PromptItem", "PromptSet", "load_prompts", "prompt_of"]
+__all__ = ["ChecklistItem", "PromptItem", "PromptSet", "load_prompts", "prompt_of"]
 
 WORLD = "world"
 LISTED: Final = 20
@@ -44,7 +47,8 @@ MOST_CHARACTERS: Final = 1_000_000
 PASS: Final = "surrogatepass"
 """Names of files may hold what is no text."""
 
-One = PromptItem | Unread | Skip | LeftOut
+
+_Held = PromptItem | Unread | Skip | LeftOut
 
 
 class _Hash(Protocol):
@@ -63,6 +67,8 @@ class PromptSet:
         source: of everything the sources hold, whatever the limit and wherever they lie: their names, and a digest of
             kinds and contents (of pictures that lie in files: of kinds and names). Prompts of equal sources may be
             measured together.
+        files: of published prompts, whatever the limit.
+        cautions: where a benchmark is not as it was published.
     """
 
     name: str
@@ -70,13 +76,26 @@ class PromptSet:
     digest: str
     skips: tuple[Skip, ...] = ()
     source: str = ""
+    files: tuple[SourceFile, ...] = ()
+    cautions: tuple[Caution, ...] = ()
 
     @property
     def summary(self) -> str:
-        """Counts by kind and the digest, on one line."""
+        """Counts by kind, the digest, and what is not as it was published, on one line."""
         kinds = Counter((item.modality, item.kind) for item in self.items)
         counts = ", ".join(f"{modality} {kind} {count}" for (modality, kind), count in kinds.items())
-        return f"{self.name}: {len(self.items)} prompts ({counts}), digest {self.digest}"
+        asked = sum(len(item.checklist) for item in self.items)
+        questions = f", {asked:,} checklist questions" if asked else ""
+        off = "".join(f"; caution: {caution.text}" for caution in self.cautions)
+        return f"{self.name}: {len(self.items)} prompts ({counts}){questions}, digest {self.digest}{off}"
+
+    @property
+    def checklists(self) -> Mapping[str, tuple[ChecklistItem, ...]]:
+        """Digest of an item's inputs (`unispect.core.units.digest`) -> what its pictures are asked.
+
+        Units hold those inputs, so that whoever grades finds the questions of a picture in the data it was drawn from.
+        """
+        return {digest(item.inputs): item.checklist for item in self.items if item.checklist}
 
 
 def load_prompts(
@@ -113,18 +132,21 @@ def load_prompts(
 def _load(names: Sequence[str], limit: int | None, image_size: int, memory: Memory) -> PromptSet:
     how = Reading(memory, several_folders=sum(name.startswith("images:") for name in names) > 1)
     left_out = _LeftOut()
+    about: dict[SourceFile | Caution, None] = {}
     found = (
         (number, _short(one, name)) for number, name in enumerate(names, 1) for one in found_in(name, image_size, how)
     )
     whole = hashlib.sha256()
-    items = tuple(_chosen(_noted(_named_apart(found), whole), limit, left_out))
+    items = tuple(_chosen(_noted(_named_apart(_told(found, about)), whole), limit, left_out))
     name = " + ".join(names)
     if not items:
         reasons = "; ".join(f"{skip.what}: {skip.reason}" for skip in left_out.skips(name)[:LISTED_WHEN_EMPTY])
         raise UsageError(f"{name} holds no prompts" + (f" ({reasons})" if reasons else ""))
     used = [[item.modality, item.kind, item.inputs, *filter(None, [item.question])] for item in items]
     source = f"{' + '.join(one.partition(':')[0] for one in names)} ({whole.hexdigest()[:12]})"
-    return PromptSet(name, items, digest(used), left_out.skips(name), source)
+    files = tuple(one for one in about if isinstance(one, SourceFile))
+    cautions = tuple(one for one in about if isinstance(one, Caution))
+    return PromptSet(name, items, digest(used), left_out.skips(name), source, files, cautions)
 
 
 def prompt_of(inputs: Mapping[str, JSON], locations: Mapping[str, JSON] = MappingProxyType({})) -> Prompt:
@@ -160,7 +182,16 @@ def _short(one: One, name: str) -> One:
     return one
 
 
-def _named_apart(found: Iterable[tuple[int, One]]) -> Iterator[One]:
+def _told(found: Iterable[tuple[int, One]], about: dict[SourceFile | Caution, None]) -> Iterator[tuple[int, _Held]]:
+    """The same without what is said of the sources themselves, which is gathered."""
+    for number, one in found:
+        if isinstance(one, SourceFile | Caution):
+            about[one] = None
+        else:
+            yield number, one
+
+
+def _named_apart(found: Iterable[tuple[int, _Held]]) -> Iterator[_Held]:
     """Items with names of their own: one that an earlier source took already is followed by its source's number."""
     taken: set[str] = set()
     for number, one in found:
@@ -171,7 +202,7 @@ def _named_apart(found: Iterable[tuple[int, One]]) -> Iterator[One]:
         yield one
 
 
-def _noted(found: Iterable[One], whole: _Hash) -> Iterator[One]:
+def _noted(found: Iterable[_Held], whole: _Hash) -> Iterator[_Held]:
     """The same, while a hash is fed with everything that could be a prompt."""
     for one in found:
         if isinstance(one, PromptItem):
@@ -181,7 +212,7 @@ def _noted(found: Iterable[One], whole: _Hash) -> Iterator[One]:
         yield one
 
 
-def _chosen(found: Iterable[One], limit: int | None, left_out: _LeftOut) -> Iterator[PromptItem]:
+def _chosen(found: Iterable[_Held], limit: int | None, left_out: _LeftOut) -> Iterator[PromptItem]:
     """The first of each kind, no two with equal content."""
     counts: Counter[tuple[str, str]] = Counter()
     seen: set[str] = set()
@@ -203,7 +234,7 @@ def _chosen(found: Iterable[One], limit: int | None, left_out: _LeftOut) -> Iter
                 yield one
 
 
-def _group(one: One) -> tuple[str, str]:
+def _group(one: _Held) -> tuple[str, str]:
     if isinstance(one, PromptItem):
         return one.modality, one.kind
     return ("image", one.kind) if isinstance(one, Unread) else ("", "")

@@ -17,19 +17,21 @@ from unispect.core.errors import DataError, UnispectError, UsageError, unknown
 from unispect.core.paths import path_named, resolved
 from unispect.core.texts import read_lines
 from unispect.core.units import JSON, Skip
+from unispect.data import dpg_bench, geneval, t2i_corebench, wise
 from unispect.data.folders import File, files_in, is_called_picture, picture_in
-from unispect.data.geneval import KEY, read_geneval
 from unispect.data.images import decoded
-from unispect.data.items import LeftOut, PromptItem, Unread
+from unispect.data.items import Caution, LeftOut, PromptItem, SourceFile, Unread
 from unispect.data.likely import likely_source
 from unispect.data.locations import location_of
 from unispect.data.memory import Memory
 from unispect.data.mmbench import BadRow, TableRow, read_mmbench
-from unispect.data.t2i_corebench import read_t2i_corebench
+from unispect.data.published import file_of
 from unispect.data.world_prompts import world, world_types, world_words
 
-Found = Iterator[PromptItem | Unread | Skip | LeftOut]
-"""Prompts in order; what cannot be used, by name; and what lies beside them, of which there may be very much."""
+One = PromptItem | Unread | Skip | LeftOut | SourceFile | Caution
+Found = Iterator[One]
+"""Prompts in order; what cannot be used, by name; what lies beside them, of which there may be very much; the files
+that were read, and what is to be known of them."""
 
 LOOSE = "pictures"
 """Kind of pictures that lie directly in a folder: its own name would change with where it lies."""
@@ -50,14 +52,41 @@ class Reading:
 
 
 def _t2i_corebench(folder: Path, how: Reading) -> Found:
-    for prompt in read_t2i_corebench(folder):
-        yield PromptItem(prompt.id, "text", prompt.kind, {"text": prompt.text})
+    prompts = t2i_corebench.read_t2i_corebench(folder)
+    for one in prompts:
+        yield PromptItem(one.id, "text", one.kind, {"text": one.text}, checklist=one.checklist)
+    yield from map(file_of, t2i_corebench.files_of(folder).values())
+    yield from t2i_corebench.PUBLISHED.cautions(len(prompts), sum(len(one.checklist) for one in prompts))
 
 
 def _geneval(file: Path, how: Reading) -> Found:
-    for prompt in read_geneval(file):
-        kept: JSON = {"index": prompt.number, "metadata": prompt.metadata}
-        yield PromptItem(f"geneval {prompt.number:05}", "text", prompt.tag, {"text": prompt.text, KEY: kept})
+    prompts = demanding = 0
+    for one in geneval.read_geneval(file):
+        kept: JSON = {"index": one.number, "metadata": one.metadata}
+        inputs: dict[str, JSON] = {"text": one.text, geneval.KEY: kept}
+        yield PromptItem(f"geneval {one.number:05}", "text", one.tag, inputs, checklist=one.checklist)
+        prompts, demanding = prompts + 1, demanding + bool(one.clauses)
+    yield file_of(file)
+    if demanding:  # prompts that demand nothing are somebody's own in this form
+        yield from geneval.PUBLISHED.cautions(prompts)
+
+
+def _dpg_bench(path: Path, how: Reading) -> Found:
+    place = dpg_bench.place_of(path)
+    prompts, cautions = dpg_bench.read_dpg_bench(place)
+    for one in prompts:
+        yield PromptItem(f"dpg {one.id}", "text", dpg_bench.KIND, {"text": one.text}, checklist=one.checklist)
+    yield from (*place.files, *cautions, *dpg_bench.PUBLISHED.cautions(len(prompts)))
+
+
+def _wise(path: Path, how: Reading) -> Found:
+    files = wise.files_of(path)
+    prompts = wise.read_wise(files)
+    for one in prompts:
+        id = f"wise {one.number:04}"
+        yield PromptItem(id, "text", one.kind, {"text": one.text}, answer=one.answer, spelled=one.spelled)
+    yield from map(file_of, (*files, *filter(None, files.values())))
+    yield from wise.PUBLISHED.cautions(len(prompts))
 
 
 def _mmbench(file: Path, how: Reading) -> Found:
@@ -155,6 +184,8 @@ FILES: Mapping[str, Source] = {
     "t2i-corebench": Source("FOLDER", _t2i_corebench),
     "mmbench": Source("FILE", _mmbench),
     "geneval": Source("FILE", _geneval),
+    "dpg-bench": Source("FOLDER", _dpg_bench),
+    "wise": Source("FOLDER", _wise),
     "images": Source("FOLDER", _images),
     "text": Source("FILE", _lines),
 }

@@ -1,6 +1,9 @@
 """The prompts of T2I-CoReBench (arXiv 2509.03516; data under Apache-2.0), read from a folder of its files.
 
-Twelve files, one per dimension, each an object `id -> {"Prompt": text, ...}` with 90 prompts.
+Twelve files, one per dimension, each an object `id -> {"Prompt": text, "Checklist": [{"question": text, "tags": [text,
+...]}, ...], ...}` with 90 prompts. The files name no right answers: every question is put so that "yes" is right, which
+is what the authors' scorer counts. Only logical reasoning (R-LR) tells 0-hop, 1-hop and multi-hop questions apart, the
+last in two spellings.
 """
 
 from __future__ import annotations
@@ -12,7 +15,12 @@ from typing import NamedTuple
 from unispect.core.errors import DataError
 from unispect.core.outside import parse_json
 from unispect.core.texts import read_text
+from unispect.data.checklists import ChecklistItem, hop_of, without_hop
 from unispect.data.json_lines import Row, json_rows
+from unispect.data.published import Published
+
+PUBLISHED = Published("T2I-CoReBench", prompts=1080, questions=13_536)
+"""Of arXiv 2509.03516, section 3."""
 
 TYPES: dict[str, tuple[str, ...]] = {
     "composition": ("C-MI", "C-MA", "C-MR", "C-TR"),
@@ -25,11 +33,15 @@ t2i-corebench.github.io). The files themselves only say composition or reasoning
 
 
 class CorePrompt(NamedTuple):
-    """One published prompt: its id (`C-MI-001`), its type and its text."""
+    """One published prompt: its id (`C-MI-001`), its type, its text, and what a picture of it is asked.
+
+    Questions are called as the authors' scorer calls them: the prompt's id and their number from 0 (`C-MI-001_0`).
+    """
 
     id: str
     kind: str
     text: str
+    checklist: tuple[ChecklistItem, ...] = ()
 
 
 def read_t2i_corebench(folder: Path) -> list[CorePrompt]:
@@ -43,7 +55,7 @@ def read_t2i_corebench(folder: Path) -> list[CorePrompt]:
     """
     if not folder.is_dir():
         raise DataError(f"no such folder: {folder} (expected the twelve T2I-CoReBench files C-MI.json ... R-RR.json)")
-    files = _files(folder)
+    files = files_of(folder)
     prompts: list[CorePrompt] = []
     for kind, dimensions in TYPES.items():
         columns = [_read_dimension(files[name], name, kind) for name in dimensions]
@@ -67,8 +79,12 @@ def folder_of(file: Path) -> Path | None:
     return file.parent if file.name in names else None
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Dimension -> its file, in the layout that most files are in."""
+def files_of(folder: Path) -> dict[str, Path]:
+    """Dimension -> its file, in the layout that most files are in.
+
+    Raises:
+        DataError: one of the twelve is missing.
+    """
     names = list(chain(*TYPES.values()))
     layouts = [{name: folder / layout.format(name) for name in names} for layout in LAYOUTS]
     best = max(layouts, key=lambda files: sum(file.is_file() for file in files.values()))
@@ -85,19 +101,38 @@ def _read_dimension(file: Path, dimension: str, kind: str) -> list[CorePrompt]:
     entries = parse_json(read_text(file), str(file))
     if not isinstance(entries, dict):
         raise DataError(f"{file} must hold an object of prompts by id")
-    return [CorePrompt(name, kind, _text(f"{file}: entry {name!r}", entry)) for name, entry in entries.items()]
+    return [_prompt(f"{file}: entry {id!r}", entry, id, dimension, kind) for id, entry in entries.items()]
 
 
 def _line(row: Row, dimension: str, kind: str) -> CorePrompt:
     """One object; its id under `id`, or the dimension and a number as in the JSON files."""
-    text = _text(row.where, row.fields)
     named = [str(row.fields[key]) for key in ("id", "ID", "Id") if row.fields.get(key) not in (None, "")]
-    return CorePrompt(named[0] if named else f"{dimension}-{row.number:03}", kind, text)
+    return _prompt(row.where, row.fields, named[0] if named else f"{dimension}-{row.number:03}", dimension, kind)
 
 
-def _text(where: str, entry: object) -> str:
+def _prompt(where: str, entry: object, id: str, dimension: str, kind: str) -> CorePrompt:
     fields = entry if isinstance(entry, dict) else {}
     text = fields.get("Prompt", fields.get("prompt"))
     if not isinstance(text, str) or not text.strip():
         raise DataError(f"{where} has no text under 'Prompt'")
-    return text
+    asked = fields.get("Checklist", fields.get("checklist", []))
+    if not isinstance(asked, list):
+        raise DataError(f"{where}: 'Checklist' must be a list of questions, not {type(asked).__name__}")
+    questions = (
+        _question(f"{where}: 'Checklist'[{number}]", one, f"{id}_{number}", dimension)
+        for number, one in enumerate(asked)
+    )
+    return CorePrompt(id, kind, text, tuple(questions))
+
+
+def _question(where: str, one: object, id: str, dimension: str) -> ChecklistItem:
+    fields = one if isinstance(one, dict) else {}
+    question, said = fields.get("question"), fields.get("tags", [])
+    if not isinstance(question, str) or not question.strip():
+        raise DataError(f"{where} has no text under 'question'")
+    if not isinstance(said, list) or not all(isinstance(tag, str) for tag in said):
+        raise DataError(f"{where}: 'tags' must be a list of texts")
+    tags = tuple(said)
+    return ChecklistItem(
+        id=id, dimension=dimension, question=question.strip(), hop=hop_of(tags), tags=without_hop(tags)
+    )

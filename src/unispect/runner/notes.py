@@ -55,6 +55,15 @@ def data_line(order: RunConfig, plan: Plan, card: ModelCard) -> str:
     return f"the study's own: {len(inputs):,} distinct inputs, digest {digest(inputs)}"
 
 
+def _files(ready: LoadedRun) -> str:
+    """The files of prompts with their SHA-256, whose content stands in no unit."""
+    order, options = ready.order, ready.order.options
+    if not order.study.prompts:
+        return ""
+    loaded = load_prompts(options.data, limit=options.limit, image_size=ready.card.image_size, memory=options.memory)
+    return ", ".join(f"{one.name} {one.sha256}" for one in loaded.files)
+
+
 def _named(data: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return (data,) if isinstance(data, str) else data or ()
 
@@ -92,6 +101,7 @@ def invocation(ready: LoadedRun) -> Invocation:
     settings = {
         "data": ready.data,
         DATA_FROM: " ".join(_source(name) for name in _named(order.options.data)),
+        "files (SHA-256)": _files(ready),
         "parts": ", ".join(order.options.parts),
         "limit": str(order.options.limit or ""),
         "weights": order.model.weights,

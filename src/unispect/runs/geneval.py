@@ -57,10 +57,10 @@ def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
     building = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with store.snapshot():
-            drawn = _drawn(store)
+            found = drawn(store)
             absent = lacking([store])
-            for model, prompts in drawn.items():
-                folder = building / _folder_name(model) if len(drawn) > 1 else building
+            for model, prompts in found.items():
+                folder = building / folder_name(model) if len(found) > 1 else building
                 for index, entries in prompts.items():
                     _write(store, folder / f"{index:05}", entries)
         building.replace(path)
@@ -68,12 +68,17 @@ def export_geneval(store: RunReader, target: str | Path) -> ExportedFolder:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    counts = [len(entries) for prompts in drawn.values() for entries in prompts.values()]
-    return ExportedFolder(path, len(counts), sum(counts), tuple(drawn), absent)
+    counts = [len(entries) for prompts in found.values() for entries in prompts.values()]
+    return ExportedFolder(path, len(counts), sum(counts), tuple(found), absent)
 
 
-def _drawn(store: RunReader) -> dict[str, dict[int, list[Entry]]]:
-    """Model -> place of the prompt -> what was drawn, by seed."""
+def drawn(store: RunReader) -> dict[str, dict[int, list[Entry]]]:
+    """Model -> place of the prompt -> finished records with a picture of it, in the order of planning.
+
+    Raises:
+        UsageError: there are none.
+        StoreError: the run is damaged.
+    """
     found: dict[str, dict[int, list[Entry]]] = defaultdict(lambda: defaultdict(list))
     for entry in store.entries():
         prompt = entry.unit.inputs.get("prompt")
@@ -113,5 +118,6 @@ def _write(store: RunReader, folder: Path, entries: list[Entry]) -> None:
         (folder / "samples" / f"{number:04}.png").write_bytes(store.open_blob(sha256))
 
 
-def _folder_name(model: str) -> str:
+def folder_name(model: str) -> str:
+    """What a model's folder is called where several have one."""
     return re.sub(r"[^A-Za-z0-9._@-]+", "-", model).lstrip(".") or "model"

@@ -29,6 +29,8 @@ READERS = {
     "MMBench": lambda path: list(read_mmbench(path)),
     "a list": lambda path: load_prompts(f"text:{path}"),
     "GenEval": lambda path: load_prompts(f"geneval:{path}"),
+    "DPG-Bench": lambda path: load_prompts(f"dpg-bench:{path}"),
+    "WISE": lambda path: load_prompts(f"wise:{path}"),
     "subjects": load_subjects,
     "a scenario": own_scenario,
 }

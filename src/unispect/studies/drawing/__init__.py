@@ -11,5 +11,6 @@ study = Study(
     plan=later("unispect.studies.drawing.plan:plan"),
     procedures=later("unispect.studies.drawing.run:procedures"),
     view=later("unispect.studies.drawing.view:view"),
+    outcome=later("unispect.studies.drawing.outcome:outcome"),
     prompts=True,
 )
