@@ -1,0 +1,1 @@
+"""Causes: what one switch of a training changes, over many trainings."""
