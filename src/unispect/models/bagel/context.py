@@ -40,7 +40,7 @@ class Context(Embedded):
     def of(cls, rows: Tensor, blocks: tuple[Block, ...]) -> Context:
         """The context of these input rows [length, width]."""
         layout = lay_out(blocks)
-        return cls(rows, layout.attention_mask, layout.positions, blocks, layout)
+        return cls(rows, layout.attention_mask, layout.positions, blocks=blocks, layout=layout)
 
     def followed_by(self, rows: Tensor, kind: Kind, grid: tuple[int, int] = (0, 0)) -> Context:
         """The same with one more block behind."""
