@@ -71,7 +71,7 @@ class Looks:
         Args:
             segments: of the sequence.
         """
-        groups = tuple(dict.fromkeys((own.modality, own.role) for own in segments))
+        groups: tuple[Group, ...] = tuple(dict.fromkeys((own.modality, own.role) for own in segments))
         belongs = torch.zeros(len(self), len(groups), device=self.queries.device)
         for own in segments:
             belongs[own.start : own.stop, groups.index((own.modality, own.role))] = 1.0
