@@ -34,7 +34,8 @@ from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
-from unispect.models.base import DrawsApart, Example, Trainable, UnifiedModel
+from unispect.models.attention import LayerAttention
+from unispect.models.base import Attends, DrawsApart, Example, Trainable, UnifiedModel
 
 Made = Callable[[str], UnifiedModel]
 """A dtype -> the model in it, on the CPU."""
@@ -370,6 +371,52 @@ class Contract:
         assert reply.image.mode == "RGB"
         if reply.tokens is not None:
             assert reply.tokens.shape == (card.image_tokens,)
+
+    # Attention
+
+    @pytest.mark.parametrize("goal", list(Goal))
+    def test_attention_is_over_the_rows_of_states_and_is_batch_invariant(self, model: UnifiedModel, goal: Goal):
+        assert ("attend" in model.card.capabilities) == isinstance(model, Attends)
+        if not isinstance(model, Attends):
+            pytest.skip(f"attention of {model.card.id} is not read out")
+        need_states(model, goal)
+        encoded, replies = replies_for(model, goal)
+        for followed in (None, replies):
+            states = list(model.states(encoded, followed))
+            layers = list(model.attention(encoded, followed))
+            assert [own.layer for own in layers] == [state.layer for state in states[1:]]
+            for own, state in zip(layers, states[1:], strict=True):
+                assert (own.segments, own.step) == (state.segments, state.step)
+                for sample, rows in enumerate(state.rows):
+                    check_attention(own, sample, len(rows))
+        for i, text in enumerate(TEXTS):
+            alone = model.attention(model.encode([Prompt.of(text)], goal), [replies[i]])
+            for own, other in zip(layers, alone, strict=True):
+                assert self.same_numbers(model, own.probabilities(i), other.probabilities(0))
+
+    def test_a_model_whose_attention_is_not_read_out_says_so(self, model: UnifiedModel):
+        if not isinstance(model, Attends):
+            pytest.skip(f"attention of {model.card.id} is not read out")
+        encoded, silent = model.encode(text_prompts(), Goal.TEXT), copy.copy(model)
+        silent.card = replace(model.card, capabilities=model.card.capabilities - {"attend"})
+        with pytest.raises(Unsupported):
+            list(silent.attention(encoded))
+        for attempt in (lambda: list(model.attention(encoded, [])), lambda: list(model.attention(encoded, at=0))):
+            with pytest.raises(UsageError):
+                attempt()
+
+
+def check_attention(layer: LayerAttention, sample: int, rows: int) -> None:
+    """Every row shares out all it has, and what lies between segments is what the rows give to each other."""
+    every, mass = layer.probabilities(sample), layer.mass(sample)
+    assert every.shape[1:] == (rows, rows)
+    assert float(every.min()) >= 0
+    assert torch.allclose(every.sum(-1), torch.ones_like(every[..., 0]), atol=1e-5)
+    for looking, at in itertools.product(mass.groups, mass.groups):
+        found = mass.between(looking, at)
+        one, other = (positions(layer.segments[sample], modality=m, roles=(r,)) for m, r in (looking, at))
+        assert found is not None
+        assert torch.allclose(found, every[:, one][:, :, other].sum(-1).mean(-1), atol=1e-5)
 
 
 def same_numbers(one: Tensor, other: Tensor, *, exact: bool = False) -> bool:

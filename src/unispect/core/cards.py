@@ -10,10 +10,12 @@ from typing import Any, Literal
 from unispect.core.errors import OutsideError
 from unispect.core.outside import parse_json
 
-Capability = Literal["write", "draw", "score", "see", "probe", "probe_decoder", "intervene", "learn", "redraw"]
+Capability = Literal[
+    "write", "draw", "score", "see", "probe", "probe_decoder", "attend", "intervene", "learn", "redraw"
+]
 """`write` text, `draw` pictures, `score` given answers, `see` pictures in prompts, `probe` states, `probe_decoder`
-those of a second network that draws, `intervene` in states while it runs, `learn` (losses), `redraw` a picture given
-in the prompt."""
+those of a second network that draws, `attend` (attention is read out), `intervene` in states while it runs, `learn`
+(losses), `redraw` a picture given in the prompt."""
 
 Generation = Literal[
     "",

@@ -26,6 +26,7 @@ from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, T
 if TYPE_CHECKING:  # models behind an API are asked where there is no torch
     from torch import Tensor, nn
 
+    from unispect.models.attention import LayerAttention
     from unispect.models.edits import Edits, Stack
 
 
@@ -86,6 +87,22 @@ class DrawsApart(Protocol):
 
         Layer 0 is the input of its first joint block, layer i the raw output of block i; they have nothing to do with
         the layers of `states`. Rows of the prompt may have seen those of the picture. `at` chooses the step.
+        """
+        ...
+
+
+@runtime_checkable
+class Attends(Protocol):
+    """A model whose attention can be read out (`unispect.models.attention`): "attend"."""
+
+    def attention(
+        self, encoded: Encoded, replies: Sequence[Reply] | None = None, *, at: int = LAST
+    ) -> Iterator[LayerAttention]:
+        """The attention of the backbone over the rows that `UnifiedModel.states` gives, one layer at a time, in order.
+
+        Probabilities [heads, queries, keys] of every sample, or what of them lies between groups of segments, are made
+        when they are asked for; no layer is kept. Layer i is block i, from 1. What raises `Unsupported` for states
+        raises it here, and so does a card without "attend".
         """
         ...
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from unispect.core.cards import Capability, ModelCard, Verification
 
-CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "intervene", "learn"})
+CAPABILITIES: frozenset[Capability] = frozenset(
+    {"write", "draw", "score", "see", "probe", "attend", "intervene", "learn"}
+)
 """What every family can do."""
 REDRAWS: frozenset[Capability] = frozenset({*CAPABILITIES, "redraw"})
 """The same, where a prompt for a picture may hold one."""

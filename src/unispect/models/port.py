@@ -25,6 +25,7 @@ from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.errors import DataError, Unsupported, UsageError, unknown
 from unispect.core.prompts import Goal, Prompt, Segment, goal_said, prompts_said
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
+from unispect.models.attention import LayerAttention, Looks, sequence_looks
 from unispect.models.base import Example, Losses, ReadsPart
 from unispect.models.capture import stream_each
 from unispect.models.checks import (
@@ -227,6 +228,10 @@ class Port:
         """The backbone's input, then the raw output of every block, of every sequence [length_i, width]."""
         return stream_each(self.backbone, *columns(sequences))
 
+    def looks(self, sequence: Any) -> Iterator[Looks]:
+        """The attention of every block of the backbone over one sequence, run by itself."""
+        return sequence_looks(self.backbone, sequence)
+
     # The seam.
 
     def encode(self, prompts: Sequence[Prompt], goal: Goal) -> Encoded:
@@ -292,13 +297,31 @@ class Port:
         see. A token that ends a text is template. Text is written token by token and has states of the finished reply
         only.
         """
+        sequences, segments = self._run_on(encoded, replies, at)
+        asked = self._asked(encoded, edits)
+        sequences = edited(sequences, asked and asked.of())
+        return self._by_layer(sequences, segments, 0 if replies is None else at)
+
+    @torch.no_grad()
+    def attention(
+        self, encoded: Encoded, replies: Sequence[Reply] | None = None, *, at: int = LAST
+    ) -> Iterator[LayerAttention]:
+        """See `Attends.attention`, and `states` for the rows. Every sample is run by itself, whatever the device."""
+        require(self.card, "attend")
+        sequences, segments = self._run_on(encoded, replies, at)
+        return self._attention_by_layer(sequences, segments, 0 if replies is None else at)
+
+    def _run_on(
+        self, encoded: Encoded, replies: Sequence[Reply] | None, at: int
+    ) -> tuple[Sequence[Any], tuple[Segments, ...]]:
+        """What `states` are of: every sample as it is run, and what its positions are."""
         require(self.card, "probe")
         inputs = inputs_for(encoded, None, self.INPUTS)
         if at != LAST and (replies is None or encoded.goal is Goal.TEXT):
             raise UsageError(
                 f"{self.card.id} takes steps only while it draws: there is no step {at} here (use at=LAST)"
             )
-        sequences, segments, asked = self.prompts(inputs), encoded.segments, self._asked(encoded, edits)
+        sequences, segments = self.prompts(inputs), encoded.segments
         if replies is not None:
             check_replies(encoded, replies)
             check_states(self.card, encoded.goal)
@@ -310,8 +333,7 @@ class Port:
             segments = tuple(own + added for own, (_, added) in zip(segments, pairs, strict=True))
         elif encoded.goal is Goal.IMAGE:
             sequences, segments = self.alone(sequences, segments)
-        sequences = edited(sequences, asked and asked.of())
-        return self._by_layer(sequences, segments, 0 if replies is None else at)
+        return sequences, tuple(segments)
 
     @property
     def stacks(self) -> Mapping[Stack, tuple[int, int]]:
@@ -329,6 +351,13 @@ class Port:
     def _by_layer(self, sequences: Sequence[Any], segments: Sequence[Segments], step: int) -> Iterator[LayerState]:
         for layer, states in enumerate(self.layers(sequences)):
             yield LayerState(layer, states, tuple(segments), step)
+
+    @torch.no_grad()
+    def _attention_by_layer(
+        self, sequences: Sequence[Any], segments: tuple[Segments, ...], step: int
+    ) -> Iterator[LayerAttention]:
+        for layer, looks in enumerate(zip(*map(self.looks, sequences), strict=True), 1):
+            yield LayerAttention(layer, looks, segments, step)
 
     @named
     def loss(self, batch: Sequence[Example]) -> Losses:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 IMAGE_SIZE, PATCH = 64, 8
 IMAGE_TOKENS = (IMAGE_SIZE // PATCH) ** 2
-_CAPABILITIES: frozenset[Capability] = frozenset({"write", "draw", "score", "see", "probe", "intervene", "learn"})
+_CAPABILITIES: frozenset[Capability] = frozenset(
+    {"write", "draw", "score", "see", "probe", "attend", "intervene", "learn"}
+)
 _GROWN_NOTE = "Trained from scratch on 64-pixel pictures of the concept world; it knows nothing else."
 
 

@@ -137,12 +137,18 @@ class MotLayer(nn.Module):
         """Rows [batch, length, width] after the layer; all pass through `und` where there are no routes."""
         assert position_embeddings is not None
         kept = (attention_mask, position_embeddings, cache)
+        found = self._attended(self.before(hidden, routes), *kept)
         if routes is None:
-            return self.und.behind(hidden, self._attended(self.und.before(hidden), *kept))
-        und, gen = routes.split(hidden)
-        heads = routes.scatter_back(self.und.before(und), self.gen.before(gen), hidden.shape[:2])
-        one, other = routes.split(self._attended(heads, *kept))
+            return self.und.behind(hidden, found)
+        (und, gen), (one, other) = routes.split(hidden), routes.split(found)
         return routes.scatter_back(self.und.behind(und, one), self.gen.behind(gen, other), hidden.shape[:2])
+
+    def before(self, hidden: Tensor, routes: Routes | None) -> Tensor:
+        """See `Expert.before`, of rows [batch, length, width] of both sets."""
+        if routes is None:
+            return self.und.before(hidden)
+        und, gen = routes.split(hidden)
+        return routes.scatter_back(self.und.before(und), self.gen.before(gen), hidden.shape[:2])
 
     def _attended(
         self, heads: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor], cache: KeyValueCache | None

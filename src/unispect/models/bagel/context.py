@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unispect.models.bagel.backbone import routed
+from unispect.models.attention import Heads, Looks, sequence_looks
+from unispect.models.bagel.backbone import MotLayer, Routes, routed
 from unispect.models.bagel.layout import Block, Kind, Layout, lay_out, without_last_text, without_pictures
 from unispect.models.bagel.network import BagelNetwork
 from unispect.models.bagel.processing import Inputs
@@ -40,7 +41,7 @@ class Context(Embedded):
     def of(cls, rows: Tensor, blocks: tuple[Block, ...]) -> Context:
         """The context of these input rows [length, width]."""
         layout = lay_out(blocks)
-        return cls(rows, layout.attention_mask, layout.positions, blocks, layout)
+        return cls(rows, layout.attention_mask, layout.positions, blocks=blocks, layout=layout)
 
     def followed_by(self, rows: Tensor, kind: Kind, grid: tuple[int, int] = (0, 0)) -> Context:
         """The same with one more block behind."""
@@ -102,6 +103,18 @@ def states_of(network: BagelNetwork, contexts: Sequence[Context]) -> Iterator[tu
         return stream(backbone, rows, positions=positions, mask=mask)
 
     return single_rows(together, [len(own.rows) for own in contexts], contexts[0].rows.device)
+
+
+def looks_of(network: BagelNetwork, context: Context) -> Iterator[Looks]:
+    """The attention of every layer over one sequence."""
+    drawn = drawn_of([context], len(context))
+    routes = None if drawn is None else Routes.of(drawn)
+
+    def heads(layer: MotLayer, hidden: Tensor) -> Heads:
+        own = layer.before(hidden, None if routes is None else routes.to(hidden.device)).transpose(1, 2)
+        return own[:, : layer.heads], own[:, layer.heads : layer.heads + layer.few], layer.und.head**-0.5
+
+    return sequence_looks(routed(network.llm, drawn), context, heads, list(network.llm.layers))
 
 
 def states_behind(network: BagelNetwork, contexts: Sequence[Context]) -> Tensor:

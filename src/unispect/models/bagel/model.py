@@ -18,6 +18,7 @@ from unispect.core.errors import DataError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling, TextSampling
 from unispect.core.seeds import seed_for
+from unispect.models.attention import Looks
 from unispect.models.bagel.backbone import routed
 from unispect.models.bagel.chain_of_thought import ChainOfThought
 from unispect.models.bagel.context import (
@@ -25,6 +26,7 @@ from unispect.models.bagel.context import (
     Contexts,
     contexts_of,
     drawn_of,
+    looks_of,
     picture_blocks,
     prompts_of,
     states_behind,
@@ -101,6 +103,10 @@ class Bagel(Port):
         rows of text and of pictures that are seen have passed through one set of weights, latents through the other.
         """
         return states_of(self.network, sequences)
+
+    def looks(self, sequence: Context) -> Iterator[Looks]:
+        """See `Port`; queries and keys of each row are of the weights that it passes through."""
+        return looks_of(self.network, sequence)
 
     def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
         """See `Port`.

@@ -21,6 +21,7 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import (
     Qwen3VLTextRotaryEmbedding,
 )
 
+from unispect.models.attention import Heads, stock_heads
 from unispect.models.decode.cache import KeyValueCache, kept_in
 
 
@@ -114,9 +115,18 @@ class _UndLayer:
     def __init__(self, layer: MotLayer, of: Understanding, *, first: bool) -> None:
         self._layer, self._of, self._first = layer, of, first
 
-    def __call__(self, hidden: Tensor, **how: Any) -> Tensor:
+    def entering(self, hidden: Tensor) -> list[Tensor]:
+        """What the layer reads of rows that bring something along, and what stays behind them."""
         rows, *more = hidden.split(self._of.width, -1) if self._first else self._of.added(hidden)
-        rows = self._layer(rows.contiguous(), drawn=False, **how)
+        return [rows.contiguous(), *more]
+
+    def heads(self, hidden: Tensor) -> Heads:
+        """What it attends with."""
+        return stock_heads(self._layer.und, self.entering(hidden)[0])
+
+    def __call__(self, hidden: Tensor, **how: Any) -> Tensor:
+        rows, *more = self.entering(hidden)
+        rows = self._layer(rows, drawn=False, **how)
         # Layers may lie on several devices: what travels along goes where the rows went.
         return torch.cat([rows, *(own.to(rows.device) for own in more)], -1) if more else rows
 
@@ -138,6 +148,10 @@ class Generation:
 class _GenLayer:
     def __init__(self, layer: MotLayer) -> None:
         self._layer = layer
+
+    def heads(self, hidden: Tensor) -> Heads:
+        """What it attends with, beside keys of the set `und`."""
+        return stock_heads(self._layer.gen, hidden)
 
     def __call__(self, hidden: Tensor, **how: Any) -> Tensor:
         return self._layer(hidden, drawn=True, **how)

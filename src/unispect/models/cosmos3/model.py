@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from unispect.core.errors import UsageError
 from unispect.core.prompts import Goal, Prompt, Segment
 from unispect.core.replies import ImageReply, ImageSampling
+from unispect.models.attention import Looks, angles_of, at_positions, behind, sequence_looks
 from unispect.models.base import Example
 from unispect.models.capture import pad_right, single_rows, stream, stream_each
 from unispect.models.cosmos3.drawing import THOUSANDTHS, DrawSettings, PromptedField, paths, positions_of
@@ -225,6 +226,20 @@ class Cosmos3(Port):
                 f"the picture was not drawn by {self.card.id} as it is set: it has no latents of that size"
             )
         return replay.step_of(reply, at, shape)
+
+    def looks(self, sequence: Embedded | Drawn) -> Iterator[Looks]:
+        """See `Port`; rows of a prompt never see the picture, which sees all of it and all of itself."""
+        if isinstance(sequence, Embedded):
+            yield from sequence_looks(self.backbone, sequence, lambda layer, hidden: layer.heads(hidden))
+            return
+        generation = cast(Any, self.network.generation)
+        where = positions_of(self.network, sequence.grid, [len(sequence.prompt)], sequence.rows.device)
+        angles = angles_of(generation, sequence.rows[None], where)
+        prompt = sequence_looks(self.backbone, sequence.prompt, lambda layer, hidden: layer.heads(hidden))
+        pictures = (own[len(sequence.prompt) :] for own in self._layers_of(sequence))
+        for layer, own, rows in zip(generation.layers, prompt, pictures, strict=False):  # one state more than layers
+            found = layer.heads(rows[None])
+            yield behind(own, Looks(*at_positions(found, angles), found[2]))
 
     def _layers_of(self, own: Drawn) -> Iterator[Tensor]:
         """The states [length, width] of a prompt and its picture, layer by layer."""
