@@ -575,6 +575,9 @@ def test_runs_models_failures_and_skips_are_stated(tree: Element):
         assert text in origin
     runs = tree.one("figure", "table", "runs").one("tbody").all("tr")
     assert [[cell.words for cell in run.all("td")[3:6]] for run in runs] == [["1 536", "2", "0"], ["720", "0", "0"]]
+    commands = tree.one("section", anchor="origin").one("dl", "commands")
+    assert [name.words for name in commands.all("dt")] == [run.name for run in sample.provenance().runs]
+    assert [code.words for code in commands.all("code")] == [run.command for run in sample.provenance().runs]
     assert "unispect 0.1.0" in tree.one("section", anchor="origin").one("p", "shared").words
     failures = tree.one("section", anchor="failures").words
     assert "the model produced NaN scores at step 12" in failures
