@@ -14,6 +14,7 @@ from tests.helpers.htmltree import Element, parse
 from unispect.core.findings import Bearing, Finding, GalleryItem, Interval, Preset, Section, Verdict
 from unispect.core.units import Skip
 from unispect.report import headlines
+from unispect.report import pictures as pictures_of_pages
 from unispect.report.downloads import offered
 from unispect.report.environment import environment
 from unispect.report.first import RULE, Answer, answer
@@ -529,6 +530,15 @@ def test_a_picture_that_cannot_be_shown_is_named(stored: bytes | None, reason: s
     assert reason in tree.one("p", "missing").words
     assert name in tree.one("section", anchor="failures").text
     assert not tree.all("img")
+
+
+def test_a_picture_of_more_pixels_than_are_stored_is_not_decoded(monkeypatch: pytest.MonkeyPatch):
+    made = sample.picture(sample.TRUTHS[0])
+    assert isinstance(pictures_of_pages.show("0", lambda _: made), pictures_of_pages.Shown)
+    monkeypatch.setattr(pictures_of_pages, "MOST_STORED", 64 * 64 - 1)
+    found = pictures_of_pages.show("0", lambda _: made)
+    assert isinstance(found, pictures_of_pages.Missing)
+    assert "claims more pixels" in found.reason
 
 
 def test_a_picture_that_claims_too_many_pixels_is_not_decoded():

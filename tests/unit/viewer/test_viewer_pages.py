@@ -25,7 +25,7 @@ from unispect.runner.reporting import sections
 from unispect.runs import RunStore
 from unispect.runs.schema import FORMAT
 from unispect.studies.states.curves import Curves, Gaps
-from unispect.viewer import comparing
+from unispect.viewer import comparing, pictures
 from unispect.viewer.app import Viewer
 from unispect.viewer.comparing import Side, compared
 from unispect.viewer.filters import Filter
@@ -582,3 +582,16 @@ def test_a_large_run_is_looked_through_bit_by_bit(tmp_path: Path, monkeypatch: p
     assert int(parse(seen[0].text).one("h1").words.split()[0]) == 100
     assert progress.done
     assert "records looked through" not in seen[-1].text
+
+
+def test_a_picture_of_more_pixels_than_are_stored_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words_run(tmp_path / "run", "one")
+    with viewed(tmp_path) as (client, _):
+        address = next(image.attributes["src"] for image in parse(client.get("/gallery").text).all("img"))
+        assert client.get(str(address)).status_code == 200
+        monkeypatch.setattr(pictures, "MOST_STORED", 64 * 64 - 1)
+        answer = client.get(str(address))
+    assert answer.status_code == 404
+    assert "claims more pixels" in answer.text
