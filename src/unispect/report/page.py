@@ -186,8 +186,8 @@ RUN_COLUMNS = (
     "made",
     "settings of its own",
     "root",
-    "command",
 )
+"""Commands stand below the table: they are longer than any column is wide."""
 
 
 def _shared(provenance: Provenance) -> Mapping[str, str]:
@@ -213,7 +213,6 @@ def _run_rows(provenance: Provenance) -> Iterable[tuple[str | int, ...]]:
             run.created or "—",
             "; ".join(f"{name} {value}" for name, value in own.items()) or "—",
             f"{run.root}{undigested}" or "—",
-            run.command,
         )
 
 

@@ -14,6 +14,7 @@ from tests.helpers.htmltree import Element, parse
 from unispect.core.findings import Bearing, Finding, GalleryItem, Interval, Preset, Section, Verdict
 from unispect.core.units import Skip
 from unispect.report import headlines
+from unispect.report import pictures as pictures_of_pages
 from unispect.report.downloads import offered
 from unispect.report.environment import environment
 from unispect.report.first import RULE, Answer, answer
@@ -531,6 +532,15 @@ def test_a_picture_that_cannot_be_shown_is_named(stored: bytes | None, reason: s
     assert not tree.all("img")
 
 
+def test_a_picture_of_more_pixels_than_are_stored_is_not_decoded(monkeypatch: pytest.MonkeyPatch):
+    made = sample.picture(sample.TRUTHS[0])
+    assert isinstance(pictures_of_pages.show("0", lambda _: made), pictures_of_pages.Shown)
+    monkeypatch.setattr(pictures_of_pages, "MOST_STORED", 64 * 64 - 1)
+    found = pictures_of_pages.show("0", lambda _: made)
+    assert isinstance(found, pictures_of_pages.Missing)
+    assert "claims more pixels" in found.reason
+
+
 def test_a_picture_that_claims_too_many_pixels_is_not_decoded():
     header = bytearray(sample.picture(sample.TRUTHS[0]))
     header[16:24] = (60_000).to_bytes(4, "big") * 2
@@ -575,6 +585,9 @@ def test_runs_models_failures_and_skips_are_stated(tree: Element):
         assert text in origin
     runs = tree.one("figure", "table", "runs").one("tbody").all("tr")
     assert [[cell.words for cell in run.all("td")[3:6]] for run in runs] == [["1 536", "2", "0"], ["720", "0", "0"]]
+    commands = tree.one("section", anchor="origin").one("dl", "commands")
+    assert [name.words for name in commands.all("dt")] == [run.name for run in sample.provenance().runs]
+    assert [code.words for code in commands.all("code")] == [run.command for run in sample.provenance().runs]
     assert "unispect 0.1.0" in tree.one("section", anchor="origin").one("p", "shared").words
     failures = tree.one("section", anchor="failures").words
     assert "the model produced NaN scores at step 12" in failures

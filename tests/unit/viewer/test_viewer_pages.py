@@ -25,7 +25,7 @@ from unispect.runner.reporting import sections
 from unispect.runs import RunStore
 from unispect.runs.schema import FORMAT
 from unispect.studies.states.curves import Curves, Gaps
-from unispect.viewer import comparing
+from unispect.viewer import comparing, pictures
 from unispect.viewer.app import Viewer
 from unispect.viewer.comparing import Side, compared
 from unispect.viewer.filters import Filter
@@ -237,21 +237,31 @@ def test_a_trajectory_is_drawn_and_told_in_numbers(known: Known) -> None:
 
 
 def test_the_gallery_sets_models_and_seeds_side_by_side(known: Known) -> None:
+    keys = {run.name: run.key for run in known[1].runs()}
     questions = page(known, "/gallery?group=drawing&order=plan").all("section", "question")
     assert questions
     for one in questions:
         who = [each.one("p", "where").words for each in one.all("li")]
         assert who == [
-            "one, seed 0",
-            "one, seed 0",
-            "one, seed 1",
-            "one, seed 1",
-            "two, seed 0",
-            "two, seed 1",
-        ]  # two runs hold the first model
+            f"{model}, seed {seed}, in {run}"
+            for model, runs in (("one", ("first/words", "second words")), ("two", ("first/words",)))
+            for seed in (0, 1)
+            for run in sorted(runs, key=keys.__getitem__)
+        ]
         assert len(one.all("img")) == 6
+    assert not page(known, "/gallery?group=drawing").all("div", "questions")
     worst = page(known, "/gallery?result=wrong").all("section", "question")
     assert all(mark.words == "✕ wrong" for one in worst for mark in one.all("span", "mark"))
+
+
+def test_questions_of_one_picture_each_stand_in_a_grid(tmp_path: Path) -> None:
+    card = planted.card("one", revision="1")
+    mind = planted.Mind(planted.evenly(0.5), {kind: planted.evenly(0.3) for kind in planted.KINDS})
+    keep(tmp_path / "run", card, planted.entries(mind, 0, limit=1, seeds=(0,), of=card), "concepts")
+    with viewed(tmp_path) as (client, _):
+        (grid,) = parse(client.get("/gallery").text).all("div", "questions")
+    assert len(grid.all("section", "question")) == len(grid.all("img")) > 1
+    assert {where.words for where in grid.all("p", "where") if "seed" in where.words} == {"one, seed 0"}, "one run only"
 
 
 @pytest.mark.slow
@@ -572,3 +582,16 @@ def test_a_large_run_is_looked_through_bit_by_bit(tmp_path: Path, monkeypatch: p
     assert int(parse(seen[0].text).one("h1").words.split()[0]) == 100
     assert progress.done
     assert "records looked through" not in seen[-1].text
+
+
+def test_a_picture_of_more_pixels_than_are_stored_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words_run(tmp_path / "run", "one")
+    with viewed(tmp_path) as (client, _):
+        address = next(image.attributes["src"] for image in parse(client.get("/gallery").text).all("img"))
+        assert client.get(str(address)).status_code == 200
+        monkeypatch.setattr(pictures, "MOST_STORED", 64 * 64 - 1)
+        answer = client.get(str(address))
+    assert answer.status_code == 404
+    assert "claims more pixels" in answer.text
