@@ -11,7 +11,15 @@ from unispect.sweep.file import OrganismOptions
 from unispect.sweep.records import ORGANISM, Bound, Grown
 from unispect.sweep.training import growing_recipe
 
-PER_STEP: Final[Mapping[str, float]] = {"janus-pro": 0.95}
+PER_STEP: Final[Mapping[str, float]] = {
+    "janus-pro": 0.93,
+    "harmon": 1.91,
+    "janus-flow": 1.2,
+    "show-o": 1.2,
+    "show-o2": 1.27,
+    "bagel": 1.03,
+    "omnigen2": 1.15,
+}
 """Family -> seconds of a step of binding that learns 72 examples."""
 BATCH: Final = 72
 BEGINNING: Final = 12.0
