@@ -89,12 +89,13 @@ def test_claims_say_what_was_planted(planted):
     assert said["any-text-text-text"] is Verdict.SUPPORTED
     assert said["most-text-text-text"] is Verdict.SUPPORTED
     assert said["most-image-image-drawing"] is Verdict.NOT_SUPPORTED  # it stands elsewhere
-    assert said["most-text-text-drawing"] is Verdict.NOT_SUPPORTED
+    assert said["most-text-text-drawing"] is Verdict.CANNOT_TELL
     for route in ("image-image", "text-text", "image-text"):
         assert said[f"any-{route}-never"] is Verdict.CANNOT_TELL
     assert said["most-image-image-real"] is said["most-text-text-real"] is Verdict.SUPPORTED
     headlines = [one.id for one in planted[1].findings if one.headline]
-    assert headlines == ["most-image-image-drawing", "most-text-text-drawing"]
+    assert headlines == ["less-text"]
+    assert said["less-image"] is said["less-text"] is Verdict.CANNOT_TELL  # nothing of either starts a reply
 
 
 @pytest.mark.slow
@@ -134,6 +135,7 @@ def test_two_memories_are_read_by_their_own_probes_alone(memories):
     said = verdicts(section)
     assert said["any-image-text-both"] is said["most-image-text-both"] is Verdict.CANNOT_TELL
     assert said["most-text-text-both"] is Verdict.SUPPORTED
+    assert said["less-text"] is said["less-image"] is Verdict.SUPPORTED
 
 
 def test_a_model_that_knows_nothing_gives_no_finding_in_200_seeds():

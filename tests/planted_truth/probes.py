@@ -22,7 +22,7 @@ from unispect.studies.probing_attributes.records import LAST, START, WORD
 CELLS: tuple[Cell, ...] = tuple((place, layer) for place in (WORD, LAST, START) for layer in range(3))
 WIDTH, FORMS, NOISE = 24, 4, 0.15
 STRENGTH = 100.0
-HOLDS, FAILS = Truth.HOLDS, Truth.FAILS
+HOLDS, FAILS, BORDER = Truth.HOLDS, Truth.FAILS, Truth.UNKNOWABLE
 
 
 def worlds() -> Iterator[World]:
@@ -31,48 +31,58 @@ def worlds() -> Iterator[World]:
     yield World(
         "probes",
         "states that say nothing of what words mean",
-        partial(found, {}, 0.0),
+        partial(found, {"text": {}}, 0.0),
         (Claim(anything, "any-", FAILS), Claim(most, "most-", FAILS)),
     )
     yield World(
         "probes",
         "every word's meaning where the reply starts, at one layer",
-        partial(found, {(START, 1): 1.0}, 0.0),
+        partial(found, {"text": {(START, 1): 1.0}}, 0.0),
         (Claim(anything, "any-", HOLDS), Claim(most, "most-", HOLDS)),
     )
     yield World(
         "probes",
         "every word's meaning at the word, at one layer",
-        partial(found, {(WORD, 2): 1.0}, 0.0),
+        partial(found, {"text": {(WORD, 2): 1.0}}, 0.0),
         (Claim(anything, "any-", HOLDS), Claim(most, "most-", FAILS)),
     )
     yield World(
         "probes",
         "three words in ten where the reply starts, at all layers",
-        partial(found, {(START, layer): 0.3 for layer in range(3)}, 0.0),
+        partial(found, {"text": {(START, layer): 0.3 for layer in range(3)}}, 0.0),
         (Claim(anything, "any-", HOLDS), Claim(most, "most-", FAILS)),
     )
     yield World(
         "probes",
         "states that say nothing, with a bias to one value",
-        partial(found, {}, 2.0),
+        partial(found, {"text": {}}, 2.0),
         (Claim(anything, "any-", FAILS), Claim(most, "most-", FAILS)),
     )
+    less, last = "less of words taught by drawing gets to where it starts to tell", (START, 2)
+    for share, truth in ((0.0, HOLDS), (0.7, BORDER), (0.9, FAILS)):
+        yield World(
+            "probes",
+            f"where the reply starts, nine words in ten taught both ways and {share:.0%} taught by drawing",
+            partial(found, {"both": {last: 0.9}, "drawing": {last: share}}, 0.0),
+            (Claim(less, "less-", truth),),
+        )
 
 
-def found(written: Mapping[Cell, float], bias: float, seed: int) -> Sequence[Finding]:
+def found(written: Mapping[str, Mapping[Cell, float]], bias: float, seed: int) -> Sequence[Finding]:
     """What is found in one draw of a world.
 
     Args:
-        written: cell -> share of words whose meaning stands there.
+        written: how words were taught -> cell -> share of them whose meaning stands there.
         bias: how far the states of all words lie towards one value.
         seed: of everything.
     """
     generator = generator_for("planted probes", seed)
-    sets = {("text", name): _attribute(len(values), written, bias, generator) for name, values in VALUES.items()}
-    card = ModelCard("planted", "fake", "none", None, 64, 16, taught={"text": "text"})
-    one = Reads("planted", card, Goal.TEXT, Goal.TEXT, "text", CELLS, sets)
-    return settled(findings([one]))
+    card = ModelCard("planted", "fake", "none", None, 64, 16, taught={taught: taught for taught in written})
+    every = []
+    for taught, cells in written.items():
+        sets = {(taught, name): _attribute(len(values), cells, bias, generator) for name, values in VALUES.items()}
+        every.append(Reads("planted", card, Goal.TEXT, Goal.TEXT, taught, CELLS, sets))
+    return settled(findings(every))
 
 
 def _attribute(values: int, written: Mapping[Cell, float], bias: float, generator: np.random.Generator) -> OfAttribute:

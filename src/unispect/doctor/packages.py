@@ -41,6 +41,7 @@ TESTED: Mapping[str, Releases] = {
     "accelerate": Releases("1.10.0", "1.15.0"),
     "peft": Releases("0.20.0", "0.21.2"),
     "psutil": Releases("6.0.0", "7.2.2"),
+    "scikit-learn": Releases("1.6.0", "1.9.1"),
     "packaging": Releases("24.0", "26.4"),
     "numpy": Releases("2.0.0", "2.4.6"),
     "scipy": Releases("1.15.0", "1.17.1"),

@@ -1,6 +1,7 @@
 """Readings against meanings: the permutation test is exact, for one place and for the best of many."""
 
 from itertools import permutations
+from math import factorial
 
 import numpy as np
 import pytest
@@ -34,6 +35,32 @@ def test_p_is_the_share_of_permutations_that_do_as_well():
     found = matched([table], rng(2), permutations=20_000)
     assert found.p == pytest.approx(exact, abs=0.015)
     assert found.anywhere == found.p.min()
+
+
+def test_where_no_drawn_permutation_does_as_well_all_are_counted():
+    sizes = (7, 6, 5, 4)
+    perfect = [certain([list(range(k)), [0] * k], k) for k in sizes]
+    found = matched(perfect, rng(0))
+    assert found.p[0] == pytest.approx(2 / np.prod([float(factorial(k)) for k in sizes]), rel=1e-6)
+    assert found.p[1] > 0.9
+    nearly = [perfect[0][:1], perfect[1][:1], certain([[0, 1, 2, 3, 3]], 5), certain([[1, 0, 2, 3]], 4)]
+    exact = [
+        [sum(float(one[0, w, v]) for w, v in enumerate(order)) * k / (k - 1) for order in permutations(range(k))]
+        for one, k in zip(nearly, sizes, strict=True)
+    ]
+    own = sum(np.trace(one[0]) * k / (k - 1) for one, k in zip(nearly, sizes, strict=True))
+    first = np.add.outer(exact[0], exact[1]).ravel()
+    second = np.add.outer(exact[2], exact[3]).ravel()
+    values, counts = np.unique(second.round(9), return_counts=True)
+    share = sum(count * (first >= own - value - 1e-6).sum() for value, count in zip(values, counts, strict=True))
+    share /= len(first) * len(second)
+    assert matched(nearly, rng(1)).p[0] == pytest.approx(share, rel=0.05)
+    assert matched(nearly, rng(1)).p[0] >= share * (1 - 1e-9)
+
+
+def test_more_values_than_can_be_counted_keep_the_share_of_those_drawn():
+    found = matched([certain([list(range(9))], 9)], rng(0), permutations=99)
+    assert found.p[0] == 0.01
 
 
 def test_one_place_more_never_makes_a_place_surer():

@@ -7,7 +7,7 @@ chance level c = 1/k; a chance-corrected score is (a - c) / (1 - c), 0 at chance
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,7 +22,7 @@ from unispect.core.typed import read_inputs, read_payload, read_settings
 from unispect.core.units import Entry
 from unispect.data.concepts.lexicons import REAL, Lexicon
 from unispect.data.concepts.world import VALUES
-from unispect.metrics.crossed import crossed_mean
+from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.matched import Matched, matched
 from unispect.studies.probing_attributes.plan import STUDY, VERSION
 from unispect.studies.probing_attributes.prompts import read
@@ -108,6 +108,19 @@ class Reads:
         """Mean chance-corrected share over words."""
         return self._corrected[self.cells.index(cell)]
 
+    def beyond(self, other: Reads, cell: Cell) -> Interval:
+        """How much more is read of these words than of others of the same model, both chance-corrected."""
+        first, first_factors, first_weights = self._observed(self.cells.index(cell), self._stretch)
+        second, second_factors, second_weights = other._observed(other.cells.index(cell), other._stretch)
+        return crossed_difference(
+            first,
+            first_factors,
+            second,
+            second_factors,
+            first_weights=first_weights,
+            second_weights=second_weights,
+        ).mapped(self._over_words(self._stretch))
+
     def at(self, place: str) -> list[Cell]:
         """The cells of a place."""
         return [cell for cell in self.cells if cell[0] == place]
@@ -139,7 +152,7 @@ class Reads:
 
     @cached_property
     def _corrected(self) -> list[Interval]:
-        stretch = {key: 1 / (1 - 1 / len(VALUES[key[1]])) for key in self.sets}
+        stretch = self._stretch
         slope = self._over_words(stretch)
         return [self._mean(at, stretch).mapped(slope, 1 - slope) for at in range(len(self.cells))]
 
@@ -147,7 +160,18 @@ class Reads:
         """Mean over words of a number of each set."""
         return float(np.average([numbers[key] for key in self.sets], weights=[own.words for own in self.sets.values()]))
 
+    @property
+    def _stretch(self) -> dict[tuple[str, str], float]:
+        return {key: 1 / (1 - 1 / len(VALUES[key[1]])) for key in self.sets}
+
     def _mean(self, at: int, weights: Mapping[tuple[str, str], float]) -> Interval:
+        right, factors, given = self._observed(at, weights)
+        return crossed_mean(right, factors, weights=given)
+
+    def _observed(
+        self, at: int, weights: Mapping[tuple[str, str], float]
+    ) -> tuple[Floats, dict[str, Sequence[Hashable]], Floats]:
+        """Whether each reading is right, what readings are crossed by, and their weights: equal ones for every word."""
         right, given, words, combinations = [], [], [], []
         for key, own in self.sets.items():
             counts = np.bincount(own.truth, minlength=len(VALUES[key[1]]))
@@ -155,8 +179,10 @@ class Reads:
             given.append(weights[key] / counts[own.truth])
             words += [(*key, word) for word in own.truth.tolist()]
             combinations += own.combinations
-        factors = {"words": words} | ({"combinations": combinations} if combinations else {})
-        return crossed_mean(np.concatenate(right).astype(float), factors, weights=np.concatenate(given))
+        factors: dict[str, Sequence[Hashable]] = {"words": words}
+        if combinations:
+            factors["combinations"] = combinations
+        return np.concatenate(right).astype(float), factors, np.concatenate(given)
 
 
 def reads(entries: Sequence[Entry], cards: Mapping[str, ModelCard], names: Mapping[str, str]) -> list[Reads]:

@@ -37,10 +37,12 @@ METHODS = (
     "probes of them are trained likewise, with the same penalty. Selectivity is accuracy minus theirs. Of real words "
     "it is about 0 and says nothing, since every value has one real word: a probe learns any names for them. That "
     "other words are read is what counts, and there control tasks are at chance.",
+    f"Less gets there: where the reply starts, in the last layer, the chance-corrected score of words taught both ways "
+    f"is surely more than {SMALL} above that of words taught by the other route alone.",
     "Anything can be read: words of an attribute are given each other's meanings, and the best place and layer is "
     f"compared with the best of each permutation; refuted where all scores are surely below {SMALL}. Most can be read "
     f"where the reply starts: the largest chance-corrected score over layers is surely above {KNOWN}; refuted where it "
-    "is surely below. Both rules are the same for every model.",
+    "is surely below. The rules are the same for every model.",
     "Intervals: 95 %, over words and, for drawing, over combinations. Of several layers or places the largest score "
     "has limits for all of them together.",
 )
