@@ -23,6 +23,7 @@ from unispect.core.units import Entry, Unit, canonical_json
 from unispect.report.text import slug
 from unispect.runs.completeness import Lacking, lacking
 from unispect.runs.durable import TEMPORARY
+from unispect.runs.geneval import folder_name
 from unispect.runs.reading import RunReader
 from unispect.studies.outcomes import outcome
 from unispect.studies.registry import all_studies
@@ -64,9 +65,14 @@ def export_lmms_eval(store: RunReader, folder: Path) -> ExportedSamples:
                         line = json.dumps(_sample(number, entry, said), ensure_ascii=True)
                         found.setdefault(entry.unit.model, []).append(line + "\n")
                 for model, lines in found.items():
-                    paths.append(folder / slug(model) / f"{date[:8]}_{date[8:]}_samples_{slug(name)}.jsonl")
+                    path = folder / folder_name(model) / f"{date[:8]}_{date[8:]}_samples_{slug(name)}.jsonl"
+                    if path in paths:
+                        raise StoreError(
+                            f"two models of the run, one of them {model}, would be the same folder {path.parent}"
+                        )
+                    _write(path, "".join(lines))
                     samples += len(lines)
-                    _write(paths[-1], "".join(lines))
+                    paths.append(path)
             if not paths:
                 raise UsageError("the run holds no text answers; pictures leave by --format geneval or inspect")
             return ExportedSamples(tuple(paths), samples, lacking([store]))

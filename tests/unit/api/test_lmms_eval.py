@@ -9,7 +9,7 @@ import unispect
 from tests.helpers.commands import here
 from tests.helpers.samples import record, unit
 from unispect.api.lmms_eval import export_lmms_eval
-from unispect.core.errors import UsageError
+from unispect.core.errors import StoreError, UsageError
 from unispect.runs import RunStore
 from unispect.studies.outcomes import outcome
 from unispect.studies.registry import all_studies
@@ -52,6 +52,15 @@ def test_equal_questions_have_equal_numbers_whatever_the_model(tmp_path: Path):
     assert {one["resps"][0]: one["doc_id"] for one in second} == {"reply 3": 0, "reply 2": 2}
     assert [one["doc_hash"] for one in second] == [first[0]["doc_hash"], first[2]["doc_hash"]]
     assert "score" not in first[0]  # nobody says what is right
+
+
+def test_models_whose_names_make_one_folder_are_not_mixed(tmp_path: Path):
+    units = [unit(0, model=model) for model in ("a/b@1", "a-b@1")]
+    with RunStore.create(tmp_path / "run") as store:
+        store.plan(units)
+        store.record([record(one) for one in units])
+        with pytest.raises(StoreError, match=r"two models of the run, one of them a-b@1, would be the same folder"):
+            export_lmms_eval(store, tmp_path / "out")
 
 
 def test_a_run_of_pictures_has_no_samples(tmp_path: Path):

@@ -43,7 +43,10 @@ def test_rules_take_no_option_of_chat_judges(option, tmp_path, capsys):
 def test_no_option_of_grade_was_forgotten_above(capsys):
     help_text = here(capsys, "grade", "--help").out
     found = set(re.findall(r"(?<=\s)--[a-z-]+", help_text.partition("Parameters")[2].partition("Examples")[0]))
-    assert found - {"--run", "--judge", "--debug", "--no-replay"} == {option[0] for option in OF_CHAT_JUDGES}
+    of_scorers = {"--results", "--pictures"}
+    assert found - {"--run", "--judge", "--debug", "--no-replay"} - of_scorers == {
+        option[0] for option in OF_CHAT_JUDGES
+    }
 
 
 def test_a_temperature_and_none_exclude_each_other(tmp_path, capsys):
