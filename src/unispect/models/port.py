@@ -37,6 +37,7 @@ from unispect.models.checks import (
     require,
     text_reply_segments,
 )
+from unispect.models.decode.replay import EDITED
 from unispect.models.edits import Asked, Edits, Stack
 from unispect.models.embedded import Embedded, columns, edited, embedded_rows
 from unispect.models.processing.pictures import target_pixels
@@ -223,6 +224,10 @@ class Port:
         """A prompt with the input embeddings [length, width] of a text behind it."""
         return replace(prompt, rows=torch.cat([prompt.rows, rows]))
 
+    def inside(self, encoded: Encoded) -> Mapping[Stack, Sequence[Segments]]:
+        """Of every prompt, what positions are in a stack of `stacks` where they are not those of `Encoded.segments`."""
+        return {}
+
     def layers(self, sequences: Sequence[Any]) -> Iterator[tuple[Tensor, ...]]:
         """The backbone's input, then the raw output of every block, of every sequence [length_i, width]."""
         return stream_each(self.backbone, *columns(sequences))
@@ -265,8 +270,11 @@ class Port:
         require(self.card, "draw")
         inputs = inputs_for(encoded, Goal.IMAGE, self.INPUTS)
         check_seeds(how.seeds, len(encoded))
-        asked = self._asked(encoded, edits)
-        return self.drawn(inputs, how) if asked is None else self.drawn(inputs, how, asked)
+        asked = self._asked(encoded, edits, apart=True)
+        if asked is None:
+            return self.drawn(inputs, how)
+        pairs = zip(self.drawn(inputs, how, asked), asked.changing(), strict=True)
+        return [replace(own, replay={**own.replay, EDITED: True}) if changed else own for own, changed in pairs]
 
     @named
     @torch.inference_mode()
@@ -290,7 +298,7 @@ class Port:
         One pass over prompt and reply gives the states of writing and drawing themselves; of the branches of guidance
         it is the one that has the whole prompt. Rows of a prompt are the same with and without a reply, which it cannot
         see. A token that ends a text is template. Text is written token by token and has states of the finished reply
-        only.
+        only. Edits change what is computed of a reply, not the reply itself, which is that of the call that drew it.
         """
         require(self.card, "probe")
         inputs = inputs_for(encoded, None, self.INPUTS)
@@ -319,11 +327,15 @@ class Port:
         backbone = cast(Any, self.backbone)
         return {"backbone": (len(backbone.layers), backbone.config.hidden_size)}
 
-    def _asked(self, encoded: Encoded, edits: Edits | None) -> Asked | None:
+    def _asked(self, encoded: Encoded, edits: Edits | None, *, apart: bool = False) -> Asked | None:
+        """Edits of a batch, checked; `apart` where a second network is run too."""
         if edits is None or not any(edits):
             return None
         require(self.card, "intervene")
-        return Asked(edits, encoded.segments, self.card.id, self.stacks)
+        sizes: dict[Stack, tuple[int, int]] = {
+            stack: own for stack, own in self.stacks.items() if apart or stack == "backbone"
+        }
+        return Asked(edits, encoded.segments, self.card.id, sizes, self.inside(encoded) if apart else {})
 
     @torch.no_grad()
     def _by_layer(self, sequences: Sequence[Any], segments: Sequence[Segments], step: int) -> Iterator[LayerState]:
