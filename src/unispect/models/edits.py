@@ -279,6 +279,16 @@ class Asked:
             found += self.of("unconditional", stack, segments) or nothing
         return found if any(found) else None
 
+    def no_response(self, reason: str, stack: Stack = "backbone") -> None:
+        """Refuses edits of a stack behind prompts, where nothing is run behind them.
+
+        Raises:
+            UsageError: there is such an edit; says the reason.
+        """
+        for edit in (edit for own in self.edits for edit in own):
+            if edit.at == "response" and edit.stack == stack:
+                raise UsageError(f"layer {edit.layer} of {self.name} has no positions that are 'response': {reason}")
+
     def changing(self) -> list[bool]:
         """Of every sample whether anything is changed, and not just read."""
         return [any(not isinstance(edit.change, Read) for edit in own) for own in self.edits]

@@ -260,7 +260,7 @@ class Port:
     def write(self, encoded: Encoded, how: TextSampling, *, edits: Edits | None = None) -> list[TextReply]:
         """See `UnifiedModel.write` and `Intervenes.write`."""
         require(self.card, "write")
-        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self._asked(encoded, edits)
+        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self.checked(encoded, edits)
         return self.text_decoder.write(edited(self.prompts(inputs), asked and asked.of()), how, said=inputs.ids)
 
     @named
@@ -270,7 +270,7 @@ class Port:
         require(self.card, "draw")
         inputs = inputs_for(encoded, Goal.IMAGE, self.INPUTS)
         check_seeds(how.seeds, len(encoded))
-        asked = self._asked(encoded, edits, apart=True)
+        asked = self.checked(encoded, edits, apart=True)
         if asked is None:
             return self.drawn(inputs, how)
         pairs = zip(self.drawn(inputs, how, asked), asked.changing(), strict=True)
@@ -281,7 +281,7 @@ class Port:
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]], *, edits: Edits | None = None) -> list[Tensor]:
         """See `UnifiedModel.score` and `Intervenes.score`."""
         require(self.card, "score")
-        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self._asked(encoded, edits)
+        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self.checked(encoded, edits)
         return self.text_decoder.score(edited(self.prompts(inputs), asked and asked.of()), answers)
 
     @torch.no_grad()
@@ -306,7 +306,7 @@ class Port:
             raise UsageError(
                 f"{self.card.id} takes steps only while it draws: there is no step {at} here (use at=LAST)"
             )
-        sequences, segments, asked = self.prompts(inputs), encoded.segments, self._asked(encoded, edits)
+        sequences, segments, asked = self.prompts(inputs), encoded.segments, self.checked(encoded, edits)
         if replies is not None:
             check_replies(encoded, replies)
             check_states(self.card, encoded.goal)
@@ -327,9 +327,19 @@ class Port:
         backbone = cast(Any, self.backbone)
         return {"backbone": (len(backbone.layers), backbone.config.hidden_size)}
 
-    def _asked(self, encoded: Encoded, edits: Edits | None, *, apart: bool = False) -> Asked | None:
-        """Edits of a batch, checked; `apart` where a second network is run too."""
-        if edits is None or not any(edits):
+    def checked(self, encoded: Encoded, edits: Edits | None, *, apart: bool = False) -> Asked | None:
+        """The edits of a batch, None where there are none.
+
+        Args:
+            encoded: what they are edits of.
+            edits: as a caller gives them.
+            apart: a second network is run too.
+
+        Raises:
+            Unsupported: the card lacks "intervene".
+            UsageError: see `Intervenes`.
+        """
+        if edits is None or (not any(edits) and len(edits) == len(encoded)):
             return None
         require(self.card, "intervene")
         sizes: dict[Stack, tuple[int, int]] = {

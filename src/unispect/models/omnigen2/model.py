@@ -162,6 +162,8 @@ class OmniGen2(Port):
         step. Both branches of guidance that hear no prompt are unconditional: what they hear in its place is template,
         and in the decoder one of them has given pictures behind it.
         """
+        if edits is not None:
+            edits.no_response("its language model only reads; pictures are drawn by its other stack, 'decoder'")
         drawing = asked(self.drawing, guidance=how.guidance, steps=how.steps)
         noise = [start_noise([seed], shape)[0] for seed, shape in zip(how.seeds, self.shapes(inputs), strict=True)]
         sources = self.sources(inputs, seeds=how.seeds, edits=edits, drawing=drawing)
@@ -191,7 +193,7 @@ class OmniGen2(Port):
         inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
         check_replies(encoded, replies)
         drawn = [reply for reply in replies if isinstance(reply, ImageReply)]
-        seeds, asked_for = [reply.seed for reply in drawn], self._asked(encoded, edits, apart=True)
+        seeds, asked_for = [reply.seed for reply in drawn], self.checked(encoded, edits, apart=True)
         edited = None
         if asked_for is not None:
             unguided = replace(self.drawing, guidance=1.0)

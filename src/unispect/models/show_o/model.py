@@ -88,11 +88,8 @@ class ShowO(Port):
         unconditional branch of guidance reads a prompt that says nothing, of as many positions. Filler in front of the
         text is run only as far as the longest prompt of a batch needs it, and nothing looks at it.
         """
-        if edits is not None and any(edit.at == "response" for own in edits.edits for edit in own):
-            raise UsageError(
-                f"{self.card.id} draws on the canvas that its prompt ends with: name positions of that ('filler'), as "
-                "there are none that are 'response'"
-            )
+        if edits is not None:
+            edits.no_response("it draws on the canvas that its prompt ends with; name positions of that, or 'filler'")
         greedy = None if how.temperature is None else how.temperature == 0
         given = {"guidance": how.guidance, "temperature": how.temperature, "steps": how.steps, "greedy": greedy}
         drawing, config = asked(self.drawing, **given), self.network.config
