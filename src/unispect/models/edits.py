@@ -377,7 +377,11 @@ def _rows(values: Tensor, places: Sequence[int]) -> Tensor:
 
 
 def _basis(directions: Tensor) -> Tensor:
-    """Orthonormal rows [rank, width] that span the directions; directions of no length span nothing."""
+    """Orthonormal rows [rank, width] that span the directions; directions of no length span nothing.
+
+    What the directions differ by in their last digits alone is no direction of its own.
+    """
     rows = directions.reshape(-1, directions.shape[-1]).double()
     _, sizes, basis = torch.linalg.svd(rows, full_matrices=False)
-    return basis[sizes > sizes.amax().clamp_min(torch.finfo(torch.float64).tiny) * 1e-10]
+    known = torch.finfo(directions.dtype if directions.is_floating_point() else torch.float64).eps
+    return basis[sizes > sizes.amax().clamp_min(torch.finfo(torch.float64).tiny) * max(rows.shape) * known]
