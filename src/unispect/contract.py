@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import socket
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pytest
@@ -35,7 +36,8 @@ from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.attention import LayerAttention
-from unispect.models.base import Attends, DrawsApart, Example, Trainable, UnifiedModel
+from unispect.models.base import Attends, DrawsApart, Example, Intervenes, Trainable, UnifiedModel
+from unispect.models.edits import Add, At, Branch, Edit, Edits, ProjectOut, Read, Replace
 
 Made = Callable[[str], UnifiedModel]
 """A dtype -> the model in it, on the CPU."""
@@ -64,6 +66,10 @@ def seeing_prompts() -> list[Prompt]:
         Prompt.of("Is"),
         Prompt.of(picture(2, 9, 30), " is one. ", picture(3), " is two. Which is brighter?"),
     ]
+
+
+class Editable(Intervenes, UnifiedModel, Protocol):
+    """A model of which both are asked."""
 
 
 class Contract:
@@ -278,6 +284,233 @@ class Contract:
         assert all(torch.equal(a.rows[0], b.rows[0]) for a, b in zip(outside, inside, strict=True))
         assert not any(rows.requires_grad for state in outside for rows in state.rows)
 
+    # Interventions
+
+    @pytest.fixture
+    def editable(self, model: UnifiedModel) -> Editable:
+        if "intervene" not in model.card.capabilities:
+            pytest.skip(f"the states of {model.card.id} cannot be changed")
+        assert isinstance(model, Intervenes)
+        return cast(Editable, model)
+
+    def test_rows_put_back_where_they_were_read_change_no_bit(self, editable: Editable):
+        blocks, _ = editable.stacks["backbone"]
+        to_write, to_draw = (editable.encode(text_prompts()[:2], goal) for goal in Goal)
+        everything = [range(to_write.length(i)) for i in range(2)]
+        how = {"guidance": 2.5, **one_step(editable)}
+        runs: list[tuple[Callable[[Edits | None], Sequence[Any]], Sequence[At], Branch]] = [
+            (lambda edits: editable.score(to_write, [["red", "a star"]] * 2, edits=edits), everything, "conditional"),
+            # Log-probabilities are those of another pass, whose rows are these up to rounding.
+            (lambda edits: written(editable, to_write, edits, log_probabilities=False), everything, "conditional"),
+            (lambda edits: flat(editable.states(to_write, edits=edits)), everything, "conditional"),
+            (lambda edits: drawn(editable, to_draw, edits, **how), words(to_draw), "conditional"),
+            (lambda edits: drawn(editable, to_draw, edits, **how), [-1, -1], "unconditional"),
+        ]
+        for run, places, branch in runs:
+            plain = run(None)
+            for layer in (0, blocks // 2, blocks):
+                reads = [Read(), Read()]
+                try:
+                    seen = run([[Edit(layer, *own, branch)] for own in zip(places, reads, strict=True)])
+                except UsageError:  # a branch that reads nothing in the place of the prompt
+                    assert branch == "unconditional"
+                    continue
+                back = [Replace(read.found[0]) for read in reads]
+                put = run([[Edit(layer, *own, branch)] for own in zip(places, back, strict=True)])
+                assert all(map(equal, plain, seen))
+                assert all(map(equal, plain, put))
+
+    def test_nothing_added_anywhere_changes_no_bit(self, editable: Editable):
+        to_write, to_draw = (editable.encode(text_prompts()[:2], goal) for goal in Goal)
+        nothing: list[Edit] = []
+        for stack, (blocks, width) in editable.stacks.items():
+            for layer in range(blocks + 1):
+                nothing.append(Edit(layer, "all", Add(torch.zeros(width)), "both", stack))
+        read = [edit for edit in nothing if edit.stack == "backbone"]
+        assert all(map(equal, written(editable, to_write), written(editable, to_write, [read, []])))
+        assert all(map(equal, flat(editable.states(to_write)), flat(editable.states(to_write, edits=[[], read]))))
+        plain = drawn(editable, to_draw, guidance=2.5)
+        assert all(map(equal, plain, drawn(editable, to_draw, [nothing, []], guidance=2.5)))
+
+    def test_an_edit_changes_its_rows_and_what_sees_them(self, editable: Editable):
+        encoded = editable.encode(text_prompts()[:2], Goal.TEXT)
+        blocks, width = editable.stacks["backbone"]
+        layer, places = blocks // 2, words(encoded)[0][2:4]
+        given = normal(1, len(places), width)
+        edits = [[Edit(layer, places, Replace(given))], []]
+        for state, plain in zip(editable.states(encoded, edits=edits), editable.states(encoded), strict=True):
+            rows, before = state.rows[0], plain.rows[0]
+            assert torch.equal(state.rows[1], plain.rows[1])
+            assert torch.equal(rows[: places[0]], before[: places[0]])
+            if state.layer < layer:
+                assert torch.equal(rows, before)
+            elif state.layer == layer:
+                assert torch.equal(rows[places], given)
+                assert torch.equal(rows[places[-1] + 1 :], before[places[-1] + 1 :])
+            else:
+                assert not torch.equal(rows[places[-1] + 1 :], before[places[-1] + 1 :])
+        answers = [["red", "blue"]] * 2
+        changed, other = editable.score(encoded, answers, edits=edits)
+        plain, same = editable.score(encoded, answers)
+        assert not torch.equal(changed, plain)
+        assert torch.equal(other, same)
+
+    def test_an_edited_sample_changes_no_other(self, editable: Editable):
+        blocks, width = editable.stacks["backbone"]
+        prompts, order = text_prompts()[:4], [2, 0, 3, 1]
+        edits: list[list[Edit]] = [[] for _ in prompts]
+        edits[1] = [Edit(blocks // 2, "prompt", Add(normal(1, width)))]
+        edits[3] = [
+            Edit(0, "all", Replace(normal(2, width)), "both"),
+            Edit(blocks // 2, -1, ProjectOut(normal(3, width))),
+        ]
+        runs: list[tuple[Goal, Callable[[Encoded, Sequence[int], Edits | None], Sequence[Any]]]] = [
+            (Goal.TEXT, lambda own, _, edits: editable.score(own, [["red", "a star"]] * len(own), edits=edits)),
+            (Goal.TEXT, lambda own, _, edits: [rows[-1] for rows in list(editable.states(own, edits=edits))[-1].rows]),
+            (
+                Goal.IMAGE,
+                lambda own, some, edits: drawn(editable, own, edits, seeds=[SEEDS[i] for i in some], guidance=2.5),
+            ),
+        ]
+        for goal, run in runs:
+            together = run(editable.encode(prompts, goal), range(4), edits)
+            plain = run(editable.encode(prompts, goal), range(4), None)
+            shuffled = run(editable.encode([prompts[i] for i in order], goal), order, [edits[i] for i in order])
+            for i, prompt in enumerate(prompts):
+                (alone,) = run(editable.encode([prompt], goal), [i], [edits[i]])
+                assert self.same(editable, together[i], alone)
+                assert self.same(editable, together[i], shuffled[order.index(i)])
+                assert self.same(editable, together[i], plain[i]) == (not edits[i])
+
+    def test_edits_behind_a_prompt_hold_in_every_step(self, editable: Editable):
+        blocks, width = editable.stacks["backbone"]
+        to_write, to_draw = (editable.encode(text_prompts()[:2], goal) for goal in Goal)
+        given, read, layer = normal(1, width), Read(), blocks // 2
+        edits = [[Edit(layer, "response", Replace(given)), Edit(layer, "response", read)], []]
+        how = TextSampling(max_new_tokens=5)
+        changed, other = editable.write(to_write, how, edits=edits)
+        assert other == editable.write(to_write, how)[1]
+        assert sum(map(len, read.found)) >= len(changed.tokens) - 1
+        assert all(bool((rows == given).all()) for rows in read.found)
+        states = list(editable.states(to_write, [changed, other], edits=edits))[layer]
+        behind = positions(states.segments[0], roles=("response",))
+        assert bool((states.rows[0][behind] == given).all())
+        plain, found = drawn(editable, to_draw), 0
+        for stack, (blocks, width) in editable.stacks.items():
+            given, read, layer = normal(2, width), Read(), blocks // 2
+            for at in ("response", "filler"):
+                made = Replace(given), read
+                edits = [[Edit(layer, at, own, stack=stack) for own in made], []]
+                try:
+                    changed, other = drawn(editable, to_draw, edits)
+                    break
+                except UsageError:
+                    continue
+            else:  # no positions are drawn in this stack
+                continue
+            assert self.same(editable, other, plain[1])
+            assert not self.same(editable, changed, plain[0])
+            assert changed.replay["edited"] is True
+            assert "edited" not in other.replay
+            assert all(bool((rows == given).all()) for rows in read.found)
+            found += len(read.found)
+        assert found
+
+    def test_many_edits_of_one_prompt_are_each_as_by_itself(self, editable: Editable):
+        blocks, width = editable.stacks["backbone"]
+        layers = [None, blocks, 0, blocks // 2, blocks // 2]
+        edits = [
+            [] if layer is None else [Edit(layer, "prompt", Add(normal(i, width)))] for i, layer in enumerate(layers)
+        ]
+        prompts = [Prompt.of(TEXTS[0])] * len(layers)
+        to_write, one = editable.encode(prompts, Goal.TEXT), editable.encode(prompts[:1], Goal.TEXT)
+        scores = editable.score(to_write, [["red", "a star"]] * len(layers), edits=edits)
+        replies = written(editable, to_write, edits)
+        for own, score, reply in zip(edits, scores, replies, strict=True):
+            assert torch.equal(score, editable.score(one, [["red", "a star"]], edits=[own])[0])
+            assert reply == written(editable, one, [own])[0]
+
+    def test_an_edit_is_made_in_its_branch_of_guidance(self, editable: Editable):
+        encoded = editable.encode(text_prompts()[:2], Goal.IMAGE)
+        for guidance in (1.0, 2.5):
+            plain = drawn(editable, encoded, guidance=guidance)
+            for branch in ("conditional", "unconditional"):
+                edits = [
+                    [Edit(blocks // 2, "all", Replace(normal(1, width)), branch, stack)]
+                    for stack, (blocks, width) in editable.stacks.items()
+                ]
+                for own in edits:
+                    changed, other = drawn(editable, encoded, [own, []], guidance=guidance)
+                    assert self.same(editable, other, plain[1])
+                    matters = branch == "conditional" or guidance != 1
+                    assert equal(changed, plain[0]) != matters
+
+    def test_edits_inside_a_second_network(self, editable: Editable):
+        if "decoder" not in editable.stacks:
+            pytest.skip(f"{editable.card.id} has no second network to edit")
+        assert isinstance(editable, DrawsApart)
+        encoded = editable.encode(text_prompts()[:2], Goal.IMAGE)
+        replies = drawn(editable, encoded)
+        blocks, width = editable.stacks["decoder"]
+        layer, given, read = blocks // 2, normal(1, width), Read()
+        edits = [[Edit(layer, 0, Replace(given), stack="decoder"), Edit(blocks, "response", read, stack="decoder")], []]
+        plain = list(editable.decoder_states(encoded, replies))
+        for state, before in zip(editable.decoder_states(encoded, replies, edits=edits), plain, strict=True):
+            assert torch.equal(state.rows[1], before.rows[1])
+            assert torch.equal(state.rows[0], before.rows[0]) == (state.layer < layer)
+            if state.layer == layer:
+                assert torch.equal(state.rows[0][0], given)
+                assert torch.equal(state.rows[0][1:], before.rows[0][1:])
+            if state.layer == blocks:
+                picture = positions(state.segments[0], roles=("response",))
+                assert torch.equal(state.rows[0][picture], read.found[0])
+        heard = [[Edit(0, "prompt", Add(normal(2, editable.stacks["backbone"][1])))], []]
+        *_, last = editable.decoder_states(encoded, replies, edits=heard)
+        assert not torch.equal(last.rows[0], plain[-1].rows[0])
+        assert torch.equal(last.rows[1], plain[-1].rows[1])
+        with pytest.raises(UsageError, match="decoder"):
+            editable.write(editable.encode(text_prompts()[:2], Goal.TEXT), TextSampling(), edits=edits)
+
+    def test_edits_that_make_no_sense_are_refused(self, editable: Editable):
+        blocks, width = editable.stacks["backbone"]
+        to_write, to_draw = (editable.encode(text_prompts()[:2], goal) for goal in Goal)
+        length = to_write.length(0)
+        row, wrong = torch.zeros(width), torch.zeros(width + 1)
+        for edit, said in (
+            (Edit(blocks + 1, "all", Add(row)), f"layers 0 .*to {blocks}"),
+            (Edit(-1, "all", Add(row)), "no layer -1"),
+            (Edit(0, length, Add(row)), f"no position {length}"),
+            (Edit(0, [0, -length], Add(row)), "twice"),
+            (Edit(0, [], Add(row)), "none"),
+            (Edit(0, "filler", Add(row)), "filler"),
+            (Edit(0, "all", Add(wrong)), f"{width} wide"),
+            (Edit(0, "all", ProjectOut(wrong)), f"{width} wide"),
+            (Edit(0, 0, Replace(row * math.nan)), "not finite"),
+            (Edit(0, [0, 1], Replace(row.expand(3, -1))), "3 rows"),
+            (Edit(0, "response", Replace(row.expand(3, -1))), "3 rows"),
+        ):
+            for attempt in (
+                lambda edits: editable.write(to_write, TextSampling(), edits=edits),
+                lambda edits: editable.score(to_write, [["a"]] * 2, edits=edits),
+                lambda edits: list(editable.states(to_write, edits=edits)),
+            ):
+                with pytest.raises(UsageError, match=said) as refusal:
+                    attempt([[edit], []])
+                assert editable.card.id in str(refusal.value) or "twice" in said or "none" in said
+        for edits in ([[]], [[Edit(0, 0, Add(row))]]):
+            with pytest.raises(UsageError, match="2 samples"):
+                drawn(editable, to_draw, edits)
+        fixed = copy.copy(editable)
+        fixed.card = replace(editable.card, capabilities=editable.card.capabilities - {"intervene"})
+        with pytest.raises(Unsupported, match="intervene"):
+            fixed.write(to_write, TextSampling(), edits=[[Edit(0, 0, Add(row))], []])
+
+    def same(self, model: UnifiedModel, one: Any, other: Any) -> bool:
+        """Numbers or pictures that are the same."""
+        if isinstance(one, Tensor):
+            return self.same_numbers(model, one, other)
+        return self.same_picture(model, one, other)
+
     # What goes wrong
 
     def test_what_a_model_cannot_do_is_said(self, model: UnifiedModel):
@@ -457,6 +690,45 @@ def draw(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], *
 
 def write(model: UnifiedModel, prompts: Sequence[Prompt], seeds: Sequence[int], **how: Any) -> list[TextReply]:
     return model.write(model.encode(prompts, Goal.TEXT), TextSampling(tuple(seeds), max_new_tokens=10, **how))
+
+
+def written(model: Editable, encoded: Encoded, edits: Edits | None = None, **how: Any) -> list[TextReply]:
+    return model.write(encoded, TextSampling(max_new_tokens=4, **how), edits=edits)
+
+
+def drawn(
+    model: Editable, encoded: Encoded, edits: Edits | None = None, *, seeds: Sequence[int] = SEEDS, **how: Any
+) -> list[ImageReply]:
+    return model.draw(encoded, ImageSampling(tuple(seeds[: len(encoded)]), **how), edits=edits)
+
+
+def one_step(model: UnifiedModel) -> dict[str, int]:
+    """Settings by which a picture is drawn in one step; none where it takes a step for every token."""
+    try:
+        draw(model, text_prompts()[:1], SEEDS[:1], steps=1)
+    except UsageError:
+        return {}
+    return {"steps": 1}
+
+
+def words(encoded: Encoded) -> list[list[int]]:
+    """Positions of what the user says in every prompt."""
+    return [positions(own, modality="text", roles=("prompt",)) for own in encoded.segments]
+
+
+def normal(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def flat(states: Iterable[LayerState]) -> list[Tensor]:
+    return [rows for state in states for rows in state.rows]
+
+
+def equal(one: Any, other: Any) -> bool:
+    """To the last bit."""
+    if isinstance(one, Tensor):
+        return torch.equal(one, other)
+    return same_picture(one, other, exact=True) if isinstance(one, ImageReply) else one == other
 
 
 def check_segments(encoded: Encoded, states: Sequence[LayerState]) -> None:

@@ -15,6 +15,7 @@ from unispect.core.replies import Reply
 from unispect.core.units import Entry
 from unispect.engine.local import execute
 from unispect.models.base import DrawsApart
+from unispect.models.edits import Edits
 from unispect.runs import RunStore
 from unispect.studies.base import Options
 from unispect.studies.response import study
@@ -40,7 +41,9 @@ class Apart(Planted):
             raise Unsupported(self.card.id, "probe", REASON)
         return super().states(encoded, replies, at=at)
 
-    def decoder_states(self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST) -> Iterator[LayerState]:
+    def decoder_states(
+        self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST, edits: Edits | None = None
+    ) -> Iterator[LayerState]:
         inner = Planted(
             rows=self.rows,
             distinct={"text": (N,) * len(INSIDE), "image": (N,) * len(INSIDE)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
@@ -100,3 +100,15 @@ def positions(segments: tuple[Segment, ...], *, modality: Modality | None = None
         if segment.role in roles and modality in (None, segment.modality)
         for position in range(segment.start, segment.stop)
     ]
+
+
+def kept_segments(segments: Iterable[Segment], kept: Sequence[bool]) -> tuple[Segment, ...]:
+    """What positions are when only those that are `kept` [length] are left, without gaps."""
+    found: list[Segment] = []
+    stop = 0
+    for segment in segments:
+        count = sum(kept[segment.start : segment.stop])
+        if count:
+            found.append(Segment(stop, stop + count, segment.modality, segment.role))
+            stop += count
+    return tuple(found)

@@ -82,11 +82,14 @@ class ReadsPart(Protocol):
 class DrawsApart(Protocol):
     """A model that draws in a second network, whose states are not those of its backbone ("probe_decoder")."""
 
-    def decoder_states(self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST) -> Iterator[LayerState]:
+    def decoder_states(
+        self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST, edits: Edits | None = None
+    ) -> Iterator[LayerState]:
         """The states inside the network that drew the pictures, one layer at a time, in order.
 
         Layer 0 is the input of its first joint block, layer i the raw output of block i; they have nothing to do with
-        the layers of `states`. Rows of the prompt may have seen those of the picture. `at` chooses the step.
+        the layers of `states`. Rows of the prompt may have seen those of the picture. `at` chooses the step. `edits`
+        are those of `Intervenes`, of either stack; positions of the decoder are those of the rows here.
         """
         ...
 

@@ -125,7 +125,7 @@ def stream_each(
         lengths = [len(rows[i]) for i in some]
         mask = batched([attention_masks[i] for i in some], lengths, device) if attention_masks else None
         where = position_ids.batched([positions[i] for i in some], lengths, device) if positions else None
-        changes = RowEdits.of([edits[i] for i in some]) if edits else None
+        changes = RowEdits.of([edits[i] for i in some], columns=map(range, lengths)) if edits else None
         return stream(backbone, pad_right([rows[i] for i in some]), positions=where, mask=mask, edits=changes)
 
     return single_rows(together, list(map(len, rows)), device)

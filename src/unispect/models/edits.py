@@ -31,6 +31,7 @@ At: TypeAlias = "int | Sequence[int] | Role | Literal['all']"
 """Positions of a sample's prompt, negative ones counted from its end; or what they are: those of a role in
 `Encoded.segments`. "response" is every position behind the prompt, "all" every position there is."""
 
+Segments = tuple[Segment, ...]
 _BEHIND: Final = 2**31
 _BRANCHES: Final = ("conditional", "unconditional")
 
@@ -131,11 +132,13 @@ class Placed:
         positions: of the sample's sequence, in the order of the change's rows; a range without an end where everything
             behind the prompt is meant.
         change: see `Edit`.
+        width: of the layer's states; rows may bring more along behind them (`cosmos3.backbone.Understanding`).
     """
 
     layer: int
     positions: Sequence[int]
     change: Change
+    width: int
 
 
 Own = tuple[Placed, ...]
@@ -149,35 +152,46 @@ class RowEdits:
     Attributes:
         own: of every row.
         first: position that every row has in the first column; negative where padding stands in front.
+        columns: those in which every row's positions stand, from `first` on, where these are not all columns: padding
+            stands behind, or in between.
     """
 
     own: Sequence[Own]
     first: Sequence[int]
+    columns: Sequence[Sequence[int]] | None = None
 
     @classmethod
-    def of(cls, own: Sequence[Own] | None, first: Iterable[int] | None = None) -> RowEdits | None:
+    def of(
+        cls,
+        own: Sequence[Own] | None,
+        first: Iterable[int] | None = None,
+        columns: Iterable[Sequence[int]] | None = None,
+    ) -> RowEdits | None:
         """None where nothing is edited; `first` is 0 for every row by default."""
         if own is None or not any(own):
             return None
-        return cls(own, [0] * len(own) if first is None else list(first))
+        begins = [0] * len(own) if first is None else list(first)
+        return cls(own, begins, None if columns is None else list(columns))
 
     def at(self, layer: int, hidden: Tensor) -> Tensor:
         """The states [rows, columns, width] of a layer as they are after it: themselves where nothing is changed."""
         changed = hidden
         for row, (own, first) in enumerate(zip(self.own, self.first, strict=True)):
+            standing = range(hidden.shape[1]) if self.columns is None else self.columns[row]
             for edit in own:
                 if edit.layer != layer:
                     continue
-                columns, places = _columns(edit.positions, first, hidden.shape[1])
-                if not columns:
+                found, places = _columns(edit.positions, first, len(standing))
+                if not found:
                     continue
-                rows = changed[row, columns]
+                columns = [standing[column] for column in found]
+                rows = changed[row, columns, : edit.width]
                 made = edit.change(rows, places)
                 if made is rows:
                     continue
                 if changed is hidden:
                     changed = hidden.clone()
-                changed[row, columns] = made
+                changed[row, columns, : edit.width] = made
         return changed
 
 
@@ -189,13 +203,15 @@ class Asked:
         edits: of every sample.
         segments: of every sample's prompt (`Encoded.segments`).
         name: of the model, for errors.
-        sizes: blocks and width of each stack that it has.
+        sizes: blocks and width of each stack that is run.
+        inside: of every sample, what the positions of a stack are, where these are not those of the prompt.
     """
 
     edits: Edits
-    segments: Sequence[tuple[Segment, ...]]
+    segments: Sequence[Segments]
     name: str
     sizes: Mapping[Stack, tuple[int, int]]
+    inside: Mapping[Stack, Sequence[Segments]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.edits) != len(self.segments):
@@ -208,7 +224,7 @@ class Asked:
         self,
         branch: Literal["conditional", "unconditional"] = "conditional",
         stack: Stack = "backbone",
-        segments: Sequence[tuple[Segment, ...]] | None = None,
+        segments: Sequence[Segments] | None = None,
     ) -> list[Own] | None:
         """Of every sample the edits for a branch and a stack; None where there are none at all.
 
@@ -221,28 +237,93 @@ class Asked:
             UsageError: a layer, position or width does not exist, or values are not finite; names model and layer, and
                 says what there is.
         """
-        found: list[Own] = []
-        for own, parts in zip(self.edits, segments or self.segments, strict=True):
-            for edit in own:
-                if edit.stack not in self.sizes:
-                    raise UsageError(f"{self.name} has no {edit.stack!r} to edit; it has {', '.join(self.sizes)}")
-            wanted = [edit for edit in own if edit.stack == stack and edit.branch in (branch, "both")]
-            found.append(
-                tuple(
-                    Placed(edit.layer, _checked(edit, parts, self.name, *self.sizes[stack]), edit.change)
-                    for edit in wanted
-                )
-            )
+        found = []
+        for sample in range(len(self.edits)):
+            found.append(self.own(sample, branch, stack, None if segments is None else segments[sample]))
         return found if any(found) else None
 
+    def own(
+        self,
+        sample: int,
+        branch: Literal["conditional", "unconditional"] = "conditional",
+        stack: Stack = "backbone",
+        segments: Segments | None = None,
+    ) -> Own:
+        """Of one sample what `of` gives."""
+        read = "the prompt" if segments is None else f"the {branch} branch"
+        parts = self.inside.get(stack, self.segments)[sample] if segments is None else segments
+        found = []
+        for edit in self.edits[sample]:
+            if edit.stack not in self.sizes:
+                raise UsageError(f"{self.name} runs no {edit.stack!r} here to edit, but its {', '.join(self.sizes)}")
+            if edit.stack == stack and edit.branch in (branch, "both"):
+                blocks, width = self.sizes[stack]
+                positions = _checked(edit, parts, self.name, blocks, width, read)
+                found.append(Placed(edit.layer, positions, edit.change, width))
+        return tuple(found)
 
-def _checked(edit: Edit, segments: tuple[Segment, ...], name: str, blocks: int, width: int) -> Sequence[int]:
+    def branches(self, *others: Sequence[Segments], stack: Stack = "backbone") -> list[Own] | None:
+        """Of every sample the edits for the branch that reads its prompt, then those for every branch of guidance
+        beside it, one branch after the other; None where there are none at all.
+
+        Args:
+            others: what every sample reads in each of the other branches that are run.
+            stack: whose edits are wanted.
+
+        Raises:
+            UsageError: a branch has no such position.
+        """
+        nothing: list[Own] = [()] * len(self.edits)
+        found = list(self.of(stack=stack) or nothing)
+        for segments in others:
+            found += self.of("unconditional", stack, segments) or nothing
+        return found if any(found) else None
+
+    def no_response(self, reason: str, stack: Stack = "backbone") -> None:
+        """Refuses edits of a stack behind prompts, where nothing is run behind them.
+
+        Raises:
+            UsageError: there is such an edit; says the reason.
+        """
+        for edit in (edit for own in self.edits for edit in own):
+            if edit.at == "response" and edit.stack == stack:
+                raise UsageError(f"layer {edit.layer} of {self.name} has no positions that are 'response': {reason}")
+
+    def changing(self) -> list[bool]:
+        """Of every sample whether anything is changed, and not just read."""
+        return [any(not isinstance(edit.change, Read) for edit in own) for own in self.edits]
+
+
+def bare(length: int) -> Segments:
+    """What so many positions are that a branch of guidance reads in the place of a prompt."""
+    return (Segment(0, length, "text", "template"),) if length else ()
+
+
+def drawn_with(edits: Sequence[Own] | None, samples: int, members: Sequence[int], rows: int) -> list[Own] | None:
+    """The edits of some samples in every branch; None where there are none.
+
+    Args:
+        edits: of all samples, branch after branch (`Asked.branches`).
+        samples: how many there are.
+        members: those that are wanted.
+        rows: that every branch has: behind the members stand copies that only fill up, of which none is edited.
+    """
+    if edits is None:
+        return None
+    found: list[Own] = []
+    for begin in range(0, len(edits), samples):
+        found += [edits[begin + member] for member in members]
+        found += [()] * (rows - len(members))
+    return found if any(found) else None
+
+
+def _checked(edit: Edit, segments: Segments, name: str, blocks: int, width: int, read: str) -> Sequence[int]:
     if not 0 <= edit.layer <= blocks:
         raise UsageError(
             f"{name} has no layer {edit.layer} to edit: it has layers 0 (what its first block reads) to {blocks}"
         )
     where = f"layer {edit.layer} of {name}"
-    positions = _positions(edit.at, segments, where)
+    positions = _positions(edit.at, segments, where, read)
     if isinstance(edit.change, Read):
         return positions
     values = edit.change.values
@@ -251,13 +332,13 @@ def _checked(edit: Edit, segments: tuple[Segment, ...], name: str, blocks: int, 
     if not bool(torch.isfinite(values).all()):
         raise UsageError(f"{where}: the edit's values hold numbers that are not finite")
     if values.ndim == 2 and not isinstance(edit.change, ProjectOut) and len(values) != len(positions):
-        said = "every position behind the prompt" if _endless(positions) else f"{len(positions)} positions"
+        said = "positions without an end" if _endless(positions) else f"{len(positions)} positions"
         raise UsageError(f"{where}: {len(values)} rows of values for {said}; give as many, or one row [{width}]")
     return positions
 
 
-def _positions(at: At, segments: tuple[Segment, ...], where: str) -> Sequence[int]:
-    length = segments[-1].stop
+def _positions(at: At, segments: Segments, where: str, read: str) -> Sequence[int]:
+    length = segments[-1].stop if segments else 0
     if isinstance(at, str):
         if at == "all":
             return range(_BEHIND)
@@ -265,13 +346,13 @@ def _positions(at: At, segments: tuple[Segment, ...], where: str) -> Sequence[in
             return range(length, _BEHIND)
         found = [position for part in segments if part.role == at for position in range(part.start, part.stop)]
         if not found:
-            roles = ", ".join(dict.fromkeys(part.role for part in segments))
-            raise UsageError(f"{where}: the prompt has no positions that are {at!r}; it has {roles}, response and all")
+            roles = ", ".join(dict.fromkeys([*(part.role for part in segments), "response"]))
+            raise UsageError(f"{where}: {read} has no positions that are {at!r}; it has {roles} and all")
         return found
     found = [at] if isinstance(at, int) else list(at)
     for position in found:
         if not -length <= position < length:
-            raise UsageError(f"{where}: there is no position {position}; the prompt has {length}, counted from 0")
+            raise UsageError(f"{where}: there is no position {position}; {read} has {length}, counted from 0")
     found = [position % length for position in found]
     if not found or len(set(found)) < len(found):
         raise UsageError(f"{where}: positions {list(at) if not isinstance(at, int) else at} are none, or one twice")
@@ -296,7 +377,11 @@ def _rows(values: Tensor, places: Sequence[int]) -> Tensor:
 
 
 def _basis(directions: Tensor) -> Tensor:
-    """Orthonormal rows [rank, width] that span the directions; directions of no length span nothing."""
+    """Orthonormal rows [rank, width] that span the directions; directions of no length span nothing.
+
+    What the directions differ by in their last digits alone is no direction of its own.
+    """
     rows = directions.reshape(-1, directions.shape[-1]).double()
     _, sizes, basis = torch.linalg.svd(rows, full_matrices=False)
-    return basis[sizes > sizes.amax().clamp_min(torch.finfo(torch.float64).tiny) * 1e-10]
+    known = torch.finfo(directions.dtype if directions.is_floating_point() else torch.float64).eps
+    return basis[sizes > sizes.amax().clamp_min(torch.finfo(torch.float64).tiny) * max(rows.shape) * known]

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from unispect.core.prompts import Segment
 from unispect.models.decode.mask import AttentionMask
 from unispect.models.decode.positions import Positions
 from unispect.models.edits import Asked, Own
@@ -45,10 +46,20 @@ def edited(prompts: Sequence[Embedded], edits: Sequence[Own] | None) -> Sequence
 
 
 def branch_rows(
-    rows: Sequence[Tensor], edits: Asked | None, branch: Literal["conditional", "unconditional"]
+    rows: Sequence[Tensor],
+    edits: Asked | None,
+    branch: Literal["conditional", "unconditional"],
+    segments: Sequence[tuple[Segment, ...]] | None = None,
 ) -> tuple[list[Tensor], list[Own]]:
-    """The rows [length_i, width] that a branch of guidance reads, and the edits of each, as `edited` pairs them."""
-    own = None if edits is None else edits.of(branch)
+    """The rows [length_i, width] that a branch of guidance reads, and the edits of each, as `edited` pairs them.
+
+    Args:
+        rows: of every sample.
+        edits: of the batch.
+        branch: that reads the rows.
+        segments: what the rows are, where they are not the prompts'.
+    """
+    own = None if edits is None else edits.of(branch, segments=segments)
     found = edited([Embedded(row) for row in rows], own)
     return [one.rows for one in found], [one.edits for one in found]
 

@@ -38,6 +38,7 @@ from unispect.models.checks import (
     require,
     text_reply_segments,
 )
+from unispect.models.decode.replay import EDITED
 from unispect.models.edits import Asked, Edits, Stack
 from unispect.models.embedded import Embedded, columns, edited, embedded_rows
 from unispect.models.processing.pictures import target_pixels
@@ -224,6 +225,10 @@ class Port:
         """A prompt with the input embeddings [length, width] of a text behind it."""
         return replace(prompt, rows=torch.cat([prompt.rows, rows]))
 
+    def inside(self, encoded: Encoded) -> Mapping[Stack, Sequence[Segments]]:
+        """Of every prompt, what positions are in a stack of `stacks` where they are not those of `Encoded.segments`."""
+        return {}
+
     def layers(self, sequences: Sequence[Any]) -> Iterator[tuple[Tensor, ...]]:
         """The backbone's input, then the raw output of every block, of every sequence [length_i, width]."""
         return stream_each(self.backbone, *columns(sequences))
@@ -260,7 +265,7 @@ class Port:
     def write(self, encoded: Encoded, how: TextSampling, *, edits: Edits | None = None) -> list[TextReply]:
         """See `UnifiedModel.write` and `Intervenes.write`."""
         require(self.card, "write")
-        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self._asked(encoded, edits)
+        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self.checked(encoded, edits)
         return self.text_decoder.write(edited(self.prompts(inputs), asked and asked.of()), how, said=inputs.ids)
 
     @named
@@ -270,15 +275,18 @@ class Port:
         require(self.card, "draw")
         inputs = inputs_for(encoded, Goal.IMAGE, self.INPUTS)
         check_seeds(how.seeds, len(encoded))
-        asked = self._asked(encoded, edits)
-        return self.drawn(inputs, how) if asked is None else self.drawn(inputs, how, asked)
+        asked = self.checked(encoded, edits, apart=True)
+        if asked is None:
+            return self.drawn(inputs, how)
+        pairs = zip(self.drawn(inputs, how, asked), asked.changing(), strict=True)
+        return [replace(own, replay={**own.replay, EDITED: True}) if changed else own for own, changed in pairs]
 
     @named
     @torch.inference_mode()
     def score(self, encoded: Encoded, answers: Sequence[Sequence[str]], *, edits: Edits | None = None) -> list[Tensor]:
         """See `UnifiedModel.score` and `Intervenes.score`."""
         require(self.card, "score")
-        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self._asked(encoded, edits)
+        inputs, asked = inputs_for(encoded, Goal.TEXT, self.INPUTS), self.checked(encoded, edits)
         return self.text_decoder.score(edited(self.prompts(inputs), asked and asked.of()), answers)
 
     @torch.no_grad()
@@ -295,10 +303,10 @@ class Port:
         One pass over prompt and reply gives the states of writing and drawing themselves; of the branches of guidance
         it is the one that has the whole prompt. Rows of a prompt are the same with and without a reply, which it cannot
         see. A token that ends a text is template. Text is written token by token and has states of the finished reply
-        only.
+        only. Edits change what is computed of a reply, not the reply itself, which is that of the call that drew it.
         """
         sequences, segments = self._run_on(encoded, replies, at)
-        asked = self._asked(encoded, edits)
+        asked = self.checked(encoded, edits)
         sequences = edited(sequences, asked and asked.of())
         return self._by_layer(sequences, segments, 0 if replies is None else at)
 
@@ -341,11 +349,25 @@ class Port:
         backbone = cast(Any, self.backbone)
         return {"backbone": (len(backbone.layers), backbone.config.hidden_size)}
 
-    def _asked(self, encoded: Encoded, edits: Edits | None) -> Asked | None:
-        if edits is None or not any(edits):
+    def checked(self, encoded: Encoded, edits: Edits | None, *, apart: bool = False) -> Asked | None:
+        """The edits of a batch, None where there are none.
+
+        Args:
+            encoded: what they are edits of.
+            edits: as a caller gives them.
+            apart: a second network is run too.
+
+        Raises:
+            Unsupported: the card lacks "intervene".
+            UsageError: see `Intervenes`.
+        """
+        if edits is None or (not any(edits) and len(edits) == len(encoded)):
             return None
         require(self.card, "intervene")
-        return Asked(edits, encoded.segments, self.card.id, self.stacks)
+        sizes: dict[Stack, tuple[int, int]] = {
+            stack: own for stack, own in self.stacks.items() if apart or stack == "backbone"
+        }
+        return Asked(edits, encoded.segments, self.card.id, sizes, self.inside(encoded) if apart else {})
 
     @torch.no_grad()
     def _by_layer(self, sequences: Sequence[Any], segments: Sequence[Segments], step: int) -> Iterator[LayerState]:

@@ -7,12 +7,13 @@ get block by block from a growing cache (docs/sources/bagel.md#departures).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unispect.core.prompts import kept_segments
 from unispect.models.attention import Heads, Looks, sequence_looks
 from unispect.models.bagel.backbone import MotLayer, Routes, routed
 from unispect.models.bagel.layout import Block, Kind, Layout, lay_out, without_last_text, without_pictures
@@ -21,6 +22,7 @@ from unispect.models.bagel.processing import Inputs
 from unispect.models.capture import pad_right, run, single_rows, stream
 from unispect.models.decode import positions as position_ids
 from unispect.models.decode.mask import batched
+from unispect.models.edits import Asked, RowEdits
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.parts.flux import latents_of
 
@@ -46,7 +48,7 @@ class Context(Embedded):
     def followed_by(self, rows: Tensor, kind: Kind, grid: tuple[int, int] = (0, 0)) -> Context:
         """The same with one more block behind."""
         block = Block(kind, len(self), len(rows), grid, fixed=True)
-        return Context.of(torch.cat([self.rows, rows]), (*self.blocks, block))
+        return replace(Context.of(torch.cat([self.rows, rows]), (*self.blocks, block)), edits=self.edits)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,13 @@ class Contexts:
 
     def first(self, count: int) -> Sequence[Context]:
         return (self.whole, self.textless, self.pictureless)[:count]
+
+    def unedited(self) -> Contexts:
+        """The same without edits."""
+        whole, textless = replace(self.whole, edits=()), replace(self.textless, edits=())
+        return Contexts(
+            whole, textless, whole if self.pictureless is self.whole else replace(self.pictureless, edits=())
+        )
 
 
 def contexts_of(prompt: Context, thought: Tensor | None = None) -> Contexts:
@@ -73,6 +82,35 @@ def contexts_of(prompt: Context, thought: Tensor | None = None) -> Contexts:
     if any(block.kind != "text" for block in prompt.blocks):
         pictureless = _part(prompt, without_pictures(prompt.blocks))
     return Contexts(whole, _part(prompt, without_last_text(prompt.blocks)), pictureless)
+
+
+def with_edits(contexts: Contexts, prompt: Context, edits: Asked, sample: int, kinds: int) -> Contexts:
+    """The contexts of an edited prompt, with edits of the others too: those that lack a part of it are unconditional.
+
+    Args:
+        contexts: of the prompt.
+        prompt: all of it, with its edits.
+        edits: of the batch.
+        sample: number of the prompt.
+        kinds: how many of the contexts are run.
+
+    Raises:
+        UsageError: a context has no such position.
+    """
+
+    def unconditional(part: Context) -> Context:
+        kept = [False] * len(prompt)
+        for block in part.blocks:
+            kept[block.start : block.stop] = [True] * block.length
+        segments = kept_segments(edits.segments[sample], kept)
+        return replace(part, edits=edits.own(sample, "unconditional", segments=segments))
+
+    textless, pictureless = contexts.textless, contexts.pictureless
+    if kinds > 1:
+        textless = unconditional(textless)
+    if kinds > 2 and len(pictureless) < len(prompt):
+        pictureless = unconditional(pictureless)
+    return Contexts(contexts.whole, textless, pictureless)
 
 
 def prompts_of(network: BagelNetwork, inputs: Inputs, *, together: bool = False) -> list[Context]:
@@ -100,7 +138,8 @@ def states_of(network: BagelNetwork, contexts: Sequence[Context]) -> Iterator[tu
         rows = pad_right([context.rows for context in own])
         backbone = routed(network.llm, drawn_of(own, rows.shape[1]))
         positions, mask = where(own, rows.device)
-        return stream(backbone, rows, positions=positions, mask=mask)
+        changes = RowEdits.of([context.edits for context in own], columns=[range(len(context)) for context in own])
+        return stream(backbone, rows, positions=positions, mask=mask, edits=changes)
 
     return single_rows(together, [len(own.rows) for own in contexts], contexts[0].rows.device)
 

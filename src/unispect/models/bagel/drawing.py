@@ -28,6 +28,7 @@ from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import euler, start_noise, times
 from unispect.models.decode.mask import batched
 from unispect.models.decode.prefix import drawn_together, filled_up, prefix_mask, slots
+from unispect.models.edits import RowEdits
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,19 @@ class GuidedField:
         positions = torch.tensor([own.following for own in layouts], device=markers.device)[:, None].expand(-1, new)
         mask = prefix_mask(lengths, self._room, torch.ones(new, new, dtype=torch.bool)).to(markers.dtype)
         drawn = F.pad(torch.ones(places, dtype=torch.bool, device=markers.device), (1, 1))
-        prepared = Sorted if can_be_sorted(network.llm) else routed
+        begins, edits = lengths.tolist(), [context.edits for context in branches]
+        edited = any(edit.positions[-1] >= begin for begin, own in zip(begins, edits, strict=True) for edit in own)
+        # Rows that are sorted stand in other columns than their positions say.
+        prepared = Sorted if can_be_sorted(network.llm) and not edited else routed
         # One branch alone, or all of them.
         self._passes = {
             count: (
                 prepared(network.llm, drawn.expand(count, -1)),
-                {"positions": positions[:count], "mask": mask[:count]},
+                {
+                    "positions": positions[:count],
+                    "mask": mask[:count],
+                    "edits": RowEdits.of(edits[:count], begins[:count]) if edited else None,
+                },
             )
             for count in {self._samples, len(branches)}
         }
@@ -206,6 +214,7 @@ class GuidedField:
             positions=positions,
             mask=mask,
             cache=self._cache,
+            edits=RowEdits.of([context.edits for context in contexts], columns=map(range, lengths)),
         )
 
 
@@ -240,7 +249,8 @@ def paths(
     lengths = [len(own.whole.layout) for own in contexts]
     for members in drawn_together(lengths, rows, markers.device):
         some = filled_up(members, places)
-        own = [contexts[sample] for sample in some]
+        own = [contexts[sample] for sample in members]
+        own += [contexts[sample].unedited() for sample in some[len(members) :]]
         field = GuidedField(network, own, markers, grid, drawing.guidance, drawing.guided)
         path = euler(cast(Any, field), noise[some].to(markers.device), drawing.times)
         yield members, (latents[: len(members)] for latents in path)

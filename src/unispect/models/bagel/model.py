@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 from PIL import Image
@@ -31,6 +32,7 @@ from unispect.models.bagel.context import (
     prompts_of,
     states_behind,
     states_of,
+    with_edits,
 )
 from unispect.models.bagel.drawing import DrawSettings, paths, token_noise
 from unispect.models.bagel.keys import GROUPS
@@ -41,6 +43,8 @@ from unispect.models.bagel.processing import Inputs, Processor, Shown
 from unispect.models.base import Example
 from unispect.models.decode import replay
 from unispect.models.decode.flow import last_and_finished, shifted
+from unispect.models.edits import Asked
+from unispect.models.embedded import edited
 from unispect.models.losses import moments_and_noise
 from unispect.models.parts.flux import latents_of, pixels_of
 from unispect.models.port import Port, Segments
@@ -108,15 +112,19 @@ class Bagel(Port):
         """See `Port`; queries and keys of each row are of the weights that it passes through."""
         return looks_of(self.network, sequence)
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         """See `Port`.
 
         The flow draws noise at its start alone, so `temperature` changes nothing. A reply holds the finished latents
         [channels, height, width]; its seed and settings repeat every step, and the latents that the last step looked at
         are kept, and so are thoughts. `guidance` is that by text; pictures guide as `drawing` and `redrawing` say.
+
+        Edits name positions, so they reach rows of both sets of weights. Behind a prompt stand thoughts, which are
+        written with the edits, and the picture's block, in every step. The branches of guidance that lack the text, or
+        the pictures, of a prompt are both unconditional: positions are those of what is left to each.
         """
         settings = [self._settings(grid, how) for grid in inputs.grids]
-        thoughts, contexts = self.contexts(inputs, how.seeds)
+        thoughts, contexts = self.contexts(inputs, how.seeds, edits, [own.guidance.branches for own in settings])
         replies: dict[int, ImageReply] = {}
         for drawing in dict.fromkeys(settings):
             some = [i for i, own in enumerate(settings) if own == drawing]
@@ -174,14 +182,27 @@ class Bagel(Port):
         """Latents [pictures, channels, side, side], float32."""
         return latents_of(self.network.vae, pixels.to(self.network.vae.dtype)).float()
 
-    def contexts(self, inputs: Inputs, seeds: Sequence[int]) -> tuple[list[str], list[Contexts]]:
-        """What was thought about every prompt, if anything was, and what guides its picture."""
-        prompts = self.prompts(inputs)
-        if inputs.thinking is None:
-            return [], [contexts_of(own) for own in prompts]
-        thoughts = self._thoughts(prompts, inputs.thinking, seeds)
-        rows = [self.token_rows(self.processor.thought_ids(text)) for text in thoughts]
-        return thoughts, [contexts_of(own, thought) for own, thought in zip(prompts, rows, strict=True)]
+    def contexts(
+        self, inputs: Inputs, seeds: Sequence[int], edits: Asked | None = None, kinds: Sequence[int] = ()
+    ) -> tuple[list[str], list[Contexts]]:
+        """What was thought about every prompt, if anything was, and what guides its picture.
+
+        Args:
+            inputs: from `encode`.
+            seeds: of the samples, for thoughts.
+            edits: of the batch.
+            kinds: with edits, how many contexts are run of every sample.
+        """
+        prompts = cast("Sequence[Context]", edited(self.prompts(inputs), edits and edits.of()))
+        thoughts: list[str] = []
+        rows: Sequence[Tensor | None] = [None] * len(prompts)
+        if inputs.thinking is not None:
+            thoughts = self._thoughts(prompts, inputs.thinking, seeds)
+            rows = [self.token_rows(self.processor.thought_ids(text)) for text in thoughts]
+        found = [contexts_of(own, thought) for own, thought in zip(prompts, rows, strict=True)]
+        if edits is not None:
+            found = [with_edits(*own, edits, i, kinds[i]) for i, own in enumerate(zip(found, prompts, strict=True))]
+        return thoughts, found
 
     def markers(self) -> Tensor:
         """Input rows [2, width] of what stands around a picture."""

@@ -24,6 +24,7 @@ from unispect.models.cosmos3.processing import SYSTEM, Wording
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.finite import require_finite
 from unispect.models.decode.prefix import drawn_together, filled_up, prefix_mask, slots
+from unispect.models.edits import Own, RowEdits, drawn_with
 
 THOUSANDTHS = 1000
 """The time of noise, as the network is told it."""
@@ -110,6 +111,7 @@ class PromptedField:
         shape: height and width of the latents.
         guidance: see `DrawSettings`.
         learning: gradients go through the prompts, which are then as long as the longest.
+        edits: of every prompt and what is drawn behind it, then of the same in the other branch, if that is run.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class PromptedField:
         guidance: float,
         *,
         learning: bool = False,
+        edits: Sequence[Own] | None = None,
     ) -> None:
         self._network, self._shape, self._guidance = network, shape, guidance
         both = [*prompts, *([] if empty is None or guidance == 1 else [empty] * len(prompts))]
@@ -133,7 +136,9 @@ class PromptedField:
         self._cache = cast(KeyValueCache, Kept()) if learning else KeyValueCache(self._room + new)
         # What stands behind a prompt in its slots is run too, but nothing ever looks at it.
         padded = F.pad(rows, (0, 0, 0, self._room - rows.shape[1]))
-        run(cast(Any, network.understanding), padded, cache=self._cache)
+        changes = RowEdits.of(edits, columns=map(range, lengths))
+        self._edits = RowEdits.of(edits, lengths)
+        run(cast(Any, network.understanding), padded, cache=self._cache, edits=changes)
         self._positions = positions_of(network, grid, lengths, rows.device)
         seen = torch.tensor(lengths, device=rows.device)
         self._mask = prefix_mask(seen, self._room, torch.ones(new, new, dtype=torch.bool)).to(rows.dtype)
@@ -152,7 +157,8 @@ class PromptedField:
         if isinstance(self._cache, KeyValueCache):
             self._cache.shorten(self._room)
         generation = cast(Any, self._network.generation)
-        states = run(generation, rows, positions=self._positions, mask=self._mask, cache=self._cache)
+        where = {"positions": self._positions, "mask": self._mask, "cache": self._cache}
+        states = run(generation, rows, **where, edits=self._edits)
         return self._network.latents(states, self._shape).float()
 
 
@@ -174,6 +180,7 @@ def paths(
     empty: Tensor,
     noise: Tensor,
     drawing: DrawSettings,
+    edits: Sequence[Own] | None = None,
 ) -> Iterator[tuple[list[int], Iterator[Tensor]]]:
     """Samples that are drawn together, and their latents before every step and after the last.
 
@@ -183,6 +190,7 @@ def paths(
         empty: those of the branch without the prompt [length, width].
         noise: latents of every sample at the first step [samples, channels, height, width], float32.
         drawing: settings.
+        edits: see `PromptedField`.
     """
     shape = (noise.shape[2], noise.shape[3])
     rows, columns = network.config.grid_of(shape)
@@ -190,7 +198,8 @@ def paths(
     branches = 1 if drawing.guidance == 1 else 2
     for members in drawn_together([len(prompt) for prompt in prompts], image_tokens * branches, empty.device):
         some = filled_up(members, image_tokens)
-        field = PromptedField(network, [prompts[sample] for sample in some], empty, shape, drawing.guidance)
+        own, changes = [prompts[sample] for sample in some], drawn_with(edits, len(prompts), members, len(some))
+        field = PromptedField(network, own, empty, shape, drawing.guidance, edits=changes)
         path = followed(field, noise[some].to(empty.device), drawing)
         yield members, (latents[: len(members)] for latents in path)
 

@@ -31,6 +31,7 @@ from unispect.models.decode import replay
 from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import last_and_finished, start_noise
 from unispect.models.decode.prefix import prefix_mask, slots
+from unispect.models.edits import Asked, Own, RowEdits, bare
 from unispect.models.embedded import Embedded, columns, embedded_rows
 from unispect.models.losses import moments_and_noise
 from unispect.models.port import Port, Segments, asked
@@ -46,11 +47,13 @@ class Drawn:
         prompt: ready for the set `und`.
         rows: input embeddings [positions, width] of the picture, for the set `gen`.
         grid: its rows and columns of positions.
+        edits: of the states of both.
     """
 
     prompt: Embedded
     rows: Tensor
     grid: tuple[int, int]
+    edits: Own = ()
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.rows)
@@ -119,16 +122,19 @@ class Cosmos3(Port):
 
         yield from single_rows(together, list(map(len, drawn)), self.device)
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         """See `Port`.
 
         The flow draws noise at its start alone, so `temperature` changes nothing. A reply holds the finished latents
         [channels, height, width]; its seed and settings repeat every step, and the latents that the last step looked at
-        are kept.
+        are kept. Positions of a prompt are edited in the weights that read, those of the picture behind it in the
+        weights that draw, in every step; what the branch without the prompt says instead is template.
         """
         drawing = asked(self.drawing, guidance=how.guidance, steps=how.steps)
-        noise = start_noise(how.seeds, self.latent_shape)
-        found = paths(self.network, self._narrow(self.prompt_rows(inputs)), self.empty_row(), noise, drawing)
+        noise, empty = start_noise(how.seeds, self.latent_shape), self.empty_row()
+        others = [[bare(len(empty))] * len(inputs.ids)] if drawing.guidance != 1 else []
+        changes = edits and edits.branches(*others)
+        found = paths(self.network, self._narrow(self.prompt_rows(inputs)), empty, noise, drawing, changes)
         last, finished = last_and_finished(found, noise, self.device)
         return [
             ImageReply(
@@ -247,12 +253,14 @@ class Cosmos3(Port):
         room = slots(length)
         cache = KeyValueCache(room + new)
         padded = F.pad(own.prompt.rows, (0, 0, 0, room - length))[None]
-        read = stream(self.backbone, padded, cache=cache)
+        changes = RowEdits.of([own.edits], columns=[range(length)])
+        read = stream(self.backbone, padded, cache=cache, edits=changes)
         seen = torch.tensor([length], device=padded.device)
         mask = prefix_mask(seen, room, torch.ones(new, new, dtype=torch.bool)).to(padded.dtype)
         where = positions_of(self.network, own.grid, [length], padded.device)
         generation = cast(Any, self.network.generation)
-        drawn = stream(generation, own.rows[None], positions=where, mask=mask, cache=cache)
+        changes = RowEdits.of([own.edits], [length])
+        drawn = stream(generation, own.rows[None], positions=where, mask=mask, cache=cache, edits=changes)
         # In step: what is drawn hears the keys and values of the same layer, which the prompt leaves first.
         for states, picture in zip(read, drawn, strict=True):
             yield torch.cat([states[0, :length, :width], picture[0].to(states.device)])

@@ -240,7 +240,7 @@ def uncached_states(
                 pad_right([torch.cat([prompts[i], embed(said[i])]) for i in members]),
                 positions=position_ids.batched([where[i] for i in members], own, said.device),
                 mask=batched([masks[i] for i in members], own, said.device),
-                edits=RowEdits.of([edits[i] for i in members]) if edits else None,
+                edits=RowEdits.of([edits[i] for i in members], columns=map(range, own)) if edits else None,
             )
             found |= {keys[i]: state[:length] for i, state, length in zip(members, states, own, strict=True)}
     return [found[key] for key in keys]

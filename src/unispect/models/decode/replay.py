@@ -22,6 +22,8 @@ Noise = Callable[[Sequence[int], Sequence[int]], Tensor]
 Paths = Callable[[Sequence[int], Tensor, float, int], Iterator[tuple[list[int], Iterator[Tensor]]]]
 """Numbers of prompts, their noise, guidance and steps -> samples drawn together, and their latents step by step."""
 
+EDITED = "edited"
+"""In a reply's `replay`: states were changed while it was drawn, so that its seed alone does not draw it again."""
 LAST_INPUT = "last_input"
 """In a reply's `replay`: the latents that the last step looked at."""
 
@@ -56,6 +58,9 @@ def latents_at(
         replies: drawn by this model; number i follows prompt i.
         chosen: a step of each, counted from 0.
         device: of the result.
+
+    Raises:
+        UsageError: a picture that would have to be drawn again was drawn with edits.
     """
     found: dict[int, Tensor] = {}
     again: dict[tuple[float, int, int, torch.Size], list[int]] = {}
@@ -66,6 +71,8 @@ def latents_at(
             found[i] = last
         elif step == 0:
             found[i] = noise([reply.seed], last.shape)[0]
+        elif reply.replay.get(EDITED):
+            raise UsageError("the picture was drawn with edits: only its first step and its last can be looked at")
         else:
             again.setdefault((guidance, steps, step, last.shape), []).append(i)
     for (guidance, steps, step, shape), some in again.items():

@@ -21,7 +21,8 @@ from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.decode.autoregressive import draw_tokens
 from unispect.models.decode.chance import exponential_draws
-from unispect.models.embedded import Embedded, embedded_rows
+from unispect.models.edits import Asked, bare
+from unispect.models.embedded import Embedded, branch_rows, embedded_rows
 from unispect.models.emu3.config import first_code, row_end
 from unispect.models.emu3.drawing import DrawSettings
 from unispect.models.emu3.keys import GROUPS
@@ -84,13 +85,16 @@ class Emu3(Port):
             own = pixels.to(self.device, tokenizer.dtype).split(1)
             return torch.cat([encode_codes(tokenizer, picture) for picture in own])
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
-        """See `Port`. The reply's tokens, without row ends, and seed repeat every step."""
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
+        """See `Port`. The reply's tokens, without row ends, and seed repeat every step.
+
+        Row ends take positions too. What the unconditional branch of guidance reads (`drawing.negative`) is template.
+        """
         drawing = asked(self.drawing, guidance=how.guidance, temperature=how.temperature)
         rows, columns = drawing.grid
         if how.steps not in (None, rows * columns):
             raise UsageError(f"{self.card.id} draws in exactly {rows * columns} steps, not {how.steps}")
-        tokens = self.draw_codes(inputs, drawing, seeds=how.seeds)
+        tokens = self.draw_codes(inputs, drawing, seeds=how.seeds, edits=edits)
         settings = {"guidance": drawing.guidance, "temperature": drawing.temperature, "top_k": drawing.top_k}
         return [
             ImageReply(picture, seed, tokens=codes, replay=settings)
@@ -133,6 +137,7 @@ class Emu3(Port):
         *,
         seeds: Sequence[int] = (),
         draws: Iterable[Tensor] | None = None,
+        edits: Asked | None = None,
     ) -> Tensor:
         """Image codes [samples, tokens] in raster order; `draws` stand in for those of the seeds."""
         start, choices = first_code(self.network.config), self._codes
@@ -140,14 +145,15 @@ class Emu3(Port):
         rows, columns = drawing.grid
         if draws is None and drawing.temperature:
             draws = exponential_draws(seeds, rows * columns, choices)
-        empty = None
+        prompts, prompt_edits = branch_rows(self.prompt_rows(inputs), edits, "conditional")
+        empty, empty_edits = None, []
         if drawing.guidance != 1:
-            empty = self.prompt_rows(Inputs((self.processor.instead(drawing.negative, drawing.grid),))) * len(
-                inputs.ids
-            )
+            instead = self.processor.instead(drawing.negative, drawing.grid)
+            rows, segments = self.prompt_rows(Inputs((instead,))) * len(prompts), [bare(len(instead))] * len(prompts)
+            empty, empty_edits = branch_rows(rows, edits, "unconditional", segments)
         tokens = draw_tokens(
             self.backbone,
-            self.prompt_rows(inputs),
+            prompts,
             empty,
             feed=self.code_rows,
             head=lambda states: F.linear(states, head),
@@ -157,6 +163,7 @@ class Emu3(Port):
             draws=draws,
             top_k=drawing.top_k,
             forced=dict.fromkeys(drawing.row_ends, choices),
+            edits=None if edits is None else [*prompt_edits, *empty_edits],
         )
         return tokens[tokens != choices].view(len(tokens), -1)
 

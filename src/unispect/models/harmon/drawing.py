@@ -19,6 +19,7 @@ from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.masked import Iteration, filled, left_open, random_orders, spread
 from unispect.models.decode.prefix import BLOCK, slots
 from unispect.models.decode.rows import CachedPrompts
+from unispect.models.edits import Own, RowEdits
 from unispect.models.harmon.diffusion import kept_steps, process, sample
 from unispect.models.harmon.mar import Grid
 from unispect.models.harmon.network import HarmonNetwork
@@ -108,24 +109,31 @@ def seeded_draws(seeds: Sequence[int], drawing: DrawSettings, channels: int) -> 
 
 @torch.inference_mode()
 def draw_latents(
-    network: HarmonNetwork, prompts: Sequence[Tensor], empty: Tensor, drawing: DrawSettings, draws: Draws, pad: Tensor
+    network: HarmonNetwork,
+    prompts: Sequence[Tensor],
+    empty: Sequence[Tensor],
+    drawing: DrawSettings,
+    draws: Draws,
+    pad: Tensor,
+    edits: Sequence[Own] | None = None,
 ) -> Tensor:
     """Latents [samples, positions, channels] in the network's dtype.
 
     Args:
         network: the model.
         prompts: input embeddings [length_i, width] of every sample.
-        empty: those of the unconditional branch [length, width].
+        empty: those of the unconditional branch, of every sample.
         drawing: settings.
         draws: what chance decides.
         pad: embedding [width] of the pad token, for the paper's padding.
+        edits: of every prompt and what is drawn behind it, then of the same in the other branch, if that is run.
     """
-    device, dtype, samples = empty.device, empty.dtype, len(prompts)
+    device, dtype, samples = prompts[0].device, prompts[0].dtype, len(prompts)
     guided = drawing.guidance != 1
     branches = 1 + guided
-    both = [*prompts, *([empty] * samples if guided else ())]
+    both = [*prompts, *(empty if guided else ())]
     begin = _disturbed_rows if drawing.paper else _rows
-    rows = begin(network, both, drawing.positions + network.mar.buffers_count, pad)
+    rows = begin(network, both, drawing.positions + network.mar.buffers_count, pad, edits)
     tables, head = process(drawing.diffusion_steps), network.mar.head.prepared()
     channels = network.config.mar.channels
 
@@ -157,11 +165,15 @@ def draw_latents(
     return filled(draws.orders.to(device), left, fill, channels=channels, dtype=dtype)
 
 
-def _rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, _: Tensor) -> CachedPrompts:
-    return CachedPrompts.of(network.llm, prompts, room, least=slots(max(map(len, prompts))))
+def _rows(
+    network: HarmonNetwork, prompts: Sequence[Tensor], room: int, _: Tensor, edits: Sequence[Own] | None
+) -> CachedPrompts:
+    return CachedPrompts.of(network.llm, prompts, room, least=slots(max(map(len, prompts))), edits=edits)
 
 
-def _disturbed_rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int, pad: Tensor) -> CachedPrompts:
+def _disturbed_rows(
+    network: HarmonNetwork, prompts: Sequence[Tensor], room: int, pad: Tensor, edits: Sequence[Own] | None
+) -> CachedPrompts:
     """Prompts padded on the left, where the first pass takes pads for text and counts them as positions.
 
     Later passes look past the pads and count positions without them (docs/sources/harmon.md#departures).
@@ -170,6 +182,6 @@ def _disturbed_rows(network: HarmonNetwork, prompts: Sequence[Tensor], room: int
     padding = torch.tensor([longest - len(prompt) for prompt in prompts], device=pad.device)
     padded = torch.stack([torch.cat([pad.expand(longest - len(prompt), -1), prompt]) for prompt in prompts])
     cache = KeyValueCache(longest + room)
-    run(network.llm, padded, cache=cache)
+    run(network.llm, padded, cache=cache, edits=RowEdits.of(edits, (-padding).tolist()))
     real = torch.arange(longest + room, device=pad.device)[None] >= padding[:, None]
-    return CachedPrompts(network.llm, cache, padding, real)
+    return CachedPrompts(network.llm, cache, padding, real, edits=edits)

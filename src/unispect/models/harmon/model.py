@@ -21,7 +21,8 @@ from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.decode.masked import left_open
 from unispect.models.decode.prefix import drawn_together
-from unispect.models.embedded import Embedded
+from unispect.models.edits import Asked, bare, drawn_with
+from unispect.models.embedded import Embedded, branch_rows
 from unispect.models.harmon.drawing import Draws, DrawSettings, draw_latents, seeded_draws
 from unispect.models.harmon.keys import GROUPS
 from unispect.models.harmon.learning import draw_loss
@@ -59,10 +60,14 @@ class Harmon(Port):
             if len(prompt.images) > 1 or (prompt.images and isinstance(prompt.parts[0], str)):
                 raise Unsupported(self.card.id, "draw", "anything but one picture, given before the text, anew")
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
-        """See `Port`. Latents come as [rows, columns, channels]; with the order they repeat any step."""
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
+        """See `Port`. Latents come as [rows, columns, channels]; with the order they repeat any step.
+
+        Behind a prompt stand, in every iteration, the latents that are known by then, row by row, and the buffers. What
+        the unconditional branch of guidance reads is template.
+        """
         drawing = asked(self.drawing, guidance=how.guidance, temperature=how.temperature, iterations=how.steps)
-        latents, orders = self._drawn(inputs, drawing, how.seeds)
+        latents, orders = self._drawn(inputs, drawing, how.seeds, edits)
         settings = {
             "guidance": drawing.guidance,
             "schedule": drawing.schedule,
@@ -126,24 +131,32 @@ class Harmon(Port):
     @torch.inference_mode()
     def draw_latents(self, inputs: Inputs, drawing: DrawSettings, draws: Draws, *, pad: int | None = None) -> Tensor:
         """Latents [samples, positions, channels]; see `drawing.draw_latents`. `pad` is the end token unless given."""
-        return draw_latents(
-            self.network, self.prompt_rows(inputs), self.empty_row(), drawing, draws, self._pad_row(pad)
-        )
+        prompts = self.prompt_rows(inputs)
+        without = [self.empty_row()] * len(prompts)
+        return draw_latents(self.network, prompts, without, drawing, draws, self._pad_row(pad))
 
     def _pad_row(self, pad: int | None = None) -> Tensor:
         return self.backbone.embed_tokens.weight[self.processor.end if pad is None else pad]
 
-    def _drawn(self, inputs: Inputs, drawing: DrawSettings, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def _drawn(
+        self, inputs: Inputs, drawing: DrawSettings, seeds: Sequence[int], edits: Asked | None
+    ) -> tuple[Tensor, Tensor]:
         """Latents [samples, positions, channels] and the orders they were filled in [samples, positions]."""
         rows, empty, channels = self.prompt_rows(inputs), self.empty_row(), self.network.config.mar.channels
         latents = torch.empty(len(seeds), drawing.positions, channels, dtype=self.dtype, device=self.device)
         orders = torch.empty(len(seeds), drawing.positions, dtype=torch.long)
         brought = (1 + (drawing.guidance != 1)) * (drawing.positions + self.network.mar.buffers_count)
+        rows, own = branch_rows(rows, edits, "conditional")
+        empties, others = [empty] * len(rows), []
+        if drawing.guidance != 1:
+            empties, others = branch_rows(empties, edits, "unconditional", [bare(len(empty))] * len(rows))
+        changes = None if edits is None else [*own, *others]
         everyone = list(range(len(seeds)))  # the paper's padding is of all that are drawn at once
         for members in [everyone] if drawing.paper else drawn_together(list(map(len, rows)), brought, self.device):
             draws = seeded_draws([seeds[i] for i in members], drawing, channels)
-            prompts = [rows[i] for i in members]
-            latents[members] = draw_latents(self.network, prompts, empty, drawing, draws, self._pad_row())
+            prompts, without = [rows[i] for i in members], [empties[i] for i in members]
+            made = drawn_with(changes, len(rows), members, len(members))
+            latents[members] = draw_latents(self.network, prompts, without, drawing, draws, self._pad_row(), made)
             orders[members] = draws.orders
         return latents, orders
 

@@ -22,6 +22,7 @@ from unispect.models.decode.flow import euler, guided, times
 from unispect.models.decode.fused import fused
 from unispect.models.decode.mask import causal
 from unispect.models.decode.prefix import drawn_together, filled_up, prefix_mask, slots
+from unispect.models.edits import Own, RowEdits, drawn_with
 from unispect.models.janus_flow.network import JanusFlowNetwork
 
 
@@ -58,9 +59,16 @@ class PromptedField:
         network: filled.
         prompts: input embeddings [length_i, width] of every sample, the first token's in front; as many `slots` each.
         guidance: w in v_unc + w (v_cond - v_unc); 1 runs no unconditional branch.
+        edits: of every prompt and what is drawn behind it, then of the same in the other branch, if that is run.
     """
 
-    def __init__(self, network: JanusFlowNetwork, prompts: Sequence[Tensor], guidance: float) -> None:
+    def __init__(
+        self,
+        network: JanusFlowNetwork,
+        prompts: Sequence[Tensor],
+        guidance: float,
+        edits: Sequence[Own] | None = None,
+    ) -> None:
         self._network, self._backbone = network, fused(network.backbone)
         self._guidance = guidance
         self._branches = 1 if guidance == 1 else 2
@@ -72,6 +80,9 @@ class PromptedField:
         # What stands behind a prompt in its slots is run too, but nothing ever looks at it.
         self._rows = F.pad(rows, (0, 0, 0, self._room - rows.shape[1]))
         self._new = 0
+        begins = seen.tolist()
+        self._prompt_edits = RowEdits.of(edits, columns=map(range, begins))
+        self._step_edits = RowEdits.of(edits, begins)
 
     def _make_room(self, new: int) -> None:
         """Runs the prompts, once for pictures of one size, and keeps room for so many rows behind them."""
@@ -79,7 +90,7 @@ class PromptedField:
             return
         self._new = new
         self._cache = KeyValueCache(self._room + new)
-        run(self._backbone, self._rows, cache=self._cache)
+        run(self._backbone, self._rows, cache=self._cache, edits=self._prompt_edits)
         steps = torch.arange(new, device=self._lengths.device)
         self._positions = (self._lengths[:, None] + steps).repeat(self._branches, 1)
         self._mask = prefix_mask(self._seen, self._room, causal(new)).to(self._rows.dtype)
@@ -99,12 +110,19 @@ class PromptedField:
         rows = torch.cat([embedded.expand(len(drawn), 1, -1), drawn], dim=1).repeat(both, 1, 1)
         self._make_room(rows.shape[1])
         self._cache.shorten(self._room)
-        states = run(self._backbone, rows, positions=self._positions, mask=self._mask, cache=self._cache)
+        where = {"positions": self._positions, "mask": self._mask, "cache": self._cache}
+        states = run(self._backbone, rows, **where, edits=self._step_edits)
         return network.velocity(states[:, 1:], map_.repeat(both, 1, 1, 1), embedded)
 
 
 def paths(
-    network: JanusFlowNetwork, prompts: Sequence[Tensor], noise: Tensor, *, guidance: float, steps: int
+    network: JanusFlowNetwork,
+    prompts: Sequence[Tensor],
+    noise: Tensor,
+    *,
+    guidance: float,
+    steps: int,
+    edits: Sequence[Own] | None = None,
 ) -> Iterator[tuple[list[int], Iterator[Tensor]]]:
     """Samples that are drawn together, and their latents before every step and after the last.
 
@@ -114,11 +132,13 @@ def paths(
         noise: latents at time 0 [samples, channels, height, width], float32; as large as the pictures will be.
         guidance: w in v_unc + w (v_cond - v_unc).
         steps: from 0 to 1, evenly spaced.
+        edits: see `PromptedField`.
     """
     places = noise.shape[2] * noise.shape[3] // network.config.uvit.patch**2
     rows = places * (1 if guidance == 1 else 2)
     for members in drawn_together([len(prompt) for prompt in prompts], rows, prompts[0].device):
         some = filled_up(members, places)
-        field = PromptedField(network, [prompts[sample] for sample in some], guidance)
+        changes = drawn_with(edits, len(prompts), members, len(some))
+        field = PromptedField(network, [prompts[sample] for sample in some], guidance, changes)
         path = euler(field, noise[some].to(prompts[0].device), times(steps))
         yield members, (latents[: len(members)] for latents in path)

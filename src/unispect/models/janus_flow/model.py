@@ -22,6 +22,7 @@ from unispect.models.base import Example
 from unispect.models.capture import pad_right, run
 from unispect.models.decode import replay
 from unispect.models.decode.flow import last_and_finished, start_noise
+from unispect.models.edits import Asked, Own, bare
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.janus_flow.drawing import DrawSettings, paths
 from unispect.models.janus_flow.keys import GROUPS
@@ -70,15 +71,19 @@ class JanusFlow(Port):
             pictures = pictures | F.pad(pictures[1:], (0, 1))
         return embedded_rows(self.backbone.embed_tokens, inputs.ids, pictures, seen)
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         """See `Port`.
 
         The flow draws noise at its start alone, so `temperature` changes nothing. A reply holds the finished latents;
-        its seed and settings repeat every step, and the latents that the last step looked at are kept.
+        its seed and settings repeat every step, and the latents that the last step looked at are kept. Behind a prompt
+        stand the time's position and the picture's, in every step; the unconditional branch of guidance reads the
+        prompt's first position alone, which is template.
         """
         drawing = asked(self.drawing, guidance=how.guidance, steps=how.steps)
         noise = start_noise(how.seeds, self.latent_shape)
-        last, finished = self.draw_latents(inputs, noise, guidance=drawing.guidance, steps=drawing.steps)
+        others = [[bare(1)] * len(inputs.ids)] if drawing.guidance != 1 else []
+        how_to = {"guidance": drawing.guidance, "steps": drawing.steps}
+        last, finished = self.draw_latents(inputs, noise, **how_to, edits=edits and edits.branches(*others))
         return [
             ImageReply(
                 picture,
@@ -156,9 +161,11 @@ class JanusFlow(Port):
         return torch.cat([time[:, None], self.network.rows(map_)], dim=1), map_, time
 
     @torch.inference_mode()
-    def draw_latents(self, inputs: Inputs, noise: Tensor, *, guidance: float, steps: int) -> tuple[Tensor, Tensor]:
+    def draw_latents(
+        self, inputs: Inputs, noise: Tensor, *, guidance: float, steps: int, edits: Sequence[Own] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """What the last step looked at, and the finished latents, each as large as the noise, in float32."""
-        found = paths(self.network, self.prompt_rows(inputs), noise, guidance=guidance, steps=steps)
+        found = paths(self.network, self.prompt_rows(inputs), noise, guidance=guidance, steps=steps, edits=edits)
         return last_and_finished(found, noise, self.device)
 
     @torch.inference_mode()

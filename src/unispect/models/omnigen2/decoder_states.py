@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from unispect.core.encoded import LayerState
-from unispect.core.prompts import Segment
+from unispect.core.prompts import Role, Segment
 from unispect.core.replies import ImageReply
 from unispect.models.decode import replay
 from unispect.models.decode.flow import start_noise
@@ -39,6 +39,7 @@ def decoder_states(
     prompts: Sequence[Sequence[Segment]],
     drawn: Sequence[tuple[ImageReply, Sequence[int]]],
     at: int,
+    edited: Sequence[Source] | None = None,
 ) -> Iterator[LayerState]:
     """See `OmniGen2.decoder_states`.
 
@@ -46,33 +47,31 @@ def decoder_states(
         transformer: filled.
         drawing: settings of the model; what replies keep stands in their place.
         sources: what every picture was drawn from.
-        prompts: what the rows of every source's prompt are.
+        prompts: what the rows of every source are, those of given pictures among them.
         drawn: every picture, and the shape of its latents.
         at: the step.
+        edited: what stands in the place of `sources` in that step.
     """
     moments = [
         _moment(transformer, drawing, source, reply, shape, at)
         for source, (reply, shape) in zip(sources, drawn, strict=True)
     ]
-    patch = transformer.config.patch
+    shapes = [moment.latents.shape for moment in moments]
     segments = tuple(
-        _segments(own, source, moment, patch) for own, source, moment in zip(prompts, sources, moments, strict=True)
+        with_picture(own, shape, transformer.config.patch, "response")
+        for own, shape in zip(prompts, shapes, strict=True)
     )
+    if edited is not None:
+        moments = [replace(moment, source=source) for moment, source in zip(moments, edited, strict=True)]
     # One by one, so that states are batch-invariant.
     for layer, rows in enumerate(zip(*(_stream(transformer, moment) for moment in moments), strict=True)):
         yield LayerState(layer, rows, segments, at)
 
 
-def heard(prompt: Sequence[Segment], kept: Tensor) -> tuple[Segment, ...]:
-    """What a prompt's rows are when only those that are `kept` [length] are left."""
-    found: list[Segment] = []
-    stop = 0
-    for segment in prompt:
-        count = int(kept[segment.start : segment.stop].sum())
-        if count:
-            found.append(Segment(stop, stop + count, segment.modality, segment.role))
-            stop += count
-    return tuple(found)
+def with_picture(before: Sequence[Segment], shape: Sequence[int], patch: int, role: Role) -> tuple[Segment, ...]:
+    """Segments, and behind them that of a picture with latents of this shape [channels, height, width]."""
+    stop = before[-1].stop if before else 0
+    return (*before, Segment(stop, stop + shape[1] * shape[2] // patch**2, "image", role))
 
 
 def _moment(
@@ -104,19 +103,7 @@ def _stream(transformer: FlowTransformer, moment: _Moment) -> Iterator[Tensor]:
     latents = moment.latents[None]
     pictures = [own[None] for own in moment.source.references]
     shape = (latents.shape[2], latents.shape[3])
-    condition: Condition = condition_of(transformer, [moment.source.prompt], shape, pictures)
+    condition: Condition = condition_of(transformer, [moment.source.prompt], shape, pictures, [moment.source.edits[0]])
     time = transformer.time(torch.tensor([moment.time], device=latents.device))
     for hidden in transformer.stream(condition, latents, time):
         yield hidden[0][condition.seen[0].to(hidden.device)]
-
-
-def _segments(prompt: Sequence[Segment], source: Source, moment: _Moment, patch: int) -> tuple[Segment, ...]:
-    """The prompt's segments, then those of given pictures and of the drawn one."""
-    found = list(prompt)
-    stop = found[-1].stop if found else 0
-    for picture in (*source.references, moment.latents):
-        role = "response" if picture is moment.latents else "prompt"
-        image_tokens = picture.shape[1] * picture.shape[2] // patch**2
-        found.append(Segment(stop, stop + image_tokens, "image", role))
-        stop += image_tokens
-    return tuple(found)

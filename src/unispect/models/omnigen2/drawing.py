@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from unispect.core.errors import UsageError
 from unispect.models.decode.flow import euler, times
 from unispect.models.decode.prefix import drawn_together, filled_up, slots
+from unispect.models.edits import Own, RowEdits
 from unispect.models.omnigen2.processing import GivenFormat
 from unispect.models.omnigen2.transformer import Condition, FlowTransformer
 
@@ -102,11 +103,14 @@ class Source:
         prompt: states of its prompt [length, text width].
         empty: those of what stands in its place without it.
         references: latents of given pictures, each [channels, height, width].
+        edits: of the transformer's joint rows in each branch: that with the prompt, that with given pictures alone, and
+            that with neither.
     """
 
     prompt: Tensor
     empty: Tensor
     references: tuple[Tensor, ...] = ()
+    edits: tuple[Own, Own, Own] = ((), (), ())
 
     @property
     def shapes(self) -> tuple[torch.Size, ...]:
@@ -131,12 +135,13 @@ class GuidedField:
         self._guided = drawing.guided_at(drawing.at(shape)) if drawing.guidance > 1 else frozenset[float]()
         pictures = [torch.stack(own) for own in zip(*(source.references for source in sources), strict=True)]
         prompts, empty = [source.prompt for source in sources], [source.empty for source in sources]
-        self.conditional = condition_of(transformer, prompts, shape, pictures)
+        whole, pictured, plain = ([source.edits[branch] for source in sources] for branch in range(3))
+        self.conditional = condition_of(transformer, prompts, shape, pictures, whole)
         self.pictured = self.plain = None
         if self._guided:
-            self.plain = condition_of(transformer, empty, shape)
+            self.plain = condition_of(transformer, empty, shape, edits=plain)
             if pictures and drawing.image_guidance > 1:
-                self.pictured = condition_of(transformer, empty, shape, pictures)
+                self.pictured = condition_of(transformer, empty, shape, pictures, pictured)
 
     def __call__(self, latents: Tensor, time: float) -> Tensor:
         """Guided velocities [samples, channels, height, width], float32, at a time in 0..1."""
@@ -157,13 +162,29 @@ class GuidedField:
 
 
 def condition_of(
-    transformer: FlowTransformer, states: Sequence[Tensor], shape: tuple[int, int], pictures: Sequence[Tensor] = ()
+    transformer: FlowTransformer,
+    states: Sequence[Tensor],
+    shape: tuple[int, int],
+    pictures: Sequence[Tensor] = (),
+    edits: Sequence[Own] | None = None,
 ) -> Condition:
-    """What to draw from, of prompts' states [length_i, width] and given pictures [samples, channels, height, width]."""
+    """What to draw from.
+
+    Args:
+        transformer: filled.
+        states: of prompts [length_i, width].
+        shape: height and width of the latents to draw.
+        pictures: that are given [samples, channels, height, width] each.
+        edits: of the joint rows of every sample.
+    """
     lengths = torch.tensor([len(own) for own in states], device=states[0].device)
     room = slots(max(map(len, states)))
     padded = torch.stack([F.pad(own, (0, 0, 0, room - len(own))) for own in states])
-    return transformer.condition(padded, lengths, shape, pictures)
+    condition = transformer.condition(padded, lengths, shape, pictures)
+    if edits is None or not any(edits):
+        return condition
+    standing = [own.nonzero().flatten().tolist() for own in condition.seen]
+    return replace(condition, edits=RowEdits.of(edits, columns=standing))
 
 
 def paths(
@@ -187,7 +208,9 @@ def paths(
         for chosen in drawn_together([len(sources[sample].prompt) for sample in group], image_tokens, device):
             members = [group[sample] for sample in chosen]
             some = filled_up(members, image_tokens)
-            field = GuidedField(transformer, [sources[sample] for sample in some], (height, width), drawing)
+            own = [sources[sample] for sample in members]
+            own += [replace(sources[sample], edits=((), (), ())) for sample in some[len(members) :]]
+            field = GuidedField(transformer, own, (height, width), drawing)
             start = torch.stack([noise[sample] for sample in some]).to(device)
             path = euler(field, start, drawing.at((height, width)))
             yield members, (latents[: len(members)] for latents in path)

@@ -7,7 +7,7 @@ final states of the prompt and, of given pictures, latents. No state of the lang
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -17,13 +17,14 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLTextMod
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import LAST, Encoded, LayerState
 from unispect.core.errors import UsageError
-from unispect.core.prompts import Goal, Prompt
+from unispect.core.prompts import Goal, Prompt, kept_segments
 from unispect.core.replies import ImageReply, ImageSampling, Reply, TextReply, TextSampling
 from unispect.models.base import Example
 from unispect.models.checks import check_replies, check_seeds, inputs_for, require
 from unispect.models.decode import positions as position_ids
 from unispect.models.decode import replay
 from unispect.models.decode.flow import start_noise
+from unispect.models.edits import Asked, Edits, Own, Stack, bare
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.losses import moments_and_noise
 from unispect.models.omnigen2 import decoder_states, pictures
@@ -134,15 +135,39 @@ class OmniGen2(Port):
                 replies[i] = reply
         return replies
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    @property
+    def stacks(self) -> Mapping[Stack, tuple[int, int]]:
+        """See `Intervenes.stacks`; the layers of the decoder are those of `decoder_states`."""
+        transformer = self.network.transformer
+        return {**super().stacks, "decoder": (len(transformer.layers), transformer.config.width)}
+
+    def inside(self, encoded: Encoded) -> Mapping[Stack, Sequence[Segments]]:
+        """See `Port`: the decoder's rows are those of the prompt without the pictures in it, then given pictures."""
+        inputs, patch = inputs_for(encoded, Goal.IMAGE, Inputs), self.network.config.transformer.patch
+        found = []
+        for segments, heard, given in zip(encoded.segments, self._heard(inputs), inputs.given, strict=True):
+            own = kept_segments(segments, heard.tolist())
+            for pixels in given:
+                own = decoder_states.with_picture(own, self.latent_shape(pixels.shape[1:]), patch, "prompt")
+            found.append(own)
+        return {"decoder": found}
+
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         """See `Port`.
 
         The flow draws noise at its start alone, so `temperature` changes nothing. A reply holds the finished latents;
         its seed and settings repeat every step, and the latents that the last step looked at are kept.
+
+        Edits of the backbone change what the transformer hears of a prompt; those of the decoder are made in every
+        step. Both branches of guidance that hear no prompt are unconditional: what they hear in its place is template,
+        and in the decoder one of them has given pictures behind it.
         """
+        if edits is not None:
+            edits.no_response("its language model only reads; pictures are drawn by its other stack, 'decoder'")
         drawing = asked(self.drawing, guidance=how.guidance, steps=how.steps)
         noise = [start_noise([seed], shape)[0] for seed, shape in zip(how.seeds, self.shapes(inputs), strict=True)]
-        last, finished = self.draw_latents(self.sources(inputs, seeds=how.seeds), noise, drawing)
+        sources = self.sources(inputs, seeds=how.seeds, edits=edits, drawing=drawing)
+        last, finished = self.draw_latents(sources, noise, drawing)
         sizes = [None if drawing.align and len(own) == 1 else (drawing.height, drawing.width) for own in inputs.given]
         more = {"image_guidance": drawing.image_guidance, "between": list(drawing.between)}
         return [
@@ -156,7 +181,9 @@ class OmniGen2(Port):
         ]
 
     @torch.no_grad()
-    def decoder_states(self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST) -> Iterator[LayerState]:
+    def decoder_states(
+        self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST, edits: Edits | None = None
+    ) -> Iterator[LayerState]:
         """See `DrawsApart`. Rows are those of the prompt, of given pictures ("prompt") and of the drawn one.
 
         They are those of the branch of guidance that has the prompt, with which step `at` computed its velocity; `LAST`
@@ -166,13 +193,19 @@ class OmniGen2(Port):
         inputs = inputs_for(encoded, Goal.IMAGE, Inputs)
         check_replies(encoded, replies)
         drawn = [reply for reply in replies if isinstance(reply, ImageReply)]
+        seeds, asked_for = [reply.seed for reply in drawn], self.checked(encoded, edits, apart=True)
+        edited = None
+        if asked_for is not None:
+            unguided = replace(self.drawing, guidance=1.0)
+            edited = self.sources(inputs, seeds=seeds, edits=asked_for, drawing=unguided)
         return decoder_states.decoder_states(
             self.network.transformer,
             self.drawing,
-            self.sources(inputs, seeds=[reply.seed for reply in drawn]),
-            [decoder_states.heard(own, kept) for own, kept in zip(encoded.segments, self._heard(inputs), strict=True)],
+            self.sources(inputs, seeds=seeds),
+            self.inside(encoded)["decoder"],
             list(zip(drawn, self.shapes(inputs), strict=True)),
             at,
+            edited,
         )
 
     def draw_loss(self, examples: Sequence[Example], inputs: Inputs, finished: Tensor) -> Tensor:
@@ -189,23 +222,43 @@ class OmniGen2(Port):
         """Latents [pictures, channels, side, side], float32."""
         return self.network.encoded(pixels.to(self.dtype)).float()
 
-    def sources(self, inputs: Inputs, *, seeds: Sequence[int] = (), together: bool = False) -> list[Source]:
+    def sources(
+        self,
+        inputs: Inputs,
+        *,
+        seeds: Sequence[int] = (),
+        together: bool = False,
+        edits: Asked | None = None,
+        drawing: DrawSettings | None = None,
+    ) -> list[Source]:
         """What every picture of a batch is drawn from.
 
         Args:
             inputs: from `encode`.
             seeds: of the samples, for `drawing.sampled`.
             together: run all prompts at once; see `prompt_rows`.
+            edits: of the batch.
+            drawing: with edits, how pictures are drawn, which says what branches of guidance there are.
         """
         rows = self.prompt_rows(inputs, together=together)
-        prompts = final_states(self.backbone, rows, inputs.positions, together=together)
-        bare = self.processor.bare_ids(self.drawing.negative, chat=inputs.chat).to(self.device)
-        (empty,) = final_states(self.backbone, [self.backbone.embed_tokens(bare)])
+        changes = edits and edits.of()
+        prompts = final_states(self.backbone, rows, inputs.positions, together=together, edits=changes)
+        drawing = drawing or self.drawing
+        instead = self.processor.bare_ids(self.drawing.negative, chat=inputs.chat).to(self.device)
+        (empty,) = final_states(self.backbone, [self.backbone.embed_tokens(instead)])
+        empties = [empty] * len(rows)
+        if edits is not None and drawing.guidance > 1:
+            changes = edits.of("unconditional", segments=[bare(len(empty))] * len(rows))
+            empties = final_states(self.backbone, [self.backbone.embed_tokens(instead)] * len(rows), edits=changes)
         seeds = seeds or (0,) * len(rows)
-        return [
-            Source(states[mask.to(self.device)], empty, self.reference_latents(given, seed))
-            for states, mask, given, seed in zip(prompts, self._heard(inputs), inputs.given, seeds, strict=True)
+        parts = zip(prompts, self._heard(inputs), empties, inputs.given, seeds, strict=True)
+        found = [
+            Source(states[mask.to(self.device)], own, self.reference_latents(given, seed))
+            for states, mask, own, given, seed in parts
         ]
+        if edits is None:
+            return found
+        return [replace(own, edits=self._inside(own, edits, i, drawing)) for i, own in enumerate(found)]
 
     @torch.no_grad()  # the pixel autoencoder never learns here
     def reference_latents(self, given: Sequence[Tensor], seed: int = 0) -> tuple[Tensor, ...]:
@@ -243,6 +296,21 @@ class OmniGen2(Port):
         """Shapes of the latents that are drawn for every prompt."""
         cell = self.network.config.cell
         return [self.latent_shape(self.drawing.pixels(given, cell)) for given in inputs.given]
+
+    def _inside(self, source: Source, edits: Asked, sample: int, drawing: DrawSettings) -> tuple[Own, Own, Own]:
+        """Edits of the decoder's rows in each branch, those that are not run left out."""
+        pictured: Own = ()
+        plain: Own = ()
+        if drawing.guidance > 1:
+            heard = bare(len(source.empty))
+            plain = edits.own(sample, "unconditional", "decoder", heard)
+            if source.references and drawing.image_guidance > 1:
+                for own in source.references:
+                    heard = decoder_states.with_picture(
+                        heard, own.shape, self.network.config.transformer.patch, "prompt"
+                    )
+                pictured = edits.own(sample, "unconditional", "decoder", heard)
+        return edits.own(sample, "conditional", "decoder"), pictured, plain
 
     def _heard(self, inputs: Inputs) -> list[Tensor]:
         """Which tokens [length_i] of every prompt the transformer hears of: all but those of pictures."""

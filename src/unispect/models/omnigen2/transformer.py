@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unispect.models.decode.fused import Map, Norm, plain_maps
+from unispect.models.edits import RowEdits
 from unispect.models.omnigen2.config import REFERENCES, TransformerConfig
 
 THETA = 10000.0
@@ -45,12 +46,14 @@ class Condition:
         seen: True at rows that are there [samples, room + given pictures + drawn picture].
         turns: of all rows, complex [samples, rows, half a head].
         references: latents of given pictures, each [samples, channels, height, width].
+        edits: of the joint rows of every sample, of which only those that are there count.
     """
 
     text: Tensor
     seen: Tensor
     turns: Tensor
     references: tuple[Tensor, ...] = ()
+    edits: RowEdits | None = None
 
     @property
     def room(self) -> int:
@@ -147,10 +150,11 @@ class FlowTransformer(nn.Module):
             begin += given.shape[1]
         drawn = self.x_embedder(self.patches(latents.to(dtype)))
         rows.append(self._refined(noise_refiner, drawn, condition.turns, begin, time))
-        hidden = torch.cat(rows, dim=1)
+        edits = condition.edits or RowEdits([], [])
+        hidden = edits.at(0, torch.cat(rows, dim=1))
         yield hidden
-        for block in layers:
-            hidden = block(hidden, condition.seen, condition.turns, time)
+        for layer, block in enumerate(layers, 1):
+            hidden = edits.at(layer, block(hidden, condition.seen, condition.turns, time))
             yield hidden
 
     def forward(self, condition: Condition, latents: Tensor, time: Tensor, blocks: Blocks | None = None) -> Tensor:

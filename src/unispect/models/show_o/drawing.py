@@ -19,6 +19,7 @@ from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.chance import TIE
 from unispect.models.decode.confident import Uncovered, open_share, uncover
 from unispect.models.decode.fused import fused
+from unispect.models.edits import Own, RowEdits, drawn_with
 from unispect.models.show_o.network import ShowONetwork
 
 
@@ -59,9 +60,10 @@ class Canvas:
         network: filled.
         ids: canvas ids [samples, text tokens + image tokens + 2]; what they say of the picture is not used.
         pad: id of unused positions of text.
+        edits: of every sample.
     """
 
-    def __init__(self, network: ShowONetwork, ids: Tensor, pad: int) -> None:
+    def __init__(self, network: ShowONetwork, ids: Tensor, pad: int, edits: Sequence[Own] | None = None) -> None:
         config = network.config
         self._network, self._backbone = network, fused(network.backbone)
         text = ids[:, : config.text_tokens]
@@ -82,7 +84,9 @@ class Canvas:
             positions=positions[:, :length],
             mask=mask[:, None],
             cache=self._cache,
+            edits=RowEdits.of(edits, [self._cut] * len(ids)),
         )
+        self._edits = RowEdits.of(edits, [config.text_tokens] * len(ids))
         self._mask = torch.nn.functional.pad(real, (0, new), value=True)[:, None, None].expand(-1, 1, new, -1)
         self._ends = ids[:, [config.text_tokens, -1]]
 
@@ -92,7 +96,8 @@ class Canvas:
         inside = torch.where(tokens < 0, config.mask, tokens + config.first_code)
         ids = torch.cat([self._ends[:, :1], inside, self._ends[:, 1:]], 1)
         self._cache.shorten(self._length)
-        found = run(self._backbone, embed(ids), positions=self._positions, mask=self._mask, cache=self._cache)
+        where = {"positions": self._positions, "mask": self._mask, "cache": self._cache}
+        found = run(self._backbone, embed(ids), **where, edits=self._edits)
         return found[:, 1:-1]
 
 
@@ -104,6 +109,7 @@ def draw_codes(
     known: Tensor,
     drawing: DrawSettings,
     draws: Iterable[tuple[Tensor, Tensor]],
+    edits: Sequence[Own] | None = None,
 ) -> Uncovered:
     """Image codes of every position, and the step each was found at.
 
@@ -114,11 +120,13 @@ def draw_codes(
         known: codes [samples, image tokens], -1 where they are to be drawn.
         drawing: settings.
         draws: what chance decides (`decode.confident.seeded_draws`).
+        edits: of every sample, then of the same in the other branch, if that is run.
     """
     guided, pad = drawing.guidance != 1, network.config.special("[PAD]")
 
-    def canvas(samples: Sequence[Tensor]) -> Canvas:
-        return Canvas(network, torch.stack([*samples, *([empty] * len(samples) if guided else ())]), pad)
+    def canvas(samples: Sequence[int]) -> Canvas:
+        both = [*(ids[sample] for sample in samples), *([empty] * len(samples) if guided else ())]
+        return Canvas(network, torch.stack(both), pad, drawn_with(edits, len(ids), samples, len(samples)))
 
     def scores(canvas: Canvas, tokens: Tensor) -> Tensor:
         logits = network.code_logits(canvas.states(tokens.repeat(2, 1) if guided else tokens)).float()
@@ -127,14 +135,14 @@ def draw_codes(
         conditional, unconditional = logits.chunk(2)
         return drawing.guidance * conditional - (drawing.guidance - 1) * unconditional
 
-    together = canvas(ids)
+    together = canvas(range(len(ids)))
     tie = TIE.get(network.showo.lm_head.weight.dtype)
     if tie is not None and guided:
         tie *= abs(drawing.guidance) + abs(drawing.guidance - 1)
     apart: dict[int, Canvas] = {}
 
     def alone(sample: int, tokens: Tensor) -> Tensor:
-        own = apart[sample] if sample in apart else apart.setdefault(sample, canvas([ids[sample]]))
+        own = apart[sample] if sample in apart else apart.setdefault(sample, canvas([sample]))
         return scores(own, tokens[None])[0]
 
     return uncover(

@@ -21,6 +21,7 @@ from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.decode.confident import OPEN, Uncovered, canvas_at, seeded_draws
 from unispect.models.decode.mask import AttentionMask, extended
+from unispect.models.edits import Asked
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.port import Port, Segments, asked
 from unispect.models.processing.pictures import pictures_of
@@ -76,18 +77,24 @@ class ShowO(Port):
             for own, attention_mask in zip(rows, inputs.attention_masks, strict=True)
         ]
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         """See `Port`. With the step at which each token was found, the tokens repeat any step.
 
         As with the authors, the temperature is that of the order in which positions are filled; at 0, which here means
         the most likely tokens, they have no such sampler (`DrawSettings.greedy`). Where a token was taken away again,
         as may happen at temperatures above 4.3, the reply holds the canvas of every step instead.
+
+        The canvas is part of the prompt, and so its positions are edited in every step; nothing stands behind it. The
+        unconditional branch of guidance reads a prompt that says nothing, of as many positions. Filler in front of the
+        text is run only as far as the longest prompt of a batch needs it, and nothing looks at it.
         """
+        if edits is not None:
+            edits.no_response("it draws on the canvas that its prompt ends with; name positions of that, or 'filler'")
         greedy = None if how.temperature is None else how.temperature == 0
         given = {"guidance": how.guidance, "temperature": how.temperature, "steps": how.steps, "greedy": greedy}
         drawing, config = asked(self.drawing, **given), self.network.config
         drawn = self.draw_codes(
-            inputs, drawing, seeded_draws(how.seeds, drawing.steps, config.image_tokens, config.codes)
+            inputs, drawing, seeded_draws(how.seeds, drawing.steps, config.image_tokens, config.codes), edits
         )
         settings = {
             "guidance": drawing.guidance,
@@ -162,11 +169,19 @@ class ShowO(Port):
         return self.backbone.embed_tokens(codes + self.network.config.first_code)
 
     @torch.inference_mode()
-    def draw_codes(self, inputs: Inputs, drawing: DrawSettings, draws: Iterable[tuple[Tensor, Tensor]]) -> Uncovered:
+    def draw_codes(
+        self,
+        inputs: Inputs,
+        drawing: DrawSettings,
+        draws: Iterable[tuple[Tensor, Tensor]],
+        edits: Asked | None = None,
+    ) -> Uncovered:
         """Image codes; see `drawing.draw_codes`."""
         ids = [own.to(self.device) for own in inputs.ids]
         empty = self.processor.canvas_ids().to(self.device)
-        return draw_codes(self.network, ids, empty, self.known(inputs), drawing, draws)
+        others = [[self.processor.canvas_segments()] * len(ids)] if drawing.guidance != 1 else []
+        changes = edits and edits.branches(*others)
+        return draw_codes(self.network, ids, empty, self.known(inputs), drawing, draws, changes)
 
     @torch.inference_mode()
     def known(self, inputs: Inputs) -> Tensor:

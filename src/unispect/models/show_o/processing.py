@@ -125,6 +125,10 @@ class Processor(TextProcessor):
             ids[image_tokens] = torch.where(known < 0, ids[image_tokens], known + self.config.first_code)
         return ids
 
+    def canvas_segments(self) -> tuple[Segment, ...]:
+        """What the positions of the unconditional branch of guidance are."""
+        return segments_of(list(self._canvas(Prompt.of(""))))
+
     def text_mask(self, ids: Tensor) -> AttentionMask:
         """Causal attention, where every row sees the pictures.
 

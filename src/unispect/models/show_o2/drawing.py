@@ -21,6 +21,7 @@ from unispect.models.decode.cache import KeyValueCache
 from unispect.models.decode.flow import euler, guided, start_noise, times
 from unispect.models.decode.fused import fused
 from unispect.models.decode.prefix import drawn_together, filled_up, prefix_mask, slots
+from unispect.models.edits import Own, RowEdits, drawn_with
 from unispect.models.show_o2.head import prepared
 from unispect.models.show_o2.network import ShowO2Network
 
@@ -90,10 +91,17 @@ class PromptedField:
         empty: those of the branch without the prompt [length, width].
         image_tokens: positions of a picture.
         guidance: w in v_unc + w (v_cond - v_unc); 1 runs no unconditional branch.
+        edits: of every prompt and what is drawn behind it, then of the same in the other branch, if that is run.
     """
 
     def __init__(
-        self, network: ShowO2Network, prompts: Sequence[Tensor], empty: Tensor, image_tokens: int, guidance: float
+        self,
+        network: ShowO2Network,
+        prompts: Sequence[Tensor],
+        empty: Tensor,
+        image_tokens: int,
+        guidance: float,
+        edits: Sequence[Own] | None = None,
     ) -> None:
         self._network, self._backbone, self._head = network, fused(network.llm), prepared(network.head)
         self._guidance = guidance
@@ -105,7 +113,10 @@ class PromptedField:
         new = 1 + image_tokens
         self._caches = KeyValueCache(self._room + new), KeyValueCache(self._room + new)
         # What stands behind a prompt in its slots is run too, but nothing ever looks at it.
-        states = run(self._backbone, F.pad(rows, (0, 0, 0, self._room - rows.shape[1])), cache=self._caches[0])
+        padded = F.pad(rows, (0, 0, 0, self._room - rows.shape[1]))
+        changes = RowEdits.of(edits, columns=[range(len(prompt)) for prompt in both])
+        self._edits = RowEdits.of(edits, map(len, both))
+        states = run(self._backbone, padded, cache=self._caches[0], edits=changes)
         self._head.remember(states, self._caches[1])
         self._positions = lengths[:, None] + torch.arange(new, device=lengths.device)
         self._mask = prefix_mask(lengths, self._room, torch.ones(new, new, dtype=torch.bool)).to(rows.dtype)
@@ -126,7 +137,7 @@ class PromptedField:
         for cache in self._caches:
             cache.shorten(self._room)
         where = {"positions": self._positions, "mask": self._mask}
-        states = run(self._backbone, rows, cache=self._caches[0], **where)
+        states = run(self._backbone, rows, cache=self._caches[0], **where, edits=self._edits)
         outputs = self._head(states, embedded, cache=self._caches[1], **where)
         return network.flat(outputs[:, 1:], (latents.shape[2], latents.shape[3]))
 
@@ -140,6 +151,7 @@ def paths(
     guidance: float,
     steps: int,
     shifting: float = SHIFTING,
+    edits: Sequence[Own] | None = None,
 ) -> Iterator[tuple[list[int], Iterator[Tensor]]]:
     """Samples that are drawn together, and their latents before every step and after the last.
 
@@ -151,11 +163,13 @@ def paths(
         guidance: w in v_unc + w (v_cond - v_unc).
         steps: from 0 to 1.
         shifting: how their times are moved (see `SHIFTING`).
+        edits: see `PromptedField`.
     """
     image_tokens = noise.shape[2] * noise.shape[3] // network.config.patch**2
     rows = image_tokens * (1 if guidance == 1 else 2)
     for members in drawn_together([len(prompt) for prompt in prompts], rows, empty.device):
         some = filled_up(members, image_tokens)
-        field = PromptedField(network, [prompts[sample] for sample in some], empty, image_tokens, guidance)
+        own, changes = [prompts[sample] for sample in some], drawn_with(edits, len(prompts), members, len(some))
+        field = PromptedField(network, own, empty, image_tokens, guidance, changes)
         path = euler(field, noise[some].to(empty.device), moved(steps, shifting))
         yield members, (latents[: len(members)] for latents in path)

@@ -25,6 +25,7 @@ from unispect.models.base import Example
 from unispect.models.decode import replay
 from unispect.models.decode.flow import last_and_finished
 from unispect.models.decode.mask import with_spans
+from unispect.models.edits import Asked, Own, bare
 from unispect.models.embedded import Embedded, embedded_rows
 from unispect.models.losses import moments_and_noise
 from unispect.models.port import Port, Segments, asked
@@ -134,15 +135,19 @@ class ShowO2(Port):
             covered.append((*parts, *(part for part in added if len(part) > 0)))
         return longer, covered
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         """See `Port`.
 
         The flow draws noise at its start alone, so `temperature` changes nothing. A reply holds the finished latents;
-        its seed and settings repeat every step, and the latents that the last step looked at are kept.
+        its seed and settings repeat every step, and the latents that the last step looked at are kept. Behind a prompt
+        stand the time's position and the picture's, in every step; what the unconditional branch of guidance reads is
+        template. The flow head behind the backbone has no layers to edit.
         """
         drawing = asked(self.drawing, guidance=how.guidance, steps=how.steps)
         noise = rounded_noise(how.seeds, self.latent_shape)
-        last, finished = self.draw_latents(inputs, noise, guidance=drawing.guidance, steps=drawing.steps)
+        others = [[bare(len(self.processor.empty_ids()))] * len(inputs.ids)] if drawing.guidance != 1 else []
+        how_to = {"guidance": drawing.guidance, "steps": drawing.steps}
+        last, finished = self.draw_latents(inputs, noise, **how_to, edits=edits and edits.branches(*others))
         more = {} if drawing.shifting == SHIFTING else {_SHIFTING: drawing.shifting}
         return [
             ImageReply(
@@ -226,11 +231,13 @@ class ShowO2(Port):
         return torch.cat([self.network.time_row(time)[:, None], drawn], dim=1), time
 
     @torch.inference_mode()
-    def draw_latents(self, inputs: Inputs, noise: Tensor, *, guidance: float, steps: int) -> tuple[Tensor, Tensor]:
+    def draw_latents(
+        self, inputs: Inputs, noise: Tensor, *, guidance: float, steps: int, edits: Sequence[Own] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """What the last step looked at, and the finished latents, each [samples, channels, rows, columns], float32."""
         prompts, empty = self.prompt_rows(inputs), self.empty_row()
         how = {"guidance": guidance, "steps": steps, "shifting": self.drawing.shifting}
-        return last_and_finished(paths(self.network, prompts, empty, noise, **how), noise, self.device)
+        return last_and_finished(paths(self.network, prompts, empty, noise, **how, edits=edits), noise, self.device)
 
     @torch.inference_mode()
     def decoded(self, latents: Tensor) -> Tensor:

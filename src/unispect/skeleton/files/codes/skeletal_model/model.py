@@ -12,7 +12,8 @@ from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
 from unispect.models.decode.autoregressive import draw_tokens
 from unispect.models.decode.chance import exponential_draws
-from unispect.models.embedded import Embedded
+from unispect.models.edits import Asked
+from unispect.models.embedded import Embedded, edited
 from unispect.models.losses import token_loss
 from unispect.models.port import Port, asked
 from unispect.models.processing.pictures import pictures_of
@@ -62,21 +63,23 @@ class SkeletalModel(Port):
     def code_rows(self, codes: Tensor) -> Tensor:
         return self.network.image_in(codes)
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         drawing, steps = asked(self.drawing, guidance=how.guidance, temperature=how.temperature), self.drawn_positions
         if how.steps not in (None, steps):
             raise UsageError(f"{self.card.id} draws in exactly {steps} steps, not {how.steps}")
-        prompts = self.prompts(inputs)
+        prompts, empty = zip(*self._branches(self.prompts(inputs), edits), strict=True)
+        run = prompts if drawing.guidance == 1 else (*prompts, *empty)
         tokens = draw_tokens(
             self.backbone,
             [prompt.rows for prompt in prompts],
-            None if drawing.guidance == 1 else [self._without(prompt).rows for prompt in prompts],
+            None if drawing.guidance == 1 else [prompt.rows for prompt in empty],
             feed=self.code_rows,
             head=self.network.image_head,
             steps=steps,
             guidance=drawing.guidance,
             temperature=drawing.temperature,
             draws=exponential_draws(how.seeds, steps, self.network.config.codes) if drawing.temperature else None,
+            edits=[prompt.edits for prompt in run],
         )
         pictures = pictures_of(self.network.image_tokenizer.decode(tokens))
         return [
@@ -94,6 +97,12 @@ class SkeletalModel(Port):
     def _without(self, prompt: Embedded) -> Embedded:
         """A prompt for a picture with what it says taken out."""
         return Embedded(self.token_rows(self.processor.empty_ids(len(prompt))))
+
+    def _branches(self, prompts: Sequence[Embedded], edits: Asked | None) -> list[tuple[Embedded, Embedded]]:
+        """Every prompt, and what the unconditional branch of guidance reads in its place, with their edits."""
+        empty = [self._without(prompt) for prompt in prompts]
+        whole, without = edited(prompts, edits and edits.of()), edited(empty, edits and edits.of("unconditional"))
+        return list(zip(whole, without, strict=True))
 
     def _to_learn(self, examples: Sequence[Example], inputs: Inputs) -> list[Embedded]:
         """Prompts of examples, some of them with what they say taken out."""

@@ -17,7 +17,8 @@ from unispect.models.capture import final_norm, stream_each
 from unispect.models.decode import replay
 from unispect.models.decode.flow import euler, guided, start_noise, times
 from unispect.models.decode.mask import with_spans
-from unispect.models.embedded import Embedded, columns
+from unispect.models.edits import Asked
+from unispect.models.embedded import Embedded, columns, edited
 from unispect.models.losses import moments_and_noise
 from unispect.models.port import Port, Segments, asked
 from unispect.models.processing.pictures import pictures_of
@@ -73,15 +74,14 @@ class SkeletalModel(Port):
     def features(self, pixels: Tensor) -> Tensor:
         return self.network.features(pixels.to(self.device, self.dtype))
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         # One picture after the other, so that a batch changes nothing. REPLACE where that is too slow:
         # models/janus_flow/drawing.py draws pictures together and keeps what it needs of their prompts.
         drawing = asked(self.drawing, guidance=how.guidance, steps=how.steps)
-        prompts = self.prompts(inputs)
         found = []
-        for prompt, seed in zip(prompts, how.seeds, strict=True):
+        for own, seed in zip(self._branches(self.prompts(inputs), edits), how.seeds, strict=True):
             noise = start_noise([seed], self.latent_shape)
-            *_, before, finished = self._path(prompt, noise, drawing)
+            *_, before, finished = self._path(*own, noise, drawing)
             (picture,) = pictures_of(self.network.image_tokenizer.decode(finished))
             kept = replay.settings(drawing.guidance, drawing.steps, before[0])
             found.append(ImageReply(picture, seed, latents=finished[0].cpu().numpy(), replay=kept))
@@ -97,7 +97,8 @@ class SkeletalModel(Port):
             some: Sequence[int], noise: Tensor, guidance: float, steps: int
         ) -> Iterator[tuple[list[int], Iterator[Tensor]]]:
             for place, (sample, own) in enumerate(zip(some, noise.split(1), strict=True)):
-                yield [place], self._path(prompts[sample], own, Drawing(guidance, steps))
+                prompt = prompts[sample]
+                yield [place], self._path(prompt, self._without(prompt), own, Drawing(guidance, steps))
 
         latents = replay.latents_at(again, start_noise, replies, [step for step, _ in chosen], self.device)
         found = []
@@ -117,9 +118,8 @@ class SkeletalModel(Port):
     def picture_targets(self, pixels: Tensor) -> Tensor:
         return self.network.image_tokenizer.encode(pixels.to(self.dtype)).float()
 
-    def _path(self, prompt: Embedded, noise: Tensor, drawing: Drawing) -> Iterator[Tensor]:
+    def _path(self, prompt: Embedded, empty: Embedded, noise: Tensor, drawing: Drawing) -> Iterator[Tensor]:
         """The latents [1, channels, rows, columns] of one picture before every step and after the last."""
-        empty = self._without(prompt)
 
         def field(latents: Tensor, time: float) -> Tensor:
             moment = torch.tensor([time])
@@ -142,11 +142,17 @@ class SkeletalModel(Port):
         """A prompt with latents [channels, rows, columns] at a time behind it."""
         drawn = self.network.image_in(latents[None].to(self.dtype), moment[None])[0]
         rows = torch.cat([prompt.rows, drawn])
-        return Embedded(rows, with_spans(len(rows), [(len(prompt), len(rows))]))
+        return Embedded(rows, with_spans(len(rows), [(len(prompt), len(rows))]), edits=prompt.edits)
 
     def _without(self, prompt: Embedded) -> Embedded:
         """A prompt for a picture with what it says taken out."""
         return Embedded(self.token_rows(self.processor.empty_ids(len(prompt))))
+
+    def _branches(self, prompts: Sequence[Embedded], edits: Asked | None) -> list[tuple[Embedded, Embedded]]:
+        """Every prompt, and what the unconditional branch of guidance reads in its place, with their edits."""
+        empty = [self._without(prompt) for prompt in prompts]
+        whole, without = edited(prompts, edits and edits.of()), edited(empty, edits and edits.of("unconditional"))
+        return list(zip(whole, without, strict=True))
 
     def _to_learn(self, examples: Sequence[Example], inputs: Inputs) -> list[Embedded]:
         """Prompts of examples, some of them with what they say taken out."""

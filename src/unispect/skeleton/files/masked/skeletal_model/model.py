@@ -17,7 +17,8 @@ from unispect.models.capture import final_norm, stream_each
 from unispect.models.decode.confident import OPEN, canvas_at, open_share, seeded_draws, uncover
 from unispect.models.decode.flow import guided
 from unispect.models.decode.mask import with_spans
-from unispect.models.embedded import Embedded, columns
+from unispect.models.edits import Asked
+from unispect.models.embedded import Embedded, columns, edited
 from unispect.models.port import Port, Segments, asked
 from unispect.models.processing.pictures import pictures_of
 from unispect.models.processing.template import Inputs, Token, segments_of
@@ -68,16 +69,16 @@ class SkeletalModel(Port):
     def features(self, pixels: Tensor) -> Tensor:
         return self.network.features(pixels.to(self.device, self.dtype))
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         # One picture after the other, so that a batch changes nothing. REPLACE where that is too slow:
         # models/show_o/drawing.py draws pictures together and keeps what it needs of their prompts.
         given = {"guidance": how.guidance, "temperature": how.temperature, "steps": how.steps}
         drawing = asked(self.drawing, **given, greedy=None if how.temperature is None else how.temperature == 0)
-        prompts = self.prompts(inputs)
-        return [self._drawn(*own, drawing) for own in zip(prompts, how.seeds, strict=True)]
+        branches = self._branches(self.prompts(inputs), edits)
+        return [self._drawn(*own, seed, drawing) for own, seed in zip(branches, how.seeds, strict=True)]
 
-    def _drawn(self, prompt: Embedded, seed: int, drawing: Drawing) -> ImageReply:
-        positions, codes, empty = self.processor.positions, self.network.config.codes, self._without(prompt)
+    def _drawn(self, prompt: Embedded, empty: Embedded, seed: int, drawing: Drawing) -> ImageReply:
+        positions, codes = self.processor.positions, self.network.config.codes
 
         def logits(tokens: Tensor) -> Tensor:
             found = self._logits([prompt], tokens).float()
@@ -130,11 +131,17 @@ class SkeletalModel(Port):
 
     def _with_canvas(self, prompt: Embedded, tokens: Tensor) -> Embedded:
         rows = torch.cat([prompt.rows, self.network.canvas_rows(tokens)])
-        return Embedded(rows, with_spans(len(rows), [(len(prompt), len(rows))]))
+        return Embedded(rows, with_spans(len(rows), [(len(prompt), len(rows))]), edits=prompt.edits)
 
     def _without(self, prompt: Embedded) -> Embedded:
         """A prompt for a picture with what it says taken out."""
         return Embedded(self.token_rows(self.processor.empty_ids(len(prompt))))
+
+    def _branches(self, prompts: Sequence[Embedded], edits: Asked | None) -> list[tuple[Embedded, Embedded]]:
+        """Every prompt, and what the unconditional branch of guidance reads in its place, with their edits."""
+        empty = [self._without(prompt) for prompt in prompts]
+        whole, without = edited(prompts, edits and edits.of()), edited(empty, edits and edits.of("unconditional"))
+        return list(zip(whole, without, strict=True))
 
     def _to_learn(self, examples: Sequence[Example], inputs: Inputs) -> list[Embedded]:
         """Prompts of examples, some of them with what they say taken out."""

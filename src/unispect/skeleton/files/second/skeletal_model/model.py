@@ -18,7 +18,8 @@ from unispect.models.capture import final_norm
 from unispect.models.checks import check_replies, inputs_for, require
 from unispect.models.decode import replay
 from unispect.models.decode.flow import euler, guided, start_noise, times
-from unispect.models.embedded import Embedded
+from unispect.models.edits import Asked, Edits
+from unispect.models.embedded import Embedded, edited
 from unispect.models.losses import moments_and_noise
 from unispect.models.port import Port, asked
 from unispect.models.processing.pictures import pictures_of
@@ -71,22 +72,30 @@ class SkeletalModel(Port):
     def features(self, pixels: Tensor) -> Tensor:
         return self.network.features(pixels.to(self.device, self.dtype))
 
-    def drawn(self, inputs: Inputs, how: ImageSampling) -> list[ImageReply]:
+    def drawn(self, inputs: Inputs, how: ImageSampling, edits: Asked | None = None) -> list[ImageReply]:
         # One picture after the other, so that a batch changes nothing. REPLACE where that is too slow:
         # models/omnigen2/drawing.py draws pictures together.
+        if edits is not None:
+            edits.no_response("its language model only reads")
         drawing, found = asked(self.drawing, guidance=how.guidance, steps=how.steps), []
-        for prompt, seed in zip(self.prompts(inputs), how.seeds, strict=True):
-            *_, before, finished = self._path(prompt, start_noise([seed], self.latent_shape)[0], drawing)
+        for own, seed in zip(self._branches(self.prompts(inputs), edits), how.seeds, strict=True):
+            *_, before, finished = self._path(*own, start_noise([seed], self.latent_shape)[0], drawing)
             (picture,) = pictures_of(self.network.image_tokenizer.decode(finished[None]))
             kept = replay.settings(drawing.guidance, drawing.steps, before)
             found.append(ImageReply(picture, seed, latents=finished.cpu().numpy(), replay=kept))
         return found
 
     @torch.no_grad()
-    def decoder_states(self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST) -> Iterator[LayerState]:
-        """See `DrawsApart`: rows of the prompt and of the latents that step `at` looked at."""
+    def decoder_states(
+        self, encoded: Encoded, replies: Sequence[Reply], *, at: int = LAST, edits: Edits | None = None
+    ) -> Iterator[LayerState]:
+        """See `DrawsApart`: rows of the prompt and of the latents that step `at` looked at.
+
+        Edits are of the language model. REPLACE where those of the second network are wanted: `stacks` and `inside` of
+        models/omnigen2/model.py.
+        """
         require(self.card, "probe_decoder")
-        prompts = self.prompts(inputs_for(encoded, Goal.IMAGE, Inputs))
+        prompts, changes = self.prompts(inputs_for(encoded, Goal.IMAGE, Inputs)), self.checked(encoded, edits)
         check_replies(encoded, replies)
         drawn = [reply for reply in replies if isinstance(reply, ImageReply)]
         chosen = [replay.step_of(reply, at, self.latent_shape) for reply in drawn]
@@ -95,14 +104,15 @@ class SkeletalModel(Port):
             some: Sequence[int], noise: Tensor, guidance: float, steps: int
         ) -> Iterator[tuple[list[int], Iterator[Tensor]]]:
             for place, (sample, own) in enumerate(zip(some, noise, strict=True)):
-                path = self._path(prompts[sample], own, Drawing(guidance, steps))
+                prompt = prompts[sample]
+                path = self._path(prompt, self._without(prompt), own, Drawing(guidance, steps))
                 yield [place], (latents[None] for latents in path)
 
         latents = replay.latents_at(again, start_noise, drawn, [step for step, _ in chosen], self.device)
         moments = [torch.tensor(step / steps) for step, steps in chosen]
         streams = [
             self.network.drawer.stream(self._said(prompt), own.to(self.dtype), moment)
-            for prompt, own, moment in zip(prompts, latents, moments, strict=True)
+            for prompt, own, moment in zip(edited(prompts, changes and changes.of()), latents, moments, strict=True)
         ]
         picture = self.processor.positions
         segments = tuple(
@@ -131,9 +141,9 @@ class SkeletalModel(Port):
         *_, (last,) = self.layers([prompt])
         return final_norm(self.backbone)(last)
 
-    def _path(self, prompt: Embedded, noise: Tensor, drawing: Drawing) -> Iterator[Tensor]:
+    def _path(self, prompt: Embedded, empty: Embedded, noise: Tensor, drawing: Drawing) -> Iterator[Tensor]:
         """The latents [channels, rows, columns] of one picture before every step and after the last."""
-        said, nothing = self._said(prompt), self._said(self._without(prompt))
+        said, nothing = self._said(prompt), self._said(empty)
 
         def field(latents: Tensor, time: float) -> Tensor:
             now = latents.to(self.dtype), torch.tensor(time)
@@ -147,6 +157,12 @@ class SkeletalModel(Port):
     def _without(self, prompt: Embedded) -> Embedded:
         """A prompt for a picture with what it says taken out."""
         return Embedded(self.token_rows(self.processor.empty_ids(len(prompt))))
+
+    def _branches(self, prompts: Sequence[Embedded], edits: Asked | None) -> list[tuple[Embedded, Embedded]]:
+        """Every prompt, and what the unconditional branch of guidance reads in its place, with their edits."""
+        empty = [self._without(prompt) for prompt in prompts]
+        whole, without = edited(prompts, edits and edits.of()), edited(empty, edits and edits.of("unconditional"))
+        return list(zip(whole, without, strict=True))
 
     def _to_learn(self, examples: Sequence[Example], inputs: Inputs) -> list[Embedded]:
         """Prompts of examples, some of them with what they say taken out."""
