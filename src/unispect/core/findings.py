@@ -278,10 +278,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Figure:
-    """Lines over layers (or any x), one panel per entry of `panels`, all of one preset.
+    """Lines over layers (or any x), or a heat map; one panel per entry of `panels`, all of one preset.
 
     Attributes:
         summary: one sentence for people who cannot see the plot.
+        scale: of a heat map, in which every series is a row and every x a column: the value that is not shaded (no
+            effect at all) and the one that is shaded most. None for lines.
     """
 
     id: str
@@ -292,6 +294,7 @@ class Figure:
     preset: Preset | None
     caption: str = ""
     summary: str = ""
+    scale: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

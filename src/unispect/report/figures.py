@@ -2,7 +2,7 @@
 
 The drawings carry no script and no colour: their parts have classes, so the same drawing is readable in the light
 theme, in the dark one and in print. Every series also has its own point shape: nothing is told by colour alone. A
-pointer that rests on a drawing is told the values at its place.
+pointer that rests on a drawing is told the values at its place. Heat maps: `unispect.report.heat`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from unispect.core.findings import Figure, Interval, Series, Table
+from unispect.report.heat import heat, shades
 from unispect.report.numbers import number, tick
 from unispect.report.text import clip, visible
 
@@ -29,7 +30,7 @@ _LONGEST_LABEL = 60
 
 @dataclass(frozen=True)
 class Key:
-    """One legend entry: the series' label, its style number (1-based) and a swatch."""
+    """One legend entry: the series' label, its style number (1-based; 0 for a shade) and a swatch."""
 
     label: str
     style: int
@@ -51,7 +52,8 @@ Styles = dict[str, int]
 
 def styles_for(figures: Iterable[Figure]) -> Styles:
     """A style for every label in `figures`, in order of appearance; styles repeat after `len(SHAPES)` labels."""
-    labels = dict.fromkeys(series.label for figure in figures for panel in figure.panels.values() for series in panel)
+    drawn = [panel for figure in figures if figure.scale is None for panel in figure.panels.values()]
+    labels = dict.fromkeys(series.label for panel in drawn for series in panel)
     return {label: index % len(SHAPES) + 1 for index, label in enumerate(labels)}
 
 
@@ -61,6 +63,11 @@ def draw(figure: Figure, styles: Styles) -> Drawing:
     Values that are NaN or infinite leave a gap.
     """
     everything = [series for panel in figure.panels.values() for series in panel]
+    if figure.scale is not None:
+        columns = sorted({float(x) for series in everything for x in series.x if math.isfinite(x)})
+        maps = tuple((title, heat(figure, panel, columns)) for title, panel in figure.panels.items())
+        legend = tuple(Key(label, 0, swatch) for label, swatch in shades(figure.scale))
+        return Drawing(maps, legend, numbers_of(figure))
     if len({styles[series.label] for series in everything}) < len({series.label for series in everything}):
         styles = styles_for([figure])
     axes = _Axes.of(figure, everything)

@@ -16,12 +16,15 @@ from unispect.report.figures import SHAPES
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 COLOURS = ("#0b5fa5", "#bb4a08", "#0c7355", "#84389b", "#836300", "#ad2264", "#4f5b66", "#007079")
 """Of the page's series on white paper, in their order."""
+SHADES = ("#ffffff", "#85afd2")
+"""Ends of the scale of a heat map; black numbers can be read on both."""
 COLUMNS = 2
 _LONGEST = 80
+_SHOWN = {"name": "shown", "select": {"type": "point", "fields": ["series"]}, "bind": "legend", "views": ["points"]}
 
 
 def specification(figure: Figure, *, width: int = 330, height: int = 190) -> dict[str, Any]:
-    """A figure's lines with their bands in Vega-Lite: one panel beside the other, on shared axes.
+    """A figure's lines with their bands, or its heat maps, in Vega-Lite: one panel beside the other, on shared axes.
 
     Values that are NaN or infinite leave a gap.
 
@@ -30,6 +33,30 @@ def specification(figure: Figure, *, width: int = 330, height: int = 190) -> dic
         width: of a panel, in pixels.
         height: of a panel, in pixels.
     """
+    panel: dict[str, Any] = _lines(figure) if figure.scale is None else _heat(figure, figure.scale)
+    panel |= {"width": width, "height": height}
+    whole = {
+        "$schema": SCHEMA,
+        "title": {"text": _text(figure.title), "anchor": "start"},
+        "description": visible(figure.summary or figure.title),
+        "data": {"values": points(figure)},
+        "params": [] if figure.scale else [_SHOWN],
+        "config": {"view": {"stroke": None}, "legend": {"labelLimit": 320, "symbolOpacity": 1}},
+    }
+    if len(figure.panels) == 1:
+        return {**whole, **panel}
+    facet = {
+        "field": "panel",
+        "type": "nominal",
+        "title": None,
+        "sort": [_text(name) for name in figure.panels],
+        "header": {"labelLimit": width, "labelAnchor": "start", "labelFontWeight": "bold"},
+    }
+    return {**whole, "facet": facet, "columns": COLUMNS, "spec": panel}
+
+
+def _lines(figure: Figure) -> dict[str, Any]:
+    """Lines with their bands and points."""
     series = {one.label: one.dash for panel in figure.panels.values() for one in panel}
     labels = [_text(label) for label in series]
     x = {"field": "x", "type": "quantitative", "title": _text(figure.x_label), "axis": {"grid": False}}
@@ -97,27 +124,37 @@ def specification(figure: Figure, *, width: int = 330, height: int = 190) -> dic
     if _crosses_zero(figure):
         rule = {"mark": {"type": "rule", "color": "#8a857b"}, "encoding": {"y": {"datum": 0}}}
         layers.insert(0, rule)
-    panel = {"width": width, "height": height, "layer": layers}
-    whole = {
-        "$schema": SCHEMA,
-        "title": {"text": _text(figure.title), "anchor": "start"},
-        "description": visible(figure.summary or figure.title),
-        "data": {"values": points(figure)},
-        "params": [
-            {"name": "shown", "select": {"type": "point", "fields": ["series"]}, "bind": "legend", "views": ["points"]}
+    return {"layer": layers}
+
+
+def _heat(figure: Figure, scale: tuple[float, float]) -> dict[str, Any]:
+    """Cells with their numbers: a row for each series, a column for each x."""
+    labels = list(dict.fromkeys(_text(one.label) for panel in figure.panels.values() for one in panel))
+    x = {"field": "x", "type": "ordinal", "title": _text(figure.x_label), "axis": {"labelAngle": 0}}
+    y = {"field": "series", "type": "nominal", "sort": labels, "title": None}
+    colour = {
+        "field": "y",
+        "type": "quantitative",
+        "title": _text(figure.y_label),
+        "scale": {"domain": list(scale), "range": list(SHADES), "clamp": True},
+    }
+    tooltip = [
+        {"field": "series", "title": "row"},
+        {"field": "x", "type": "ordinal", "title": _text(figure.x_label)},
+        *(
+            {"field": field, "type": "quantitative", "format": ".4~f", "title": title}
+            for field, title in (("y", _text(figure.y_label)), ("low", "lower limit"), ("high", "upper limit"))
+        ),
+    ]
+    there = [{"filter": "isValid(datum.y)"}]
+    number = {"field": "y", "type": "quantitative", "format": ".2f"}
+    return {
+        "encoding": {"x": x, "y": y},
+        "layer": [
+            {"mark": "rect", "transform": there, "encoding": {"color": colour, "tooltip": tooltip}},
+            {"mark": {"type": "text", "fontSize": 10}, "transform": there, "encoding": {"text": number}},
         ],
-        "config": {"view": {"stroke": None}, "legend": {"labelLimit": 320, "symbolOpacity": 1}},
     }
-    if len(figure.panels) == 1:
-        return {**whole, **panel}
-    facet = {
-        "field": "panel",
-        "type": "nominal",
-        "title": None,
-        "sort": [_text(name) for name in figure.panels],
-        "header": {"labelLimit": width, "labelAnchor": "start", "labelFontWeight": "bold"},
-    }
-    return {**whole, "facet": facet, "columns": COLUMNS, "spec": panel}
 
 
 def points(figure: Figure) -> list[dict[str, Any]]:
