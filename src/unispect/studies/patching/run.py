@@ -16,7 +16,7 @@ from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling
 from unispect.core.seeds import generator_for, seed_for
 from unispect.core.typed import read_inputs, read_settings, to_json
-from unispect.core.units import JSON, Unit, Upstream
+from unispect.core.units import Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.models.edits import Add, Edit, Read, Replace
 from unispect.studies.asking import Answer, Outcome, recording
@@ -33,8 +33,8 @@ from unispect.studies.patching.records import (
     DrawPatched,
     DrawSteered,
     DrawWhere,
-    PatchedTelling,
     Patched,
+    PatchedTelling,
     SteeredDrawing,
     SteeredTelling,
     TellPatched,
