@@ -76,7 +76,7 @@ class Outcomes:
     goal: Goal
     lexicon: str
     words: dict[str, float] = field(default_factory=dict)
-    credits: dict[Key, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    credits: dict[Key, dict[str, float]] = field(default_factory=dict)
     rows: dict[str, dict[str, tuple[int, int]]] = field(default_factory=lambda: defaultdict(dict))
     same: list[bool] = field(default_factory=list)
 
@@ -121,10 +121,10 @@ class Outcomes:
         slope = float(np.mean(stretch))
         return crossed_mean(values, {"words": words}, weights=stretch).mapped(slope, 1 - slope)
 
-    def less(self, key: Key, other: Key) -> Interval:
-        """The share under one key less that under another, word by word."""
+    def less(self, key: Key, other: Key, theirs: Outcomes | None = None) -> Interval:
+        """The share under one key less that under another, value by value; of these words, or of others' words."""
         first, words, stretch = self._column(key)
-        second, others, others_stretch = self._column(other)
+        second, others, others_stretch = (theirs or self)._column(other)
         return crossed_difference(
             first,
             {"words": words},
@@ -174,7 +174,7 @@ def observed(entries: Sequence[Entry], cards: Mapping[str, ModelCard], names: Ma
         word = f"{about.attribute} {about.value}"
         own.words[word] = 1 / len(VALUES[about.attribute])
         for key, value in credits_of(entry).items():
-            own.credits[key][word] = value
+            own.credits.setdefault(key, {})[word] = value
         if unit.kind.startswith("patch"):
             _note(own, read_payload(Patched, entry.record))
     return list(found.values())

@@ -160,11 +160,12 @@ def _sources(asked: Asked, goal: Goal, lexicon: Lexicon, attribute: str, value: 
     """Runs whose states are put into the run about a word for a goal.
 
     Denoising is done to the words that know least, noising to real words: any other would say the same less clearly.
+    Real words also get each other's states (interchange): both have about as many tokens.
     """
     other = Goal.IMAGE if goal is Goal.TEXT else Goal.TEXT
     concept = concept_with(attribute, value)
     yield _source(MOVED, other, lexicon, concept, attribute)
-    if lexicon is asked.corrupted:
+    if lexicon.name == REAL or lexicon is asked.corrupted:
         changed = Concept(**{**concept.values, attribute: another(attribute, value)})
         yield _source(REAL_WORD, goal, Lexicon(REAL), changed, attribute)
         yield _source(ACROSS, other, Lexicon(REAL), changed, attribute)

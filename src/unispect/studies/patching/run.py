@@ -25,7 +25,6 @@ from unispect.studies.patching.places import positions_at, spread_layers
 from unispect.studies.patching.records import (
     EVERYWHERE,
     IDENTITY,
-    MOVED,
     RANDOM,
     UNPATCHED,
     Dose,
@@ -169,7 +168,10 @@ def _patches_of(
     taken: Mapping[Key, Rows],
     layers: Sequence[int],
 ) -> _Patches:
-    """Rows go together from the last one on: what a word means stands at its last tokens, where all of it was read."""
+    """Rows go together from the last one on: what a word means stands at its last tokens, where all of it was read.
+
+    Random rows are as long as those of the first source, which is the moved one where its prompt has the place.
+    """
     cells: dict[tuple[str, str, int], Own] = {}
     rows: dict[str, dict[str, int]] = {}
     for source in one.sources:
@@ -178,13 +180,13 @@ def _patches_of(
             if theirs is None:
                 continue
             count = min(len(positions), len(theirs[0]))
+            kinds = [source.kind] if place in rows.get(RANDOM, {}) else [source.kind, RANDOM]
             for number, layer in enumerate(layers):
                 values = theirs[number][-count:]
-                cells[source.kind, place, number] = [Edit(layer, positions[-count:], Replace(values))]
-                if source.kind == MOVED:
-                    noise = _as_long(values, unit.id, RANDOM, place, layer)
-                    cells[RANDOM, place, number] = [Edit(layer, positions[-count:], Replace(noise))]
-            for kind in (source.kind, RANDOM) if source.kind == MOVED else (source.kind,):
+                for kind in kinds:
+                    put = _as_long(values, unit.id, RANDOM, place, layer) if kind == RANDOM else values
+                    cells[kind, place, number] = [Edit(layer, positions[-count:], Replace(put))]
+            for kind in kinds:
                 rows.setdefault(kind, {})[place] = count
     return _Patches(at, cells, rows, layers)
 

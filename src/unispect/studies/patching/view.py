@@ -72,10 +72,15 @@ METHODS = (
     f"four questions or from {COMBINATIONS} drawing prompts of combinations that may be learned from, times "
     f"{', '.join(f'{scale:g}' for scale in SCALES)}; beside it a random direction as long. What must not change: the "
     "picture's other three attributes; in telling the question about a real word of another attribute, steered alike.",
-    f"Verdicts: most means surely above {KNOWN} of chance-corrected share, more means surely by {SMALL}. A claim about "
-    "any of many patches is corrected for all of them (Bonferroni), then with all claims of the section (Holm); it is "
-    "refuted where it surely fails at each. That moved words fail is only said where real words' states, moved alike, "
-    "are followed. Rules were fixed before models were looked at.",
+    f"Verdicts: most is surely above {KNOWN} of chance-corrected share, what follows at all surely above {SMALL}. "
+    "Layer 0 "
+    "decides nothing: it holds the tokens. A claim about any of many patches is corrected for all of them "
+    "(Bonferroni), "
+    "then with all claims of the section (Holm); it is refuted where it surely fails at each. That moved words fail is "
+    "said only where real words' states, put across from one real word to another, are followed, and surely more "
+    "often. "
+    "These rules were settled on planted worlds and on what tiny-janus-pro-bound told, before other models and all "
+    "drawings were judged.",
 )
 CAVEATS = (
     "That moved states are told or drawn shows that they are enough there, not that a model uses them by itself.",
