@@ -19,20 +19,21 @@ from unispect.studies.patching.claims import findings
 from unispect.studies.patching.observed import BESIDE, DIRECTION, NEVER, OWN, SOURCE, Cell, Model, Outcomes
 from unispect.studies.patching.records import (
     ACROSS,
+    LAST,
     MOVED,
     NEVER_WORD,
-    PLACES,
     RANDOM,
     REAL_WORD,
+    TOGETHER,
     UNPATCHED,
     UNRELATED,
     WORD,
 )
 
-CELLS: tuple[Cell, ...] = tuple((place, layer) for place in PLACES for layer in range(3))
+CELLS: tuple[Cell, ...] = tuple((place, layer) for place in (WORD, LAST, TOGETHER) for layer in range(3))
 HERE: Cell = (WORD, 2)
 """Where meanings can be moved, in worlds where they can."""
-DOSES = tuple((Goal.TEXT, WORD, layer, scale) for layer in (1, 2) for scale in (1.0, 2.0))
+DOSES = tuple((Goal.TEXT, WORD, layer, scale) for layer in (1, 2) for scale in (1.0,))
 
 Sure = Callable[[str, str, Cell | None], tuple[float, float]]
 """Lexicon, kind and cell -> the chance that the word's own value is told, and that of the states put in; what is left
@@ -93,7 +94,7 @@ def _patched(card: ModelCard, lexicon: str, sure: Sure, generator: np.random.Gen
     kinds = [MOVED, UNRELATED, RANDOM]
     kinds += [REAL_WORD, ACROSS] if lexicon != "drawing" else []
     kinds += [NEVER_WORD] if lexicon == REAL else []
-    one.rows.update({kind: dict.fromkeys(PLACES, (1, 1)) for kind in kinds})
+    one.rows.update({kind: dict.fromkeys((WORD, LAST, TOGETHER), (1, 1)) for kind in kinds})
     for word, count, own in _words():
         one.words[word], one.same = 1 / count, [True]
         runs = [(UNPATCHED, None), *((kind, cell) for kind in kinds for cell in CELLS)]

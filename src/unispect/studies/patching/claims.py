@@ -9,8 +9,8 @@ word's rows there is to write another word.
 * Moved: at one layer or more most of the words (chance-corrected, above 0.5) are told, or drawn, right with the states
   that the same words have under the other goal, surely more (by 0.2) than with those of an unrelated word, and surely
   more than with random states of the same length. Apart for states at the word and for those behind it. Refuted where
-  this surely fails at every layer; but only if real words' states, put across from one real word to another, are
-  followed there, and surely more often: else the way is not shown to work.
+  surely not most are right at every layer; but only if real words' states, put across from one real word to another,
+  are followed there, and surely more often: else the way is not shown to work.
 * Followed (interchange, and denoising): answers surely (above 0.2) follow the states of a real word that are put into
   the run of another real word, or of a word that was never taught, and surely more than with random states. Under the
   same goal this is a control of the instrument.
@@ -30,7 +30,7 @@ from unispect.core.findings import ALPHA, Basis, Decision, Finding, Interval, Ve
 from unispect.core.prompts import Goal
 from unispect.data.concepts.lexicons import REAL
 from unispect.metrics.extremes import largest
-from unispect.studies.decisions import UNDECIDED, above, all_of, any_of, below
+from unispect.studies.decisions import UNDECIDED, above, any_of, below
 from unispect.studies.patching.observed import BESIDE, DIRECTION, NEVER, OWN, SOURCE, Cell, Dosed, Key, Model, Outcomes
 from unispect.studies.patching.records import (
     ACROSS,
@@ -41,6 +41,7 @@ from unispect.studies.patching.records import (
     RANDOM,
     REAL_WORD,
     TEMPLATE,
+    TOGETHER,
     UNPATCHED,
     UNRELATED,
     WORD,
@@ -116,8 +117,8 @@ class Shown:
         return [cell for cell in self.deciding if 2 * len(self.deciding) * decide(cell).supported <= ALPHA]
 
 
-AT_WORD, BEHIND = (WORD,), (TEMPLATE, LAST)
-"""Places whose claims stand apart: those of the word, and those that read it."""
+AT_WORD, BEHIND = (WORD,), (TEMPLATE, LAST, TOGETHER)
+"""Places whose claims stand apart: the word's own, and those that read it, alone and with it."""
 
 
 def findings(models: Sequence[Model]) -> Iterator[Finding]:
@@ -193,13 +194,18 @@ def _taught_by_the_other_goal(one: Outcomes) -> bool:
 
 
 def _moved_at(seen: Shown, cell: Cell) -> Decision:
-    return all_of(
-        (
-            above(seen.share(cell), KNOWN),
-            above(seen.less(cell, UNRELATED), SMALL),
-            above(seen.less(cell, RANDOM), 0.0),
-        )
+    return _with(
+        above(seen.share(cell), KNOWN),
+        lambda: above(seen.less(cell, UNRELATED), SMALL),
+        lambda: above(seen.less(cell, RANDOM), 0.0),
     )
+
+
+def _with(main: Decision, *conditions: Callable[[], Decision]) -> Decision:
+    """A claim that holds only if the conditions do, and is refuted by itself; they are decided where that matters."""
+    if main.supported >= 1:
+        return main
+    return Decision(max(main.supported, *(condition().supported for condition in conditions)), main.refuted)
 
 
 def followed(one: Outcomes, kind: str, *, control: bool = False) -> Finding:
@@ -234,13 +240,16 @@ def follows(seen: Shown) -> Decision:
 
 
 def _follows_at(seen: Shown, cell: Cell) -> Decision:
-    return all_of((above(seen.share(cell), SMALL), above(seen.less(cell, RANDOM), 0.0)))
+    return _with(above(seen.share(cell), SMALL), lambda: above(seen.less(cell, RANDOM), 0.0))
 
 
 def _better(real: Shown, seen: Shown) -> Decision:
     """That real words' states are followed, and more often than those of other words."""
     return any_of(
-        all_of((_follows_at(real, cell), above(real.outcomes.less(real.key(cell), seen.key(cell), seen.outcomes), 0.0)))
+        _with(
+            _follows_at(real, cell),
+            lambda cell=cell: above(real.outcomes.less(real.key(cell), seen.key(cell), seen.outcomes), 0.0),
+        )
         for cell in real.deciding
         if cell in seen.deciding
     )

@@ -22,10 +22,11 @@ The same word's under the other goal; those of a real word of another value, und
 one (denoising); those of a word that was never taught (noising); those of a word of another attribute under the other
 goal, from a prompt that holds no other word of the run (specificity); and random rows as long as those of the first.
 """
-WORD, TEMPLATE, LAST = "word", "template behind it", "where the reply starts"
-PLACES = (WORD, TEMPLATE, LAST)
+WORD, TEMPLATE, LAST, TOGETHER = "word", "template behind it", "where the reply starts", "all of these"
+PLACES = (WORD, TEMPLATE, LAST, TOGETHER)
 """Groups of positions: the tokens of the word; the template behind the user's text, but for its last row; the row from
-which the reply is generated, which in a prompt for a picture is where the picture begins.
+which the reply is generated, which in a prompt for a picture is where the picture begins; and all of them at once,
+since what follows a prompt reads its rows in every block, and one place alone leaves it the others.
 """
 EVERYWHERE = "everywhere"
 """Every position of the prompt and of what follows it."""

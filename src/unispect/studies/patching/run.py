@@ -26,6 +26,7 @@ from unispect.studies.patching.records import (
     EVERYWHERE,
     IDENTITY,
     RANDOM,
+    TOGETHER,
     UNPATCHED,
     Dose,
     DrawDose,
@@ -157,7 +158,7 @@ def _patches(
     found = []
     for unit, one, segments, word in zip(units, asked, encoded.segments, words, strict=True):
         at = {place: own for place, own in positions_at(segments, word).items() if place in where.places}
-        found.append(_patches_of(unit, one, at, taken, layers))
+        found.append(_patches_of(unit, one, at, taken, layers, TOGETHER in where.places))
     return layers, found
 
 
@@ -167,27 +168,32 @@ def _patches_of(
     at: Mapping[str, Sequence[int]],
     taken: Mapping[Key, Rows],
     layers: Sequence[int],
+    together: bool,
 ) -> _Patches:
     """Rows go together from the last one on: what a word means stands at its last tokens, where all of it was read.
 
-    Random rows are as long as those of the first source, which is the moved one where its prompt has the place.
+    Random rows are as long as those of the first source, which is the moved one, or of the first that has more places.
     """
     cells: dict[tuple[str, str, int], Own] = {}
     rows: dict[str, dict[str, int]] = {}
     for source in one.sources:
-        for place, positions in at.items():
-            theirs = taken[key_of(source)].get(place)
-            if theirs is None:
-                continue
-            count = min(len(positions), len(theirs[0]))
-            kinds = [source.kind] if place in rows.get(RANDOM, {}) else [source.kind, RANDOM]
+        theirs = taken[key_of(source)]
+        shared = {place: min(len(own), len(theirs[place][0])) for place, own in at.items() if place in theirs}
+        kinds = [source.kind] if RANDOM in rows and set(shared) <= set(rows[RANDOM]) else [source.kind, RANDOM]
+        for kind in kinds:
+            rows.setdefault(kind, {}).update(shared)
             for number, layer in enumerate(layers):
-                values = theirs[number][-count:]
-                for kind in kinds:
+                every: Own = []
+                for place, count in shared.items():
+                    values = theirs[place][number][-count:]
                     put = _as_long(values, unit.id, RANDOM, place, layer) if kind == RANDOM else values
-                    cells[kind, place, number] = [Edit(layer, positions[-count:], Replace(put))]
-            for kind in kinds:
-                rows.setdefault(kind, {})[place] = count
+                    edit = Edit(layer, at[place][-count:], Replace(put))
+                    cells[kind, place, number] = [edit]
+                    every.append(edit)
+                if together:
+                    cells[kind, TOGETHER, number] = every
+            if together:
+                rows[kind][TOGETHER] = sum(shared.values())
     return _Patches(at, cells, rows, layers)
 
 

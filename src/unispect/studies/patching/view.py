@@ -57,7 +57,8 @@ METHODS = (
     "all "
     "pictures of a word drawn by one seed.",
     "Places: all tokens of the word; the template behind the user's text, but for its last row; the row from which the "
-    "reply is generated, which in a prompt for a picture is where the picture begins. Where two runs have different "
+    "reply is generated, which in a prompt for a picture is where the picture begins; all of these at once. Where two "
+    "runs have different "
     "numbers of rows at a place, their last ones go together, as many as the shorter has.",
     f"Layers: 0, the input of the first block, to the last; of deep models {MOST_LAYERS}, evenly spread.",
     "Moved: the states that the same word has under the other goal. Denoising: those of a real word are put into the "
