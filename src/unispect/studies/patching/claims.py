@@ -1,14 +1,14 @@
 """What is claimed of states that were moved, and of directions.
 
-The rules were settled on planted worlds and on what one organism (tiny-janus-pro-bound) told, before other models and
+The rules were settled on planted worlds and on what organisms of one family (Janus-Pro) told, before other families and
 all drawings were judged.
 
 Layer 0 is in tables and heat maps and decides nothing: it holds the tokens, no block has worked on them. To replace a
 word's rows there is to write another word.
 
 * Moved: at one layer or more most of the words (chance-corrected, above 0.5) are told, or drawn, right with the states
-  that the same words have under the other goal, surely more (by 0.2) than with those of an unrelated word, and surely
-  more than with random states of the same length. Apart for states at the word and for those behind it. Refuted where
+  that the same words have under the other goal, and surely more than with those of an unrelated word and with random
+  states of the same length. Apart for states at the word and for those behind it. Refuted where
   surely not most are right at every layer; but only if real words' states, put across from one real word to another,
   are followed there, and surely more often: else the way is not shown to work.
 * Followed (interchange, and denoising): answers surely (above 0.2) follow the states of a real word that are put into
@@ -196,7 +196,7 @@ def _taught_by_the_other_goal(one: Outcomes) -> bool:
 def _moved_at(seen: Shown, cell: Cell) -> Decision:
     return _with(
         above(seen.share(cell), KNOWN),
-        lambda: above(seen.less(cell, UNRELATED), SMALL),
+        lambda: above(seen.less(cell, UNRELATED), 0.0),
         lambda: above(seen.less(cell, RANDOM), 0.0),
     )
 

@@ -80,7 +80,7 @@ METHODS = (
     "then with all claims of the section (Holm); it is refuted where it surely fails at each. That moved words fail is "
     "said only where real words' states, put across from one real word to another, are followed, and surely more "
     "often. "
-    "These rules were settled on planted worlds and on what tiny-janus-pro-bound told, before other models and all "
+    "These rules were settled on planted worlds and on what organisms of Janus-Pro told, before other families and all "
     "drawings were judged.",
 )
 CAVEATS = (
