@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.planted_truth import inside, outside, probes, several, states
+from tests.planted_truth import inside, outside, patches, probes, several, states
 from tests.planted_truth.case import ANY, BOUND, Count, Truth, World, counted, most
 
 CHUNK = 10
@@ -32,7 +32,9 @@ CHUNK = 10
 
 
 def worlds() -> Iterator[World]:
-    yield from chain(outside.worlds(), inside.worlds(), several.worlds(), states.worlds(), probes.worlds())
+    yield from chain(
+        outside.worlds(), inside.worlds(), several.worlds(), states.worlds(), probes.worlds(), patches.worlds()
+    )
 
 
 def chunk(truth: str, start: int, stop: int) -> list[Count]:

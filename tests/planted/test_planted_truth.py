@@ -11,7 +11,7 @@ from itertools import chain
 import pytest
 from scipy.stats import binom
 
-from tests.planted_truth import inside, outside, probes, several, states
+from tests.planted_truth import inside, outside, probes, patches, several, states
 from tests.planted_truth.case import ANY, BOUND, Claim, Truth, World, counted
 from unispect.core.findings import Finding, Verdict
 
@@ -27,6 +27,9 @@ SOUND = {
     r"states of pictures x 0.5": 4,
     r"trainings differ by .*, 1 families against 2": 12,
     r"flat curves of one model": 14,
+    r"all words told, whatever is put in": 12,
+    r"one memory": 8,
+    r"two memories": 12,
 }
 """World -> repetitions."""
 SEEN = {
@@ -34,6 +37,9 @@ SEEN = {
     (r"100% of the patterns lost", "learning new words cost little"): Verdict.NOT_SUPPORTED,
     (r"text .3 nats a word less likely", "learning new words cost little"): Verdict.NOT_SUPPORTED,
     (r"text 1 bit lower, .*, 6 prompts", "text and pictures run at different entropies"): Verdict.SUPPORTED,
+    (r"one memory", "the words' states, moved, are told"): Verdict.SUPPORTED,
+    (r"two memories", "the words' states, moved, are told"): Verdict.NOT_SUPPORTED,
+    (r"two memories", "real words' states are followed"): Verdict.SUPPORTED,
     (r"text replies .5 bit higher, .*, 16 prompts", "text replies lie above"): Verdict.SUPPORTED,
     (r"memoriser", "learned combinations drawn"): Verdict.SUPPORTED,
 }
@@ -42,7 +48,7 @@ SEEN = {
 
 @cache
 def every():
-    return tuple(chain(outside.worlds(), inside.worlds(), several.worlds(), states.worlds(), probes.worlds()))
+    return tuple(chain(outside.worlds(), inside.worlds(), several.worlds(), states.worlds(), probes.worlds()))patches.worlds()))
 
 
 def world(pattern):

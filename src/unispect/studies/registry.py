@@ -15,6 +15,7 @@ from unispect.studies.concepts import study as concepts
 from unispect.studies.drawing import study as drawing
 from unispect.studies.encoding import study as encoding
 from unispect.studies.faces import study as faces
+from unispect.studies.patching import study as patching
 from unispect.studies.posters import study as posters
 from unispect.studies.probing_attributes import study as probing_attributes
 from unispect.studies.response import study as response
@@ -23,7 +24,8 @@ from unispect.studies.safety import study as safety
 GROUP = "unispect.studies"
 
 STUDIES: Mapping[str, Study] = {
-    study.name: study for study in (concepts, faces, safety, encoding, response, probing_attributes, drawing, posters)
+    study.name: study
+    for study in (concepts, faces, safety, encoding, response, probing_attributes, patching, drawing, posters)
 }
 SECTIONS: tuple[OverStudies, ...] = (
     later("unispect.studies.families.view:view"),

@@ -92,6 +92,7 @@ def test_no_record_stops_anybody(study: str, value: object) -> None:
         "look",
         "probe",
     )
+    kinds += ("patch-tell", "patch-draw", "steer-tell", "steer-draw")
     for kind in kinds:
         unit = Unit(study, STUDIES[study].version, kind, "m@1", odd, odd)  # type: ignore[arg-type]
         record = Record(unit.id, odd)  # type: ignore[arg-type]

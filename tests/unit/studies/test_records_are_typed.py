@@ -18,6 +18,7 @@ MODULES = (
             "concepts",
             "encoding",
             "faces",
+            "patching",
             "posters",
             "probing_attributes",
             "response",

@@ -29,7 +29,7 @@ Map = Callable[[Tensor], Tensor]
 T = TypeVar("T")
 
 _STEP = 4
-"""Answers are run together whose lengths differ by less than this many tokens."""
+"""Long answers are run together whose lengths differ by less than this many tokens, shorter ones that are as long."""
 
 
 @torch.inference_mode()
@@ -90,7 +90,8 @@ class _Ask:
     @property
     def steps(self) -> int:
         """Positions that it is run in: behind its last token nothing is asked."""
-        return -(-(len(self.ids) - 1) // _STEP) * _STEP
+        count = len(self.ids) - 1
+        return count if count < _STEP else -(-count // _STEP) * _STEP
 
 
 def _chances(rows: CachedPrompts, asks: Sequence[_Ask], embed: Map, head: Map) -> Tensor:

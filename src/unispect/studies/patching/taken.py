@@ -1,0 +1,139 @@
+"""Rows of states at words of prompts: what is put into other runs, and the directions that steer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from unispect.core.encoded import Encoded
+from unispect.core.prompts import Goal, Prompt, Segment
+from unispect.data.concepts.language import (
+    draw_prompt,
+    kind_question,
+    meaning_question,
+    riddle_question,
+    visualise_question,
+)
+from unispect.data.concepts.lexicons import REAL, Lexicon
+from unispect.data.concepts.split import load_split
+from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
+from unispect.data.holding_out import evenly
+from unispect.models.spans import spans
+from unispect.studies.patching.places import positions_at, users
+from unispect.studies.patching.records import WORD, Source
+
+if TYPE_CHECKING:
+    from unispect.models.base import UnifiedModel
+
+TOGETHER = 16
+"""Prompts whose states are in memory at once; of each a few rows are kept."""
+QUESTIONS = (meaning_question, kind_question, riddle_question, visualise_question)
+"""That directions of telling come from, for every real word."""
+
+Key = tuple[Goal, str, str]
+"""Goal, prompt, word."""
+Rows = Mapping[str, Sequence[Tensor]]
+"""Place -> [layers] of [positions, width]."""
+
+
+def key_of(source: Source) -> Key:
+    return source.goal, source.prompt, source.word
+
+
+def rows_at(model: UnifiedModel, wanted: Iterable[Key], layers: Sequence[int]) -> dict[Key, Rows]:
+    """The rows at every place of every prompt, each prompt and word once.
+
+    Raises:
+        DataError: a word is not among what the model reads of its prompt.
+    """
+    found: dict[Key, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))
+    for some in _batches(dict.fromkeys(wanted)):
+        encoded = model.encode([Prompt.of(prompt) for _, prompt, _ in some], some[0][0])
+        words = words_at(model, encoded, [word for _, _, word in some])
+        for state in model.states(encoded):
+            if state.layer not in layers:
+                continue
+            for key, word, rows, own, probed in zip(
+                some, words, state.rows, encoded.segments, state.segments, strict=True
+            ):
+                for place, at in positions_at(probed, _moved(word, own, probed)).items():
+                    found[key][place].append(rows[at].clone())
+    return {key: dict(own) for key, own in found.items()}
+
+
+def words_at(model: UnifiedModel, encoded: Encoded, words: Sequence[str]) -> list[range]:
+    """Where every prompt's word stands: of several places the last one.
+
+    Raises:
+        DataError: a word is not among what the model reads of its prompt.
+    """
+    return [places[-1] for places in spans(model, encoded, words)]
+
+
+def directions(
+    model: UnifiedModel, goal: Goal, layers: Sequence[int], combinations: int
+) -> Mapping[tuple[str, str], Sequence[Tensor]]:
+    """Attribute and value -> [layers] of a direction [width]: the difference of means (Turner et al. 2023).
+
+    The mean state at the last token of real words of the value, less the mean over those of the attribute's other
+    values; over prompts for a goal.
+    """
+    sums: dict[tuple[str, str], list[Tensor]] = {}
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for prompts in _batches([(goal, *one) for one in dict.fromkeys(_prompts(goal, combinations))]):
+        for (_, _, word), rows in rows_at(model, prompts, layers).items():
+            value = _REAL.value(word)
+            lasts = [own[-1].float() for own in rows[WORD]]
+            sums[value] = [a + b for a, b in zip(sums[value], lasts, strict=True)] if value in sums else lasts
+            counts[value] += 1
+    means = {value: [one / counts[value] for one in own] for value, own in sums.items()}
+    return {
+        (attribute, value): [
+            means[attribute, value][number]
+            - sum(means[attribute, other][number] for other in VALUES[attribute] if other != value)
+            / (len(VALUES[attribute]) - 1)
+            for number in range(len(layers))
+        ]
+        for attribute, value in means
+    }
+
+
+_REAL = Lexicon(REAL)
+
+
+def _prompts(goal: Goal, combinations: int) -> Iterator[tuple[str, str]]:
+    """Prompt and word."""
+    if goal is Goal.TEXT:
+        for attribute in ATTRIBUTES:
+            for value in VALUES[attribute]:
+                yield from ((question(value), value) for question in QUESTIONS)
+        return
+    for concept in _learned(combinations):
+        words = _REAL.words(concept)
+        yield from ((draw_prompt(words), word) for word in words.values())
+
+
+@cache
+def _learned(count: int) -> tuple[Concept, ...]:
+    train = [concept.values for concept in load_split().train]
+    return tuple(Concept(**values) for values in islice(evenly(train, VALUES, "directions come from"), count))
+
+
+def _batches(wanted: Iterable[Key]) -> Iterator[list[Key]]:
+    """A few of one goal at a time."""
+    by_goal: dict[Goal, list[Key]] = defaultdict(list)
+    for key in wanted:
+        by_goal[key[0]].append(key)
+    for own in by_goal.values():
+        yield from (own[start : start + TOGETHER] for start in range(0, len(own), TOGETHER))
+
+
+def _moved(word: range, encoded: Sequence[Segment], probed: Sequence[Segment]) -> range:
+    """Where a word stands in a prompt as it is probed, which may lack what surrounds it."""
+    shift = users(probed).start - users(encoded).start
+    return range(word.start + shift, word.stop + shift)
