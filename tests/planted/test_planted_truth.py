@@ -11,7 +11,7 @@ from itertools import chain
 import pytest
 from scipy.stats import binom
 
-from tests.planted_truth import inside, outside, probes, patches, several, states
+from tests.planted_truth import inside, outside, patches, probes, several, states
 from tests.planted_truth.case import ANY, BOUND, Claim, Truth, World, counted
 from unispect.core.findings import Finding, Verdict
 
@@ -48,7 +48,9 @@ SEEN = {
 
 @cache
 def every():
-    return tuple(chain(outside.worlds(), inside.worlds(), several.worlds(), states.worlds(), probes.worlds()))patches.worlds()))
+    return tuple(
+        chain(outside.worlds(), inside.worlds(), several.worlds(), states.worlds(), probes.worlds(), patches.worlds())
+    )
 
 
 def world(pattern):
