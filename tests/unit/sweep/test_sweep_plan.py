@@ -8,6 +8,8 @@ import pytest
 from tests.helpers.little_sweeps import ONE, SHORT, SQUARE, planned
 from unispect.core.shards import shard
 from unispect.core.typed import read_inputs
+from unispect.organisms.families import FAMILIES
+from unispect.runner.sweeping import SweepConfig, prepare
 from unispect.sweep.cost import seconds_of
 from unispect.sweep.records import Bound
 
@@ -122,3 +124,10 @@ def test_what_it_takes_grows_with_steps_and_examples(tmp_path: Path):
     assert long == pytest.approx(wide)
     grown = planned(tmp_path, {"name": "x", "organism": GROWN}).trainings
     assert all(seconds_of(unit) > 100 * little for unit in grown)
+
+
+def test_the_sweep_that_is_documented_is_one_of_every_family():
+    file = Path(__file__).parents[3] / "docs" / "data" / "sweeps" / "seeds.yaml"
+    ready = prepare(SweepConfig(file, Path("nowhere")))
+    assert Counter(unit.seed for unit in ready.planned.trainings) == dict.fromkeys((0, 1, 2), len(FAMILIES))
+    assert {place.family for place in ready.planned.places} == set(FAMILIES)
