@@ -138,6 +138,7 @@ def test_two_memories_are_read_by_their_own_probes_alone(memories):
     assert said["less-text"] is said["less-image"] is Verdict.SUPPORTED
 
 
+@pytest.mark.slow
 def test_a_model_that_knows_nothing_gives_no_finding_in_200_seeds():
     (world,) = (one for one in probes.worlds() if one.truth == "states that say nothing of what words mean")
     together = counted(world, range(200))[-1]

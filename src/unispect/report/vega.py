@@ -136,7 +136,7 @@ def _heat(figure: Figure, scale: tuple[float, float]) -> dict[str, Any]:
         "field": "y",
         "type": "quantitative",
         "title": _text(figure.y_label),
-        "scale": {"domain": list(scale), "range": list(SHADES), "clamp": True},
+        "scale": {"domain": list(scale), "range": list(SHADES), "clamp": True, "interpolate": "rgb"},
     }
     tooltip = [
         {"field": "series", "title": "row"},
