@@ -104,8 +104,13 @@ class Shown:
 
     @property
     def best(self) -> Cell:
-        """Where most follows above layer 0; of several such cells the first."""
-        return max(self.deciding, key=lambda cell: self.share(cell).estimate)
+        """Where most follows above layer 0; of several such cells the one where random states leave least."""
+
+        def worth(cell: Cell) -> tuple[float, float]:
+            random = self.key(cell, RANDOM)
+            return round(self.share(cell).estimate, 6), -self.outcomes.share(random).estimate
+
+        return max(self.deciding, key=worth)
 
     @property
     def top(self) -> Interval:

@@ -132,7 +132,7 @@ def _moved(every: Sequence[Outcomes]) -> Table:
             if not one.has_kind(kind):
                 continue
             seen = Shown(one, kind, which)
-            best = seen.best if kind != NEVER_WORD else min(seen.cells, key=lambda cell: seen.share(cell).estimate)
+            best = seen.best if kind != NEVER_WORD else min(seen.deciding, key=lambda cell: seen.share(cell).estimate)
             unrelated = (UNRELATED, which, *best)
             low, high = one.rows[kind][best[0]]
             rows.append(
@@ -293,9 +293,9 @@ def _series(seen: Shown, values: Mapping[tuple[str, int], Interval]) -> Iterator
 
 
 def _line(label: str, x: Sequence[float], values: Sequence[Interval], *, dash: bool = False) -> Series:
-    low, high = [one.low for one in values], [one.high for one in values]
+    low, high = [round(one.low, 4) for one in values], [round(one.high, 4) for one in values]
     banded = not any(map(math.isnan, low))
-    y = [one.estimate for one in values]
+    y = [round(one.estimate, 4) + 0.0 for one in values]
     return Series(label, x, y, low if banded else (), high if banded else (), dash)
 
 
