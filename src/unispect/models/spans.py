@@ -11,13 +11,15 @@ from unispect.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from unispect.core.encoded import Encoded
-    from unispect.models.port import Port
+    from unispect.models.base import UnifiedModel
 
 _HALF = "\N{REPLACEMENT CHARACTER}"
 """What the first bytes of a character read as, where tokens are bytes and its last ones are not there."""
 
 
-def spans(model: Port, encoded: Encoded, texts: Sequence[str], *, whole: bool = True) -> list[tuple[range, ...]]:
+def spans(
+    model: UnifiedModel, encoded: Encoded, texts: Sequence[str], *, whole: bool = True
+) -> list[tuple[range, ...]]:
     """Positions of a text in every prompt: one range for each place where it stands, in reading order.
 
     They are the tokens that hold at least one character of the text, and may hold more, such as the space before it.
@@ -46,7 +48,7 @@ def spans(model: Port, encoded: Encoded, texts: Sequence[str], *, whole: bool = 
     return found
 
 
-def _places(model: Port, encoded: Encoded, sample: int, text: str, whole: bool) -> Iterator[range]:
+def _places(model: UnifiedModel, encoded: Encoded, sample: int, text: str, whole: bool) -> Iterator[range]:
     ids = cast(Any, encoded.inputs).ids[sample].tolist()
     pattern = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)" if whole else re.escape(text))
     for segment in encoded.segments[sample]:
@@ -55,11 +57,11 @@ def _places(model: Port, encoded: Encoded, sample: int, text: str, whole: bool) 
                 yield range(segment.start + inside.start, segment.start + inside.stop)
 
 
-def _tokens(model: Port, ids: Sequence[int], pattern: re.Pattern[str]) -> Iterator[range]:
+def _tokens(model: UnifiedModel, ids: Sequence[int], pattern: re.Pattern[str]) -> Iterator[range]:
     """Tokens of every match of a pattern in a run of text."""
 
     def read(tokens: int) -> str:
-        return model.processor.tokenizer.decode(ids[:tokens], skip_special_tokens=False)
+        return cast(Any, model).processor.tokenizer.decode(ids[:tokens], skip_special_tokens=False)
 
     counts = range(len(ids) + 1)
     for match in pattern.finditer(read(len(ids))):

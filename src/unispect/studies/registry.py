@@ -11,6 +11,7 @@ from typing import Any
 
 from unispect.core.errors import UnispectError, unknown
 from unispect.studies.base import OverStudies, Study, later
+from unispect.studies.alignment import study as alignment
 from unispect.studies.concepts import study as concepts
 from unispect.studies.drawing import study as drawing
 from unispect.studies.encoding import study as encoding
@@ -22,7 +23,7 @@ from unispect.studies.safety import study as safety
 GROUP = "unispect.studies"
 
 STUDIES: Mapping[str, Study] = {
-    study.name: study for study in (concepts, faces, safety, encoding, response, drawing, posters)
+    study.name: study for study in (concepts, faces, safety, encoding, response, alignment, drawing, posters)
 }
 SECTIONS: tuple[OverStudies, ...] = (
     later("unispect.studies.families.view:view"),
