@@ -10,8 +10,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from unispect.core.errors import UnispectError, unknown
-from unispect.studies.base import OverStudies, Study, later
 from unispect.studies.alignment import study as alignment
+from unispect.studies.base import OverStudies, Study, later
 from unispect.studies.concepts import study as concepts
 from unispect.studies.drawing import study as drawing
 from unispect.studies.encoding import study as encoding

@@ -71,14 +71,29 @@ def test_another_version_is_read_by_its_names_alone(entries: list[Entry], versio
     assert said.told == old.record.payload["text"]
 
 
-@pytest.mark.parametrize("study", ["concepts", "faces", "safety", "posters", "encoding", "response", "drawing"])
+@pytest.mark.parametrize(
+    "study", ["concepts", "faces", "safety", "posters", "encoding", "response", "drawing", "alignment"]
+)
 @pytest.mark.parametrize(
     "value", [None, 1, "text", [], {}, [1, [2]], {"text": 1}, {"concept": []}, {"concept": {"a": 1}}]
 )
 def test_no_record_stops_anybody(study: str, value: object) -> None:
     names = ("prompt", "question", "concept", "group", "answers", "values", "items", "id", "text", "scores", "size")
     odd = dict.fromkeys(names, value)
-    kinds = ("draw", "describe", "likelihood", "choice", "recall", "request", "items", "trajectory", "reply", "look")
+    kinds = (
+        "draw",
+        "describe",
+        "likelihood",
+        "choice",
+        "recall",
+        "request",
+        "items",
+        "trajectory",
+        "reply",
+        "look",
+        "compare",
+        "attend",
+    )
     for kind in kinds:
         unit = Unit(study, STUDIES[study].version, kind, "m@1", odd, odd)  # type: ignore[arg-type]
         record = Record(unit.id, odd)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ MODULES = (
     "answers",
     *(
         f"{one}.records"
-        for one in ("aphasia", "concepts", "encoding", "faces", "posters", "response", "safety", "states")
+        for one in ("alignment", "aphasia", "concepts", "encoding", "faces", "posters", "response", "safety", "states")
     ),
 )
 NOTHING = Unit("study", 1, "kind", "model", {})

@@ -26,28 +26,32 @@ from unispect.studies.verdicts import SMALL
 
 PLACE = {WORDS: "the words", START: "reply starts"}
 METHODS = (
-    f"Every word of a lexicon is drawn in the names of {CONTEXTS} combinations, half of them one wording and half another, "
-    "in the place of the word that stands there, so that words of one attribute have the same company; and it is asked "
-    "about in two wordings. States are means over prompts. A text of the user is given for both goals as it is.",
-    "Places: the mean over the word's own tokens (of a text: over all of it); the row from which the reply is generated.",
+    f"Every word of a lexicon is drawn in the names of {CONTEXTS} combinations, half of them one wording and half "
+    "another, in the place of the word that stands there, so that words of one attribute have the same company; and it "
+    "is asked about in two wordings. States are means over prompts. A text of the user is given for both goals as it "
+    "is.",
+    "Places: the mean over the word's own tokens (of a text: over all of it); the row from which the reply is "
+    "generated.",
     "CKA: linear, of unbiased HSIC (arXiv 1905.00414, 2010.15327, 2405.01012). Mutual neighbours: share of "
-    f"{NEIGHBOURS} nearest by cosine that both goals have (arXiv 2405.07987), ties shared. Both are chance-corrected: 0 "
-    "is the mean over all permutations of words within their attribute, 1 is two goals that lie alike.",
-    f"p values: {PERMUTATIONS} permutations of words within attributes ({OF_TEXTS} of texts), the count and one over all and "
-    "one, by the largest standardised value of all layers together.",
-    "Ceiling: the same number between two wordings for one goal. Goals are compared mean over all pairs of wordings, so "
-    "that each is of as much data.",
-    f"Claims are about the row from which the reply is generated, by CKA, from the first block on. Alike: by the "
-    f"permutation test, refuted where the largest value is surely below {SMALL}. Apart, and beyond spelling: differences "
-    f"of means over layers, surely above {SMALL}, refuted where surely below. Rules were fixed before models were run.",
-    "Attention: read out of every block and head while a picture is drawn (its last step) and while a picture is named.",
+    f"{NEIGHBOURS} nearest by cosine that both goals have (arXiv 2405.07987), ties shared. Both are chance-corrected: "
+    "0 is the mean over all permutations of words within their attribute, 1 is two goals that lie alike.",
+    f"p values: {PERMUTATIONS} permutations of words within attributes ({OF_TEXTS} of texts), the count and one over "
+    "all and one, by the largest standardised value of all layers together.",
+    "Ceiling: the same number between two wordings for one goal. Goals are compared mean over all pairs of wordings, "
+    "so that each is of as much data.",
+    "Claims are about the row from which the reply is generated, by CKA, from the first block on. Alike: by the "
+    f"permutation test, refuted where the largest value is surely below {SMALL}. Apart, and beyond spelling: "
+    f"differences of means over layers, surely above {SMALL}, refuted where surely below. Rules were fixed before "
+    "models were run.",
+    "Attention: read out of every block and head while a picture is drawn (its last step) and while a picture is "
+    "named.",
     "Intervals: 95 %, over words by the jackknife, over prompts for attention.",
 )
 CAVEATS = (
-    "That goals lie alike shows that the same words are near each other for both, not that one route uses what the other "
-    "has; words that are spelled alike are near each other too, which is why words never taught stand beside.",
-    "22 words are few: a value is seldom surely below 0.2. Limits of CKA hold less than 95 % where one direction outweighs "
-    "all others (docs/statistics.md).",
+    "That goals lie alike shows that the same words are near each other for both, not that one route uses what the "
+    "other has; words that are spelled alike are near each other too, which is why words never taught stand beside.",
+    f"22 words are few: a value is seldom surely below {SMALL}. Limits of CKA hold less than 95 % where one direction "
+    "outweighs all others (docs/statistics.md).",
     f"What is said holds for the words asked, as one training of a model left them. {ALONE}",
 )
 
@@ -66,9 +70,9 @@ def section(every: Sequence[Alike], looks: Sequence[Looking] = (), losses: Itera
         id=STUDY,
         title="Do drawing and telling lie alike?",
         lead=(
-            "A prompt to draw a word and a question about it are run through the same layers. Where words that are near "
-            "each other for one are near each other for the other, the two goals lie alike there. Attention shows what "
-            "rows of pictures and of replies look at."
+            "A prompt to draw a word and a question about it are run through the same layers. Where words that are "
+            "near each other for one are near each other for the other, the two goals lie alike there. Attention shows "
+            "what rows of pictures and of replies look at."
         ),
         findings=found,
         tables=tuple(table for table in tables if table.rows),
@@ -88,8 +92,8 @@ def _table(every: Sequence[Alike]) -> Table:
         columns,
         tuple(_row(one, every) for one in every if one.measure == CKA),
         "Chance-corrected CKA, but for the last two columns; limits over words. Most: largest of the layers from the "
-        "first block on, with limits for all of them together, as p is. Means are over those layers. At the words, goals "
-        "are alike at layer 0, since both hold the same tokens.",
+        "first block on, with limits for all of them together, as p is. Means are over those layers. At the words, "
+        "goals are alike at layer 0, since both hold the same tokens.",
     )
 
 
@@ -137,8 +141,8 @@ def _over_trainings(every: Sequence[Alike]) -> Iterator[Table]:
         "Over trainings",
         ("family", "words", "what", "trainings", "mean", "smallest", "largest"),
         tuple(rows),
-        "Chance-corrected CKA where the reply starts, mean over layers; limits are over trainings, none from fewer than "
-        "three.",
+        "Chance-corrected CKA where the reply starts, mean over layers; limits are over trainings, none from fewer "
+        "than three.",
     )
 
 
