@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from unispect.core.errors import UnispectError, unknown
+from unispect.studies.alignment import study as alignment
 from unispect.studies.base import OverStudies, Study, later
 from unispect.studies.concepts import study as concepts
 from unispect.studies.drawing import study as drawing
@@ -25,7 +26,18 @@ GROUP = "unispect.studies"
 
 STUDIES: Mapping[str, Study] = {
     study.name: study
-    for study in (concepts, faces, safety, encoding, response, probing_attributes, patching, drawing, posters)
+    for study in (
+        concepts,
+        faces,
+        safety,
+        encoding,
+        response,
+        alignment,
+        probing_attributes,
+        patching,
+        drawing,
+        posters,
+    )
 }
 SECTIONS: tuple[OverStudies, ...] = (
     later("unispect.studies.families.view:view"),

@@ -215,7 +215,6 @@ def correlated(rng: np.random.Generator, n: int, share: float, spread: Floats) -
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("n", "share"), [(22, 0.0), (22, 0.7), (48, 0.95)])
 def test_intervals_hold_what_endlessly_many_items_would_give(n: int, share: float):
     held = 0

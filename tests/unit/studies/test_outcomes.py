@@ -91,6 +91,8 @@ def test_no_record_stops_anybody(study: str, value: object) -> None:
         "reply",
         "look",
         "probe",
+        "compare",
+        "attend",
     )
     kinds += ("patch-tell", "patch-draw", "steer-tell", "steer-draw")
     for kind in kinds:

@@ -14,6 +14,7 @@ MODULES = (
     *(
         f"{one}.records"
         for one in (
+            "alignment",
             "aphasia",
             "concepts",
             "encoding",
