@@ -414,7 +414,8 @@ class Contract:
             assert "edited" not in other.replay
             assert all(bool((rows == given).all()) for rows in read.found)
             found += len(read.found)
-        assert found
+        # A second network may be drawn in that cannot be edited.
+        assert found or (isinstance(editable, DrawsApart) and "decoder" not in editable.stacks)
 
     def test_many_edits_of_one_prompt_are_each_as_by_itself(self, editable: Editable):
         blocks, width = editable.stacks["backbone"]

@@ -280,7 +280,7 @@ def test_given_pictures_stand_in_the_decoder_behind_the_words(tmp_path: Path):
     assert (model.draw(encoded, ImageSampling((1,)), edits=[edits])[0].latents == plain[0].latents).all()
     *_, state = (own for own in model.decoder_states(encoded, plain, at=0) if own.layer <= 1)
     assert torch.equal(reads[0].found[0], state.rows[0])
-    empty = len(model.processor.bare_ids(model.drawing.negative, chat=encoded.inputs.chat))
+    empty = len(model.processor.bare_ids(model.drawing.negative, chat=False))
     places = state.segments[0][-1]
     # Of the branches without the prompt, one has given pictures and one has not.
     assert sorted(map(len, reads[1].found)) == [empty + len(places), empty + len(given) + len(places)]

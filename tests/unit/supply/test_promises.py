@@ -48,7 +48,7 @@ def test_every_page_of_promises_is_there_once() -> None:
     found = [line for line in (DOCS / "promises.md").read_text("utf-8").splitlines() if line.startswith("## [")]
     headings = [HEADING.fullmatch(line) for line in found]
     pages = [match[1] for match in headings if match and match[1] == match[2]]
-    assert pages == ["runs.md", "chat.md", "scale.md", "training.md", "data.md", "weights.md"]
+    assert pages == ["runs.md", "chat.md", "scale.md", "training.md", "data.md", "weights.md", "intervene.md"]
     assert all((DOCS / page).exists() for page in pages)
 
 
