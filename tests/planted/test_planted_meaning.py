@@ -17,13 +17,14 @@ from unispect.studies.probing_attributes import study as probing
 
 
 def entries(study: Study, model: models.HandBuilt, options: Options) -> Iterator[Entry]:
-    """A study run and judged."""
+    """A study run and judged; of patching only what is told, since nothing else decides."""
     planned, records = study.planned(model.card, options), dict[str, Record]()
-    for _, units in groupby(planned.units, key=lambda unit: (unit.kind, repr(unit.inputs) if study is probing else "")):
+    asked = [unit for unit in planned.units if unit.kind != "patch-draw"]
+    for _, units in groupby(asked, key=lambda unit: (unit.kind, repr(unit.inputs) if study is probing else "")):
         batch = list(units)
         records |= {record.unit: record for record in study.run(model, batch, records.__getitem__)}
     judge = study.judges.get(RULES)
-    for unit in planned.units:
+    for unit in asked:
         yield judged(judge, unit, records[unit.id]) if judge else Entry(unit, records[unit.id], {})
 
 
