@@ -79,7 +79,7 @@ def _patched(moved: Model | None, lexicons: Iterable[str], kind: str, which: str
     for lexicon in lexicons if moved else ():
         assert moved is not None
         own = moved.patched.get((Goal.TEXT, lexicon))
-        if own is not None and (shown := Shown(own, kind, which)).cells:
+        if own is not None and (shown := Shown(own, kind, which)).deciding:
             return shown.top
     return None
 
