@@ -27,6 +27,7 @@ from unispect.metrics.association import Shared, pearson, spearman
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.means import Means
 from unispect.metrics.raters import agreement
+from unispect.metrics.similarity import Likeness, Measure, Space, corrected, jackknife, likeness, permuted
 from unispect.studies.states.curves import Curves, Gaps, contrast
 
 Floats = NDArray[np.float64]
@@ -437,6 +438,51 @@ def _r(sums: Floats) -> Floats:
     return (ab / n - a * b / n**2) / np.sqrt(np.where(spread > 1e-18, spread, np.nan))
 
 
+def likenesses(simulations: int, alternatives: bool) -> Iterator[Row]:
+    """Debiased CKA and mutual neighbours of two spaces that have a share of their variance in common.
+
+    The CKA of endlessly many items is the squared share; of neighbours there is no such number, and the truth is what
+    2,000 other samples of as many items give on average.
+    """
+    for n in (22, 48):
+        for name, spread in (
+            ("64 equal directions", np.ones(64)),
+            ("64 falling directions", 1 / np.sqrt(np.arange(1, 65))),
+            ("16 of which one outweighs all", 1 / np.arange(1, 17)),
+        ):
+            for share in (0.0, 0.3, 0.7, 0.95):
+
+                def spaces(rng, n=n, spread=spread, share=share):
+                    common, *own = rng.normal(size=(3, n, len(spread))) * spread
+                    return [math.sqrt(share) * common + math.sqrt(1 - share) * one for one in own]
+
+                rng = np.random.default_rng(0)
+                nearest = float(np.mean([_neighbours(spaces(rng)) for _ in range(2000)]))
+                truths: tuple[tuple[Measure, float], ...] = (("cka", share**2), ("knn", nearest))
+                for measure, value in truths:
+
+                    def draw(rng, spaces=spaces, measure: Measure = measure, value=value):
+                        found = _likeness(spaces(rng), measure)
+                        limits = {OURS: ends(jackknife(found.corrected, found.without, unit="words"))}
+                        if alternatives:
+                            plain = jackknife(found.corrected, found.without, unit="words", bounded=False)
+                            limits["without Fisher's z"] = ends(plain)
+                        return limits, value
+
+                    yield covered(f"{n} words", f"{measure} {value:.2f}, {name}", draw, simulations)
+
+
+def _neighbours(spaces: Sequence[Floats]) -> float:
+    one, other = (Space.of(rows, "knn") for rows in spaces)
+    drawn = permuted([one], [other], np.arange(len(spaces[0]))[None])
+    return corrected(float(drawn[0]), one.k / (len(spaces[0]) - 1))
+
+
+def _likeness(spaces: Sequence[Floats], measure: Measure) -> Likeness:
+    one, other = (Space.of(rows, measure) for rows in spaces)
+    return likeness([one], [other], [0] * len(spaces[0]))
+
+
 def corners(simulations: int, alternatives: bool) -> Iterator[Row]:
     """How much nearer two curves are at the end than at the start: a difference of two sizes."""
     for n in (6, 12, 40):
@@ -524,6 +570,7 @@ TABLES: Mapping[str, Callable[[int, bool], Iterator[Row]]] = {
     "means": means,
     "groups": groups,
     "correlations": correlations,
+    "likenesses": likenesses,
     "corners": corners,
     "agreements": agreements,
     "associations": associations,
