@@ -122,7 +122,8 @@ class Sweep(_Strict):
         organism: which organisms.
         binding: what they learn; None where only growing up is looked at.
         factors: name -> levels. A list holds values of the recipe's key of that name (or of `organism.KEY`); a mapping
-            holds levels by name, each with the keys that it sets.
+            holds levels by name, each with the keys that it sets; `teach.both` sets one key of `teach` and leaves the
+            others, so that two factors can each teach something.
         cells: levels by factor, a cell each; empty for all combinations.
         studies: name -> what it is told; run on the result of every training.
     """
@@ -165,7 +166,8 @@ class Sweep(_Strict):
             known = [name for name in Recipe.model_fields if name != "seed"] + ([] if own else [RECIPE, *known])
         if key == "seed":
             raise ValueError(f"{where}: seeds stand under 'seeds'")
-        if key not in known:
+        top, dot, inside = key.partition(".")
+        if (key if of_organism or not dot else top) not in known or (dot and not inside):
             raise ValueError(f"{where}: {unknown('key', key, known)}")
         if not of_organism and self.binding is None:
             raise ValueError(f"{where}: {key!r} is about a binding, and the sweep has none")

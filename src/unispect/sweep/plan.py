@@ -152,7 +152,8 @@ class _Recipes:
     def _loaded(self, name: str, said: Mapping[str, Any], family: str) -> tuple[str, Recipe]:
         beside = self._read.beside / name
         named = str(beside) if name not in self._shipped and beside.is_file() else name
-        plain, recipe = load_recipe(named), load_recipe(named, said)
+        plain = load_recipe(named)
+        recipe = load_recipe(named, _nested(said, plain.model_dump(mode="json")))
         if recipe.families and family not in recipe.families:
             raise UsageError(f"recipe {name} is for {', '.join(recipe.families)}, not for {family}")
         if recipe.batch % recipe.micro_batch:
@@ -164,6 +165,24 @@ class _Recipes:
             )
         _ = make_mixture(recipe, IMAGE_SIZE).steps  # says what the batch has no room for
         return _title(Path(name).stem, plain, recipe), recipe
+
+
+def _nested(said: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys such as `teach.both` put into what they are part of: as it is set, or else as the recipe has it.
+
+    Raises:
+        UsageError: that is nothing that has keys.
+    """
+    found = {key: value for key, value in said.items() if "." not in key}
+    for key, value in said.items():
+        top, dot, inside = key.partition(".")
+        if not dot:
+            continue
+        whole = found[top] if top in found else plain.get(top)
+        if whole is not None and not isinstance(whole, Mapping):
+            raise UsageError(f"{key!r}: {top!r} has no keys; it is {whole!r}")
+        found[top] = {**(whole or {}), inside: value}
+    return found
 
 
 def _elsewhere(recipe: Recipe) -> str:

@@ -42,6 +42,8 @@ def binding(**changes: object) -> dict:
         (binding(families={"harmon": {}}), "unknown family of this sweep 'harmon'; known: janus-pro"),
         ({**ONE, "factors": {"recognise": [0.5]}}, "has 1 levels; a factor has two or more"),
         ({**ONE, "factors": {"recognize": [0, 0.5]}}, "unknown key 'recognize'; did you mean 'recognise'?"),
+        (binding(set={"teech.both": "both"}), "unknown key 'teech.both'; did you mean 'teach'?"),
+        (binding(set={"teach.": "both"}), "unknown key 'teach.'"),
         ({**ONE, "factors": {"tied": {"a": {"organism.tied": True}, "b": {}}}}, "leave 'shipped' out"),
         (
             {"name": "x", "organism": GROWN, "factors": {"recognise": [0, 0.5]}},

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.little_sweeps import ONE, SHORT, SQUARE, planned
+from unispect.core.errors import UsageError
 from unispect.core.shards import shard
 from unispect.core.typed import read_inputs
 from unispect.organisms.families import FAMILIES
 from unispect.runner.sweeping import SweepConfig, prepare
+from unispect.studies.causes.effects import Cell, fraction
 from unispect.sweep.cost import seconds_of
+from unispect.sweep.file import load_sweep
 from unispect.sweep.records import Bound
 
 GROWN = {"families": ["janus-pro"], "seeds": [3, 4]}
@@ -56,6 +59,33 @@ def test_levels_that_come_to_the_same_are_one_training_in_two_cells(tmp_path: Pa
     assert (len(found.places), len(found.trainings), len(found.results)) == (6, 4, 4)
     assert Counter(Counter(place.training for place in found.places).values()) == {2: 2, 1: 2}
     assert len({unit.id for unit in found.plan.units}) == len(found.plan.units) == 10
+
+
+def test_two_factors_may_each_set_a_key_of_one_mapping(tmp_path: Path):
+    factors = {
+        "telling": {"no": {}, "yes": {"teach.both": "both"}},
+        "crowd": {"no": {}, "yes": {"teach.text": "drawing"}},
+    }
+    found = planned(tmp_path, {**ONE, "factors": factors})
+    taught = [read_inputs(Bound, unit).recipe["teach"] for unit in found.trainings]
+    usual = taught[0]
+    assert taught[1:] == [
+        {**usual, "text": "drawing"},
+        {**usual, "both": "both"},
+        {**usual, "both": "both", "text": "drawing"},
+    ]
+
+
+def test_what_has_no_keys_is_named(tmp_path: Path):
+    with pytest.raises(UsageError, match="'steps' has no keys; it is"):
+        planned(tmp_path, {**ONE, "factors": {"steps": {"a": {}, "b": {"steps.both": 3}}}})
+
+
+def test_the_sweep_about_causes_is_the_half_fraction_that_its_page_describes():
+    read = load_sweep(Path(__file__).parents[3] / "docs/data/sweeps/causes.yaml")
+    names = {factor: tuple(read.sweep.levels(factor)) for factor in read.sweep.factors}
+    expected = fraction(names, {"learners": ("recognition", "telling", "crowd")})
+    assert {Cell.of(levels) for levels in read.sweep.combinations()} == set(expected.cells)
 
 
 def test_neither_name_nor_place_nor_what_decides_nothing_is_in_the_id_of_a_training(tmp_path: Path):
