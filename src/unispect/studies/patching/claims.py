@@ -18,7 +18,8 @@ word's rows there is to write another word.
 * Steered: with a direction of real words surely more answers follow (by 0.2) than with a random one of the same length.
   Beside: at the dose where most do, other attributes surely lose less than 0.2.
 
-A claim about any of many patches is corrected for all of them (Bonferroni), then with all claims of the section (Holm).
+Words that were taught in the same way are taken together. A claim about any of many patches is corrected for all of
+them (Bonferroni), then with all claims of the section (Holm).
 """
 
 from __future__ import annotations
@@ -31,7 +32,19 @@ from unispect.core.prompts import Goal
 from unispect.data.concepts.lexicons import REAL
 from unispect.metrics.extremes import largest
 from unispect.studies.decisions import UNDECIDED, above, any_of, below
-from unispect.studies.patching.observed import BESIDE, DIRECTION, NEVER, OWN, SOURCE, Cell, Dosed, Key, Model, Outcomes
+from unispect.studies.patching.observed import (
+    BESIDE,
+    DIRECTION,
+    NEVER,
+    OWN,
+    SOURCE,
+    Cell,
+    Dosed,
+    Key,
+    Model,
+    Outcomes,
+    pooled,
+)
 from unispect.studies.patching.records import (
     ACROSS,
     LAST,
@@ -131,8 +144,8 @@ def findings(models: Sequence[Model]) -> Iterator[Finding]:
     for model in models:
         for goal in Goal:
             own = [one for (asked, _), one in model.patched.items() if asked is goal]
-            for one in own:
-                yield from _of_patches(one, own)
+            for taught in dict.fromkeys(one.taught for one in own):
+                yield from _of_patches(pooled([one for one in own if one.taught == taught]), own)
             if own:
                 yield unchanged(goal, own)
             for (asked, _), one in model.steered.items():
@@ -172,7 +185,7 @@ def moved(one: Outcomes, places: Sequence[str], real: Outcomes | None) -> Findin
     best, at_word = seen.best, places == AT_WORD
     where = "at" if at_word else "behind"
     return Finding(
-        id=f"moved-{where}-{one.goal}-{one.lexicon}",
+        id=f"moved-{where}-{one.goal}-{one.taught}",
         claim=(
             f"The states {where} {_called(one)}, moved from {DOING[other(one.goal)]} into {DOING[one.goal]}, are "
             f"{DONE[one.goal]}."
