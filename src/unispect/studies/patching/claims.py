@@ -1,7 +1,7 @@
 """What is claimed of states that were moved, and of directions.
 
-The rules were settled on planted worlds and on what organisms of one family (Janus-Pro) told, before other families and
-all drawings were judged.
+The rules were settled on planted worlds and while organisms of one family (Janus-Pro) were looked at; for other families
+they were fixed beforehand.
 
 Layer 0 is in tables and heat maps and decides nothing: it holds the tokens, no block has worked on them. To replace a
 word's rows there is to write another word.

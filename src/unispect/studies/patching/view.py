@@ -80,8 +80,8 @@ METHODS = (
     "then with all claims of the section (Holm); it is refuted where it surely fails at each. That moved words fail is "
     "said only where real words' states, put across from one real word to another, are followed, and surely more "
     "often. "
-    "These rules were settled on planted worlds and on what organisms of Janus-Pro told, before other families and all "
-    "drawings were judged.",
+    "Words taught in the same way are taken together. These rules were settled on planted worlds and while organisms of "
+    "Janus-Pro were looked at; for other families they were fixed beforehand.",
 )
 CAVEATS = (
     "That moved states are told or drawn shows that they are enough there, not that a model uses them by itself.",
