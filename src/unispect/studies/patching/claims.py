@@ -1,7 +1,7 @@
 """What is claimed of states that were moved, and of directions.
 
-The rules were settled on planted worlds and while organisms of one family (Janus-Pro) were looked at; for other families
-they were fixed beforehand.
+The rules were settled on planted worlds and while organisms of one family (Janus-Pro) were looked at; for other
+families they were fixed beforehand.
 
 Layer 0 is in tables and heat maps and decides nothing: it holds the tokens, no block has worked on them. To replace a
 word's rows there is to write another word.
@@ -195,8 +195,8 @@ def moved(one: Outcomes, places: Sequence[str], real: Outcomes | None) -> Findin
             f"Largest chance-corrected share {shown(seen.top)}, at {_where(best)}; more than with an unrelated word's "
             f"states there by {shown(seen.less(best, UNRELATED))}, than with random ones by "
             f"{shown(seen.less(best, RANDOM))}. Surely at: "
-            f"{_places(seen.held_at(lambda cell: _moved_at(seen, cell)))}. "
-            f"Unpatched {shown(one.share((UNPATCHED, OWN)))}. {_counted(one, seen)}"
+            f"{_places(seen.held_at(lambda cell: _moved_at(seen, cell)))}. Unpatched "
+            f"{shown(one.share((UNPATCHED, OWN)))}. {_counted(one, seen)}"
         ),
         interval=seen.top,
         model=one.name,
@@ -317,15 +317,13 @@ def steered(one: Outcomes, origin: str) -> Finding:
         id=f"steered-{one.goal}-{origin}-{one.lexicon}",
         claim=(
             f"Directions of real words, taken from {DOING[Goal(origin)]}, steer what {_called(one)} are "
-            f"{DONE[one.goal]} "
-            "as."
+            f"{DONE[one.goal]} as."
         ),
         verdict=Verdict.CANNOT_TELL,
         detail=(
             f"Clearest {_dosed(best)}: chance-corrected share that follows "
             f"{shown(one.share((DIRECTION, SOURCE, *best)))}, more than along a random direction by "
-            f"{shown(more[best])}. "
-            f"{_counted(one, doses)}"
+            f"{shown(more[best])}. {_counted(one, doses)}"
         ),
         interval=largest(list(more.values())),
         model=one.name,
