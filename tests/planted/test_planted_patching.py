@@ -4,14 +4,14 @@ import pytest
 
 import unispect
 from tests.planted_truth.case import ANY, BOUND, counted
-from tests.planted_truth.patches import CELLS, HERE, worlds
+from tests.planted_truth.patches import CELLS, HERE, outcomes_of, worlds
 from unispect.core.findings import Verdict
 from unispect.core.prompts import Goal
 from unispect.core.units import Entry, Record
 from unispect.studies.base import Options
 from unispect.studies.patching import study
 from unispect.studies.patching.claims import Shown
-from unispect.studies.patching.observed import OWN, SOURCE, observed
+from unispect.studies.patching.observed import OWN, SOURCE, observed, pooled
 from unispect.studies.patching.plan import plan
 from unispect.studies.patching.records import ACROSS, MOVED, RANDOM, UNPATCHED, UNRELATED, WORD
 
@@ -41,6 +41,18 @@ def test_words_that_fail_to_move_are_no_finding_where_real_words_cannot_be_moved
     found = {one.id: one for one in LUCK.findings(0)}
     assert found["moved-at-text-drawing"].verdict is Verdict.CANNOT_TELL
     assert len(CELLS) > 1
+
+
+def test_words_of_two_lexicons_are_pooled_as_words_of_one():
+    some = [outcomes_of(seed) for seed in (1, 2)]
+    for one, name in zip(some, ("a", "b"), strict=True):
+        one.lexicon = name
+    both = pooled(some)
+    key = (MOVED, OWN, *HERE)
+    assert len(both.words) == 2 * len(some[0].words)
+    assert both.share(key).n == 2 * some[0].share(key).n
+    assert both.share(key).estimate == pytest.approx(sum(one.share(key).estimate for one in some) / 2)
+    assert pooled(some[:1]) is some[0]
 
 
 def nothing(unit: str) -> Record:

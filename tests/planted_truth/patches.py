@@ -67,6 +67,12 @@ def found(sure: Sure, seed: int) -> Sequence[Finding]:
     return settled(findings([model]))
 
 
+def outcomes_of(seed: int) -> Outcomes:
+    """Of words taught by drawing, where there is one memory."""
+    card = ModelCard("planted", "fake", "none", None, 64, 16, taught={"drawing": "drawing"})
+    return _patched(card, "drawing", _one_memory, generator_for("planted patches", seed))
+
+
 def _luck(lexicon: str, kind: str, cell: Cell | None) -> tuple[float, float]:
     return 0.0, 0.0
 

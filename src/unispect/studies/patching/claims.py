@@ -1,7 +1,7 @@
 """What is claimed of states that were moved, and of directions.
 
-The rules were settled on planted worlds and on what organisms of one family (Janus-Pro) told, before other families and
-all drawings were judged.
+The rules were settled on planted worlds and while organisms of one family (Janus-Pro) were looked at; for other
+families they were fixed beforehand.
 
 Layer 0 is in tables and heat maps and decides nothing: it holds the tokens, no block has worked on them. To replace a
 word's rows there is to write another word.
@@ -18,7 +18,8 @@ word's rows there is to write another word.
 * Steered: with a direction of real words surely more answers follow (by 0.2) than with a random one of the same length.
   Beside: at the dose where most do, other attributes surely lose less than 0.2.
 
-A claim about any of many patches is corrected for all of them (Bonferroni), then with all claims of the section (Holm).
+Words that were taught in the same way are taken together. A claim about any of many patches is corrected for all of
+them (Bonferroni), then with all claims of the section (Holm).
 """
 
 from __future__ import annotations
@@ -31,7 +32,19 @@ from unispect.core.prompts import Goal
 from unispect.data.concepts.lexicons import REAL
 from unispect.metrics.extremes import largest
 from unispect.studies.decisions import UNDECIDED, above, any_of, below
-from unispect.studies.patching.observed import BESIDE, DIRECTION, NEVER, OWN, SOURCE, Cell, Dosed, Key, Model, Outcomes
+from unispect.studies.patching.observed import (
+    BESIDE,
+    DIRECTION,
+    NEVER,
+    OWN,
+    SOURCE,
+    Cell,
+    Dosed,
+    Key,
+    Model,
+    Outcomes,
+    pooled,
+)
 from unispect.studies.patching.records import (
     ACROSS,
     LAST,
@@ -131,8 +144,8 @@ def findings(models: Sequence[Model]) -> Iterator[Finding]:
     for model in models:
         for goal in Goal:
             own = [one for (asked, _), one in model.patched.items() if asked is goal]
-            for one in own:
-                yield from _of_patches(one, own)
+            for taught in dict.fromkeys(one.taught for one in own):
+                yield from _of_patches(pooled([one for one in own if one.taught == taught]), own)
             if own:
                 yield unchanged(goal, own)
             for (asked, _), one in model.steered.items():
@@ -172,7 +185,7 @@ def moved(one: Outcomes, places: Sequence[str], real: Outcomes | None) -> Findin
     best, at_word = seen.best, places == AT_WORD
     where = "at" if at_word else "behind"
     return Finding(
-        id=f"moved-{where}-{one.goal}-{one.lexicon}",
+        id=f"moved-{where}-{one.goal}-{one.taught}",
         claim=(
             f"The states {where} {_called(one)}, moved from {DOING[other(one.goal)]} into {DOING[one.goal]}, are "
             f"{DONE[one.goal]}."
@@ -182,8 +195,8 @@ def moved(one: Outcomes, places: Sequence[str], real: Outcomes | None) -> Findin
             f"Largest chance-corrected share {shown(seen.top)}, at {_where(best)}; more than with an unrelated word's "
             f"states there by {shown(seen.less(best, UNRELATED))}, than with random ones by "
             f"{shown(seen.less(best, RANDOM))}. Surely at: "
-            f"{_places(seen.held_at(lambda cell: _moved_at(seen, cell)))}. "
-            f"Unpatched {shown(one.share((UNPATCHED, OWN)))}. {_counted(one, seen)}"
+            f"{_places(seen.held_at(lambda cell: _moved_at(seen, cell)))}. Unpatched "
+            f"{shown(one.share((UNPATCHED, OWN)))}. {_counted(one, seen)}"
         ),
         interval=seen.top,
         model=one.name,
@@ -304,15 +317,13 @@ def steered(one: Outcomes, origin: str) -> Finding:
         id=f"steered-{one.goal}-{origin}-{one.lexicon}",
         claim=(
             f"Directions of real words, taken from {DOING[Goal(origin)]}, steer what {_called(one)} are "
-            f"{DONE[one.goal]} "
-            "as."
+            f"{DONE[one.goal]} as."
         ),
         verdict=Verdict.CANNOT_TELL,
         detail=(
             f"Clearest {_dosed(best)}: chance-corrected share that follows "
             f"{shown(one.share((DIRECTION, SOURCE, *best)))}, more than along a random direction by "
-            f"{shown(more[best])}. "
-            f"{_counted(one, doses)}"
+            f"{shown(more[best])}. {_counted(one, doses)}"
         ),
         interval=largest(list(more.values())),
         model=one.name,

@@ -140,6 +140,29 @@ class Outcomes:
         return np.array(list(own.values())), list(own), stretch
 
 
+def pooled(several: Sequence[Outcomes]) -> Outcomes:
+    """Words of several lexicons as those of one, under the name of the first: their outcomes by the keys that all have.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not several:
+        raise ValueError("no words to pool")
+    first = several[0]
+    if len(several) == 1:
+        return first
+    found = Outcomes(first.name, first.card, first.goal, first.lexicon, rows=first.rows)
+    for one in several:
+        found.same += one.same
+        found.words |= {f"{one.lexicon} {word}": chance for word, chance in one.words.items()}
+    for key in first.credits:
+        if all(one.has(key) for one in several):
+            found.credits[key] = {
+                f"{one.lexicon} {word}": value for one in several for word, value in one.credits[key].items()
+            }
+    return found
+
+
 @dataclass
 class Model:
     """Everything of one model.
