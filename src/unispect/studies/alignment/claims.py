@@ -1,4 +1,5 @@
-"""What is claimed of drawing prompts and questions about the same words. The rules were fixed before models were run.
+"""What is claimed of drawing prompts and questions about the same words. The rules stood before the seven
+bound organisms were run; two of them had been looked at while the prompts were designed (docs/studies/alignment.md).
 
 All claims are about the row from which the reply is generated, by CKA. At a word's own tokens the two goals are alike
 already where the first block reads them, since both hold the word; that says nothing of what a model makes of it.

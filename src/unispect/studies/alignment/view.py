@@ -41,8 +41,7 @@ METHODS = (
     "so that each is of as much data.",
     "Claims are about the row from which the reply is generated, by CKA, from the first block on. Alike: by the "
     f"permutation test, refuted where the largest value is surely below {SMALL}. Apart, and beyond spelling: "
-    f"differences of means over layers, surely above {SMALL}, refuted where surely below. Rules were fixed before "
-    "models were run.",
+    f"differences of means over layers, surely above {SMALL}, refuted where surely below.",
     "Attention: read out of every block and head while a picture is drawn (its last step) and while a picture is "
     "named.",
     "Intervals: 95 %, over words by the jackknife, over prompts for attention.",
