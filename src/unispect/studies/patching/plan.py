@@ -11,7 +11,7 @@ Steering adds the difference of means between states of one value and of the oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from unispect.core.cards import ModelCard
@@ -48,7 +48,12 @@ from unispect.studies.patching.records import (
 
 STUDY, VERSION = study.name, study.version
 NEVER = "never"
-PARTS = ("patch", "steer")
+KINDS = ("patch-tell", "patch-draw", "steer-tell", "steer-draw")
+PARTS: Mapping[str, tuple[str, ...]] = {
+    **{part: tuple(kind for kind in KINDS if kind.startswith(part)) for part in ("patch", "steer")},
+    **{kind: (kind,) for kind in KINDS},
+}
+"""What can be asked for -> kinds of units. Drawing takes ten times as long as telling."""
 MOST_LAYERS = 9
 """Layers that are patched at most, evenly spread over deep models."""
 SCALES = (0.5, 1.0, 2.0, 4.0)
@@ -82,10 +87,10 @@ def plan(card: ModelCard, options: Options) -> Plan:
     if "score" not in card.capabilities:
         skips.append(Skip("telling", f"{card.id} cannot score"))
     units: list[Unit] = []
-    for part in options.parts or PARTS:
-        tell, draw = _UNITS[part]
-        units += tell(asked) if "score" in card.capabilities else ()
-        units += draw(asked)
+    wanted = {kind for part in options.parts or PARTS for kind in PARTS[part]}
+    for kind in KINDS:
+        if kind in wanted and ("score" in card.capabilities or not kind.endswith("tell")):
+            units += _UNITS[kind](asked)
     return Plan((tuple(units),), tuple(skips))
 
 
@@ -236,7 +241,7 @@ def _steered_drawings(asked: Asked) -> Iterator[Unit]:
         yield asked.unit("steer-draw", inputs, settings, asked.seed)
 
 
-_UNITS = {"patch": (_patched_tellings, _patched_drawings), "steer": (_steered_tellings, _steered_drawings)}
+_UNITS = dict(zip(KINDS, (_patched_tellings, _patched_drawings, _steered_tellings, _steered_drawings), strict=True))
 
 
 def concept_with(attribute: str, value: str) -> Concept:

@@ -34,6 +34,21 @@ def asked(lexicon: str, word: int = 0) -> TellPatched:
     return read_inputs(TellPatched, units[word])
 
 
+@pytest.mark.parametrize(
+    ("parts", "kinds"),
+    [
+        (("patch",), ["patch-tell", "patch-draw"]),
+        (("steer-draw", "patch-tell"), ["patch-tell", "steer-draw"]),
+        (("patch", "patch-draw"), ["patch-tell", "patch-draw"]),
+    ],
+)
+def test_parts_choose_kinds_of_units_each_once(parts: tuple[str, ...], kinds: list[str]):
+    found = plan(CARD, Options(seeds=(3,), parts=parts)).units
+    assert list(dict.fromkeys(unit.kind for unit in found)) == kinds
+    assert len({unit.id for unit in found}) == len(found)
+    assert {unit.id for unit in found} < {unit.id for unit in EVERY.units}
+
+
 def test_every_word_is_patched_for_both_goals_and_real_words_are_steered():
     assert Counter(unit.kind for unit in EVERY.units) == {
         **{"patch-tell": 110, "patch-draw": 110},
