@@ -37,6 +37,8 @@ from unispect.studies.judges import find_judge
 from unispect.studies.one_way import one_way
 from unispect.studies.registry import all_sections, all_studies
 from unispect.studies.unreadable import named
+from unispect.sweep.records import SWEEP
+from unispect.sweep.records import VERSION as SWEEP_VERSION
 
 COMMANDS = 5
 """Commands of one run that a report shows."""
@@ -197,6 +199,12 @@ def _finished(stores: Sequence[RunStore]) -> Mapping[str, Records]:
     return {name: records for name, records in everything.items() if len(records)}
 
 
+def _beside(stores: Sequence[RunStore]) -> Mapping[str, Records]:
+    """Finished records that no study has a section of its own for: what became of the trainings of a sweep."""
+    trainings = Records(stores, SWEEP, SWEEP_VERSION, checked=True)
+    return {SWEEP: trainings} if len(trainings) else {}
+
+
 def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> list[Section]:
     """One section per study that left finished records, in the registry's order, then those over several of them.
 
@@ -216,7 +224,7 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
             sections.append(replace(section, caveats=caveats, aside=(*section.aside, *aside)))
     for over_all in all_sections():
         with named(", ".join(finished), partial(_run_of, stores)):
-            if together := over_all(finished, cards):
+            if together := over_all({**finished, **_beside(stores)}, cards):
                 sections.append(together)
     if not sections:
         names = ", ".join(str(store.folder) for store in stores)

@@ -43,6 +43,7 @@ SECTIONS: tuple[OverStudies, ...] = (
     later("unispect.studies.families.view:view"),
     later("unispect.studies.mechanism.view:view"),
     later("unispect.studies.meaning.view:view"),
+    later("unispect.studies.causes.view:view"),
     later("unispect.studies.statements.view:view"),
 )
 """Sections over several of our studies, in the order of a report."""

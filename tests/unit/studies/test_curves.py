@@ -121,7 +121,9 @@ def entry(model, status="done", error=""):
 def test_models_are_named_by_id_unless_two_share_it():
     card = ModelCard("tiny", "f", "p", None, 1, 1)
     cards = {"tiny@1": card.at("1"), "tiny@2": card.at("2"), "big@1": ModelCard("big", "f", "p", None, 1, 1)}
-    assert names_of([entry("tiny@1"), entry("big@1")], cards) == {"tiny@1": "tiny", "big@1": "big"}
+    one_of_each = {name: cards[name] for name in ("tiny@1", "big@1")}
+    assert names_of([entry("tiny@1"), entry("big@1")], one_of_each) == {"tiny@1": "tiny", "big@1": "big"}
+    assert names_of([entry("tiny@1"), entry("big@1")], cards) == {"tiny@1": "tiny@1", "big@1": "big"}  # as elsewhere
     assert names_of([entry("tiny@1"), entry("tiny@2")], cards) == {"tiny@1": "tiny@1", "tiny@2": "tiny@2"}
     assert names_of([entry("unknown@3")], {}) == {"unknown@3": "unknown"}
     doses = {f"tiny@{n}": replace(cards["tiny@1"], revision=str(n), bound_steps=10 * n) for n in (1, 2)}
