@@ -50,35 +50,37 @@ from unispect.studies.trainings import ALONE, several, trainings_of
 from unispect.studies.verdicts import KNOWN, SMALL
 
 METHODS = (
-    "Activation patching, or interchange intervention (arXiv 2004.12265, 2106.02997, 2202.05262): a run is repeated "
-    "with its states at one layer and place replaced by those of another run; what is computed from them changes "
-    "with them. Told: the likeliest of the attribute's values, as the concepts study asks; drawn: what rules see in "
-    "the picture, all pictures of a word drawn by one seed.",
-    "Places: all tokens of the word; the template behind the user's text, but for its last row; the row from which "
-    "the reply is generated, which in a prompt for a picture is where the picture begins; all of these at once. "
-    "Where two runs have different numbers of rows at a place, their last ones go together, as many as the shorter "
-    "has.",
+    "Activation patching, or interchange intervention (arXiv 2004.12265, 2106.02997, 2202.05262): a run is "
+    "repeated with its states at one layer and place replaced by those of another run; what is computed from "
+    "them changes with them. Told: the likeliest of the attribute's values, as the concepts study asks; drawn: "
+    "what rules see in the picture, all pictures of a word drawn by one seed.",
+    "Places: all tokens of the word; the template behind the user's text, but for its last row; the row from "
+    "which the reply is generated, which in a prompt for a picture is where the picture begins; all of these "
+    "at once. Where two runs have different numbers of rows at a place, their last ones go together, as many "
+    "as the shorter has.",
     f"Layers: 0, the input of the first block, to the last; of deep models {MOST_LAYERS}, evenly spread.",
-    "Moved: the states that the same word has under the other goal. Denoising: those of a real word are put into the "
-    "run of a word that was never taught, whose answer should follow. Noising: those of a word never taught are put "
-    "into the run of a real word, whose answer should be lost (arXiv 2309.16042).",
-    "Controls: the states of a word of another attribute, from a prompt that shares no word (specificity); a run's own "
-    "states (identity), which must change no digit; random states, as long row by row.",
-    "Steering: the mean state of a value's real word less that of the attribute's other values (arXiv 2308.10248), "
-    f"from four questions or from {COMBINATIONS} drawing prompts of combinations that may be learned from, times "
-    f"{', '.join(f'{scale:g}' for scale in SCALES)}; beside it a random direction as long. What must not change: the "
-    "picture's other three attributes; in telling the question about a real word of another attribute, steered alike.",
-    f"Verdicts: most is surely above {KNOWN} of chance-corrected share, what follows at all surely above {SMALL}. "
-    "Layer 0 decides nothing: it holds the tokens. A claim about any of many patches is corrected for all of them "
-    "(Bonferroni), then with all claims of the section (Holm); it is refuted where it surely fails at each. That "
-    "moved words fail is said only where real words' states, put across from one real word to another, are followed, "
-    "and surely more often. Words taught in the same way are taken together. These rules were settled on planted "
-    "worlds and while organisms of Janus-Pro were looked at; for other families they were fixed beforehand.",
+    "Moved: the states that the same word has under the other goal. Denoising: those of a real word are put "
+    "into the run of a word that was never taught, whose answer should follow. Noising: those of a word never "
+    "taught are put into the run of a real word, whose answer should be lost (arXiv 2309.16042).",
+    "Controls: the states of a word of another attribute, from a prompt that shares no word (specificity); a "
+    "run's own states (identity), which must change no digit; random states, as long row by row.",
+    "Steering: the mean state of a value's real word less that of the attribute's other values (arXiv "
+    f"2308.10248), from four questions or from {COMBINATIONS} drawing prompts of combinations that may be "
+    f"learned from, times {', '.join(f'{scale:g}' for scale in SCALES)}; beside it a random direction as long. "
+    "What must not change: the picture's other three attributes; in telling the question about a real word of "
+    "another attribute, steered alike.",
+    f"Verdicts: most is surely above {KNOWN} of chance-corrected share, what follows at all surely above "
+    f"{SMALL}. Layer 0 decides nothing: it holds the tokens. A claim about any of many patches is corrected for "
+    "all of them (Bonferroni), then with all claims of the section (Holm); it is refuted where it surely fails "
+    "at each. That moved words fail is said only where real words' states, put across from one real word to "
+    "another, are followed, and surely more often. Words taught in the same way are taken together. These "
+    "rules were settled on planted worlds and while organisms of Janus-Pro were looked at; for other families "
+    "they were fixed beforehand.",
 )
 CAVEATS = (
     "That moved states are told or drawn shows that they are enough there, not that a model uses them by itself.",
-    "A state that another prompt wrote may lie where the run it is put into never is; the random control shows what "
-    "that alone does, no more.",
+    "A state that another prompt wrote may lie where the run it is put into never is; the random control shows "
+    "what that alone does, no more.",
     f"Intervals are over words, as one training of a model left them. {ALONE}",
 )
 
