@@ -18,6 +18,8 @@ STEPS = 5
 _CELL, _HEIGHT = 34, 26
 _LEAST = 238
 """Width of all cells together, at least: a map of few layers is no smaller than one of many."""
+_COARSE = 0.1
+"""Width of a scale from which on the third decimal of a value is no matter; the pointer is told all of it."""
 _LETTER, _LONGEST = 5.7, 26
 """Width of a letter of a row's label, and how many of them are shown."""
 _TOP, _RIGHT, _BOTTOM = 24, 8, 38
@@ -83,13 +85,21 @@ def _cell(
         said = f"{said} [{number(value.low, 2)}, {number(value.high, 2)}]"
     filled = "" if estimate is None else f' fill-opacity="{shade(estimate, scale):.3g}"'
     middle = f'x="{_short(x + width / 2)}" y="{_short(y + _HEIGHT / 2)}" dy=".32em"'
-    shown = "–" if estimate is None else number(estimate, 2)
+    shown = "–" if estimate is None else _fitting(estimate, scale)
     inner = _short(width - 1)
     return (
         f'<g class="cell{" none" if estimate is None else ""}">'
         f'<path{filled} d="M{_short(x + 0.5)},{_short(y + 0.5)}h{inner}v{_HEIGHT - 1}h-{inner}z">'
         f"<title>{escape(f'{at}: {said}')}</title></path><text {middle}>{shown}</text></g>"
     )
+
+
+def _fitting(value: float, scale: tuple[float, float]) -> str:
+    """The value in as many letters as a cell has room for: two decimals, where the scale is no finer than that."""
+    if scale[1] - scale[0] < _COARSE:
+        return number(value, 2)
+    shown = f"{abs(value):.2f}"
+    return f"−{shown}" if value < 0 and float(shown) else shown
 
 
 def _swatch(opacity: float) -> Markup:

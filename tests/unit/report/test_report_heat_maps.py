@@ -48,6 +48,14 @@ def test_every_number_stands_in_its_row_and_column():
     assert {"0", "1", "2", "layer", "accuracy"} <= {one.text for one in svg.all("text")}
 
 
+def test_numbers_fit_their_cells_however_small_they_are():
+    """Chance-corrected shares of chance exactly are 1e-16, and would run over their neighbours."""
+    svg = drawn(Series("word", (0, 1, 2), (1.1e-16, -3.8e-3, -0.006)))
+    assert cells(svg) == ["0.00", "0.00", "−0.01"]
+    fine = Figure("f", "Title", "layer", "bits", {"panel": (Series("word", (0,), (0.0012,)),)}, None, scale=(0.0, 0.01))
+    assert cells(parse(str(draw(fine, styles_for([fine])).panels[0][1]))) != ["0.00"]
+
+
 def test_a_pointer_is_told_value_limits_and_place():
     assert [one.text for one in drawn(*ROWS).all("title")] == [
         "word, layer 0: 0.25 [0.12, 0.50]",

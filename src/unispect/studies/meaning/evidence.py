@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from unispect.core.cards import ModelCard
 from unispect.core.findings import Interval
@@ -18,12 +19,61 @@ from unispect.studies.meaning.verdict import Evidence
 from unispect.studies.names import names_of
 from unispect.studies.patching.claims import Shown
 from unispect.studies.patching.observed import NEVER, OWN, SOURCE, Model, observed
-from unispect.studies.patching.records import MOVED, REAL_WORD
+from unispect.studies.patching.records import MOVED, PLACES, REAL_WORD
 from unispect.studies.probing_attributes.reads import Reads, reads
 from unispect.studies.verdicts import KNOWN
 
 TOLD_WAYS = ("both", "text")
 """Ways of teaching whose words show that probes work where they are told; else real words do."""
+
+
+Map = Mapping[str, Sequence[tuple[int, Interval]]]
+"""Place -> layers, each with a chance-corrected score."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Layer by layer and place by place, of words taught in one way.
+
+    Attributes:
+        read: what probes that learned from real words read in the states of a question.
+        moved: what is told with the states that the words have when they are drawn.
+    """
+
+    read: Map
+    moved: Map
+
+
+def maps_of(
+    entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard], taught: str = "drawing"
+) -> dict[str, Maps]:
+    """Reference of every model -> where its words are read and told; see `evidence_of`."""
+    read = _by_model(reads(*_of(entries, "probing-attributes", cards)))
+    moved = {one.card.reference: one for one in observed(*_of(entries, "patching", cards))}
+    return {
+        reference: Maps(_read_at(read.get(reference, []), taught), _moved_at(moved.get(reference), taught))
+        for reference in dict.fromkeys([*read, *moved])
+    }
+
+
+def _read_at(probed: Iterable[Reads], taught: str) -> Map:
+    own = next((one for one in probed if one.learned is one.goal is Goal.TEXT and one.taught == taught), None)
+    return {} if own is None else _by_place((*cell, own.corrected(cell)) for cell in own.cells)
+
+
+def _moved_at(model: Model | None, taught: str) -> Map:
+    for (goal, _), own in model.patched.items() if model else ():
+        if goal is Goal.TEXT and own.taught == taught:
+            shown = Shown(own, MOVED, OWN)
+            return _by_place((*cell, shown.share(cell)) for cell in shown.cells)
+    return {}
+
+
+def _by_place(cells: Iterable[tuple[str, int, Interval]]) -> Map:
+    found: dict[str, list[tuple[int, Interval]]] = {}
+    for place, layer, score in cells:
+        found.setdefault(place, []).append((layer, score))
+    return dict(sorted(found.items(), key=lambda own: PLACES.index(own[0]) if own[0] in PLACES else -1))
 
 
 def evidence_of(

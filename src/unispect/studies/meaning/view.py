@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Basis, Bearing, Cell, Decision, Finding, Glance, Interval, Section, Table, Verdict
+from unispect.core.findings import (
+    Basis,
+    Bearing,
+    Cell,
+    Decision,
+    Figure,
+    Finding,
+    Glance,
+    Interval,
+    Section,
+    Series,
+    Table,
+    Verdict,
+)
 from unispect.core.units import Entry
 from unispect.studies.decisions import family_of, settled
-from unispect.studies.meaning.evidence import evidence_of
+from unispect.studies.meaning.evidence import Map, Maps, evidence_of, maps_of
 from unispect.studies.meaning.verdict import Evidence, Lost, likeliest, one_format
 from unispect.studies.names import named
 from unispect.studies.trainings import ALONE
@@ -49,6 +63,7 @@ class Case:
     card: ModelCard
     taught: str
     evidence: Evidence
+    maps: Maps = field(default_factory=lambda: Maps({}, {}))
 
     @property
     def words(self) -> str:
@@ -76,11 +91,11 @@ def section(cases: Sequence[Case]) -> Section | None:
         lead=(
             "A model that draws a word and does not tell it loses the meaning of the word somewhere between the prompt "
             "and the answer: it is not in the states that telling reads, or it is there and telling does not read it, "
-            "or it is read and something else is said. Layer by layer and place by place, what probes read and what "
-            "moved states do stands in the two sections of these studies."
+            "or it is read and something else is said."
         ),
         findings=found,
         tables=(_verdicts(cases, found), _evidence(cases)),
+        figures=tuple(_figures(cases)),
         methods=(
             f"Known is a chance-corrected score surely above {KNOWN}, not known one surely below it, by 95 % limits "
             "over words. Not written: drawn, not told, and probes that learned from real words read less than half of "
@@ -104,6 +119,7 @@ def section(cases: Sequence[Case]) -> Section | None:
 
 def _cases(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard]) -> Iterator[Case]:
     by_way = {taught: evidence_of(entries, cards, taught) for taught in WAYS}
+    where = {taught: maps_of(entries, cards, taught) for taught in WAYS}
     references = list(dict.fromkeys(reference for own in by_way.values() for reference in own))
     names = named(references, cards)
     for reference in references:
@@ -111,7 +127,8 @@ def _cases(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard
             evidence = own.get(reference)
             if evidence is None or (evidence.probed is None and evidence.patched_known is None):
                 continue
-            yield Case(names[reference], cards[reference], taught, evidence)
+            maps = where[taught].get(reference, Maps({}, {}))
+            yield Case(names[reference], cards[reference], taught, evidence, maps)
 
 
 def _findings(case: Case) -> Iterator[Finding]:
@@ -176,6 +193,46 @@ def _evidence(cases: Sequence[Case]) -> Table:
         "Chance-corrected scores (0 is chance, 1 always right) with 95 % limits over words; of several layers and "
         "places the largest, with limits for all of them together.",
     )
+
+
+def _figures(cases: Sequence[Case]) -> Iterator[Figure]:
+    """Heat maps of layers and places, of words taught by drawing: a panel for each model."""
+    own = [case for case in cases if case.taught == "drawing"]
+    for id, title, maps in (
+        ("read", "What the states of a question hold of words taught by drawing", lambda case: case.maps.read),
+        (
+            "moved",
+            "What is told of them with the states that they have when they are drawn",
+            lambda case: case.maps.moved,
+        ),
+    ):
+        panels = {case.name: tuple(_series(maps(case))) for case in own if maps(case)}
+        if panels:
+            yield Figure(
+                id=f"meaning-{id}",
+                title=title,
+                x_label="layer",
+                y_label="chance-corrected score",
+                panels=panels,
+                preset=None,
+                caption="Share of words, chance-corrected: chance, 0, has no shade. Layer 0 holds the tokens.",
+                summary="; ".join(f"{name}: most {_top(series)}" for name, series in panels.items()) + ".",
+                scale=(0.0, 1.0),
+            )
+
+
+def _series(found: Map) -> Iterator[Series]:
+    for place, scores in found.items():
+        low, high = [one.low for _, one in scores], [one.high for _, one in scores]
+        banded = not any(map(math.isnan, low))
+        layers = [layer for layer, _ in scores]
+        estimates = [one.estimate for _, one in scores]
+        yield Series(place, layers, estimates, low if banded else (), high if banded else ())
+
+
+def _top(series: Sequence[Series]) -> str:
+    value, layer, place = max((y, x, one.label) for one in series for x, y in zip(one.x, one.y, strict=True))
+    return f"{value:.2f} at {place}, layer {layer:g}"
 
 
 def _verdicts(cases: Sequence[Case], found: Sequence[Finding]) -> Table:
