@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 # First, so that models find inference mode as it leaves it.
 from tests.helpers.pretended_devices import MixedDevices, pretended_devices  # isort: skip
 
+import torch
 from torch import Tensor
 
 from tests.helpers.contract_models import MODELS
@@ -23,7 +24,8 @@ from unispect.core.errors import Unsupported, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageReply, ImageSampling, TextSampling
 from unispect.models import keys
-from unispect.models.base import DrawsApart, UnifiedModel
+from unispect.models.base import DrawsApart, Intervenes, UnifiedModel
+from unispect.models.edits import Add, Edit, Edits
 
 DRAW = [Prompt.of("a red circle"), Prompt.of("the blue plus at the top")]
 TELL = [Prompt.of("which color is a red circle?"), Prompt.of("what is it?")]
@@ -34,15 +36,35 @@ def outcome(model: UnifiedModel) -> dict[str, str]:
     drawing, telling = model.encode(DRAW, Goal.IMAGE), model.encode(TELL, Goal.TEXT)
     steps = 2 if {"steps", "iterations"} & model.card.defaults.keys() else None
     pictures = model.draw(drawing, ImageSampling((1, 2), steps=steps))
+    editable = cast(Any, model)
     seeing = model.encode([Prompt.of(pictures[0].image, "what is it?")], Goal.TEXT)
     return {
         "draw": digest(picture.image.tobytes() for picture in pictures),
         "write": digest(reply.text.encode() for reply in model.write(telling, TextSampling((1, 2), max_new_tokens=6))),
         "score": digest(map(numbers, model.score(telling, [["red", "blue"], ["a circle", "plus"]]))),
+        "edited score": digest(
+            map(numbers, editable.score(telling, [["red", "blue"], ["plus"]], edits=changed(model)))
+        ),
+        "edited text": digest(
+            reply.text.encode()
+            for reply in editable.write(telling, TextSampling(max_new_tokens=4), edits=changed(model))
+        ),
+        "edited draw": digest(
+            picture.image.tobytes()
+            for picture in editable.draw(drawing, ImageSampling((1, 2), steps=steps), edits=changed(model))
+        ),
         "see": digest(rows(model.states(seeing))),
         "probe": digest(states_of(model, drawing, pictures)),
         "edit": digest(edited(model, pictures[0], steps)),
     }
+
+
+def changed(model: UnifiedModel) -> Edits:
+    """Edits of the first sample at its first and at its last layers, of the second nothing."""
+    assert isinstance(model, Intervenes)
+    blocks, width = model.stacks["backbone"]
+    row = torch.linspace(-1, 1, width)
+    return [[Edit(layer, 1, Add(row)) for layer in (0, blocks - 1)], []]
 
 
 def states_of(model: UnifiedModel, drawing: Encoded, pictures: Sequence[ImageReply]) -> Iterator[bytes]:

@@ -13,14 +13,16 @@ arXiv 2004.12265; Geiger et al. 2021, arXiv 2106.02997; Meng et al. 2022, arXiv 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Final, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
 
-from unispect.core.errors import UsageError
+from unispect.core.errors import UsageError, unknown
 from unispect.core.prompts import Role, Segment
 
 Branch = Literal["conditional", "unconditional", "both"]
@@ -33,7 +35,9 @@ At: TypeAlias = "int | Sequence[int] | Role | Literal['all']"
 
 Segments = tuple[Segment, ...]
 _BEHIND: Final = 2**31
-_BRANCHES: Final = ("conditional", "unconditional")
+_HALF: Final = (torch.float16, torch.bfloat16)
+_ROUNDING: Final = 4.0
+"""Last digits by which directions differ that are one and the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +81,13 @@ class ProjectOut:
     values: Tensor
 
     def __call__(self, rows: Tensor, places: Sequence[int]) -> Tensor:
-        basis = _basis(self.values).to(rows)
-        return rows - (rows @ basis.T) @ basis
+        basis = self._basis.to(rows.device)
+        exact = rows.float() if rows.dtype in _HALF else rows  # a basis in half precision is none
+        return (exact - (exact @ basis.T) @ basis).to(rows)
+
+    @cached_property
+    def _basis(self) -> Tensor:
+        return _basis(self.values).float()
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +95,9 @@ class Read:
     """The rows as they are, kept aside: what the pass itself holds, to the last digit.
 
     Attributes:
-        found: gets a tensor [positions, width], on the model's device, each time that the positions are run: a sampler
-            may run them several times.
+        found: gets a tensor [positions, width], on the model's device, each time that the positions are run. A sampler
+            may run them several times, a text for as long as another of the batch goes on, and some models leave rows
+            out that nothing sees: `found[0]` is what the first pass held.
     """
 
     found: list[Tensor] = field(default_factory=list)
@@ -214,11 +224,15 @@ class Asked:
     inside: Mapping[Stack, Sequence[Segments]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.edits) != len(self.segments):
-            raise UsageError(f"{len(self.segments)} samples need as many lists of edits, not {len(self.edits)}")
-        for stack in self.sizes:
-            for branch in _BRANCHES:
-                self.of(branch, stack)
+        for own in self.edits:
+            for edit in own:
+                if edit.stack not in self.sizes:
+                    raise UsageError(
+                        f"{self.name} runs no {edit.stack!r} here to edit, but its {', '.join(self.sizes)}"
+                    )
+                _check_values(edit, self.name, *self.sizes[edit.stack])
+        for stack in self.sizes:  # what other branches read, whoever runs them knows
+            self.of("conditional", stack)
 
     def of(
         self,
@@ -254,12 +268,9 @@ class Asked:
         parts = self.inside.get(stack, self.segments)[sample] if segments is None else segments
         found = []
         for edit in self.edits[sample]:
-            if edit.stack not in self.sizes:
-                raise UsageError(f"{self.name} runs no {edit.stack!r} here to edit, but its {', '.join(self.sizes)}")
             if edit.stack == stack and edit.branch in (branch, "both"):
-                blocks, width = self.sizes[stack]
-                positions = _checked(edit, parts, self.name, blocks, width, read)
-                found.append(Placed(edit.layer, positions, edit.change, width))
+                positions = _checked(edit, parts, self.name, read)
+                found.append(Placed(edit.layer, positions, edit.change, self.sizes[stack][1]))
         return tuple(found)
 
     def branches(self, *others: Sequence[Segments], stack: Stack = "backbone") -> list[Own] | None:
@@ -317,20 +328,82 @@ def drawn_with(edits: Sequence[Own] | None, samples: int, members: Sequence[int]
     return found if any(found) else None
 
 
-def _checked(edit: Edit, segments: Segments, name: str, blocks: int, width: int, read: str) -> Sequence[int]:
+def understood(edits: Edits, samples: int, name: str) -> Edits:
+    """The edits as lists, with layers and positions as whole numbers, however a caller gives them.
+
+    Args:
+        edits: of every sample; numbers may be those of numpy or tensors.
+        samples: how many there are.
+        name: of the model, for errors.
+
+    Raises:
+        UsageError: they are no edits, of another number of samples, or name what there is not.
+    """
+    try:
+        every = [list(own) for own in edits]
+    except TypeError:
+        raise UsageError(f"{name}: edits are a list for every sample, such as [[edit], []]") from None
+    if len(every) != samples:
+        raise UsageError(f"{samples} samples need as many lists of edits, not {len(every)}")
+    return [[_understood(edit, name) for edit in own] for own in every]
+
+
+def _understood(edit: Edit, name: str) -> Edit:
+    if not isinstance(edit, Edit):
+        raise UsageError(f"{name}: {edit!r} is no Edit")
+    if not isinstance(edit.change, Change):
+        raise UsageError(f"{name}: an edit replaces, adds, projects out or reads; {edit.change!r} does none of these")
+    for what, known in (("branch", get_args(Branch)), ("stack", get_args(Stack))):
+        if getattr(edit, what) not in known:
+            raise unknown(f"{what} of an edit", str(getattr(edit, what)), known)
+    return replace(edit, layer=_whole(edit.layer, f"{name}: a layer"), at=_places_said(edit.at, name))
+
+
+def _places_said(at: object, name: str) -> At:
+    if isinstance(at, str):
+        return at  # pyright: ignore[reportReturnType]  # held to the segments, which name what there is
+    listed: object = at.tolist() if hasattr(at, "tolist") else at  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(listed, Iterable):
+        return [_whole(position, f"{name}: a position") for position in listed]
+    return _whole(listed, f"{name}: a position")
+
+
+def _whole(value: object, what: str) -> int:
+    """A whole number, of Python, numpy or torch; a truth value is none."""
+    single = value.item() if hasattr(value, "item") else value  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(single, bool) or not isinstance(single, int):
+        raise UsageError(f"{what} is a whole number, not {value!r}")
+    return single
+
+
+def _check_values(edit: Edit, name: str, blocks: int, width: int) -> None:
+    """Whether there is the layer, and values that its rows can take."""
     if not 0 <= edit.layer <= blocks:
         raise UsageError(
             f"{name} has no layer {edit.layer} to edit: it has layers 0 (what its first block reads) to {blocks}"
         )
     where = f"layer {edit.layer} of {name}"
+    if isinstance(edit.change, Read):
+        return
+    values = edit.change.values
+    if not isinstance(values, Tensor) or values.is_complex():
+        raise UsageError(f"{where}: the edit's values are a tensor of real numbers, not {type(values).__name__}")
+    if values.ndim not in (1, 2) or values.shape[-1] != width:
+        raise UsageError(f"{where}: rows are {width} wide; the edit's values have the shape {list(values.shape)}")
+    if not values.numel():
+        raise UsageError(f"{where}: the edit has no values")
+    if not bool(torch.isfinite(values).all()) or (
+        isinstance(edit.change, Add) and not math.isfinite(edit.change.scale)
+    ):
+        raise UsageError(f"{where}: the edit's values hold numbers that are not finite")
+
+
+def _checked(edit: Edit, segments: Segments, name: str, read: str) -> Sequence[int]:
+    where = f"layer {edit.layer} of {name}"
     positions = _positions(edit.at, segments, where, read)
     if isinstance(edit.change, Read):
         return positions
-    values = edit.change.values
-    if values.ndim not in (1, 2) or values.shape[-1] != width:
-        raise UsageError(f"{where}: rows are {width} wide; the edit's values have the shape {list(values.shape)}")
-    if not bool(torch.isfinite(values).all()):
-        raise UsageError(f"{where}: the edit's values hold numbers that are not finite")
+    values, width = edit.change.values, edit.change.values.shape[-1]
     if values.ndim == 2 and not isinstance(edit.change, ProjectOut) and len(values) != len(positions):
         said = "positions without an end" if _endless(positions) else f"{len(positions)} positions"
         raise UsageError(f"{where}: {len(values)} rows of values for {said}; give as many, or one row [{width}]")
@@ -379,9 +452,14 @@ def _rows(values: Tensor, places: Sequence[int]) -> Tensor:
 def _basis(directions: Tensor) -> Tensor:
     """Orthonormal rows [rank, width] that span the directions; directions of no length span nothing.
 
-    What the directions differ by in their last digits alone is no direction of its own.
+    Directions are of length one before they are compared, and what they differ by in their last digits alone, those of
+    their own precision, is no direction of its own.
     """
-    rows = directions.reshape(-1, directions.shape[-1]).double()
+    rows = directions.detach().cpu().reshape(-1, directions.shape[-1]).double()
+    lengths = rows.norm(dim=-1, keepdim=True)
+    rows = (rows / lengths)[lengths[:, 0] > 0]
+    if not len(rows):
+        return rows
     _, sizes, basis = torch.linalg.svd(rows, full_matrices=False)
     known = torch.finfo(directions.dtype if directions.is_floating_point() else torch.float64).eps
-    return basis[sizes > sizes.amax().clamp_min(torch.finfo(torch.float64).tiny) * max(rows.shape) * known]
+    return basis[sizes > sizes.amax() * _ROUNDING * known * math.sqrt(len(rows))]

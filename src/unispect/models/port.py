@@ -39,7 +39,7 @@ from unispect.models.checks import (
     text_reply_segments,
 )
 from unispect.models.decode.replay import EDITED
-from unispect.models.edits import Asked, Edits, Stack
+from unispect.models.edits import Asked, Edits, Stack, understood
 from unispect.models.embedded import Embedded, columns, edited, embedded_rows
 from unispect.models.processing.pictures import target_pixels
 from unispect.models.settings import told_on
@@ -361,9 +361,10 @@ class Port:
             Unsupported: the card lacks "intervene".
             UsageError: see `Intervenes`.
         """
-        if edits is None or (not any(edits) and len(edits) == len(encoded)):
+        if edits is None or (isinstance(edits, Sequence) and len(edits) == len(encoded) and not any(edits)):
             return None
         require(self.card, "intervene")
+        edits = understood(edits, len(encoded), self.card.id)
         sizes: dict[Stack, tuple[int, int]] = {
             stack: own for stack, own in self.stacks.items() if apart or stack == "backbone"
         }

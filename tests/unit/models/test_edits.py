@@ -4,7 +4,9 @@ import dataclasses
 import math
 import re
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -26,6 +28,7 @@ from unispect.models.edits import (
     RowEdits,
     bare,
     drawn_with,
+    understood,
 )
 from unispect.models.janus_flow.folder import load as load_janus_flow
 from unispect.models.janus_pro.folder import load as load_janus
@@ -46,6 +49,9 @@ def placed(at: object, change: object = None) -> Placed:
 
 
 # The changes
+
+loose: Any = Edit
+"""As callers write edits whom nobody checks."""
 
 
 def test_changes_are_what_they_say():
@@ -69,6 +75,64 @@ def test_nothing_along_the_directions_is_left():
     coefficients = torch.linalg.lstsq(directions.T, rows.T).solution  # what lies in their span, by least squares
     assert torch.allclose(left, rows - (directions.T @ coefficients).T, atol=1e-5)
     assert torch.allclose(ProjectOut(torch.zeros(8))(rows, range(5)), rows)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("width", [128, 2048])
+def test_directions_of_any_precision_and_length_are_taken_out(dtype: torch.dtype, width: int):
+    generator = torch.Generator().manual_seed(0)
+    rows, directions = (torch.randn(2, width, generator=generator).to(dtype) for _ in range(2))
+    directions[1] *= 1e-3
+    unit = torch.nn.functional.normalize(directions.float(), dim=1)
+    before, after = ((own.float() @ unit.T).abs().max().item() for own in (rows, ProjectOut(directions)(rows, [0, 1])))
+    assert before > 0.1
+    assert after < 64 * torch.finfo(dtype).eps
+
+
+def test_numbers_are_taken_from_whoever_counts():
+    usual = [[loose(1, [3], Read()), loose(0, [-1, 2], Read())]]
+    for one in (
+        [[loose(np.int64(1), np.int64(3), Read()), loose(torch.tensor(0), np.array([-1, 2]), Read())]],
+        (edit for edit in [(loose(1, torch.tensor([3]), Read()), loose(0, (-1, 2), Read()))]),
+    ):
+        found = understood(cast(Any, one), 1, "some-model")
+        said = [[(edit.layer, edit.at if isinstance(edit.at, list) else [edit.at]) for edit in own] for own in found]
+        assert said == [[(edit.layer, edit.at) for edit in own] for own in usual]
+
+
+@pytest.mark.parametrize(
+    ("edits", "said"),
+    [
+        ([loose(1, 3, Read())], "a list for every sample, such as"),
+        (loose(1, 3, Read()), "a list for every sample, such as"),
+        ([[], []], "1 samples need as many lists of edits, not 2"),
+        ([["edit"]], "'edit' is no Edit"),
+        ([[loose(1.5, 3, Read())]], "a layer is a whole number, not 1.5"),
+        ([[loose(1, True, Read())]], "a position is a whole number, not True"),
+        ([[loose(1, [False, True], Read())]], "a position is a whole number, not False"),
+        ([[loose(1, None, Read())]], "a position is a whole number, not None"),
+        ([[loose(1, 3, Read)]], "does none of these"),
+        ([[loose(1, 3, Read(), branch="cond")]], "did you mean 'conditional'"),
+        ([[loose(1, 3, Read(), stack="decode")]], "did you mean 'decoder'"),
+    ],
+)
+def test_what_is_no_edit_is_refused(edits: object, said: str):
+    with pytest.raises(UsageError, match=said):
+        understood(cast(Any, edits), 1, "some-model")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (Add(cast(Any, np.zeros(WIDTH))), "a tensor of real numbers, not ndarray"),
+        (Add(torch.zeros(WIDTH, dtype=torch.complex64)), "a tensor of real numbers"),
+        (Add(torch.zeros(WIDTH), scale=math.nan), "not finite"),
+        (ProjectOut(torch.zeros(0, WIDTH)), "has no values"),
+    ],
+)
+def test_values_are_checked_before_anything_runs(change: Add | ProjectOut, said: str):
+    with pytest.raises(UsageError, match=said):
+        asked(loose(0, 0, change))
 
 
 # Where they land
@@ -130,6 +194,10 @@ def test_copies_that_only_fill_up_are_not_edited():
 
 
 def test_a_branch_counts_its_own_positions():
+    longer = asked(
+        Edit(0, 9, Read(), "unconditional"), Edit(0, "template", Replace(torch.zeros(10, 3)), "unconditional")
+    )
+    assert longer.branches([bare(10)]) is not None  # the prompt is shorter, and of another make
     plan = asked(Edit(0, 1, Read(), "both"), Edit(1, 0, Read(), "unconditional"), Edit(2, 5, Read()))
     assert [[edit.layer for edit in own] for own in plan.branches([bare(2)]) or []] == [[0, 2], [0, 1]]
     with pytest.raises(UsageError, match="no position 1; the unconditional branch has 1"):

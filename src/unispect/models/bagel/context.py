@@ -108,7 +108,7 @@ def with_edits(contexts: Contexts, prompt: Context, edits: Asked, sample: int, k
     textless, pictureless = contexts.textless, contexts.pictureless
     if kinds > 1:
         textless = unconditional(textless)
-    if kinds > 2 and len(pictureless) < len(prompt):
+    if kinds > 2 and pictureless is not contexts.whole:  # with thoughts it lacks them, whatever the prompt holds
         pictureless = unconditional(pictureless)
     return Contexts(contexts.whole, textless, pictureless)
 

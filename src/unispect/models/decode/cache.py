@@ -63,7 +63,8 @@ class KeyValueCache:
     def spread(self, index: Sequence[Tensor]) -> None:
         """In every layer, in the place of its rows, those of the numbers `index[layer]`, in this order."""
         for layer, rows in enumerate(index):
-            self._keys[layer], self._values[layer] = self._keys[layer][rows], self._values[layer][rows]
+            keys, values = self._keys[layer], self._values[layer]
+            self._keys[layer], self._values[layer] = keys[rows.to(keys.device)], values[rows.to(values.device)]
 
     def picked(self, index: Tensor) -> KeyValueCache:
         """A copy with the rows of these numbers, in this order."""

@@ -61,11 +61,11 @@ def run_forked(
     stands = [fork.trunk for fork in forks]  # row of the batch that stands for every fork
     used: list[Tensor] = []  # the same, of every block
     rows: list[Fork] = [Fork(number, ()) for number in range(len(hidden))]
-    places, seen = positions, mask
+    places, seen, begun = positions, mask, hidden  # where the first block lies; rows may move on to other devices
     for layer, block in enumerate([None, *backbone.layers]):
         if block is not None:
-            used.append(torch.tensor(stands, device=hidden.device))
-            rotary = backbone.rotary_emb(hidden, places)
+            used.append(torch.tensor(stands))
+            rotary = backbone.rotary_emb(begun, places)
             hidden = block(hidden, attention_mask=seen, position_embeddings=rotary, **kept_in(block, cache))
         joining = [number for number, fork in enumerate(forks) if fork.layer == layer]
         if joining:
@@ -77,8 +77,8 @@ def run_forked(
             stands = [kept.index(row) for row in stands]
             rows = [rows[row] for row in kept]
             hidden = hidden[[come_from[row] for row in kept]]
-            index = torch.tensor([row.trunk for row in rows], device=hidden.device)
-            places = positions if positions.shape[-2] == 1 else positions.index_select(-2, index)
+            index = [row.trunk for row in rows]
+            places = positions if positions.shape[-2] == 1 else positions[..., index, :]
             seen = mask if mask is None or len(mask) == 1 else mask[index]
         changes = RowEdits.of([row.edits for row in rows], [first[row.trunk] for row in rows])
         hidden = changes.at(layer, hidden) if changes else hidden

@@ -140,10 +140,16 @@ class CachedPrompts:
         self.state = state
         return out
 
-    def picked(self, index: Tensor) -> CachedPrompts:
-        """The rows of these numbers, in this order, as copies; a row may be picked several times."""
+    def picked(self, index: Tensor, edited: int | None = None) -> CachedPrompts:
+        """The rows of these numbers, in this order, as copies; a row may be picked several times.
+
+        With `edited`, edits go on behind that many of the first of them: the others only fill up.
+        """
         real = None if self._real is None else self._real[index]
-        edits = None if self._edits is None else [self._edits[i] for i in index.tolist()]
+        edits = None
+        if self._edits is not None:
+            kept = index.tolist()[:edited]
+            edits = [*(self._edits[i] for i in kept), *[()] * (len(index) - len(kept))]
         cache = self._cache.picked(index)
         rows = CachedPrompts(self._backbone, cache, self._padding[index], real, self._ahead[index], edits)
         rows.state = self.state[index]

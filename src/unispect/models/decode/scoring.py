@@ -73,7 +73,8 @@ def score_answers(
         )
         for together in _grouped(asks, lambda ask: ask.steps if exact else 0).values():
             filled = together + together[:1] * (BLOCK - len(together) if exact else 0)
-            for ask, chance in zip(together, _chances(rows, filled, embed, head).cpu(), strict=False):
+            chances = _chances(rows, filled, embed, head, len(together))
+            for ask, chance in zip(together, chances.cpu(), strict=False):
                 found[ask.sample][ask.answer] = chance
     return found
 
@@ -94,14 +95,14 @@ class _Ask:
         return count if count < _STEP else -(-count // _STEP) * _STEP
 
 
-def _chances(rows: CachedPrompts, asks: Sequence[_Ask], embed: Map, head: Map) -> Tensor:
-    """The log-likelihood of every answer behind its prompt."""
+def _chances(rows: CachedPrompts, asks: Sequence[_Ask], embed: Map, head: Map, edited: int) -> Tensor:
+    """The log-likelihood of every answer behind its prompt, of which the first are wanted and may be edited."""
     device = rows.state.device
     padded = torch.nn.utils.rnn.pad_sequence(
         [torch.tensor(ask.ids, device=device) for ask in asks], batch_first=True, padding_value=-1
     )
     longest = padded.shape[1]
-    behind = rows.picked(torch.tensor([ask.row for ask in asks], device=device))
+    behind = rows.picked(torch.tensor([ask.row for ask in asks], device=device), edited)
     states = behind.state[:, None]
     if longest > 1:
         fed = F.pad(padded[:, :-1].clamp_min(0), (0, max(ask.steps for ask in asks) - longest + 1))

@@ -36,4 +36,6 @@ def spread_layers(blocks: int, most: int) -> list[int]:
     """Layers 0 (the input of the first block) to `blocks`: all of them, or `most` that are evenly spread."""
     if blocks < most:
         return list(range(blocks + 1))
+    if most < 2:
+        return [blocks]
     return [round(number * blocks / (most - 1)) for number in range(most)]
