@@ -42,6 +42,10 @@ CLAIMS = {
     Lost.NOT_WRITTEN: "The meaning of {words} is lost before it is read: the states of a question lack it (not "
     "written).",
 }
+OPEN = "Where the meaning of {words} is lost can be told."
+NEAR = 0.5
+"""One-sided p up to which a verdict is named as the nearest: above it some part of it lies on the wrong side, or was
+not measured, and the data point to none."""
 PARTS: Mapping[str, str] = {
     "drawn": "drawn",
     "told": "told",
@@ -134,19 +138,20 @@ def _cases(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard
 def _findings(case: Case) -> Iterator[Finding]:
     lost, decision = likeliest(case.evidence)
     words, evidence = case.words, case.evidence
+    near = decision.supported <= NEAR
     anchor = f"{case.card.reference}-{case.taught}"
     lacking = ", ".join(column for part, column in PARTS.items() if getattr(evidence, part) is None)
     yield Finding(
         id=f"{anchor}-lost",
-        claim=CLAIMS[lost].format(words=words),
+        claim=(CLAIMS[lost] if near else OPEN).format(words=words),
         verdict=Verdict.CANNOT_TELL,
         detail=_said(evidence) + (f" Not measured: {lacking}." if lacking else ""),
-        interval=_rests_on(lost, evidence),
+        interval=_rests_on(lost, evidence) if near else None,
         model=case.name,
         headline=case.taught == "drawing" and not case.card.planted,
         chance=0.0,
         decision=Decision(decision.supported, 1.0),  # the claim was chosen by the data, which cannot refute it
-        bearing={Verdict.SUPPORTED: Bearing.APART} if lost in (Lost.NOT_WRITTEN, Lost.NOT_READ) else {},
+        bearing={Verdict.SUPPORTED: Bearing.APART} if near and lost in (Lost.NOT_WRITTEN, Lost.NOT_READ) else {},
         basis=Basis(table=TABLE, row=(case.name, words)),
     )
     if evidence.patched_own is not None:

@@ -1,6 +1,7 @@
 """The section on where meanings are lost: what it claims of which evidence, and what it shows beside it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,14 @@ def test_what_was_not_measured_is_named_and_decides_nothing():
     assert made.tables[1].rows[0][5] is None
 
 
+def test_nothing_is_named_that_the_data_do_not_point_to():
+    """Drawn at once and told never, with neither probes nor patches: any of two verdicts, and none of the others."""
+    made = found(case(recalled=None, probed=None, selectivity=None, probed_known=None, patched_known=None))
+    assert made.findings[0].claim == "Where the meaning of words taught by drawing is lost can be told."
+    assert made.findings[0].verdict is Verdict.CANNOT_TELL
+    assert made.findings[0].interval is None
+
+
 def test_the_claim_that_the_data_chose_is_never_refuted_by_them():
     made = found(case(drawn=0.5, told=0.5))
     assert made.findings[0].verdict is Verdict.CANNOT_TELL
@@ -66,7 +75,7 @@ def test_controls_are_no_headline_and_every_model_has_a_glance_of_its_own_words(
 
 def test_many_models_are_corrected_together():
     """Of words in which one part is only just sure, the verdict stands alone and falls among thirty."""
-    just = {"probed": 0.22}
+    just: dict[str, Any] = {"probed": 0.22}
     alone = found(case(**just)).findings[0]
     among = found(case("just", **just), *(case(f"model {n}", drawn=0.5) for n in range(30))).findings[0]
     assert alone.decision == among.decision
