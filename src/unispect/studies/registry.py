@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from unispect.core.errors import UnispectError, unknown
+from unispect.core.errors import UnispectError, UsageError, unknown
 from unispect.studies.alignment import study as alignment
 from unispect.studies.base import OverStudies, Study, later
 from unispect.studies.concepts import study as concepts
@@ -47,6 +47,14 @@ SECTIONS: tuple[OverStudies, ...] = (
     later("unispect.studies.statements.view:view"),
 )
 """Sections over several of our studies, in the order of a report."""
+RESTS_ON: Mapping[str, str] = {
+    "families": "runs of concepts, encoding and response on models of two families or more",
+    "mechanism": "runs of concepts, encoding and response on the same model",
+    "meaning": "runs of concepts, probing-attributes and patching on the same model",
+    "causes": "the folder of unispect train sweep",
+    "statements": "runs of encoding and response",
+}
+"""Name of such a section -> of what a report makes it."""
 
 
 def all_studies() -> dict[str, Study]:
@@ -62,9 +70,13 @@ def find_study(name: str) -> Study:
     """The study of that name.
 
     Raises:
-        UsageError: there is none; names the nearest.
+        UsageError: there is none; names the nearest, or says of what a section of that name is made.
     """
     studies = all_studies()
+    if name in RESTS_ON and name not in studies:
+        raise UsageError(
+            f"{name!r} is no study but a section of a report: unispect report makes it of {RESTS_ON[name]}"
+        )
     if name not in studies:
         raise unknown("study", name, studies)
     return studies[name]

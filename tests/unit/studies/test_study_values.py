@@ -17,7 +17,7 @@ from unispect.core.units import Unit
 from unispect.runner import judging
 from unispect.runs import RunStore
 from unispect.studies.base import Study, later
-from unispect.studies.registry import STUDIES, all_studies
+from unispect.studies.registry import RESTS_ON, SECTIONS, STUDIES, all_studies, find_study
 
 PLUGIN = Path(__file__).parents[2] / "plugin"
 
@@ -101,3 +101,12 @@ def test_which_studies_chat_models_grade_follows_from_the_studies(tmp_path: Path
     monkeypatch.setattr(judging, "all_studies", lambda: {**STUDIES, "singing": singing})
     with pytest.raises(UsageError, match=r"they grade records of faces, safety, posters, singing$"):
         judging.grade_by_chat(tmp_path / "run", "openai:judge@http://127.0.0.1:9/v1")
+
+
+def test_a_section_of_a_report_is_no_study_and_says_what_it_is_made_of():
+    assert {one.address.split(".")[2] for one in SECTIONS} == set(RESTS_ON)  # type: ignore[attr-defined]
+    for name in RESTS_ON:
+        with pytest.raises(
+            UsageError, match=f"'{name}' is no study but a section of a report: unispect report makes it of"
+        ):
+            find_study(name)
