@@ -1,4 +1,4 @@
-"""What models are called on a page."""
+"""What models, and words by how they were taught, are called on a page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from collections.abc import Mapping, Sequence
 
 from unispect.core.cards import ModelCard
 from unispect.core.units import Entry
+from unispect.data.concepts.lexicons import REAL
 from unispect.runs.records import models_of
+
+NEVER = "never"
+"""How words were taught that no lesson held."""
+WORDS: Mapping[str, str] = {
+    "drawing": "words taught by drawing",
+    "text": "words taught by text",
+    "both": "words taught both ways",
+    NEVER: "words never taught",
+    REAL: "real words",
+}
+"""How words were taught -> what they are called."""
 
 
 def names_of(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> dict[str, str]:

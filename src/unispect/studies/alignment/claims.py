@@ -23,14 +23,11 @@ from unispect.metrics.extremes import largest
 from unispect.studies.alignment.curves import NEVER, TEXTS, Alike
 from unispect.studies.alignment.records import CKA, START
 from unispect.studies.decisions import above, given
+from unispect.studies.names import WORDS
 from unispect.studies.verdicts import SMALL, p_value, shown
 
 CALLED = {
-    "drawing": "words taught by drawing",
-    "text": "words taught by text",
-    "both": "words taught both ways",
-    NEVER: "words never taught",
-    REAL: "real words",
+    **WORDS,
     TEXTS: "the user's texts",
 }
 TABLE = "likeness"

@@ -25,13 +25,13 @@ from unispect.core.units import Entry
 from unispect.studies.decisions import family_of, settled
 from unispect.studies.meaning.evidence import Map, Maps, evidence_of, maps_of
 from unispect.studies.meaning.verdict import Evidence, Lost, likeliest, one_format
-from unispect.studies.names import named
+from unispect.studies.names import WORDS, named
 from unispect.studies.trainings import ALONE
 from unispect.studies.verdicts import KNOWN, shown
 
 ID, TABLE, OVER = "meaning", "evidence", "verdicts"
-WAYS = {"drawing": "words taught by drawing", "both": "words taught both ways"}
-"""How words were taught, which then can be drawn -> what they are called."""
+WAYS = ("drawing", "both")
+"""How words were taught that then can be drawn."""
 CLAIMS = {
     Lost.NOT_DRAWN: "Most {words} are not drawn, so that there is nothing to lose.",
     Lost.NOT_LOST: "The meaning of {words} is not lost: most are drawn, told and said.",
@@ -71,7 +71,7 @@ class Case:
 
     @property
     def words(self) -> str:
-        return WAYS[self.taught]
+        return WORDS[self.taught]
 
 
 def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard]) -> Section | None:

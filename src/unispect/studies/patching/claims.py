@@ -32,6 +32,7 @@ from unispect.core.prompts import Goal
 from unispect.data.concepts.lexicons import REAL
 from unispect.metrics.extremes import largest
 from unispect.studies.decisions import UNDECIDED, above, any_of, below
+from unispect.studies.names import WORDS
 from unispect.studies.patching.observed import (
     BESIDE,
     DIRECTION,
@@ -61,13 +62,6 @@ from unispect.studies.patching.records import (
 )
 from unispect.studies.verdicts import KNOWN, SMALL, percent, shown
 
-CALLED = {
-    "drawing": "words taught by drawing",
-    "text": "words taught by text",
-    "both": "words taught both ways",
-    NEVER: "words never taught",
-    REAL: "real words",
-}
 DONE = {Goal.TEXT: "told", Goal.IMAGE: "drawn"}
 DOING = {Goal.TEXT: "telling", Goal.IMAGE: "drawing"}
 TABLE, STEERED = "moved", "steered"
@@ -379,7 +373,7 @@ def deciding_doses(one: Outcomes, origin: str) -> list[Dosed]:
 
 
 def _called(one: Outcomes) -> str:
-    return CALLED.get(one.taught, f"words of {one.lexicon}")
+    return WORDS.get(one.taught, f"words of {one.lexicon}")
 
 
 def _where(cell: Cell) -> str:

@@ -24,6 +24,7 @@ from unispect.data.concepts.lexicons import REAL
 from unispect.data.concepts.world import VALUES
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.studies.base import RULES
+from unispect.studies.names import NEVER
 from unispect.studies.patching.plan import STUDY, VERSION
 from unispect.studies.patching.records import (
     RANDOM,
@@ -53,7 +54,6 @@ Key = tuple[object, ...]
 DIRECTION = "direction"
 OWN, SOURCE, BESIDE = "own", "source", "beside"
 """Which value counts as right: the word's own, that of the states put in, or those that must not change."""
-NEVER = "never"
 
 
 @dataclass

@@ -24,6 +24,7 @@ from unispect.data.concepts.lexicons import LEXICONS, PUBLISHED, REAL, Lexicon
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
 from unispect.studies.base import Options
+from unispect.studies.names import NEVER
 from unispect.studies.patching import study
 from unispect.studies.patching.records import (
     ACROSS,
@@ -47,7 +48,6 @@ from unispect.studies.patching.records import (
 )
 
 STUDY, VERSION = study.name, study.version
-NEVER = "never"
 KINDS = ("patch-tell", "patch-draw", "steer-tell", "steer-draw")
 PARTS: Mapping[str, tuple[str, ...]] = {
     **{part: tuple(kind for kind in KINDS if kind.startswith(part)) for part in ("patch", "steer")},

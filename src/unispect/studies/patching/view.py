@@ -12,9 +12,8 @@ from unispect.core.prompts import Goal
 from unispect.core.units import Entry
 from unispect.metrics.means import Means
 from unispect.studies.decisions import family_of, settled
-from unispect.studies.names import names_of
+from unispect.studies.names import WORDS, names_of
 from unispect.studies.patching.claims import (
-    CALLED,
     DOING,
     DONE,
     STEERED,
@@ -168,7 +167,7 @@ def _steered(every: Sequence[Outcomes]) -> Table:
                 (
                     one.name,
                     DONE[one.goal],
-                    CALLED.get(one.taught, one.lexicon),
+                    WORDS.get(one.taught, one.lexicon),
                     DOING[Goal(origin)],
                     len(one.words),
                     round(one.chance, 3),
@@ -245,7 +244,7 @@ def _map(name: str, own: Sequence[Shown]) -> Figure:
         f"{seen.outcomes.name}: {seen.share(seen.best).estimate:.2f} at {seen.best[0]}, layer {seen.best[1]}"
         for seen in own
     ]
-    called = CALLED.get(first.taught, f"words of {first.lexicon}")
+    called = WORDS.get(first.taught, f"words of {first.lexicon}")
     return Figure(
         id=name,
         title=f"{called[0].upper()}{called[1:]}, {DONE[first.goal]} with {_states(own[0])}",
@@ -294,7 +293,7 @@ def _curves(every: Sequence[Outcomes]) -> Iterator[Figure]:
     for goal in Goal:
         own = [one for one in every if one.goal is goal]
         panels = {
-            f"{one.name}: {CALLED.get(one.taught, one.lexicon)}, directions from {DOING[Goal(origin)]}": _doses(
+            f"{one.name}: {WORDS.get(one.taught, one.lexicon)}, directions from {DOING[Goal(origin)]}": _doses(
                 one, origin
             )
             for one in own

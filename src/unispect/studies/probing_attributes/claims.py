@@ -22,17 +22,11 @@ from unispect.core.prompts import Goal
 from unispect.data.concepts.lexicons import REAL
 from unispect.metrics.extremes import largest
 from unispect.studies.decisions import above
+from unispect.studies.names import WORDS
 from unispect.studies.probing_attributes.reads import NEVER, Cell, Reads
 from unispect.studies.probing_attributes.records import START
 from unispect.studies.verdicts import KNOWN, SMALL, p_value, percent, percent_of, shown
 
-CALLED = {
-    "drawing": "words taught by drawing",
-    "text": "words taught by text",
-    "both": "words taught both ways",
-    NEVER: "words never taught",
-    REAL: "real words",
-}
 ROUTE = {Goal.IMAGE: "draw", Goal.TEXT: "tell"}
 """Goal -> what is done with the word."""
 OTHER = {Goal.TEXT: "drawing", Goal.IMAGE: "text"}
@@ -70,8 +64,8 @@ def less(both: Reads, other: Reads) -> Finding:
     return Finding(
         id=f"less-{both.goal}",
         claim=(
-            f"Less of what {CALLED[other.taught]} mean gets to where it starts to {ROUTE[both.goal]} them than of "
-            f"{CALLED[both.taught]}."
+            f"Less of what {WORDS[other.taught]} mean gets to where it starts to {ROUTE[both.goal]} them than of "
+            f"{WORDS[both.taught]}."
         ),
         verdict=Verdict.CANNOT_TELL,
         detail=(
@@ -94,7 +88,7 @@ def anything(one: Reads) -> Finding:
     p = one.matched.anywhere
     return Finding(
         id=f"any-{one.learned}-{one.goal}-{one.taught}",
-        claim=f"Something of what {CALLED[one.taught]} mean can be read when it is to {ROUTE[one.goal]} them{by(one)}.",
+        claim=f"Something of what {WORDS[one.taught]} mean can be read when it is to {ROUTE[one.goal]} them{by(one)}.",
         verdict=Verdict.CANNOT_TELL,
         detail=(
             f"p {p_value(p)} over {len(one.cells)} places and layers together. {_most(one)} "
@@ -115,7 +109,7 @@ def most(one: Reads, *, control: bool = False) -> Finding:
     last = one.accuracy(cells[-1])
     return Finding(
         id=f"most-{one.learned}-{one.goal}-{one.taught}",
-        claim=f"Most of what {CALLED[one.taught]} mean can be read where it starts to {ROUTE[one.goal]} them{by(one)}.",
+        claim=f"Most of what {WORDS[one.taught]} mean can be read where it starts to {ROUTE[one.goal]} them{by(one)}.",
         verdict=Verdict.CANNOT_TELL,
         detail=(
             f"Largest chance-corrected score over {len(cells)} layers {shown(top)}, to be above {KNOWN}; in the last "
@@ -164,4 +158,4 @@ def _basis(one: Reads) -> Basis:
 def words_of(one: Reads) -> str:
     """The words in a table; with their lexicons, where these are several."""
     several = f" ({', '.join(one.lexicons)})" if len(one.lexicons) > 1 else ""
-    return f"{CALLED[one.taught]}{several}"
+    return f"{WORDS[one.taught]}{several}"

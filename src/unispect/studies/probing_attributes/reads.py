@@ -24,6 +24,7 @@ from unispect.data.concepts.lexicons import REAL, Lexicon
 from unispect.data.concepts.world import VALUES
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.matched import Matched, matched
+from unispect.studies.names import NEVER
 from unispect.studies.probing_attributes.plan import STUDY, VERSION
 from unispect.studies.probing_attributes.prompts import read
 from unispect.studies.probing_attributes.records import PLACES, Asked, How, Probed
@@ -32,8 +33,6 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Cell = tuple[str, int]
 """Place and layer."""
-
-NEVER = "never"
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,8 @@ from unispect.metrics.extremes import largest
 from unispect.metrics.means import Means
 from unispect.studies.cautions import losses_of
 from unispect.studies.decisions import family_of, settled
-from unispect.studies.names import names_of
-from unispect.studies.probing_attributes.claims import CALLED, ROUTE, TABLE, by, findings, where, words_of
+from unispect.studies.names import WORDS, names_of
+from unispect.studies.probing_attributes.claims import ROUTE, TABLE, by, findings, where, words_of
 from unispect.studies.probing_attributes.plan import CONTROLS, LEARNED, QUESTIONS, STUDY
 from unispect.studies.probing_attributes.reads import Reads, reads
 from unispect.studies.probing_attributes.records import PLACES, START
@@ -154,7 +154,7 @@ def _figures(every: Sequence[Reads]) -> Iterator[Figure]:
 
 def _figure(own: Sequence[Reads]) -> Figure:
     first = own[0]
-    called, learned, goal = CALLED[first.taught], first.learned, first.goal
+    called, learned, goal = WORDS[first.taught], first.learned, first.goal
     ends = [f"{one.model}: {one.accuracy(one.best).estimate:.2f} at {one.best[0]}, layer {one.best[1]}" for one in own]
     chance = round(first.chance, 3)
     return Figure(
