@@ -24,6 +24,8 @@ class ChecklistItem:
         hop: see `Hop`.
         tags: the source's other words for it.
         after: ids of questions of the same prompt that must be answered rightly before this one can be.
+        attribute: of a world that rules can read, which the question is about; empty where there is none.
+        values: of that attribute, for which the answer is yes.
     """
 
     id: str
@@ -33,6 +35,8 @@ class ChecklistItem:
     hop: Hop = ""
     tags: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    attribute: str = ""
+    values: tuple[str, ...] = ()
 
 
 def hop_of(tags: tuple[str, ...]) -> Hop:

@@ -25,6 +25,7 @@ from unispect.core.findings import Preset, Section
 from unispect.core.outcomes import Outcome
 from unispect.core.units import Entry, Grade, Plan, Record, Skip, Unit, Upstream
 from unispect.data.memory import Memory
+from unispect.studies.questions import Looking
 
 if TYPE_CHECKING:
     from unispect.chat import Chat
@@ -120,6 +121,7 @@ class Study:
         presets: it measures states, and `--preset` says how.
         parts: it asks several kinds of questions, among which `--parts` chooses.
         asked_to_grade: its replies are graded by a chat model that the user names (`unispect grade RUN --judge ...`).
+        looking: what graders of any kind are shown and asked of its records.
     """
 
     name: str
@@ -136,6 +138,7 @@ class Study:
     presets: bool = False
     parts: bool = False
     asked_to_grade: bool = False
+    looking: Looking | None = None
 
     @property
     def graded(self) -> bool:
