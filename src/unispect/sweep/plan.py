@@ -70,7 +70,9 @@ def plan_of(read: Read) -> SweepPlan:
     ]
     if len({cell.id for cell in cells}) < len(cells):
         raise UsageError(f"sweep {read.sweep.name}: a cell stands there twice")
-    return SweepPlan(Plan((tuple(organisms.values()), tuple(bindings.values()), tuple(cells))), tuple(places))
+    # the first seed of every cell before the second of any: a sweep that is stopped early holds whole designs
+    trainings = tuple(tuple(sorted(units.values(), key=lambda unit: unit.seed)) for units in (organisms, bindings))
+    return SweepPlan(Plan((*trainings, tuple(cells))), tuple(places))
 
 
 def _cell(
