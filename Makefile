@@ -43,10 +43,11 @@ test-quantised: setup
 	$(locked) --upgrade --target .quantised -r constraints-quantised.txt
 	PYTHONPATH=.quantised $(BIN)/$(PYTEST) tests/unit/models/quantised
 
-# What `pip install` brings today, looked up again every time; only what is newer than the locked releases is tried.
+# What `pip install` brings today, looked up again every time; only what is newer than the locked releases is tried. Inspect, which no lock
+# file holds, opens our logs here.
 test-newest: setup
 	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
-	$(call install,$(NEWEST)) --upgrade --upgrade-strategy eager $(TORCH) -e ".[all,judges,test]"
+	$(call install,$(NEWEST)) --upgrade --upgrade-strategy eager $(TORCH) -e ".[all,inspect,judges,test]"
 	$(call releases,$(VENV)) >$(NEWEST)/locked.txt
 	$(call releases,$(NEWEST)) | grep -vxF -f $(NEWEST)/locked.txt >$(NEWEST)/newer.txt || true
 	if test -s $(NEWEST)/newer.txt; then cat $(NEWEST)/newer.txt; $(call fast,$(NEWEST)); \
