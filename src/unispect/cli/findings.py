@@ -134,5 +134,8 @@ def controls_line(sections: Sequence[Section]) -> str:
             "Controls: none in these runs; nothing shows that the instrument would have noticed. To add some: "
             f"unispect run concepts --model {' '.join(CONTROLS)} --out RUN"
         )
-    names = "; ".join(f"{finding.model or title}: {finding.claim}" for title, finding in found.failed)
-    return f"Controls: THE INSTRUMENT FAILED ({len(found.failed)} of {len(found.controls)}): {names}"
+    failed = found.trust is Trust.FAILED
+    these = found.failed if failed else found.open
+    said = "THE INSTRUMENT FAILED" if failed else "cannot tell"
+    names = "; ".join(f"{finding.model or title}: {finding.claim}" for title, finding in these)
+    return f"Controls: {said} ({len(these)} of {len(found.controls)}): {names}"

@@ -193,8 +193,8 @@ class Finding:
         interval: the statistic the verdict rests on.
         model: id of the model, empty if about several.
         preset: measurement preset, if any.
-        control: the claim checks the instrument, not the model; a report treats a control that is not supported
-            as a failure of the instrument.
+        control: the claim checks the instrument, not the model; a report treats a control that is refuted as a failure of
+            the instrument, and one that cannot be told as an instrument that is not shown to work.
         headline: its study puts it first.
         chance: value of the statistic without any effect; drawn as a mark beside the interval.
         seeds: the full repetitions the statistic rests on.
@@ -243,10 +243,10 @@ class Finding:
         """
         if self.verdict is Verdict.NOT_APPLICABLE:
             return "idle"
-        if self.control:
-            return "held" if self.verdict is Verdict.SUPPORTED else "failed"
         if self.verdict is Verdict.CANNOT_TELL:
             return "open"
+        if self.control:
+            return "held" if self.verdict is Verdict.SUPPORTED else "failed"
         return {Bearing.ONE: "one", Bearing.APART: "apart", None: "said"}[self.says]
 
     @property

@@ -13,6 +13,7 @@ class Trust(StrEnum):
     """What the controls say about the instrument."""
 
     PASSED = "passed"
+    OPEN = "open"
     FAILED = "failed"
     UNCHECKED = "unchecked"
 
@@ -23,8 +24,8 @@ class Instrument:
 
     Attributes:
         controls: every control finding, with the title of its section.
-        trust: `failed` if any control came out other than planted, which includes "cannot tell"; `unchecked` if no
-            control applied, so that nothing shows the instrument would have noticed.
+        trust: `failed` if any control surely came out other than planted; else `open` if of any the data cannot tell;
+            `unchecked` if no control applied, so that nothing shows the instrument would have noticed.
     """
 
     controls: tuple[tuple[str, Finding], ...]
@@ -32,11 +33,18 @@ class Instrument:
 
     @property
     def failed(self) -> tuple[tuple[str, Finding], ...]:
-        return tuple(pair for pair in self.controls if pair[1].verdict in (Verdict.NOT_SUPPORTED, Verdict.CANNOT_TELL))
+        return self._with(Verdict.NOT_SUPPORTED)
+
+    @property
+    def open(self) -> tuple[tuple[str, Finding], ...]:
+        return self._with(Verdict.CANNOT_TELL)
 
     @property
     def passed(self) -> tuple[tuple[str, Finding], ...]:
-        return tuple(pair for pair in self.controls if pair[1].verdict is Verdict.SUPPORTED)
+        return self._with(Verdict.SUPPORTED)
+
+    def _with(self, verdict: Verdict) -> tuple[tuple[str, Finding], ...]:
+        return tuple(pair for pair in self.controls if pair[1].verdict is verdict)
 
 
 def instrument(sections: Sequence[Section]) -> Instrument:
@@ -47,6 +55,8 @@ def instrument(sections: Sequence[Section]) -> Instrument:
     seen = Instrument(controls, Trust.UNCHECKED)
     if seen.failed:
         return Instrument(controls, Trust.FAILED)
+    if seen.open:
+        return Instrument(controls, Trust.OPEN)
     return Instrument(controls, Trust.PASSED) if seen.passed else seen
 
 

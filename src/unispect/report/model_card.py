@@ -59,6 +59,8 @@ def _controls(sections: Sequence[Section]) -> str:
         return f"Planted controls in these runs: all {len(found.passed)} came out as planted."
     if found.trust is Trust.FAILED:
         return f"**Planted controls in these runs: {len(found.failed)} of {len(found.controls)} did not come out.**"
+    if found.trust is Trust.OPEN:
+        return f"Planted controls in these runs: of {len(found.open)} of {len(found.controls)} they cannot tell."
     return "There are no planted controls in these runs."
 
 

@@ -56,7 +56,7 @@ def test_what_was_left_aside_is_said(capsys: pytest.CaptureFixture[str]):
     [
         (Verdict.SUPPORTED, "Controls: 1 of 1 came out as planted."),
         (Verdict.NOT_SUPPORTED, "THE INSTRUMENT FAILED (1 of 1): mute: It tells nothing."),
-        (Verdict.CANNOT_TELL, "THE INSTRUMENT FAILED (1 of 1)"),
+        (Verdict.CANNOT_TELL, "Controls: cannot tell (1 of 1): mute: It tells nothing."),
         (Verdict.NOT_APPLICABLE, "Controls: none in these runs"),
     ],
 )

@@ -358,16 +358,27 @@ def test_colours_follow_what_a_verdict_means():
         "open": one_finding(bearing=one, verdict=OPEN),
         "idle": one_finding(verdict=Verdict.NOT_APPLICABLE),
         "held": one_finding(control=True, bearing=apart),
-        "failed": one_finding(control=True, verdict=OPEN),
+        "failed": one_finding(control=True, verdict=Verdict.NOT_SUPPORTED),
     }
     for sense, section in senses.items():
         badges = parse(page([section])).one("ul", "entries").all("span", "badge")
         assert [badge.classes[-1] for badge in badges] == [sense]
 
 
-@pytest.mark.parametrize("verdict", [Verdict.NOT_SUPPORTED, Verdict.CANNOT_TELL])
-def test_a_failed_control_distrusts_everything(verdict: Verdict):
-    control = Finding("c", "The mute control is mute.", verdict, "Measured 0.4.", control=True)
+def test_a_control_that_cannot_be_told_is_no_failure_and_no_pass():
+    control = Finding("c", "The mute control is mute.", Verdict.CANNOT_TELL, "Measured 0.4.", control=True)
+    passed = replace(control, id="d", verdict=Verdict.SUPPORTED)
+    section = one_finding()
+    tree = parse(page([replace(section, findings=(*section.findings, passed, control))]))
+    box = tree.one("div", "instrument")
+    assert "Of 1 planted control of 2 these records cannot tell whether it came out as planted" in box.words
+    assert "Measured 0.4." in box.words
+    assert "role" not in box.attributes
+    assert not tree.all(name="distrust")
+
+
+def test_a_failed_control_distrusts_everything():
+    control = Finding("c", "The mute control is mute.", Verdict.NOT_SUPPORTED, "Measured 0.4.", control=True)
     passed = replace(control, id="d", verdict=Verdict.SUPPORTED)
     section = one_finding()
     tree = parse(page([replace(section, findings=(*section.findings, passed, control))]))
