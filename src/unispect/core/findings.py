@@ -193,8 +193,8 @@ class Finding:
         interval: the statistic the verdict rests on.
         model: id of the model, empty if about several.
         preset: measurement preset, if any.
-        control: the claim checks the instrument, not the model; a report treats a control that is refuted as a failure of
-            the instrument, and one that cannot be told as an instrument that is not shown to work.
+        control: the claim checks the instrument, not the model; a report treats a control that is refuted as a failure
+            of the instrument, and one that cannot be told as an instrument that is not shown to work.
         headline: its study puts it first.
         chance: value of the statistic without any effect; drawn as a mark beside the interval.
         seeds: the full repetitions the statistic rests on.
