@@ -61,8 +61,11 @@ def test_two_factors_wherever_they_are_carried_out(
         pytest.importorskip("ray", reason="Ray is not installed (extra [ray])")
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     file = written(tmp_path, SQUARE)
-    dry = here(capsys, "train", "sweep", file, "--out", tmp_path / "one", "--dry-run")
+    dry = here(capsys, "train", "sweep", file, "--dry-run")
     assert dry.code == 0
+    nowhere = here(capsys, "train", "sweep", file)
+    assert nowhere.code == 2
+    assert "--out FOLDER" in nowhere.error
     assert "cells   4 x families x seeds: 4 trainings" in dry.out
     assert not [*tmp_path.glob("one*")]
     for name in ("one", places):

@@ -35,7 +35,7 @@ def sweep(
     file: Path,
     /,
     *,
-    out: Annotated[Path, Parameter(name=("--out", "-o"))],
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"), show_default=False)] = None,
     cache: Annotated[Path | None, _UNSET] = None,
     keep: Literal["all", "last", "none"] = "last",
     device: str = "auto",
@@ -50,7 +50,7 @@ def sweep(
 
     Args:
         file: YAML file with organisms, a binding, factors and studies (docs/sweeps.md).
-        out: Folder for the records; made if it is not there.
+        out: Folder for the records; made if it is not there. Only --dry-run does without.
         cache: Folder for weights and for what is worked on, which all processes see; default: OUT.trainings.
         keep: Which weights stay in the cache: all (those on the way too), last (those of the end), or none once the
             studies are through; what is not kept is made again where it is needed.
@@ -59,9 +59,13 @@ def sweep(
         dry_run: Print cells, trainings and what they take; train nothing.
         replicas: How many processes train.
     """
+    from unispect.core.errors import UsageError
     from unispect.runner.sweeping import SweepConfig, prepare
     from unispect.runner.sweeping import sweep as carry_out
 
+    if out is None and not dry_run:
+        raise UsageError("where should the records go? --out FOLDER (with --dry-run nothing is written)")
+    out = out or Path(file.stem)
     order = SweepConfig(
         file,
         out,
