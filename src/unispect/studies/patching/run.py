@@ -49,8 +49,8 @@ from unispect.studies.pictures import png
 if TYPE_CHECKING:
     from unispect.models.base import Intervenes
 
-_SCORED, _DRAWN = 128, 64
-"""Runs that are told, or drawn, at once."""
+_SCORED, _DRAWN = 8, 4
+"""Runs that are told, or drawn, at once, per unit of the batch: 128 and 64 with batches of 16."""
 _DIGITS = 4
 """Decimals kept of log-likelihoods."""
 
@@ -318,7 +318,7 @@ def _steered(
 def _scored(model: UnifiedModel, runs: Sequence[_Runs]) -> list[dict[Any, Tensor]]:
     """For every prompt, name of a run -> the log-likelihoods [answers]."""
     found: list[dict[Any, Tensor]] = [{} for _ in runs]
-    for some in _chunks(runs, _SCORED):
+    for some in _chunks(runs, _SCORED * len(runs)):
         encoded, edits = _edited(model, runs, some, Goal.TEXT)
         scores = cast("Intervenes", model).score(encoded, [runs[run].answers for run, _ in some], edits=edits)
         for (run, name), own in zip(some, scores, strict=True):
@@ -329,7 +329,7 @@ def _scored(model: UnifiedModel, runs: Sequence[_Runs]) -> list[dict[Any, Tensor
 def _drawn(model: UnifiedModel, runs: Sequence[_Runs], how: DrawWhere | DrawDose) -> list[dict[Any, Image]]:
     """For every prompt, name of a run -> the picture."""
     found: list[dict[Any, Image]] = [{} for _ in runs]
-    for some in _chunks(runs, _DRAWN):
+    for some in _chunks(runs, _DRAWN * len(runs)):
         encoded, edits = _edited(model, runs, some, Goal.IMAGE)
         seeds = tuple(runs[run].seed for run, _ in some)
         sampling = ImageSampling(seeds=seeds, guidance=how.guidance, temperature=how.temperature)
