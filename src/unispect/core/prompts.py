@@ -102,6 +102,18 @@ def positions(segments: tuple[Segment, ...], *, modality: Modality | None = None
     ]
 
 
+def last_of_prompt(segments: tuple[Segment, ...]) -> int:
+    """The last position of the prompt's own text."""
+    return max(own.stop for own in segments if (own.modality, own.role) == ("text", "prompt")) - 1
+
+
+def start_of_reply(segments: tuple[Segment, ...]) -> int:
+    """The last position before the reply: where its first token is decided, or before the slots of a picture begin."""
+    last = last_of_prompt(segments)
+    canvas = next((own.start for own in segments if own.role == "filler" and own.start > last), segments[-1].stop)
+    return canvas - 1
+
+
 def kept_segments(segments: Iterable[Segment], kept: Sequence[bool]) -> tuple[Segment, ...]:
     """What positions are when only those that are `kept` [length] are left, without gaps."""
     found: list[Segment] = []

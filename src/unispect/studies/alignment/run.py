@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unispect.core.encoded import Encoded
 from unispect.core.errors import DataError, StateError, Unsupported
-from unispect.core.prompts import Goal, Modality, Prompt, Role, Segment, positions
+from unispect.core.prompts import Goal, Modality, Prompt, Role, positions, start_of_reply
 from unispect.core.replies import ImageSampling, Reply, TextReply, TextSampling
 from unispect.core.seeds import generator_for, seed_for
 from unispect.core.typed import read_inputs, read_settings, to_json
@@ -149,7 +149,7 @@ def _positions(
     found: list[list[tuple[tuple[str, Goal, int], list[int]]]] = []
     for sample, line in enumerate(lines):
         segments = encoded.segments[sample]
-        own = [((START, line.goal, line.wording), [start_of(segments)])]
+        own = [((START, line.goal, line.wording), [start_of_reply(segments)])]
         if places is not None:
             own.append(((WORDS, line.goal, line.wording), list(places[sample][-1])))
         else:
@@ -157,13 +157,6 @@ def _positions(
             own += [((WORDS, line.goal, half), every[half::2] or every) for half in (0, 1)]
         found.append(own)
     return found
-
-
-def start_of(segments: tuple[Segment, ...]) -> int:
-    """The last position before the reply: where its first token is decided, or before the slots of a picture begin."""
-    last = max(own.stop for own in segments if (own.modality, own.role) == ("text", "prompt")) - 1
-    canvas = next((own.start for own in segments if own.role == "filler" and own.start > last), segments[-1].stop)
-    return canvas - 1
 
 
 def _attend(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:

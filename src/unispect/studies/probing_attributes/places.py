@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from unispect.core.encoded import Encoded
-from unispect.core.prompts import Segment
+from unispect.core.prompts import last_of_prompt, start_of_reply
 from unispect.studies.probing_attributes.records import LAST, START, TEMPLATE, WORD
 
 
@@ -18,13 +18,7 @@ def positions_at(encoded: Encoded, sample: int, span: range) -> Mapping[str, lis
         span: of the word.
     """
     segments = encoded.segments[sample]
-    last = max(own.stop for own in segments if (own.modality, own.role) == ("text", "prompt")) - 1
+    last = last_of_prompt(segments)
     behind = [at for own in segments if own.role == "template" for at in range(own.start, own.stop) if at > last]
-    found = {WORD: [span.stop - 1], LAST: [last], TEMPLATE: behind, START: [_start(segments, last)]}
+    found = {WORD: [span.stop - 1], LAST: [last], TEMPLATE: behind, START: [start_of_reply(segments)]}
     return {place: where for place, where in found.items() if where}
-
-
-def _start(segments: tuple[Segment, ...], last: int) -> int:
-    """The last position before the reply: where its first token is decided, or before the slots of a picture begin."""
-    canvas = next((own.start for own in segments if own.role == "filler" and own.start > last), segments[-1].stop)
-    return canvas - 1

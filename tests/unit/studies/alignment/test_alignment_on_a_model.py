@@ -8,7 +8,7 @@ import pytest
 
 import unispect
 from unispect.core.errors import StateError
-from unispect.core.prompts import Goal, Prompt
+from unispect.core.prompts import Goal, Prompt, start_of_reply
 from unispect.core.typed import to_json
 from unispect.core.units import Entry, Unit
 from unispect.models.spans import spans
@@ -17,7 +17,7 @@ from unispect.studies.alignment.outcome import outcome
 from unispect.studies.alignment.plan import STUDY, VERSION, plan
 from unispect.studies.alignment.prompts import lines_of
 from unispect.studies.alignment.records import START, WORDS, Compared, How
-from unispect.studies.alignment.run import Taken, procedures, start_of
+from unispect.studies.alignment.run import Taken, procedures
 from unispect.studies.alignment.view import view
 from unispect.studies.base import Options
 from unispect.studies.outcomes import outcome as read
@@ -48,7 +48,7 @@ def test_what_is_taken_are_means_over_a_word_s_prompts(model: Any):
     for state in model.states(encoded):
         rows = [state.rows[sample][list(where[-1])].mean(0).numpy() for sample, where in enumerate(places)]
         assert np.allclose(found[WORDS, Goal.IMAGE, 1][state.layer][1], np.mean(rows, axis=0), atol=1e-5)
-        last = [state.rows[sample][start_of(encoded.segments[sample])].numpy() for sample in range(len(own))]
+        last = [state.rows[sample][start_of_reply(encoded.segments[sample])].numpy() for sample in range(len(own))]
         assert np.allclose(found[START, Goal.IMAGE, 1][state.layer][1], np.mean(last, axis=0), atol=1e-5)
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from unispect.core.errors import UsageError
-from unispect.core.prompts import Goal, Segment
+from unispect.core.prompts import Goal, Segment, start_of_reply
 from unispect.core.units import Plan
 from unispect.data.concepts.lexicons import Lexicon
 from unispect.models.registry import card_of
 from unispect.studies.alignment.plan import plan
 from unispect.studies.alignment.prompts import items_of, lines_of
 from unispect.studies.alignment.records import Compared
-from unispect.studies.alignment.run import start_of
 from unispect.studies.base import Options
 
 BOUND = card_of("tiny-janus-pro-bound")
@@ -107,7 +106,7 @@ def test_words_of_an_attribute_are_drawn_in_the_same_company():
 
 def test_a_reply_starts_behind_the_prompt_and_before_what_is_drawn_on():
     prompt = (Segment(0, 3, "text", "template"), Segment(3, 8, "text", "prompt"), Segment(8, 9, "text", "template"))
-    assert start_of(prompt) == 8
-    assert start_of(prompt[:2]) == 7
-    assert start_of((*prompt, Segment(9, 25, "image", "filler"), Segment(25, 26, "text", "template"))) == 8
-    assert start_of((Segment(0, 2, "text", "filler"), Segment(2, 4, "text", "prompt"))) == 3
+    assert start_of_reply(prompt) == 8
+    assert start_of_reply(prompt[:2]) == 7
+    assert start_of_reply((*prompt, Segment(9, 25, "image", "filler"), Segment(25, 26, "text", "template"))) == 8
+    assert start_of_reply((Segment(0, 2, "text", "filler"), Segment(2, 4, "text", "prompt"))) == 3
