@@ -283,12 +283,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Figure:
-    """Lines over layers (or any x), or a heat map; one panel per entry of `panels`, all of one preset.
+    """Lines over layers (or any x), a heat map or a plot of effects; a panel per entry of `panels`, all of one preset.
 
     Attributes:
         summary: one sentence for people who cannot see the plot.
         scale: of a heat map, in which every series is a row and every x a column: the value that is not shaded (no
-            effect at all) and the one that is shaded most. None for lines.
+            effect at all) and the one that is shaded most.
+        small: of a plot of effects, in which every series is a row with one value: the smallest that is worth a name.
     """
 
     id: str
@@ -300,6 +301,12 @@ class Figure:
     caption: str = ""
     summary: str = ""
     scale: tuple[float, float] | None = None
+    small: float | None = None
+
+    @property
+    def lines(self) -> bool:
+        """It shows lines over x."""
+        return self.scale is None and self.small is None
 
 
 @dataclass(frozen=True)

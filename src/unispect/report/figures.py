@@ -2,7 +2,8 @@
 
 The drawings carry no script and no colour: their parts have classes, so the same drawing is readable in the light
 theme, in the dark one and in print. Every series also has its own point shape: nothing is told by colour alone. A
-pointer that rests on a drawing is told the values at its place. Heat maps: `unispect.report.heat`.
+pointer that rests on a drawing is told the values at its place. Heat maps: `unispect.report.heat`; plots of effects:
+`unispect.report.effects`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from unispect.core.findings import Figure, Interval, Series, Table
+from unispect.report.effects import effects, effects_as_table
 from unispect.report.heat import heat, shades
-from unispect.report.numbers import number, tick
+from unispect.report.numbers import number, tick, ticks
 from unispect.report.text import clip, visible
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
@@ -52,7 +54,7 @@ Styles = dict[str, int]
 
 def styles_for(figures: Iterable[Figure]) -> Styles:
     """A style for every label in `figures`, in order of appearance; styles repeat after `len(SHAPES)` labels."""
-    drawn = [panel for figure in figures if figure.scale is None for panel in figure.panels.values()]
+    drawn = [panel for figure in figures if figure.lines for panel in figure.panels.values()]
     labels = dict.fromkeys(series.label for panel in drawn for series in panel)
     return {label: index % len(SHAPES) + 1 for index, label in enumerate(labels)}
 
@@ -68,6 +70,9 @@ def draw(figure: Figure, styles: Styles) -> Drawing:
         maps = tuple((title, heat(figure, panel, columns)) for title, panel in figure.panels.items())
         legend = tuple(Key(label, 0, swatch) for label, swatch in shades(figure.scale))
         return Drawing(maps, legend, numbers_of(figure))
+    if figure.small is not None:
+        rows = tuple((title, effects(figure, panel)) for title, panel in figure.panels.items())
+        return Drawing(rows, (), numbers_of(figure))
     if len({styles[series.label] for series in everything}) < len({series.label for series in everything}):
         styles = styles_for([figure])
     axes = _Axes.of(figure, everything)
@@ -79,7 +84,9 @@ def draw(figure: Figure, styles: Styles) -> Drawing:
 
 
 def numbers_of(figure: Figure) -> Table:
-    """The figure's numbers, one row per panel and x, one column per series."""
+    """The figure's numbers, one row per panel and x, one column per series; of effects a row each."""
+    if figure.small is not None:
+        return effects_as_table(figure)
     labels = tuple(dict.fromkeys(series.label for panel in figure.panels.values() for series in panel))
     rows = []
     for title, panel in figure.panels.items():
@@ -128,7 +135,7 @@ class _Axes:
     def frame(self) -> str:
         """Rules, ticks and labels."""
         parts = []
-        for y in _ticks(*self.y, most=6, whole=False):
+        for y in ticks(*self.y, most=6, whole=False):
             at = _short(self.down(y))
             zero = ' class="zero"' if y == 0 and self.y[0] < 0 < self.y[1] else ""
             parts.append(
@@ -136,7 +143,7 @@ class _Axes:
             )
         parts.append(f'<path class="axis" d="M0,{_HEIGHT}h{_WIDTH}"/>')
         whole = all(x.is_integer() for x in self.xs)
-        for x in _ticks(*self.x, most=7, whole=whole):
+        for x in ticks(*self.x, most=7, whole=whole):
             at = _short(self.across(x))
             parts.append(
                 f'<path class="axis" d="M{at},{_HEIGHT}v4"/><text x="{at}" y="{_HEIGHT + 16}">{tick(x)}</text>'
@@ -160,15 +167,6 @@ def _y_domain(values: Sequence[float]) -> tuple[float, float]:
         return low - 0.5, high + 0.5
     room = 0.04 * (high - low)
     return (low if low == 0.0 else low - room), high + room
-
-
-def _ticks(low: float, high: float, *, most: int, whole: bool) -> list[float]:
-    """Round values between `low` and `high`, at most `most` steps apart."""
-    least = (high - low) / most
-    power = 10.0 ** math.floor(math.log10(least))
-    step = next(power * one for one in (1, 2, 5, 10) if power * one >= least)
-    step = max(step, 1.0) if whole else step
-    return [number * step for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
 def _panel(panel: Sequence[Series], styles: Styles, axes: _Axes, frame: str) -> Markup:

@@ -35,6 +35,15 @@ def tick(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text and "×" not in text else text
 
 
+def ticks(low: float, high: float, *, most: int, whole: bool) -> list[float]:
+    """Round values between `low` and `high`, at most `most` steps apart."""
+    least = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(power * one for one in (1, 2, 5, 10) if power * one >= least)
+    step = max(step, 1.0) if whole else step
+    return [place * step for place in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
 def decimals_in(values: Iterable[float]) -> int | None:
     """Decimals that suit a column of numbers; None for whole numbers."""
     broken = [value for value in values if math.isfinite(value) and not float(value).is_integer()]

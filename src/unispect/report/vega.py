@@ -24,7 +24,7 @@ _SHOWN = {"name": "shown", "select": {"type": "point", "fields": ["series"]}, "b
 
 
 def specification(figure: Figure, *, width: int = 330, height: int = 190) -> dict[str, Any]:
-    """A figure's lines with their bands, or its heat maps, in Vega-Lite: one panel beside the other, on shared axes.
+    """A figure's lines with bands, its heat maps or its effects, in Vega-Lite: panels side by side, on shared axes.
 
     Values that are NaN or infinite leave a gap.
 
@@ -33,14 +33,14 @@ def specification(figure: Figure, *, width: int = 330, height: int = 190) -> dic
         width: of a panel, in pixels.
         height: of a panel, in pixels.
     """
-    panel: dict[str, Any] = _lines(figure) if figure.scale is None else _heat(figure, figure.scale)
+    panel: dict[str, Any] = _lines(figure) if figure.lines else _rows(figure)
     panel |= {"width": width, "height": height}
     whole = {
         "$schema": SCHEMA,
         "title": {"text": _text(figure.title), "anchor": "start"},
         "description": visible(figure.summary or figure.title),
         "data": {"values": points(figure)},
-        "params": [] if figure.scale else [_SHOWN],
+        "params": [_SHOWN] if figure.lines else [],
         "config": {"view": {"stroke": None}, "legend": {"labelLimit": 320, "symbolOpacity": 1}},
     }
     if len(figure.panels) == 1:
@@ -125,6 +125,40 @@ def _lines(figure: Figure) -> dict[str, Any]:
         rule = {"mark": {"type": "rule", "color": "#8a857b"}, "encoding": {"y": {"datum": 0}}}
         layers.insert(0, rule)
     return {"layer": layers}
+
+
+def _rows(figure: Figure) -> dict[str, Any]:
+    """A row for each series."""
+    return _heat(figure, figure.scale) if figure.scale is not None else _effects(figure, figure.small or 0.0)
+
+
+def _effects(figure: Figure, small: float) -> dict[str, Any]:
+    """Values with their limits, over what is too small to be worth a name."""
+    labels = list(dict.fromkeys(_text(one.label) for panel in figure.panels.values() for one in panel))
+    row = {"field": "series", "type": "nominal", "sort": labels, "title": None}
+    at = {"type": "quantitative", "title": _text(figure.y_label)}
+    tooltip = [
+        {"field": "series", "title": _text(figure.x_label)},
+        *(
+            {"field": field, "type": "quantitative", "format": ".4~f", "title": title}
+            for field, title in (("y", _text(figure.y_label)), ("low", "lower limit"), ("high", "upper limit"))
+        ),
+    ]
+    shade = {"x": {"datum": -small}, "x2": {"datum": small}}
+    return {
+        "layer": [
+            {"mark": {"type": "rect", "color": "#8a857b", "opacity": 0.16}, "encoding": shade},
+            {"mark": {"type": "rule", "color": "#8a857b"}, "encoding": {"x": {"datum": 0}}},
+            {
+                "mark": {"type": "rule", "color": COLOURS[0], "strokeWidth": 1.8},
+                "encoding": {"y": row, "x": {**at, "field": "low"}, "x2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 50, "color": COLOURS[0], "opacity": 1},
+                "encoding": {"y": row, "x": {**at, "field": "y"}, "tooltip": tooltip},
+            },
+        ],
+    }
 
 
 def _heat(figure: Figure, scale: tuple[float, float]) -> dict[str, Any]:

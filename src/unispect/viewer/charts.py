@@ -32,9 +32,10 @@ def version() -> str:
 def specifications(figure: Figure) -> list[tuple[str, str]]:
     """(title, specification as JSON) of every panel; colours are filled in by the page's own style sheet.
 
-    Of a heat map the specification is empty: its numbers stand in the drawing that the page has anyway.
+    Of a heat map and of a plot of effects the specification is empty: their numbers stand in the drawing that the page
+    has anyway.
     """
-    if figure.scale is not None:
+    if not figure.lines:
         return [(title, "") for title in figure.panels]
     styles = styles_for([figure])
     return [

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from unispect.core.cards import ModelCard
-from unispect.core.findings import Basis, Cell, Finding, Section, Table, Verdict
+from unispect.core.findings import Basis, Cell, Figure, Finding, Section, Series, Table, Verdict
 from unispect.core.units import Entry
 from unispect.metrics.means import Means
 from unispect.studies.causes.effects import Effect, Estimate, estimated
@@ -21,7 +21,7 @@ EXPECTED: Mapping[tuple[str, str, str], int] = {
 }
 """Sweep, factor and measure -> the direction that docs/phase.md expects; fixed before the sweep was run."""
 NAMES = {TOLD: "the share of only-drawn words that is told", GAP: "the aphasia gap of only-drawn words"}
-EFFECTS, CELLS, FAILED = "effects", "cells", "failed"
+EFFECTS, CELLS, FAILED, PLOT = "effects", "cells", "failed", "effects-plot"
 
 
 def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard]) -> Section | None:
@@ -48,6 +48,7 @@ def section(every: Sequence[Sweep]) -> Section | None:
         ),
         findings=found,
         tables=tuple(table for table in (_effects(every), _cells(every), _failures(every)) if table.rows),
+        figures=tuple(figure for sweep in every if (figure := _plot(sweep))),
         methods=(
             "An effect is the mean over the cells at a factor's second level less that over the cells at its first, "
             "every cell counting alike and every family apart; limits are over trainings (Welch and Satterthwaite over "
@@ -96,7 +97,7 @@ def _findings(sweep: Sweep) -> Iterator[Finding]:
                     -1: below(one.interval, -SMALL),
                     0: beyond(one.interval, SMALL),
                 }[side],
-                basis=Basis(table=EFFECTS, row=(sweep.name, factor, measure)),
+                basis=Basis(table=EFFECTS, row=(sweep.name, factor, measure), figure=f"{PLOT}-{sweep.name}"),
             )
 
 
@@ -124,6 +125,30 @@ def _effects(every: Sequence[Sweep]) -> Table:
         tuple(rows),
         "Second level less first, chance-corrected; 95 % limits over trainings.",
     )
+
+
+def _plot(sweep: Sweep) -> Figure | None:
+    """Main effects with their limits; None where there are none."""
+    mains: list[Effect] = [(factor,) for factor in sweep.design.factors]
+    panels = {measure.name: tuple(_row(one) for one in _estimates(sweep, measure.name, mains)) for measure in MEASURES}
+    if not any(panels.values()):
+        return None
+    return Figure(
+        f"{PLOT}-{sweep.name}",
+        f"Effects of {sweep.name}",
+        "factor",
+        "effect, second level less first",
+        panels,
+        None,
+        "Bars are 95 % limits over trainings; what lies inside the shade is too small to be worth a name.",
+        summary=f"What the switches of the sweep {sweep.name} change, with limits over trainings.",
+        small=SMALL,
+    )
+
+
+def _row(one: Estimate) -> Series:
+    own = one.interval
+    return Series(_named(one.effect), (0.0,), (own.estimate,), (own.low,), (own.high,))
 
 
 def _cells(every: Sequence[Sweep]) -> Table:

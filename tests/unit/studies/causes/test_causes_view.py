@@ -92,3 +92,14 @@ def test_what_the_page_expects_is_about_the_sweep_that_is_documented():
 
 def test_without_a_sweep_there_is_no_section():
     assert section([]) is None
+
+
+def test_the_plot_holds_every_main_effect_beside_the_smallest_that_is_worth_a_name():
+    found = section([sweep(1, {"recognition": 0.4})])
+    assert found is not None
+    (figure,) = found.figures
+    assert figure.small == 0.2
+    assert [one.label for one in figure.panels["told"]] == list(FACTORS)
+    (effect,) = [one for one in figure.panels["told"] if one.label == "recognition"]
+    assert effect.low[0] < 0.4 < effect.high[0]
+    assert all(one.basis and one.basis.figure == figure.id for one in found.findings)
