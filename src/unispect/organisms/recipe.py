@@ -31,6 +31,7 @@ from unispect.train.gradients import small_steps
 from unispect.train.loop import Progress, train
 from unispect.train.output_folder import claimed, explained, held, write_claim
 from unispect.train.state import read_whole, write_whole
+from unispect.train.step import portioned
 
 CONCEPTS = "concepts"
 """The world of the organisms that ship."""
@@ -135,7 +136,7 @@ def _grow(
         train(
             model,
             _parameters(model, lambda group: group != "image tokenizer"),
-            lambda step, stage=stage, part=part: lessons(stage, part, step),
+            lambda step, stage=stage, part=part: portioned(model, lessons(stage, part, step)),
             schedule,
             stage=stage,
             matrices=_matrices(model),
@@ -162,7 +163,7 @@ def _bind(
     train(
         model,
         _parameters(model, LANGUAGE_MODEL.__contains__),
-        lambda step: lessons(name, seed_for(seed, name), step),
+        lambda step: portioned(model, lessons(name, seed_for(seed, name), step)),
         recipe.binding[name],
         stage=f"binding: {name}",
         matrices=_matrices(model),

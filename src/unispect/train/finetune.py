@@ -33,7 +33,7 @@ from unispect.train.optimisers import make_optimisers, set_rates, take_step
 from unispect.train.output_folder import Hold, claimed, held, write_claim
 from unispect.train.recipe import Recipe
 from unispect.train.states import STAGE, States, remove_states
-from unispect.train.step import Learner, Speaker, counts_of, pieces, share_of
+from unispect.train.step import Learner, Speaker, counts_of, pieces, portions, share_of
 
 _SMALL = 50e6
 """Parameters up to which a second thread costs more than it gains."""
@@ -94,6 +94,11 @@ class PreparedFinetune:
     def reference(self) -> str:
         """`id@revision` of the model that learns."""
         return _card(self.model).reference
+
+    @property
+    def small(self) -> bool:
+        """A tiny model on the CPU, where little at a time takes less than much."""
+        return _small(self.model, self.group)
 
     @property
     def lines(self) -> list[str]:
@@ -257,6 +262,8 @@ def _one_step(ready: PreparedFinetune, learner: nn.Module, step: int) -> dict[st
     whole = counts_of(ready.model, specs)
     mine = pieces(specs, recipe.micro_batch, device=group.rank, devices=group.size, alike=group.together)
     sums = torch.zeros(3, device=group.device, dtype=torch.float64)
+    if ready.small:
+        mine = [portion for piece in mine for portion in portions(piece)]
     for piece in mine:
         examples = [mixture.example(spec, ready.model) for spec in piece]
         share = share_of(counts_of(ready.model, piece), whole)
@@ -333,11 +340,14 @@ def _card(model: Any) -> ModelCard:
     return model.card
 
 
+def _small(model: Speaker, group: DeviceGroup) -> bool:
+    return group.device.type == "cpu" and sum(own.numel() for own in model.network.parameters()) < _SMALL
+
+
 @contextmanager
 def _threads(model: Speaker, group: DeviceGroup) -> Iterator[None]:
     """One thread for tiny models on the CPU, where sums then are the same on machines with other numbers of cores."""
-    tiny = sum(parameter.numel() for parameter in model.network.parameters()) < _SMALL
-    if tiny and group.device.type == "cpu":
+    if _small(model, group):
         with small_steps():
             yield
     else:

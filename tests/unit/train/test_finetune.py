@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,12 +19,15 @@ from tests.helpers.tiny_binding import FAMILIES, order
 from unispect.core.errors import CheckpointError, StateError, StoreError, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import TextSampling
+from unispect.data.concepts.split import load_split
 from unispect.models.base import Losses
 from unispect.train import finetune as binding
+from unispect.train.examples import ExampleSpec
 from unispect.train.finetune import FinetuneConfig, finetune, finished, prepare
+from unispect.train.loop import Groups
 from unispect.train.metrics_log import WINDOW
 from unispect.train.recipe import Align
-from unispect.train.step import Learner, Share, counts_of, pieces, share_of
+from unispect.train.step import Learner, Share, counts_of, pieces, portioned, portions, share_of
 
 METRICS = Path("training") / "metrics.jsonl"
 
@@ -84,10 +88,13 @@ def test_loss_and_gradient_do_not_depend_on_the_pieces(family: str, tmp_path: Pa
     answers = {len(ready.model.text_decoder.answer_ids(spec.answer)) for spec in specs if not spec.draws}
     assert len(answers) > 1, "answers of one length cannot tell a mean over tokens from a mean of means"
 
-    def learned(size: int, *, naive: bool = False) -> tuple[float, torch.Tensor]:
+    def learned(size: int, *, naive: bool = False, apart: bool = False) -> tuple[float, torch.Tensor]:
         for parameter in ready.learned.parameters:
             parameter.grad = None
         cut = pieces(specs, size, device=0, devices=1, alike=False)
+        if apart:
+            cut = [portion for piece in cut for portion in portions(piece)]
+            assert len(cut) > 1
         loss = 0.0
         for piece in cut:
             share = share_of(counts_of(ready.model, piece), whole)
@@ -100,12 +107,47 @@ def test_loss_and_gradient_do_not_depend_on_the_pieces(family: str, tmp_path: Pa
         return loss, torch.cat([own.flatten() for own in flat])
 
     loss, gradient = learned(8)
-    for size in (1, 2, 4):
-        other, same = learned(size)
+    for size, apart in ((1, False), (2, False), (4, False), (8, True)):
+        other, same = learned(size, apart=apart)
         assert other == pytest.approx(loss, rel=1e-6)
         assert float((same - gradient).norm() / gradient.norm()) < 1e-6
     other, _ = learned(1, naive=True)
     assert abs(other - loss) > 1e-3 * loss
+
+
+def test_portions_hold_every_example_once_one_kind_each_and_long_ones_together() -> None:
+    def spec(length: int, **more: Any) -> ExampleSpec:
+        return ExampleSpec("x" * length, **more)
+
+    concept = load_split().train[0]
+    kinds = [{"picture": concept}, {"answer": "a", "seen": concept}, {"answer": "a"}]
+    piece = [spec(length, **kind) for kind in kinds for length in range(40, 20, -1)]
+    found = portions(piece)
+    assert [own for portion in found for own in portion] == piece
+    assert [len(portion) for portion in found] == [10] * 6
+    assert all(len({(own.draws, own.seen is None) for own in portion}) == 1 for portion in found)
+
+
+@pytest.mark.slow
+def test_groups_in_portions_have_the_same_losses_and_gradients(tmp_path: Path) -> None:
+    ready = prepare(order("janus-pro", tmp_path / "model", tmp_path / "out", batch=8, micro_batch=8))
+    specs, model = ready.mixture.specs(0), ready.model
+    drawn, told = (
+        [ready.mixture.example(own, model) for own in specs if own.draws is draws] for draws in (True, False)
+    )
+    groups = [(1.0, 3 * drawn), (3.0, 6 * told)]
+
+    def learned(groups: Groups) -> tuple[float, torch.Tensor]:
+        loss = sum((weight * model.loss(part).total() for weight, part in groups), torch.zeros(()))
+        found = torch.autograd.grad(loss, ready.learned.parameters, allow_unused=True)
+        return float(loss.detach()), torch.cat([own.flatten() for own in found if own is not None])
+
+    parts = portioned(model, groups)
+    assert sorted(len(part) for _, part in parts) == [12, 12, 12]
+    assert len({weight for weight, _ in parts[1:]}) == 2, "parts of equal weight cannot tell tokens from examples"
+    (loss, gradient), (other, same) = learned(groups), learned(parts)
+    assert other == pytest.approx(loss, rel=1e-6)
+    assert float((same - gradient).norm() / gradient.norm()) < 1e-6
 
 
 @pytest.mark.slow

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from unispect.models.base import Trainable, UnifiedModel
+from unispect.models.base import UnifiedModel
 from unispect.train.loop import Progress, Schedule
+from unispect.train.step import Speaker
 
 
-class Organism(UnifiedModel, Trainable, Protocol):
+class Organism(UnifiedModel, Speaker, Protocol):
     """A model that can be trained and probed."""
 
 
