@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -124,15 +125,17 @@ def run_at(
 
     *before, last = backbone.layers
     ends = _ENDS.get(type(last).__name__)
-    again = getattr(last, "gradient_checkpointing", False) and last.training  # it keeps its input only
-    if ends is None or not torch.is_grad_enabled() or again or hooked(last):
+    if ends is None or not torch.is_grad_enabled() or hooked(last):
         return pick(run(backbone, hidden, positions=positions, mask=mask))
     if positions is None:
         positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
     rotary = backbone.rotary_emb(hidden, positions)
     for block in before:
         hidden = block(hidden, attention_mask=mask, position_embeddings=rotary)
-    return final_norm(backbone)(ends(last, hidden, mask, rotary, pick))
+    ended: Any = partial(ends, last)
+    if getattr(last, "gradient_checkpointing", False) and last.training:  # as calling the block would do it
+        ended = partial(cast(Any, last)._gradient_checkpointing_func, ended)
+    return final_norm(backbone)(ended(hidden, mask, rotary, pick))
 
 
 def _stock_end(
