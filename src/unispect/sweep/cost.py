@@ -15,9 +15,9 @@ PER_STEP: Final[Mapping[str, float]] = {
     "janus-pro": 0.86,
     "harmon": 1.09,
     "janus-flow": 0.74,
-    "show-o": 0.79,
+    "show-o": 0.88,
     "show-o2": 0.91,
-    "bagel": 0.70,
+    "bagel": 0.86,
     "omnigen2": 0.77,
 }
 """Family -> seconds of a step of binding that learns 72 examples."""
