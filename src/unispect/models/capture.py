@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from unispect.models.decode import positions as position_ids
 from unispect.models.decode.cache import KeyValueCache, kept_in
+from unispect.models.decode.fused import hooked
 from unispect.models.decode.mask import AttentionMask, batched
 from unispect.models.decode.positions import Positions
 from unispect.models.decode.prefix import slots
@@ -94,6 +96,77 @@ def run(
     for state in stream(backbone, hidden, positions=positions, mask=mask, cache=cache, edits=edits):
         hidden = state
     return final_norm(backbone)(hidden)
+
+
+def run_at(
+    backbone: Backbone,
+    hidden: Tensor,
+    wanted: Tensor,
+    *,
+    positions: Tensor | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """What `run` gives at some positions [positions, width], for a loss that needs no others.
+
+    What the last block does to each row by itself is done to those alone: of a letter that answers a question of a
+    hundred tokens, it is an eighth of the work of five blocks.
+
+    Args:
+        backbone: see `stream`.
+        hidden: input embeddings [batch, length, width].
+        wanted: True where a state is [batch, length].
+        positions: see `stream`.
+        mask: see `stream`.
+    """
+    index = wanted.flatten().nonzero().flatten()
+
+    def pick(rows: Tensor) -> Tensor:
+        return rows.flatten(0, 1)[index]
+
+    *before, last = backbone.layers
+    ends = _ENDS.get(type(last).__name__)
+    if ends is None or not torch.is_grad_enabled() or hooked(last):
+        return pick(run(backbone, hidden, positions=positions, mask=mask))
+    if positions is None:
+        positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
+    rotary = backbone.rotary_emb(hidden, positions)
+    for block in before:
+        hidden = block(hidden, attention_mask=mask, position_embeddings=rotary)
+    ended: Any = partial(ends, last)
+    if getattr(last, "gradient_checkpointing", False) and last.training:  # as calling the block would do it
+        ended = partial(cast(Any, last)._gradient_checkpointing_func, ended)
+    return final_norm(backbone)(ended(hidden, mask, rotary, pick))
+
+
+def _stock_end(
+    block: Any, hidden: Tensor, mask: Tensor | None, rotary: Any, pick: Callable[[Tensor], Tensor]
+) -> Tensor:
+    found, *_ = block.self_attn(block.input_layernorm(hidden), attention_mask=mask, position_embeddings=rotary)
+    rows = pick(hidden + found)
+    return rows + block.mlp(block.post_attention_layernorm(rows))
+
+
+def _phi_end(block: Any, hidden: Tensor, mask: Tensor | None, rotary: Any, pick: Callable[[Tensor], Tensor]) -> Tensor:
+    normed = block.input_layernorm(hidden)
+    found, *_ = block.self_attn(normed, attention_mask=mask, position_embeddings=rotary)
+    dropped = block.resid_dropout
+    return dropped(pick(found)) + dropped(block.mlp(pick(normed))) + pick(hidden)
+
+
+def _two_sets_end(
+    block: Any, hidden: Tensor, mask: Tensor | None, rotary: Any, pick: Callable[[Tensor], Tensor]
+) -> Tensor:
+    return block.rows_at(hidden, mask, rotary, pick)
+
+
+_ENDS: Mapping[str, Callable[..., Tensor]] = {
+    "LlamaDecoderLayer": _stock_end,
+    "Qwen2DecoderLayer": _stock_end,
+    "Qwen2_5_VLDecoderLayer": _stock_end,
+    "PhiDecoderLayer": _phi_end,
+    "MotLayer": _two_sets_end,
+}
+"""Kind of block -> what it makes of the rows that are picked."""
 
 
 def final_norm(backbone: Backbone) -> nn.Module:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unispect.models.capture import pad_right, run
+from unispect.models.capture import pad_right, run_at
 from unispect.models.decode import positions as position_ids
 from unispect.models.decode.mask import batched
 from unispect.models.embedded import Embedded, columns
@@ -39,9 +39,12 @@ def token_loss(
     whole = [torch.cat(pair) for pair in zip(rows, fed, strict=True)]
     lengths = list(map(len, whole))
     mask, where = batched(attention_masks, lengths, device), position_ids.batched(positions, lengths, device)
-    states = run(backbone, pad_right(whole), positions=where, mask=mask)
-    predicting = [own[len(row) - 1 : length] for own, row, length in zip(states, rows, lengths, strict=True)]
-    return F.cross_entropy(head(torch.cat(predicting)).float(), torch.cat(list(targets)))
+    padded = pad_right(whole)
+    places = torch.arange(padded.shape[1])
+    begins, ends = torch.tensor([len(row) - 1 for row in rows])[:, None], torch.tensor(lengths)[:, None]
+    predicting = ((places >= begins) & (places < ends)).to(device)
+    states = run_at(backbone, padded, predicting, positions=where, mask=mask)
+    return F.cross_entropy(head(states).float(), torch.cat(list(targets)))
 
 
 def moments_and_noise(seeds: Sequence[int], shape: Sequence[int], *, even: bool) -> tuple[Tensor, Tensor]:

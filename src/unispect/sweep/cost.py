@@ -12,13 +12,13 @@ from unispect.sweep.records import ORGANISM, Bound, Grown
 from unispect.sweep.training import growing_recipe
 
 PER_STEP: Final[Mapping[str, float]] = {
-    "janus-pro": 0.93,
-    "harmon": 1.91,
-    "janus-flow": 1.2,
-    "show-o": 1.2,
-    "show-o2": 1.27,
-    "bagel": 1.03,
-    "omnigen2": 1.15,
+    "janus-pro": 0.86,
+    "harmon": 1.09,
+    "janus-flow": 0.74,
+    "show-o": 0.88,
+    "show-o2": 0.91,
+    "bagel": 0.86,
+    "omnigen2": 0.77,
 }
 """Family -> seconds of a step of binding that learns 72 examples."""
 BATCH: Final = 72

@@ -143,6 +143,17 @@ class MotLayer(nn.Module):
         (und, gen), (one, other) = routes.split(hidden), routes.split(found)
         return routes.scatter_back(self.und.behind(und, one), self.gen.behind(gen, other), hidden.shape[:2])
 
+    def rows_at(
+        self,
+        hidden: Tensor,
+        mask: Tensor | None,
+        rotary: tuple[Tensor, Tensor],
+        pick: Callable[[Tensor], Tensor],
+    ) -> Tensor:
+        """What `forward` gives of rows that all pass through `und`, of those alone that `pick` takes out."""
+        found = self._attended(self.before(hidden, None), mask, rotary, None)
+        return self.und.behind(pick(hidden), pick(found))
+
     def before(self, hidden: Tensor, routes: Routes | None) -> Tensor:
         """See `Expert.before`, of rows [batch, length, width] of both sets."""
         if routes is None:

@@ -19,7 +19,7 @@ from transformers.models.llama.modeling_llama import LlamaModel
 from unispect.core.prompts import Segment
 from unispect.core.replies import ImageReply, ImageSampling
 from unispect.models.base import Example
-from unispect.models.capture import pad_right, run
+from unispect.models.capture import pad_right, run_at
 from unispect.models.decode import replay
 from unispect.models.decode.flow import last_and_finished, start_noise
 from unispect.models.edits import Asked, Own, bare
@@ -137,9 +137,9 @@ class JanusFlow(Port):
         shift = torch.tensor([len(prompt) - len(own) for prompt, own in zip(prompts, kept, strict=True)])
         places = torch.arange(rows.shape[1])
         positions = places + shift[:, None] * (places > 0)
-        states = run(self.backbone, rows, positions=positions.to(self.device))
-        count = drawn.shape[1] - 1
-        seen = torch.stack([own[len(k) + 1 : len(k) + 1 + count] for own, k in zip(states, kept, strict=True)])
+        begins, count = torch.tensor([len(own) + 1 for own in kept])[:, None], drawn.shape[1] - 1
+        wanted = ((places >= begins) & (places < begins + count)).to(self.device)
+        seen = run_at(self.backbone, rows, wanted, positions=positions.to(self.device)).unflatten(0, (-1, count))
         return F.mse_loss(self.network.velocity(seen, map_, time).float(), finished - noise)
 
     def picture_targets(self, pixels: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unispect.models.capture import run
+from unispect.models.capture import run_at
 from unispect.models.decode.confident import open_share
 from unispect.models.decode.masked import random_orders
 from unispect.models.show_o.network import ShowONetwork
@@ -53,10 +53,10 @@ def draw_loss(network: ShowONetwork, ids: Tensor, attention_masks: Tensor, codes
     cut = int((ids[:, : config.text_tokens] == config.special("[PAD]")).sum(1).min())
     mask = attention_masks[:, None, cut:, cut:].to(device)
     positions = torch.arange(cut, ids.shape[1], device=device)[None]
-    states = run(backbone, backbone.embed_tokens(ids[:, cut:]), positions=positions, mask=mask)[
-        :, picture.start - cut : -1
-    ]
-    logits = network.showo.lm_head(states[hidden]).float()
+    wanted = torch.zeros_like(ids, dtype=torch.bool)
+    wanted[:, picture] = hidden
+    states = run_at(backbone, backbone.embed_tokens(ids[:, cut:]), wanted[:, cut:], positions=positions, mask=mask)
+    logits = network.showo.lm_head(states).float()
     each = F.cross_entropy(logits, codes[hidden] + config.first_code, reduction="none")
     counts = hidden.sum(1)
     return (each / counts.repeat_interleave(counts)).sum() / len(ids)
