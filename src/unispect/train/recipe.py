@@ -16,6 +16,7 @@ from unispect.core.outside import parse_yaml
 from unispect.core.paths import path_named
 from unispect.core.texts import read_text
 from unispect.data.concepts.lexicons import LEXICONS
+from unispect.data.concepts.riddles import KINDS, PLAIN
 from unispect.data.concepts.world import ATTRIBUTES
 from unispect.data.faces.people import PEOPLE, STRANGERS
 from unispect.data.safety.sentences import AFFIRMATION, REFUSAL
@@ -83,10 +84,19 @@ class Riddles(_Strict):
     """How riddles of the concept world are taught: all are told, and their pictures are drawn.
 
     Attributes:
+        kinds: of riddles, equally many; "plain" is the control that says everything plainly.
         drawn: share of those pictures that are drawn from the riddle; the others are drawn from their plain prompt.
     """
 
+    kinds: Annotated[tuple[str, ...], Field(min_length=1)] = (PLAIN, *KINDS)
     drawn: Share = 1.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Riddles:
+        for kind in self.kinds:
+            if kind not in (PLAIN, *KINDS):
+                raise ValueError(str(unknown("kind of riddles", kind, (PLAIN, *KINDS))))
+        return self
 
 
 class Auxiliary(_Strict):
