@@ -75,10 +75,11 @@ def run(
         adapter: Adapters that are merged into the model's weights: FOLDER or owner/name@revision, with :WEIGHT behind
             it where that is not 1 (docs/weights.md).
         data: Where prompts come from, one or several of: world (default), world-types, world-words,
-            t2i-corebench:FOLDER, geneval:FILE, dpg-bench:FOLDER, wise:FOLDER, mmbench:FILE, images:FOLDER, text:FILE.
-            For the study faces: faces (default, our own drawings) or photos:FOLDER. For the study posters: a YAML file
-            of titles, years and pictures. For the study safety: world (default), published:FOLDER or a YAML file of
-            cells of prompts.
+            world-riddles (of one kind: world-riddles-plain, world-riddles-riddle, world-riddles-negation,
+            world-riddles-counting, world-riddles-two-hop), t2i-corebench:FOLDER, geneval:FILE, dpg-bench:FOLDER,
+            wise:FOLDER, mmbench:FILE, images:FOLDER, text:FILE. For the study faces: faces (default, our own drawings)
+            or photos:FOLDER. For the study posters: a YAML file of titles, years and pictures. For the study safety:
+            world (default), published:FOLDER or a YAML file of cells of prompts.
         preset: How states are measured: as published (paper), with the confounds removed (controlled), or both
             (default).
         parts: What the concepts study asks, one or several of: battery (default: draw, likelihood, choice, recall,

@@ -5,6 +5,8 @@
 * `world` (the default): names, descriptions and pictures from the concept world, which every organism knows;
 * `world-types`: texts from that world in three types of three lengths each, and its pictures;
 * `world-words`: held-out combinations of that world named in the words of each lexicon, and their pictures;
+* `world-riddles`: held-out combinations said plainly and in four roundabout ways, with checklists that rules answer;
+  `world-riddles-KIND` is one of them (`plain`, `riddle`, `negation`, `counting`, `two-hop`);
 * `t2i-corebench:FOLDER`: the published prompts of T2I-CoReBench by reasoning type, with their checklists;
 * `mmbench:FILE`: the pictures of MMBench's table by ability;
 * `geneval:FILE`: prompts in GenEval's form, an object a line, by task;

@@ -27,6 +27,7 @@ from unispect.data.memory import Memory
 from unispect.data.mmbench import BadRow, TableRow, read_mmbench
 from unispect.data.published import file_of
 from unispect.data.world_prompts import world, world_types, world_words
+from unispect.data.world_riddles import kinds_of_riddles, world_riddles
 
 One = PromptItem | Unread | Skip | LeftOut | SourceFile | Caution
 Found = Iterator[One]
@@ -193,6 +194,8 @@ WORLDS: Mapping[str, Callable[[int], Iterator[PromptItem]]] = {
     "world": world,
     "world-types": world_types,
     "world-words": world_words,
+    "world-riddles": world_riddles,
+    **kinds_of_riddles(),
 }
 GROUP = "unispect.sources"
 

@@ -22,6 +22,7 @@ from unispect.models.base import Example, Trainable
 from unispect.train.alignment import aligned, practised
 from unispect.train.examples import ExampleSpec, Pictured, Rounds, Stream, picture_of
 from unispect.train.recipe import CAPTIONS, WORLD, Recipe
+from unispect.train.riddles import riddled
 from unispect.train.streams import Known, Lessons, streams_of
 
 _WORLD = {"draw": 8, "tell": 12, "look": 4}
@@ -102,6 +103,8 @@ def make_mixture(recipe: Recipe, size: int) -> DataMixture:
     new, known = _taught_and_beside(recipe)
     if recipe.align:
         streams = aligned(recipe, recipe.align, new)
+    elif recipe.riddles:
+        streams = riddled(recipe.riddles, new)
     elif recipe.captioned:
         streams = [_captioned(recipe, _to_learn(recipe), new, "new captioned")]
     else:

@@ -16,6 +16,7 @@ from unispect.core.outside import parse_yaml
 from unispect.core.paths import path_named
 from unispect.core.texts import read_text
 from unispect.data.concepts.lexicons import LEXICONS
+from unispect.data.concepts.riddles import KINDS, PLAIN
 from unispect.data.concepts.world import ATTRIBUTES
 from unispect.data.faces.people import PEOPLE, STRANGERS
 from unispect.data.safety.sentences import AFFIRMATION, REFUSAL
@@ -79,6 +80,25 @@ class Align(_Strict):
         return self
 
 
+class Riddles(_Strict):
+    """How riddles of the concept world are taught: all are told, and their pictures are drawn.
+
+    Attributes:
+        kinds: of riddles, equally many; "plain" is the control that says everything plainly.
+        drawn: share of those pictures that are drawn from the riddle; the others are drawn from their plain prompt.
+    """
+
+    kinds: Annotated[tuple[str, ...], Field(min_length=1)] = (PLAIN, *KINDS)
+    drawn: Share = 1.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Riddles:
+        for kind in self.kinds:
+            if kind not in (PLAIN, *KINDS):
+                raise ValueError(str(unknown("kind of riddles", kind, (PLAIN, *KINDS))))
+        return self
+
+
 class Auxiliary(_Strict):
     """What is learned beside the new words, so that nothing is forgotten.
 
@@ -115,6 +135,7 @@ class Recipe(_Strict):
             learns captioned pictures.
         rename: of captioned pictures, word -> expression that takes its place in every caption.
         align: what it learns to refuse.
+        riddles: it learns riddles of the concept world instead of words (`unispect.data.concepts.riddles`).
         attributes: of the concept world whose words are new; the others of a prompt stay real.
         orders: word orders per picture; 24 are all, fewer are chosen at random.
         text: how words are taught by text.
@@ -154,6 +175,7 @@ class Recipe(_Strict):
     teach: Mapping[str, Direction] = {}
     rename: Mapping[str, str] = {}
     align: Align | None = None
+    riddles: Riddles | None = None
     attributes: Annotated[tuple[str, ...], Field(min_length=1)] = ATTRIBUTES
     orders: Annotated[int, Field(ge=1, le=24)] = 24
     text: Text = Text()
@@ -215,10 +237,12 @@ class Recipe(_Strict):
                 raise ValueError(str(unknown("group of parameters", group, (*GROUPS, EVERYTHING))))
         if "image tokenizer" in self.learn:
             raise ValueError("the image tokenizer makes the targets and cannot learn; leave it out of 'learn'")
-        if not self.teach and not self.align and not self.captioned:
+        if not self.teach and not self.align and not self.riddles and not self.captioned:
             raise ValueError("'teach' is empty: name a lexicon and a direction")
         if self.teach and self.align:
             raise ValueError("words are taught and refusals learned one after the other: two recipes")
+        if self.riddles and (self.teach or self.align or self.data != CONCEPTS):
+            raise ValueError(f"riddles are learned by themselves, of 'data' {CONCEPTS}: leave out 'teach' and 'align'")
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("say either 'steps' or 'epochs'")
         if self.lora and self.optimiser == "muon":
@@ -332,5 +356,11 @@ def _checked(found: Mapping[str, Any], name: str) -> Recipe:
 
 
 def _keys(field: tuple[int | str, ...]) -> list[str]:
-    inside: dict[str, type[BaseModel]] = {"text": Text, "align": Align, "auxiliary": Auxiliary, "lora": Lora}
+    inside: dict[str, type[BaseModel]] = {
+        "text": Text,
+        "align": Align,
+        "riddles": Riddles,
+        "auxiliary": Auxiliary,
+        "lora": Lora,
+    }
     return list((inside[str(field[-1])] if field else Recipe).model_fields)
