@@ -19,6 +19,7 @@ from unispect.studies.faces import study as faces
 from unispect.studies.patching import study as patching
 from unispect.studies.posters import study as posters
 from unispect.studies.probing_attributes import study as probing_attributes
+from unispect.studies.reasoning import study as reasoning
 from unispect.studies.response import study as response
 from unispect.studies.safety import study as safety
 
@@ -36,6 +37,7 @@ STUDIES: Mapping[str, Study] = {
         probing_attributes,
         patching,
         drawing,
+        reasoning,
         posters,
     )
 }
