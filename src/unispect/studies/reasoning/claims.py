@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from unispect.core.findings import Basis, Bearing, Decision, Finding, Verdict
 from unispect.studies.decisions import above, given
-from unispect.studies.reasoning.observed import DRAW, SPELLED, TELL, THINK, Seen, expects_yes
+from unispect.studies.reasoning.observed import DRAW, SPELLED, TELL, THINK, Seen, reasoned
 from unispect.studies.reasoning.scores import corrected, eyes, failures, gap, known
 from unispect.studies.verdicts import KNOWN, SMALL, percent, shown
 
@@ -37,8 +37,8 @@ def transfer(seen: Seen, suffix: str = "") -> Finding:
     missing = [one for one in (TELL, SPELLED) if not seen.has(one)]
     if not missing and not (seen.has(TELL, other=True) and seen.has(DRAW, other=True)):
         missing = ["other prompts' texts and pictures, by which guessing is known"]
-    found, rendered = known(seen), corrected(seen, SPELLED, DRAW, expects_yes)
-    wrong = failures(seen)
+    found, rendered = known(seen), corrected(seen, SPELLED, DRAW, reasoned)
+    wrong = failures(seen, reasoned)
     decision = None if missing else transfer_decision(seen)
     by_chance = "" if math.isnan(wrong.again) else f" (in another picture of the spelled prompt {percent(wrong.again)})"
     detail = (
@@ -69,7 +69,7 @@ def transfer_decision(seen: Seen) -> Decision:
     """That more than `SMALL` of what is known is lost; decided only if it surely knows and draws something."""
     found = known(seen)
     knows_any = above(found.share, SMALL).supported
-    draws_any = above(corrected(seen, SPELLED, DRAW, expects_yes), SMALL).supported
+    draws_any = above(corrected(seen, SPELLED, DRAW, reasoned), SMALL).supported
     return given(knows_any, given(draws_any, above(found.lost, SMALL)))
 
 
@@ -92,12 +92,12 @@ def follows(seen: Seen, suffix: str = "") -> Finding:
 
 def knows(seen: Seen, suffix: str = "") -> Finding:
     """That most of what is asked for is told."""
-    found = corrected(seen, TELL, TELL, expects_yes)
+    found = known(seen).share
     return Finding(
         id=f"knows{suffix}",
         claim="It tells in words most of what the pictures must show.",
         verdict=Verdict.CANNOT_TELL,
-        detail=f"Right in words beyond chance: {shown(found)}. {_counted(seen)}",
+        detail=f"Right in words beyond guessing: {shown(found)}. {_counted(seen)}",
         interval=found,
         model=seen.name,
         chance=0.0,
@@ -108,7 +108,7 @@ def knows(seen: Seen, suffix: str = "") -> Finding:
 
 def renders(seen: Seen, suffix: str = "") -> Finding:
     """That most of what is spelled out is drawn."""
-    found = corrected(seen, SPELLED, DRAW, expects_yes)
+    found = corrected(seen, SPELLED, DRAW, reasoned)
     return Finding(
         id=f"renders{suffix}",
         claim="It draws most of what is asked for once the answer is spelled out.",
@@ -125,7 +125,7 @@ def renders(seen: Seen, suffix: str = "") -> Finding:
 
 def thinking(seen: Seen, suffix: str = "") -> Finding:
     """That writing first helps drawing."""
-    more = gap(seen, THINK, DRAW)
+    more = gap(seen, THINK, DRAW, reasoned)
     return Finding(
         id=f"thinking{suffix}",
         claim="It draws more of what is asked for once it has written what the picture must show.",

@@ -301,3 +301,13 @@ def every(item: Item, question: ChecklistItem) -> bool:
 def expects_yes(item: Item, question: ChecklistItem) -> bool:
     """Those whose right answer is yes: what is not there is right of anything, known or not."""
     return question.expected == YES
+
+
+def takes_steps(item: Item, question: ChecklistItem) -> bool:
+    """Those that take a step of reasoning, or of which the source does not say."""
+    return question.hop != "0-hop"
+
+
+def reasoned(item: Item, question: ChecklistItem) -> bool:
+    """Both: what claims are about."""
+    return expects_yes(item, question) and takes_steps(item, question)

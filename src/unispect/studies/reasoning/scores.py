@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from unispect.data.checklists import ChecklistItem
 from unispect.metrics.crossed import crossed_difference, crossed_mean
 from unispect.metrics.means import Means
 from unispect.studies.questions import NO, UNCLEAR, YES
-from unispect.studies.reasoning.observed import DRAW, SPELLED, TELL, Item, Keep, Seen, every, expects_yes
+from unispect.studies.reasoning.observed import DRAW, SPELLED, TELL, Item, Keep, Seen, every, expects_yes, takes_steps
 
 UNIT = "prompts"
 NOTHING = Interval(math.nan, math.nan, math.nan, 0, 0, method="not asked", unit=UNIT)
@@ -99,7 +99,7 @@ class Known:
     """What a model tells beyond guessing, and how much less of that it draws from the prompt than once spelled out.
 
     Attributes:
-        share: of what is asked, known: right in words beyond chance (Abbott's correction for guessing).
+        share: of what is asked, known: right in words beyond guessing.
         lost: of what is known, right once spelled out less right from the prompt, beyond chance.
     """
 
@@ -112,43 +112,96 @@ LEAST_KNOWN = 0.05
 
 
 def known(seen: Seen, keep: Keep = every) -> Known:
-    """Of questions whose right answer is yes.
+    """Of questions that take a step of reasoning and whose right answer is yes.
 
-    A question that is told right is known or guessed. Of as many as are told wrong, guessing makes c / (1 - c) times as
-    many right, c being the share right in texts about other prompts; what is drawn of guessed ones is taken to be what
-    is drawn of those told wrong, and is subtracted. Sums over known ones of "right once spelled out less right from the
-    prompt" need no picture to be right first: pictures differ by chance, and whoever picks prompts by one good picture
-    finds the next one worse, whatever is true.
+    What is told right is known or guessed. Where the checklist also asks about a wrong value of the same attribute,
+    guesses are as often that one as the right one, so telling it is counted against telling the right one. Elsewhere
+    guessing makes c / (1 - c) times as many right as are told wrong, c being the share right in texts about other
+    prompts (the usual correction for guessing). What is drawn of guessed ones is taken to be what is drawn of those
+    told wrong, and is subtracted. Sums over known ones of "right once spelled out less right from the prompt" need no
+    picture to be right first: pictures differ by chance, and whoever picks prompts by one good picture finds the next
+    one worse, whatever is true.
     """
 
     def both(item: Item, question: ChecklistItem) -> bool:
-        return keep(item, question) and expects_yes(item, question)
+        return keep(item, question) and expects_yes(item, question) and takes_steps(item, question)
 
-    told, guessed = rates(seen, TELL, both), rates(seen, TELL, both, other=True)
-    chance = rates(seen, DRAW, both, other=True)
-    pairs = shared(told, guessed, rates(seen, DRAW, both), rates(seen, SPELLED, both), chance)
-    if not pairs:
-        return Known(NOTHING, NOTHING)
-    rows = []
-    for key, (tell, guess, draw, spelled, other) in pairs.items():
-        less = {id: spelled[id] - draw[id] for id in tell}
-        right = _mean({id: tell[id] * less[id] for id in tell})
-        wrong = _mean({id: (1 - tell[id]) * less[id] for id in tell})
-        rows.append(("", key, [_mean(tell), _mean(guess), right, wrong, _mean(other)]))
-    means = Means.of(rows, unit=UNIT)
+    told, wrongly = rates(seen, TELL, both), {key: _wrongly(seen, item) for key, item in seen.items.items()}
+    others = {key: _mean(own) for key, own in rates(seen, TELL, both, other=True).items()}
+    less = {
+        key: {id: spelled[id] - drawn[id] for id in drawn}
+        for key, (drawn, spelled) in shared(rates(seen, DRAW, both), rates(seen, SPELLED, both)).items()
+    }
+    chance = {key: _mean(own) for key, own in rates(seen, DRAW, both, other=True).items()}
+    guessed = [key for key in told if key in others or all(id in wrongly[key] for id in told[key])]
+    share_of = [
+        _row(told[key], wrongly[key], others.get(key, 0.0), dict.fromkeys(told[key], 0.0), 0.0) for key in guessed
+    ]
+    lost_of = [
+        (key, _row({id: told[key][id] for id in less[key]}, wrongly[key], others.get(key, 0.0), less[key], chance[key]))
+        for key in guessed
+        if key in less and key in chance and set(less[key]) <= set(told[key])
+    ]
+    return Known(
+        _smooth(list(zip(guessed, share_of, strict=True)), _share_known),
+        _smooth(lost_of, _lost),
+    )
 
-    def share(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        tell, guess = values[..., 0, 0], values[..., 0, 1]
-        return (tell - guess) / np.where(guess < 1, 1 - guess, np.nan)
 
-    def lost(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        _, guess, right, wrong, other = np.moveaxis(values[..., 0, :], -1, 0)
-        of = share(values)
-        weight = guess / np.where(guess < 1, 1 - guess, np.nan)
-        scale = np.where(other < 1, 1 - other, np.nan) * np.where(of > LEAST_KNOWN, of, np.nan)
-        return (right - weight * wrong) / scale
+def _wrongly(seen: Seen, item: Item) -> dict[str, float]:
+    """Question -> whether a wrong value of its attribute is told, of those that the checklist asks about."""
+    said = seen.answers.get((item.key, item.key, TELL, 0), {})
+    found: dict[str, float] = {}
+    for one in item.checklist:
+        values = [
+            float(said[other.id] == YES)
+            for other in item.checklist
+            if one.attribute and other.attribute == one.attribute and other.expected == NO and other.id in said
+        ]
+        if one.expected == YES and values:
+            found[one.id] = sum(values) / len(values)
+    return found
 
-    return Known(means.smooth(share, support=(-1, 1)), means.smooth(lost, support=(-1, 1)))
+
+def _row(
+    told: Mapping[str, float], wrongly: Mapping[str, float], other: float, less: Mapping[str, float], chance: float
+) -> list[float]:
+    """Means over a prompt's questions of what is told right, told wrongly, neither known to be, and of each times what
+    is drawn less; the share right of other prompts' texts where that is needed, and of other prompts' pictures.
+    """
+    alone = {id: float(id not in wrongly) for id in told}  # those of which no wrong value is asked
+    terms = [told, {id: wrongly.get(id, 0.0) for id in told}, {id: alone[id] * (1 - told[id]) for id in told}]
+    plain = [_mean(one) for one in terms]
+    weighed = [_mean({id: one[id] * less[id] for id in told}) for one in terms]
+    of_alone = _mean(alone)
+    return [*plain, *weighed, of_alone * other, of_alone, chance]
+
+
+def _smooth(
+    rows: Sequence[tuple[str, list[float]]], function: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> Interval:
+    if not rows:
+        return NOTHING
+    return Means.of([("", key, row) for key, row in rows], unit=UNIT).smooth(function, support=(-1, 1))
+
+
+def _share_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    right, wrongly, wrong = (values[..., 0, at] for at in range(3))
+    return right - wrongly - _odds(values) * wrong
+
+
+def _lost(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    right, wrongly, wrong = (values[..., 0, at] for at in range(3, 6))
+    of, chance = _share_known(values), values[..., 0, 8]
+    scale = np.where(chance < 1, 1 - chance, np.nan) * np.where(of > LEAST_KNOWN, of, np.nan)
+    return (right - wrongly - _odds(values) * wrong) / scale
+
+
+def _odds(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many are guessed right for each that is guessed wrong, where no wrong value is asked."""
+    other, alone = values[..., 0, 6], values[..., 0, 7]
+    chance = other / np.where(alone > 0, alone, 1)
+    return chance / np.where(chance < 1, 1 - chance, np.nan)
 
 
 @dataclass(frozen=True)
@@ -258,7 +311,7 @@ class Failures:
     lost: float
 
 
-def failures(seen: Seen) -> Failures:
+def failures(seen: Seen, keep: Keep = every) -> Failures:
     """Of every picture that was drawn from a prompt; beside one of the spelled prompt of the same seed."""
     wrong, pictures = dict.fromkeys(FAILURES, 0), dict.fromkeys(FAILURES, 0)
     asked = drawn = 0
@@ -267,7 +320,10 @@ def failures(seen: Seen) -> Failures:
     told_of, spelled_of = seen.by_item(TELL), seen.by_item(SPELLED)
     for key, by_seed in seen.by_item(DRAW).items():
         told = next(iter(told_of.get(key, {}).values()), {})
-        for seed, found in by_seed.items():
+        kept = {one.id for one in seen.items[key].checklist if keep(seen.items[key], one)}
+        for seed, every_found in by_seed.items():
+            if not (found := {id: right for id, right in every_found.items() if id in kept}):
+                continue
             spelled = spelled_of.get(key, {}).get(seed, {})
             asked, drawn = asked + len(found), drawn + 1
             for id, right in found.items():

@@ -33,6 +33,7 @@ from unispect.studies.reasoning.observed import (
     Seen,
     every,
     observed,
+    reasoned,
 )
 from unispect.studies.reasoning.scores import FAILURES, corrected, eyes, failures, gap, groups_of, known, share
 from unispect.studies.trainings import ALONE
@@ -63,8 +64,10 @@ METHODS = (
     "rendering where it is told right and drawn wrong once spelled out; of transfer where both are right. Single "
     "pictures are wrong by chance as well: what another picture of the spelled prompt has wrong stands beside it, and "
     "no verdict rests on these counts.",
-    "Known is what is right in words beyond guessing, over questions whose answer is yes; lost of it is right once "
-    "spelled out less right from the prompt, where told right, less what guessing contributes to that. It is decided "
+    "Claims are about questions that take a step of reasoning, as far as the source says, and whose answer is yes. "
+    "Known is what is right in words beyond guessing; lost of it is right once spelled out less right from the "
+    "prompt, where told right, less what guessing contributes to that. Guessing is known by a wrong value of the same "
+    "attribute where one is asked about, else by texts about other prompts. It is decided "
     f"where surely more than {SMALL} is known and surely more than {SMALL} is drawn once spelled out, beyond chance: "
     f"surely more than {SMALL} lost, or surely less. Most is surely above {KNOWN}. These rules were fixed before any "
     "model was looked at.",
@@ -202,12 +205,12 @@ def _failures(models: Sequence[Seen]) -> Table:
     for seen in models:
         if not seen.has(DRAW):
             continue
-        found = failures(seen)
-        for what, wrong, asked in (
-            ("questions", found.wrong, found.asked),
-            ("whole pictures", found.pictures, found.drawn),
+        found, steps = failures(seen), failures(seen, reasoned)
+        for what, wrong, asked, chance in (
+            ("questions that take a step", steps.wrong, steps.asked, steps),
+            ("all questions", found.wrong, found.asked, found),
+            ("whole pictures", found.pictures, found.drawn, None),
         ):
-            single = what == "questions"
             rows.append(
                 (
                     seen.name,
@@ -216,8 +219,8 @@ def _failures(models: Sequence[Seen]) -> Table:
                     asked,
                     sum(wrong.values()),
                     *(wrong[one] for one in FAILURES),
-                    _number(found.lost) if single else None,
-                    _number(found.again) if single else None,
+                    _number(chance.lost) if chance else None,
+                    _number(chance.again) if chance else None,
                 )
             )
     columns = ("model", "graded by", "of", "asked", "wrong", *FAILURES, "lost", "lost by chance")
