@@ -17,9 +17,21 @@ from numpy.typing import NDArray
 from unispect.core.findings import Interval
 from unispect.data.checklists import ChecklistItem
 from unispect.metrics.crossed import crossed_difference, crossed_mean
+from unispect.metrics.item_response import Abilities, fit
 from unispect.metrics.means import Means
 from unispect.studies.questions import NO, UNCLEAR, YES
-from unispect.studies.reasoning.observed import DRAW, SPELLED, TELL, Item, Keep, Seen, every, expects_yes, takes_steps
+from unispect.studies.reasoning.observed import (
+    CONDITIONS,
+    DRAW,
+    SPELLED,
+    TELL,
+    Item,
+    Keep,
+    Seen,
+    every,
+    expects_yes,
+    takes_steps,
+)
 
 UNIT = "prompts"
 NOTHING = Interval(math.nan, math.nan, math.nan, 0, 0, method="not asked", unit=UNIT)
@@ -372,3 +384,50 @@ def _of(sort: str, name: str) -> Keep:
     if sort == "dimension":
         return lambda item, question: question.dimension == name
     return lambda item, question: question.hop == name
+
+
+@dataclass(frozen=True)
+class Able:
+    """Models in their conditions on one scale.
+
+    Attributes:
+        respondents: model and condition, in the order of the abilities.
+        fitted: see `unispect.metrics.item_response`.
+    """
+
+    respondents: tuple[tuple[str, str], ...]
+    fitted: Abilities
+
+    def ability(self, model: str, condition: str) -> Interval:
+        """In logits."""
+        return self.fitted.interval(self._at(model, condition), unit=UNIT)
+
+    def less(self, model: str, condition: str, other: str) -> Interval:
+        """Of one condition less that of another."""
+        return self.fitted.interval(self._at(model, condition) - self._at(model, other), unit=UNIT)
+
+    def _at(self, model: str, condition: str) -> NDArray[np.float64]:
+        return np.array([float(one == (model, condition)) for one in self.respondents])
+
+
+def abilities(models: Sequence[Seen]) -> Able | None:
+    """Of models that one judge graded; over questions whose answer is yes. None where too little was asked."""
+    found = {
+        (seen.reference, condition): seen.by_item(condition)
+        for seen in models
+        for condition in CONDITIONS.values()
+        if seen.has(condition)
+    }
+    items = {key: item for seen in models for key, item in seen.items.items()}
+    asked = [(key, one.id) for key, item in items.items() for one in item.checklist if expects_yes(item, one)]
+    places = {place: index for index, place in enumerate(asked)}
+    right, count = np.zeros((2, len(asked), len(found)))
+    for column, by_item in enumerate(found.values()):
+        for key, by_seed in by_item.items():
+            for said in by_seed.values():
+                for id, value in said.items():
+                    if (row := places.get((key, id))) is not None:
+                        right[row, column] += value
+                        count[row, column] += 1
+    fitted = fit(right, count, [key for key, _ in asked]) if len(found) > 1 else None
+    return None if fitted is None else Able(tuple(found), fitted)

@@ -35,7 +35,17 @@ from unispect.studies.reasoning.observed import (
     observed,
     reasoned,
 )
-from unispect.studies.reasoning.scores import FAILURES, corrected, eyes, failures, gap, groups_of, known, share
+from unispect.studies.reasoning.scores import (
+    FAILURES,
+    abilities,
+    corrected,
+    eyes,
+    failures,
+    gap,
+    groups_of,
+    known,
+    share,
+)
 from unispect.studies.trainings import ALONE
 from unispect.studies.verdicts import KNOWN, SMALL
 
@@ -97,6 +107,7 @@ def section(models: Sequence[Seen]) -> Section:
         _gaps(graded),
         _failures(graded),
         _eyes(graded),
+        _abilities(graded),
     )
     return Section(
         id=study.name,
@@ -254,6 +265,29 @@ def _eyes(models: Sequence[Seen]) -> Table:
     columns = ("model", "graded by", "answers", "says yes", "agrees, own pictures", "agrees, pictures of others")
     columns += ("yes with the grader less against", "right by its own eyes")
     return Table(EYES_TABLE, "What the model sees in pictures itself", columns, tuple(rows))
+
+
+def _abilities(models: Sequence[Seen]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for judge in dict.fromkeys(seen.judge for seen in models):
+        own = [seen for seen in models if seen.judge == judge]
+        able = abilities(own)
+        for seen in own if able else ():
+            for condition in CALLED:
+                if able and seen.has(condition):
+                    less = (
+                        None if condition == DRAW or not seen.has(DRAW) else able.less(seen.reference, condition, DRAW)
+                    )
+                    rows.append((seen.name, judge, condition, able.ability(seen.reference, condition), less))
+    return Table(
+        "abilities",
+        "Abilities, on one scale",
+        ("model", "graded by", "condition", "ability", "less that of draw"),
+        tuple(rows),
+        "In logits, by a two-parameter item response model over questions whose answer is yes: questions differ in "
+        "difficulty and in how sharply they tell apart, so models that were asked other questions stay comparable. "
+        "Guessing is not in it. No verdict rests on it.",
+    )
 
 
 def _cell(interval: Interval) -> Interval | None:
