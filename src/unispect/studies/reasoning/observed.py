@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 
 from unispect.core.cards import ModelCard
+from unispect.core.seeds import seed_for
 from unispect.core.typed import read_grade, read_inputs, read_payload
 from unispect.core.units import Entry
 from unispect.data.checklists import ChecklistItem
@@ -54,17 +54,25 @@ class Item:
 
 
 def others(items: Sequence[Item]) -> Mapping[str, Item]:
-    """Key of a prompt -> the one whose pictures and texts are its control: the one before it of its kind.
+    """Key of a prompt -> the one whose pictures and texts are its control: any before it of its kind, by chance.
 
-    The one after it where there is none before, another kind's where it is alone, and none that spells out the same.
+    Neighbours would not do: in orders that were designed they share less than chance has them share. The next one
+    where there is none before, another kind's where a prompt is alone, and none that spells out the same. More prompts
+    behind them change no choice, but that of a prompt that was alone.
     """
     found: dict[str, Item] = {}
     for index, item in enumerate(items):
-        near = [items[at] for at in chain(range(index - 1, -1, -1), range(index + 1, len(items)))]
-        apart = [one for one in near if one.key != item.key and not (one.spelled and one.spelled == item.spelled)]
-        if apart:
-            found[item.key] = next((one for one in apart if one.group == item.group), apart[0])
+        before, behind = ([one for one in part if _apart(item, one)] for part in (items[:index], items[index + 1 :]))
+        kinds = ([one for one in part if one.group == item.group] for part in (before, behind))
+        for near, choice in zip((*kinds, before, behind), (True, False, False, False), strict=True):
+            if near:
+                found[item.key] = near[seed_for("other", item.key) % len(near) if choice else 0]
+                break
     return found
+
+
+def _apart(item: Item, other: Item) -> bool:
+    return item.key != other.key and not (item.spelled and item.spelled == other.spelled)
 
 
 Picture = tuple[str, str, str, int]

@@ -140,5 +140,6 @@ def test_the_other_prompt_is_of_the_same_kind_and_spells_out_something_else():
         return Item(key, key, group, key, (), "", spelled)
 
     found = others([item("a", "x", "1"), item("b", "y"), item("c", "x", "1"), item("d", "x", "2"), item("e", "y")])
-    assert {key: one.key for key, one in found.items()} == {"a": "d", "b": "e", "c": "d", "d": "c", "e": "b"}
+    assert found["d"].key in ("a", "c")
+    assert {key: one.key for key, one in found.items() if key != "d"} == {"a": "d", "b": "e", "c": "d", "e": "b"}
     assert not others([item("a", "x")])
