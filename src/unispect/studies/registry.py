@@ -46,6 +46,7 @@ SECTIONS: tuple[OverStudies, ...] = (
     later("unispect.studies.mechanism.view:view"),
     later("unispect.studies.meaning.view:view"),
     later("unispect.studies.causes.view:view"),
+    later("unispect.studies.headline.view:view"),
     later("unispect.studies.statements.view:view"),
 )
 """Sections over several of our studies, in the order of a report."""
@@ -54,6 +55,7 @@ RESTS_ON: Mapping[str, str] = {
     "mechanism": "runs of concepts, encoding and response on the same model",
     "meaning": "runs of concepts, probing-attributes and patching on the same model",
     "causes": "the folder of unispect train sweep",
+    "headline": "runs of reasoning and of encoding or response on the same model and prompts",
     "statements": "runs of encoding and response",
 }
 """Name of such a section -> of what a report makes it."""
