@@ -86,7 +86,8 @@ def run(
             reverse, describe), reordered, orders, riddle, questions (kind, member, recognise), names, cures (relook,
             look, visualise), paper, retain, all. What the posters study asks: drawing, telling, visualise-first
             (default: all). What the patching study does: patch, steer, or one side of either: patch-tell, patch-draw,
-            steer-tell, steer-draw (default: all).
+            steer-tell, steer-draw (default: all). What the reasoning study does: tell, draw, spelled, think, look
+            (default: all).
         limit: At most this many items of each group that a study compares; pictures beyond them are not read.
         seeds: One repetition of everything random per seed; what is not repeated is said before the first unit.
         device: auto, cpu, cuda or cuda:N; several, as cuda:0,cuda:1, spread a model that one GPU does not hold.

@@ -56,7 +56,12 @@ def _recorded(answer: Answer, model: UnifiedModel, units: Sequence[Unit], upstre
 
 def draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """`picture`: drawn from the unit's prompt, and what a provider was told of how to sample it."""
-    encoded = model.encode([Prompt.of(read_inputs(Prompted, unit).prompt) for unit in units], Goal.IMAGE)
+    return drawn_from(model, units, [Prompt.of(read_inputs(Prompted, unit).prompt) for unit in units])
+
+
+def drawn_from(model: UnifiedModel, units: Sequence[Unit], prompts: Sequence[Prompt]) -> list[Outcome]:
+    """The same from any prompts, one per unit."""
+    encoded = model.encode(prompts, Goal.IMAGE)
     settings = read_settings(DrawSettings, units[0])
     how = ImageSampling(
         seeds=tuple(seed_for(unit.id) for unit in units),

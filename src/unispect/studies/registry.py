@@ -19,6 +19,7 @@ from unispect.studies.faces import study as faces
 from unispect.studies.patching import study as patching
 from unispect.studies.posters import study as posters
 from unispect.studies.probing_attributes import study as probing_attributes
+from unispect.studies.reasoning import study as reasoning
 from unispect.studies.response import study as response
 from unispect.studies.safety import study as safety
 
@@ -36,6 +37,7 @@ STUDIES: Mapping[str, Study] = {
         probing_attributes,
         patching,
         drawing,
+        reasoning,
         posters,
     )
 }
@@ -44,6 +46,7 @@ SECTIONS: tuple[OverStudies, ...] = (
     later("unispect.studies.mechanism.view:view"),
     later("unispect.studies.meaning.view:view"),
     later("unispect.studies.causes.view:view"),
+    later("unispect.studies.headline.view:view"),
     later("unispect.studies.statements.view:view"),
 )
 """Sections over several of our studies, in the order of a report."""
@@ -52,6 +55,7 @@ RESTS_ON: Mapping[str, str] = {
     "mechanism": "runs of concepts, encoding and response on the same model",
     "meaning": "runs of concepts, probing-attributes and patching on the same model",
     "causes": "the folder of unispect train sweep",
+    "headline": "runs of reasoning and of encoding or response on the same model and prompts",
     "statements": "runs of encoding and response",
 }
 """Name of such a section -> of what a report makes it."""

@@ -50,7 +50,7 @@ def test_every_mark_stands_under_its_side_in_words_beside_a_sign(tree):
     assert [cell.classes for cell in first.all("td")] == [["right"], ["wrong"], ["unknown"]]
     assert [cell.words for cell in first.all("td")] == ["✓ correctit does", "✕ omission", "– unparsed"]
     assert [cell.attributes["data-side"] for cell in first.all("td")] == ["drawn", "told", "third"]
-    assert "not on the poster" in second.all("th")[0].words
+    assert "must be absent" in second.all("th")[0].words
     assert second.all("td")[1].words == "✕ severe hallucination edited"
     assert all(sign.attributes["aria-hidden"] == "true" for sign in table.all("span", "glyph"))
 

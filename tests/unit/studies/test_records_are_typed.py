@@ -22,6 +22,7 @@ MODULES = (
             "patching",
             "posters",
             "probing_attributes",
+            "reasoning",
             "response",
             "safety",
             "states",

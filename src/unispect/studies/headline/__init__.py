@@ -1,0 +1,1 @@
+"""Prompts by how differently text and pictures go through a model, against whether it draws what it knows."""
