@@ -20,7 +20,8 @@ OF_EACH = 3
 
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The section of one or several models; `cards` by the models' references, as units carry them. Pure."""
-    drawn, names = [entry for entry in entries if entry.record.status == "done"], names_of(entries, cards)
+    entries, names = [entry for entry in entries if entry.unit.kind == "draw"], names_of(entries, cards)
+    drawn = [entry for entry in entries if entry.record.status == "done"]
     scores = tuple(_scores([entry for entry in drawn if GENEVAL in entry.grades], names))
     return Section(
         id=study.name,
