@@ -87,9 +87,9 @@ def grade(
     """Grade what a run drew and told; what this judge has graded already is left alone.
 
     Rules grade the concept world, drawn faces and refusals. Chat models and models of the registry answer questions
-    about whatever was drawn (docs/graders.md), and chat models grade posters. Known pictures are put among what they are
-    shown, so that the report says how often they err. Killed at any moment, the same command goes on and pays for no
-    answer twice. Exit code 3 says that all there is was graded, and that units of the plan have no record.
+    about whatever was drawn (docs/graders.md), and chat models grade posters. Pictures with known answers are among
+    what they are shown, so that the report says how often they err. Killed at any moment, the same command goes on and
+    pays for no answer twice. Exit code 3 says that all there is was graded, and that units of the plan have no record.
 
     Args:
         run: Folder of the run.

@@ -75,9 +75,7 @@ def grade_by_chat(
         }
         shown = shown_in(store, showing, passed=looked_at)
         if not posters and not looked_at and not shown:
-            known = (
-                one.name for one in all_studies().values() if one.by_chat or one.asked_to_grade or one.looking
-            )
+            known = (one.name for one in all_studies().values() if one.by_chat or one.asked_to_grade or one.looking)
             raise UsageError(f"{run} holds nothing that chat models grade: they grade records of {', '.join(known)}")
         for option in (option for option in _OF_POSTERS if option in said and not posters):
             raise UsageError(f"--{option} is for replies of the posters study; {run} holds none")

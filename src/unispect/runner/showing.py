@@ -1,4 +1,4 @@
-"""What a run's models drew and wrote, shown to a grader with known pictures among it; a model of the registry as one."""
+"""What a run's models drew and wrote, shown to a grader, with known pictures among it."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def nothing_to_show(run: Path, showing: Showing) -> str:
     """That a folder holds nothing that graders are asked about, in words."""
     which = f" of {', '.join(showing.studies)}" if showing.studies else ""
     able = ", ".join(name for name, study in all_studies().items() if study.looking)
-    return f"{run} holds no finished pictures or texts{which} that graders are asked about; studies that leave some: {able}"
+    return f"{run} holds nothing finished{which} that graders are asked about; studies that leave pictures: {able}"
 
 
 def _known(

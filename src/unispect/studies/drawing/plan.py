@@ -44,7 +44,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
         for item in items
         for seed in dict.fromkeys(options.seeds)
     ]
-    return Plan((tuple([*units, *_checklists(card, items)]),), (*skips, *loaded.skips))
+    return Plan(((*units, *_checklists(card, items)),), (*skips, *loaded.skips))
 
 
 def _checklists(card: ModelCard, items: Iterable[PromptItem]) -> Iterator[Unit]:

@@ -37,9 +37,7 @@ def question_request(
         for number, one in enumerate(questions, 1)
     )
     asked = f"The questions; question 1 is answered under q1, and so on:\n{listed}\n\n"
-    prompt = (
-        Prompt.of(asked + fenced(shown)) if isinstance(shown, str) else Prompt.of(f"{asked}The picture:\n", shown)
-    )
+    prompt = Prompt.of(asked + fenced(shown)) if isinstance(shown, str) else Prompt.of(f"{asked}The picture:\n", shown)
     tokens = _TOKENS + _TOKENS_EACH * len(questions) + thinking
     return Request(prompt, _form(questions), _SYSTEM, tokens, temperature)
 

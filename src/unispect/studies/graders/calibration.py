@@ -71,7 +71,9 @@ class Recognised:
     right: Mapping[str, str]
 
 
-def known_of(looking: Looking, entries: Sequence[Entry], data: str, count: int, more: Iterable[Known] = ()) -> list[Known]:
+def known_of(
+    looking: Looking, entries: Sequence[Entry], data: str, count: int, more: Iterable[Known] = ()
+) -> list[Known]:
     """The first `count` known pictures of a study, and a user's behind them.
 
     Raises:
@@ -157,9 +159,7 @@ def without_known(entry: Entry) -> Entry | None:
 
 def _recognised(entry: Entry) -> Recognised:
     asked, said = read_inputs(KnownInputs, entry.unit), read_payload(Answers, entry.record).answers
-    return Recognised(
-        entry.unit.model, asked.source, entry.unit.id, questions_in(entry.unit), said, asked.answers
-    )
+    return Recognised(entry.unit.model, asked.source, entry.unit.id, questions_in(entry.unit), said, asked.answers)
 
 
 def _picture(unit: Unit) -> Image:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, cast
 
-import numpy as np
 from PIL.Image import Image
 
 from unispect.core.errors import DataError
@@ -58,7 +57,9 @@ def picture_of(picture: Mapping[str, JSON], locations: Mapping[str, JSON]) -> Im
 def drawn_worlds() -> Iterator[Known]:
     """Rendered shapes and drawn faces in turn, asked by yes and no."""
     shapes = asked_yes_no(shown_concepts(), concepts.VALUES, about_concept)
-    return (one for pair in zip(shapes, asked_yes_no(shown_faces(), faces.VALUES, about_face), strict=False) for one in pair)
+    return (
+        one for pair in zip(shapes, asked_yes_no(shown_faces(), faces.VALUES, about_face), strict=False) for one in pair
+    )
 
 
 def in_turn(*several: Iterator[Known]) -> Iterator[Known]:

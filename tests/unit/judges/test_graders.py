@@ -1,0 +1,222 @@
+"""Graders who look: blind, in balanced orders, shown known pictures; and what the report says of their errors."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers.chat_samples import chat
+from tests.helpers.commands import here
+from tests.helpers.loopback_judge import KEY, VARIABLE, LoopbackJudge, looks, loopback
+from unispect.core.cards import ModelCard
+from unispect.core.units import Record, Unit
+from unispect.data.concepts.world import VALUES as SHAPES
+from unispect.data.faces.world import ATTRIBUTES, VALUES, all_faces, written
+from unispect.models.registry import card_of
+from unispect.runner.notes import DATA_FROM
+from unispect.runner.reporting import sections
+from unispect.runs import Invocation, RunStore
+from unispect.studies.graders.asked import AskedGrader, question_request
+from unispect.studies.graders.known import about_concept, about_face, drawn_worlds, in_turn, picture_of
+from unispect.studies.graders.orders import in_order, rotations
+from unispect.studies.questions import NO, UNCLEAR, YES, Question
+
+FACES = [face for number, face in enumerate(all_faces()) if number % 7 == 0]
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackJudge]:
+    monkeypatch.setenv(VARIABLE, KEY)
+    with loopback() as running:
+        yield running
+
+
+def card() -> ModelCard:
+    found = card_of("tiny-janus-pro")
+    assert found
+    return found
+
+
+def test_every_option_stands_first_equally_often() -> None:
+    yes_no = [Question(id=str(number), text="?") for number in range(13)]
+    colours = [Question(id=f"c{number}", text="?", options=("a", "b", "c")) for number in range(9)]
+    starts = Counter()
+    for key in map(str, range(40)):
+        put = in_order([*yes_no, *colours], key)
+        assert sorted(one.id for one in put) == sorted(one.id for one in (*yes_no, *colours))
+        first = Counter(one.options[0] for one in put)
+        assert abs(first[YES] - first[NO]) == 1
+        assert {first[one] for one in "abc"} == {3}
+        starts[put[0].id] += 1
+        assert in_order([*yes_no, *colours], key) == put
+    assert len(starts) > 10
+    for place in range(3):
+        assert sorted(order[place] for order in rotations(("a", "b", "c"), "x")) == ["a", "b", "c"]
+
+
+def test_half_of_what_is_known_is_yes_in_every_picture() -> None:
+    several = list(zip(range(30), drawn_worlds(), strict=False))
+    for _, one in several:
+        assert Counter(one.answers.values()) == {YES: 2, NO: 2}
+        shown = one.picture.get("concept") or one.picture["face"]
+        about, values = (about_concept, SHAPES) if "concept" in one.picture else (about_face, VALUES)
+        for question in one.questions:
+            (meant,) = [v for v in values[question.id] if about(question.id, v) == question.text]
+            assert (meant == shown[question.id]) == (one.answers[question.id] == YES)  # type: ignore[index]
+    asked = Counter(one.answers[q.id] for _, one in several for q in one.questions if q.id == "shape")
+    assert min(asked.values()) >= 4
+
+
+def test_known_pictures_are_a_beginning_of_a_longer_list() -> None:
+    assert [one for _, one in zip(range(8), drawn_worlds(), strict=False)] == [
+        one for _, one in zip(range(20), drawn_worlds(), strict=False)
+    ][:8]
+    assert list(in_turn(iter("abc"), iter("x"))) == ["a", "x", "b", "c"]
+
+
+def test_a_request_holds_the_questions_and_the_picture_alone(server: LoopbackJudge) -> None:
+    picture = Image.new("RGB", (8, 8), "red")
+    questions = [Question(id="secret-id", text="Is it red?"), Question(id="other", text="Which?", options=("a", "b"))]
+    server.otherwise = looks(lambda picture, asked, options: "yes" if "red" in asked else "b")
+    told = AskedGrader(chat(server.url), "openai:loop").look(picture, questions, "unit-id-that-names-a-condition")
+    assert told.answers == {"secret-id": "yes", "other": "b"}
+    sent = json.dumps(server.seen[0])
+    assert "secret-id" not in sent
+    assert "unit-id" not in sent
+    schema = question_request(picture, questions).form
+    assert schema is not None
+    assert schema["properties"]["q1"]["enum"] == ["yes", "no", UNCLEAR]
+
+
+def test_a_reply_of_another_form_answers_nothing(server: LoopbackJudge) -> None:
+    told = AskedGrader(chat(server.url), "openai:loop").look("a text", [Question(id="one", text="Is it?")], "key")
+    assert told.answers == {}
+    assert told.kept["asked"]["outcome"] == "unparsed"  # type: ignore[index,call-overload]
+
+
+# -- faces, photographed, from the command line ---------------------------------------------------------------------
+
+
+def photographs(folder: Path, count: int) -> Path:
+    """A folder as published: "photographs" are portraits in other colours than our own drawings'."""
+    folder.mkdir()
+    rows = []
+    for number, face in enumerate(FACES[:count]):
+        photographed(face).save(folder / f"p{number:03}.png")
+        attributes = {"name": f"Person Number{number}", "gender": "female"}
+        attributes |= {a.replace(" ", "_"): written(a, value) for a, value in face.values.items()}
+        rows.append({"image_name": f"p{number:03}.png", "attributes": attributes})
+    (folder / "face_metadata.json").write_text(json.dumps({"generated_faces": rows}), "utf-8")
+    return folder
+
+
+def photographed(face) -> Image.Image:
+    """The face, with a mark that says which it is."""
+    picture = Image.new("RGB", (16, 16), (1, 2, 3))
+    for place, attribute in enumerate(ATTRIBUTES):
+        picture.putpixel((place, 0), (VALUES[attribute].index(face.values[attribute]) * 20, 0, 0))
+    return picture
+
+
+def seen(picture: Image.Image, asked: str, options: Sequence[str]) -> str:
+    """The right answer about a picture that `photographed` made."""
+    (attribute,) = [one for one in ATTRIBUTES if one in asked.partition("(")[0]]
+    red, _, _ = picture.getpixel((ATTRIBUTES.index(attribute), 0))  # type: ignore[misc]
+    return VALUES[attribute][red // 20]
+
+
+def drawn_by_a_model(tmp_path: Path, folder: Path, people: int, *, right: float) -> tuple[Path, float]:
+    """A run of models of photographs in which each attribute was drawn right at a rate; and the rate that came out."""
+    rng = np.random.default_rng(5)
+    run, rights = tmp_path / "run", []
+    with RunStore.create(run) as store:
+        units, records = [], []
+        for number, face in enumerate(FACES[:people]):
+            values = dict(face.values)
+            for attribute in ATTRIBUTES:
+                rights.append(rng.random() < right)
+                if not rights[-1]:
+                    values[attribute] = str(rng.choice([v for v in VALUES[attribute] if v != values[attribute]]))
+            inputs = {"task": "name", "lexicon": "people", "item": f"p{number:03}", "concept": face.values}
+            inputs |= {"prompt": f"Person Number{number}", "drawn": False}
+            unit = Unit("faces", 1, "draw", card().reference, inputs, {"guidance": 1.0})
+            file = io.BytesIO()
+            photographed(type(face).of(values)).save(file, "PNG")
+            units.append(unit)
+            records.append(Record(unit.id, pictures={"picture": file.getvalue()}))
+        store.plan(units)
+        store.record(records)
+        about = {DATA_FROM: f"photos:{folder}"}
+        store.add_invocation(
+            Invocation(("unispect", "run", "faces"), "faces", (card().reference,), settings=about), [card()]
+        )
+    return run, float(np.mean(rights))
+
+
+def cells(run: Path, table: str) -> list[Mapping[str, object]]:
+    (section,) = [one for one in sections(run) if one.id == "faces"]
+    (found,) = [one for one in section.tables if one.id == table]
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+
+def test_photographs_are_graded_end_to_end_and_the_correction_recovers_the_truth(
+    tmp_path: Path, server: LoopbackJudge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photographs(tmp_path / "photos", 80)
+    run, truth = drawn_by_a_model(tmp_path, folder, 60, right=0.8)
+    server.otherwise = looks(lambda picture, asked, options: _either(picture, asked, options), misses=0.25)
+    judge = ["--judge", f"openai:loop@{server.url}/v1", "--key-from", VARIABLE, "--calibrate", "100"]
+    done = here(capsys, "grade", run, *judge)
+    assert done.code == 0, done.err
+    assert "100 known pictures of faces done" in " ".join(done.out.split())
+    assert "60 grades of faces done" in " ".join(done.out.split())
+    again = here(capsys, "grade", run, *judge)
+    assert again.code == 0
+    assert len(server.paid) == 160
+    rows = cells(run, "graded")
+    assert [row["question"] for row in rows] == sorted(ATTRIBUTES)
+    raw = np.mean([row["says so"].estimate for row in rows])  # type: ignore[attr-defined]
+    found = np.mean([row["corrected"].estimate for row in rows])  # type: ignore[attr-defined]
+    assert {row["errors from"] for row in rows} == {"photographs"}
+    assert raw < truth - 0.1
+    assert found == pytest.approx(truth, abs=0.06)
+    for row in rows:
+        assert row["corrected"].low < truth < row["corrected"].high  # type: ignore[attr-defined]
+        assert 0.5 < row["sensitivity"].estimate < 0.95  # type: ignore[attr-defined]
+    errors = cells(run, "graders")
+    assert {(row["known pictures"], row["pictures"]) for row in errors} == {("photographs", 50), ("drawn faces", 50)}
+
+
+def _either(picture: Image.Image, asked: str, options: Sequence[str]) -> str:
+    """Of photographs what they show; drawn faces it sees, too."""
+    if picture.size == (16, 16):
+        return seen(picture, asked, options)
+    (attribute,) = [one for one in ATTRIBUTES if one in asked.partition("(")[0]]
+    return KNOWN[_mark(picture)][attribute]
+
+
+def _mark(picture: Image.Image) -> str:
+    return hashlib.sha256(picture.tobytes()).hexdigest()
+
+
+class _Known(dict[str, Mapping[str, str]]):
+    """Drawn faces by their pixels, drawn when the first one is asked for."""
+
+    def __missing__(self, mark: str) -> Mapping[str, str]:
+        from itertools import islice
+
+        from unispect.studies.graders.known import shown_faces
+
+        self.update({_mark(picture_of(one.picture, {})): one.answers for one in islice(shown_faces(), 60)})
+        return self[mark]
+
+
+KNOWN = _Known()
