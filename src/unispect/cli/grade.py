@@ -136,6 +136,19 @@ def grade(
         graded = _by_results(run, results, pictures, _other_than_default(given), command)
     elif results or pictures:
         raise UsageError(f"--results and --pictures are for --judge {GENEVAL}, not for {judge}")
+    elif judge.startswith(MODEL):
+        for name in (name for name in _other_than_default(given) if name not in (*_OF_MODELS, *_OF_SHOWING)):
+            raise UsageError(f"--{name} is for chat judges; {judge} is a model of the registry")
+        from unispect.runner.showing import Showing, grade_by_model
+
+        showing = Showing(study, calibrate, calibration, photographs)
+        where = {"listed": not unlisted, "device": device, "dtype": dtype}
+        with open_board() as board:
+            watch = partial(Watch, board)
+            graded = grade_by_model(
+                run, judge, showing, **where, command=command, debug=debug, watching=watch, tell=say
+            )
+        _say_asked(run, graded)
     elif is_named(judge):
         if no_temperature and temperature:
             raise UsageError(f"--temperature {temperature:g} and --no-temperature exclude each other")
@@ -162,19 +175,6 @@ def grade(
                 debug=debug,
                 watching=partial(Watch, board),
                 tell=say,
-            )
-        _say_asked(run, graded)
-    elif judge.startswith(MODEL):
-        for name in (name for name in _other_than_default(given) if name not in (*_OF_MODELS, *_OF_SHOWING)):
-            raise UsageError(f"--{name} is for chat judges; {judge} is a model of the registry")
-        from unispect.runner.showing import Showing, grade_by_model
-
-        showing = Showing(study, calibrate, calibration, photographs)
-        where = {"listed": not unlisted, "device": device, "dtype": dtype}
-        with open_board() as board:
-            watch = partial(Watch, board)
-            graded = grade_by_model(
-                run, judge, showing, **where, command=command, debug=debug, watching=watch, tell=say
             )
         _say_asked(run, graded)
     else:

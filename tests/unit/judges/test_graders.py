@@ -5,30 +5,52 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.helpers.chat_samples import chat
 from tests.helpers.commands import here
 from tests.helpers.loopback_judge import KEY, VARIABLE, LoopbackJudge, looks, loopback
 from unispect.core.cards import ModelCard
-from unispect.core.units import Record, Unit
+from unispect.core.encoded import Encoded
+from unispect.core.errors import DataError, UsageError
+from unispect.core.prompts import Segment
+from unispect.core.units import Entry, Record, Unit
 from unispect.data.concepts.world import VALUES as SHAPES
 from unispect.data.faces.world import ATTRIBUTES, VALUES, all_faces, written
 from unispect.models.registry import card_of
 from unispect.runner.notes import DATA_FROM
 from unispect.runner.reporting import sections
 from unispect.runs import Invocation, RunStore
+from unispect.studies.base import Options
+from unispect.studies.drawing import looking as drawing_looking
+from unispect.studies.drawing.plan import plan as plan_drawing
+from unispect.studies.faces.looking import QUESTIONS
 from unispect.studies.graders.asked import AskedGrader, question_request
-from unispect.studies.graders.known import about_concept, about_face, drawn_worlds, in_turn, picture_of
+from unispect.studies.graders.known import (
+    about_concept,
+    about_face,
+    drawn_worlds,
+    in_turn,
+    of_user,
+    picture_of,
+    shown_faces,
+)
+from unispect.studies.graders.local import MARGIN, LocalGrader
 from unispect.studies.graders.orders import in_order, rotations
 from unispect.studies.questions import NO, UNCLEAR, YES, Question
 
+DRAWN = 3
+"""Known pictures among which are drawn faces."""
 FACES = [face for number, face in enumerate(all_faces()) if number % 7 == 0]
 
 
@@ -168,19 +190,20 @@ def cells(run: Path, table: str) -> list[Mapping[str, object]]:
 
 
 def test_photographs_are_graded_end_to_end_and_the_correction_recovers_the_truth(
-    tmp_path: Path, server: LoopbackJudge, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, server: LoopbackJudge, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = photographs(tmp_path / "photos", 80)
+    monkeypatch.setattr("unispect.studies.faces.looking.shown_faces", lambda: islice(shown_faces(), DRAWN))
+    folder = photographs(tmp_path / "photos", 60)
     run, truth = drawn_by_a_model(tmp_path, folder, 60, right=0.8)
-    server.otherwise = looks(lambda picture, asked, options: _either(picture, asked, options), misses=0.25)
-    judge = ["--judge", f"openai:loop@{server.url}/v1", "--key-from", VARIABLE, "--calibrate", "100"]
+    server.otherwise = looks(_either, misses=0.25)
+    judge = ["--judge", f"openai:loop@{server.url}/v1", "--key-from", VARIABLE, "--calibrate", "60"]
     done = here(capsys, "grade", run, *judge)
     assert done.code == 0, done.err
-    assert "100 known pictures of faces done" in " ".join(done.out.split())
+    assert "60 known pictures of faces done" in " ".join(done.out.split())
     assert "60 grades of faces done" in " ".join(done.out.split())
     again = here(capsys, "grade", run, *judge)
     assert again.code == 0
-    assert len(server.paid) == 160
+    assert len(server.paid) == 120
     rows = cells(run, "graded")
     assert [row["question"] for row in rows] == sorted(ATTRIBUTES)
     raw = np.mean([row["says so"].estimate for row in rows])  # type: ignore[attr-defined]
@@ -192,7 +215,10 @@ def test_photographs_are_graded_end_to_end_and_the_correction_recovers_the_truth
         assert row["corrected"].low < truth < row["corrected"].high  # type: ignore[attr-defined]
         assert 0.5 < row["sensitivity"].estimate < 0.95  # type: ignore[attr-defined]
     errors = cells(run, "graders")
-    assert {(row["known pictures"], row["pictures"]) for row in errors} == {("photographs", 50), ("drawn faces", 50)}
+    assert {(row["known pictures"], row["pictures"]) for row in errors} == {
+        ("photographs", 60 - DRAWN),
+        ("drawn faces", DRAWN),
+    }
 
 
 def _either(picture: Image.Image, asked: str, options: Sequence[str]) -> str:
@@ -211,12 +237,141 @@ class _Known(dict[str, Mapping[str, str]]):
     """Drawn faces by their pixels, drawn when the first one is asked for."""
 
     def __missing__(self, mark: str) -> Mapping[str, str]:
-        from itertools import islice
-
-        from unispect.studies.graders.known import shown_faces
-
-        self.update({_mark(picture_of(one.picture, {})): one.answers for one in islice(shown_faces(), 60)})
+        self.update({_mark(picture_of(one.picture, {})): one.answers for one in islice(shown_faces(), DRAWN)})
         return self[mark]
 
 
 KNOWN = _Known()
+
+
+# -- models of the registry ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Eyes:
+    """A model that finds the true value of a face likelier, likes what is listed first, and is `sure` of what it sees.
+
+    Pictures are those of `photographed`.
+    """
+
+    sure: float = 1.0
+    card: ModelCard = field(default_factory=lambda: replace(card(), id="eyes", revision="1"))
+    asked: list[str] = field(default_factory=list)
+
+    def encode(self, prompts, goal) -> Encoded:
+        return Encoded(goal, tuple((Segment(0, 1, "text", "prompt"),) for _ in prompts), tuple(prompts))
+
+    def score(self, encoded, answers) -> list[torch.Tensor]:
+        self.asked += [prompt.text for prompt in encoded.inputs]
+        return [self._scores(prompt, own) for prompt, own in zip(encoded.inputs, answers, strict=True)]
+
+    def _scores(self, prompt, answers) -> torch.Tensor:
+        listed = prompt.text.rpartition("one of: ")[2].rstrip(".").split(", ")
+        right = seen(prompt.images[0], prompt.text, answers) if prompt.images else answers[0]
+        return torch.tensor([5.0 * (one == listed[0]) + self.sure * (one == right) for one in answers])
+
+
+def test_a_liking_for_what_is_listed_first_cancels() -> None:
+    model = Eyes()
+    told = LocalGrader(model).look(photographed(FACES[9]), QUESTIONS, "key")
+    assert told.answers == FACES[9].values
+    assert len(model.asked) == sum(len(VALUES[attribute]) for attribute in ATTRIBUTES)
+    bare = LocalGrader(Eyes(), listed=False)
+    assert bare.name.endswith("(unlisted)")
+    assert bare.look(photographed(FACES[9]), QUESTIONS, "key").answers == FACES[9].values
+
+
+def test_what_is_hardly_likelier_is_unclear_and_so_is_what_is_no_number() -> None:
+    for sure in (0.9 * MARGIN, math.nan):
+        told = LocalGrader(Eyes(sure)).look(photographed(FACES[3]), QUESTIONS, "key")
+        assert set(told.answers.values()) == {UNCLEAR}
+    assert LocalGrader(Eyes(1.1 * MARGIN)).look(photographed(FACES[3]), QUESTIONS, "key").answers == FACES[3].values
+
+
+def test_who_cannot_see_or_score_is_refused_in_words() -> None:
+    blind = Eyes(card=replace(card(), capabilities=frozenset({"write"})))
+    with pytest.raises(UsageError, match=r"cannot grade: it sees no pictures in prompts and it gives no likelihoods"):
+        LocalGrader(blind)
+
+
+def test_a_model_of_the_registry_grades_and_says_how_often_it_errs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, truth = drawn_by_a_model(tmp_path, photographs(tmp_path / "photos", 30), 30, right=0.8)
+    monkeypatch.setattr("unispect.models.registry.load", lambda name, **about: Eyes())
+    monkeypatch.setattr("unispect.studies.faces.looking.shown_faces", lambda: iter(()))
+    done = here(capsys, "grade", run, "--judge", "model:tiny-janus-pro", "--calibrate", "20")
+    assert done.code == 0, done.err
+    rows = cells(run, "graded")
+    assert {row["grader"] for row in rows} == {"model:eyes@1"}
+    assert np.mean([row["says so"].estimate for row in rows]) == pytest.approx(truth)  # type: ignore[attr-defined]
+    assert all(row["sensitivity"].estimate == 1 for row in rows)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--judge", "model:nobody"), "nobody"),
+        (("--judge", "model:openai:gpt"), "behind an API"),
+        (("--judge", "model:tiny-janus-pro", "--temperature", "0.5"), "for chat judges"),
+        (("--judge", "model:tiny-janus-pro", "--study", "concepts"), "holds nothing finished of concepts"),
+        (("--judge", "rules", "--calibrate", "3"), "for judges that are models"),
+        (("--judge", "openai:x", "--unlisted"), "for models of the registry"),
+        (("--judge", "model:tiny-janus-pro", "--calibrate", "-1"), "must be 0 or more"),
+    ],
+)
+def test_what_cannot_be_graded_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: Sequence[str], said: str
+) -> None:
+    run, _ = drawn_by_a_model(tmp_path, tmp_path, 1, right=1.0)
+    done = here(capsys, "grade", run, *arguments)
+    assert done.code == 2
+    assert said in " ".join(done.err.split())
+
+
+# -- a user's known pictures -----------------------------------------------------------------------------------------
+
+
+def test_a_users_known_pictures_come_on_top(tmp_path: Path) -> None:
+    photographed(FACES[0]).save(tmp_path / "one.png")
+    lines = [
+        {"picture": "one.png", "question": "Is it a face?", "answer": "yes"},
+        {"picture": "one.png", "question": "Which?", "options": ["a", "b"], "answer": "b"},
+    ]
+    file = tmp_path / "known.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    (one,) = of_user(file)
+    assert one.source == "known.jsonl"
+    assert list(one.answers.values()) == ["yes", "b"]
+    assert picture_of(one.picture, one.locations).size == (16, 16)
+    for line, said in (
+        ({"picture": "one.png", "question": "?", "answer": "maybe"}, "is none of yes, no"),
+        ({"picture": "one.png", "answer": "yes"}, "no text under 'question'"),
+        ({"picture": "one.png", "question": "?", "answer": "a", "options": ["a"]}, "two texts or more"),
+        ({"picture": "one.png", "question": "?", "answer": "a", "options": ["a", "unclear"]}, "is one already"),
+    ):
+        file.write_text(json.dumps(line), "utf-8")
+        with pytest.raises(DataError, match=said):
+            of_user(file)
+
+
+# -- prompts with checklists -----------------------------------------------------------------------------------------
+
+
+def test_checklists_stand_in_the_run_and_change_no_unit_that_draws(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.jsonl"
+    said = {"tag": "counting", "include": [{"class": "cat", "count": 2}], "prompt": "a photo of two cats"}
+    file.write_text(json.dumps(said), "utf-8")
+    planned = plan_drawing(card(), Options(data=f"geneval:{file}", seeds=(0, 1)))
+    drawn = [unit for unit in planned.units if unit.kind == "draw"]
+    (held,) = [unit for unit in planned.units if unit.kind == "checklist"]
+    assert len(drawn) == 2
+    entries = [Entry(unit, Record(unit.id)) for unit in planned.units]
+    asked = drawing_looking.asking(entries)
+    assert asked.keys() == {unit.id for unit in drawn}
+    wanted = drawing_looking.wanted(entries)
+    for unit in drawn:
+        assert [one.id for one in asked[unit.id]] == list(wanted[unit.id].answers)
+        assert asked[unit.id]
+        assert wanted[unit.id].item == "geneval 00000"
+    assert drawing_looking.asking([entry for entry in entries if entry.unit is not held]) == {}
