@@ -107,7 +107,7 @@ def show(
         if not asked:
             tell(f"        {name}: nothing is asked about its pictures (of prompts without a checklist, for instance)")
             continue
-        if known := _known(one.looking, entries, _data(store, name, showing), showing, tell):
+        if known := known_in(store, one, entries, showing, tell):
             planned = plan(name, study.version, grader.name, known)
             calibrated = execute(
                 planned, run, store, Shows(grader, together), progress=watching(name), debug=debug, invocation=noted
@@ -181,17 +181,19 @@ def nothing_to_show(run: Path, showing: Showing) -> str:
     return f"{run} holds nothing finished{which} that graders are asked about; studies that leave pictures: {able}"
 
 
-def _known(
-    looking: Looking, entries: Sequence[Entry], data: str, showing: Showing, tell: Callable[[str], None]
+def known_in(
+    store: RunStore, one: Shown, entries: Sequence[Entry], showing: Showing, tell: Callable[[str], None]
 ) -> list[Known]:
+    """The known pictures of a study, a user's behind them; those of its own that are gone are told of and left out."""
     more = showing.of_user()
     if not showing.calibrate:
         return list(more)
+    data = _data(store, one.study.name, showing)
     try:
-        return known_of(looking, entries, data, showing.calibrate, more)
+        return known_of(one.looking, entries, data, showing.calibrate, more)
     except DataError as error:
         tell(f"        the study's own pictures are not used as known ones: {error}")
-        return known_of(looking, entries, "", showing.calibrate, more)
+        return known_of(one.looking, entries, "", showing.calibrate, more)
 
 
 def _data(store: RunStore, study: str, showing: Showing) -> str:

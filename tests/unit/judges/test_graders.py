@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -265,6 +266,14 @@ class Eyes:
         self.asked += [prompt.text for prompt in encoded.inputs]
         return [self._scores(prompt, own) for prompt, own in zip(encoded.inputs, answers, strict=True)]
 
+    def write(self, encoded, how):
+        raise NotImplementedError
+
+    draw = write
+
+    def states(self, encoded, replies=None, *, at=-1):
+        raise NotImplementedError
+
     def _scores(self, prompt, answers) -> torch.Tensor:
         listed = prompt.text.rpartition("one of: ")[2].rstrip(".").split(", ")
         right = seen(prompt.images[0], prompt.text, answers) if prompt.images else answers[0]
@@ -375,3 +384,75 @@ def test_checklists_stand_in_the_run_and_change_no_unit_that_draws(tmp_path: Pat
         assert asked[unit.id]
         assert wanted[unit.id].item == "geneval 00000"
     assert drawing_looking.asking([entry for entry in entries if entry.unit is not held]) == {}
+
+
+# -- people ----------------------------------------------------------------------------------------------------------
+
+
+def fill(table: Path, shown: Path, answer) -> None:
+    """Fills in a table as somebody would who looks at the pictures."""
+    rows = list(csv.reader(io.StringIO(table.read_text("utf-8-sig"))))
+    for row in rows[1:]:
+        with Image.open(shown / row[1]) as picture:
+            row[-1] = answer(picture.convert("RGB"), row[2], row[3].split(" | ")[:-1])
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    table.write_text(text.getvalue(), "utf-8")
+
+
+def test_people_grade_blind_and_a_grader_stands_in_for_them_elsewhere(
+    tmp_path: Path, server: LoopbackJudge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("unispect.studies.faces.looking.shown_faces", lambda: iter(()))
+    run, truth = drawn_by_a_model(tmp_path, photographs(tmp_path / "photos", 60), 60, right=0.7)
+    server.otherwise = looks(seen, misses=0.3)
+    judge = ["--judge", f"openai:loop@{server.url}/v1", "--key-from", VARIABLE, "--calibrate", "0"]
+    assert here(capsys, "grade", run, *judge).code == 0
+    out = tmp_path / "look"
+    asked = here(capsys, "review", run, "--study", "faces", "--pictures", 25, "--calibrate", 6, "--out", out)
+    assert "25 pictures or texts and 6 known pictures, 124 questions" in " ".join(asked.out.split()), asked.err
+    for file in (out / "answers.csv", out / "page.html"):
+        said = file.read_text("utf-8")
+        assert not any(word in said for word in ("Person", "p00", "tiny", "known", "photograph"))
+    fill(out / "answers.csv", out, seen)
+    done = here(capsys, "review", run, "--study", "faces", "--edited", out / "answers.csv", "--by", "Ada")
+    assert "graded by Ada: 25, before: 0, known pictures: 6, left empty: 0" in " ".join(done.out.split()), done.err
+    (group,) = cells(run, "graded-people")
+    assert (group["n seen"], group["n others"]) == (100, 140)
+    assert group["grader says so"].high < truth  # type: ignore[attr-defined]
+    assert group["people would say so"].low < truth < group["people would say so"].high  # type: ignore[attr-defined]
+    (pair,) = cells(run, "graders-agree")
+    assert (pair["second"], pair["questions"]) == ("person:Ada", 100)
+    assert pair["same answer"].estimate == pytest.approx(0.7, abs=0.12)  # type: ignore[attr-defined]
+    assert pair["Cohen's kappa"].low > 0.3  # type: ignore[attr-defined]
+    errors = [row for row in cells(run, "graders") if row["grader"] == "person:Ada"]
+    assert all(row["right"].estimate == 1 and row["pictures"] == 6 for row in errors)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: rows[1].__setitem__(-1, "purple"), "line 2: 'purple' is none of"),
+        (lambda rows: rows[1].__setitem__(0, "x"), "line 2: row 'x' is none of this run's"),
+        (lambda rows: rows[2].__setitem__(-1, ""), "is not answered; write unclear"),
+        (lambda rows: rows.append(rows[1]), "stands there already"),
+        (lambda rows: rows[0].__setitem__(0, "line"), "line 1: the columns must be row, shown"),
+    ],
+)
+def test_a_table_that_cannot_be_used_says_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change, said: str
+) -> None:
+    run, _ = drawn_by_a_model(tmp_path, tmp_path, 2, right=1.0)
+    out = tmp_path / "look"
+    assert here(capsys, "review", run, "--study", "faces", "--calibrate", 0, "--out", out).code == 0
+    fill(out / "answers.csv", out, seen)
+    rows = list(csv.reader(io.StringIO((out / "answers.csv").read_text("utf-8"))))
+    change(rows)
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    (out / "answers.csv").write_text(text.getvalue(), "utf-8")
+    done = here(capsys, "review", run, "--study", "faces", "--edited", out / "answers.csv", "--by", "Ada")
+    assert done.code == 1
+    assert said in " ".join(done.err.split())
+    with RunStore.open(run) as store:
+        assert not any(entry.grades for entry in store.entries())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from PIL.Image import Image
 
@@ -32,7 +32,7 @@ SIZE: Final = 384
 MOST: Final = 500
 """Known pictures of one source at most."""
 
-Values = Mapping[str, str]
+T = TypeVar("T")
 Asked = Callable[[str, str], str]
 """From an attribute and a value to the question whether a picture shows it."""
 
@@ -62,7 +62,7 @@ def drawn_worlds() -> Iterator[Known]:
     )
 
 
-def in_turn(*several: Iterator[Known]) -> Iterator[Known]:
+def in_turn(*several: Iterator[T]) -> Iterator[T]:
     """One of each, then the next of each; what is left of longer ones behind."""
     return (one for some in zip_longest(*several) for one in some if one is not None)
 
