@@ -4,12 +4,14 @@
 
 Pictures are asked four questions each. What is true of a picture's questions, and what a grader gets wrong of them, go
 together: each picture has shares of its own, from beta distributions whose intraclass correlation is `WITHIN`. Prints a
-table as it stands in docs/statistics.md.
+table as it stands in docs/graders.md.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,8 @@ QUESTIONS, WITHIN = 4, 0.2
 GRADERS = ((0.98, 0.98), (0.95, 0.9), (0.9, 0.95), (0.85, 0.8), (0.7, 0.75))
 """Sensitivity and specificity."""
 KNOWN, SCORED, TRUE = (40, 100), (40, 200), (0.1, 0.5, 0.9)
+SEEN = ((20, 200), (50, 200))
+"""Pictures that people saw, and others."""
 
 
 def shares(rng: np.random.Generator, mean: float, pictures: int) -> np.ndarray:
@@ -79,31 +83,34 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    print(
-        "| sensitivity, specificity | known pictures | scored pictures | truth | covered | width | raw share covers |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    truths = " | ".join(f"truth {p:g}" for p in TRUE)
+    print(f"| sensitivity, specificity | known pictures | scored pictures | {truths} | width | raw share covers |")
+    print("|" + "---|" * (5 + len(TRUE)))
     for grader in GRADERS:
         for known in KNOWN:
             for scored in SCORED:
-                for p in TRUE:
-                    rng = generator_for("misclassified", asked.seed, *grader, known, scored, p)
-                    found = np.array([held(rng, grader, known, scored, p) for _ in range(asked.times)], dtype=float)
-                    covers, width, raw = found.mean(axis=0)
-                    rates = f"| {grader[0]:g}, {grader[1]:g} | {known} | {scored} | {p:g} "
-                    print(f"{rates}| {covers:.3f} | {width:.2f} | {raw:.3f} |", flush=True)
-    print("\n| sensitivity, specificity | seen by people | others | truth | covered | width |")
-    print("|---|---|---|---|---|---|")
+                found = [_rates(asked, held, "misclassified", grader, known, scored, p) for p in TRUE]
+                _print(grader, known, scored, found, " / ".join(f"{raw:.2f}" for _, _, raw in found))
+    print(f"\n| sensitivity, specificity | seen by people | others | {truths} | width |")
+    print("|" + "---|" * (4 + len(TRUE)))
     for grader in GRADERS:
-        for seen, rest in ((20, 200), (50, 200)):
-            for p in TRUE:
-                rng = generator_for("predicted", asked.seed, *grader, seen, rest, p)
-                found = np.array([held_by_people(rng, grader, seen, rest, p) for _ in range(asked.times)], dtype=float)
-                covers, width = found.mean(axis=0)
-                print(
-                    f"| {grader[0]:g}, {grader[1]:g} | {seen} | {rest} | {p:g} | {covers:.3f} | {width:.2f} |",
-                    flush=True,
-                )
+        for seen, rest in SEEN:
+            found = [_rates(asked, held_by_people, "predicted", grader, seen, rest, p) for p in TRUE]
+            _print(grader, seen, rest, found)
+
+
+def _rates(asked: argparse.Namespace, hold: Callable[..., tuple], name: str, *cell: Any) -> list[float]:
+    """How often the truth is held, the mean width, and what else `hold` gives, over many worlds of one kind."""
+    grader, first, second, p = cell
+    rng = generator_for(name, asked.seed, *grader, first, second, p)
+    return np.array([hold(rng, *cell) for _ in range(asked.times)], dtype=float).mean(axis=0).tolist()
+
+
+def _print(grader: tuple[float, float], first: int, second: int, found: list[list[float]], *more: str) -> None:
+    covers = [f"{one[0]:.3f}" for one in found]
+    widths = " / ".join(f"{one[1]:.2f}" for one in found)
+    row = (f"{grader[0]:g}, {grader[1]:g}", f"{first}", f"{second}", *covers, widths, *more)
+    print("|", " | ".join(row), "|", flush=True)
 
 
 if __name__ == "__main__":
