@@ -43,9 +43,9 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "Scores are those of GenEval's detector: its own errors are in no interval, and no chance level is known. "
             "Intervals are over prompts, whose pictures of several seeds stand together."
             if scores
-            else "No score by rules: graders who look answer what a benchmark asks about its pictures (unispect grade RUN "
-            "--judge ...), and GenEval's official scorer needs a detector that this package does not bring. unispect "
-            "export RUN --format geneval writes the folder that it reads, and unispect grade RUN --judge "
+            else "No score by rules: graders who look answer what a benchmark asks about its pictures (unispect grade "
+            "RUN --judge ...), and GenEval's official scorer needs a detector that this package does not bring. "
+            "unispect export RUN --format geneval writes the folder that it reads, and unispect grade RUN --judge "
             "geneval --results FILE reads what it says.",
         ),
     )
