@@ -157,7 +157,7 @@ def grade(
         from unispect.studies.posters.judging.plan import How
 
         for name in (name for name in _other_than_default(given) if name in _OF_MODELS):
-            raise UsageError(f"--{name} is for models of the registry: --judge model:NAME")
+            raise UsageError(f"--{name} is for {_whose(name)}")
         kept = cassette or cassette_of(run, judge)
         dialect = replace(speaking.dialect, forms=answer_form, system=not no_system_role)
         asked = None if no_temperature else temperature
@@ -179,7 +179,7 @@ def grade(
         _say_asked(run, graded)
     else:
         for name in _other_than_default(given):
-            raise UsageError(f"--{name} is for judges that are models; name one: --judge PROVIDER:MODEL")
+            raise UsageError(f"--{name} is for {_whose(name)}")
         from unispect.runner.grading import grade as grade_run
         from unispect.studies.judges import find_judge
 
@@ -194,6 +194,15 @@ def grade(
     code = say_lacking(graded.lacking)
     say(f"next: unispect report {run}")
     return code
+
+
+def _whose(option: str) -> str:
+    """What judges an option is for, and how one is named."""
+    if option in _OF_MODELS:
+        return "models of the registry; name one: --judge model:NAME"
+    if option in _OF_SHOWING and option != "data":
+        return "judges that are models; name one: --judge PROVIDER:MODEL or model:NAME"
+    return "chat judges; name one: --judge PROVIDER:MODEL"
 
 
 def _by_results(
