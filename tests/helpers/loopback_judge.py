@@ -6,13 +6,21 @@ whole: what a provider would charge for. Failures repeat the key they were sent,
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
+import re
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from PIL import Image
+
+from unispect.core.seeds import generator_for
 
 KEY = "sk-planted/0123456789+secret"
 """Stands in the environment of the tests; must be found nowhere else."""
@@ -126,6 +134,47 @@ def asked(body: dict) -> str:
 def say(text: str, finish: str = "stop", usage: bool = True) -> Act:
     def act(handler: Handler, body: dict) -> None:
         handler.earn(handler.envelope(text, finish, usage), body)
+
+    return act
+
+
+def picture_in(body: dict) -> Image.Image:
+    """The one picture of a request in OpenAI's form."""
+    parts = [
+        part for message in body["messages"] if isinstance(message["content"], list) for part in message["content"]
+    ]
+    (address,) = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+    return Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB")
+
+
+def questions_in(body: dict) -> list[tuple[str, list[str]]]:
+    """Every question of a grader's request with its options, in their order, "unclear" left out."""
+    text = "".join(part["text"] for part in body["messages"][-1]["content"] if part["type"] == "text")
+    blocks = re.findall(r"^\d+\. (.*)\n((?:   - .*\n)+)", text, re.MULTILINE)
+    return [(asked, re.findall(r"   - (.*)", listed)[:-1]) for asked, listed in blocks]
+
+
+Truth = Callable[[Image.Image, str, Sequence[str]], str]
+"""From a picture, a question and its options to the right answer."""
+
+
+def looks(truth: Truth, *, misses: float = 0.0, alarms: float = 0.0) -> Act:
+    """A grader that sees, and errs at planted rates: `misses` of what is yes is said to be no, `alarms` the other way.
+
+    Of questions with other options it says any other one at the rate `misses`. What it says of a picture is always the
+    same.
+    """
+
+    def act(handler: Handler, body: dict) -> None:
+        picture, said = picture_in(body), {}
+        seen = hashlib.sha256(picture.tobytes()).hexdigest()
+        for number, (asked, options) in enumerate(questions_in(body), 1):
+            draw = generator_for("errs", seen, asked)
+            answer = truth(picture, asked, options)
+            if draw.random() < (alarms if answer == "no" else misses):
+                answer = str(draw.choice(sorted(set(options) - {answer})))
+            said[f"q{number}"] = answer
+        say(json.dumps(said))(handler, body)
 
     return act
 

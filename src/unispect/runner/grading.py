@@ -17,6 +17,7 @@ from unispect.studies.judges import find_judge
 
 if TYPE_CHECKING:
     from unispect.chat import Spending
+    from unispect.runner.showing import Showing
     from unispect.studies.posters.judging.plan import How
 
 Watching = Callable[[str], Progress]
@@ -54,6 +55,7 @@ def grade(
     judge: str = JUDGE,
     *,
     how: How | None = None,
+    showing: Showing | None = None,
     data: Path | None = None,
     spending: Spending | None = None,
     key_from: str | None = None,
@@ -64,12 +66,14 @@ def grade(
     """Has a judge grade every finished record that it has not graded yet; again continues.
 
     Running a study has its records graded by rules already. This is for folders of releases before, for judges of other
-    packages, and for chat models, which grade posters, refusals and drawn faces (docs/studies/posters.md).
+    packages, and for chat models and models of the registry that look at what was drawn and written (docs/graders.md).
 
     Args:
         run: its folder.
-        judge: "rules", the name of an installed judge, or a chat model as PROVIDER:MODEL[@BASE_URL].
+        judge: "rules", the name of an installed judge, a chat model as PROVIDER:MODEL[@BASE_URL], or a model of the
+            registry as model:NAME[=WEIGHTS].
         how: a chat model grades.
+        showing: what chat models and models of the registry are shown, and with which known pictures.
         data: subjects file of the posters study, for a chat model; default: the one that the run was made with.
         spending: what asking a chat model may take; where it names no cassette, answers are kept in the folder.
         key_from: environment variable that holds the key of a chat model, if not the provider's usual one.
@@ -82,7 +86,12 @@ def grade(
         StoreError: the folder is damaged, in use or moved, or the disk is full; what was stored stays.
     """
     from unispect.chat import is_named
+    from unispect.studies.graders.base import MODEL
 
+    if judge.startswith(MODEL):
+        from unispect.runner.showing import grade_by_model
+
+        return grade_by_model(Path(run), judge, showing, command=command, debug=debug, watching=watching)
     if is_named(judge):
         from unispect.runner.judging import grade_by_chat
 
@@ -90,6 +99,7 @@ def grade(
             Path(run),
             judge,
             how,
+            showing=showing,
             data=data,
             spending=spending,
             key_from=key_from,

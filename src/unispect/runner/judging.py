@@ -18,9 +18,11 @@ from unispect.engine.local import execute
 from unispect.engine.progress import Silent, Summary
 from unispect.runner.grading import Graded, Watching
 from unispect.runner.notes import DATA_FROM, plan_lines
+from unispect.runner.showing import Showing, show, shown_in
 from unispect.runs import Invocation, RunStore
 from unispect.runs.completeness import lacking
 from unispect.runs.manifest import running
+from unispect.studies.graders.asked import AskedGrader
 from unispect.studies.posters.judging.plan import How
 from unispect.studies.posters.judging.plan import plan as plan_judging
 from unispect.studies.posters.judging.run import Judge
@@ -42,6 +44,7 @@ def grade_by_chat(
     *,
     data: Path | None = None,
     spending: Spending | None = None,
+    showing: Showing | None = None,
     key_from: str | None = None,
     said: Collection[str] = (),
     command: Sequence[str] = (),
@@ -49,7 +52,7 @@ def grade_by_chat(
     watching: Watching = lambda _: Silent(),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Graded:
-    """Lets a chat model grade what a run holds of posters, safety and faces; calling it again continues.
+    """Lets a chat model grade what a run holds; calling it again continues.
 
     Takes what `unispect.runner.grading.grade` takes. `said` are the options that were typed, to refuse those that would
     have no effect; `tell` is told, in words, what is asked of whom.
@@ -59,19 +62,20 @@ def grade_by_chat(
         DataError: the subjects file cannot be used.
     """
     how = how or How(judge_name(judge))
-    spending = spending or Spending()
+    spending, showing = spending or Spending(), showing or Showing()
     if spending.cassette is None:
         spending = replace(spending, cassette=cassette_of(run, judge))
     client_for(judge, key_from=key_from, dialect=how.dialect)  # a key in a wrong place is found before it is noted
     with RunStore.open(run, "w") as store:
-        posters = _has_replies(store, POSTERS, REPLIES)
+        posters = _has_replies(store, POSTERS, REPLIES) and showing.names(POSTERS)
         looked_at = {
             name: study.by_chat.judging
             for name, study in all_studies().items()
-            if study.by_chat and _has_replies(store, name, study.by_chat.kinds)
+            if study.by_chat and showing.names(name) and _has_replies(store, name, study.by_chat.kinds)
         }
-        if not posters and not looked_at:
-            known = (one.name for one in all_studies().values() if one.by_chat or one.asked_to_grade)
+        shown = shown_in(store, showing, passed=looked_at)
+        if not posters and not looked_at and not shown:
+            known = (one.name for one in all_studies().values() if one.by_chat or one.asked_to_grade or one.looking)
             raise UsageError(f"{run} holds nothing that chat models grade: they grade records of {', '.join(known)}")
         for option in (option for option in _OF_POSTERS if option in said and not posters):
             raise UsageError(f"--{option} is for replies of the posters study; {run} holds none")
@@ -83,7 +87,7 @@ def grade_by_chat(
             plan = plan_judging(how, entries, subjects) if posters else None
         with chat_for(judge, spending, key_from=key_from, dialect=how.dialect) as chat:
             noted = _invocation(how, judge, path, command)
-            if not plan:
+            if looked_at and not plan:
                 store.add_invocation(noted)
             tell(f"judge   {how.judge}; answers kept in {spending.cassette}")
             summaries: list[tuple[str, Summary]] = []
@@ -102,6 +106,9 @@ def grade_by_chat(
                 blind = by_chat(chat, how.judge, temperature=how.temperature, thinking=how.thinking_tokens)
                 about = {"together": spending.concurrency, "progress": watching(study), "debug": debug}
                 summaries.append((f"grades of {study}", grade_all(store, how.judge, blind, study=study, **about)))
+            grader = AskedGrader(chat, how.judge, how.temperature, how.thinking_tokens)
+            about = {"together": spending.concurrency, "debug": debug, "watching": watching, "tell": tell}
+            summaries += show(store, shown, grader, showing, noted, **about)
             tally = chat.tally()
             answers = _cost(tally, priced=spending.prices is not None)
             if tally.parsed + tally.unparsed + tally.failed:

@@ -29,11 +29,14 @@ from unispect.runs.creation import found_runs
 from unispect.runs.digests import Sealed
 from unispect.runs.manifest import Invocation, running
 from unispect.runs.reading import Left
-from unispect.runs.records import Records, models_of
+from unispect.runs.records import Records, filtered, models_of
 from unispect.runs.store import RunStore
 from unispect.studies.base import Study
 from unispect.studies.cautions import cautions
+from unispect.studies.graders.calibration import without_known
+from unispect.studies.graders.tables import with_graders
 from unispect.studies.judges import find_judge
+from unispect.studies.names import names_of
 from unispect.studies.one_way import one_way
 from unispect.studies.registry import all_sections, all_studies
 from unispect.studies.unreadable import named
@@ -217,9 +220,12 @@ def sections_of(stores: Sequence[RunStore], progress: Callable[[str], None]) -> 
     for name, everyone in list(finished.items()):
         progress(f"summarising {name}: {len(everyone)} records")
         with named(name, partial(_run_of, stores)):
-            records, aside = (everyone, ()) if studies[name].presets else one_way(everyone)
+            own = everyone if cards.keys() >= set(models_of(everyone)) else filtered(everyone, without_known)
+            records, aside = (own, ()) if studies[name].presets else one_way(own)
             finished[name] = records
             section = studies[name].view(records, cards)
+            if looking := studies[name].looking:
+                section = with_graders(section, everyone, looking, names_of(records, cards))
             caveats = *section.caveats, *cautions(records)
             sections.append(replace(section, caveats=caveats, aside=(*section.aside, *aside)))
     for over_all in all_sections():

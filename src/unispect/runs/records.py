@@ -116,7 +116,7 @@ class _Filtered(Records):
     def ways(self) -> Ways:
         return _ways(self)
 
-    def cut(self) -> Iterator[Entry]:
+    def holding(self, name: str) -> Iterator[Entry]:
         return iter(self)
 
     def __len__(self) -> int:

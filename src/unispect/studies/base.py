@@ -90,7 +90,7 @@ class _MakesJudge(Protocol):
 
 @dataclass(frozen=True)
 class ByChat:
-    """How chat models grade a study's records, one by one.
+    """How chat models grade a study's records, one by one, where they are not asked as other graders are (`Looking`).
 
     Attributes:
         kinds: of its units, that they are shown.

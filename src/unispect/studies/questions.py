@@ -6,11 +6,11 @@ people) answer, and know nothing else of it: neither model, condition nor what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from unispect.core.units import JSON, Entry, Unit
+from unispect.core.units import JSON, Entry, Grade, Unit
 
 UNCLEAR: Final = "unclear"
 """What a grader says that cannot tell; an answer to every question."""
@@ -51,6 +51,55 @@ Asking = Callable[[Sequence[Entry]], Mapping[str, tuple[Question, ...]]]
 AsGrade = Callable[[Unit, Answers], Mapping[str, JSON]]
 """What a unit's answers come to in the form of grades that the study's view reads."""
 
+FromGrade = Callable[[Unit, Grade], Answers | None]
+"""The answers in a grade that holds none as such (of rules, of earlier releases); None if it says nothing of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which answers would be right. No grader is told.
+
+    Attributes:
+        answers: question -> the option that is right.
+        group: under which it is scored, in words; groups are never pooled.
+        item: what another sample would draw anew (a prompt, a person): pictures of one item stand together.
+    """
+
+    answers: Mapping[str, str]
+    group: str = ""
+    item: str = ""
+
+
+Scoring = Callable[[Sequence[Entry]], Mapping[str, Wanted]]
+"""All entries of a study in a folder -> which answers about each unit (by id) would be right. Pure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A picture of which the answers are known beforehand, asked as a study's own pictures are.
+
+    Attributes:
+        source: where it comes from, in words; accuracy is said of each source by itself.
+        picture: what it is, as a unit's inputs hold it (see `unispect.studies.graders.known.picture_of`).
+        questions: about it.
+        answers: question -> the right one; of every question.
+        locations: SHA-256 -> where a file lies that `picture` names.
+    """
+
+    source: str
+    picture: Mapping[str, JSON]
+    questions: tuple[Question, ...]
+    answers: Mapping[str, str]
+    locations: Mapping[str, JSON] = field(default_factory=dict)
+
+
+Knowing = Callable[[Sequence[Entry], str], Iterator[Known]]
+"""All entries of a study in a folder, and what `--data` named when they were made -> known pictures, in an order of
+which every beginning may be taken.
+
+Raises `unispect.core.errors.DataError` where a study's own pictures cannot be found again.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Looking:
@@ -59,9 +108,15 @@ class Looking:
     Attributes:
         kinds: of its units that left something to look at: a picture named `picture`, or a `text`.
         asking: what is asked of each.
-        as_grade: the form of its grades, where that is another than `Answers`.
+        as_grade: the form of its grades, where that is another than `Answers`; answers as such stand beside it.
+        from_grade: answers in grades that hold none as such, so that rules and others can be compared.
+        wanted: which answers would be right; without it nothing is scored by what graders say.
+        known: pictures of which the answers are known; without it, of drawn worlds, asked by yes and no.
     """
 
     kinds: tuple[str, ...]
     asking: Asking
     as_grade: AsGrade | None = None
+    from_grade: FromGrade | None = None
+    wanted: Scoring | None = None
+    known: Knowing | None = None

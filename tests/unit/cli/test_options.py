@@ -31,6 +31,8 @@ OF_CHAT_JUDGES = [
     ("--no-seed",),
     ("--plain-prompts",),
 ]
+OF_WHO_LOOKS = [("--study", "faces"), ("--calibrate", "3"), ("--calibration", "known.jsonl")]
+OF_MODELS = [("--unlisted",), ("--device", "cpu"), ("--dtype", "float32")]
 
 
 @pytest.mark.parametrize("option", OF_CHAT_JUDGES, ids=lambda option: option[0])
@@ -40,12 +42,20 @@ def test_rules_take_no_option_of_chat_judges(option, tmp_path, capsys):
     assert f"{option[0]} is for chat judges" in outcome.error
 
 
+@pytest.mark.parametrize("option", [*OF_WHO_LOOKS, *OF_MODELS], ids=lambda option: option[0])
+def test_rules_are_shown_nothing_and_are_no_model(option, tmp_path, capsys):
+    outcome = here(capsys, "grade", tmp_path, *option)
+    assert outcome.code == 2
+    whose = "judges that are models" if option in OF_WHO_LOOKS else "models of the registry"
+    assert f"{option[0]} is for {whose}" in outcome.error
+
+
 def test_no_option_of_grade_was_forgotten_above(capsys):
     help_text = here(capsys, "grade", "--help").out
     found = set(re.findall(r"(?<=\s)--[a-z-]+", help_text.partition("Parameters")[2].partition("Examples")[0]))
     of_scorers = {"--results", "--pictures"}
     assert found - {"--run", "--judge", "--debug", "--no-replay"} - of_scorers == {
-        option[0] for option in OF_CHAT_JUDGES
+        option[0] for option in (*OF_CHAT_JUDGES, *OF_WHO_LOOKS, *OF_MODELS)
     }
 
 

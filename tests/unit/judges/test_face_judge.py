@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from collections.abc import Iterator
@@ -14,8 +13,8 @@ from PIL import Image
 
 from tests.helpers.chat_samples import PRICE, chat
 from tests.helpers.commands import here
-from tests.helpers.loopback_judge import KEY, VARIABLE, Handler, LoopbackJudge, loopback, say
-from unispect.chat import Cassette
+from tests.helpers.loopback_judge import KEY, VARIABLE, Handler, LoopbackJudge, loopback, picture_in, questions_in, say
+from unispect.chat import Cassette, Chat
 from unispect.core.cards import ModelCard
 from unispect.core.units import Record, Unit
 from unispect.data.faces.language import description
@@ -26,9 +25,12 @@ from unispect.runs import Invocation, RunStore
 from unispect.studies.aphasia import scores
 from unispect.studies.aphasia.comparison import Subject
 from unispect.studies.aphasia.evidence import deciding
-from unispect.studies.faces.asked import FaceVerdict, judging
+from unispect.studies.base import Judge
+from unispect.studies.faces import study
 from unispect.studies.faces.comparison import WORLD, comparisons, evidence_of, seen_of
 from unispect.studies.faces.view import view
+from unispect.studies.graders.asked import AskedGrader
+from unispect.studies.graders.base import judged_by
 
 NAME = "openai:loop"
 FACES = [face for number, face in enumerate(all_faces()) if number % 53 == 0]
@@ -52,19 +54,21 @@ def drawn(number: int) -> bytes:
 
 def planted(handler: Handler, body: dict) -> None:
     """Sees the face that the picture's colour stands for."""
-    (address,) = [
-        part["image_url"]["url"]
-        for message in body["messages"]
-        if isinstance(message["content"], list)
-        for part in message["content"]
-        if part["type"] == "image_url"
-    ]
-    red = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB").getpixel((0, 0))[0]
+    red = picture_in(body).getpixel((0, 0))[0]
     if red == BROKEN:
         say("It looks like a nice person.")(handler, body)
         return
-    values = dict.fromkeys(ATTRIBUTES, "cannot tell") if red == UNCLEAR else FACES[red].values
-    say(json.dumps({attribute.replace(" ", "_"): value for attribute, value in values.items()}))(handler, body)
+    said = {}
+    for number, (asked, _) in enumerate(questions_in(body), 1):
+        (attribute,) = [one for one in ATTRIBUTES if one in asked.partition("(")[0]]
+        said[f"q{number}"] = "unclear" if red == UNCLEAR else FACES[red].values[attribute]
+    say(json.dumps(said))(handler, body)
+
+
+def judging(asking: Chat, store: RunStore) -> Judge:
+    """A chat model as the judge of what a run drew."""
+    assert study.looking
+    return judged_by(AskedGrader(asking, NAME), study.looking, study.looking.asking(list(store.entries())))
 
 
 def unit(number: int, face: Face, seed: int = 0, *, photographed: bool = True, task: str = "name") -> Unit:
@@ -91,7 +95,7 @@ def made(tmp_path: Path, shows: list[int], **changes: bool) -> RunStore:
 def test_what_the_judge_sees_is_what_counts(tmp_path: Path, server: LoopbackJudge) -> None:
     shows = [0, 1, 2, 3, 5, UNCLEAR, BROKEN]
     with made(tmp_path, shows) as store:
-        summary = grade(store, NAME, judging(chat(server.url), NAME), together=3)
+        summary = grade(store, NAME, judging(chat(server.url), store), together=3)
         entries = list(store.entries())
     assert summary.done == 7
     found = evidence_of(entries)
@@ -118,7 +122,7 @@ def test_what_the_judge_sees_is_what_counts(tmp_path: Path, server: LoopbackJudg
 
 def test_nothing_of_whom_it_shows_reaches_the_judge(tmp_path: Path, server: LoopbackJudge) -> None:
     with made(tmp_path, [3, 4]) as store:
-        grade(store, NAME, judging(chat(server.url), NAME))
+        grade(store, NAME, judging(chat(server.url), store))
     first, second = server.seen
     for body in (first, second):
         texts = json.dumps({**body, "messages": [_without_pictures(message) for message in body["messages"]]})
@@ -127,7 +131,10 @@ def test_nothing_of_whom_it_shows_reaches_the_judge(tmp_path: Path, server: Loop
         assert not any(description(face) in texts for face in FACES)
         for attribute in ATTRIBUTES:
             assert all(value in texts for value in VALUES[attribute])
-    assert [_without_pictures(one) for one in first["messages"]] == [_without_pictures(o) for o in second["messages"]]
+    shapes = [sorted(questions_in(body), key=str) for body in (first, second)]
+    assert [[(asked, sorted(options)) for asked, options in one] for one in shapes] == [
+        [(f"{asked}", sorted(options)) for asked, options in shapes[0]]
+    ] * 2
 
 
 def _without_pictures(message: dict) -> dict:
@@ -135,23 +142,12 @@ def _without_pictures(message: dict) -> dict:
     return message if isinstance(content, str) else {**message, "content": [p for p in content if p["type"] == "text"]}
 
 
-def test_no_value_but_those_listed_is_taken() -> None:
-    allowed = FaceVerdict.model_json_schema()["properties"]
-    for attribute in ATTRIBUTES:
-        assert allowed[attribute.replace(" ", "_")]["enum"] == [*VALUES[attribute], "cannot tell"]
-    good = {attribute.replace(" ", "_"): VALUES[attribute][0] for attribute in ATTRIBUTES}
-    FaceVerdict.model_validate(good)
-    for bad in (good | {"eye_color": "hazel"}, good | {"eye_color": None}, {"eye_color": "green"}):
-        with pytest.raises(ValueError, match=r"eye_color|hair_color"):
-            FaceVerdict.model_validate(bad)
-
-
 def test_rules_come_first_and_how_far_both_agree_is_said(tmp_path: Path, server: LoopbackJudge) -> None:
     from unispect.studies.faces.judge import judge as rules
 
     with made(tmp_path, [0, 1, 2], photographed=False) as store:
         grade(store, "rules", rules)
-        grade(store, NAME, judging(chat(server.url), NAME))
+        grade(store, NAME, judging(chat(server.url), store))
         entries = list(store.entries())
     assert [deciding(entry) for entry in entries] == ["rules"] * 3
     seen = seen_of(entries)
@@ -172,7 +168,7 @@ def test_answers_are_paid_for_once_and_only_drawings_are_asked_about(tmp_path: P
             store.plan([other])
             store.record([Record(other.id, {"text": "green"})])
             asking = chat(server.url, cassette=tape, price=PRICE, max_cost=1.0)
-            summary = grade(store, NAME, judging(asking, NAME))
+            summary = grade(store, NAME, judging(asking, store))
             assert (summary.done, summary.already, summary.skipped) == ((0, 2, 1) if again else (2, 0, 1))
     assert len(server.paid) == 2
 
@@ -183,7 +179,9 @@ def test_photographs_are_graded_and_reported_from_the_command_line(
     with made(tmp_path, [0, 1, 2, 3, 4, 6]) as store:
         store.add_invocation(Invocation(("unispect", "run", "faces"), "faces", (card().reference,)), [card()])
     run = tmp_path / "run"
-    judged = here(capsys, "grade", run, "--judge", f"openai:loop@{server.url}/v1", "--key-from", VARIABLE)
+    judged = here(
+        capsys, "grade", run, "--judge", f"openai:loop@{server.url}/v1", "--key-from", VARIABLE, "--calibrate", 0
+    )
     assert judged.code == 0, judged.err
     assert "6 grades of faces done" in " ".join(judged.out.split())
     assert len(server.paid) == 6

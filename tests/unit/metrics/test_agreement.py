@@ -1,10 +1,12 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unispect.metrics.agreement import cohen_kappa, krippendorff_alpha
+from unispect.metrics.raters import agreement, kappa
 
 # Krippendorff 2011, "Computing Krippendorff's alpha-reliability", section C: 4 observers, 12 units, missing data.
 A = [1, 2, 3, 3, 2, 1, 4, 1, 2, None, None, None]
@@ -54,3 +56,25 @@ def test_full_agreement_is_one(ratings: list[str]):
     expected = 1.0 if len(set(ratings)) > 1 else math.nan
     assert cohen_kappa(ratings, ratings) == pytest.approx(expected, nan_ok=True)
     assert krippendorff_alpha([ratings, ratings, ratings]) == pytest.approx(expected, nan_ok=True)
+
+
+def test_kappa_has_limits_over_clusters():
+    rng = np.random.default_rng(3)
+    first = {str(item): str(rng.choice(["yes", "no"])) for item in range(60)}
+    second = {item: said if rng.random() < 0.8 else "unclear" for item, said in first.items()}
+    alone = kappa(first, second)
+    assert alone.estimate == pytest.approx(cohen_kappa(list(first.values()), list(second.values())))
+    assert alone.low < alone.estimate < alone.high < 1
+    both = [{f"{item} {copy}": said for item, said in one.items() for copy in range(3)} for one in (first, second)]
+    together = {item: item.partition(" ")[0] for item in both[0]}
+    found = kappa(*both, together=together)
+    assert (found.low, found.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
+    assert kappa(*both).high < alone.high
+    thrice = agreement(dict(zip("ab", both, strict=True)), together=together).alpha
+    once = agreement({"a": first, "b": second}).alpha
+    assert thrice.estimate == pytest.approx(once.estimate, abs=0.01)
+    assert (thrice.high - thrice.low) == pytest.approx(once.high - once.low, rel=0.05)
+
+
+def test_kappa_of_raters_who_share_nothing_is_no_number():
+    assert math.isnan(kappa({"a": "yes"}, {"b": "yes"}).estimate)

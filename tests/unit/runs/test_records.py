@@ -9,7 +9,7 @@ from tests.helpers.samples import record, unit
 from unispect.core.errors import StoreError
 from unispect.core.units import Grade, Made, Record, Unit
 from unispect.runs import RunStore
-from unispect.runs.records import Records, models_of, reduced, unfinished, ways_of
+from unispect.runs.records import Records, filtered, holding, models_of, reduced, unfinished, ways_of
 from unispect.studies.encoding.view import view
 
 LAYERS = 8
@@ -56,6 +56,13 @@ def test_a_unit_of_several_runs_comes_where_the_last_has_it_as_the_first_holds_i
     assert models_of(records) == models_of(list(records))
     assert [records[place].unit.seed for place in (0, -1)] == [0, 5]
     assert [entry.unit.seed for entry in records[4:0:-2]] == [2, 4]
+
+
+def test_filtered_records_are_looked_through_like_all(stores):
+    records = Records(stores, "sample", 1)
+    kept = next(iter(records)).unit.id
+    some = filtered(records, lambda entry, id: entry if entry.unit.id == id else None, kept)
+    assert [entry.unit.id for entry in holding(some, "anything")] == [kept]
 
 
 def test_every_walk_gives_equal_entries_with_settings_held_once(stores):

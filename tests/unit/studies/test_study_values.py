@@ -33,7 +33,9 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Study:
 def test_every_place_that_a_study_names_is_there(study: Study):
     places = [study.plan, study.procedures, study.view, *study.judges.values()]
     places += [study.by_chat.judging] if study.by_chat else []
-    assert all(callable(place.function) for place in places)  # type: ignore[attr-defined]
+    looking = study.looking
+    places += [looking.asking, looking.as_grade, looking.from_grade, looking.wanted, looking.known] if looking else []
+    assert all(callable(place.function) for place in places if place)  # type: ignore[attr-defined]
     assert all(map(callable, study.procedures().values()))
 
 
@@ -99,7 +101,7 @@ def test_which_studies_chat_models_grade_follows_from_the_studies(tmp_path: Path
     RunStore.create(tmp_path / "run").close()
     singing = replace(STUDIES["drawing"], name="singing", by_chat=STUDIES["safety"].by_chat)
     monkeypatch.setattr(judging, "all_studies", lambda: {**STUDIES, "singing": singing})
-    with pytest.raises(UsageError, match=r"they grade records of faces, safety, posters, singing$"):
+    with pytest.raises(UsageError, match=r"they grade records of concepts, faces, safety, .*posters, singing$"):
         judging.grade_by_chat(tmp_path / "run", "openai:judge@http://127.0.0.1:9/v1")
 
 

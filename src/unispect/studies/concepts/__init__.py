@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unispect.studies.base import RULES, Study, later
+from unispect.studies.questions import Looking
 
 study = Study(
     name="concepts",
@@ -14,4 +15,12 @@ study = Study(
     outcome=later("unispect.studies.concepts.outcome:outcome"),
     judges={RULES: later("unispect.studies.concepts.judge:judge")},
     parts=True,
+    looking=Looking(
+        kinds=("draw", "paper-draw"),
+        asking=later("unispect.studies.concepts.looking:asking"),
+        as_grade=later("unispect.studies.concepts.looking:as_grade"),
+        from_grade=later("unispect.studies.concepts.looking:from_grade"),
+        wanted=later("unispect.studies.concepts.looking:wanted"),
+        known=later("unispect.studies.concepts.looking:known"),
+    ),
 )

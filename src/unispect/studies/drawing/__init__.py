@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unispect.studies.base import Study, later
+from unispect.studies.questions import Looking
 
 study = Study(
     name="drawing",
@@ -13,4 +14,9 @@ study = Study(
     view=later("unispect.studies.drawing.view:view"),
     outcome=later("unispect.studies.drawing.outcome:outcome"),
     prompts=True,
+    looking=Looking(
+        kinds=("draw",),
+        asking=later("unispect.studies.drawing.looking:asking"),
+        wanted=later("unispect.studies.drawing.looking:wanted"),
+    ),
 )

@@ -13,13 +13,19 @@ from unispect.core.typed import read_inputs
 from unispect.core.units import Record, Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.studies.base import Procedure
+from unispect.studies.drawing.records import CHECKLIST
 from unispect.studies.pictures import png
 from unispect.studies.states.records import Asked, prompt_in
 
 
 def procedures() -> Mapping[str, Procedure]:
     """By kind of unit."""
-    return {"draw": _draw}
+    return {"draw": _draw, CHECKLIST: _held}
+
+
+def _held(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
+    """What a checklist holds stands in its unit; no model is asked."""
+    return (Record(unit.id) for unit in units)
 
 
 def _draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:

@@ -20,7 +20,8 @@ OF_EACH = 3
 
 def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
     """The section of one or several models; `cards` by the models' references, as units carry them. Pure."""
-    drawn, names = [entry for entry in entries if entry.record.status == "done"], names_of(entries, cards)
+    entries, names = [entry for entry in entries if entry.unit.kind == "draw"], names_of(entries, cards)
+    drawn = [entry for entry in entries if entry.record.status == "done"]
     scores = tuple(_scores([entry for entry in drawn if GENEVAL in entry.grades], names))
     return Section(
         id=study.name,
@@ -42,7 +43,8 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
             "Scores are those of GenEval's detector: its own errors are in no interval, and no chance level is known. "
             "Intervals are over prompts, whose pictures of several seeds stand together."
             if scores
-            else "No score: GenEval's official scorer needs a detector that this package does not bring. "
+            else "No score by rules: graders who look answer what a benchmark asks about its pictures (unispect grade "
+            "RUN --judge ...), and GenEval's official scorer needs a detector that this package does not bring. "
             "unispect export RUN --format geneval writes the folder that it reads, and unispect grade RUN --judge "
             "geneval --results FILE reads what it says.",
         ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unispect.studies.base import RULES, ByChat, Study, later
+from unispect.studies.base import RULES, Study, later
+from unispect.studies.questions import Looking
 
 study = Study(
     name="faces",
@@ -13,5 +14,12 @@ study = Study(
     view=later("unispect.studies.faces.view:view"),
     outcome=later("unispect.studies.aphasia.outcome:outcome"),
     judges={RULES: later("unispect.studies.faces.judge:judge")},
-    by_chat=ByChat(("draw",), later("unispect.studies.faces.asked:judging")),
+    looking=Looking(
+        kinds=("draw",),
+        asking=later("unispect.studies.faces.looking:asking"),
+        as_grade=later("unispect.studies.faces.looking:as_grade"),
+        from_grade=later("unispect.studies.faces.looking:from_grade"),
+        wanted=later("unispect.studies.faces.looking:wanted"),
+        known=later("unispect.studies.faces.looking:known"),
+    ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unispect.studies.base import RULES, ByChat, Study, later
+from unispect.studies.questions import Looking
 
 study = Study(
     name="safety",
@@ -14,4 +15,10 @@ study = Study(
     outcome=later("unispect.studies.safety.outcome:outcome"),
     judges={RULES: later("unispect.studies.safety.judge:judge")},
     by_chat=ByChat(("request", "draw"), later("unispect.studies.safety.asked:judging")),
+    looking=Looking(
+        kinds=("request", "draw"),
+        asking=later("unispect.studies.safety.looking:asking"),
+        as_grade=later("unispect.studies.safety.looking:as_grade"),
+        from_grade=later("unispect.studies.safety.looking:from_grade"),
+    ),
 )
