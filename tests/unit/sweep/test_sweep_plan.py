@@ -161,3 +161,19 @@ def test_the_sweep_that_is_documented_is_one_of_every_family():
     ready = prepare(SweepConfig(file, Path("nowhere")))
     assert Counter(unit.seed for unit in ready.planned.trainings) == dict.fromkeys((0, 1, 2), len(FAMILIES))
     assert {place.family for place in ready.planned.places} == set(FAMILIES)
+
+
+def test_switches_of_growing_up_are_options_like_any_other_and_what_is_usual_is_one_training(tmp_path: Path):
+    plain = {"name": "x", "organism": {"families": ["janus-pro"], "seeds": [0]}}
+    plan = planned(
+        tmp_path, {**plain, "factors": {"organism.order": ["joint", "staged"], "organism.sees": [None, "tower"]}}
+    )
+    assert len(plan.places) == 4
+    assert [unit.inputs.get("options") for unit in plan.trainings] == [{}, {"order": "staged"}]
+    assert planned(tmp_path, plain).trainings[0].id == plan.trainings[0].id
+
+
+def test_how_new_words_are_read_is_a_factor_and_spelt_is_as_before(tmp_path: Path):
+    plan = planned(tmp_path, {**ONE, "factors": {"words": ["spelt", "whole"]}})
+    assert plan.trainings[0].id == planned(tmp_path, ONE).trainings[0].id
+    assert str(plan.trainings[1].inputs["title"]).endswith("words whole)")

@@ -118,4 +118,9 @@ MAKING = Making(
     _train_tokenizer,
     start_weights,
     bagel.save,
+    usual={"sees": "tower", "weights": "separate"},
+    cannot={
+        "sees": "text and what is seen pass through other weights than latents, so both would change at once",
+        "weights": "nobody has built it yet, sorry",
+    },
 )

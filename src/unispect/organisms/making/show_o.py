@@ -16,7 +16,7 @@ from unispect.models.show_o.magvit import signs_of
 from unispect.models.show_o.model import ShowO
 from unispect.organisms.families import IMAGE_TOKENS
 from unispect.organisms.lfq import LFQTraining, train_lfq
-from unispect.organisms.making.base import Making, Recipe, binding
+from unispect.organisms.making.base import ONE_SET, Making, Recipe, binding
 from unispect.organisms.making.files import write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import PHI, build_tokenizer
@@ -95,4 +95,6 @@ MAKING = Making(
     lambda model, *how: train_lfq(model.network.vq, *how),
     start_weights,
     show_o.save,
+    usual={"sees": "tokenizer", "weights": "shared"},
+    cannot={"sees": "nobody has built it yet, sorry", "weights": ONE_SET},
 )
