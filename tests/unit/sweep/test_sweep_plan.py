@@ -165,9 +165,8 @@ def test_the_sweep_that_is_documented_is_one_of_every_family():
 
 def test_switches_of_growing_up_are_options_like_any_other_and_what_is_usual_is_one_training(tmp_path: Path):
     plain = {"name": "x", "organism": {"families": ["janus-pro"], "seeds": [0]}}
-    plan = planned(
-        tmp_path, {**plain, "factors": {"organism.order": ["joint", "staged"], "organism.sees": [None, "tower"]}}
-    )
+    factors = {"organism.order": ["joint", "staged"], "organism.sees": [None, "tower"]}
+    plan = planned(tmp_path, {**plain, "factors": factors})
     assert len(plan.places) == 4
     assert [unit.inputs.get("options") for unit in plan.trainings] == [{}, {"order": "staged"}]
     assert planned(tmp_path, plain).trainings[0].id == plan.trainings[0].id

@@ -119,8 +119,6 @@ MAKING = Making(
     start_weights,
     bagel.save,
     usual={"sees": "tower", "weights": "separate"},
-    cannot={
-        "sees": "text and what is seen pass through other weights than latents, so both would change at once",
-        "weights": "nobody has built it yet, sorry",
-    },
+    switched={("weights", "shared"): {"config.json": {"shared_weights": True}}},
+    cannot={"sees": "text and what is seen pass through other weights than latents, so both would change at once"},
 )

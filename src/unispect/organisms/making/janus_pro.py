@@ -87,5 +87,6 @@ MAKING = Making(
     lambda model, *how: train_vq(model.network.model.vqmodel, *how),
     start_weights,
     janus_pro.save,
-    cannot={"sees": "nobody has built it yet, sorry", "weights": ONE_SET},
+    switched={("sees", "tokenizer"): {"config.json": {"seen_as_codes": True}}},
+    cannot={"weights": ONE_SET},
 )
