@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from unispect.core.errors import UsageError
+from unispect.core.errors import CheckpointError, UsageError
 from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling, TextSampling
 from unispect.data.concepts import language
@@ -18,7 +18,7 @@ from unispect.models.base import Example
 from unispect.models.registry import load
 from unispect.organisms import corpus, curriculum, portraits, recipe
 from unispect.organisms.corpus import corpus_named
-from unispect.organisms.families import FAMILIES, family_of
+from unispect.organisms.families import FAMILIES, base_card, family_of
 from unispect.organisms.making import bagel, janus_pro, show_o
 from unispect.organisms.making.base import Recipe
 from unispect.organisms.recipe import train_organism
@@ -175,6 +175,15 @@ def test_every_level_of_every_family_is_there_or_is_refused_with_a_reason(family
                 assert f"{family} organisms cannot be made with {name!r} at {level!r}: " in str(refused.value)
                 assert len(making.cannot[name]) > 20
     assert Switches(order="staged").unusual(family) == {"order": "staged"}
+
+
+def test_a_tokenizer_that_pictures_are_seen_through_has_as_many_places_as_a_prompt(tmp_path: Path) -> None:
+    making = family_of("janus-pro").making
+    recipe._write_files(tmp_path, making, corpus_named("concepts"), {"sees": "tokenizer"})
+    path = tmp_path / "config.json"
+    path.write_text(path.read_text().replace('"patch_size": 8', '"patch_size": 16'))
+    with pytest.raises(CheckpointError, match="seen_as_codes needs patches as large as image tokens, 8 pixels, not 16"):
+        making.start(base_card("janus-pro"), tmp_path, seed=0)
 
 
 def test_what_is_switched_has_no_variants(tmp_path: Path) -> None:

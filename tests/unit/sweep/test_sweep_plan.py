@@ -176,7 +176,7 @@ def test_switches_of_growing_up_are_options_like_any_other_and_what_is_usual_is_
 def test_how_new_words_are_read_is_a_factor_and_spelt_is_as_before(tmp_path: Path):
     plan = planned(tmp_path, {**ONE, "factors": {"words": ["spelt", "whole"]}})
     assert plan.trainings[0].id == planned(tmp_path, ONE).trainings[0].id
-    assert str(plan.trainings[1].inputs["title"]).endswith("words whole)")
+    assert str(plan.trainings[1].inputs["title"]).startswith("tiny-drawing (words whole, ")
 
 
 def test_the_sweep_about_architecture_is_a_half_fraction_of_its_switches():

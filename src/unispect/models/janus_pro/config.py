@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from transformers.models.janus.configuration_janus import JanusConfig, JanusVisionConfig, JanusVQVAEConfig
 from transformers.models.llama.configuration_llama import LlamaConfig
@@ -90,7 +90,7 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     _expect(config, "gen_head_config", "image_token_size", image.num_embeddings, where)
     made = _assemble(language_config(config["language_config"], where), vision, image, image_token_id)
     if config.get(SEEN_AS_CODES):
-        side, stride = int(vision.patch_size), 2 ** (len(image.channel_multiplier) - 1)
+        side, stride = cast(int, vision.patch_size), 2 ** (len(cast(list[int], image.channel_multiplier)) - 1)
         if side != stride:
             raise CheckpointError(
                 f"{where}: {SEEN_AS_CODES} needs patches as large as image tokens, {stride} pixels, not {side}"
