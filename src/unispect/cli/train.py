@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -34,6 +34,9 @@ def organism(
     family: str = "janus-pro",
     world: str = "concepts",
     tied: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    sees: Annotated[Literal["tower", "tokenizer"] | None, Parameter(show_default=False)] = None,
+    weights: Annotated[Literal["shared", "separate"] | None, Parameter(show_default=False)] = None,
+    order: Literal["joint", "staged"] = "joint",
     seed: int = 0,
 ) -> int:
     """Train a tiny unified model, its bound version and its two controls.
@@ -47,13 +50,20 @@ def organism(
         family: Architecture family: janus-pro, harmon, janus-flow, show-o, show-o2, bagel or omnigen2.
         world: What it grows up with: concepts, or faces, whose names `unispect train finetune` then teaches.
         tied: Text head and token embeddings are one table, in families whose published models have it so.
+        sees: Through what pictures in prompts are seen: a tower that does nothing else, or the tokenizer that pictures
+            are drawn with; here and below, as the family is published where nothing is said. What is switched is made
+            without a bound version and controls.
+        weights: Whether pictures that are drawn pass through the weights of text (shared) or through their own.
+        order: Whether words and pictures are learned together from the first step (joint), or words alone come first.
         seed: Of everything random.
     """
     from unispect.organisms.recipe import train_organism
+    from unispect.organisms.switches import Switches
 
     say(f"training {family} organisms in {out}, world of {world}, seed {seed}")
     with open_board() as board:
-        gates = train_organism(family, out, seed=seed, world=world, tied=tied, progress=Steps(board))
+        switches = Switches(sees, weights, order)
+        gates = train_organism(family, out, seed=seed, world=world, tied=tied, switches=switches, progress=Steps(board))
     show_table(
         ("gate", "right", "of", "share", "needed", ""),
         [

@@ -80,6 +80,8 @@ class ModelCard:
         aligned: how it learned to refuse, where it did: "text" or "text and drawing".
         training_seed: of the last binding or alignment; None where that is not known.
         grown_seed: by which an organism grew up before; None for those that ship, and where it is not known.
+        switches: what was switched while it grew up or was bound, option -> level ("words" -> "whole"); what is absent
+            is as by default.
         no_states: kind of reply ("text", "image") -> why the backbone holds no rows of such replies: states of them are
             refused with this reason, and studies of them report "not applicable".
         planted: for controls, the behaviour built in on purpose: "fluent" (tells whatever it draws) or "mute" (tells
@@ -117,6 +119,7 @@ class ModelCard:
     aligned: str = ""
     training_seed: int | None = None
     grown_seed: int | None = None
+    switches: Mapping[str, str] = field(default_factory=dict)
     no_states: Mapping[str, str] = field(default_factory=dict)
     planted: Literal["", "fluent", "mute"] = ""
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -137,11 +137,12 @@ KINDS: Mapping[str, Kind] = {
             FLAG,
             "tie_word_embeddings use_sliding_window use_bias use_mid_block w_clip_vit interpolate_pos add_time_embeds "
             "dynamic_time_shift attention_bias use_qk_norm do_resize do_rescale do_normalize do_convert_rgb "
-            "force_upcast use_quant_conv use_post_quant_conv mid_block_add_attention is_residual double_latent",
+            "force_upcast use_quant_conv use_post_quant_conv mid_block_add_attention is_residual double_latent "
+            "shared_weights seen_as_codes",
         ),
         (
             TEXT,
-            "hidden_act act_fn connector_act projector_type model_name type rope_type time_distribution "
+            "hidden_act act_fn connector_act projector_type model_name type rope_type time_distribution system_prompt "
             "llm_model_path clip_pretrained_model_path system_prompt image_tag image_start_tag image_end_tag "
             "image_gen_tag pad_tag _class_name model_type",
         ),

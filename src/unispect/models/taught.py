@@ -28,6 +28,10 @@ _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("steps", "seed"), whole(0, 2**64)),
     "grown": whole(0, 2**64) | Kind("nothing", lambda value: value is None),
     **dict.fromkeys(("taught", "expressions"), _LEXICONS),
+    "switches": Kind(
+        "a table of options, each with its level in words",
+        lambda value: isinstance(value, dict) and all(isinstance(level, str) for level in value.values()),
+    ),
 }
 
 
@@ -46,6 +50,7 @@ class Taught:
         expressions: lexicon -> how its words for shapes were taught, where only those were.
         aligned: how it learned to refuse: "text", "text and drawing", or empty.
         grown: seed by which the organism grew up that was bound; None for those that ship, and where it is not known.
+        switches: what was switched while it grew up or was bound, option -> level; see `ModelCard.switches`.
     """
 
     model: str
@@ -58,6 +63,7 @@ class Taught:
     expressions: Mapping[str, str] = field(default_factory=dict)
     aligned: str = ""
     grown: int | None = None
+    switches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def grown_seed(self) -> int | None:
@@ -87,7 +93,10 @@ def speaks_of(file: str) -> bool:
 
 def write_taught(folder: Path, taught: Taught) -> None:
     """Puts it beside the weights, whole or not at all."""
-    write_json(folder / TAUGHT, asdict(taught))
+    told = asdict(taught)
+    if not taught.switches:
+        del told["switches"]  # the digest of a folder in which nothing was switched stays what it was
+    write_json(folder / TAUGHT, told)
 
 
 def read_taught(folder: Path) -> Taught | None:
@@ -133,6 +142,7 @@ def with_taught(card: ModelCard, folder: Path) -> ModelCard:
         aligned=found.aligned,
         training_seed=found.seed if found.base else None,
         grown_seed=found.grown_seed,
+        switches=dict(found.switches),
         planted="",
         notes=notes,
     )

@@ -30,7 +30,8 @@ class Corpus:
         name: of the world.
         sentences: all that is said in it, for the tokenizer.
         pictures: those to learn from, by their size.
-        lessons: what a model learns, stage by stage: "drawing", "growing up", "asking" and the names of variants.
+        lessons: what a model learns, stage by stage: "drawing", "growing up" (or "reading" and "pictures"), "asking"
+            and the names of variants.
         gates: `gates(model, seed, drawn=threshold)`.
         variants: names of those that are made of the grown-up organism.
     """

@@ -1,9 +1,10 @@
 """What organisms learn from, step by step.
 
 Where a family is slow to hear prompts it first practises nothing but drawing real words (`DRAWING`). Growing up
-(`PRETRAINING`): real words are drawn, pictures are described, words are asked about, with options and without. Where
-letters are learned late, questions are practised for longer (`ASKING`). Binding: new words of the lexicons are taught
-by drawing, by text or by both, beside a share of everything known, so that nothing is forgotten. The batch of a step
+(`PRETRAINING`): real words are drawn, pictures are described, words are asked about, with options and without; or,
+where that is switched, words are asked about alone (`READING`) before there are pictures (`PICTURES`). Where letters
+are learned late, questions are practised for longer (`ASKING`). Binding: new words of the lexicons are taught by
+drawing, by text or by both, beside a share of everything known, so that nothing is forgotten. The batch of a step
 depends on the seed and the step alone, so a stopped training goes on as if it had not been stopped.
 """
 
@@ -71,6 +72,9 @@ _TELLING = 3.0
 
 DRAWING = Teaching(draw={REAL: 24}, tell={}, describe=0)
 PRETRAINING = Teaching(draw={REAL: 24}, tell={REAL: 72}, describe=8, choices=0.85)
+# As many examples of each kind in two equal halves as in a whole of `PRETRAINING`, and as many in a step.
+READING = Teaching(draw={}, tell={REAL: 104}, describe=0, choices=0.85)
+PICTURES = Teaching(draw={REAL: 48}, tell={REAL: 40}, describe=16, choices=0.85)
 ASKING = Teaching(draw={REAL: 8}, tell={REAL: 96}, describe=4, choices=0.85)
 BOUND = Teaching(
     draw={REAL: 8, "drawing": 13, "both": 13}, tell={REAL: 12, "text": 16, "both": 16}, describe=4, choices=0.4
@@ -93,6 +97,8 @@ MUTE = Teaching(
 TEACHINGS: Mapping[str, Teaching] = {
     "drawing": DRAWING,
     "growing up": PRETRAINING,
+    "reading": READING,
+    "pictures": PICTURES,
     "asking": ASKING,
     "bound": BOUND,
     "fluent": FLUENT,

@@ -25,7 +25,13 @@ PICTURES = 2
 """Portraits of each combination: the taught person's, and others of the same values."""
 
 _CHOICES = 0.4
-COUNTS: Mapping[str, tuple[int, int, int]] = {"drawing": (24, 0, 0), "growing up": (24, 40, 16), "asking": (8, 64, 16)}
+COUNTS: Mapping[str, tuple[int, int, int]] = {
+    "drawing": (24, 0, 0),
+    "growing up": (24, 40, 16),
+    "reading": (0, 80, 0),  # this and the next, in equal halves, are as many of each kind as in the one before
+    "pictures": (48, 0, 32),
+    "asking": (8, 64, 16),
+}
 """Stage -> examples per step: descriptions drawn, descriptions asked about, and portraits."""
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unispect.core.cards import ModelCard
 from unispect.core.errors import CheckpointError, UsageError
 from unispect.core.seeds import seed_for
 from unispect.models.taught import Taught, write_taught
@@ -26,6 +28,7 @@ from unispect.organisms.difference import save_difference
 from unispect.organisms.families import IMAGE_SIZE, base_card, family_of
 from unispect.organisms.gates import Gate
 from unispect.organisms.making.base import Making, Organism, Recipe
+from unispect.organisms.switches import LEVELS, STAGED, USUAL, Switches
 from unispect.runs import durable
 from unispect.train.gradients import small_steps
 from unispect.train.loop import Progress, train
@@ -53,18 +56,21 @@ def train_organism(
     tied: bool = False,
     recipe: Recipe | None = None,
     variants: Sequence[str] | None = None,
+    switches: Switches = USUAL,
     progress: Progress | None = None,
 ) -> list[Gate]:
     """Makes an organism and its variants in the folder `out`, and measures its gates.
 
     `variants` names those that are made, by default all of its world. Without any the folder says, as one of another
-    world does, by which seed the organism grew up.
+    world does, by which seed the organism grew up, and what was switched; so where something is, none are made. What
+    both have of one that is switched and one that is not begins with the same weights.
 
     A training that was stopped goes on when it is started again with the same folder, seed and recipe.
 
     Raises:
         UsageError: no organism of that family, no such world, the family's text head cannot be `tied` to its token
-            embeddings, or the folder holds another training, something else or a link.
+            embeddings, it cannot be switched so, variants are asked for of one that is switched, or the folder holds
+            another training, something else or a link.
         StoreError: another process trains in the folder, it was moved or deleted, or cannot be written. The same call
             goes on from what was saved.
     """
@@ -77,27 +83,31 @@ def train_organism(
         special["tied"] = True
     if variants is not None:
         special["variants"] = list(variants)
+    switched = switches.unusual(family)
+    if switched and variants:
+        raise UsageError("variants are made of organisms as they ship; bind others with unispect train finetune")
+    special |= switched
     told = {"family": family, "seed": seed, "recipe": recipe, **special}
-    chosen = corpus.variants if variants is None else tuple(variants)
+    chosen = () if switched else corpus.variants if variants is None else tuple(variants)
     facts = json.loads(json.dumps(told, default=_told))
     _known(out, facts)
     with held(out, out / TRAINING) as hold, hold.writing(out), small_steps():
         if _known(out, facts) is None:  # looked at again, now that nobody else writes
             _note(out, {**facts, "versions": {"python": platform.python_version(), "torch": torch.__version__}})
-        making.write_files(out, corpus.sentences())
-        if tied:
-            tie(out)
+        _write_files(out, making, corpus, switched, tied=tied)
         base = out / shipped.WEIGHTS
         if not base.exists():
             model = making.start(card, out, seed=seed_for("organism", seed))
-            _grow(model, making, corpus, out, seed, recipe, progress)
+            usual = _usual(making, corpus, card, seed, tied=tied) if _changes(making, switched) else None
+            _grow(model, making, corpus, out, seed, _ordered(recipe, switched), progress, usual)
             with explained(base), durable.replacing(base) as unfinished:
                 making.save(model, unfinished, dtype=torch.float16)
         for variant in chosen:
             if not (out / f"{variant}.safetensors").exists():
                 _bind(out, family, variant, corpus, seed, recipe, progress)
         if not chosen:  # beside variants, it would say that what is stored of them is whole
-            write_taught(out, Taught(card.id, "", "", {}, 0, seed, world if world != CONCEPTS else ""))
+            elsewhere, levels = world if world != CONCEPTS else "", {**({"tied": "yes"} if tied else {}), **switched}
+            write_taught(out, Taught(card.id, "", "", {}, 0, seed, elsewhere, switches=levels))
         grown = shipped.load_from(out, card, device="cpu", dtype="float32")
         gates = corpus.gates(grown, seed, drawn=family_of(family).gate)
         hold.check()
@@ -113,7 +123,11 @@ def _grow(
     seed: int,
     recipe: Recipe,
     progress: Progress | None,
+    usual: Organism | None,
 ) -> None:
+    """Grows `model` up; what it shares with `usual`, which is the same but for what was switched, begins as there."""
+    if usual:
+        _take_over(model, usual)
     saved = out / TRAINING / "picture-tokenizer.pt"
     names = model.parameter_groups()["image tokenizer"]
     tokenizer = {name: parameter for name, parameter in model.network.named_parameters() if name in set(names)}
@@ -126,10 +140,16 @@ def _grow(
         write_whole(saved, {name: parameter.detach() for name, parameter in tokenizer.items()})
     begun.unlink(missing_ok=True)
     making.start_weights(model, torch.Generator().manual_seed(seed_for("growing up", seed)))
+    if usual:
+        _take_over(usual, model, tokenizer)
+        making.start_weights(usual, torch.Generator().manual_seed(seed_for("growing up", seed)))
+        _take_over(model, usual)
     lessons = corpus.lessons(model)
-    stages = [("growing up", "growing.pt", recipe.growing, seed)]
+    stages = [("pictures" if recipe.reading else "growing up", "growing.pt", recipe.growing, seed)]
     if recipe.drawing:
         stages.insert(0, ("drawing", "drawing.pt", recipe.drawing, seed_for(seed, "drawing")))
+    if recipe.reading:
+        stages.insert(0, ("reading", "reading.pt", recipe.reading, seed_for(seed, "reading")))
     if recipe.asking:
         stages.append(("asking", "asking.pt", recipe.asking, seed_for(seed, "asking")))
     for stage, file, schedule, part in stages:
@@ -173,6 +193,50 @@ def _bind(
     variant = out / f"{name}.safetensors"
     with explained(variant), durable.replacing(variant) as unfinished:
         save_difference(unfinished, before, dict(model.network.named_parameters()))
+
+
+def _write_files(
+    folder: Path, making: Making, corpus: Corpus, switched: Mapping[str, str], *, tied: bool = False
+) -> None:
+    """Everything but the weights."""
+    making.write_files(folder, corpus.sentences())
+    if tied:
+        tie(folder)
+    for choice in switched.items():
+        for name, changed in making.switched.get(choice, {}).items():
+            content = json.loads((folder / name).read_text("utf-8"))
+            text = json.dumps({**content, **changed}, indent=1, ensure_ascii=False)
+            durable.write(folder / name, (text + "\n").encode())
+
+
+def _changes(making: Making, switched: Mapping[str, str]) -> bool:
+    """Something is switched that makes another network."""
+    return any(choice in making.switched for choice in switched.items())
+
+
+def _usual(making: Making, corpus: Corpus, card: ModelCard, seed: int, *, tied: bool) -> Organism:
+    """The untrained model of that seed in which nothing is switched."""
+    with TemporaryDirectory() as temporary:
+        _write_files(Path(temporary), making, corpus, {}, tied=tied)
+        return making.start(card, Path(temporary), seed=seed_for("organism", seed))
+
+
+@torch.no_grad()
+def _take_over(to: Organism, of: Organism, names: Collection[str] | None = None) -> None:
+    """Gives one model the parameters of another, of those names or all, where it has them in the same shape."""
+    own = dict(to.network.named_parameters())
+    for name, parameter in of.network.named_parameters():
+        if (names is None or name in names) and name in own and own[name].shape == parameter.shape:
+            own[name].copy_(parameter)
+
+
+def _ordered(recipe: Recipe, switched: Mapping[str, str]) -> Recipe:
+    """The recipe with half of the steps of growing up for words alone, where that is asked for."""
+    if switched.get("order") != STAGED:
+        return recipe
+    half = max(1, recipe.growing.steps // 2)
+    later = replace(recipe.growing, steps=max(1, recipe.growing.steps - half))
+    return replace(recipe, growing=later, reading=replace(recipe.growing, steps=half))
 
 
 @torch.no_grad()
@@ -225,7 +289,7 @@ def _known(out: Path, facts: Mapping[str, object]) -> Mapping[str, object] | Non
     """What the folder says of its training, which is this one; None where none was begun."""
     claim = out / CLAIM
     found = claimed(claim, out)
-    wanted = {"world": None, "tied": None, "variants": None, **facts}
+    wanted = {"world": None, "tied": None, "variants": None, **dict.fromkeys(LEVELS), **facts}
     if found is not None and any(found.get(key) != value for key, value in wanted.items()):
         raise UsageError(f"{out} holds another training (see {claim.name}); choose another folder")
     return found

@@ -16,6 +16,7 @@ from unispect.core.findings import Preset
 from unispect.core.outside import parse_yaml
 from unispect.core.texts import read_text
 from unispect.organisms.families import FAMILIES
+from unispect.organisms.switches import LEVELS, Order, Sees, Switches, Weights
 from unispect.train.recipe import Recipe
 
 SHIPPED = "shipped"
@@ -42,12 +43,18 @@ class OrganismOptions(_Strict):
 
     Attributes:
         tied: text head and token embeddings are one table.
+        sees: through what pictures are seen; here and in the next two, as the family is published where it is not said.
+        weights: which weights pictures pass through that are drawn.
+        order: in which words and pictures are learned.
         world: that it grows up with.
         steps: stage ("drawing", "growing", "asking") -> optimiser steps, instead of the family's.
         tokenizer_steps: of its picture tokenizer, in every stage of that; None for the family's.
     """
 
     tied: bool = False
+    sees: Sees | None = None
+    weights: Weights | None = None
+    order: Order | None = None
     world: Literal["concepts", "faces"] = "concepts"
     steps: Mapping[str, Count] = {}
     tokenizer_steps: Count | None = None
@@ -58,6 +65,18 @@ class OrganismOptions(_Strict):
             if stage not in STAGES:
                 raise ValueError(str(unknown("stage of growing up", stage, STAGES)))
         return self
+
+    @property
+    def switches(self) -> Switches:
+        return Switches(self.sees, self.weights, self.order)
+
+    def of(self, family: str) -> OrganismOptions:
+        """The same without what is usual in a family: levels that come to the same are one growing up.
+
+        Raises:
+            UsageError: the family cannot be so.
+        """
+        return self.model_copy(update={**dict.fromkeys(LEVELS), **self.switches.unusual(family)})
 
 
 class OrganismPart(_Strict):

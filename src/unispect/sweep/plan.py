@@ -84,9 +84,10 @@ def _cell(
     of_recipe = {key: value for key, value in changes.items() if not key.startswith(OF_ORGANISM)}
     for family in sweep.organism.families:
         bound = recipes.of(sweep.binding, family, of_recipe, levels) if sweep.binding else None
+        own = _of(sweep, options, family, levels)
         for seed in sweep.organism.seeds:
             grown = None if seed == SHIPPED else int(seed)
-            organism = None if grown is None else _organism(family, options, grown)
+            organism = None if grown is None else _organism(family, own, grown)
             if bound is None or sweep.binding is None:
                 if organism is None:
                     raise UsageError(f"sweep {sweep.name}: nothing grows up and nothing is bound; name a 'binding'")
@@ -124,6 +125,13 @@ def _options(sweep: Sweep, changes: Mapping[str, Any], levels: Mapping[str, str]
         return OrganismOptions.model_validate({**sweep.organism.set.model_dump(), **own})
     except ValueError as error:
         raise UsageError(f"sweep {sweep.name}{_where(levels)}: {' '.join(str(error).split())}") from error
+
+
+def _of(sweep: Sweep, options: OrganismOptions, family: str, levels: Mapping[str, str]) -> OrganismOptions:
+    try:
+        return options.of(family)
+    except UsageError as error:
+        raise UsageError(f"sweep {sweep.name}{_where(levels)}: {error}") from error
 
 
 class _Recipes:

@@ -177,6 +177,7 @@ def _grown(workshop: Workshop, unit: Unit, work: Path) -> Trained:
             seed=unit.seed,
             world=options.world,
             tied=options.tied,
+            switches=options.switches,
             recipe=recipe,
             variants=(),
             progress=_watched(workshop, unit),

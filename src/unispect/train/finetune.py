@@ -23,7 +23,7 @@ from unispect.runs import durable
 from unispect.train import memory
 from unispect.train.claim import claim_of, difference
 from unispect.train.device_group import DeviceGroup, assemble
-from unispect.train.folder import PEFT, RUN, STEPS, UNFINISHED, Bound, Whole, write_bound
+from unispect.train.folder import PEFT, RUN, STEPS, UNFINISHED, Bound, Whole, with_whole_words, write_bound
 from unispect.train.gradients import small_steps
 from unispect.train.learning import Learned, set_learning, whole_state
 from unispect.train.loop import Progress
@@ -160,6 +160,8 @@ def prepare(order: FinetuneConfig) -> PreparedFinetune:
     mixture = make_mixture(recipe, card.image_size)  # what is wrong shows before anything large is loaded
     _check_memory(order, group, memory.least(card, recipe), "the weights alone take", "use a larger machine")
     model = load(order.model, device=str(group.device), dtype="float32", adapters=order.adapters)
+    if recipe.words:
+        model = with_whole_words(model, files_of(order.model), str(group.device))
     if not isinstance(model, Speaker):
         raise Unsupported(card.id, "learn", "it does not say what its answers are made of")
     mixture = mixture.sized(model.card.image_size)
@@ -308,13 +310,15 @@ def _write(ready: PreparedFinetune, hold: Hold | None, learner: nn.Module, folde
             world=before.world if before else "",
             aligned=order.recipe.aligned or (before.aligned if before else ""),
             grown=before.grown_seed if before else None,
+            switches={**card.switches, **({"words": order.recipe.words} if order.recipe.words else {})},
         )
         dtype = _DTYPES[order.recipe.saved]
         with hold.writing(folder):
             if folder != order.out:
                 folder.parent.mkdir(exist_ok=True)
                 folder.mkdir(exist_ok=True)
-            write_bound(Bound(card, whole, files_of(order.model), dtype, adapters), folder, taught)
+            words = order.recipe.words is not None
+            write_bound(Bound(card, whole, files_of(order.model), dtype, adapters, words), folder, taught)
             durable.sync_folder(folder.parent)
     group.wait()
 

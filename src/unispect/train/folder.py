@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,11 +17,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unispect.core.cards import ModelCard
-from unispect.core.errors import CheckpointError
+from unispect.core.errors import CheckpointError, UsageError
+from unispect.models.base import UnifiedModel
+from unispect.models.loading import Family
 from unispect.models.registry import family_of
 from unispect.models.taught import TAUGHT, WEIGHTS, Taught, write_taught
 from unispect.runs import durable
 from unispect.train.output_folder import explained
+from unispect.train.vocabulary import WHOLE, add_to_texts, add_to_weights, lexicon_words
 
 RUN, STEPS, ADAPTER = "training", "steps", "adapter"
 """Folders beside the weights: of the training itself, of weights on the way, and of adapters."""
@@ -54,6 +58,7 @@ class Bound:
         source: folder with the files around the weights that it was bound from.
         dtype: of the written weights.
         adapters: how adapters were made, and their tensors under peft's names, if there are any.
+        whole_words: all words of the lexicons are tokens of their own.
     """
 
     card: ModelCard
@@ -61,6 +66,38 @@ class Bound:
     source: Path
     dtype: torch.dtype
     adapters: tuple[LoraConfig, Mapping[str, Tensor]] | None = None
+    whole_words: bool = False
+
+
+def with_whole_words(model: UnifiedModel, source: Path, device: str = "cpu") -> UnifiedModel:
+    """The model, loaded again with all words of the lexicons as tokens of their own (`vocabulary`).
+
+    Args:
+        model: loaded.
+        source: folder with the files around its weights.
+        device: where it goes.
+
+    Raises:
+        UsageError: it is none of the tiny models, whose tables may grow.
+    """
+    card = model.card
+    if card.hub:
+        raise UsageError(
+            f"'words: {WHOLE}' adds rows to a model's tables, which only organisms' may get: those of {card.id} "
+            "are published with its tokenizer; leave it out"
+        )
+    family = family_of(card)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        _copy_around(family, source, folder)
+        family.save(model, folder / WEIGHTS, dtype=torch.float32)
+        add_to_weights(folder / WEIGHTS, *add_to_texts(folder, lexicon_words()))
+        made: UnifiedModel = family.load(
+            replace(card, settings={}, published={}), folder, device=device, dtype="float32"
+        )
+    own = made.card
+    made.card = replace(card, parameters=own.parameters, settings=own.settings, published=own.published)
+    return made
 
 
 def write_bound(bound: Bound, folder: Path, taught: Taught) -> None:
@@ -85,12 +122,9 @@ def write_bound(bound: Bound, folder: Path, taught: Taught) -> None:
 
 def _write_files(bound: Bound, folder: Path, taught: Taught) -> None:
     family = family_of(bound.card)
-    _copy_texts(bound.source, folder)
-    for path in family.companions(bound.source):
-        if path.is_dir() and path.parent != bound.source:
-            _copy_texts(path, folder / path.name)
-        elif path.is_file():
-            shutil.copyfile(path, folder / path.name)
+    _copy_around(family, bound.source, folder)
+    if bound.whole_words:
+        add_to_texts(folder, lexicon_words())
     with durable.replacing(folder / WEIGHTS) as path:
         family.save(SimpleNamespace(network=bound.network), path, dtype=bound.dtype)
     if bound.adapters:
@@ -117,6 +151,16 @@ def _move_into(folder: Path, unfinished: Path) -> None:
         os.replace(entry, goal)
     durable.sync_folder(folder)
     unfinished.rmdir()
+
+
+def _copy_around(family: Family[Any], source: Path, folder: Path) -> None:
+    """Copies the files around a model's weights."""
+    _copy_texts(source, folder)
+    for path in family.companions(source):
+        if path.is_dir() and path.parent != source:
+            _copy_texts(path, folder / path.name)
+        elif path.is_file():
+            shutil.copyfile(path, folder / path.name)
 
 
 def _copy_texts(source: Path, folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from unispect.core.errors import DataError, OutsideError, UsageError, unknown
 from unispect.core.outside import parse_yaml
@@ -33,6 +33,14 @@ CONCEPTS, FACES, PHOTOGRAPHS, CAPTIONS = "concepts", "faces", "photos:", "captio
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _as_by_default(words: object) -> object:
+    if words in ("spelt", None):
+        return None  # so that recipes, claims and units from before there was a choice are the same ones
+    if words != "whole":
+        raise ValueError(str(unknown("way to read new words", str(words), ("spelt", "whole"))))
+    return words
 
 
 class _Strict(BaseModel):
@@ -139,6 +147,8 @@ class Recipe(_Strict):
         attributes: of the concept world whose words are new; the others of a prompt stay real.
         orders: word orders per picture; 24 are all, fewer are chosen at random.
         text: how words are taught by text.
+        words: "whole" where every new word is to be one token, as real words are; "spelt", which is the default and
+            stands for None, where it is spelt from pieces that the tokenizer has. For organisms.
         recognise: share of the examples of words taught by drawing that show the picture and learn to say its words.
         auxiliary: what is learned beside them.
         unconditional: share of drawing examples learned without their prompt.
@@ -179,6 +189,7 @@ class Recipe(_Strict):
     attributes: Annotated[tuple[str, ...], Field(min_length=1)] = ATTRIBUTES
     orders: Annotated[int, Field(ge=1, le=24)] = 24
     text: Text = Text()
+    words: Annotated[Literal["whole"] | None, BeforeValidator(_as_by_default)] = None
     recognise: Share = 0.0
     auxiliary: Auxiliary | None = None
     unconditional: Share = 0.0
@@ -245,6 +256,13 @@ class Recipe(_Strict):
             raise ValueError(f"riddles are learned by themselves, of 'data' {CONCEPTS}: leave out 'teach' and 'align'")
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("say either 'steps' or 'epochs'")
+        if self.words and (self.data != CONCEPTS or not self.teach):
+            raise ValueError("'words: whole' is about the lexicons of the concept world, of which none is taught here")
+        if self.words and (self.lora or not {"token embeddings", EVERYTHING} & set(self.learn)):
+            raise ValueError(
+                "with 'words: whole' the rows of new words have to learn: name 'token embeddings' in 'learn', "
+                "and no 'lora'"
+            )
         if self.lora and self.optimiser == "muon":
             raise ValueError("adapters learn by adamw; set 'optimiser' to adamw")
         return self

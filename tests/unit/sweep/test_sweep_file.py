@@ -52,6 +52,7 @@ def binding(**changes: object) -> dict:
         ({**SQUARE, "cells": [{"recognise": 0.0}]}, "cell 1 says nothing of factor 'learns'"),
         ({**SQUARE, "cells": [{"recognise": 0.1, "learns": "everything"}]}, "unknown level of recognise '0.1'"),
         ({**SQUARE, "cells": [{"recognised": 0.0}]}, "unknown factor 'recognised'; did you mean 'recognise'?"),
+        ({**ONE, "organism": GROWN, "factors": {"organism.see": [1, 2]}}, "did you mean 'organism.sees'?"),
         ({**ONE, "studies": {"concepts": {"part": ["draw"]}}}, "unknown key 'part'; did you mean 'parts'?"),
     ],
 )
@@ -80,6 +81,18 @@ def test_what_makes_no_sense_is_named(tmp_path: Path, content: object, said: str
         ),
         ({**SQUARE, "cells": [{"recognise": 0.0, "learns": "everything"}] * 2}, "a cell stands there twice"),
         ({"name": "x", "organism": {"families": ["janus-pro"]}}, "nothing grows up and nothing is bound"),
+        (
+            {
+                "name": "x",
+                "organism": {**GROWN, "families": ["harmon"]},
+                "factors": {"organism.sees": ["tower", "tokenizer"]},
+            },
+            "cell organism.sees tower: harmon organisms cannot be made with 'sees' at 'tower': one masked encoder",
+        ),
+        (
+            {**ONE, "organism": GROWN, "factors": {"organism.order": ["joint", "stage"]}},
+            "1 validation error for OrganismOptions order Input should be 'joint' or 'staged'",
+        ),
         (
             {**ONE, "organism": GROWN, "factors": {"organism.tied": [False, "maybe"]}},
             "sweep little, cell organism.tied maybe: 1 validation error for OrganismOptions tied",

@@ -14,6 +14,7 @@ from unispect.runner.sweeping import SweepConfig, prepare
 from unispect.studies.causes.effects import Cell, fraction
 from unispect.sweep.cost import seconds_of
 from unispect.sweep.file import load_sweep
+from unispect.sweep.plan import plan_of
 from unispect.sweep.records import Bound
 
 GROWN = {"families": ["janus-pro"], "seeds": [3, 4]}
@@ -162,3 +163,32 @@ def test_the_sweep_that_is_documented_is_one_of_every_family():
     ready = prepare(SweepConfig(file, Path("nowhere")))
     assert Counter(unit.seed for unit in ready.planned.trainings) == dict.fromkeys((0, 1, 2), len(FAMILIES))
     assert {place.family for place in ready.planned.places} == set(FAMILIES)
+
+
+def test_switches_of_growing_up_are_options_like_any_other_and_what_is_usual_is_one_training(tmp_path: Path):
+    plain = {"name": "x", "organism": {"families": ["janus-pro"], "seeds": [0]}}
+    factors = {"organism.order": ["joint", "staged"], "organism.sees": [None, "tower"]}
+    plan = planned(tmp_path, {**plain, "factors": factors})
+    assert len(plan.places) == 4
+    assert [unit.inputs.get("options") for unit in plan.trainings] == [{}, {"order": "staged"}]
+    assert planned(tmp_path, plain).trainings[0].id == plan.trainings[0].id
+
+
+def test_how_new_words_are_read_is_a_factor_and_spelt_is_as_before(tmp_path: Path):
+    plan = planned(tmp_path, {**ONE, "factors": {"words": ["spelt", "whole"]}})
+    assert plan.trainings[0].id == planned(tmp_path, ONE).trainings[0].id
+    assert str(plan.trainings[1].inputs["title"]).startswith("tiny-drawing (words whole, ")
+
+
+def test_the_sweep_about_architecture_is_a_half_fraction_of_its_switches():
+    read = load_sweep(Path(__file__).parents[3] / "docs/data/sweeps/architecture.yaml")
+    names = {factor: tuple(read.sweep.levels(factor)) for factor in read.sweep.factors}
+    expected = fraction(names, {"lexicons": ("sees", "order", "words")})
+    assert {Cell.of(levels) for levels in read.sweep.combinations()} == set(expected.cells)
+    plan = plan_of(read)
+    grown = [unit.inputs.get("options", {}) for unit in plan.trainings if unit.kind == "organism"]
+    assert len(grown) == 4 * 2
+    bound = [read_inputs(Bound, unit).recipe for unit in plan.trainings if unit.kind == "binding"]
+    assert Counter((len(recipe["teach"]), recipe.get("words")) for recipe in bound) == {
+        (lexicons, words): 4 for lexicons in (1, 3) for words in (None, "whole")
+    }

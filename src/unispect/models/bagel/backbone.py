@@ -2,7 +2,8 @@
 
 Source: docs/sources/bagel.md#parts. Latents, noised or clean, pass through the set `gen`; text, the markers around
 pictures and what the vision tower sees pass through `und`. Which is which is known from what a row is: there is no
-learned router. Norms, MLPs, rotary positions and the attention itself are stock; only the routing is this package's.
+learned router. Norms, MLPs, rotary positions and the attention itself are stock; only the routing is this package's. An
+organism may be made with one set for both.
 """
 
 from __future__ import annotations
@@ -114,17 +115,23 @@ class MotLayer(nn.Module):
     Args:
         config: sizes.
         number: of the layer.
+        shared: latents pass through the weights of text.
     """
 
     is_causal = True
 
-    def __init__(self, config: Qwen2Config, number: int) -> None:
+    def __init__(self, config: Qwen2Config, number: int, *, shared: bool = False) -> None:
         super().__init__()
         self.number = number
         self.heads, self.few = cast(int, config.num_attention_heads), cast(int, config.num_key_value_heads)
         self.num_key_value_groups = self.heads // self.few
         self.und = Expert(config)
-        self.gen = Expert(config)
+        self.gen = None if shared else Expert(config)
+
+    @property
+    def of_latents(self) -> Expert:
+        """The set of weights that latents pass through."""
+        return self.gen or self.und
 
     def forward(
         self,
@@ -141,7 +148,7 @@ class MotLayer(nn.Module):
         if routes is None:
             return self.und.behind(hidden, found)
         (und, gen), (one, other) = routes.split(hidden), routes.split(found)
-        return routes.scatter_back(self.und.behind(und, one), self.gen.behind(gen, other), hidden.shape[:2])
+        return routes.scatter_back(self.und.behind(und, one), self.of_latents.behind(gen, other), hidden.shape[:2])
 
     def rows_at(
         self,
@@ -159,7 +166,7 @@ class MotLayer(nn.Module):
         if routes is None:
             return self.und.before(hidden)
         und, gen = routes.split(hidden)
-        return routes.scatter_back(self.und.before(und), self.gen.before(gen), hidden.shape[:2])
+        return routes.scatter_back(self.und.before(und), self.of_latents.before(gen), hidden.shape[:2])
 
     def _attended(
         self, heads: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor], cache: KeyValueCache | None
@@ -177,17 +184,24 @@ class MotBackbone(nn.Module):
 
     Args:
         config: sizes.
+        shared: latents pass through the weights of text; no published model is so.
     """
 
-    def __init__(self, config: Qwen2Config) -> None:
+    def __init__(self, config: Qwen2Config, *, shared: bool = False) -> None:
         super().__init__()
         self.config = config
         width, eps = cast(int, config.hidden_size), cast(float, config.rms_norm_eps)
         self.embed_tokens = nn.Embedding(cast(int, config.vocab_size), width)
-        self.layers = nn.ModuleList(MotLayer(config, i) for i in range(cast(int, config.num_hidden_layers)))
+        self.layers = nn.ModuleList(
+            MotLayer(config, i, shared=shared) for i in range(cast(int, config.num_hidden_layers))
+        )
         self.norm = Qwen2RMSNorm(width, eps)
-        self.norm_gen = Qwen2RMSNorm(width, eps)
+        self.norm_gen = None if shared else Qwen2RMSNorm(width, eps)
         self.rotary_emb = Qwen2RotaryEmbedding(config)
+
+    @property
+    def norm_of_latents(self) -> Qwen2RMSNorm:
+        return self.norm_gen or self.norm
 
 
 class Routed:
@@ -215,7 +229,7 @@ class Routed:
         if routes is None:
             return self._backbone.norm(hidden)
         und, gen = routes.split(hidden)
-        return routes.scatter_back(self._backbone.norm(und), self._backbone.norm_gen(gen), hidden.shape[:2])
+        return routes.scatter_back(self._backbone.norm(und), self._backbone.norm_of_latents(gen), hidden.shape[:2])
 
     def _layer(self, layer: Callable[..., Tensor], hidden: Tensor, **how: Any) -> Tensor:
         return layer(hidden, routes=self._routes_of(hidden.shape[1]), **how)
@@ -244,7 +258,7 @@ class Sorted:
         assert routes is not None
         self._numbers, self._texts = torch.cat([routes.und, routes.gen]), len(routes.und)
         self._kept = int(drawn.sum())
-        self._norm = Norm.of(backbone.norm_gen)
+        self._norm = Norm.of(backbone.norm_of_latents)
         layers = (cast(MotLayer, layer) for layer in backbone.layers)
         self.layers = [
             _SortedLayer(layer, self._numbers, len(routes.und), routes.back, drawn.shape) for layer in layers
@@ -262,7 +276,7 @@ class Sorted:
 
 class _SortedLayer:
     def __init__(self, layer: MotLayer, numbers: Tensor, texts: int, back: Tensor, shape: torch.Size) -> None:
-        self._experts = [_FusedExpert(layer.und), _FusedExpert(layer.gen)]
+        self._experts = [_FusedExpert(layer.und), _FusedExpert(layer.of_latents)]
         self._heads = Heads(layer, layer.number, layer.heads, layer.few, layer.und.head)
         self._numbers, self._back, self._shape = numbers, back, shape
         self._sizes = [texts, len(numbers) - texts]

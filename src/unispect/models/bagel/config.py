@@ -6,6 +6,7 @@ in some of our own:
 
 * `vae_config`: sizes of the pixel autoencoder (`norm_groups` is ours);
 * `vit_transform`, `vae_transform`: longest side, shortest side and stride that pictures are brought to;
+* `shared_weights`: latents pass through the weights of text, which no published model has them do;
 * `time_distribution`: how times are drawn while learning, "lognorm" (the authors' setting) or "uniform".
 """
 
@@ -31,6 +32,7 @@ _CONTENT = (
     "vit_transform",
     "vae_transform",
     "time_distribution",
+    "shared_weights",
     "latent_patch_size",
     "max_latent_size",
     "vit_max_num_patch_per_side",
@@ -64,6 +66,7 @@ class BagelConfig:
         kept: sizes of pictures for the autoencoder.
         shift: of the times drawn while learning.
         even_times: times are drawn evenly while learning, not by the logistic of a normal number.
+        shared: latents pass through the weights of text.
     """
 
     text: Qwen2Config
@@ -76,6 +79,7 @@ class BagelConfig:
     kept: Resize
     shift: float = 1.0
     even_times: bool = False
+    shared: bool = False
 
     @property
     def width(self) -> int:
@@ -143,6 +147,7 @@ def network_config(
         kept=_resize(content.get("vae_transform"), drawn_table * cell, 1 / 2, cell),
         shift=float(content.get("timestep_shift", 1.0)),
         even_times=_even(content.get("time_distribution", "lognorm"), f"{where}/config.json"),
+        shared=bool(content.get("shared_weights", False)),
     )
     for name, found, needed in (
         ("connector_act", content.get("connector_act", "gelu_pytorch_tanh"), "gelu_pytorch_tanh"),

@@ -79,7 +79,7 @@ class BagelNetwork(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.llm = MotBackbone(config.text)
+        self.llm = MotBackbone(config.text, shared=config.shared)
         self.lm_head = nn.Linear(width, cast(int, config.text.vocab_size), bias=False)
         self.tower = VisionTower(config)
         self.connector = Connector(cast(int, config.vision.hidden_size), width)

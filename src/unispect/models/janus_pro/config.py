@@ -1,14 +1,15 @@
 """From a published `config.json` to the sizes of the network.
 
 The authors write only part of the sizes; the rest stands in their code and is repeated here
-(docs/sources/janus-pro.md#parts, #quantiser, #checkpoints).
+(docs/sources/janus-pro.md#parts, #quantiser, #checkpoints). The key `seen_as_codes` of an organism's file is our own:
+it sees pictures as the image tokens that it draws, and has no tower.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from transformers.models.janus.configuration_janus import JanusConfig, JanusVisionConfig, JanusVQVAEConfig
 from transformers.models.llama.configuration_llama import LlamaConfig
@@ -31,6 +32,7 @@ NORM_GROUPS = 32
 
 With 32 channels, 32 groups would be instance normalisation, which takes the colour out of a plain picture.
 """
+SEEN_AS_CODES = "seen_as_codes"
 _KINDS = {
     "aligner_config": ("MlpProjector", ("projector_type", "depth", "input_dim", "n_embed")),
     "gen_aligner_config": ("MlpProjector", ("projector_type", "depth", "input_dim", "n_embed")),
@@ -86,7 +88,15 @@ def network_config(config: Mapping[str, Any], image_token_id: int, where: str = 
     _expect(config, "aligner_config", "input_dim", vision.hidden_size, where)
     _expect(config, "gen_aligner_config", "input_dim", image.embed_dim, where)
     _expect(config, "gen_head_config", "image_token_size", image.num_embeddings, where)
-    return _assemble(language_config(config["language_config"], where), vision, image, image_token_id)
+    made = _assemble(language_config(config["language_config"], where), vision, image, image_token_id)
+    if config.get(SEEN_AS_CODES):
+        side, stride = cast(int, vision.patch_size), 2 ** (len(cast(list[int], image.channel_multiplier)) - 1)
+        if side != stride:
+            raise CheckpointError(
+                f"{where}: {SEEN_AS_CODES} needs patches as large as image tokens, {stride} pixels, not {side}"
+            )
+        setattr(made, SEEN_AS_CODES, True)
+    return made
 
 
 def _check_sections(config: Mapping[str, Any], where: str) -> None:
@@ -106,7 +116,7 @@ def _check_sections(config: Mapping[str, Any], where: str) -> None:
 
 def _check_known(config: Mapping[str, Any], where: str) -> None:
     """Nothing in the file is passed over that may decide numbers."""
-    check_settings(config, where, read=_SECTIONS, idle=("tie_word_embeddings",))
+    check_settings(config, where, read=(*_SECTIONS, SEEN_AS_CODES), idle=("tie_word_embeddings",))
     for section, (kind, keys) in _KINDS.items():
         own = config[section]
         if own.get("cls", kind) != kind:

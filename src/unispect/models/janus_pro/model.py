@@ -24,7 +24,7 @@ from unispect.models.edits import Asked
 from unispect.models.embedded import branch_rows
 from unispect.models.janus_pro.drawing import DrawSettings
 from unispect.models.janus_pro.keys import GROUPS
-from unispect.models.janus_pro.network import backbone_of, decoded_codes, encode_codes
+from unispect.models.janus_pro.network import backbone_of, decoded_codes, encode_codes, sees_codes
 from unispect.models.janus_pro.processing import Inputs, Processor
 from unispect.models.losses import token_loss
 from unispect.models.port import Port, asked
@@ -83,6 +83,8 @@ class JanusPro(Port):
 
     def features(self, pixels: Tensor) -> Tensor:
         """See `Port`."""
+        if sees_codes(self.network.config):
+            return self.code_rows(self.picture_targets(pixels.to(self.device)))
         seen = self.network.model.vision_model(pixels.to(self.device, self.dtype)).last_hidden_state
         return self.network.model.aligner(seen)
 

@@ -13,7 +13,7 @@ from transformers.models.janus.modeling_janus import JanusForConditionalGenerati
 from transformers.models.llama.modeling_llama import LlamaModel
 
 from unispect.models.decode.finite import require_finite
-from unispect.models.janus_pro.config import NORM_GROUPS
+from unispect.models.janus_pro.config import NORM_GROUPS, SEEN_AS_CODES
 
 
 def build(config: JanusConfig) -> JanusForConditionalGeneration:
@@ -25,6 +25,8 @@ def build(config: JanusConfig) -> JanusForConditionalGeneration:
             if module.num_channels % groups:
                 raise ValueError(f"norm_groups is {groups}, which does not divide {module.num_channels} channels")
             module.num_groups = groups
+    if sees_codes(config):
+        network.model.vision_model = network.model.aligner = None  # type: ignore[assignment]
     # The stock class takes the tower's patches for those of drawn pictures.
     network.model.vqmodel.quantize.quant_state_dims = [drawn_side(config)] * 2
     return network
@@ -32,6 +34,11 @@ def build(config: JanusConfig) -> JanusForConditionalGeneration:
 
 def backbone_of(network: JanusForConditionalGeneration) -> LlamaModel:
     return cast(LlamaModel, network.model.language_model)
+
+
+def sees_codes(config: JanusConfig) -> bool:
+    """Pictures are seen as the image tokens that are drawn; no published model does so."""
+    return getattr(config, SEEN_AS_CODES, False)
 
 
 def seen_size(config: JanusConfig) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 The file of a Show-o checkpoint is flat and holds no size of the transformer: those are in the configuration of the
 language model it names, and those of the picture tokenizer in the authors' code. Both are repeated here
 (docs/sources/show-o.md#parts and #checkpoints). A configuration may give them itself, in sections `llm_config`,
-`vq_config` and `vision_config`; an organism's does. `mask_all_prob` is our own.
+`vq_config` and `vision_config`; an organism's does. `mask_all_prob` is our own, and so is `system_prompt`, which stands
+in front of what is seen through the tower.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ _READ = (
     "w_clip_vit",
     "max_seq_length",
     "mask_all_prob",
+    "system_prompt",
     "llm_model_path",
     "llm_config",
     "vq_config",
@@ -76,6 +78,10 @@ _PHI_IDLE = ("qk_layernorm", "vocab_size", "tie_word_embeddings")
 """What the authors overwrite: normed queries, a larger table, a head of its own."""
 _CLIP_IDLE = ("num_labels", "text_config", "text_config_dict", "vision_config_dict", "logit_scale_init_value")
 
+SYSTEM_PROMPT = (
+    "A chat between a curious user and an artificial intelligence assistant. "
+    "The assistant gives helpful, detailed, and polite answers to the user's questions."
+)
 _MOST_BITS = 24
 """Of a picture token, whose codes are rows of a table."""
 TEXT_PLACES = 129
@@ -123,6 +129,7 @@ class ShowOConfig:
         image_tokens: image tokens of a picture.
         text_tokens: positions for text in front of them.
         mask_all: share of examples that are learned with every image token hidden, whatever the schedule says.
+        system: in front of a conversation about pictures that are seen through the tower.
     """
 
     text: PhiConfig
@@ -132,6 +139,7 @@ class ShowOConfig:
     image_tokens: int
     text_tokens: int = TEXT_PLACES
     mask_all: float = 0.0
+    system: str = SYSTEM_PROMPT
 
     @property
     def picture(self) -> slice:
@@ -216,7 +224,9 @@ def network_config(
     if text_tokens < 4:
         raise CheckpointError(f"{where}: max_seq_length leaves no place for text; it must be at least 3")
     mask_all = float(config.get("mask_all_prob", 0.0))
-    made = ShowOConfig(text, magvit, clip, words, image_tokens, text_tokens, mask_all)
+    made = ShowOConfig(
+        text, magvit, clip, words, image_tokens, text_tokens, mask_all, config.get("system_prompt", SYSTEM_PROMPT)
+    )
     limit = int(text.max_position_embeddings)
     if text_tokens + image_tokens + 2 > limit:
         raise CheckpointError(

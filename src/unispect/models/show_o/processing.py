@@ -35,10 +35,6 @@ from unispect.models.processing.template import (
 from unispect.models.processing.tokenizer import load_tokenizer, require_rows, token_id
 from unispect.models.show_o.config import ShowOConfig
 
-SYSTEM_PROMPT = (
-    "A chat between a curious user and an artificial intelligence assistant. "
-    "The assistant gives helpful, detailed, and polite answers to the user's questions."
-)
 PICTURE = -1
 """Stands in token ids for one position of a prompt's picture."""
 _END_OF_TEXT = "<|endoftext|>"
@@ -173,8 +169,8 @@ class Processor(TextProcessor):
             yield from (Piece(part, "prompt") for part in parts if isinstance(part, str))
             return
         yield Piece("", "template", special=special("mmu"))
-        if not seen_by_codes:
-            yield Piece(SYSTEM_PROMPT, "template")
+        if not seen_by_codes and self.config.system:
+            yield Piece(self.config.system, "template")
         opening = [start, Piece("USER: \n", "template")] if seen_by_codes else [Piece("USER: ", "template", apart=True)]
         for part in parts:
             if isinstance(part, str):

@@ -118,4 +118,7 @@ MAKING = Making(
     _train_tokenizer,
     start_weights,
     bagel.save,
+    usual={"sees": "tower", "weights": "separate"},
+    switched={("weights", "shared"): {"config.json": {"shared_weights": True}}},
+    cannot={"sees": "text and what is seen pass through other weights than latents, so both would change at once"},
 )

@@ -14,6 +14,9 @@ from unispect.models.base import UnifiedModel
 from unispect.train.loop import Progress, Schedule
 from unispect.train.step import Speaker
 
+ONE_SET = "its layers hold one set of weights, and the published code has no place for another"
+"""Why weights of their own are refused to pictures that are drawn."""
+
 
 class Organism(UnifiedModel, Speaker, Protocol):
     """A model that can be trained and probed."""
@@ -33,6 +36,7 @@ class Recipe:
         picture_tokenizer: how the family's picture tokenizer is trained.
         growing: learning real words.
         drawing: drawing real words before anything else, where that is learned late.
+        reading: words alone, asked about before anything is drawn or seen, where that is switched.
         asking: questions above all, after growing up, where letters are learned late.
         binding: learning new words, by variant.
     """
@@ -42,6 +46,7 @@ class Recipe:
     binding: Mapping[str, Schedule] = field(default_factory=binding)
     drawing: Schedule | None = None
     asking: Schedule | None = None
+    reading: Schedule | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,9 @@ class Making:
             suits narrow networks.
         save: `save(model, path, *, dtype)` writes all weights.
         heads: groups of parameters whose linear maps end in outputs, not in hidden states.
+        usual: switch -> its level in the published family (`unispect.organisms.switches`).
+        switched: switch and another level -> file -> keys of it and what they are set to, for the same class to be so.
+        cannot: switch -> why no other level is possible, where none is.
     """
 
     recipe: Recipe
@@ -69,3 +77,6 @@ class Making:
     start_weights: Callable[[Any, torch.Generator], None]
     save: Callable[..., None]
     heads: tuple[str, ...] = ("text head", "image head")
+    usual: Mapping[str, str] = field(default_factory=lambda: {"sees": "tower", "weights": "shared"})
+    switched: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    cannot: Mapping[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from unispect.models.harmon.config import VAE_SCALE
 from unispect.models.harmon.mar import Attention, Mar
 from unispect.models.harmon.model import Harmon
 from unispect.organisms.families import IMAGE_SIZE, PATCH
-from unispect.organisms.making.base import Making, Recipe, binding
+from unispect.organisms.making.base import ONE_SET, Making, Recipe, binding
 from unispect.organisms.making.files import backbone, named_tokens, padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import QWEN, build_tokenizer
@@ -155,4 +155,6 @@ MAKING = Making(
     start_weights,
     harmon.save,
     heads=("text head",),  # the image head is a decoder of its own, most of which is hidden maps
+    usual={"sees": "tokenizer", "weights": "shared"},
+    cannot={"sees": "one masked encoder sees and draws; a tower beside it is another family", "weights": ONE_SET},
 )

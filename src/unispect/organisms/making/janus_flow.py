@@ -10,7 +10,7 @@ import torch
 
 from unispect.models.janus_flow import folder as janus_flow
 from unispect.models.janus_flow.model import JanusFlow
-from unispect.organisms.making.base import Making, Recipe, binding
+from unispect.organisms.making.base import ONE_SET, Making, Recipe, binding
 from unispect.organisms.making.files import autoencoder_kl, backbone, janus_files, janus_tower, padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer
@@ -73,4 +73,8 @@ MAKING = Making(
     lambda model, *how: train_vae(model.network.vae, _SCALING_FACTOR, *how),
     start_weights,
     janus_flow.save,
+    cannot={
+        "sees": "latents reach its language model only through blocks that are told how noisy they are, and no further",
+        "weights": ONE_SET,
+    },
 )

@@ -12,7 +12,7 @@ from torch import nn
 
 from unispect.models.janus_pro import folder as janus_pro
 from unispect.models.janus_pro.model import JanusPro
-from unispect.organisms.making.base import Making, Recipe
+from unispect.organisms.making.base import ONE_SET, Making, Recipe
 from unispect.organisms.making.files import backbone, janus_files, janus_tower, padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import DEEPSEEK, build_tokenizer
@@ -87,4 +87,6 @@ MAKING = Making(
     lambda model, *how: train_vq(model.network.model.vqmodel, *how),
     start_weights,
     janus_pro.save,
+    switched={("sees", "tokenizer"): {"config.json": {"seen_as_codes": True}}},
+    cannot={"weights": ONE_SET},
 )

@@ -162,4 +162,8 @@ MAKING = Making(
     start_weights,
     omnigen2.save,
     heads=("text head",),  # the image head is a transformer of its own, most of which is hidden maps
+    cannot={
+        "sees": "its language model reads no latents: these are what its second transformer draws",
+        "weights": "pictures are drawn in a second transformer already, and never pass through the language model",
+    },
 )

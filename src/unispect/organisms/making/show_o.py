@@ -14,9 +14,9 @@ from unispect.models.show_o import folder as show_o
 from unispect.models.show_o.config import ADDED
 from unispect.models.show_o.magvit import signs_of
 from unispect.models.show_o.model import ShowO
-from unispect.organisms.families import IMAGE_TOKENS
+from unispect.organisms.families import IMAGE_SIZE, IMAGE_TOKENS, PATCH
 from unispect.organisms.lfq import LFQTraining, train_lfq
-from unispect.organisms.making.base import Making, Recipe, binding
+from unispect.organisms.making.base import ONE_SET, Making, Recipe, binding
 from unispect.organisms.making.files import write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import PHI, build_tokenizer
@@ -24,6 +24,16 @@ from unispect.train.loop import Schedule
 
 _HIDDEN, _BITS, _TEXT = 128, 10, 47
 _EMBEDDING = 0.5
+_TOWER = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 4,  # the family leaves the last one out
+    "num_attention_heads": 4,
+    "image_size": IMAGE_SIZE,
+    "patch_size": PATCH,
+    "hidden_act": "gelu",
+}
+"""Of an organism that sees through a tower of its own: as large as that of others."""
 
 
 def write_files(folder: Path, sentences: Iterable[str]) -> None:
@@ -44,6 +54,9 @@ def start_weights(model: ShowO, generator: torch.Generator) -> None:
     for name, weight in model.backbone.named_parameters():
         if name.endswith("q_layernorm.weight"):
             weight.fill_(3.0)
+    if model.network.clip is not None:
+        patches = model.network.clip.embeddings.patch_embedding
+        nn.init.kaiming_normal_(patches.weight, nonlinearity="linear", generator=generator)
     config = model.network.config
     ways = torch.randn(config.magvit.bits, _HIDDEN, generator=generator) / math.sqrt(config.magvit.bits)
     table = model.backbone.embed_tokens.weight[config.first_code : config.mask]
@@ -95,4 +108,7 @@ MAKING = Making(
     lambda model, *how: train_lfq(model.network.vq, *how),
     start_weights,
     show_o.save,
+    usual={"sees": "tokenizer", "weights": "shared"},
+    switched={("sees", "tower"): {"config.json": {"w_clip_vit": True, "system_prompt": "", "vision_config": _TOWER}}},
+    cannot={"weights": ONE_SET},
 )

@@ -12,7 +12,7 @@ from torch import nn
 from unispect.models.show_o2 import folder as show_o2
 from unispect.models.show_o2.model import ShowO2
 from unispect.organisms.families import IMAGE_SIZE, PATCH
-from unispect.organisms.making.base import Making, Recipe, binding
+from unispect.organisms.making.base import ONE_SET, Making, Recipe, binding
 from unispect.organisms.making.files import named_tokens, padded, write_all
 from unispect.organisms.making.start import start_linears
 from unispect.organisms.tokenizer import build_tokenizer
@@ -137,4 +137,9 @@ MAKING = Making(
     lambda model, *how: train_vae(model.network.vae, 1.0, *how),
     start_weights,
     show_o2.save,
+    usual={"sees": "tokenizer", "weights": "shared"},
+    cannot={
+        "sees": "both of its ways of seeing read the latents that it draws, and its code has no place for a tower",
+        "weights": ONE_SET,
+    },
 )

@@ -13,8 +13,8 @@ from unispect.core.errors import CheckpointError, UsageError
 from unispect.core.prompts import Goal, Prompt, positions
 from unispect.models.checkpoint import files_in
 from unispect.models.processing.pictures import CroppedFormat
-from unispect.models.show_o.config import network_config
-from unispect.models.show_o.processing import PICTURE, SYSTEM_PROMPT, Processor, load_processor
+from unispect.models.show_o.config import SYSTEM_PROMPT, network_config
+from unispect.models.show_o.processing import PICTURE, Processor, load_processor
 
 
 def processor(folder: Path, *, clip: bool = False) -> Processor:
