@@ -18,5 +18,9 @@ study = Study(
     judges={RULES: later("unispect.studies.reasoning.judge:judge")},
     prompts=True,
     parts=True,
-    looking=Looking(kinds=GRADED, asking=later("unispect.studies.reasoning.asked:asking")),
+    looking=Looking(
+        kinds=GRADED,
+        asking=later("unispect.studies.reasoning.asked:asking"),
+        wanted=later("unispect.studies.reasoning.asked:wanted"),
+    ),
 )

@@ -12,7 +12,7 @@ from unispect.core.seeds import seed_for
 from unispect.core.typed import read_inputs, read_payload
 from unispect.core.units import Entry
 from unispect.studies.answers import Written
-from unispect.studies.questions import Question
+from unispect.studies.questions import Question, Wanted
 from unispect.studies.reasoning.language import of_text
 from unispect.studies.reasoning.observed import CONDITIONS, CONTROLLED, Item, items_of, others
 from unispect.studies.reasoning.records import OfItem
@@ -37,6 +37,19 @@ def asking(entries: Sequence[Entry]) -> Mapping[str, tuple[Question, ...]]:
             if key in items:
                 lists = [items[key], *(asked_of.get(key, ()) if kind in CONTROLLED else ())]
                 found[entry.unit.id] = tuple(_mixed(entry.unit.id, lists, told=kind == "tell"))
+    return found
+
+
+def wanted(entries: Sequence[Entry]) -> Mapping[str, Wanted]:
+    """Unit -> which answers to its own prompt's questions would be right; scored by condition."""
+    found: dict[str, Wanted] = {}
+    for reference in dict.fromkeys(entry.unit.model for entry in entries):
+        own = [entry for entry in entries if entry.unit.model == reference]
+        items, _ = items_of(own)
+        for entry in own:
+            if entry.unit.kind in CONDITIONS and (item := items.get(read_inputs(OfItem, entry.unit).item)):
+                right = {item.question_id(one): one.expected for one in item.checklist}
+                found[entry.unit.id] = Wanted(answers=right, group=CONDITIONS[entry.unit.kind], item=item.key)
     return found
 
 

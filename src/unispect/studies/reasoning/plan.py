@@ -25,6 +25,9 @@ from unispect.studies.reasoning.records import AskedInputs, ItemInputs, LookInpu
 
 STUDY, VERSION = study.name, study.version
 
+RIDDLES = "world-riddles"
+"""The prompts where none are named: in-world ones, which rules grade."""
+
 PARTS = ("tell", "draw", "spelled", "think", "look")
 TELL_TOKENS, THINK_TOKENS, LOOK_TOKENS = 512, 256, 256
 _NEEDS: Mapping[str, tuple[Capability, ...]] = {
@@ -46,7 +49,7 @@ def plan(card: ModelCard, options: Options) -> Plan:
     for name in options.parts:
         if name not in PARTS:
             raise unknown(f"part of the {STUDY} study", name, PARTS)
-    loaded = load_prompts(options.data, limit=options.limit, image_size=card.image_size, memory=options.memory)
+    loaded = load_prompts(options.data or RIDDLES, limit=options.limit, image_size=card.image_size, memory=options.memory)
     items, skips = _asked_of(loaded.items)
     if not items:
         raise UsageError(
