@@ -44,9 +44,15 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
         entries: finished units by study.
         cards: by the models' references.
     """
+    pairings = pairings_of(entries, cards)
+    return section(pairings) if pairings else None
+
+
+def pairings_of(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard]) -> list[Pairing]:
+    """Of every model, judge and divergence, where a prompt has both; see `view`."""
     asked = entries.get("reasoning", ())
     if not asked or not (entries.get("encoding") or entries.get("response")):
-        return None
+        return []
     pairings: list[Pairing] = []
     for seen in observed(asked, cards, names_of(asked, cards)):
         failed = failing(seen)
@@ -54,7 +60,7 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
             paired = pair(seen, failed, one)
             if paired.prompts:
                 pairings.append(paired)
-    return section(pairings) if pairings else None
+    return pairings
 
 
 def _divergences(

@@ -49,7 +49,9 @@ def plan(card: ModelCard, options: Options) -> Plan:
     for name in options.parts:
         if name not in PARTS:
             raise unknown(f"part of the {STUDY} study", name, PARTS)
-    loaded = load_prompts(options.data or RIDDLES, limit=options.limit, image_size=card.image_size, memory=options.memory)
+    loaded = load_prompts(
+        options.data or RIDDLES, limit=options.limit, image_size=card.image_size, memory=options.memory
+    )
     items, skips = _asked_of(loaded.items)
     if not items:
         raise UsageError(

@@ -13,6 +13,7 @@ from unispect.runs.records import models_of
 from unispect.studies.encoding.lengths import THIRDS, Terciles
 from unispect.studies.encoding.traces import Trace as Level
 from unispect.studies.encoding.traces import traces_of as levels_of
+from unispect.studies.headline.view import Pairing, pairings_of
 from unispect.studies.names import named
 from unispect.studies.response.findings import MEASURE, text_task
 from unispect.studies.response.traces import Trace as Reply
@@ -52,6 +53,7 @@ class Evidence:
         replies: of the response study.
         task: kind of text reply to set against pictures; empty if there is none.
         reading: what to read.
+        pairings: divergence inside against what fails to be drawn, prompt by prompt; empty where nobody asked.
     """
 
     card: ModelCard
@@ -61,6 +63,7 @@ class Evidence:
     replies: Sequence[Reply]
     task: str
     reading: Reading = Reading.CONTENT
+    pairings: Sequence[Pairing] = ()
 
     def read(self, reading: Reading) -> Evidence:
         """The same, read otherwise."""
@@ -158,6 +161,7 @@ def all_evidence(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, Mod
     names = named(list(dict.fromkeys(models)), cards)
     levels = levels_of(entries.get("encoding", ()), names)
     replies = replies_of(entries.get("response", ()), names)
+    paired = pairings_of(entries, cards)
     found = []
     for reference, name in names.items():
         if reference not in cards or cards[reference].planted:
@@ -175,6 +179,9 @@ def all_evidence(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, Mod
                     [trace for trace in read if trace.preset is preset],
                     [trace for trace in said if trace.preset is preset],
                     task,
+                    pairings=[
+                        one for one in paired if one.seen.reference == reference and one.divergence.preset is preset
+                    ],
                 )
                 for preset in presets
             ]

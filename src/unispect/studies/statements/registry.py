@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unispect.studies.statements import embedding, layers, modalities, replies
+from unispect.studies.statements import embedding, headline, layers, modalities, replies
 from unispect.studies.statements.base import Statement
 
 STATEMENTS: tuple[Statement, ...] = (
@@ -10,4 +10,5 @@ STATEMENTS: tuple[Statement, ...] = (
     *layers.STATEMENTS,
     *modalities.STATEMENTS,
     *replies.STATEMENTS,
+    *headline.STATEMENTS,
 )

@@ -5,9 +5,12 @@ import pytest
 
 from unispect.core.findings import Preset, Verdict
 from unispect.data.checklists import ChecklistItem
+from unispect.models.registry import card_of
 from unispect.studies.headline.joined import Divergence, failing
 from unispect.studies.headline.view import pair, section, view
 from unispect.studies.reasoning.observed import DRAW, SPELLED, Item, Seen
+from unispect.studies.statements.evidence import Evidence, Reading
+from unispect.studies.statements.headline import STATEMENTS
 
 N = 120
 
@@ -86,3 +89,35 @@ def test_without_both_sides_there_is_no_section():
     (found,) = section([few]).findings
     assert found.verdict is Verdict.CANNOT_TELL
     assert "only 1 prompts have both" in found.detail
+
+
+@pytest.mark.parametrize(("side", "verdict"), [(1, Verdict.SUPPORTED), (-1, Verdict.NOT_SUPPORTED)])
+def test_the_statement_is_judged_by_replies_where_they_were_measured(rng, side: int, verdict: Verdict):
+    hard = rng.uniform(size=N)
+    model, lengths = seen(hard), {str(n): float(n) for n in range(N)}
+    pairings = []
+    for id, numbers in (("encoding", -side * hard), ("response", side * hard + rng.normal(0, 0.2, N))):
+        values = {str(n): float(number) for n, number in enumerate(numbers)}
+        pairings.append(pair(model, failing(model), Divergence(id, id, Preset.PAPER, values, lengths)))
+    (statement,) = STATEMENTS
+    evidence = Evidence(card_of("tiny-janus-pro"), "m", Preset.PAPER, (), (), "", pairings=pairings)
+    found = statement.outcome(evidence)
+    assert found.verdict is verdict
+    assert found.interval is not None
+    assert found.interval.estimate * side > 0
+    assert statement.outcome(evidence.read(Reading.LENGTH)).verdict is Verdict.NOT_APPLICABLE
+
+
+def test_the_statement_says_what_is_missing():
+    (statement,) = STATEMENTS
+    nobody = statement.outcome(Evidence(card_of("tiny-janus-pro"), "m", Preset.PAPER, (), (), ""))
+    assert nobody.verdict is Verdict.NOT_APPLICABLE
+    assert "study reasoning" in nobody.note
+    model = seen([0.5] * 4)
+    few = Divergence(
+        "response", "replies", Preset.PAPER, {str(n): 1.0 for n in range(4)}, {str(n): 1.0 for n in range(4)}
+    )
+    evidence = Evidence(
+        card_of("tiny-janus-pro"), "m", Preset.PAPER, (), (), "", pairings=[pair(model, failing(model), few)]
+    )
+    assert "too few" in statement.outcome(evidence).note

@@ -117,6 +117,10 @@ QUICK = {
 
 
 def test_every_statement_about_a_model_has_a_border(bench):
-    judged = {one.id for one in STATEMENTS if one.judge} - {"R3", "R4"}  # by construction; judged like R2
+    judged = {one.id for one in STATEMENTS if one.judge} - {
+        "R3",
+        "R4",
+        "headline",
+    }  # by construction; judged like R2; a correlation (tests/unit/studies/headline)
     assert {null.statement for null in borders(bench)} == judged
     assert LEAST == 0.01
