@@ -149,8 +149,9 @@ def spearman(
     estimate = float(_correlation(x[None], y[None], members)[0])
     kinds = second.alike if isinstance(second, Shared) else members
     units = max(map(len, kinds)) if isinstance(second, Shared) else min(map(len, kinds))
+    clusters = units if isinstance(second, Shared) else len(x)
     if math.isnan(estimate):
-        nothing = Interval(math.nan, math.nan, math.nan, len(x), units, level, "one side does not vary", unit)
+        nothing = Interval(math.nan, math.nan, math.nan, len(x), clusters, level, "one side does not vary", unit)
         return Association(nothing, math.nan)
     orders = np.tile(np.arange(sum(map(len, kinds))), (resamples, 1))
     for own in kinds:
@@ -160,12 +161,12 @@ def spearman(
     p = (1 + np.count_nonzero(np.abs(permuted) >= abs(estimate) - 1e-12)) / (1 + permuted.size)
     if units < LEAST:
         reason = f"no interval: fewer than {LEAST} {unit}"
-        return Association(Interval(estimate, math.nan, math.nan, len(x), units, level, reason, unit), float(p))
+        return Association(Interval(estimate, math.nan, math.nan, len(x), clusters, level, reason, unit), float(p))
     # The largest correlation below 1 of n ranks is 1 - 12 / (n^3 - n); 1 itself is taken to be half-way there.
     most = 1 - 6 / (len(x) ** 3 - len(x))
     spread = float(np.std(np.arctanh(np.clip(permuted, -most, most))))
     held = math.atanh(min(most, max(-most, estimate)))
-    found = student(held, Error(spread, math.inf), n=len(x), clusters=units, unit=unit, level=level)
+    found = student(held, Error(spread, math.inf), n=len(x), clusters=clusters, unit=unit, level=level)
     return Association(replace(_back(found, "permutations, Fisher's z"), estimate=estimate), float(p))
 
 

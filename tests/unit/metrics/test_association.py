@@ -142,3 +142,10 @@ def test_pearson_says_why_not():
     assert short.method == "no interval: fewer than 6 items"
     with pytest.raises(ValueError, match="finite"):
         pearson([1.0, math.nan], [1.0, 2.0])
+
+
+def test_items_in_strata_are_counted_as_items():
+    """Strata are no clusters: every item may change places inside its own."""
+    rng = np.random.default_rng(0)
+    found = spearman(rng.normal(size=30), rng.normal(size=30), [n % 3 for n in range(30)]).rho
+    assert (found.n, found.clusters) == (30, 30)
