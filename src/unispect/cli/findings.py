@@ -115,6 +115,8 @@ def interval_text(interval: Interval) -> str:
     what = interval.unit or f"cluster{'s' * (interval.clusters != 1)}"
     groups = f" in {interval.clusters} {what}" if interval.clusters != interval.n or interval.unit else ""
     size = f"n = {interval.n}{groups}"
+    if math.isnan(interval.estimate):
+        return f"no value: {interval.method.removeprefix('no interval: ') or 'nothing to take it from'}, {size}"
     if math.isnan(interval.low) or math.isnan(interval.high):
         return f"{interval.estimate:.3g}, {interval.method or 'no interval'}, {size}"
     return f"{interval.estimate:.3g} [{interval.low:.3g}, {interval.high:.3g}] at {interval.level:.0%}, {size}"

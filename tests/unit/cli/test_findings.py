@@ -106,3 +106,10 @@ def test_every_finding_of_runs_is_printed_or_only_headlines(small_run: Path, cap
     printed = here(capsys, "findings", small_run.parent)
     assert all(one["claim"] in printed.out for one in every)
     assert "name at least one run folder" in here(capsys, "findings").error
+
+
+def test_a_number_that_is_none_is_not_called_one():
+    nothing = Interval(
+        math.nan, math.nan, math.nan, 8, 8, method="no interval: undefined on these data", unit="prompts"
+    )
+    assert interval_text(nothing) == "no value: undefined on these data, n = 8 in 8 prompts"
