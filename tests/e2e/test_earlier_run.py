@@ -50,7 +50,7 @@ def said_of(sections: list[Section]) -> dict[str, Any]:
         for finding in own["findings"]:
             del finding["bearing"], finding["basis"]
         for figure in own["figures"]:
-            assert figure.pop("scale") is None  # no heat map
+            assert figure.pop("scale") is figure.pop("small") is None  # neither heat map nor effects
     return json.loads(json.dumps(said, default=lambda _: None))  # the limits at other levels are functions
 
 
