@@ -79,7 +79,7 @@ def grade_by_chat(
             raise UsageError(f"{run} holds nothing that chat models grade: they grade records of {', '.join(known)}")
         for option in (option for option in _OF_POSTERS if option in said and not posters):
             raise UsageError(f"--{option} is for replies of the posters study; {run} holds none")
-        path = (data or _subjects_file(store, run, tell)) if posters else None
+        path = (data or subjects_file(store, run, tell)) if posters else None
         entries = list(store.entries(POSTERS)) if posters else []
         asked = {read_inputs(OfPoster, entry.unit).poster for entry in entries}
         subjects = load_subjects(path, only=asked) if path else ()
@@ -133,7 +133,12 @@ def cassette_of(run: Path, spec: str) -> Path:
     return cassette_path(run, f"judge-{''.join(letters)}")
 
 
-def _subjects_file(store: RunStore, run: Path, tell: Callable[[str], None]) -> Path:
+def subjects_file(store: RunStore, run: Path, tell: Callable[[str], None]) -> Path:
+    """The one that a run of posters was made with, as it says.
+
+    Raises:
+        UsageError: it does not say, or names one of its own.
+    """
     made = [one for one in store.manifest().invocations if one.study == POSTERS and one.settings.get(DATA_FROM)]
     if not made:
         raise UsageError(f"{run} does not say which subjects file it was made with: --data subjects.yaml")

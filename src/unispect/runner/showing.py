@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unispect.core.errors import DataError, UsageError
+from unispect.core.typed import read_inputs
 from unispect.core.units import Entry
+from unispect.data.posters.subjects import load_subjects
 from unispect.engine.grading import grade as grade_all
 from unispect.engine.local import execute
 from unispect.engine.progress import Summary
@@ -20,6 +22,8 @@ from unispect.studies.base import Study
 from unispect.studies.graders.base import MODEL, Grader, judged_by
 from unispect.studies.graders.calibration import KIND, PICTURES, Shows, known_of, plan, run
 from unispect.studies.graders.known import of_user
+from unispect.studies.posters.plan import STUDY as POSTERS
+from unispect.studies.posters.records import OfPoster
 from unispect.studies.questions import Known, Looking
 from unispect.studies.registry import all_studies, find_study
 from unispect.studies.unreadable import named
@@ -163,15 +167,48 @@ def grade_by_model(
     require_able(card_of(parse(name).name))
     with RunStore.open(run, "w") as store:
         several = shown_in(store, showing)
-        if not several:
+        posters = showing.names(POSTERS) and any(one.study == POSTERS and one.done for one in store.counts())
+        if not several and not posters:
             raise UsageError(nothing_to_show(run, showing))
         grader = LocalGrader(load(name, device=device, dtype=dtype), listed)
         tell(f"judge   {grader.name}")
         settings = {"judge": judge, "options": "listed" if listed else "not listed", "device": device, "dtype": dtype}
         noted = Invocation(tuple(command) or running(), settings=settings)
         about = {"debug": debug, "watching": watching, "tell": tell}
-        summaries = tuple(show(store, several, grader, showing, noted, **about))
-        return Graded(summaries, lacking([store]))
+        summaries = [*show(store, several, grader, showing, noted, **about)]
+        if posters:
+            summaries += _on_rubrics(store, run, grader, noted, **about)
+            if not summaries:
+                raise UsageError(
+                    f"{run} holds no rubric of a poster yet, and a rubric has to be written: let a chat model grade "
+                    "first (unispect grade RUN --judge PROVIDER:MODEL)"
+                )
+        return Graded(tuple(summaries), lacking([store]))
+
+
+def _on_rubrics(
+    store: RunStore,
+    run: Path,
+    grader: Grader,
+    noted: Invocation,
+    *,
+    debug: bool,
+    watching: Watching,
+    tell: Callable[[str], None],
+) -> Iterator[tuple[str, Summary]]:
+    """Replies of posters, held to rubrics that the run has."""
+    from unispect.runner.judging import subjects_file
+    from unispect.studies.posters.judging import eyes
+
+    entries = list(store.entries(POSTERS))
+    asked = {read_inputs(OfPoster, entry.unit).poster for entry in entries}
+    subjects = load_subjects(subjects_file(store, run, tell), only=asked)
+    planned = eyes.plan_on_rubrics(grader.name, entries, subjects)
+    if planned is None:
+        tell(f"        {POSTERS}: no rubric is in the run; a chat model writes one")
+        return
+    about = {"progress": watching(POSTERS), "debug": debug, "invocation": noted}
+    yield f"units of {POSTERS}", execute(planned, eyes.run, store, eyes.Eyes(grader, subjects), **about)
 
 
 def nothing_to_show(run: Path, showing: Showing) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from PIL import Image
 
@@ -55,22 +56,33 @@ class Judge:
     subjects: Sequence[Subject]
 
     def reference(self, sha256: str) -> Image.Image:
-        """The reference picture of that hash.
-
-        Raises:
-            UpstreamMissing: no subject has it any more.
-            DataError: its file was changed.
-        """
-        for subject in self.subjects:
-            if subject.sha256 == sha256:
-                return subject.reference()
-        raise UpstreamMissing(f"needs a reference picture (SHA-256 {sha256[:12]}...) that no subject has")
+        """See `reference_in`."""
+        return reference_in(self.subjects, sha256)
 
     def ask(self, units: Sequence[Unit], requests: Sequence[Request[T]]) -> list[Answer[T] | UnispectError]:
         """An answer to each unit's request, or why there is none."""
         extra = [read_settings(JudgeSettings, unit).thinking_tokens for unit in units]
         roomy = [replace(one, max_tokens=one.max_tokens + n) for one, n in zip(requests, extra, strict=True)]
         return self.chat.ask_all(roomy)
+
+
+class ShowsReferences(Protocol):
+    """Anybody who may show reference pictures."""
+
+    def reference(self, sha256: str) -> Image.Image: ...
+
+
+def reference_in(subjects: Sequence[Subject], sha256: str) -> Image.Image:
+    """The reference picture of that hash.
+
+    Raises:
+        UpstreamMissing: no subject has it any more.
+        DataError: its file was changed.
+    """
+    for subject in subjects:
+        if subject.sha256 == sha256:
+            return subject.reference()
+    raise UpstreamMissing(f"needs a reference picture (SHA-256 {sha256[:12]}...) that no subject has")
 
 
 def run(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[Record]:
@@ -137,7 +149,7 @@ def _items(judge: Judge, units: Sequence[Unit], upstream: Upstream) -> Iterator[
     keys = [Rubric(tuple(one.wanted), tuple(one.unwanted)).key for one in made]
     orders = [blind_order(key, unit.id) for key, unit in zip(keys, units, strict=True)]
     requests = [
-        items_request(order, _rendition(judge, unit, upstream), temperature=_temperature(unit), seed=unit.seed)
+        items_request(order, rendition(judge, unit, upstream), temperature=_temperature(unit), seed=unit.seed)
         for order, unit in zip(orders, units, strict=True)
     ]
     for unit, key, order, answer in zip(units, keys, orders, judge.ask(units, requests), strict=True):
@@ -171,7 +183,8 @@ def _without_value(answer: Answer[Answers]) -> dict[str, JSON]:
     return {name: value for name, value in answer.as_payload().items() if name != "value"}
 
 
-def _rendition(judge: Judge, unit: Unit, upstream: Upstream) -> Rendition:
+def rendition(judge: ShowsReferences, unit: Unit, upstream: Upstream) -> Rendition:
+    """What is held to a rubric: the reference picture itself, or a reply."""
     asked = read_inputs(ItemsInputs, unit)
     return judge.reference(asked.reference) if asked.about == "reference" else _reply(unit, upstream)
 
