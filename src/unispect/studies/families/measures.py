@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TypeVar
 
 from unispect.core.cards import ModelCard
@@ -21,12 +22,16 @@ from unispect.studies.encoding.traces import Trace as Level
 from unispect.studies.encoding.traces import traces_of as levels
 from unispect.studies.families.readings import Reading, Values
 from unispect.studies.names import named
+from unispect.studies.reasoning.observed import DRAW, SPELLED, observed, reasoned
+from unispect.studies.reasoning.scores import rates, shared
 from unispect.studies.response.findings import curves_of, text_task
 from unispect.studies.response.traces import Trace as Reply
 from unispect.studies.response.traces import traces_of as replies
 from unispect.studies.states.curves import Curves
 
 T = TypeVar("T", Level, Reply)
+STUDIES = ("concepts", "encoding", "response", "reasoning")
+"""Whose records are read."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Left:
         taught: words by how they were taught.
         levels: of the encoding study.
         replies: of the response study.
+        transfer: of the reasoning study, by prompt: right once spelled out less right from the prompt.
     """
 
     card: ModelCard
@@ -46,6 +52,7 @@ class Left:
     taught: Mapping[str, Comparison]
     levels: Sequence[Level]
     replies: Sequence[Reply]
+    transfer: Values = ()
 
     def reading(self, first: Values, second: Values = ()) -> Reading | None:
         """None where there are no numbers."""
@@ -110,6 +117,13 @@ MEASURES: tuple[Measure, ...] = (
         None,
         lambda left: left.told_apart(),
     ),
+    Measure(
+        "transfer",
+        f"{_WHO} lose less between what is spelled out and what has to be worked out.",
+        "right once spelled out less right from the prompt, of questions that take a step of reasoning",
+        None,
+        lambda left: left.reading(left.transfer),
+    ),
     *(
         Measure(
             f"levels-{preset}",
@@ -140,7 +154,7 @@ def everything_left(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, 
         entries: of finished units, by study.
         cards: by the models' references.
     """
-    models = [model for study in ("concepts", "encoding", "response") for model in models_of(entries.get(study, ()))]
+    models = [model for study in STUDIES for model in models_of(entries.get(study, ()))]
     names = named(list(dict.fromkeys(models)), cards)
     said = left_of_each(entries.get("concepts", ()))
     subjects = {
@@ -149,6 +163,7 @@ def everything_left(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, 
     compared = comparisons(subjects.values())
     read = _by_model(levels(entries.get("encoding", ()), names))
     replied = _by_model(replies(entries.get("response", ()), names))
+    transfer = _transfer(entries.get("reasoning", ()), cards, names)
     return [
         Left(
             cards[reference],
@@ -156,9 +171,20 @@ def everything_left(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, 
             {one.taught: one for one in compared if one.subject is subjects.get(reference)},
             read[name],
             replied[name],
+            transfer.get(reference, ()),
         )
         for reference, name in names.items()
     ]
+
+
+def _transfer(entries: Sequence[Entry], cards: Mapping[str, ModelCard], names: Mapping[str, str]) -> dict[str, Values]:
+    """By the first judge of each model: what fails from a prompt and not once it is spelled out, prompt by prompt."""
+    found: dict[str, Values] = {}
+    for seen in observed(entries, cards, names):
+        both = shared(rates(seen, SPELLED, reasoned), rates(seen, DRAW, reasoned))
+        values = [(key, fmean(spelled.values()) - fmean(drawn.values())) for key, (spelled, drawn) in both.items()]
+        found.setdefault(seen.reference, values)
+    return found
 
 
 def _by_model(traces: Sequence[T]) -> Mapping[str, list[T]]:

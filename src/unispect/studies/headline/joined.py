@@ -85,17 +85,34 @@ def replied(entries: Sequence[Entry], traces: Sequence[Reply]) -> Iterator[Diver
         for one in read_inputs(ProbeInputs, entry.unit).items
     )
     for preset in Preset:
-        measure = MEASURE[preset]
-        own = [one for one in traces if one.preset is preset and measure in one.curves and one.prompt in keys]
-        curves = [_by_prompt((one.prompt, one.curves[measure]) for one in own if one.task == task) for task in TASKS]
-        rows = _by_prompt((one.prompt, [one.n]) for one in own)
-        both = [prompt for prompt in curves[0] if prompt in curves[1]]
-        if both:
-            values = {keys[one]: float(np.mean(np.abs(curves[0][one] - curves[1][one]))) for one in both}
-            lengths = {keys[one]: float(rows[one][0]) for one in both}
-            yield Divergence("response", "dependence of text and of the picture on the prompt", preset, values, lengths)
+        for id, measure, what in REPLIED[preset]:
+            yield from _replied(keys, traces, preset, (id, measure, what))
 
 
+def _replied(
+    keys: Mapping[str, str], traces: Sequence[Reply], preset: Preset, which: tuple[str, str, str]
+) -> Iterator[Divergence]:
+    """By one measure of replies."""
+    id, measure, what = which
+    own = [one for one in traces if one.preset is preset and measure in one.curves and one.prompt in keys]
+    curves = [_by_prompt((one.prompt, one.curves[measure]) for one in own if one.task == task) for task in TASKS]
+    rows = _by_prompt((one.prompt, [one.n]) for one in own)
+    both = [prompt for prompt in curves[0] if prompt in curves[1]]
+    if both:
+        values = {keys[one]: float(np.mean(np.abs(curves[0][one] - curves[1][one]))) for one in both}
+        lengths = {keys[one]: float(rows[one][0]) for one in both}
+        yield Divergence(id, what, preset, values, lengths)
+
+
+_DEPENDENCE = "dependence of text and of the picture on the prompt"
+REPLIED: Mapping[Preset, Sequence[tuple[str, str, str]]] = {
+    Preset.PAPER: (("response", MEASURE[Preset.PAPER], _DEPENDENCE),),
+    Preset.CONTROLLED: (
+        ("response", MEASURE[Preset.CONTROLLED], _DEPENDENCE),
+        ("response-G", "G", "how well text and the picture fit this prompt rather than others"),
+    ),
+}
+"""Id, measure and words of what is read of replies."""
 TASKS = ("write", "draw")
 
 
