@@ -30,14 +30,14 @@ class Divergence:
     Attributes:
         id: short and stable.
         what: in words.
-        preset: how states were measured.
+        preset: how states were measured; None where they were not measured but moved.
         values: of prompts.
         lengths: rows of the prompts.
     """
 
     id: str
     what: str
-    preset: Preset
+    preset: Preset | None
     values: Values
     lengths: Values
 
@@ -54,6 +54,14 @@ def failing(seen: Seen) -> dict[str, float]:
         if weight:
             found[key] = sum(spelled[key][id] * (1 - own[id]) for id in both) / weight
     return found
+
+
+def moved(seen: Seen) -> Iterator[Divergence]:
+    """By how much less likely its answer is told, once telling goes on from drawing's states of the same words."""
+    if seen.moved:
+        values = {key: one.less() for key, one in seen.moved.items()}
+        lengths = {key: float(one.length) for key, one in seen.moved.items()}
+        yield Divergence("moved", "what telling makes of its own states and of drawing's", None, values, lengths)
 
 
 def encoded(entries: Sequence[Entry], traces: Sequence[Level]) -> Iterator[Divergence]:

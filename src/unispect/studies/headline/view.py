@@ -15,7 +15,7 @@ from unispect.core.units import Entry
 from unispect.metrics.association import LEAST, Association, spearman
 from unispect.studies.decisions import above, family_of, settled
 from unispect.studies.encoding.traces import traces_of as levels
-from unispect.studies.headline.joined import Divergence, Values, encoded, failing, replied
+from unispect.studies.headline.joined import Divergence, Values, encoded, failing, moved, replied
 from unispect.studies.names import names_of
 from unispect.studies.reasoning.observed import Seen, observed
 from unispect.studies.response.traces import traces_of as replies
@@ -51,12 +51,10 @@ def view(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard])
 def pairings_of(entries: Mapping[str, Sequence[Entry]], cards: Mapping[str, ModelCard]) -> list[Pairing]:
     """Of every model, judge and divergence, where a prompt has both; see `view`."""
     asked = entries.get("reasoning", ())
-    if not asked or not (entries.get("encoding") or entries.get("response")):
-        return []
     pairings: list[Pairing] = []
     for seen in observed(asked, cards, names_of(asked, cards)):
         failed = failing(seen)
-        for one in _divergences(entries, seen.reference, cards):
+        for one in (*_divergences(entries, seen.reference, cards), *moved(seen)):
             paired = pair(seen, failed, one)
             if paired.prompts:
                 pairings.append(paired)
@@ -118,8 +116,9 @@ def section(pairings: Sequence[Pairing]) -> Section:
         methods=(
             "Failure: of what is drawn right once the answer is spelled out, the share drawn wrong from the prompt, "
             "over questions that take a step of reasoning; so rendering is held equal. Divergence: between the "
-            "prompt's entropies in both of its templates, or between what its text reply and its picture owe to it; "
-            "mean over layers. Prompts of both studies are the same by the digest of what they are.",
+            "prompt's entropies in both of its templates, or between what its text reply and its picture owe to it; or "
+            "how much the log-odds of its right answer fall once telling goes on from drawing's states of its words; "
+            "mean over layers. Prompts of several studies are the same by the digest of what they are.",
             "Spearman's correlation within kinds of prompts, with the ranks of prompt lengths taken out of both; p and "
             "limits by permuting prompts within their kinds. Supported where it is surely above "
             f"{LEAST_RHO}, not supported where it is surely below. Kinds of fewer than {LEAST} prompts are left out. "
@@ -164,7 +163,7 @@ def _table(pairings: Sequence[Pairing]) -> Table:
                 one.seen.name,
                 one.seen.judge,
                 one.divergence.what,
-                str(one.divergence.preset),
+                str(one.divergence.preset or "moved"),
                 one.prompts,
                 _number(one),
                 None if one.found is None or math.isnan(one.found.p) else round(one.found.p, 4),

@@ -1,4 +1,4 @@
-"""Groups of positions of a prompt, and which of two runs' rows go together."""
+"""Groups of positions of a prompt."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from unispect.core.prompts import Segment
 from unispect.studies.patching.records import LAST, TEMPLATE, WORD
+from unispect.studies.states.placed import users
 
 
 def positions_at(segments: Sequence[Segment], word: range) -> Mapping[str, list[int]]:
@@ -24,18 +25,3 @@ def positions_at(segments: Sequence[Segment], word: range) -> Mapping[str, list[
         LAST: [canvas - 1],
     }
     return {place: where for place, where in found.items() if where}
-
-
-def users(segments: Sequence[Segment]) -> range:
-    """From the first to the last position of the user's text."""
-    own = [segment for segment in segments if (segment.modality, segment.role) == ("text", "prompt")]
-    return range(own[0].start, own[-1].stop)
-
-
-def spread_layers(blocks: int, most: int) -> list[int]:
-    """Layers 0 (the input of the first block) to `blocks`: all of them, or `most` that are evenly spread."""
-    if blocks < most:
-        return list(range(blocks + 1))
-    if most < 2:
-        return [blocks]
-    return [round(number * blocks / (most - 1)) for number in range(most)]

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import numpy as np
 import torch
-from PIL.Image import Image
 from torch import Tensor
 
-from unispect.core.encoded import Encoded
 from unispect.core.prompts import Goal, Prompt
-from unispect.core.replies import ImageSampling
-from unispect.core.seeds import generator_for, seed_for
+from unispect.core.seeds import seed_for
 from unispect.core.typed import read_inputs, read_settings, to_json
 from unispect.core.units import Unit, Upstream
 from unispect.models.base import UnifiedModel
 from unispect.models.edits import Add, Edit, Read, Replace
 from unispect.studies.asking import Answer, Outcome, recording
 from unispect.studies.base import Procedure
-from unispect.studies.patching.places import positions_at, spread_layers
+from unispect.studies.patching.places import positions_at
 from unispect.studies.patching.records import (
     EVERYWHERE,
     IDENTITY,
@@ -43,16 +39,13 @@ from unispect.studies.patching.records import (
     picture_of,
     steered_picture,
 )
-from unispect.studies.patching.taken import Key, Rows, directions, key_of, rows_at, words_at
+from unispect.studies.patching.taken import Key, Rows, directions, key_of, rows_at
 from unispect.studies.pictures import png
+from unispect.studies.states.edited import Runs, as_long, drawn, rounded, scored
+from unispect.studies.states.placed import spread_layers, words_at
 
 if TYPE_CHECKING:
     from unispect.models.base import Intervenes
-
-_SCORED, _DRAWN = 8, 4
-"""Runs that are told, or drawn, at once, per unit of the batch: 128 and 64 with batches of 16."""
-_DIGITS = 4
-"""Decimals kept of log-likelihoods."""
 
 T = TypeVar("T")
 Own = list[Edit]
@@ -65,41 +58,24 @@ def procedures() -> Mapping[str, Procedure]:
     return recording(_ANSWERS)
 
 
-@dataclass(frozen=True, eq=False)
-class _Runs:
-    """One prompt under many edits.
-
-    Attributes:
-        prompt: its text.
-        answers: to be scored, of a question.
-        seed: of what is drawn.
-        edits: name of a run -> its edits.
-    """
-
-    prompt: str
-    edits: Mapping[Any, Own]
-    answers: Sequence[str] = ()
-    seed: int = 0
-
-
 def _patch_tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """`told`: the log-likelihoods of the unit's answers with every source's rows at every layer and place."""
     asked, where = [read_inputs(TellPatched, unit) for unit in units], read_settings(Where, units[0])
-    runs = [_Runs(one.question, {}, one.answers) for one in asked]
+    runs = [Runs(one.question, {}, one.answers) for one in asked]
     layers, patches = _patches(model, Goal.TEXT, units, asked, runs, where)
     outcomes: list[Outcome] = []
     plain, reads = _with_reads(patches, runs)
-    unpatched = _scored(model, plain)
-    identity = _scored(model, [_replaced(run, own) for run, own in zip(runs, reads, strict=True)])
-    told = _scored(model, [_Runs(run.prompt, own.cells, run.answers) for run, own in zip(runs, patches, strict=True)])
+    unpatched = scored(model, plain)
+    identity = scored(model, [_replaced(run, own) for run, own in zip(runs, reads, strict=True)])
+    told = scored(model, [Runs(run.prompt, own.cells, run.answers) for run, own in zip(runs, patches, strict=True)])
     for before, same, found, own in zip(unpatched, identity, told, patches, strict=True):
         payload = PatchedTelling(
             layers=layers,
             rows=own.rows,
             same=torch.equal(before[UNPATCHED], same[IDENTITY]),
-            unpatched=_rounded(before[UNPATCHED]),
+            unpatched=rounded(before[UNPATCHED]),
             told={
-                kind: {place: [_rounded(found[kind, place, n]) for n in range(len(layers))] for place in places}
+                kind: {place: [rounded(found[kind, place, n]) for n in range(len(layers))] for place in places}
                 for kind, places in own.rows.items()
             },
         )
@@ -110,14 +86,14 @@ def _patch_tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) 
 def _patch_draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
     """A picture without an edit, and one for every source, layer and place; all of a unit by one seed."""
     asked, where = [read_inputs(DrawPatched, unit) for unit in units], read_settings(DrawWhere, units[0])
-    runs = [_Runs(one.prompt, {}, seed=seed_for(unit.id)) for unit, one in zip(units, asked, strict=True)]
+    runs = [Runs(one.prompt, {}, seed=seed_for(unit.id)) for unit, one in zip(units, asked, strict=True)]
     layers, patches = _patches(model, Goal.IMAGE, units, asked, runs, where)
     outcomes: list[Outcome] = []
     plain, reads = _with_reads(patches, runs)
-    unpatched = _drawn(model, plain, where)
-    identity = _drawn(model, [_replaced(run, own) for run, own in zip(runs, reads, strict=True)], where)
-    patched = [_Runs(run.prompt, own.cells, seed=run.seed) for run, own in zip(runs, patches, strict=True)]
-    for before, same, found, own in zip(unpatched, identity, _drawn(model, patched, where), patches, strict=True):
+    unpatched = drawn(model, plain, where)
+    identity = drawn(model, [_replaced(run, own) for run, own in zip(runs, reads, strict=True)], where)
+    patched = [Runs(run.prompt, own.cells, seed=run.seed) for run, own in zip(runs, patches, strict=True)]
+    for before, same, found, own in zip(unpatched, identity, drawn(model, patched, where), patches, strict=True):
         pictures = {UNPATCHED: png(before[UNPATCHED])}
         pictures |= {picture_of(kind, place, layers[n]): png(one) for (kind, place, n), one in found.items()}
         unchanged = before[UNPATCHED].tobytes() == same[IDENTITY].tobytes()
@@ -147,7 +123,7 @@ def _patches(
     goal: Goal,
     units: Sequence[Unit],
     asked: Sequence[TellPatched] | Sequence[DrawPatched],
-    runs: Sequence[_Runs],
+    runs: Sequence[Runs],
     where: Where,
 ) -> tuple[list[int], list[_Patches]]:
     """The layers that are patched, and the patches of every run."""
@@ -186,7 +162,7 @@ def _patches_of(
                 every: Own = []
                 for place, count in shared.items():
                     values = theirs[place][number][-count:]
-                    put = _as_long(values, unit.id, RANDOM, place, layer) if kind == RANDOM else values
+                    put = as_long(values, unit.id, RANDOM, place, layer) if kind == RANDOM else values
                     edit = Edit(layer, at[place][-count:], Replace(put))
                     cells[kind, place, number] = [edit]
                     every.append(edit)
@@ -197,24 +173,17 @@ def _patches_of(
     return _Patches(at, cells, rows, layers)
 
 
-def _as_long(values: Tensor, *keys: object) -> Tensor:
-    """Random rows, each as long as one of the values [..., width]."""
-    made = generator_for(*keys).standard_normal(tuple(values.shape), dtype=np.float32)
-    random = torch.from_numpy(made).to(values.device)
-    return random * (values.float().norm(dim=-1, keepdim=True) / random.norm(dim=-1, keepdim=True))
-
-
-def _with_reads(patches: Sequence[_Patches], runs: Sequence[_Runs]) -> tuple[list[_Runs], list[Own]]:
+def _with_reads(patches: Sequence[_Patches], runs: Sequence[Runs]) -> tuple[list[Runs], list[Own]]:
     """Every run without an edit, and what is read in it at all layers and places."""
     reads = [[Edit(layer, at, Read()) for layer in own.layers for at in own.at.values()] for own in patches]
-    plain = [_Runs(run.prompt, {UNPATCHED: own}, run.answers, run.seed) for run, own in zip(runs, reads, strict=True)]
+    plain = [Runs(run.prompt, {UNPATCHED: own}, run.answers, run.seed) for run, own in zip(runs, reads, strict=True)]
     return plain, reads
 
 
-def _replaced(run: _Runs, reads: Own) -> _Runs:
+def _replaced(run: Runs, reads: Own) -> Runs:
     """The run with what was read in it put where it was read."""
     edits = [Edit(read.layer, read.at, Replace(cast(Read, read.change).found[0])) for read in reads]
-    return _Runs(run.prompt, {IDENTITY: edits}, run.answers, run.seed)
+    return Runs(run.prompt, {IDENTITY: edits}, run.answers, run.seed)
 
 
 def _steer_tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
@@ -223,13 +192,13 @@ def _steer_tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) 
     layers, along = _along(model, how)
     questions = [(one.question, one.word) for one in asked] + [(one.beside.question, one.beside.word) for one in asked]
     at = _word_positions(model, Goal.TEXT, questions)
-    runs: list[_Runs] = []
+    runs: list[Runs] = []
     for kinds in (("direction", RANDOM), ("direction",)):
         for unit, one in zip(units, asked, strict=True):
             edits = _steered(unit, one, kinds, how, layers, along, at[len(runs)])
             question = one if len(kinds) > 1 else one.beside
-            runs.append(_Runs(question.question, {UNPATCHED: [], **edits}, question.answers))
-    found = _scored(model, runs)
+            runs.append(Runs(question.question, {UNPATCHED: [], **edits}, question.answers))
+    found = scored(model, runs)
     outcomes: list[Outcome] = []
     for told, beside in zip(found[: len(units)], found[len(units) :], strict=True):
 
@@ -237,7 +206,7 @@ def _steer_tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) 
             return {
                 origin: {
                     place: [
-                        [_rounded(scores[kind, origin, place, number, scale]) for scale in how.scales]
+                        [rounded(scores[kind, origin, place, number, scale]) for scale in how.scales]
                         for number in range(len(layers))
                     ]
                     for place in how.places
@@ -247,7 +216,7 @@ def _steer_tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) 
 
         payload = SteeredTelling(
             layers=layers,
-            unsteered=[_rounded(told[UNPATCHED]), _rounded(beside[UNPATCHED])],
+            unsteered=[rounded(told[UNPATCHED]), rounded(beside[UNPATCHED])],
             told=table(told, "direction"),
             random=table(told, RANDOM),
             beside=table(beside, "direction"),
@@ -262,7 +231,7 @@ def _steer_draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) 
     layers, along = _along(model, how)
     at = _word_positions(model, Goal.IMAGE, [(one.prompt, one.word) for one in asked])
     runs = [
-        _Runs(
+        Runs(
             one.prompt,
             {UNPATCHED: [], **_steered(unit, one, ("direction", RANDOM), how, layers, along, own)},
             seed=seed_for(unit.id),
@@ -270,7 +239,7 @@ def _steer_draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) 
         for unit, one, own in zip(units, asked, at, strict=True)
     ]
     outcomes: list[Outcome] = []
-    for found in _drawn(model, runs, how):
+    for found in drawn(model, runs, how):
         pictures = {UNPATCHED: png(found.pop(UNPATCHED))}
         for (kind, origin, place, number, scale), one in found.items():
             pictures[steered_picture(kind, origin, place, layers[number], scale)] = png(one)
@@ -306,54 +275,13 @@ def _steered(
     for origin in how.origins:
         for number, layer in enumerate(layers):
             ours = along[origin][one.attribute, one.towards][number]
-            ways = {"direction": ours, RANDOM: _as_long(ours, unit.id, RANDOM, origin, layer)}
+            ways = {"direction": ours, RANDOM: as_long(ours, unit.id, RANDOM, origin, layer)}
             for kind in kinds:
                 for place in how.places:
                     at = "all" if place == EVERYWHERE else word
                     for scale in how.scales:
                         found[kind, origin, place, number, scale] = [Edit(layer, at, Add(ways[kind], scale))]
     return found
-
-
-def _scored(model: UnifiedModel, runs: Sequence[_Runs]) -> list[dict[Any, Tensor]]:
-    """For every prompt, name of a run -> the log-likelihoods [answers]."""
-    found: list[dict[Any, Tensor]] = [{} for _ in runs]
-    for some in _chunks(runs, _SCORED * len(runs)):
-        encoded, edits = _edited(model, runs, some, Goal.TEXT)
-        scores = cast("Intervenes", model).score(encoded, [runs[run].answers for run, _ in some], edits=edits)
-        for (run, name), own in zip(some, scores, strict=True):
-            found[run][name] = own
-    return found
-
-
-def _drawn(model: UnifiedModel, runs: Sequence[_Runs], how: DrawWhere | DrawDose) -> list[dict[Any, Image]]:
-    """For every prompt, name of a run -> the picture."""
-    found: list[dict[Any, Image]] = [{} for _ in runs]
-    for some in _chunks(runs, _DRAWN * len(runs)):
-        encoded, edits = _edited(model, runs, some, Goal.IMAGE)
-        seeds = tuple(runs[run].seed for run, _ in some)
-        sampling = ImageSampling(seeds=seeds, guidance=how.guidance, temperature=how.temperature)
-        for (run, name), reply in zip(
-            some, cast("Intervenes", model).draw(encoded, sampling, edits=edits), strict=True
-        ):
-            found[run][name] = reply.image
-    return found
-
-
-def _edited(
-    model: UnifiedModel, runs: Sequence[_Runs], some: Sequence[tuple[int, Any]], goal: Goal
-) -> tuple[Encoded, list[Own]]:
-    encoded = model.encode([Prompt.of(runs[run].prompt) for run, _ in some], goal)
-    return encoded, [runs[run].edits[name] for run, name in some]
-
-
-def _chunks(runs: Sequence[_Runs], size: int) -> Iterator[list[tuple[int, Any]]]:
-    every = [(number, name) for number, run in enumerate(runs) for name in run.edits]
-    yield from (every[start : start + size] for start in range(0, len(every), size))
-
-
-def _rounded(scores: Tensor) -> list[float]:
-    return [round(value, _DIGITS) for value in scores.tolist()]
 
 
 _ANSWERS: Mapping[str, Answer] = {

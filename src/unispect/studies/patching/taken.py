@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from unispect.core.encoded import Encoded
-from unispect.core.prompts import Goal, Prompt, Segment
+from unispect.core.prompts import Goal, Prompt
 from unispect.data.concepts.language import (
     draw_prompt,
     kind_question,
@@ -23,9 +22,9 @@ from unispect.data.concepts.lexicons import REAL, Lexicon
 from unispect.data.concepts.split import load_split
 from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
 from unispect.data.holding_out import evenly
-from unispect.models.spans import spans
-from unispect.studies.patching.places import positions_at, users
+from unispect.studies.patching.places import positions_at
 from unispect.studies.patching.records import WORD, Source
+from unispect.studies.states.placed import as_probed, words_at
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
@@ -61,18 +60,9 @@ def rows_at(model: UnifiedModel, wanted: Iterable[Key], layers: Sequence[int]) -
             for key, word, rows, own, probed in zip(
                 some, words, state.rows, encoded.segments, state.segments, strict=True
             ):
-                for place, at in positions_at(probed, _moved(word, own, probed)).items():
+                for place, at in positions_at(probed, as_probed(word, own, probed)).items():
                     found[key][place].append(rows[at].clone())
     return {key: dict(own) for key, own in found.items()}
-
-
-def words_at(model: UnifiedModel, encoded: Encoded, words: Sequence[str]) -> list[range]:
-    """Where every prompt's word stands: of several places the last one.
-
-    Raises:
-        DataError: a word is not among what the model reads of its prompt.
-    """
-    return [places[-1] for places in spans(model, encoded, words)]
 
 
 def directions(
@@ -131,9 +121,3 @@ def _batches(wanted: Iterable[Key]) -> Iterator[list[Key]]:
         by_goal[key[0]].append(key)
     for own in by_goal.values():
         yield from (own[start : start + TOGETHER] for start in range(0, len(own), TOGETHER))
-
-
-def _moved(word: range, encoded: Sequence[Segment], probed: Sequence[Segment]) -> range:
-    """Where a word stands in a prompt as it is probed, which may lack what surrounds it."""
-    shift = users(probed).start - users(encoded).start
-    return range(word.start + shift, word.stop + shift)

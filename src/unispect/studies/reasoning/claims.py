@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from unispect.core.findings import Basis, Bearing, Decision, Finding, Verdict
 from unispect.studies.decisions import above, given
+from unispect.studies.reasoning.moving import LEAST_READ, carried
 from unispect.studies.reasoning.observed import DRAW, SPELLED, TELL, THINK, Seen, reasoned
 from unispect.studies.reasoning.scores import corrected, eyes, failures, gap, known
 from unispect.studies.verdicts import KNOWN, SMALL, percent, shown
 
 CONDITIONS_TABLE, GAPS_TABLE, FAILURES_TABLE, EYES_TABLE = "conditions", "gaps", "failures", "eyes"
+MOVED_TABLE = "moved"
 
 
 def findings(models: Sequence[Seen]) -> Iterator[Finding]:
@@ -29,6 +31,9 @@ def findings(models: Sequence[Seen]) -> Iterator[Finding]:
         if seen.has(THINK) and seen.has(DRAW):
             yield thinking(seen, suffix)
         if (found := own_eyes(seen, suffix)) is not None:
+            yield found
+    for seen in {one.reference: one for one in reversed(models)}.values():
+        if (found := moved(seen)) is not None:
             yield found
 
 
@@ -159,6 +164,30 @@ def own_eyes(seen: Seen, suffix: str = "") -> Finding | None:
         chance=0.0,
         decision=above(found.beyond, KNOWN),
         basis=_basis(seen, EYES_TABLE),
+    )
+
+
+def moved(seen: Seen) -> Finding | None:
+    """That telling goes on from drawing's states of a prompt as from its own; None where nothing was put anywhere."""
+    if (found := carried(seen.moved)) is None:
+        return None
+    share = None if math.isnan(found.share.estimate) else found.share
+    same = sum(one.same for one in seen.moved.values())
+    return Finding(
+        id="moved",
+        claim="Telling goes on from the states that drawing has of a prompt's words as it does from its own.",
+        verdict=Verdict.CANNOT_TELL,
+        detail=(
+            f"Of what is told right with its own states and not with another prompt's ({shown(found.read)}, mean over "
+            f"layers), drawing's states of the same words keep {'no number' if share is None else shown(share)}. "
+            f"{len(seen.moved)} prompts; a prompt's own states, put there, change no likelihood in {same} of them."
+        ),
+        interval=share,
+        model=seen.name,
+        chance=0.0,
+        decision=None if share is None else given(above(found.read, LEAST_READ).supported, above(share, KNOWN)),
+        bearing={Verdict.SUPPORTED: Bearing.ONE, Verdict.NOT_SUPPORTED: Bearing.APART},
+        basis=Basis(table=MOVED_TABLE, row=(seen.name,)),
     )
 
 

@@ -12,7 +12,7 @@ ORDERS = ((YES, NO), (NO, YES))
 def telling(prompt: str, *, in_world: bool) -> str:
     """Asks for what a picture of the prompt must show; of our own world in the words that organisms learn."""
     if in_world:
-        return riddle_question(prompt.strip().rstrip("."))
+        return riddle_question(told_words(prompt))
     return (
         "Somebody asks for a picture in these words:\n"
         f"{prompt}\n"
@@ -20,6 +20,11 @@ def telling(prompt: str, *, in_world: bool) -> str:
         "there are, where each is, and what it looks like. Where the words leave something to be worked out, work it "
         "out and name the result."
     )
+
+
+def told_words(prompt: str) -> str:
+    """The words of a prompt that stand in it and in what it is told by, whichever that is."""
+    return prompt.strip().rstrip(".")
 
 
 def thinking(prompt: str) -> str:

@@ -21,6 +21,7 @@ from unispect.studies.answers import ScoreRows, Written
 from unispect.studies.base import RULES
 from unispect.studies.questions import NO, UNCLEAR, YES, Answers
 from unispect.studies.reasoning.language import read_answer
+from unispect.studies.reasoning.moving import Told, told_of
 from unispect.studies.reasoning.records import ItemInputs, LookInputs, OfItem, Replies, Shown
 
 TELL, DRAW, SPELLED, THINK = "tell", "draw", "spelled", "think"
@@ -103,6 +104,7 @@ class Seen:
         pictures: condition, prompt and seed -> the entry.
         thoughts: prompt -> what was written before drawing.
         taken_twice: prompts that stand in the folder with two lists of questions; the first one counts.
+        moved: prompt -> what is told of it with other states of its words.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Seen:
     pictures: Mapping[tuple[str, str, int], Entry] = field(repr=False)
     thoughts: Mapping[str, str] = field(default_factory=dict, repr=False)
     taken_twice: int = 0
+    moved: Mapping[str, Told] = field(default_factory=dict, repr=False)
 
     @cached_property
     def right(self) -> Mapping[Picture, Mapping[str, bool]]:
@@ -201,6 +204,7 @@ def _of_model(reference: str, name: str, entries: Sequence[Entry]) -> Iterator[S
     judges = dict.fromkeys(judge for entry in pictures.values() for judge in entry.grades if judge != RULES)
     eyes = _eyes(entries, items)
     left = _left(entries)
+    moved = told_of(entries)
     sets: dict[str, Mapping[Picture, Mapping[str, str]]] = {}
     for judge in judges:
         theirs = dict(_by_judge(judge, pictures, items))
@@ -210,7 +214,7 @@ def _of_model(reference: str, name: str, entries: Sequence[Entry]) -> Iterator[S
     if not sets:
         sets = {RULES: by_rules}
     for judge, answers in sets.items():
-        yield Seen(name, reference, judge, items, answers, eyes, left, pictures, thoughts, twice)
+        yield Seen(name, reference, judge, items, answers, eyes, left, pictures, thoughts, twice, moved)
 
 
 def _by_rules(

@@ -1,16 +1,19 @@
 """What is asked in the reasoning study: every prompt that has a checklist, in up to five conditions.
 
-Told, drawn, drawn once it is spelled out, drawn after writing, and looked at. What is asked of a prompt stands in a
-unit of its own (`item`), which no model is shown: it changes nothing of what is drawn.
+Told, drawn, drawn once it is spelled out, drawn after writing, and looked at; and told with the states that drawing
+has of its words. What is asked of a prompt stands in a unit of its own (`item`), which no model is shown: it changes
+nothing of what is drawn.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from unispect.core.cards import Capability, ModelCard
 from unispect.core.errors import UsageError, unknown
+from unispect.core.prompts import Goal
 from unispect.core.typed import to_json
 from unispect.core.units import JSON, Plan, Skip, Unit, digest
 from unispect.data.checklists import ChecklistItem
@@ -18,17 +21,31 @@ from unispect.data.items import PromptItem
 from unispect.data.prompts import load_prompts
 from unispect.studies.answers import WriteSettings
 from unispect.studies.base import Options
+from unispect.studies.questions import NO
 from unispect.studies.reasoning import study
-from unispect.studies.reasoning.language import ORDERS, looking, telling, thinking
-from unispect.studies.reasoning.observed import Item, others
-from unispect.studies.reasoning.records import AskedInputs, ItemInputs, LookInputs, ThoughtInputs
+from unispect.studies.reasoning.language import ORDERS, looking, telling, thinking, told_words
+from unispect.studies.reasoning.observed import Item, others, reasoned
+from unispect.studies.reasoning.records import (
+    MOVED,
+    OTHER,
+    OTHER_MOVED,
+    AskedInputs,
+    ItemInputs,
+    LookInputs,
+    MovedInputs,
+    MovedSettings,
+    ThoughtInputs,
+    WordsOf,
+)
 
 STUDY, VERSION = study.name, study.version
 
 RIDDLES = "world-riddles"
 """The prompts where none are named: in-world ones, which rules grade."""
 
-PARTS = ("tell", "draw", "spelled", "think", "look")
+PARTS = ("tell", "draw", "spelled", "think", "look", "move")
+MOST_LAYERS = 9
+"""At which states are put, at most, evenly spread over deep models."""
 TELL_TOKENS, THINK_TOKENS, LOOK_TOKENS = 512, 256, 256
 _NEEDS: Mapping[str, tuple[Capability, ...]] = {
     "tell": ("write",),
@@ -36,6 +53,7 @@ _NEEDS: Mapping[str, tuple[Capability, ...]] = {
     "spelled": ("draw",),
     "think": ("write", "draw"),
     "look": ("see", "draw"),
+    "move": ("intervene", "probe", "score", "draw"),
 }
 
 
@@ -70,6 +88,9 @@ def plan(card: ModelCard, options: Options) -> Plan:
     if "spelled" in parts and unspelled:
         reason = "the source does not spell their answers out, so failures of transfer and of rendering look alike"
         skips.append(Skip(f"spelled, of {unspelled} of {len(items)} prompts", reason))
+    if "move" in parts and unspelled:
+        reason = "the source does not spell their answers out, so it is not known what is to be told"
+        skips.append(Skip(f"move, of {unspelled} of {len(items)} prompts", reason))
     asked = Asked(card, tuple(items), tuple(dict.fromkeys(options.seeds)), frozenset(parts))
     stages = (tuple(_first(asked)), tuple(_thought_out(asked)), tuple(_looks(asked)))
     if not any(unit.kind != "item" for stage in stages for unit in stage):
@@ -161,6 +182,47 @@ def _first(asked: Asked) -> Iterator[Unit]:
                 inputs = AskedInputs(item=item.key, prompt=item.spelled)
                 yield asked.unit("draw-spelled", inputs, asked.sampling, seed)
     yield from (asked.thought(item) for item in asked.items if "think" in asked.parts)
+    if "move" in asked.parts:
+        yield from _moves(asked)
+
+
+def _moves(asked: Asked) -> Iterator[Unit]:
+    """Told with states put at a prompt's words; of prompts that are spelled out, and another one of these beside it."""
+    spelled = [item for item in asked.items if item.spelled]
+    partners = others(spelled)
+    settings = to_json(MovedSettings(most_layers=MOST_LAYERS))
+    for item in spelled:
+        if (other := partners.get(item.key)) is None:
+            continue
+        inputs = MovedInputs(
+            item=item.key,
+            prompt=telling(item.prompt, in_world=item.in_world),
+            words=told_words(item.prompt),
+            answers=list(dict.fromkeys((item.spelled, *_wrong(item), other.spelled))),
+            sources=[
+                _words_of(MOVED, Goal.IMAGE, item),
+                _words_of(OTHER, Goal.TEXT, other),
+                _words_of(OTHER_MOVED, Goal.IMAGE, other),
+            ],
+        )
+        yield asked.unit("tell-moved", inputs, settings)
+
+
+def _words_of(kind: str, goal: Goal, item: Item) -> WordsOf:
+    prompt = item.prompt if goal is Goal.IMAGE else telling(item.prompt, in_world=item.in_world)
+    return WordsOf(kind=kind, goal=goal, prompt=prompt, words=told_words(item.prompt))
+
+
+def _wrong(item: Item) -> Iterator[str]:
+    """The spelled prompt with a wrong value where it is said in a roundabout way: one that the checklist asks about."""
+    for one in item.checklist:
+        if not (one.attribute and reasoned(item, one)):
+            continue
+        for other in item.checklist:
+            if other.attribute == one.attribute and other.expected == NO:
+                for value in one.values:
+                    pattern = rf"(?<!\w){re.escape(value)}(?!\w)"
+                    yield re.sub(pattern, other.values[0], item.spelled, count=1)
 
 
 def _thought_out(asked: Asked) -> Iterator[Unit]:

@@ -15,6 +15,7 @@ from unispect.studies.answers import Prompted, Said, ScoreRows
 from unispect.studies.asking import Answer, Outcome, draw, drawn_from, recording, score, write
 from unispect.studies.base import Procedure
 from unispect.studies.pictures import own_picture
+from unispect.studies.reasoning.exchange import tell_moved
 from unispect.studies.reasoning.language import NO, YES, thought_out
 from unispect.studies.reasoning.records import LookInputs, Replies, ThoughtInputs
 
@@ -71,6 +72,7 @@ _ANSWERS: Mapping[str, Answer] = {
     "draw": draw,
     "draw-spelled": draw,
     "think": _write,
+    "tell-moved": tell_moved,
     "draw-thought": _draw_thought,
     "look": _look,
     "look-write": _look_write,

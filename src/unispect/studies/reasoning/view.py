@@ -20,8 +20,10 @@ from unispect.studies.reasoning.claims import (
     EYES_TABLE,
     FAILURES_TABLE,
     GAPS_TABLE,
+    MOVED_TABLE,
     findings,
 )
+from unispect.studies.reasoning.moving import LEAST_READ, OWN, STATES, figure, log_odds, right
 from unispect.studies.reasoning.observed import (
     CONDITIONS,
     DRAW,
@@ -84,6 +86,13 @@ METHODS = (
     "Own eyes: the likelier of yes and no, averaged over both orders in which they are offered; where there are no "
     "likelihoods, the first word of a written reply. Yes where the grader says yes less yes where it says no is 0 for "
     "eyes that answer alike whatever they see.",
+    "Moved states: a prompt that is spelled out is told with other rows at its words, at one layer at a time "
+    "(activation patching, arXiv 2004.12265, 2106.02997): those that drawing has of the same words, those of another "
+    "prompt from either goal, and random ones as long. Told right: the spelled prompt is likelier than the same with "
+    "the wrong value that the checklist asks about, and than the other prompt spelled out. Kept: told right with "
+    "drawing's states less with drawing's of the other prompt, as a share of its own less these; mean over layers but "
+    f"0, which holds the words themselves. Decided where it is surely above or below {KNOWN}, and where surely more "
+    f"than {LEAST_READ} is read at the words at all. Fixed before any model was looked at.",
 )
 CAVEATS = (
     "What a grader gets wrong is in no interval here; rules read our own world alone.",
@@ -101,13 +110,15 @@ def view(entries: Sequence[Entry], cards: Mapping[str, ModelCard]) -> Section:
 def section(models: Sequence[Seen]) -> Section:
     """The section on what was asked and graded; see `view`."""
     graded = [seen for seen in models if seen.answers]
-    claims = list(findings(graded))
+    claims = list(findings(models))
+    shown = figure({seen.name: seen.moved for seen in models})
     tables = (
         _conditions(models),
         _gaps(graded),
         _failures(graded),
         _eyes(graded),
         _abilities(graded),
+        _moved(models),
     )
     return Section(
         id=study.name,
@@ -121,6 +132,7 @@ def section(models: Sequence[Seen]) -> Section:
         findings=settled(claims),
         family=family_of(claims),
         tables=tuple(table for table in tables if table.rows),
+        figures=(shown,) if shown else (),
         cards=tuple(_cards(models)),
         chosen=f"The first {OF_EACH} of every kind, at most {MOST} of a model.",
         methods=METHODS,
@@ -287,6 +299,21 @@ def _abilities(models: Sequence[Seen]) -> Table:
         "In logits, by a two-parameter item response model over questions whose answer is yes: questions differ in "
         "difficulty and in how sharply they tell apart, so models that were asked other questions stay comparable. "
         "Guessing is not in it. No verdict rests on it.",
+    )
+
+
+def _moved(models: Sequence[Seen]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for seen in {one.reference: one for one in reversed(models)}.values():
+        for kind, label in (("", OWN), *STATES.items()) if seen.moved else ():
+            odds = round(log_odds(seen.moved, kind), 2)
+            rows.append((seen.name, label, len(seen.moved), right(seen.moved, kind), odds))
+    return Table(
+        MOVED_TABLE,
+        "Told with other states of the prompt's words",
+        ("model", "states at the words", "prompts", "told right", "log-odds of the right answer"),
+        tuple(rows),
+        "Means over layers but 0; log-odds against the other answers together, in nats.",
     )
 
 

@@ -93,16 +93,16 @@ def test_a_batch_changes_no_record(model: Any):
 
 
 def test_random_rows_are_as_long_as_those_they_stand_for(model: Any):
-    from unispect.studies.patching.run import _as_long
+    from unispect.studies.states.edited import as_long
 
     (unit,) = units(model, "patch-tell", "drawing")
     sources = read_inputs(TellPatched, unit).sources
     rows = rows_at(model, [key_of(source) for source in sources], [2])
     values = rows[key_of(sources[0])][WORD][0]
-    random = _as_long(values, unit.id, 1)
+    random = as_long(values, unit.id, 1)
     torch.testing.assert_close(random.norm(dim=-1), values.norm(dim=-1))
-    assert torch.equal(random, _as_long(values, unit.id, 1))
-    assert not torch.equal(random, _as_long(values, unit.id, 2))
+    assert torch.equal(random, as_long(values, unit.id, 1))
+    assert not torch.equal(random, as_long(values, unit.id, 2))
     assert abs(float(torch.nn.functional.cosine_similarity(random, values).mean())) < 0.5
 
 

@@ -11,7 +11,7 @@ from unispect.core.typed import read_inputs
 from unispect.data.concepts.world import ATTRIBUTES, VALUES
 from unispect.models.registry import card_of
 from unispect.studies.base import Options
-from unispect.studies.patching.places import positions_at, spread_layers
+from unispect.studies.patching.places import positions_at
 from unispect.studies.patching.plan import another, apart_from, concept_with, next_to, plan
 from unispect.studies.patching.records import (
     ACROSS,
@@ -24,6 +24,7 @@ from unispect.studies.patching.records import (
     WORD,
     TellPatched,
 )
+from unispect.studies.states.placed import spread_layers
 
 CARD = card_of("tiny-janus-pro-bound")
 EVERY = plan(CARD, Options(seeds=(3, 4)))
