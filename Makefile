@@ -43,10 +43,11 @@ test-quantised: setup
 	$(locked) --upgrade --target .quantised -r constraints-quantised.txt
 	PYTHONPATH=.quantised $(BIN)/$(PYTEST) tests/unit/models/quantised
 
-# What `pip install` brings today, looked up again every time; only what is newer than the locked releases is tried. Inspect, which no lock
-# file holds, opens our logs here.
+# What `pip install` brings today, looked up again every time; only what is newer than the locked releases is installed and tried. The rest is
+# found in .venv, with the byte code that is there. Inspect, which no lock file holds, opens our logs here.
 test-newest: setup
 	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
+	$(BIN)/python -c $(PACKAGES) >"$$($(NEWEST)/bin/python -c $(PACKAGES))/locked.pth"
 	$(call install,$(NEWEST)) --upgrade --upgrade-strategy eager $(TORCH) -e ".[all,inspect,judges,test]"
 	$(call releases,$(VENV)) >$(NEWEST)/locked.txt
 	$(call releases,$(NEWEST)) | grep -vxF -f $(NEWEST)/locked.txt >$(NEWEST)/newer.txt || true
@@ -64,6 +65,7 @@ $(OLDEST)/.installed: pyproject.toml constraints.txt
 	$(call install,$(OLDEST)) -c $(OLDEST)/constraints.txt $(TORCH) -e ".[all,test]"
 	touch $@
 
+PACKAGES := 'import sysconfig; print(sysconfig.get_path("purelib"))'
 install = $(1)/bin/python -m pip install -q --disable-pip-version-check --no-compile
 releases = $(1)/bin/python -m pip list --disable-pip-version-check --format=freeze --exclude pip --exclude setuptools
 fast = $(1)/bin/$(PYTEST) $(FAST) $(TESTS)
@@ -78,16 +80,16 @@ docs: .docs/.installed
 	$(locked) --upgrade --target .docs -r constraints-docs.txt
 	touch $@
 
+# What `make test` skips without these packages; in one process, which builds the site once.
 test-docs: docs
-	PYTHONPATH=$(CURDIR)/.docs $(BIN)/$(PYTEST) tests/unit/supply/test_site.py tests/e2e/test_notebook.py
+	PYTHONPATH=$(CURDIR)/.docs $(BIN)/python -m pytest -m slow tests/unit/supply/test_site.py tests/e2e/test_notebook.py
 
 check: setup
 	$(BIN)/ruff format --check src tests bench reproductions
 	$(BIN)/ruff check src tests bench reproductions
-	$(BIN)/pyright
 	rm -rf build/written
 	for like in janus-pro show-o janus-flow omnigen2; do $(BIN)/unispect new-model like-$$like --like $$like --out build/written/$$like >/dev/null || exit 1; done
-	$(BIN)/pyright build/written/*/like_*
+	$(BIN)/pyright src reproductions build/written/*/like_*
 	$(BIN)/lint-imports
 
 format: setup

@@ -106,7 +106,7 @@ MOMENTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 
 
-BY_DAY = ("in the second training", "before the end is noted", "before the second study")
+BY_DAY = ("in the second training", "before the second study")
 
 
 @pytest.mark.slow

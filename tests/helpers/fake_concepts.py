@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
+from typing import TypeVar
+from unittest.mock import patch
 
 import torch
-from PIL.Image import Image, frombytes
+from PIL.Image import Image
 
+import unispect.data.concepts.grade as rules
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import Encoded
 from unispect.core.findings import Section
@@ -19,7 +22,6 @@ from unispect.core.prompts import Goal, Segment
 from unispect.core.replies import ImageReply, TextReply
 from unispect.core.seeds import generator_for, seed_for
 from unispect.core.units import Entry, Record, Unit
-from unispect.data.concepts.grade import grade
 from unispect.data.concepts.language import DESCRIBE, description
 from unispect.data.concepts.lexicons import LEXICONS, REAL, Lexicon
 from unispect.data.concepts.reading import read_description
@@ -34,6 +36,23 @@ from unispect.studies.concepts.view import view
 EVERYTHING = frozenset({"write", "draw", "score", "see"})
 TAUGHT = {"drawing": "drawing", "text": "text", "both": "both"}
 LexiconNames = frozenset[str]
+Seen = TypeVar("Seen")
+
+
+def once(look: Callable[[Image], Seen]) -> Callable[[Image], Seen]:
+    """Looks at equal pictures once: fake models draw the same ones again and again, and the rules see nothing else."""
+    found: dict[tuple[object, ...], Seen] = {}
+
+    def looked(picture: Image) -> Seen:
+        key = picture.mode, picture.size, hashlib.sha256(picture.tobytes()).digest()
+        if key not in found:
+            found[key] = look(picture)
+        return found[key]
+
+    return looked
+
+
+grade = once(rules.grade)
 
 
 def card(name: str = "fake", **changes) -> ModelCard:
@@ -143,13 +162,8 @@ def meanings(lexicon: str) -> tuple[re.Pattern[str], dict[str, tuple[str, str]]]
 
 
 def shown(picture: Image) -> Mapping[str, str | None]:
-    """What a picture shows; the same pictures are looked at again and again."""
-    return _shown(picture.size, picture.tobytes())
-
-
-@cache
-def _shown(size: tuple[int, int], pixels: bytes) -> Mapping[str, str | None]:
-    return grade(frombytes("RGB", size, pixels)).values
+    """What a picture shows."""
+    return grade(picture).values
 
 
 def pick(options: Sequence[str], *keys: object) -> str:
@@ -174,7 +188,8 @@ def judged(judge: Judge, unit: Unit, record: Record) -> Entry:
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in record.pictures.items()}
     by_hash = {hashes[name]: data for name, data in record.pictures.items()}
     kept = replace(record, pictures={}, blobs=hashes)
-    said = judge(unit, kept, by_hash.__getitem__)
+    with patch.object(rules, "grade", grade):
+        said = judge(unit, kept, by_hash.__getitem__)
     return Entry(unit, kept, {} if said is None else {said.judge: said})
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import torch
 
-from tests.helpers.fake_concepts import card, judged, pick
+from tests.helpers.fake_concepts import card, judged, once, pick
 from unispect.core.cards import ModelCard
 from unispect.core.encoded import Encoded
 from unispect.core.findings import Section
@@ -15,18 +16,19 @@ from unispect.core.prompts import Goal, Segment
 from unispect.core.replies import ImageReply, TextReply
 from unispect.core.seeds import generator_for
 from unispect.core.units import Entry, Record
-from unispect.data.faces.grade import grade
+from unispect.data.faces import grade as rules
 from unispect.data.faces.language import DESCRIBE, LETTERS, description
 from unispect.data.faces.people import all_people
 from unispect.data.faces.portrait import draw
 from unispect.data.faces.reading import read_description
 from unispect.data.faces.world import ATTRIBUTES, VALUES, Face
 from unispect.studies.base import Options
+from unispect.studies.faces import judge as judging
 from unispect.studies.faces import study
-from unispect.studies.faces.judge import judge
 from unispect.studies.faces.plan import plan
 from unispect.studies.faces.view import view
 
+grade = once(rules.grade)
 NAMES = {person.name: person.face for person in all_people()}
 
 
@@ -129,7 +131,8 @@ def entries_of(model: FaceModel, options: Options, batch: int = 7) -> list[Entry
         for start in range(0, len(units), batch):
             some = units[start : start + batch]
             records |= {record.unit: record for record in study.run(model, some, records.__getitem__)}
-    return [judged(judge, unit, records[unit.id]) for unit in planned.units]
+    with patch.object(judging, "grade", grade):
+        return [judged(judging.judge, unit, records[unit.id]) for unit in planned.units]
 
 
 def section_of(*models: FaceModel, options: Options | None = None) -> Section:

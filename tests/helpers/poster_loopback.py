@@ -8,6 +8,7 @@ prints, for every step, how many replies were needed, and how many the server wa
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import signal
@@ -15,11 +16,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.helpers.loopback_judge import LoopbackJudge, loopback, say
 from tests.helpers.poster_world import judge, parts_of, picture, subjects_file, title_in, told, truth
+from unispect import cli
 from unispect.chat.values import png
 from unispect.runs import RunStore
 from unispect.studies.posters.plan import REPLIES
@@ -97,11 +100,15 @@ def start(arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def finish(program: subprocess.Popen[str]) -> str:
-    said, errors = program.communicate(timeout=300)
-    if program.returncode:
-        raise RuntimeError(f"exit code {program.returncode}: {errors or said}")
-    return said
+def finish(arguments: Sequence[str], folder: Path) -> None:
+    """The command to its end, in this process: only who is killed needs one of its own."""
+    with ExitStack() as held:
+        held.enter_context(chdir(folder))
+        said = held.enter_context(redirect_stdout(io.StringIO()))
+        errors = held.enter_context(redirect_stderr(io.StringIO()))
+        code = cli.main(list(arguments))
+    if code:
+        raise RuntimeError(f"exit code {code}: {errors.getvalue() or said.getvalue()}")
 
 
 def killed_and_resumed(name: str, arguments: Sequence[str], server: LoopbackJudge, folder: Path, answered: int) -> Step:
@@ -117,9 +124,9 @@ def killed_and_resumed(name: str, arguments: Sequence[str], server: LoopbackJudg
     program.communicate()
     before = list(server.paid)
     server.otherwise = serve
-    finish(start(arguments, folder))
+    finish(arguments, folder)
     after = list(server.paid)
-    finish(start(arguments, folder))
+    finish(arguments, folder)
     again = len(server.paid) - len(after)
     with RunStore.open(folder / "run") as store:
         needed = sum(count.done for count in store.counts() if (count.kind in REPLIES) == (name == "replies"))
@@ -143,7 +150,7 @@ def main(folder: Path, say: Callable[[str], None] = print) -> list[Step]:
             killed_and_resumed("replies", run_arguments(server.url), server, folder, answered=7),
             killed_and_resumed("grades", grade_arguments(server.url), server, folder, answered=12),
         ]
-        finish(start(["report", "run", "--out", "report.html"], folder))
+        finish(["report", "run", "--out", "report.html"], folder)
     say(
         f"{'step':10}{'needed':>10}{'paid before':>14}{'held':>8}{'paid after':>14}{'paid twice':>14}{'paid again':>14}"
     )

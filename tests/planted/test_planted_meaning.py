@@ -8,18 +8,27 @@ import pytest
 from tests.helpers.fake_concepts import entries_of, judged
 from tests.planted import models
 from unispect.core.findings import Verdict
-from unispect.core.units import Entry, Record
+from unispect.core.prompts import Goal
+from unispect.core.units import Entry, Record, Unit
 from unispect.studies.base import RULES, Options, Study
 from unispect.studies.meaning.evidence import evidence_of
 from unispect.studies.meaning.verdict import Lost, decide, one_format
+from unispect.studies.names import NEVER
 from unispect.studies.patching import study as patching
 from unispect.studies.probing_attributes import study as probing
 
 
+def decides(unit: Unit) -> bool:
+    """Whether the rule reads it: states of questions, and answers about words drawn and words never taught."""
+    if unit.study == probing.name:
+        return unit.inputs["goal"] == Goal.TEXT
+    return unit.kind == "patch-tell" and unit.inputs["lexicon"] in ("drawing", NEVER)
+
+
 def entries(study: Study, model: models.HandBuilt, options: Options) -> Iterator[Entry]:
-    """A study run and judged; of patching only what is told, since nothing else decides."""
+    """A study run and judged, as far as it decides."""
     planned, records = study.planned(model.card, options), dict[str, Record]()
-    asked = [unit for unit in planned.units if unit.kind != "patch-draw"]
+    asked = [unit for unit in planned.units if decides(unit)]
     for _, units in groupby(asked, key=lambda unit: (unit.kind, repr(unit.inputs) if study is probing else "")):
         batch = list(units)
         records |= {record.unit: record for record in study.run(model, batch, records.__getitem__)}
@@ -55,6 +64,7 @@ def test_the_verdict_is_what_was_planted(make, lost, one):
         "patching": list(entries(patching, model, Options(seeds=(0,), parts=("patch",)))),
     }
     (evidence,) = evidence_of(found, {model.card.reference: model.card}).values()
+    assert None not in vars(evidence).values()  # nothing that the rule reads was left out
     assert decide(evidence) is lost
     formats = one_format(evidence)
     assert formats.verdict(formats.p) is one

@@ -96,6 +96,9 @@ def test_actors_that_are_killed_are_replaced_and_a_unit_that_always_kills_is_giv
 
 
 @pytest.mark.slow
+@pytest.mark.nightly(
+    "tests/unit/engine/test_ray.py::test_actors_that_are_killed_are_replaced_and_a_unit_that_always_kills_is_given_up"
+)
 def test_a_node_that_is_removed_takes_no_unit_with_it(cluster, tmp_path, expected):
     node = cluster.add_node(num_cpus=1)
     pool = WorkerPool(Actors(fake_pool.plain, address=cluster.address), 3)  # one of them on the node

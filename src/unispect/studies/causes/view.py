@@ -38,7 +38,7 @@ def section(every: Sequence[Sweep]) -> Section | None:
     """The section on some sweeps; see `view`."""
     if not every:
         return None
-    found = settled(one for sweep in every for one in _findings(sweep))
+    found = settled(one for sweep in every for one in findings_of(sweep))
     return Section(
         id="causes",
         title="Causes",
@@ -72,7 +72,8 @@ def _estimates(sweep: Sweep, measure: str, effects: Sequence[Effect]) -> list[Es
     return estimated(sweep.design, observed, effects)
 
 
-def _findings(sweep: Sweep) -> Iterator[Finding]:
+def findings_of(sweep: Sweep) -> Iterator[Finding]:
+    """What one sweep says of every factor, before verdicts are `settled`."""
     mains: list[Effect] = [(factor,) for factor in sweep.design.factors]
     for measure in (TOLD, GAP):
         for one in _estimates(sweep, measure, mains):

@@ -11,7 +11,8 @@ from scipy.stats import binom
 from unispect.core.findings import Verdict
 from unispect.studies.causes.effects import fraction
 from unispect.studies.causes.observed import Sweep, Training
-from unispect.studies.causes.view import EXPECTED, section
+from unispect.studies.causes.view import EXPECTED, findings_of, section
+from unispect.studies.decisions import settled
 from unispect.sweep.file import load_sweep
 from unispect.sweep.records import Trained
 
@@ -66,10 +67,10 @@ def test_without_expectations_a_change_in_either_direction_counts_and_nothing_is
 @pytest.mark.slow
 def test_luck_of_the_seed_decides_nothing_where_effects_are_just_not_worth_a_name():
     border = {"recognition": 0.2, "telling": 0.2, "crowd": -0.2, "learners": 0.2}
-    wrong = sum(
-        any(verdict is not Verdict.CANNOT_TELL for verdict in verdicts(sweep(seed, border, noise=0.2)).values())
-        for seed in range(200)
-    )
+    # what decides, without the tables and plots around it
+    found = [settled(findings_of(sweep(seed, border, noise=0.2))) for seed in range(200)]
+    assert {len(findings) for findings in found} == {2 * len(FACTORS)}
+    wrong = sum(any(one.verdict is not Verdict.CANNOT_TELL for one in findings) for findings in found)
     assert wrong <= binom.ppf(0.99, 200, 0.05)
 
 
