@@ -87,8 +87,10 @@ def estimate(
     weights = sum(tensor.numel() * (number if layout.halved else tensor.element_size()) for tensor in tensors)
     maps = sum(matrix.numel() for matrix in learned.matrices)
     kept_numbers = _ADAM * (learned.count - maps) + _MUON * maps
-    # While one parameter is changed: its change and the root of its second moment.
-    step = 2 * max(parameter.numel() for parameter in learned.parameters) * _FLOAT
+    # While one parameter is changed: by AdamW its change and the root of its second moment; by Muon its change, two
+    # rounds of what becomes orthogonal, and two Gram matrices, which are at most as large.
+    of_muon = {id(matrix) for matrix in learned.matrices}
+    step = max((5 if id(own) in of_muon else 2) * own.numel() for own in learned.parameters) * _FLOAT
     optimiser = (kept_numbers + (learned.count if layout.halved else 0)) * _FLOAT
     return Estimate(
         weights // (devices if layout.weights else 1),

@@ -39,8 +39,8 @@ class Muon(torch.optim.Muon):
     """torch's Muon, whose steps are made orthogonal in float32 (Jordan et al. 2024, "Muon").
 
     torch does that in bfloat16, which processors without instructions for it multiply 20 to 30 times more slowly than
-    float32, so that it took two thirds of a training; and rounding to three digits makes steps differ between machines
-    by more than gradients do. State and settings are torch's; of the rates only that matched to AdamW's is known.
+    float32: nearly half of a tiny model's training. Rounding to three digits also makes steps differ between machines
+    by more than gradients do. State and settings are torch's; of its ways to scale rates, the one matched to AdamW's.
     """
 
     @torch.no_grad()

@@ -39,10 +39,10 @@ from unispect.studies.patching.records import (
     picture_of,
     steered_picture,
 )
-from unispect.studies.patching.taken import Key, Rows, directions, key_of, rows_at
+from unispect.studies.patching.taken import directions, key_of, rows_of
 from unispect.studies.pictures import png
-from unispect.studies.states.edited import Runs, as_long, drawn, rounded, scored
-from unispect.studies.states.placed import spread_layers, words_at
+from unispect.studies.states.edited import Runs, as_long, drawn, put_back, rounded, scored
+from unispect.studies.states.placed import Key, Rows, spread_layers, words_at
 
 if TYPE_CHECKING:
     from unispect.models.base import Intervenes
@@ -66,7 +66,7 @@ def _patch_tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) 
     outcomes: list[Outcome] = []
     plain, reads = _with_reads(patches, runs)
     unpatched = scored(model, plain)
-    identity = scored(model, [_replaced(run, own) for run, own in zip(runs, reads, strict=True)])
+    identity = scored(model, [put_back(IDENTITY, run, own) for run, own in zip(runs, reads, strict=True)])
     told = scored(model, [Runs(run.prompt, own.cells, run.answers) for run, own in zip(runs, patches, strict=True)])
     for before, same, found, own in zip(unpatched, identity, told, patches, strict=True):
         payload = PatchedTelling(
@@ -91,7 +91,7 @@ def _patch_draw(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) 
     outcomes: list[Outcome] = []
     plain, reads = _with_reads(patches, runs)
     unpatched = drawn(model, plain, where)
-    identity = drawn(model, [_replaced(run, own) for run, own in zip(runs, reads, strict=True)], where)
+    identity = drawn(model, [put_back(IDENTITY, run, own) for run, own in zip(runs, reads, strict=True)], where)
     patched = [Runs(run.prompt, own.cells, seed=run.seed) for run, own in zip(runs, patches, strict=True)]
     for before, same, found, own in zip(unpatched, identity, drawn(model, patched, where), patches, strict=True):
         pictures = {UNPATCHED: png(before[UNPATCHED])}
@@ -128,7 +128,7 @@ def _patches(
 ) -> tuple[list[int], list[_Patches]]:
     """The layers that are patched, and the patches of every run."""
     layers = spread_layers(cast("Intervenes", model).stacks["backbone"][0], where.most_layers)
-    taken = rows_at(model, [key_of(source) for one in asked for source in one.sources], layers)
+    taken = rows_of(model, [key_of(source) for one in asked for source in one.sources], layers)
     encoded = model.encode([Prompt.of(run.prompt) for run in runs], goal)
     words = words_at(model, encoded, [one.word for one in asked])
     found = []
@@ -178,12 +178,6 @@ def _with_reads(patches: Sequence[_Patches], runs: Sequence[Runs]) -> tuple[list
     reads = [[Edit(layer, at, Read()) for layer in own.layers for at in own.at.values()] for own in patches]
     plain = [Runs(run.prompt, {UNPATCHED: own}, run.answers, run.seed) for run, own in zip(runs, reads, strict=True)]
     return plain, reads
-
-
-def _replaced(run: Runs, reads: Own) -> Runs:
-    """The run with what was read in it put where it was read."""
-    edits = [Edit(read.layer, read.at, Replace(cast(Read, read.change).found[0])) for read in reads]
-    return Runs(run.prompt, {IDENTITY: edits}, run.answers, run.seed)
 
 
 def _steer_tell(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:

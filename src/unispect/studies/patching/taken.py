@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from unispect.core.prompts import Goal, Prompt
+from unispect.core.prompts import Goal
 from unispect.data.concepts.language import (
     draw_prompt,
     kind_question,
@@ -24,45 +24,22 @@ from unispect.data.concepts.world import ATTRIBUTES, VALUES, Concept
 from unispect.data.holding_out import evenly
 from unispect.studies.patching.places import positions_at
 from unispect.studies.patching.records import WORD, Source
-from unispect.studies.states.placed import as_probed, words_at
+from unispect.studies.states.placed import Key, Rows, batches, rows_at
 
 if TYPE_CHECKING:
     from unispect.models.base import UnifiedModel
 
-TOGETHER = 16
-"""Prompts whose states are in memory at once; of each a few rows are kept."""
 QUESTIONS = (meaning_question, kind_question, riddle_question, visualise_question)
 """That directions of telling come from, for every real word."""
-
-Key = tuple[Goal, str, str]
-"""Goal, prompt, word."""
-Rows = Mapping[str, Sequence[Tensor]]
-"""Place -> [layers] of [positions, width]."""
 
 
 def key_of(source: Source) -> Key:
     return source.goal, source.prompt, source.word
 
 
-def rows_at(model: UnifiedModel, wanted: Iterable[Key], layers: Sequence[int]) -> dict[Key, Rows]:
-    """The rows at every place of every prompt, each prompt and word once.
-
-    Raises:
-        DataError: a word is not among what the model reads of its prompt.
-    """
-    found: dict[Key, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))
-    for some in _batches(dict.fromkeys(wanted)):
-        encoded = model.encode([Prompt.of(prompt) for _, prompt, _ in some], some[0][0])
-        words = words_at(model, encoded, [word for _, _, word in some])
-        for state in model.states(encoded):
-            if state.layer not in layers:
-                continue
-            for key, word, rows, own, probed in zip(
-                some, words, state.rows, encoded.segments, state.segments, strict=True
-            ):
-                for place, at in positions_at(probed, as_probed(word, own, probed)).items():
-                    found[key][place].append(rows[at].clone())
-    return {key: dict(own) for key, own in found.items()}
+def rows_of(model: UnifiedModel, wanted: Iterable[Key], layers: Sequence[int]) -> dict[Key, Rows]:
+    """The rows at the places of `positions_at`; see `placed.rows_at`."""
+    return rows_at(model, wanted, layers, positions_at)
 
 
 def directions(
@@ -75,8 +52,8 @@ def directions(
     """
     sums: dict[tuple[str, str], list[Tensor]] = {}
     counts: dict[tuple[str, str], int] = defaultdict(int)
-    for prompts in _batches([(goal, *one) for one in dict.fromkeys(_prompts(goal, combinations))]):
-        for (_, _, word), rows in rows_at(model, prompts, layers).items():
+    for prompts in batches([(goal, *one) for one in dict.fromkeys(_prompts(goal, combinations))]):
+        for (_, _, word), rows in rows_of(model, prompts, layers).items():
             value = _REAL.value(word)
             lasts = [own[-1].float() for own in rows[WORD]]
             sums[value] = [a + b for a, b in zip(sums[value], lasts, strict=True)] if value in sums else lasts
@@ -112,12 +89,3 @@ def _prompts(goal: Goal, combinations: int) -> Iterator[tuple[str, str]]:
 def _learned(count: int) -> tuple[Concept, ...]:
     train = [concept.values for concept in load_split().train]
     return tuple(Concept(**values) for values in islice(evenly(train, VALUES, "directions come from"), count))
-
-
-def _batches(wanted: Iterable[Key]) -> Iterator[list[Key]]:
-    """A few of one goal at a time."""
-    by_goal: dict[Goal, list[Key]] = defaultdict(list)
-    for key in wanted:
-        by_goal[key[0]].append(key)
-    for own in by_goal.values():
-        yield from (own[start : start + TOGETHER] for start in range(0, len(own), TOGETHER))

@@ -168,7 +168,10 @@ def own_eyes(seen: Seen, suffix: str = "") -> Finding | None:
 
 
 def moved(seen: Seen) -> Finding | None:
-    """That telling goes on from drawing's states of a prompt as from its own; None where nothing was put anywhere."""
+    """That telling goes on from drawing's states of a prompt as from its own; None where nothing was put anywhere.
+
+    It bears on no headline: it was held to planted numbers, and to no model of which the truth is known.
+    """
     if (found := carried(seen.moved)) is None:
         return None
     share = None if math.isnan(found.share.estimate) else found.share
@@ -186,7 +189,6 @@ def moved(seen: Seen) -> Finding | None:
         model=seen.name,
         chance=0.0,
         decision=None if share is None else given(above(found.read, LEAST_READ).supported, above(share, KNOWN)),
-        bearing={Verdict.SUPPORTED: Bearing.ONE, Verdict.NOT_SUPPORTED: Bearing.APART},
         basis=Basis(table=MOVED_TABLE, row=(seen.name,)),
     )
 

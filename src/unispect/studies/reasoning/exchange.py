@@ -7,7 +7,6 @@ one; where a tokeniser joins the first of them with what stands before it, the l
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -29,17 +28,13 @@ from unispect.studies.reasoning.records import (
     MovedSettings,
     WordsOf,
 )
-from unispect.studies.states.edited import Runs, as_long, rounded, scored
-from unispect.studies.states.placed import as_probed, spread_layers, words_at
+from unispect.studies.states.edited import Runs, as_long, put_back, rounded, scored
+from unispect.studies.states.placed import Key, rows_at, spread_layers, words_at
 
 if TYPE_CHECKING:
     from unispect.models.base import Intervenes
 
-_TOGETHER = 16
-"""Prompts whose states are in memory at once; of each the rows of its words are kept."""
-
-Key = tuple[Goal, str, str]
-"""Goal, prompt, words."""
+_WORDS = "words"
 
 
 def tell_moved(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -> list[Outcome]:
@@ -50,17 +45,10 @@ def tell_moved(model: UnifiedModel, units: Sequence[Unit], upstream: Upstream) -
     taken = rows_of(model, [_key(source) for one in asked for source in one.sources], layers)
     encoded = model.encode([Prompt.of(one.prompt) for one in asked], Goal.TEXT)
     places = words_at(model, encoded, [one.words for one in asked])
-    reads = [{layer: Edit(layer, list(at), Read()) for layer in layers} for at in places]
-    unpatched = scored(
-        model,
-        [Runs(one.prompt, {UNPATCHED: list(own.values())}, one.answers) for one, own in zip(asked, reads, strict=True)],
-    )
-    own_rows = [
-        [Edit(edit.layer, edit.at, Replace(cast(Read, edit.change).found[0])) for edit in own.values()] for own in reads
-    ]
-    identity = scored(
-        model, [Runs(one.prompt, {IDENTITY: own}, one.answers) for one, own in zip(asked, own_rows, strict=True)]
-    )
+    reads = [[Edit(layer, list(at), Read()) for layer in layers] for at in places]
+    plain = [Runs(one.prompt, {UNPATCHED: own}, one.answers) for one, own in zip(asked, reads, strict=True)]
+    unpatched = scored(model, plain)
+    identity = scored(model, [put_back(IDENTITY, run, own) for run, own in zip(plain, reads, strict=True)])
     patches = [_patches(unit, one, list(at), taken, layers) for unit, one, at in zip(units, asked, places, strict=True)]
     patched = scored(
         model, [Runs(one.prompt, edits, one.answers) for one, (edits, _) in zip(asked, patches, strict=True)]
@@ -100,29 +88,10 @@ def _patches(
     return edits, counts
 
 
-def rows_of(model: UnifiedModel, wanted: Iterable[Key], layers: Sequence[int]) -> Mapping[Key, Sequence[Tensor]]:
-    """The states of every run's words: [layers] of [positions, width]; each run once.
-
-    Raises:
-        DataError: a prompt's words are not among what the model reads of it.
-    """
-    by_goal: dict[Goal, list[Key]] = defaultdict(list)
-    for key in dict.fromkeys(wanted):
-        by_goal[key[0]].append(key)
-    found: dict[Key, list[Tensor]] = {key: [] for own in by_goal.values() for key in own}
-    for goal, own in by_goal.items():
-        for start in range(0, len(own), _TOGETHER):
-            some = own[start : start + _TOGETHER]
-            encoded = model.encode([Prompt.of(prompt) for _, prompt, _ in some], goal)
-            places = words_at(model, encoded, [words for _, _, words in some])
-            for state in model.states(encoded):
-                if state.layer not in layers:
-                    continue
-                for key, at, rows, whole, probed in zip(
-                    some, places, state.rows, encoded.segments, state.segments, strict=True
-                ):
-                    found[key].append(rows[list(as_probed(at, whole, probed))].clone())
-    return found
+def rows_of(model: UnifiedModel, wanted: Iterable[Key], layers: Sequence[int]) -> dict[Key, Sequence[Tensor]]:
+    """The states of every run's words: [layers] of [positions, width]; see `placed.rows_at`."""
+    found = rows_at(model, wanted, layers, lambda segments, words: {_WORDS: words})
+    return {key: rows[_WORDS] for key, rows in found.items()}
 
 
 def _key(source: WordsOf) -> Key:

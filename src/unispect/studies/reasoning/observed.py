@@ -49,6 +49,11 @@ class Item:
         """Rules can answer what is asked."""
         return any(one.attribute for one in self.checklist)
 
+    @property
+    def worked_out(self) -> bool:
+        """Something is spelled out that the prompt does not say itself."""
+        return self.spelled.strip() not in ("", self.prompt.strip())
+
     def question_id(self, question: ChecklistItem) -> str:
         """By which graders know a question: also where a unit is asked those of two prompts."""
         return f"{self.key[:8]} {question.id}"

@@ -88,9 +88,10 @@ def plan(card: ModelCard, options: Options) -> Plan:
     if "spelled" in parts and unspelled:
         reason = "the source does not spell their answers out, so failures of transfer and of rendering look alike"
         skips.append(Skip(f"spelled, of {unspelled} of {len(items)} prompts", reason))
-    if "move" in parts and unspelled:
-        reason = "the source does not spell their answers out, so it is not known what is to be told"
-        skips.append(Skip(f"move, of {unspelled} of {len(items)} prompts", reason))
+    plain = sum(not item.worked_out for item in items)
+    if "move" in parts and plain:
+        reason = "nothing is spelled out of them that they do not say themselves, so nothing is to be worked out"
+        skips.append(Skip(f"move, of {plain} of {len(items)} prompts", reason))
     asked = Asked(card, tuple(items), tuple(dict.fromkeys(options.seeds)), frozenset(parts))
     stages = (tuple(_first(asked)), tuple(_thought_out(asked)), tuple(_looks(asked)))
     if not any(unit.kind != "item" for stage in stages for unit in stage):
@@ -187,8 +188,8 @@ def _first(asked: Asked) -> Iterator[Unit]:
 
 
 def _moves(asked: Asked) -> Iterator[Unit]:
-    """Told with states put at a prompt's words; of prompts that are spelled out, and another one of these beside it."""
-    spelled = [item for item in asked.items if item.spelled]
+    """Told with states put at a prompt's words; of prompts to be worked out, and another one of these beside it."""
+    spelled = [item for item in asked.items if item.worked_out]
     partners = others(spelled)
     settings = to_json(MovedSettings(most_layers=MOST_LAYERS))
     for item in spelled:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,7 +16,7 @@ from unispect.core.prompts import Goal, Prompt
 from unispect.core.replies import ImageSampling
 from unispect.core.seeds import generator_for
 from unispect.models.base import UnifiedModel
-from unispect.models.edits import Edit
+from unispect.models.edits import Edit, Read, Replace
 from unispect.studies.answers import DrawSettings
 
 if TYPE_CHECKING:
@@ -68,6 +68,12 @@ def drawn(model: UnifiedModel, runs: Sequence[Runs], how: DrawSettings) -> list[
         ):
             found[run][name] = reply.image
     return found
+
+
+def put_back(name: str, run: Runs, reads: Sequence[Edit]) -> Runs:
+    """The run, by another name, with what was read in it put where it was read: must change no digit."""
+    edits = [Edit(read.layer, read.at, Replace(cast(Read, read.change).found[0])) for read in reads]
+    return replace(run, edits={name: edits})
 
 
 def as_long(values: Tensor, *keys: object) -> Tensor:

@@ -34,7 +34,7 @@ from unispect.studies.patching.records import (
     TellPatched,
     picture_of,
 )
-from unispect.studies.patching.taken import directions, key_of, rows_at
+from unispect.studies.patching.taken import directions, key_of, rows_of
 from unispect.studies.patching.view import view
 
 OPTIONS = Options(limit=1, seeds=(0,))
@@ -97,7 +97,7 @@ def test_random_rows_are_as_long_as_those_they_stand_for(model: Any):
 
     (unit,) = units(model, "patch-tell", "drawing")
     sources = read_inputs(TellPatched, unit).sources
-    rows = rows_at(model, [key_of(source) for source in sources], [2])
+    rows = rows_of(model, [key_of(source) for source in sources], [2])
     values = rows[key_of(sources[0])][WORD][0]
     random = as_long(values, unit.id, 1)
     torch.testing.assert_close(random.norm(dim=-1), values.norm(dim=-1))

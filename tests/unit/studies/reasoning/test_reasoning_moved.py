@@ -67,6 +67,14 @@ def test_models_and_sources_that_lack_something_are_left_out_in_words(model: Any
     assert ("move", f"{model.card.id} cannot intervene") in [(skip.what, skip.reason) for skip in found.skips]
 
 
+def test_prompts_that_say_all_plainly_are_left_out(model: Any):
+    both = replace(OPTIONS, data=("world-riddles-plain", "world-riddles-riddle"))
+    found = plan(model.card, both)
+    assert sum(unit.kind == "tell-moved" for unit in found.units) == 2
+    (skip,) = [skip for skip in found.skips if skip.what.startswith("move")]
+    assert skip.what == "move, of 2 of 4 prompts"
+
+
 def test_a_patch_is_what_an_edit_by_hand_gives(model: Any, units: list[Unit], records: list[Record]):
     """Of the first prompt, layer 2, drawing's states of the same words, and of another prompt's."""
     one, left = read_inputs(MovedInputs, units[0]), read_payload(Moved, records[0])
